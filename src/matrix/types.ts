@@ -1,0 +1,80 @@
+/** The precision of a computation and of what it returns. */
+export type DType = "float32" | "float64";
+
+/** Typed arrays of integers; read as float64. */
+export type IntegerArray =
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array;
+
+/**
+ * A matrix over memory that the caller owns: element (i, j) is
+ * `data[offset + i·stride[0] + j·stride[1]]`. Strides count elements and may be negative or zero;
+ * absent, the matrix is row-major. An `ndarray` fits as it is.
+ */
+export interface DenseMatrix<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  readonly data: D;
+  readonly shape: readonly [number, number] | readonly number[];
+  readonly stride?: readonly number[] | undefined;
+  readonly offset?: number | undefined;
+}
+
+/** Half-precision bits; decoded on the way in and treated as float32 from there on. */
+export interface HalfMatrix {
+  readonly data: Uint16Array;
+  readonly dtype: "float16" | "bfloat16";
+  readonly shape: readonly number[];
+  readonly stride?: readonly number[] | undefined;
+  readonly offset?: number | undefined;
+}
+
+/** Integers, read as float64. */
+export interface IntegerMatrix {
+  readonly data: IntegerArray;
+  readonly dtype?: undefined;
+  readonly shape: readonly number[];
+  readonly stride?: readonly number[] | undefined;
+  readonly offset?: number | undefined;
+}
+
+/**
+ * A matrix known only by its products. Both functions write their whole result into `out` and must
+ * not keep either array.
+ */
+export interface LinearOperator {
+  readonly shape: readonly [number, number] | readonly number[];
+  /** out (m) ← A·x (n) */
+  matvec(x: Float64Array, out: Float64Array): void;
+  /** out (n) ← Aᵀ·y (m) */
+  rmatvec(y: Float64Array, out: Float64Array): void;
+}
+
+/** Compressed sparse rows: row i holds entries `indptr[i]` … `indptr[i+1]` − 1. Made by `csr`. */
+export interface SparseMatrix extends LinearOperator {
+  readonly kind: "csr";
+  readonly shape: readonly [number, number];
+  readonly data: Float32Array | Float64Array;
+  readonly indices: Uint32Array;
+  readonly indptr: Float64Array | Uint32Array;
+}
+
+/** Anything with entries: dense in any of its forms, nested rows, or sparse. */
+export type MatrixLike =
+  | DenseMatrix
+  | HalfMatrix
+  | IntegerMatrix
+  | SparseMatrix
+  | readonly (readonly number[])[];
+
+/** Anything ‖A‖₂ can be asked of. */
+export type MatrixOrOperator = MatrixLike | LinearOperator;
+
+/** A row-major matrix that this package made: `data.length = m·n`, never a view of the input. */
+export interface Matrix<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  readonly data: D;
+  readonly shape: [number, number];
+}
