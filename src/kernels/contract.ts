@@ -1,0 +1,142 @@
+/**
+ * What a set of kernels has to do. Two sets exist: `reference/` in plain loops, and `wasm/`; one suite
+ * (test/conformance) runs over both.
+ *
+ * All of them work on one flat memory, handed out by an `Arena`. A pointer is a byte offset into it, a
+ * multiple of 16. A matrix is row-major, `lda` bytes from row to row; `rows` is a multiple of 4 and
+ * `cols` of `LANES`, the rest being zeros that the caller put there (rows may also be finite garbage
+ * whose result nobody reads). "32" works on float32 and "64" on float64; "Wide" reads a float32 matrix
+ * and computes in float64. Coefficients, and everything that a sum ends in, are float64 throughout.
+ */
+export interface Products {
+  /** Y (rows×width float64, row-major) ← A·X; X is `width` (1 or 2) vectors, `ldx` bytes apart. */
+  multiply32: Multiply;
+  multiply64: Multiply;
+  /** X is float64. */
+  multiplyWide: Multiply;
+  /** Z (width×cols float64) += Aᵀ·Y; Y rows×width float64; scratch: width×cols, zero before and after. */
+  multiplyTransposed32: MultiplyTransposed;
+  multiplyTransposed64: MultiplyTransposed;
+  /** scratch is float64. */
+  multiplyTransposedWide: MultiplyTransposed;
+  /** Z (width×cols float64) += Aᵀ(A·X), reading A once; t: 64 bytes of scratch. */
+  gram32: Gram;
+  gram64: Gram;
+  /** Lower triangle of C (rows×rows float64, `ldc` numbers from row to row) ← A·Aᵀ; t: 64 bytes. */
+  outerGram32: OuterGram;
+  outerGram64: OuterGram;
+  /** w (float32) ← z (float64), n numbers. */
+  narrow32(z: number, w: number, n: number): void;
+  /** x ← c·x, n numbers (a multiple of LANES). */
+  scale32(x: number, n: number, c: number): void;
+  scale64(x: number, n: number, c: number): void;
+  /** First `keep` rows of Q ← YᵀQ, Y k×keep float64 by columns (leading dimension k, a multiple of 4);
+   * strip: keep×64 numbers of scratch. */
+  rotate32: Rotate;
+  rotate64: Rotate;
+}
+
+type Multiply = (
+  a: number,
+  lda: number,
+  rows: number,
+  cols: number,
+  x: number,
+  ldx: number,
+  width: number,
+  y: number,
+) => void;
+type MultiplyTransposed = (
+  a: number,
+  lda: number,
+  rows: number,
+  cols: number,
+  y: number,
+  width: number,
+  scratch: number,
+  z: number,
+) => void;
+type Gram = (
+  a: number,
+  lda: number,
+  rows: number,
+  cols: number,
+  x: number,
+  ldx: number,
+  width: number,
+  t: number,
+  scratch: number,
+  z: number,
+) => void;
+type OuterGram = (
+  a: number,
+  lda: number,
+  rows: number,
+  cols: number,
+  t: number,
+  c: number,
+  ldc: number,
+) => void;
+type Rotate = (
+  q: number,
+  ldq: number,
+  k: number,
+  cols: number,
+  y: number,
+  keep: number,
+  strip: number,
+) => void;
+
+/** Loading, and the small dense problems; always float64 where nothing else is said. */
+export interface Dense {
+  /** The largest |x| of n numbers (a multiple of LANES); NaN as soon as one of them is NaN or infinite. */
+  largest32(x: number, n: number): number;
+  largest64(x: number, n: number): number;
+  /**
+   * The `wanted` largest eigenpairs of a symmetric matrix, by Householder tridiagonalization, bisection
+   * and inverse iteration.
+   *
+   * @param a  n×n float64, `lda` numbers from row to row (even); only the lower triangle is read; overwritten
+   * @param values  wanted float64, descending
+   * @param vectors  wanted×ldv float64: row p is the unit eigenvector of values[p]
+   * @param work  `eigenWork(n)` float64
+   */
+  eigenLargest(
+    a: number,
+    lda: number,
+    n: number,
+    wanted: number,
+    values: number,
+    vectors: number,
+    ldv: number,
+    work: number,
+  ): void;
+}
+
+/** Numbers in a padded row: a multiple of this serves both precisions. */
+export const LANES = 4;
+
+/** float64 numbers of workspace that `eigenLargest` takes. */
+export function eigenWork(n: number): number {
+  return 12 * (n + 8);
+}
+
+/** One flat memory and what computes on it. */
+export interface Kernels {
+  readonly name: "reference" | "wasm" | "wasm-relaxed";
+  readonly routines: Products & Dense;
+  readonly arena: Arena;
+}
+
+/** Memory that is taken in stack order and given back all at once. */
+export interface Arena {
+  /** `bytes` of memory, 16-byte aligned, contents undefined. Views made before may be detached by it. */
+  take(bytes: number): number;
+  /** Where the next `take` begins; for `release`. */
+  mark(): number;
+  /** Gives back everything taken since `mark`. */
+  release(mark: number): void;
+  f64(pointer: number, length: number): Float64Array;
+  f32(pointer: number, length: number): Float32Array;
+  fill(pointer: number, bytes: number): void;
+}

@@ -1,0 +1,277 @@
+// Products with a row-major matrix A (rows × cols) in kernel memory, for one or two vectors at a
+// time. Rows come in groups of four and columns in whole vectors: the caller pads both with zeros.
+//
+// Sums are kept short, because a running sum of n terms drifts by n·ε: a dot product is flushed to
+// float64 every TILE columns, a sum over rows every BLOCK rows (Higham, Accuracy and Stability of
+// Numerical Algorithms, §4.2: blocked summation).
+
+import { lanes, load, madd, spread, stride, sums } from "./simd";
+
+/** Columns between two flushes of a dot product. */
+const TILE: usize = 256;
+/** Rows between two flushes of a sum over rows. */
+const BLOCK: usize = 64;
+
+/** t[4×2] (float64) ← four rows of A times two vectors. */
+// @ts-ignore: decorator
+@inline
+function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, t: usize): void {
+  let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  let ia: usize = 0, ix: usize = 0;
+  const end = cols * sizeof<TX>();
+  while (ix < end) {
+    const stop = min(ix + TILE * sizeof<TX>(), end);
+    let c00 = f64x2.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+    for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
+      const p = v128.load(x0 + ix), q = v128.load(x1 + ix);
+      let r = load<TA, TX>(a + ia);
+      c00 = madd<TX>(r, p, c00);
+      c01 = madd<TX>(r, q, c01);
+      r = load<TA, TX>(a1 + ia);
+      c10 = madd<TX>(r, p, c10);
+      c11 = madd<TX>(r, q, c11);
+      r = load<TA, TX>(a2 + ia);
+      c20 = madd<TX>(r, p, c20);
+      c21 = madd<TX>(r, q, c21);
+      r = load<TA, TX>(a3 + ia);
+      c30 = madd<TX>(r, p, c30);
+      c31 = madd<TX>(r, q, c31);
+    }
+    s0 = f64x2.add(s0, sums<TX>(c00, c01));
+    s1 = f64x2.add(s1, sums<TX>(c10, c11));
+    s2 = f64x2.add(s2, sums<TX>(c20, c21));
+    s3 = f64x2.add(s3, sums<TX>(c30, c31));
+  }
+  v128.store(t, s0);
+  v128.store(t, s1, 16);
+  v128.store(t, s2, 32);
+  v128.store(t, s3, 48);
+}
+
+/** t[4] (float64) ← four rows of A times one vector. */
+// @ts-ignore: decorator
+@inline
+function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): void {
+  let s0 = f64x2.splat(0), s1 = s0;
+  const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  let ia: usize = 0, ix: usize = 0;
+  const end = cols * sizeof<TX>();
+  while (ix < end) {
+    const stop = min(ix + TILE * sizeof<TX>(), end);
+    let c0 = f64x2.splat(0), c1 = c0, c2 = c0, c3 = c0;
+    for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
+      const p = v128.load(x + ix);
+      c0 = madd<TX>(load<TA, TX>(a + ia), p, c0);
+      c1 = madd<TX>(load<TA, TX>(a1 + ia), p, c1);
+      c2 = madd<TX>(load<TA, TX>(a2 + ia), p, c2);
+      c3 = madd<TX>(load<TA, TX>(a3 + ia), p, c3);
+    }
+    s0 = f64x2.add(s0, sums<TX>(c0, c1));
+    s1 = f64x2.add(s1, sums<TX>(c2, c3));
+  }
+  v128.store(t, s0);
+  v128.store(t, s1, 16);
+}
+
+/** z0, z1 += four rows of A, weighted by t[4×2]. */
+// @ts-ignore: decorator
+@inline
+function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize, z1: usize): void {
+  const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  const t00 = spread<TX>(t), t01 = spread<TX>(t + 8), t10 = spread<TX>(t + 16), t11 = spread<TX>(t + 24);
+  const t20 = spread<TX>(t + 32), t21 = spread<TX>(t + 40), t30 = spread<TX>(t + 48), t31 = spread<TX>(t + 56);
+  const end = cols * sizeof<TX>();
+  for (let ix: usize = 0, ia: usize = 0; ix < end; ix += 16, ia += stride<TA, TX>()) {
+    const r0 = load<TA, TX>(a + ia), r1 = load<TA, TX>(a1 + ia);
+    let p = madd<TX>(r1, t10, v128.mul<TX>(r0, t00));
+    let q = madd<TX>(r1, t11, v128.mul<TX>(r0, t01));
+    const r2 = load<TA, TX>(a2 + ia), r3 = load<TA, TX>(a3 + ia);
+    // Two short sums side by side: half the depth, half the rounding.
+    p = v128.add<TX>(p, madd<TX>(r3, t30, v128.mul<TX>(r2, t20)));
+    q = v128.add<TX>(q, madd<TX>(r3, t31, v128.mul<TX>(r2, t21)));
+    v128.store(z0 + ix, v128.add<TX>(v128.load(z0 + ix), p));
+    v128.store(z1 + ix, v128.add<TX>(v128.load(z1 + ix), q));
+  }
+}
+
+/** z += four rows of A, weighted by t[4]. */
+// @ts-ignore: decorator
+@inline
+function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z: usize): void {
+  const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  const t0 = spread<TX>(t), t1 = spread<TX>(t + 8), t2 = spread<TX>(t + 16), t3 = spread<TX>(t + 24);
+  const end = cols * sizeof<TX>();
+  for (let ix: usize = 0, ia: usize = 0; ix < end; ix += 16, ia += stride<TA, TX>()) {
+    const p = madd<TX>(load<TA, TX>(a1 + ia), t1, v128.mul<TX>(load<TA, TX>(a + ia), t0));
+    const q = madd<TX>(load<TA, TX>(a3 + ia), t3, v128.mul<TX>(load<TA, TX>(a2 + ia), t2));
+    v128.store(z + ix, v128.add<TX>(v128.load(z + ix), v128.add<TX>(p, q)));
+  }
+}
+
+/** z (float64) += y (TX), n numbers; y ← 0. */
+// @ts-ignore: decorator
+@inline
+function flush<TX>(y: usize, z: usize, n: usize): void {
+  if (sizeof<TX>() == 4) {
+    for (let i: usize = 0; i < n; i += 4) {
+      const w = v128.load(y + (i << 2)), p = z + (i << 3);
+      v128.store(p, f64x2.add(v128.load(p), f64x2.promote_low_f32x4(w)));
+      v128.store(
+        p,
+        f64x2.add(v128.load(p, 16), f64x2.promote_low_f32x4(v128.shuffle<u64>(w, w, 1, 1))),
+        16,
+      );
+    }
+  } else {
+    for (let i: usize = 0; i < n; i += 2) {
+      v128.store(z + (i << 3), f64x2.add(v128.load(z + (i << 3)), v128.load(y + (i << 3))));
+    }
+  }
+  memory.fill(y, 0, n * sizeof<TX>());
+}
+
+/** Y (rows×width, float64) ← A·X; X is `width` vectors of TX, `ldx` bytes apart. */
+function multiply<TA, TX>(
+  a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize,
+): void {
+  if (width == 2) {
+    for (let i: usize = 0; i < rows; i += 4) dots2<TA, TX>(a + i * lda, lda, cols, x, x + ldx, y + (i << 4));
+  } else {
+    for (let i: usize = 0; i < rows; i += 4) dots1<TA, TX>(a + i * lda, lda, cols, x, y + (i << 3));
+  }
+}
+
+/**
+ * Z (width vectors of cols float64) += Aᵀ·Y with Y rows×width float64. `scratch`: width·cols of TX,
+ * zero before and after.
+ */
+function multiplyTransposed<TA, TX>(
+  a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize,
+): void {
+  const one = cols * sizeof<TX>();
+  for (let first: usize = 0; first < rows; first += BLOCK) {
+    const last = min(first + BLOCK, rows);
+    if (width == 2) {
+      for (let i = first; i < last; i += 4)
+        update2<TA, TX>(a + i * lda, lda, cols, y + (i << 4), scratch, scratch + one);
+    } else {
+      for (let i = first; i < last; i += 4) update1<TA, TX>(a + i * lda, lda, cols, y + (i << 3), scratch);
+    }
+    flush<TX>(scratch, z, <usize>width * cols);
+  }
+}
+
+/**
+ * Z += Aᵀ(A·X), reading A once: each group of four rows is used twice while it is in cache.
+ * `t`: 8 float64 of scratch; the rest as above.
+ */
+function gram<T>(
+  a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
+  t: usize, scratch: usize, z: usize,
+): void {
+  const one = cols * sizeof<T>();
+  for (let first: usize = 0; first < rows; first += BLOCK) {
+    const last = min(first + BLOCK, rows);
+    for (let i = first; i < last; i += 4) {
+      const p = a + i * lda;
+      if (width == 2) {
+        dots2<T, T>(p, lda, cols, x, x + ldx, t);
+        update2<T, T>(p, lda, cols, t, scratch, scratch + one);
+      } else {
+        dots1<T, T>(p, lda, cols, x, t);
+        update1<T, T>(p, lda, cols, t, scratch);
+      }
+    }
+    flush<T>(scratch, z, <usize>width * cols);
+  }
+}
+
+/** Lower triangle of C (rows×rows, float64, leading dimension `ldc` numbers) ← A·Aᵀ. */
+function outerGram<T>(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
+  for (let j: usize = 0; j < rows; j += 2) {
+    const x = a + j * lda;
+    for (let i = j & ~3; i < rows; i += 4) {
+      dots2<T, T>(a + i * lda, lda, cols, x, x + lda, t);
+      for (let k: usize = 0; k < 4; k++) v128.store(c + (((i + k) * ldc + j) << 3), v128.load(t + (k << 4)));
+    }
+  }
+}
+
+/** W (TX) ← Z (float64), n numbers. */
+export function narrow32(z: usize, w: usize, n: usize): void {
+  for (let i: usize = 0; i < n; i += 4) {
+    const lo = f32x4.demote_f64x2_zero(v128.load(z + (i << 3)));
+    const hi = f32x4.demote_f64x2_zero(v128.load(z + (i << 3), 16));
+    v128.store(w + (i << 2), v128.shuffle<u64>(lo, hi, 0, 2));
+  }
+}
+
+/** x ← c·x, n numbers. */
+// @ts-ignore: decorator
+@inline
+function scale<T>(x: usize, n: usize, c: T): void {
+  const s = v128.splat<T>(c);
+  for (let i: usize = 0; i < n; i += lanes<T>()) {
+    const p = x + i * sizeof<T>();
+    v128.store(p, v128.mul<T>(v128.load(p), s));
+  }
+}
+
+/**
+ * The first `keep` rows of Q ← Yᵀ·Q, with Y k×keep float64, column by column (leading dimension k). In
+ * place, a strip of columns at a time through `strip` (keep×64 of T).
+ */
+function rotate<T>(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
+  const width: usize = 64;
+  for (let first: usize = 0; first < cols; first += width) {
+    const n = min(width, cols - first), bytes = n * sizeof<T>(), from = q + first * sizeof<T>();
+    memory.fill(strip, 0, keep * bytes);
+    for (let p: usize = 0; p < keep; p++)
+      for (let i: usize = 0; i < k; i += 4) update1<T, T>(from + i * ldq, ldq, n, y + ((p * k + i) << 3), strip + p * bytes);
+    for (let p: usize = 0; p < keep; p++) memory.copy(from + p * ldq, strip + p * bytes, bytes);
+  }
+}
+
+export function multiply32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize): void {
+  multiply<f32, f32>(a, lda, rows, cols, x, ldx, width, y);
+}
+export function multiply64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize): void {
+  multiply<f64, f64>(a, lda, rows, cols, x, ldx, width, y);
+}
+export function multiplyWide(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize): void {
+  multiply<f32, f64>(a, lda, rows, cols, x, ldx, width, y);
+}
+export function multiplyTransposed32(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize): void {
+  multiplyTransposed<f32, f32>(a, lda, rows, cols, y, width, scratch, z);
+}
+export function multiplyTransposed64(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize): void {
+  multiplyTransposed<f64, f64>(a, lda, rows, cols, y, width, scratch, z);
+}
+export function multiplyTransposedWide(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize): void {
+  multiplyTransposed<f32, f64>(a, lda, rows, cols, y, width, scratch, z);
+}
+export function gram32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize): void {
+  gram<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z);
+}
+export function gram64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize): void {
+  gram<f64>(a, lda, rows, cols, x, ldx, width, t, scratch, z);
+}
+export function outerGram32(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
+  outerGram<f32>(a, lda, rows, cols, t, c, ldc);
+}
+export function outerGram64(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
+  outerGram<f64>(a, lda, rows, cols, t, c, ldc);
+}
+export function scale32(x: usize, n: usize, c: f32): void {
+  scale<f32>(x, n, c);
+}
+export function scale64(x: usize, n: usize, c: f64): void {
+  scale<f64>(x, n, c);
+}
+export function rotate32(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
+  rotate<f32>(q, ldq, k, cols, y, keep, strip);
+}
+export function rotate64(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
+  rotate<f64>(q, ldq, k, cols, y, keep, strip);
+}

@@ -1,0 +1,68 @@
+// Arithmetic on 128-bit vectors, written once for both precisions. TA is how a matrix is stored, TX
+// how it is computed with: (f32, f32), (f64, f64), or (f32, f64) where float32 data needs a
+// float64 answer.
+
+/** How many TX fit a vector. */
+// @ts-ignore: decorator
+@inline
+export function lanes<TX>(): usize {
+  return 16 / sizeof<TX>();
+}
+
+/** Bytes of TA that one vector of TX takes in. */
+// @ts-ignore: decorator
+@inline
+export function stride<TA, TX>(): usize {
+  return lanes<TX>() * sizeof<TA>();
+}
+
+/** One vector of TX from memory of TA. */
+// @ts-ignore: decorator
+@inline
+export function load<TA, TX>(p: usize): v128 {
+  if (sizeof<TA>() == sizeof<TX>()) return v128.load(p);
+  return f64x2.promote_low_f32x4(v128.load64_zero(p));
+}
+
+/** a·b + c; fused where the relaxed build has it. */
+// @ts-ignore: decorator
+@inline
+export function madd<T>(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
+  return v128.add<T>(v128.mul<T>(a, b), c);
+}
+
+/** Lane sums of two accumulators, in float64: [Σa, Σb]. */
+// @ts-ignore: decorator
+@inline
+export function sums<TX>(a: v128, b: v128): v128 {
+  let x: v128, y: v128;
+  if (sizeof<TX>() == 4) {
+    x = f64x2.add(
+      f64x2.promote_low_f32x4(a),
+      f64x2.promote_low_f32x4(v128.shuffle<u64>(a, a, 1, 1)),
+    );
+    y = f64x2.add(
+      f64x2.promote_low_f32x4(b),
+      f64x2.promote_low_f32x4(v128.shuffle<u64>(b, b, 1, 1)),
+    );
+  } else {
+    x = a;
+    y = b;
+  }
+  return f64x2.add(v128.shuffle<f64>(x, y, 0, 2), v128.shuffle<f64>(x, y, 1, 3));
+}
+
+/** A float64 coefficient in every lane of TX. */
+// @ts-ignore: decorator
+@inline
+export function spread<TX>(p: usize): v128 {
+  if (sizeof<TX>() == 4) return f32x4.splat(<f32>load_f64(p));
+  return v128.load64_splat(p);
+}
+
+// @ts-ignore: decorator
+@inline
+function load_f64(p: usize): f64 {
+  return f64.load(p);
+}
