@@ -1,3 +1,14 @@
+export {
+  type BatchValuesAndGrads,
+  type MatrixBatch,
+  spectralNormBatch,
+  valueAndGradBatch,
+} from "./derivative/batch.js";
+export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
+export { type KernelInfo, kernelInfo, setKernels } from "./kernels/select.js";
 export * from "./matrix/errors.js";
+export { matrix } from "./matrix/matrix.js";
+export { type CsrParts, csr } from "./matrix/sparse.js";
 export type * from "./matrix/types.js";
 export type { Method, SingularTriplet, SolveOptions } from "./solve/options.js";
+export { singularTriplet, spectralNorm } from "./solve/triplet.js";

@@ -136,6 +136,8 @@ export interface Arena {
   mark(): number;
   /** Gives back everything taken since `mark`. */
   release(mark: number): void;
+  /** Bytes that the memory has grown to. */
+  size(): number;
   f64(pointer: number, length: number): Float64Array;
   f32(pointer: number, length: number): Float32Array;
   fill(pointer: number, bytes: number): void;

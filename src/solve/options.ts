@@ -1,3 +1,5 @@
+import { OptionError } from "../matrix/errors.js";
+
 /** How σ₁ is found: "auto" goes dense for min(m, n) ≤ 64 and runs block Lanczos otherwise. */
 export type Method = "auto" | "lanczos" | "power" | "dense";
 
@@ -43,3 +45,71 @@ export interface SingularTriplet<D extends Float32Array | Float64Array = Float32
   tied: boolean;
   method: "lanczos" | "power" | "dense";
 }
+
+const METHODS: readonly Method[] = ["auto", "lanczos", "power", "dense"];
+
+/** The options, checked, with what "absent" means still visible where it matters. */
+export interface CheckedOptions {
+  method: Method;
+  rtol: number | undefined;
+  atol: number | undefined;
+  maxIterations: number | undefined;
+  start: ArrayLike<number> | undefined;
+  seed: number;
+}
+
+const NAMES = ["method", "rtol", "atol", "maxIterations", "start", "seed"];
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
+
+function nonNegative(name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "number" || !(value >= 0) || value === Number.POSITIVE_INFINITY)
+    throw new OptionError(`${name}: expected a finite number from 0 up, got ${shown(value)}`);
+  return value;
+}
+
+/**
+ * @param more  names that the caller takes beside the solver's own
+ * @throws OptionError naming the option and what it takes
+ */
+export function checkOptions(options: unknown, more: readonly string[] = []): CheckedOptions {
+  if (options === undefined) return DEFAULTS;
+  if (typeof options !== "object" || options === null)
+    throw new OptionError(`options: expected an object, got ${shown(options)}`);
+  const given = options as Record<string, unknown>;
+  for (const name of Object.keys(given))
+    if (!NAMES.includes(name) && !more.includes(name))
+      throw new OptionError(`${name}: no such option; there are ${[...NAMES, ...more].join(", ")}`);
+  const { method = "auto", maxIterations, start, seed = 0 } = given;
+  if (!METHODS.includes(method as Method))
+    throw new OptionError(`method: expected one of ${METHODS.map(shown).join(", ")}, got ${shown(method)}`);
+  if (
+    maxIterations !== undefined &&
+    (typeof maxIterations !== "number" || !Number.isInteger(maxIterations) || maxIterations < 1)
+  )
+    throw new OptionError(`maxIterations: expected a whole number from 1 up, got ${shown(maxIterations)}`);
+  if (typeof seed !== "number" || !Number.isSafeInteger(seed))
+    throw new OptionError(`seed: expected a whole number, got ${shown(seed)}`);
+  if (start !== undefined && !Array.isArray(start) && !(ArrayBuffer.isView(start) && "length" in start))
+    throw new OptionError(`start: expected a vector as long as A has columns, got ${shown(start)}`);
+  return {
+    method: method as Method,
+    rtol: nonNegative("rtol", given["rtol"]),
+    atol: nonNegative("atol", given["atol"]),
+    maxIterations,
+    start: start as ArrayLike<number> | undefined,
+    seed,
+  };
+}
+
+const DEFAULTS: CheckedOptions = {
+  method: "auto",
+  rtol: undefined,
+  atol: undefined,
+  maxIterations: undefined,
+  start: undefined,
+  seed: 0,
+};

@@ -13,7 +13,7 @@ const TILE: usize = 256;
 const BLOCK: usize = 64;
 
 /** t[4×2] (float64) ← four rows of A times two vectors. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, t: usize): void {
   let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0;
@@ -50,7 +50,7 @@ function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, 
 }
 
 /** t[4] (float64) ← four rows of A times one vector. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): void {
   let s0 = f64x2.splat(0), s1 = s0;
@@ -75,7 +75,7 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): v
 }
 
 /** z0, z1 += four rows of A, weighted by t[4×2]. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize, z1: usize): void {
   const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
@@ -96,7 +96,7 @@ function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize,
 }
 
 /** z += four rows of A, weighted by t[4]. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z: usize): void {
   const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
@@ -110,7 +110,7 @@ function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z: usize):
 }
 
 /** z (float64) += y (TX), n numbers; y ← 0. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 function flush<TX>(y: usize, z: usize, n: usize): void {
   if (sizeof<TX>() == 4) {
@@ -208,7 +208,7 @@ export function narrow32(z: usize, w: usize, n: usize): void {
 }
 
 /** x ← c·x, n numbers. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 function scale<T>(x: usize, n: usize, c: T): void {
   const s = v128.splat<T>(c);

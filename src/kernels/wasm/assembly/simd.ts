@@ -3,21 +3,21 @@
 // float64 answer.
 
 /** How many TX fit a vector. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function lanes<TX>(): usize {
   return 16 / sizeof<TX>();
 }
 
 /** Bytes of TA that one vector of TX takes in. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function stride<TA, TX>(): usize {
   return lanes<TX>() * sizeof<TA>();
 }
 
 /** One vector of TX from memory of TA. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function load<TA, TX>(p: usize): v128 {
   if (sizeof<TA>() == sizeof<TX>()) return v128.load(p);
@@ -25,7 +25,7 @@ export function load<TA, TX>(p: usize): v128 {
 }
 
 /** a·b + c; fused where the relaxed build has it. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function madd<T>(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
@@ -33,7 +33,7 @@ export function madd<T>(a: v128, b: v128, c: v128): v128 {
 }
 
 /** Lane sums of two accumulators, in float64: [Σa, Σb]. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function sums<TX>(a: v128, b: v128): v128 {
   let x: v128, y: v128;
@@ -54,14 +54,14 @@ export function sums<TX>(a: v128, b: v128): v128 {
 }
 
 /** A float64 coefficient in every lane of TX. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function spread<TX>(p: usize): v128 {
   if (sizeof<TX>() == 4) return f32x4.splat(<f32>load_f64(p));
   return v128.load64_splat(p);
 }
 
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 function load_f64(p: usize): f64 {
   return f64.load(p);

@@ -1,0 +1,80 @@
+import type { IntegerArray } from "../matrix/types.js";
+import { batchOf } from "../matrix/view.js";
+import { checkOptions, type SolveOptions } from "../solve/options.js";
+import { normOf, tripletOf } from "../solve/triplet.js";
+import { gradientOf } from "./gradient.js";
+
+/** b matrices of one shape: element (k, i, j) at offset + k·stride[0] + i·stride[1] + j·stride[2]. */
+export interface MatrixBatch {
+  readonly data: Float32Array | Float64Array | IntegerArray;
+  /** [b, m, n] */
+  readonly shape: readonly number[];
+  /** for a `Uint16Array` of half-precision bits */
+  readonly dtype?: "float16" | "bfloat16" | undefined;
+  /** row-major when absent */
+  readonly stride?: readonly number[] | undefined;
+  readonly offset?: number | undefined;
+}
+
+export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  /** b norms */
+  values: Float64Array;
+  /** b gradients, row-major */
+  grads: { data: D; shape: [number, number, number] };
+}
+
+/**
+ * ‖Aₖ‖₂ of each matrix in a batch.
+ *
+ * @param A  `shape: [b, m, n]`, or an array of b nested matrices; b may be 0
+ * @returns Float64Array(b)
+ * @throws as `spectralNorm` does; a NaN is named by its place within its matrix, with the matrix's index
+ *
+ * Cost: that of b single calls.
+ */
+export function spectralNormBatch(
+  A: MatrixBatch | readonly (readonly (readonly number[])[])[],
+  options?: SolveOptions,
+): Float64Array {
+  const batch = batchOf(A);
+  const checked = checkOptions(options);
+  const values = new Float64Array(batch.count);
+  for (let k = 0; k < batch.count; k++) values[k] = within(k, () => normOf(batch.at(k), checked));
+  return values;
+}
+
+/**
+ * ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch.
+ *
+ * @param A  as `spectralNormBatch` takes it
+ * @throws as `valueAndGrad` does
+ *
+ * Cost: that of b single calls, and b·m·n numbers.
+ */
+export function valueAndGradBatch(
+  A: MatrixBatch | readonly (readonly (readonly number[])[])[],
+  options?: SolveOptions,
+): BatchValuesAndGrads {
+  const batch = batchOf(A);
+  const { count, m, n } = batch;
+  const checked = checkOptions(options);
+  const values = new Float64Array(count);
+  const size = count * m * n;
+  const data = batch.dtype === "float32" ? new Float32Array(size) : new Float64Array(size);
+  for (let k = 0; k < count; k++) {
+    const triplet = within(k, () => tripletOf(batch.at(k), checked));
+    values[k] = triplet.sigma;
+    gradientOf(triplet, data, k * m * n);
+  }
+  return { values, grads: { data, shape: [count, m, n] } };
+}
+
+/** Errors of one matrix say which one it is. */
+function within<T>(k: number, compute: () => T): T {
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof Error) error.message = `batch ${k}: ${error.message}`;
+    throw error;
+  }
+}

@@ -1,0 +1,80 @@
+import { UnsupportedError } from "../matrix/errors.js";
+import type { DenseMatrix, Matrix, MatrixLike } from "../matrix/types.js";
+import { viewOf } from "../matrix/view.js";
+import { checkOptions, type SingularTriplet, type SolveOptions } from "../solve/options.js";
+import { tripletOf } from "../solve/triplet.js";
+
+/** A norm with its derivative. */
+export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  /** ‖A‖₂ */
+  value: number;
+  /** ∂‖A‖₂/∂A = u·vᵀ, row-major, in A's dtype */
+  grad: Matrix<D>;
+}
+
+/** Numbers that a gradient may have: what one typed array holds. */
+const MOST_NUMBERS = 2 ** 32;
+
+/** u·vᵀ, row-major. */
+export function outer(
+  u: Float32Array | Float64Array,
+  v: Float32Array | Float64Array,
+  out: Float32Array | Float64Array = u instanceof Float32Array
+    ? new Float32Array(u.length * v.length)
+    : new Float64Array(u.length * v.length),
+  offset = 0,
+): Float32Array | Float64Array {
+  const n = v.length;
+  for (let i = 0, to = offset; i < u.length; i++) {
+    const weight = u[i];
+    for (let j = 0; j < n; j++) out[to++] = weight * v[j];
+  }
+  return out;
+}
+
+/**
+ * ‖A‖₂ and its derivative u·vᵀ.
+ *
+ * @param A  m×n with entries, finite; neither changed nor kept
+ * @param options.rtol  relative error wanted in the gradient (Frobenius); default: what A's dtype supports
+ * @returns `grad`: a row-major matrix of A's shape and dtype (float64 for integers and nested rows, float32 for
+ *   half precision). Where σ₁ is tied it is one subgradient: ‖G‖_* ≤ 1 and ⟨G, A⟩ = σ. For the zero matrix it is
+ *   zero. It is never NaN.
+ * @throws as `singularTriplet` does; UnsupportedError for a bare operator, or a sparse matrix whose dense
+ *   gradient does not fit
+ *
+ * Cost: as `singularTriplet`, and m·n numbers for the gradient.
+ * Source: Watson, Linear Algebra Appl. 170:33, 1992 (the subdifferential of ‖A‖₂).
+ */
+export function valueAndGrad<D extends Float32Array | Float64Array>(
+  A: DenseMatrix<D>,
+  options?: SolveOptions,
+): ValueAndGrad<D>;
+export function valueAndGrad(A: MatrixLike, options?: SolveOptions): ValueAndGrad;
+export function valueAndGrad(A: MatrixLike, options?: SolveOptions): ValueAndGrad {
+  const view = viewOf(A);
+  if (view.kind === "operator") {
+    if (!view.entries)
+      throw new UnsupportedError(
+        "valueAndGrad: the gradient of an operator has no entries to be written to; call singularTriplet, it is u·vᵀ",
+      );
+    if (view.m * view.n > MOST_NUMBERS)
+      throw new UnsupportedError(
+        `valueAndGrad: a dense ${view.m}×${view.n} gradient does not fit; call singularTriplet, it is u·vᵀ`,
+      );
+  }
+  const triplet = tripletOf(view, checkOptions(options));
+  return { value: triplet.sigma, grad: { data: gradientOf(triplet), shape: [view.m, view.n] } };
+}
+
+/** u·vᵀ of a triplet; zero where σ is. */
+export function gradientOf(
+  { sigma, u, v }: SingularTriplet,
+  out?: Float32Array | Float64Array,
+  offset = 0,
+): Float32Array | Float64Array {
+  if (sigma !== 0) return outer(u, v, out, offset);
+  const size = u.length * v.length;
+  if (out) return out.fill(0, offset, offset + size);
+  return u instanceof Float32Array ? new Float32Array(size) : new Float64Array(size);
+}

@@ -1,0 +1,33 @@
+import type { Arena } from "./contract.js";
+
+/** Memory that can only grow: a `WebAssembly.Memory`, or plain bytes. */
+export interface Growable {
+  /** The bytes as they are now; an older buffer may be detached. */
+  buffer(): ArrayBuffer;
+  /** Makes room for at least `bytes` in all; throws RangeError where there is none. */
+  grow(bytes: number): void;
+}
+
+/** A stack of 16-byte aligned pieces of one memory. Pointer 0 is never handed out. */
+export function createArena(memory: Growable): Arena {
+  let top = 64;
+  return {
+    take(bytes) {
+      const pointer = top;
+      const end = pointer + Math.ceil(bytes / 64) * 64;
+      if (end > memory.buffer().byteLength) memory.grow(end);
+      top = end;
+      return pointer;
+    },
+    mark: () => top,
+    release(mark) {
+      top = mark;
+    },
+    size: () => memory.buffer().byteLength,
+    f64: (pointer, length) => new Float64Array(memory.buffer(), pointer, length),
+    f32: (pointer, length) => new Float32Array(memory.buffer(), pointer, length),
+    fill(pointer, bytes) {
+      new Uint8Array(memory.buffer(), pointer, bytes).fill(0);
+    },
+  };
+}

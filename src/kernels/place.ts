@@ -1,0 +1,149 @@
+import { throwNonFinite, type View } from "../matrix/view.js";
+import { type Kernels, LANES } from "./contract.js";
+
+/**
+ * A matrix in kernel memory: P (rows×cols), which is A or Aᵀ, times 2^−exponent. Rows are padded to whole
+ * vectors and the number of rows to a multiple of four, both with zeros.
+ */
+export interface Placed {
+  readonly pointer: number;
+  readonly rows: number;
+  readonly cols: number;
+  readonly paddedRows: number;
+  readonly paddedCols: number;
+  /** bytes from row to row */
+  readonly lda: number;
+  /** stored and computed in float32, or float64 */
+  readonly single: boolean;
+  /** whether P is Aᵀ */
+  readonly transposed: boolean;
+  /** A = P·2^exponent */
+  readonly exponent: number;
+  /** all entries are zero */
+  readonly zero: boolean;
+}
+
+export function padTo(count: number, multiple: number): number {
+  return Math.ceil(count / multiple) * multiple;
+}
+
+/** Entries as large as this or as small are brought near 1 first. Norms are squared twice on the way. */
+const SAFE_EXPONENT = { single: 10, double: 100 };
+
+/**
+ * Copies A (or Aᵀ) into kernel memory, finds NaN and infinity, and scales by a power of two where products
+ * could overflow or underflow. A power of two changes no digit, so c·A and A take the same steps.
+ *
+ * @throws NonFiniteError naming the first row and column that is NaN or infinite
+ */
+export function place(kernels: Kernels, view: View, transposed: boolean, scaled = true): Placed {
+  const { arena, routines } = kernels;
+  const single = view.dtype === "float32";
+  const rows = transposed ? view.n : view.m;
+  const cols = transposed ? view.m : view.n;
+  const paddedRows = padTo(rows, 4);
+  const paddedCols = padTo(cols, LANES);
+  const bytes = single ? 4 : 8;
+  const total = paddedRows * paddedCols;
+  const pointer = arena.take(total * bytes);
+  const out = single ? arena.f32(pointer, total) : arena.f64(pointer, total);
+
+  const source: Grid = {
+    data: view.data,
+    read: view.read,
+    offset: view.offset,
+    down: transposed ? view.columnStride : view.rowStride,
+    across: transposed ? view.rowStride : view.columnStride,
+  };
+  fillRows(source, rows, cols, out, paddedCols);
+  out.fill(0, rows * paddedCols);
+
+  const largest = single ? routines.largest32(pointer, total) : routines.largest64(pointer, total);
+  if (Number.isNaN(largest)) throwNonFinite(view);
+  let exponent = 0;
+  if (scaled && largest > 0) {
+    const e = exponentOf(largest);
+    if (Math.abs(e) > (single ? SAFE_EXPONENT.single : SAFE_EXPONENT.double)) {
+      exponent = e;
+      // In two factors: 2^1074 is not a double, 2^149 no float32.
+      const half = Math.trunc(-e / 2);
+      for (const factor of [2 ** half, 2 ** (-e - half)]) {
+        if (single) routines.scale32(pointer, total, factor);
+        else routines.scale64(pointer, total, factor);
+      }
+    }
+  }
+  return {
+    pointer,
+    rows,
+    cols,
+    paddedRows,
+    paddedCols,
+    lda: paddedCols * bytes,
+    single,
+    transposed,
+    exponent,
+    zero: largest === 0,
+  };
+}
+
+/** ⌊log₂ x⌋, exact, subnormals included. */
+export function exponentOf(x: number): number {
+  if (x < 2 ** -1000) return exponentOf(x * 2 ** 100) - 100;
+  let e = Math.floor(Math.log2(x));
+  if (2 ** e > x) e--;
+  else if (e < 1023 && 2 ** (e + 1) <= x) e++;
+  return e;
+}
+
+/** x·2^e without an intermediate overflow or underflow. */
+export function scaleByPower(x: number, e: number): number {
+  const half = Math.trunc(e / 2);
+  return x * 2 ** half * 2 ** (e - half);
+}
+
+interface Grid {
+  data: ArrayLike<number>;
+  read: ((stored: number) => number) | undefined;
+  offset: number;
+  down: number;
+  across: number;
+}
+
+/** Columns copied at a time where the source runs down them: a tile of both sides stays in cache. */
+const TILE = 32;
+
+function fillRows(
+  { data, read, offset, down, across }: Grid,
+  rows: number,
+  cols: number,
+  out: Float32Array | Float64Array,
+  ldo: number,
+): void {
+  const flat = !read && (data instanceof Float32Array || data instanceof Float64Array);
+  if (flat && across === 1 && down === cols && ldo === cols) {
+    out.set(data.subarray(offset, offset + rows * cols));
+    return;
+  }
+  if (flat && across === 1 && cols >= 16) {
+    for (let i = 0; i < rows; i++) {
+      const from = offset + i * down;
+      out.set(data.subarray(from, from + cols), i * ldo);
+      out.fill(0, i * ldo + cols, (i + 1) * ldo);
+    }
+    return;
+  }
+  for (let top = 0; top < rows; top += TILE) {
+    const bottom = Math.min(top + TILE, rows);
+    for (let left = 0; left < cols; left += TILE) {
+      const right = Math.min(left + TILE, cols);
+      for (let i = top; i < bottom; i++) {
+        let from = offset + i * down + left * across;
+        const end = i * ldo + right;
+        for (let to = i * ldo + left; to < end; to++, from += across)
+          out[to] = read ? read(data[from]) : data[from];
+      }
+    }
+    if (ldo > cols) for (let i = top; i < bottom; i++) out.fill(0, i * ldo + cols, (i + 1) * ldo);
+  }
+}

@@ -1,0 +1,132 @@
+import type { Products } from "../contract.js";
+
+/** Columns between two flushes of a dot product, as in the SIMD kernels. */
+const TILE = 256;
+/** Rows between two flushes of a sum over rows. */
+const BLOCK = 64;
+
+/**
+ * The products in plain loops: what the SIMD kernels are tested against, and what runs where
+ * WebAssembly does not. Sums are blocked for the same reason as there: a running sum of n terms drifts
+ * by n·ε (Higham, Accuracy and Stability of Numerical Algorithms, §4.2). Everything is computed in
+ * float64 and rounded where it is stored, so float32 results are better than the SIMD kernels', never
+ * worse.
+ */
+export function referenceProducts(memory: () => ArrayBuffer): Products {
+  const f32 = () => new Float32Array(memory());
+  const f64 = () => new Float64Array(memory());
+  type View = Float32Array | Float64Array;
+
+  function multiply(A: () => View, X: () => View): Products["multiply64"] {
+    return (a, lda, rows, cols, x, ldx, width, y) => {
+      const from = A();
+      const by = X();
+      const to = f64();
+      const sa = from.BYTES_PER_ELEMENT;
+      const sx = by.BYTES_PER_ELEMENT;
+      for (let i = 0; i < rows; i++) {
+        const row = (a + i * lda) / sa;
+        for (let c = 0; c < width; c++) {
+          const column = (x + c * ldx) / sx;
+          let sum = 0;
+          for (let first = 0; first < cols; first += TILE) {
+            const last = Math.min(first + TILE, cols);
+            let part = 0;
+            for (let j = first; j < last; j++) part += from[row + j] * by[column + j];
+            sum += part;
+          }
+          to[y / 8 + i * width + c] = sum;
+        }
+      }
+    };
+  }
+
+  function multiplyTransposed(A: () => View): Products["multiplyTransposed64"] {
+    return (a, lda, rows, cols, y, width, _scratch, z) => {
+      const from = A();
+      const numbers = f64();
+      const sa = from.BYTES_PER_ELEMENT;
+      const part = new Float64Array(cols);
+      for (let c = 0; c < width; c++) {
+        for (let first = 0; first < rows; first += BLOCK) {
+          const last = Math.min(first + BLOCK, rows);
+          part.fill(0);
+          for (let i = first; i < last; i++) {
+            const row = (a + i * lda) / sa;
+            const weight = numbers[y / 8 + i * width + c];
+            for (let j = 0; j < cols; j++) part[j] += weight * from[row + j];
+          }
+          for (let j = 0; j < cols; j++) numbers[z / 8 + c * cols + j] += part[j];
+        }
+      }
+    };
+  }
+
+  function gram(A: () => View): Products["gram64"] {
+    const forward = multiply(A, A);
+    const back = multiplyTransposed(A);
+    return (a, lda, rows, cols, x, ldx, width, t, scratch, z) => {
+      // Four rows at a time, because that is what t holds.
+      for (let i = 0; i < rows; i += 4) {
+        forward(a + i * lda, lda, 4, cols, x, ldx, width, t);
+        back(a + i * lda, lda, 4, cols, t, width, scratch, z);
+      }
+    };
+  }
+
+  function outerGram(A: () => View): Products["outerGram64"] {
+    const forward = multiply(A, A);
+    return (a, lda, rows, cols, t, c, ldc) => {
+      for (let j = 0; j < rows; j++) {
+        for (let i = j - (j % 4); i < rows; i += 4) {
+          forward(a + i * lda, lda, 4, cols, a + j * lda, 0, 1, t);
+          const to = f64();
+          for (let k = 0; k < 4; k++) to[c / 8 + (i + k) * ldc + j] = to[t / 8 + k];
+        }
+      }
+    };
+  }
+
+  function rotate(Q: () => View): Products["rotate64"] {
+    return (q, ldq, k, cols, y, keep) => {
+      const basis = Q();
+      const numbers = f64();
+      const s = basis.BYTES_PER_ELEMENT;
+      const column = new Float64Array(keep);
+      for (let j = 0; j < cols; j++) {
+        for (let p = 0; p < keep; p++) {
+          let sum = 0;
+          for (let i = 0; i < k; i++) sum += numbers[y / 8 + p * k + i] * basis[(q + i * ldq) / s + j];
+          column[p] = sum;
+        }
+        for (let p = 0; p < keep; p++) basis[(q + p * ldq) / s + j] = column[p];
+      }
+    };
+  }
+
+  return {
+    multiply32: multiply(f32, f32),
+    multiply64: multiply(f64, f64),
+    multiplyWide: multiply(f32, f64),
+    multiplyTransposed32: multiplyTransposed(f32),
+    multiplyTransposed64: multiplyTransposed(f64),
+    multiplyTransposedWide: multiplyTransposed(f32),
+    gram32: gram(f32),
+    gram64: gram(f64),
+    outerGram32: outerGram(f32),
+    outerGram64: outerGram(f64),
+    narrow32(z, w, n) {
+      f32().set(f64().subarray(z / 8, z / 8 + n), w / 4);
+    },
+    scale32(x, n, c) {
+      const numbers = f32();
+      for (let i = 0; i < n; i++) numbers[x / 4 + i] *= c;
+    },
+    scale64(x, n, c) {
+      const numbers = f64();
+      for (let i = 0; i < n; i++) numbers[x / 8 + i] *= c;
+    },
+    rotate32: rotate(f32),
+    rotate64: rotate(f64),
+  };
+}

@@ -1,0 +1,254 @@
+// The largest eigenpairs of a small symmetric matrix. Householder tridiagonalization (Golub & Van Loan,
+// Matrix Computations, 4th ed., §8.3.1), bisection by Sturm counts (§8.4.1), inverse iteration with a
+// pivoted LU of the shifted tridiagonal matrix (§8.2.2, Wilkinson), back-transformation.
+//
+// Bisection finds an eigenvalue whatever its neighbours are, so ties and tiny gaps need no special case.
+
+// @ts-expect-error: decorator
+@inline
+function get(p: usize, i: i32): f64 {
+  return f64.load(p + ((<usize>i) << 3));
+}
+
+// @ts-expect-error: decorator
+@inline
+function set(p: usize, i: i32, x: f64): void {
+  f64.store(p + ((<usize>i) << 3), x);
+}
+
+/** Σ x·y over n numbers. */
+// @ts-expect-error: decorator
+@inline
+function dot(x: usize, y: usize, n: i32): f64 {
+  let s = f64x2.splat(0), t = s;
+  let i: i32 = 0;
+  for (; i + 3 < n; i += 4) {
+    const k = (<usize>i) << 3;
+    s = f64x2.add(s, f64x2.mul(v128.load(x + k), v128.load(y + k)));
+    t = f64x2.add(t, f64x2.mul(v128.load(x + k, 16), v128.load(y + k, 16)));
+  }
+  s = f64x2.add(s, t);
+  let sum = f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
+  for (; i < n; i++) sum += get(x, i) * get(y, i);
+  return sum;
+}
+
+/** y ← y + c·x over n numbers. */
+// @ts-expect-error: decorator
+@inline
+function axpy(c: f64, x: usize, y: usize, n: i32): void {
+  const s = f64x2.splat(c);
+  let i: i32 = 0;
+  for (; i + 1 < n; i += 2) {
+    const k = (<usize>i) << 3;
+    v128.store(y + k, f64x2.add(v128.load(y + k), f64x2.mul(s, v128.load(x + k))));
+  }
+  if (i < n) set(y, i, get(y, i) + c * get(x, i));
+}
+
+/**
+ * A ← tridiagonal, from the last row up: row i keeps its Householder vector in columns 0 … i−1, its
+ * squared half-norm in `half[i]`; diagonal in d, off-diagonal (i−1, i) in e[i].
+ */
+function tridiagonalize(a: usize, lda: usize, n: i32, d: usize, e: usize, half: usize, p: usize): void {
+  const row = lda << 3;
+  for (let i = n - 1; i > 0; i--) {
+    const u = a + <usize>i * row;
+    set(d, i, get(u, i));
+    const last = get(u, i - 1), square = dot(u, u, i);
+    const rest = i > 1 ? square - last * last : 0;
+    if (i == 1 || rest <= 1e-300 || rest <= 1e-34 * square) {
+      // Already tridiagonal here, up to what squares can show.
+      set(e, i, last);
+      set(half, i, 0);
+      continue;
+    }
+    const g = last >= 0 ? -Math.sqrt(square) : Math.sqrt(square);
+    set(e, i, g);
+    const h = square - last * g;
+    set(half, i, h);
+    set(u, i - 1, last - g);
+
+    // p ← A·u / h from the lower triangle alone: each row serves as a row and as a column.
+    memory.fill(p, 0, (<usize>i) << 3);
+    for (let j: i32 = 0; j < i; j++) {
+      const r = a + <usize>j * row, uj = get(u, j), s = f64x2.splat(uj);
+      let sum = f64x2.splat(0);
+      let k: i32 = 0;
+      for (; k + 1 < j; k += 2) {
+        const o = (<usize>k) << 3, x = v128.load(r + o);
+        sum = f64x2.add(sum, f64x2.mul(x, v128.load(u + o)));
+        v128.store(p + o, f64x2.add(v128.load(p + o), f64x2.mul(x, s)));
+      }
+      let total = f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
+      if (k < j) {
+        total += get(r, k) * get(u, k);
+        set(p, k, get(p, k) + get(r, k) * uj);
+      }
+      set(p, j, get(p, j) + total + get(r, j) * uj);
+    }
+    const over = 1 / h;
+    for (let j: i32 = 0; j < i; j++) set(p, j, get(p, j) * over);
+    axpy(-dot(u, p, i) * 0.5 * over, u, p, i);
+
+    // A ← A − u·pᵀ − p·uᵀ, lower triangle.
+    for (let j: i32 = 0; j < i; j++) {
+      const r = a + <usize>j * row, uj = f64x2.splat(get(u, j)), pj = f64x2.splat(get(p, j));
+      let k: i32 = 0;
+      for (; k < j; k += 2) {
+        const o = (<usize>k) << 3;
+        v128.store(
+          r + o,
+          f64x2.sub(v128.load(r + o), f64x2.add(f64x2.mul(uj, v128.load(p + o)), f64x2.mul(pj, v128.load(u + o)))),
+        );
+      }
+      if (k == j) set(r, j, get(r, j) - 2 * get(u, j) * get(p, j));
+    }
+  }
+  set(d, 0, get(a, 0));
+}
+
+/** How many eigenvalues exceed each of the eight shifts x0 + k·step, k = 1 … 8; the highest k with ≥ p. */
+// @ts-expect-error: decorator
+@inline
+function highestWith(p: i32, d: usize, e2: usize, n: i32, x0: f64, step: f64): i32 {
+  const a = f64x2.replace_lane(f64x2.splat(x0 + step), 1, x0 + 2 * step);
+  const b = f64x2.replace_lane(f64x2.splat(x0 + 3 * step), 1, x0 + 4 * step);
+  const c = f64x2.replace_lane(f64x2.splat(x0 + 5 * step), 1, x0 + 6 * step);
+  const g = f64x2.replace_lane(f64x2.splat(x0 + 7 * step), 1, x0 + 8 * step);
+  const zero = f64x2.splat(0);
+  let qa = f64x2.splat(1), qb = qa, qc = qa, qg = qa;
+  let na = i64x2.splat(0), nb = na, nc = na, ng = na;
+  for (let i: i32 = 0; i < n; i++) {
+    const di = v128.load64_splat(d + ((<usize>i) << 3)), ei = v128.load64_splat(e2 + ((<usize>i) << 3));
+    // A zero pivot gives an infinite quotient, which counts right; e2 > 0 rules out 0/0.
+    qa = f64x2.sub(f64x2.sub(di, a), f64x2.div(ei, qa));
+    qb = f64x2.sub(f64x2.sub(di, b), f64x2.div(ei, qb));
+    qc = f64x2.sub(f64x2.sub(di, c), f64x2.div(ei, qc));
+    qg = f64x2.sub(f64x2.sub(di, g), f64x2.div(ei, qg));
+    na = i64x2.sub(na, f64x2.gt(qa, zero));
+    nb = i64x2.sub(nb, f64x2.gt(qb, zero));
+    nc = i64x2.sub(nc, f64x2.gt(qc, zero));
+    ng = i64x2.sub(ng, f64x2.gt(qg, zero));
+  }
+  const w = <i64>p;
+  if (i64x2.extract_lane(ng, 1) >= w) return 8;
+  if (i64x2.extract_lane(ng, 0) >= w) return 7;
+  if (i64x2.extract_lane(nc, 1) >= w) return 6;
+  if (i64x2.extract_lane(nc, 0) >= w) return 5;
+  if (i64x2.extract_lane(nb, 1) >= w) return 4;
+  if (i64x2.extract_lane(nb, 0) >= w) return 3;
+  if (i64x2.extract_lane(na, 1) >= w) return 2;
+  if (i64x2.extract_lane(na, 0) >= w) return 1;
+  return 0;
+}
+
+/** x ← (T − shift)⁻¹·x: Gaussian elimination with row interchanges; `l` takes 4n numbers. */
+function solveShifted(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usize, x: usize): void {
+  const u0 = l, u1 = l + ((<usize>n) << 3), u2 = u1 + ((<usize>n) << 3);
+  // The row in hand: a0 at column i, a1 at i+1; the row below: b, c, and its right neighbour.
+  let a0 = get(d, 0) - shift, a1 = n > 1 ? get(e, 1) : 0;
+  for (let i: i32 = 0; i < n - 1; i++) {
+    const b = get(e, i + 1), c = get(d, i + 1) - shift, f = i + 2 < n ? get(e, i + 2) : 0;
+    if (Math.abs(a0) >= Math.abs(b)) {
+      if (a0 == 0) a0 = floor;
+      const m = b / a0;
+      set(u0, i, a0);
+      set(u1, i, a1);
+      set(u2, i, 0);
+      set(x, i + 1, get(x, i + 1) - m * get(x, i));
+      a0 = c - m * a1;
+      a1 = f;
+    } else {
+      const m = a0 / b;
+      set(u0, i, b);
+      set(u1, i, c);
+      set(u2, i, f);
+      const t = get(x, i);
+      set(x, i, get(x, i + 1));
+      set(x, i + 1, t - m * get(x, i + 1));
+      a0 = a1 - m * c;
+      a1 = -m * f;
+    }
+  }
+  if (Math.abs(a0) < floor) a0 = floor;
+  set(u0, n - 1, a0);
+  for (let i = n - 1; i >= 0; i--) {
+    let s = get(x, i);
+    if (i + 1 < n) s -= get(u1, i) * get(x, i + 1);
+    if (i + 2 < n) s -= get(u2, i) * get(x, i + 2);
+    set(x, i, s / get(u0, i));
+  }
+}
+
+/** x ← x / ‖x‖∞, then / ‖x‖₂: after a solve with a nearly singular matrix, squares could overflow. */
+function normalize(x: usize, n: i32): void {
+  let most: f64 = 0;
+  for (let i: i32 = 0; i < n; i++) most = Math.max(most, Math.abs(get(x, i)));
+  const s = 1 / most;
+  for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * s);
+  const r = 1 / Math.sqrt(dot(x, x, n));
+  for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * r);
+}
+
+export function eigenLargest(
+  a: usize, lda: usize, n: i32, wanted: i32, values: usize, vectors: usize, ldv: usize, work: usize,
+): void {
+  const size = (<usize>((n + 7) & ~1)) << 3;
+  const d = work, e = d + size, half = e + size, p = half + size, e2 = p + size, l = e2 + size;
+  tridiagonalize(a, lda, n, d, e, half, p);
+
+  // Gershgorin's discs bound the spectrum.
+  let low = Infinity, high = -Infinity, norm: f64 = 0;
+  set(e, 0, 0);
+  for (let i: i32 = 0; i < n; i++) {
+    const r = Math.abs(get(e, i)) + (i + 1 < n ? Math.abs(get(e, i + 1)) : 0), di = get(d, i);
+    low = Math.min(low, di - r);
+    high = Math.max(high, di + r);
+    set(e2, i, Math.max(get(e, i) * get(e, i), 1e-300));
+  }
+  norm = Math.max(Math.abs(low), Math.abs(high));
+  const eps: f64 = 2.220446049250313e-16, floor = Math.max(norm * eps * 0.25, 1e-300);
+  low -= norm * eps * <f64>n;
+  high += norm * eps * <f64>n;
+
+  let seed: u32 = 1;
+  for (let q: i32 = 0; q < wanted; q++) {
+    let lo = low, hi = high;
+    for (let round = 0; round < 60 && hi - lo > eps * Math.max(Math.abs(lo), Math.abs(hi)) + 1e-300; round++) {
+      const step = (hi - lo) / 9, k = highestWith(q + 1, d, e2, n, lo, step);
+      const from = lo;
+      if (k > 0) lo = from + <f64>k * step;
+      if (k < 8) hi = from + <f64>(k + 1) * step;
+    }
+    const lambda = 0.5 * (lo + hi);
+    set(values, q, lambda);
+    high = hi; // the next one is not above
+
+    const x = vectors + <usize>q * (ldv << 3);
+    for (let i: i32 = 0; i < n; i++) {
+      seed = seed * 1664525 + 1013904223;
+      set(x, i, 0.5 + <f64>(seed >> 8) * 5.9604644775390625e-8);
+    }
+    for (let round = 0; round < 3; round++) {
+      solveShifted(d, e, n, lambda, floor, l, x);
+      normalize(x, n);
+      for (let o: i32 = 0; o < q; o++) {
+        const y = vectors + <usize>o * (ldv << 3);
+        axpy(-dot(x, y, n), y, x, n);
+      }
+      normalize(x, n);
+    }
+  }
+
+  for (let q: i32 = 0; q < wanted; q++) {
+    const x = vectors + <usize>q * (ldv << 3);
+    for (let i: i32 = 1; i < n; i++) {
+      const h = get(half, i);
+      if (h == 0) continue;
+      const u = a + <usize>i * (lda << 3);
+      axpy(-dot(u, x, i) / h, u, x, i);
+    }
+    normalize(x, n);
+  }
+}

@@ -1,0 +1,322 @@
+import { NonFiniteError, ShapeError, UnsupportedError } from "./errors.js";
+import { type HalfType, halfDecoder } from "./half.js";
+import type { DType, LinearOperator, SparseMatrix } from "./types.js";
+
+/** Entries in memory: element (i, j) of m×n is `read(data[offset + i·rowStride + j·columnStride])`. */
+export interface View {
+  readonly kind: "dense";
+  readonly m: number;
+  readonly n: number;
+  /** what it is computed in, and what comes back */
+  readonly dtype: DType;
+  readonly data: ArrayLike<number>;
+  /** decodes one stored number; absent where `data` holds the numbers themselves */
+  readonly read: ((stored: number) => number) | undefined;
+  readonly offset: number;
+  readonly rowStride: number;
+  readonly columnStride: number;
+}
+
+/** Known by its products alone (or, `entries`, sparse: then the norms that need entries work too). */
+export interface OperatorView {
+  readonly kind: "operator";
+  readonly m: number;
+  readonly n: number;
+  readonly dtype: DType;
+  matvec(x: Float64Array, out: Float64Array): void;
+  rmatvec(y: Float64Array, out: Float64Array): void;
+  readonly entries: SparseMatrix | undefined;
+}
+
+/** A stack of matrices of one shape. */
+export interface BatchView {
+  readonly count: number;
+  readonly m: number;
+  readonly n: number;
+  readonly dtype: DType;
+  at(index: number): View;
+}
+
+type Fields = {
+  data?: unknown;
+  shape?: unknown;
+  stride?: unknown;
+  offset?: unknown;
+  dtype?: unknown;
+  kind?: unknown;
+  matvec?: unknown;
+  rmatvec?: unknown;
+};
+
+const INTEGER_ARRAYS = new Set([
+  "Int8Array",
+  "Uint8Array",
+  "Uint8ClampedArray",
+  "Int16Array",
+  "Uint16Array",
+  "Int32Array",
+  "Uint32Array",
+]);
+
+/** What a user would call the thing that was passed. */
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object") return `a ${value.constructor?.name ?? "plain object"}`;
+  return typeof value === "string" ? "a string" : `${typeof value} ${String(value)}`;
+}
+
+/** Entries in whichever form, or an operator, checked. */
+export function viewOf(A: unknown): View | OperatorView {
+  if (Array.isArray(A)) return nested(A);
+  if (typeof A !== "object" || A === null)
+    throw new ShapeError(`matrix: expected { data, shape }, nested rows or an operator, got ${describe(A)}`);
+  const fields = A as Fields;
+  refuseForeign(fields);
+  if (typeof fields.matvec === "function" || typeof fields.rmatvec === "function") return operator(fields);
+  const { data, read, dtype } = storage(fields);
+  const [m, n] = dimensions(fields.shape, 2);
+  const { stride, offset } = layout(fields, [m, n], data.length);
+  return { kind: "dense", m, n, dtype, data, read, offset, rowStride: stride[0], columnStride: stride[1] };
+}
+
+/** The same for `shape: [b, m, n]`; b may be 0. */
+export function batchOf(A: unknown): BatchView {
+  if (Array.isArray(A)) {
+    const views = A.map((one) => nested(one));
+    if (views.length === 0)
+      throw new ShapeError("batch: no matrices, and no shape that says how large they are");
+    const { m, n } = views[0];
+    views.forEach((view, i) => {
+      if (view.m !== m || view.n !== n)
+        throw new ShapeError(`batch: matrix ${i} is ${view.m}×${view.n}, the first is ${m}×${n}`);
+    });
+    return { count: views.length, m, n, dtype: "float64", at: (i) => views[i] };
+  }
+  if (typeof A !== "object" || A === null)
+    throw new ShapeError(`batch: expected { data, shape: [b, m, n] }, got ${describe(A)}`);
+  const fields = A as Fields;
+  refuseForeign(fields);
+  if (typeof fields.matvec === "function")
+    throw new UnsupportedError("batch: an operator is one matrix; call spectralNorm for each");
+  const { data, read, dtype } = storage(fields);
+  const [count, m, n] = dimensions(fields.shape, 3);
+  const { stride, offset } = layout(fields, [count, m, n], data.length);
+  return {
+    count,
+    m,
+    n,
+    dtype,
+    at: (i) => ({
+      kind: "dense",
+      m,
+      n,
+      dtype,
+      data,
+      read,
+      offset: offset + i * stride[0],
+      rowStride: stride[1],
+      columnStride: stride[2],
+    }),
+  };
+}
+
+/** Entries are needed: an operator without them is refused, a sparse matrix is written out. */
+export function entriesOf(A: unknown, what: string, instead: string): View {
+  const view = viewOf(A);
+  if (view.kind === "dense") return view;
+  if (!view.entries)
+    throw new UnsupportedError(`${what}: needs the entries of the matrix, an operator has none; ${instead}`);
+  return denseFromSparse(view.entries, what);
+}
+
+/** Numbers that a sparse matrix may be written out to: 4 GiB of float64. */
+const MOST_DENSE = 2 ** 29;
+
+export function denseFromSparse(A: SparseMatrix, what: string): View {
+  const [m, n] = A.shape;
+  if (m * n > MOST_DENSE)
+    throw new UnsupportedError(
+      `${what}: the dense ${m}×${n} matrix that it needs does not fit; call singularTriplet, which leaves A sparse`,
+    );
+  const data = A.data instanceof Float32Array ? new Float32Array(m * n) : new Float64Array(m * n);
+  for (let i = 0; i < m; i++)
+    for (let k = A.indptr[i]; k < A.indptr[i + 1]; k++) data[i * n + A.indices[k]] += A.data[k];
+  const dtype = data instanceof Float32Array ? "float32" : "float64";
+  return { kind: "dense", m, n, dtype, data, read: undefined, offset: 0, rowStride: n, columnStride: 1 };
+}
+
+/** Tensors of the engines, and complex data, each with what to do instead. */
+function refuseForeign(fields: Fields & { dataSync?: unknown; aval?: unknown; re?: unknown }): void {
+  if (typeof fields.dataSync === "function")
+    throw new UnsupportedError("matrix: this is a TensorFlow.js tensor; import from spectral-norm/tfjs");
+  if (typeof fields.dtype === "string" && /complex|c8|c16/i.test(fields.dtype))
+    throw new UnsupportedError(
+      `matrix: complex data (${fields.dtype}) is not supported; ‖A‖₂ of A = B + iC is that of the real [B −C; C B]`,
+    );
+}
+
+function storage(fields: Fields): Pick<View, "data" | "read" | "dtype"> {
+  const { data } = fields;
+  const dtype = fields.dtype;
+  if (data instanceof Float64Array) return { data, read: undefined, dtype: "float64" };
+  if (data instanceof Float32Array) return { data, read: undefined, dtype: "float32" };
+  if (data instanceof Uint16Array && (dtype === "float16" || dtype === "bfloat16"))
+    return { data, read: halfDecoder(dtype as HalfType), dtype: "float32" };
+  if (dtype === "float16" || dtype === "bfloat16")
+    throw new UnsupportedError(`matrix: dtype "${dtype}" goes with a Uint16Array, got ${describe(data)}`);
+  if (ArrayBuffer.isView(data)) {
+    const name = data.constructor.name;
+    if (INTEGER_ARRAYS.has(name))
+      return { data: data as unknown as ArrayLike<number>, read: undefined, dtype: "float64" };
+    if (name === "Float16Array")
+      return { data: data as unknown as ArrayLike<number>, read: undefined, dtype: "float32" };
+    if (name === "BigInt64Array" || name === "BigUint64Array")
+      return { data: data as unknown as ArrayLike<number>, read: Number, dtype: "float64" };
+  }
+  if (Array.isArray(data)) {
+    return {
+      data: Float64Array.from(data, (value, i) => entry(value, `data[${i}]`)),
+      read: undefined,
+      dtype: "float64",
+    };
+  }
+  throw new ShapeError(`matrix: data must be a typed array, got ${describe(data)}`);
+}
+
+function entry(value: unknown, where: string): number {
+  if (typeof value === "number") return value;
+  if (typeof value === "object" && value !== null && ("re" in value || "im" in value))
+    throw new UnsupportedError(`matrix: ${where} is complex; ‖A‖₂ of A = B + iC is that of [B −C; C B]`);
+  throw new ShapeError(`matrix: ${where} is not a number but ${describe(value)}`);
+}
+
+function nested(rows: readonly unknown[]): View {
+  if (!Array.isArray(rows)) throw new ShapeError(`matrix: expected nested rows, got ${describe(rows)}`);
+  const m = rows.length;
+  if (m === 0) throw new ShapeError("matrix: empty, there are no rows");
+  const width = (row: unknown, i: number): number => {
+    if (!Array.isArray(row) && !(ArrayBuffer.isView(row) && "length" in row))
+      throw new ShapeError(`matrix: row ${i} is not an array but ${describe(row)}`);
+    return (row as ArrayLike<unknown>).length;
+  };
+  const n = width(rows[0], 0);
+  if (n === 0) throw new ShapeError("matrix: empty, row 0 has no entries");
+  const data = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) {
+    const row = rows[i] as ArrayLike<unknown>;
+    const found = width(row, i);
+    if (found !== n) throw new ShapeError(`matrix: ragged, row ${i} has ${found} entries and row 0 has ${n}`);
+    for (let j = 0; j < n; j++) data[i * n + j] = entry(row[j], `row ${i}, column ${j}`);
+  }
+  return {
+    kind: "dense",
+    m,
+    n,
+    dtype: "float64",
+    data,
+    read: undefined,
+    offset: 0,
+    rowStride: n,
+    columnStride: 1,
+  };
+}
+
+function operator(fields: Fields): OperatorView {
+  const { matvec, rmatvec } = fields;
+  for (const [name, product] of Object.entries({ matvec, rmatvec }))
+    if (typeof product !== "function")
+      throw new ShapeError(`operator: ${name} must be a function (x, out), got ${describe(product)}`);
+  const [m, n] = dimensions(fields.shape, 2);
+  const self = fields as unknown as LinearOperator;
+  const entries = fields.kind === "csr" ? (fields as unknown as SparseMatrix) : undefined;
+  return {
+    kind: "operator",
+    m,
+    n,
+    dtype: entries?.data instanceof Float32Array ? "float32" : "float64",
+    matvec: (x, out) => self.matvec(x, out),
+    rmatvec: (y, out) => self.rmatvec(y, out),
+    entries,
+  };
+}
+
+/** `rank` whole numbers from 1 up (a batch may count 0), whose product is a safe integer. */
+export function dimensions(shape: unknown, rank: number): number[] {
+  const form = rank === 2 ? "[m, n]" : "[b, m, n]";
+  if (!Array.isArray(shape) && !(ArrayBuffer.isView(shape) && "length" in shape))
+    throw new ShapeError(`shape: expected ${form}, got ${describe(shape)}`);
+  const sizes = Array.from(shape as ArrayLike<number>);
+  if (sizes.length !== rank)
+    throw new ShapeError(`shape: expected ${form}, got ${sizes.length} dimensions: [${sizes.join(", ")}]`);
+  sizes.forEach((size, k) => {
+    if (!Number.isInteger(size) || size < 0)
+      throw new ShapeError(`shape: dimension ${k} must be a whole number, got ${String(size)}`);
+    if (size === 0 && k >= rank - 2)
+      throw new ShapeError(
+        `shape: [${sizes.join(", ")}] is empty; a matrix needs at least one row and column`,
+      );
+  });
+  if (!Number.isSafeInteger(sizes.reduce((product, size) => product * size, 1)))
+    throw new ShapeError(`shape: [${sizes.join(", ")}] has more entries than can be counted`);
+  return sizes;
+}
+
+function layout(
+  fields: Fields,
+  shape: readonly number[],
+  length: number,
+): { stride: number[]; offset: number } {
+  const offset = fields.offset === undefined ? 0 : fields.offset;
+  if (typeof offset !== "number" || !Number.isInteger(offset) || offset < 0)
+    throw new ShapeError(`offset: expected a whole number from 0 up, got ${String(offset)}`);
+  let stride: number[];
+  if (fields.stride === undefined) {
+    stride = shape.map((_, k) => shape.slice(k + 1).reduce((product, size) => product * size, 1));
+  } else {
+    if (!Array.isArray(fields.stride) && !ArrayBuffer.isView(fields.stride))
+      throw new ShapeError(`stride: expected ${shape.length} whole numbers, got ${describe(fields.stride)}`);
+    stride = Array.from(fields.stride as unknown as ArrayLike<number>);
+    if (stride.length !== shape.length || !stride.every(Number.isInteger))
+      throw new ShapeError(`stride: expected ${shape.length} whole numbers, got [${stride.join(", ")}]`);
+  }
+  if (shape.some((size) => size === 0)) return { stride, offset };
+  let first = offset;
+  let last = offset;
+  shape.forEach((size, k) => {
+    const reach = (size - 1) * stride[k];
+    if (reach < 0) first += reach;
+    else last += reach;
+  });
+  if (first < 0 || last >= length)
+    throw new ShapeError(
+      `data: too short, shape [${shape.join(", ")}] with this stride and offset reaches from ${first} to ${last}, ` +
+        `and data has ${length} numbers`,
+    );
+  return { stride, offset };
+}
+
+/** Element (i, j). */
+export function at(view: View, i: number, j: number): number {
+  const stored = view.data[view.offset + i * view.rowStride + j * view.columnStride];
+  return view.read ? view.read(stored) : stored;
+}
+
+/** For when a scan has met a NaN or an infinity: says where the first one is, in row-major order. */
+export function throwNonFinite(view: View): never {
+  for (let i = 0; i < view.m; i++)
+    for (let j = 0; j < view.n; j++) {
+      const value = at(view, i, j);
+      if (!Number.isFinite(value))
+        throw new NonFiniteError(`matrix: row ${i}, column ${j} is ${value} (counted from 0)`, i, j);
+    }
+  throw new NonFiniteError("matrix: holds a NaN or an infinity");
+}
+
+/** All entries, row-major, in a new array of the view's dtype. */
+export function copyOf(view: View): Float32Array | Float64Array {
+  const { m, n } = view;
+  const out = view.dtype === "float32" ? new Float32Array(m * n) : new Float64Array(m * n);
+  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) out[i * n + j] = at(view, i, j);
+  return out;
+}

@@ -1,0 +1,192 @@
+import type { Kernels } from "../kernels/contract.js";
+import { exponentOf, type Placed, padTo, scaleByPower } from "../kernels/place.js";
+import { NonFiniteError } from "../matrix/errors.js";
+import type { DType } from "../matrix/types.js";
+import type { OperatorView } from "../matrix/view.js";
+
+/**
+ * A, or Aᵀ where m < n, seen from its shorter side: P has `long` rows and `short` columns, and the Krylov
+ * space is that of PᵀP, of dimension `short`. Numbers are those of A·2^−exponent.
+ */
+export interface Action {
+  readonly short: number;
+  readonly long: number;
+  /** length of a vector of the short side in kernel memory, padded with zeros */
+  readonly padded: number;
+  /** what basis vectors are stored in */
+  readonly single: boolean;
+  /** what u and v are rounded to */
+  readonly dtype: DType;
+  /** whether P is Aᵀ: then the short side is u's */
+  readonly transposed: boolean;
+  readonly exponent: number;
+  /** what a pass costs, as a number of multiplications; Infinity where unknown */
+  readonly cost: number;
+  /** how many times A has been read from end to end */
+  passes: number;
+  /** z (width×padded float64) ← PᵀP·x, x being `width` basis vectors at `x`, `ldx` bytes apart */
+  gram(x: number, ldx: number, width: number, z: number): void;
+  /** P·x, in float64 whatever A's dtype */
+  toLong(x: Float64Array): Float64Array;
+  /** Pᵀ·y, in float64 */
+  toShort(y: Float64Array): Float64Array;
+}
+
+/**
+ * A matrix that lies in kernel memory.
+ *
+ * @param across  whether the short side lies along P's rows (columns of P are the basis, as Lanczos has it:
+ *   one fused pass reads P once) or down them (as the dense path has it: rows make inner products)
+ */
+export function placedAction(kernels: Kernels, P: Placed, across: boolean): Action {
+  const { arena, routines } = kernels;
+  const multiply = P.single ? routines.multiplyWide : routines.multiply64;
+  const multiplyTransposed = P.single ? routines.multiplyTransposedWide : routines.multiplyTransposed64;
+  const gram = P.single ? routines.gram32 : routines.gram64;
+  const t = arena.take(64);
+  const scratch = arena.take(2 * P.paddedCols * (P.single ? 4 : 8));
+  arena.fill(scratch, 2 * P.paddedCols * (P.single ? 4 : 8));
+
+  /** P·x for x over the columns. */
+  const down = (x: Float64Array): Float64Array => {
+    const mark = arena.mark();
+    const from = arena.take(8 * P.paddedCols);
+    const to = arena.take(8 * P.paddedRows);
+    const input = arena.f64(from, P.paddedCols);
+    input.fill(0);
+    input.set(x);
+    multiply(P.pointer, P.lda, P.paddedRows, P.paddedCols, from, 0, 1, to);
+    const result = arena.f64(to, P.rows).slice();
+    arena.release(mark);
+    return result;
+  };
+  /** Pᵀ·y for y over the rows. */
+  const back = (y: Float64Array): Float64Array => {
+    const mark = arena.mark();
+    const from = arena.take(8 * P.paddedRows);
+    const partial = arena.take(8 * P.paddedCols);
+    const to = arena.take(8 * P.paddedCols);
+    const input = arena.f64(from, P.paddedRows);
+    input.fill(0);
+    input.set(y);
+    arena.fill(partial, 8 * P.paddedCols);
+    arena.fill(to, 8 * P.paddedCols);
+    multiplyTransposed(P.pointer, P.lda, P.paddedRows, P.paddedCols, from, 1, partial, to);
+    const result = arena.f64(to, P.cols).slice();
+    arena.release(mark);
+    return result;
+  };
+
+  const action: Action = {
+    short: across ? P.cols : P.rows,
+    long: across ? P.rows : P.cols,
+    padded: across ? P.paddedCols : P.paddedRows,
+    single: P.single,
+    dtype: P.single ? "float32" : "float64",
+    transposed: across ? P.transposed : !P.transposed,
+    exponent: P.exponent,
+    cost: P.rows * P.cols,
+    passes: 0,
+    gram(x, ldx, width, z) {
+      action.passes++;
+      arena.fill(z, 8 * width * P.paddedCols);
+      gram(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, ldx, width, t, scratch, z);
+    },
+    toLong(x) {
+      action.passes++;
+      return across ? down(x) : back(x);
+    },
+    toShort(y) {
+      action.passes++;
+      return across ? back(y) : down(y);
+    },
+  };
+  return action;
+}
+
+/**
+ * A linear operator. Its products are scaled by a power of two found from a first product with a random
+ * vector: half of it on the way in and half on the way out, so that neither under- nor overflows.
+ *
+ * @throws NonFiniteError as soon as a product holds a NaN or an infinity, naming which
+ */
+export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64Array): Action {
+  const { arena } = kernels;
+  const transposed = A.m < A.n;
+  const short = Math.min(A.m, A.n);
+  const long = Math.max(A.m, A.n);
+  const padded = padTo(short, 4);
+  const x = new Float64Array(short);
+  const y = new Float64Array(long);
+  let into = 1;
+  let out = 1;
+
+  const checked = (values: Float64Array, name: string): number => {
+    let most = 0;
+    for (let i = 0; i < values.length; i++) {
+      const size = Math.abs(values[i]);
+      if (!(size < Number.POSITIVE_INFINITY))
+        throw new NonFiniteError(`operator: element ${i} of what ${name} wrote is ${values[i]}`, i, 0);
+      if (size > most) most = size;
+    }
+    return most;
+  };
+  const toLong = (): void => {
+    if (into !== 1) for (let i = 0; i < short; i++) x[i] *= into;
+    if (transposed) A.rmatvec(x, y);
+    else A.matvec(x, y);
+    checked(y, transposed ? "rmatvec" : "matvec");
+    if (out !== 1) for (let i = 0; i < long; i++) y[i] *= out;
+  };
+  const toShort = (): void => {
+    if (into !== 1) for (let i = 0; i < long; i++) y[i] *= into;
+    if (transposed) A.matvec(y, x);
+    else A.rmatvec(y, x);
+    checked(x, transposed ? "matvec" : "rmatvec");
+    if (out !== 1) for (let i = 0; i < short; i++) x[i] *= out;
+  };
+
+  x.set(probe);
+  if (transposed) A.rmatvec(x, y);
+  else A.matvec(x, y);
+  const most = checked(y, transposed ? "rmatvec" : "matvec");
+  const exponent = most > 0 ? exponentOf(most) : 0;
+  into = scaleByPower(1, -Math.trunc(exponent / 2));
+  out = scaleByPower(1, -(exponent - Math.trunc(exponent / 2)));
+
+  const action: Action = {
+    short,
+    long,
+    padded,
+    single: false,
+    dtype: A.dtype,
+    transposed,
+    exponent,
+    cost: Number.POSITIVE_INFINITY,
+    passes: 1,
+    gram(from, ldx, width, z) {
+      for (let c = 0; c < width; c++) {
+        action.passes += 2;
+        x.set(arena.f64(from + c * ldx, short));
+        toLong();
+        toShort();
+        const target = arena.f64(z + 8 * c * padded, padded);
+        target.set(x);
+        target.fill(0, short);
+      }
+    },
+    toLong(input) {
+      action.passes++;
+      x.set(input);
+      toLong();
+      return y.slice();
+    },
+    toShort(input) {
+      action.passes++;
+      y.set(input);
+      toShort();
+      return x.slice();
+    },
+  };
+  return action;
+}

@@ -1,0 +1,120 @@
+import { scaleByPower } from "../kernels/place.js";
+import { OverflowError } from "../matrix/errors.js";
+import type { DType } from "../matrix/types.js";
+import type { Action } from "./action.js";
+import type { SingularTriplet } from "./options.js";
+
+/** The dtype's spacing at 1, as `numpy.finfo(dtype).eps`. */
+export const EPSILON: Record<DType, number> = { float32: 2 ** -23, float64: 2 ** -52 };
+
+export function rounded(x: Float64Array, dtype: DType): Float32Array | Float64Array {
+  return dtype === "float32" ? Float32Array.from(x) : x;
+}
+
+/** ‖x‖₂ by blocked sums; x is near 1 in size. */
+export function norm2(x: ArrayLike<number>): number {
+  let sum = 0;
+  for (let first = 0; first < x.length; first += 128) {
+    const last = Math.min(first + 128, x.length);
+    let part = 0;
+    for (let i = first; i < last; i++) part += x[i] * x[i];
+    sum += part;
+  }
+  return Math.sqrt(sum);
+}
+
+/** A number of A·2^−exponent on A's own scale. */
+export function onScaleOf(action: Action, value: number): number {
+  return scaleByPower(value, action.exponent);
+}
+
+/** σ₁ on A's own scale. */
+export function sigmaOnScale(action: Action, value: number): number {
+  const sigma = onScaleOf(action, value);
+  if (sigma === Number.POSITIVE_INFINITY)
+    throw new OverflowError(
+      `spectral norm: ‖A‖₂ = ${value}·2^${action.exponent} is beyond the largest double; scale A down first`,
+    );
+  return sigma;
+}
+
+/** ‖P·x‖ / ‖x‖ in float64: σ to twice the digits that x has. */
+export function rayleigh(action: Action, x: Float64Array): number {
+  return norm2(action.toLong(x)) / norm2(x);
+}
+
+/** What the solvers hand over: the short vector, what they know of σ₂, and how they got there. */
+export interface Found {
+  /** unit vector of the short side, in float64 */
+  short: Float64Array;
+  /** estimate of σ₂, and how far it may be below the truth, on the action's scale */
+  second: number;
+  secondError: number;
+  /** whether the iteration ended because it had what was asked for */
+  reached: boolean;
+  iterations: number;
+  method: "lanczos" | "dense";
+}
+
+/**
+ * Completes a triplet from its short vector: rounds to A's dtype, reads A twice, in float64, for σ and for
+ * the residual of the vectors as returned, and decides what that is worth.
+ */
+export function complete(
+  action: Action,
+  found: Found,
+  rtol: number | undefined,
+  atol: number,
+): SingularTriplet {
+  const { dtype } = action;
+  const epsilon = EPSILON[dtype];
+  const short = rounded(found.short, dtype);
+  const exact = dtype === "float32" ? Float64Array.from(short) : found.short;
+  const length = norm2(exact);
+  const image = action.toLong(exact);
+  const size = norm2(image);
+  const sigma = size / length;
+  const direction = new Float64Array(image.length);
+  if (sigma > 0) for (let i = 0; i < image.length; i++) direction[i] = image[i] / size;
+  else direction[0] = 1;
+  const long = rounded(direction, dtype);
+  const back = action.toShort(long instanceof Float64Array ? long : Float64Array.from(long));
+
+  let square = 0;
+  for (let i = 0; i < image.length; i++) square += (image[i] - sigma * long[i]) ** 2;
+  for (let i = 0; i < back.length; i++) square += (back[i] - sigma * short[i]) ** 2;
+  const residual = Math.sqrt(square);
+  const gap = Math.max(sigma - found.second, 0);
+  // What cannot be excluded: σ₂ is as large as its own residual allows, and below float64's own rounding
+  // no residual can be told from zero.
+  const sureGap = gap - found.secondError;
+  const floor = Math.max(residual, 2 ** -52 * sigma);
+  const secondFloor = Math.max(found.secondError, epsilon * sigma);
+  const atFloor = residual <= FLOOR * epsilon * sigma;
+  const tied =
+    sigma === 0 ||
+    (atFloor && found.secondError <= FLOOR * epsilon * sigma && gap <= 4 * Math.max(residual, secondFloor));
+  const gradientError = tied
+    ? Math.SQRT2
+    : Math.min(Math.SQRT2, Math.max(sureGap > 0 ? floor / sureGap : Math.SQRT2, epsilon));
+  const converged =
+    tied ||
+    (rtol === undefined && atol === 0 ? atFloor && found.reached : gradientError <= (rtol ?? epsilon) + atol);
+
+  return {
+    sigma: sigmaOnScale(action, sigma),
+    u: action.transposed ? short : long,
+    v: action.transposed ? long : short,
+    residual: onScaleOf(action, residual),
+    gap: onScaleOf(action, gap),
+    gradientError,
+    iterations: found.iterations,
+    passes: action.passes,
+    converged,
+    tied,
+    method: found.method,
+  };
+}
+
+/** Residuals up to this many ε·σ are all that the dtype has. */
+export const FLOOR = 16;

@@ -1,0 +1,362 @@
+import type { Kernels } from "../kernels/contract.js";
+import { eigenWork } from "../kernels/contract.js";
+import { padTo } from "../kernels/place.js";
+import type { Action } from "./action.js";
+import type { Random } from "./random.js";
+
+/** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */
+export const CAPACITY = 64;
+/** Vectors a block has: two, so that a second copy of a tied σ₁ is seen. */
+const BLOCK = 2;
+
+/** The largest Ritz pairs of PᵀP: values θ descending, coefficients and residual norms. */
+export interface Ritz {
+  readonly values: Float64Array;
+  /** row p: coefficients of the p-th Ritz vector in the basis */
+  readonly coefficients: Float64Array[];
+  /** ‖PᵀP·x − θ·x‖ of each */
+  readonly residuals: Float64Array;
+}
+
+/**
+ * A block Krylov space of G = PᵀP with full reorthogonalization and thick restart.
+ *
+ * After k vectors, G·Q = Q·T + Q₊·B·Eᵀ: T = QᵀGQ is k×k, Q₊ is the next block and E picks the last
+ * block's columns. A restart keeps Ritz vectors and the next block, and T becomes diag(θ) with a coupling to
+ * that block (Wu & Simon, SIAM J. Matrix Anal. Appl. 22:602, 2000; blocks: Golub & Underwood, 1977).
+ * Orthogonality is by classical Gram–Schmidt twice (Giraud et al., Numer. Math. 101:87, 2005).
+ */
+export class KrylovSpace {
+  /** vectors that G has been applied to */
+  size = 0;
+  /** block steps taken so far */
+  steps = 0;
+
+  readonly #kernels: Kernels;
+  readonly #action: Action;
+  readonly #random: Random;
+  readonly #capacity: number;
+  readonly #basis: number;
+  readonly #bytes: number;
+  readonly #product: number;
+  readonly #coefficients: number;
+  readonly #scratch: number;
+  readonly #strip: number;
+  readonly #projected = new Float64Array(CAPACITY * CAPACITY);
+  /** vectors in the next block, and B, which ties the last block to it */
+  #width = 0;
+  #coupling = new Float64Array(BLOCK * BLOCK);
+  #lastWidth = 0;
+  /** the largest entry of T so far: what "zero" is measured against */
+  #scale = 0;
+
+  constructor(kernels: Kernels, action: Action, random: Random) {
+    const { arena } = kernels;
+    this.#kernels = kernels;
+    this.#action = action;
+    this.#random = random;
+    this.#capacity = Math.min(CAPACITY, action.short);
+    const n = action.padded;
+    const number = action.single ? 4 : 8;
+    this.#bytes = n * number;
+    const slots = padTo(this.#capacity + BLOCK, 4);
+    this.#basis = arena.take(slots * this.#bytes);
+    arena.fill(this.#basis, slots * this.#bytes);
+    this.#product = arena.take(BLOCK * n * 8);
+    this.#scratch = arena.take(BLOCK * n * number);
+    arena.fill(this.#scratch, BLOCK * n * number);
+    this.#coefficients = arena.take(BLOCK * slots * 8);
+    this.#strip = arena.take(64 * CAPACITY * number);
+  }
+
+  #slot(i: number): number {
+    return this.#basis + i * this.#bytes;
+  }
+
+  #vector(i: number): Float32Array | Float64Array {
+    const { arena } = this.#kernels;
+    return this.#action.single
+      ? arena.f32(this.#slot(i), this.#action.padded)
+      : arena.f64(this.#slot(i), this.#action.padded);
+  }
+
+  #randomize(i: number): void {
+    const vector = this.#vector(i);
+    for (let j = 0; j < this.#action.short; j++) vector[j] = this.#random.normal();
+  }
+
+  #scaleBy(i: number, factor: number): void {
+    const { routines } = this.#kernels;
+    if (this.#action.single) routines.scale32(this.#slot(i), this.#action.padded, factor);
+    else routines.scale64(this.#slot(i), this.#action.padded, factor);
+  }
+
+  /** C (k×width, in coefficient memory) ← QᵀW, for Q the first k vectors and W at slot w. */
+  #project(k: number, w: number, width: number): void {
+    const { routines } = this.#kernels;
+    const multiply = this.#action.single ? routines.multiply32 : routines.multiply64;
+    multiply(
+      this.#basis,
+      this.#bytes,
+      padTo(k, 4),
+      this.#action.padded,
+      this.#slot(w),
+      this.#bytes,
+      width,
+      this.#coefficients,
+    );
+  }
+
+  /** W ← W − Q·C. */
+  #subtract(k: number, w: number, width: number): void {
+    const { routines, arena } = this.#kernels;
+    const rows = padTo(k, 4);
+    const n = this.#action.padded;
+    const c = arena.f64(this.#coefficients, rows * width);
+    for (let i = 0; i < k * width; i++) c[i] = -c[i];
+    c.fill(0, k * width);
+    if (this.#action.single) {
+      // The sum ends in float64: W goes up, takes the correction and comes down.
+      const product = arena.f64(this.#product, width * n);
+      product.set(arena.f32(this.#slot(w), width * n));
+      routines.multiplyTransposed32(
+        this.#basis,
+        this.#bytes,
+        rows,
+        n,
+        this.#coefficients,
+        width,
+        this.#scratch,
+        this.#product,
+      );
+      routines.narrow32(this.#product, this.#slot(w), width * n);
+    } else {
+      routines.multiplyTransposed64(
+        this.#basis,
+        this.#bytes,
+        rows,
+        n,
+        this.#coefficients,
+        width,
+        this.#scratch,
+        this.#slot(w),
+      );
+    }
+  }
+
+  /** Takes the projection on the first k vectors out of W; adds the coefficients to `into` (k×width). */
+  #orthogonalize(k: number, w: number, width: number, into?: Float64Array): void {
+    if (k === 0) return;
+    this.#project(k, w, width);
+    if (into) {
+      const c = this.#kernels.arena.f64(this.#coefficients, k * width);
+      for (let i = 0; i < c.length; i++) into[i] += c[i];
+    }
+    this.#subtract(k, w, width);
+  }
+
+  #norm(i: number): number {
+    const { arena } = this.#kernels;
+    // Projected on itself alone: a matrix of one row.
+    const { routines } = this.#kernels;
+    const multiply = this.#action.single ? routines.multiply32 : routines.multiply64;
+    const out = this.#coefficients;
+    multiply(this.#slot(i), 0, 4, this.#action.padded, this.#slot(i), 0, 1, out);
+    return Math.sqrt(arena.f64(out, 1)[0]);
+  }
+
+  /**
+   * Turns the vectors at slots k … k+width−1, already orthogonal to the first k, into an orthonormal
+   * block; R (2×2, row-major) says how they were made of it. A vector that vanishes is replaced by a
+   * random one and R has a zero row: that is how an invariant space is left (identity, rank one).
+   */
+  #normalizeBlock(k: number, width: number, R: Float64Array): void {
+    R.fill(0);
+    const room = Math.min(width, this.#action.short - k);
+    const epsilon = this.#action.single ? 2 ** -23 : 2 ** -52;
+    for (let c = 0; c < width; c++) {
+      const slot = k + c;
+      if (c >= room) {
+        // No dimension is left for it: all of it lies along the vector before it, or nowhere.
+        if (room > 0) R[c] += this.#takeOut(k, slot);
+        continue;
+      }
+      let norm = this.#norm(slot);
+      for (let round = 0; c > 0 && round < 4; round++) {
+        // Against the vector before it; against all, once much has cancelled.
+        const from = round === 0 ? k : 0;
+        const before = norm;
+        const overlap = this.#takeOut(from, slot);
+        R[c] += overlap;
+        norm = this.#norm(slot);
+        if (norm > 0.5 * before) break;
+      }
+      if (norm > epsilon * this.#scale && norm > 0) {
+        R[c * BLOCK + c] = norm;
+        this.#scaleBy(slot, 1 / norm);
+      } else {
+        this.#replace(slot);
+      }
+    }
+    this.#width = room;
+  }
+
+  /** Orthogonalizes one vector against slots from … slot−1; returns its overlap with the last of them. */
+  #takeOut(from: number, slot: number): number {
+    const { arena } = this.#kernels;
+    this.#project(slot, slot, 1);
+    const c = arena.f64(this.#coefficients, slot);
+    c.fill(0, 0, from);
+    const overlap = c[slot - 1];
+    this.#subtract(slot, slot, 1);
+    return overlap;
+  }
+
+  /** A fresh random vector, orthonormal to all before it. */
+  #replace(slot: number): void {
+    for (let attempt = 0; attempt < 8; attempt++) {
+      this.#randomize(slot);
+      this.#scaleBy(slot, 1 / this.#norm(slot));
+      this.#orthogonalize(slot, slot, 1);
+      const left = this.#norm(slot);
+      if (left < 1e-3) continue;
+      this.#scaleBy(slot, 1 / left);
+      this.#orthogonalize(slot, slot, 1);
+      this.#scaleBy(slot, 1 / this.#norm(slot));
+      return;
+    }
+  }
+
+  /** Begins with a random block, its first vector the given one (any length but 0) if there is one. */
+  start(first?: Float64Array): void {
+    const width = Math.min(BLOCK, this.#action.short);
+    for (let c = 0; c < width; c++) this.#randomize(c);
+    if (first) {
+      let most = 0;
+      for (const value of first) most = Math.max(most, Math.abs(value));
+      if (most > 0) {
+        const vector = this.#vector(0);
+        for (let j = 0; j < first.length; j++) vector[j] = first[j] / most;
+      }
+    }
+    this.#normalizeBlock(0, width, this.#coupling);
+    this.#coupling.fill(0);
+  }
+
+  /** Whether no further step is possible before a restart, and whether none is at all. */
+  get full(): boolean {
+    return this.size + this.#width > this.#capacity || this.#width === 0;
+  }
+  get exhausted(): boolean {
+    return this.#width === 0;
+  }
+
+  /** One block step: applies G to the next block and orthogonalizes the result. */
+  extend(): void {
+    const { routines, arena } = this.#kernels;
+    const k = this.size;
+    const width = this.#width;
+    const n = this.#action.padded;
+    this.#action.gram(this.#slot(k), this.#bytes, width, this.#product);
+    const next = k + width;
+    if (this.#action.single) routines.narrow32(this.#product, this.#slot(next), width * n);
+    else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
+
+    const column = new Float64Array(next * width);
+    this.#orthogonalize(next, next, width, column);
+    this.#orthogonalize(next, next, width, column);
+    const T = this.#projected;
+    for (let i = 0; i < next; i++)
+      for (let c = 0; c < width; c++) {
+        const value = column[i * width + c];
+        if (i > k + c) continue;
+        T[(k + c) * CAPACITY + i] = value;
+        this.#scale = Math.max(this.#scale, Math.abs(value));
+      }
+    this.size = next;
+    this.#lastWidth = width;
+    this.steps++;
+    this.#normalizeBlock(next, width, this.#coupling);
+  }
+
+  /** The `wanted` largest Ritz pairs. Cost: O(size³), and nothing in the length of the vectors. */
+  ritz(wanted: number): Ritz {
+    const { routines, arena } = this.#kernels;
+    const k = this.size;
+    const count = Math.min(wanted, k);
+    const mark = arena.mark();
+    const lda = k + (k & 1);
+    const T = arena.take(8 * k * lda);
+    const values = arena.take(8 * count);
+    const vectors = arena.take(8 * count * lda);
+    const work = arena.take(8 * eigenWork(k));
+    const matrix = arena.f64(T, k * lda);
+    for (let i = 0; i < k; i++)
+      matrix.set(this.#projected.subarray(i * CAPACITY, i * CAPACITY + i + 1), i * lda);
+    routines.eigenLargest(T, lda, k, count, values, vectors, lda, work);
+
+    const coefficients: Float64Array[] = [];
+    const residuals = new Float64Array(count);
+    const last = this.#lastWidth;
+    for (let p = 0; p < count; p++) {
+      const y = arena.f64(vectors + 8 * p * lda, k).slice();
+      coefficients.push(y);
+      // B·(the last block's coefficients), B being upper triangular.
+      let square = 0;
+      for (let row = 0; row < this.#width; row++) {
+        let sum = 0;
+        for (let c = 0; c < last; c++) sum += this.#coupling[row * BLOCK + c] * y[k - last + c];
+        square += sum * sum;
+      }
+      residuals[p] = Math.sqrt(square);
+    }
+    const found = arena.f64(values, count).slice();
+    arena.release(mark);
+    return { values: found, coefficients, residuals };
+  }
+
+  /** Keeps the given Ritz vectors and the next block; the rest of the space is dropped. */
+  restart({ values, coefficients }: Ritz): void {
+    const { routines, arena } = this.#kernels;
+    const k = this.size;
+    const keep = coefficients.length;
+    const rows = padTo(k, 4);
+    const mark = arena.mark();
+    const y = arena.take(8 * keep * rows);
+    const Y = arena.f64(y, keep * rows);
+    Y.fill(0);
+    coefficients.forEach((vector, p) => {
+      Y.set(vector, p * rows);
+    });
+    const rotate = this.#action.single ? routines.rotate32 : routines.rotate64;
+    rotate(this.#basis, this.#bytes, rows, this.#action.padded, y, keep, this.#strip);
+    arena.release(mark);
+    for (let c = 0; c < this.#width; c++) this.#vector(keep + c).set(this.#vector(k + c));
+    this.#projected.fill(0);
+    for (let p = 0; p < keep; p++) this.#projected[p * CAPACITY + p] = values[p];
+    this.size = keep;
+    this.#lastWidth = 0;
+  }
+
+  /** The vector with these coefficients in the basis, in float64, of unit length. */
+  combine(y: Float64Array): Float64Array {
+    const { routines, arena } = this.#kernels;
+    const k = this.size;
+    const rows = padTo(k, 4);
+    const n = this.#action.padded;
+    const mark = arena.mark();
+    const weights = arena.take(8 * rows);
+    const partial = arena.take(8 * n);
+    const out = arena.take(8 * n);
+    const input = arena.f64(weights, rows);
+    input.fill(0);
+    input.set(y);
+    arena.fill(partial, 8 * n);
+    arena.fill(out, 8 * n);
+    const combine = this.#action.single ? routines.multiplyTransposedWide : routines.multiplyTransposed64;
+    combine(this.#basis, this.#bytes, rows, n, weights, 1, partial, out);
+    const x = arena.f64(out, this.#action.short).slice();
+    arena.release(mark);
+    return x;
+  }
+}

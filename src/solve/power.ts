@@ -1,0 +1,161 @@
+import type { Kernels } from "../kernels/contract.js";
+import { padTo, place } from "../kernels/place.js";
+import type { OperatorView, View } from "../matrix/view.js";
+import { norm2 } from "./finish.js";
+import type { SingularTriplet } from "./options.js";
+import { createRandom } from "./random.js";
+
+/** What the notebook's function takes. */
+export interface PowerOptions {
+  rtol: number;
+  atol: number;
+  maxIterations: number;
+  start: ArrayLike<number> | undefined;
+  seed: number;
+}
+
+/** x ↦ A·x and y ↦ Aᵀ·y in the precision of A's dtype, unscaled. */
+interface Products {
+  forward(x: Float64Array): Float64Array;
+  back(y: Float64Array): Float64Array;
+}
+
+function placedProducts(kernels: Kernels, view: View): Products {
+  const { arena, routines } = kernels;
+  const P = place(kernels, view, false, false);
+  const number = P.single ? 4 : 8;
+  const multiply = P.single ? routines.multiply32 : routines.multiply64;
+  const multiplyTransposed = P.single ? routines.multiplyTransposed32 : routines.multiplyTransposed64;
+  const x = arena.take(number * P.paddedCols);
+  const y = arena.take(8 * padTo(P.rows, 4));
+  const scratch = arena.take(number * P.paddedCols);
+  const z = arena.take(8 * P.paddedCols);
+  arena.fill(x, number * P.paddedCols);
+  arena.fill(scratch, number * P.paddedCols);
+  return {
+    forward(input) {
+      (P.single ? arena.f32(x, P.cols) : arena.f64(x, P.cols)).set(input);
+      multiply(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, 0, 1, y);
+      return arena.f64(y, P.rows).slice();
+    },
+    back(input) {
+      const weights = arena.f64(y, P.paddedRows);
+      weights.fill(0);
+      weights.set(input);
+      arena.fill(z, 8 * P.paddedCols);
+      multiplyTransposed(P.pointer, P.lda, P.paddedRows, P.paddedCols, y, 1, scratch, z);
+      return arena.f64(z, P.cols).slice();
+    },
+  };
+}
+
+/**
+ * The notebook's power iteration on AᵀA, to the letter: a normal start, x ← z/‖z‖, z ← Aᵀ(Ax), λ = ‖z‖/‖x‖,
+ * until ‖z − λx‖ ≤ rtol·‖λx‖ + atol. Vectors and norms are rounded to A's dtype.
+ *
+ * It is here to be compared with. Its residual test holds at any singular vector, its atol is compared with
+ * σ², it overflows (float32 beyond 1e10, float64 beyond 1e78) and on the zero matrix it meets 0/0: then
+ * `converged` is false and u and v are zero.
+ */
+export function power(kernels: Kernels, view: View | OperatorView, options: PowerOptions): SingularTriplet {
+  const { m, n } = view;
+  const single = view.kind === "dense" && view.dtype === "float32";
+  const round = single ? Math.fround : (x: number) => x;
+  const stored = (x: Float64Array) => {
+    if (single) for (let i = 0; i < x.length; i++) x[i] = Math.fround(x[i]);
+    return x;
+  };
+  const { forward, back } = view.kind === "dense" ? placedProducts(kernels, view) : operatorProducts(view);
+  const { rtol, atol, maxIterations } = options;
+  const gram = (x: Float64Array) => stored(back(stored(forward(x))));
+  // A norm overflows where the sum of squares does, as it would in A's dtype.
+  const norm = (x: Float64Array) => {
+    const size = norm2(x);
+    return round(size * size) === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : round(size);
+  };
+
+  const random = createRandom(options.seed);
+  let x: Float64Array = Float64Array.from({ length: n }, (_, i) =>
+    options.start ? options.start[i] : random.normal(),
+  );
+  const first = norm(stored(x));
+  for (let i = 0; i < n; i++) x[i] /= first;
+  let z = gram(stored(x));
+  let size = norm(z);
+  let lambda = round(size / norm(x));
+  let iterations = 0;
+  let stopped = false;
+  while (iterations < maxIterations) {
+    iterations++;
+    x = stored(z.map((value) => value / size));
+    z = gram(x);
+    size = norm(z);
+    lambda = round(size / norm(x));
+    let residual = 0;
+    let scale = 0;
+    for (let i = 0; i < n; i++) {
+      residual += (z[i] - lambda * x[i]) ** 2;
+      scale += (lambda * x[i]) ** 2;
+    }
+    if (Math.sqrt(residual) <= rtol * Math.sqrt(scale) + atol) {
+      stopped = true;
+      break;
+    }
+    // NaN stays NaN: every further step would be the same.
+    if (Number.isNaN(lambda)) break;
+  }
+  let passes = 2 * (iterations + 1);
+
+  let sigma = round(Math.sqrt(lambda));
+  const v = new Float64Array(n);
+  const u = new Float64Array(m);
+  let residual = Number.NaN;
+  const length = norm2(x);
+  for (let i = 0; i < n; i++) v[i] = round(x[i] / length);
+  const image = forward(v);
+  passes++;
+  const width = norm2(image);
+  const sound = Number.isFinite(sigma) && sigma > 0 && Number.isFinite(width) && width > 0;
+  if (sound) {
+    for (let i = 0; i < m; i++) u[i] = round(image[i] / width);
+    const again = back(u);
+    passes++;
+    let square = 0;
+    for (let i = 0; i < m; i++) square += (image[i] - sigma * u[i]) ** 2;
+    for (let j = 0; j < n; j++) square += (again[j] - sigma * v[j]) ** 2;
+    residual = Math.sqrt(square);
+  } else {
+    v.fill(0);
+    u.fill(0);
+    if (!Number.isFinite(sigma)) sigma = Number.NaN;
+  }
+  const single32 = view.dtype === "float32";
+  return {
+    sigma,
+    u: single32 ? Float32Array.from(u) : u,
+    v: single32 ? Float32Array.from(v) : v,
+    residual,
+    gap: Number.NaN,
+    gradientError: Number.NaN,
+    iterations,
+    passes,
+    converged: stopped && sound,
+    tied: false,
+    method: "power",
+  };
+}
+
+function operatorProducts(A: OperatorView): Products {
+  return {
+    forward(x) {
+      const out = new Float64Array(A.m);
+      A.matvec(x, out);
+      return out;
+    },
+    back(y) {
+      const out = new Float64Array(A.n);
+      A.rmatvec(y, out);
+      return out;
+    },
+  };
+}

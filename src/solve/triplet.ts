@@ -1,0 +1,173 @@
+import type { Kernels } from "../kernels/contract.js";
+import { place } from "../kernels/place.js";
+import { kernels as chosen, trim } from "../kernels/select.js";
+import { NonFiniteError, ShapeError } from "../matrix/errors.js";
+import type { DenseMatrix, MatrixOrOperator } from "../matrix/types.js";
+import { type OperatorView, type View, viewOf } from "../matrix/view.js";
+import { type Action, operatorAction, placedAction } from "./action.js";
+import { gramDense, operatorDense } from "./dense.js";
+import { complete, type Found, rayleigh, sigmaOnScale } from "./finish.js";
+import { type Goal, lanczos } from "./lanczos.js";
+import { type CheckedOptions, checkOptions, type SingularTriplet, type SolveOptions } from "./options.js";
+import { power } from "./power.js";
+import { createRandom } from "./random.js";
+
+/** Up to this min(m, n), "auto" goes dense: a tridiagonal form costs less than the steps would. */
+const DENSE_UP_TO = 64;
+const MOST_STEPS = 10_000;
+
+/** The dtype of what comes back: float32 for float32 and half-precision input, else float64. */
+type Precision<A> = A extends DenseMatrix<infer D> ? D : Float32Array | Float64Array;
+
+/**
+ * Largest singular value σ of A (m×n) with its unit vectors u (m) and v (n), and how far they can be
+ * trusted.
+ *
+ * @param A  m×n, finite; neither changed nor kept
+ * @param options.rtol  relative error wanted in u·vᵀ (Frobenius); default: what A's dtype supports
+ * @param options.maxIterations  block steps, default 10000; not enough gives the best so far with
+ *   `converged: false`
+ * @returns σ on A's scale, `residual` and `gap` likewise; `gradientError` estimates ‖ûv̂ᵀ−u₁v₁ᵀ‖_F; where
+ *   σ₁ = σ₂ to working accuracy `tied` is true and u, v are one of many pairs
+ * @throws ShapeError if A is empty or its data too short; NonFiniteError naming the first NaN or infinity;
+ *   OptionError; OverflowError if ‖A‖₂ is beyond the largest double
+ *
+ * Cost: one copy of A in kernel memory; min(m, n) ≤ 64: three passes and min²·max flops; else some 20 to 60
+ *   fused passes of 8 flops an element, and at most 72·min(m, n) + 2(m + n) numbers of memory.
+ * Not guaranteed: a random start can miss σ₁, with a probability that falls exponentially in the number of
+ *   steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot.
+ * Source: block Lanczos with thick restart (Golub & Underwood 1977; Wu & Simon, SIAM J. Matrix Anal. Appl.
+ *   22:602, 2000); the error of u·vᵀ from the residual over the gap (Wedin, BIT 12:99, 1972).
+ */
+export function singularTriplet<A extends MatrixOrOperator>(
+  A: A,
+  options?: SolveOptions,
+): SingularTriplet<Precision<A>> {
+  return tripletOf(viewOf(A), checkOptions(options)) as SingularTriplet<Precision<A>>;
+}
+
+/**
+ * ‖A‖₂, the largest singular value. Stops as soon as the value is accurate, which takes half the digits of
+ * what the vectors would take.
+ *
+ * @param A  m×n, finite; neither changed nor kept
+ * @param options.rtol  relative error wanted in σ; default: 2⁻⁵² for float64, 2⁻²³ for float32 data
+ * @throws as `singularTriplet` does
+ *
+ * Cost: about half the passes of `singularTriplet`.
+ * Not guaranteed: as there. The best value so far is returned where `maxIterations` did not suffice;
+ *   `singularTriplet` says whether it did.
+ */
+export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): number {
+  return normOf(viewOf(A), checkOptions(options));
+}
+
+/** As `singularTriplet`, from a view. */
+export function tripletOf(view: View | OperatorView, options: CheckedOptions): SingularTriplet {
+  const kernels = chosen();
+  const mark = kernels.arena.mark();
+  try {
+    if (options.method === "power") return power(kernels, view, powerOptions(view, options));
+    const { action, find } = prepare(kernels, view, options);
+    const goal: Goal = {
+      of: "gradient",
+      rtol: options.rtol,
+      atol: options.atol ?? 0,
+      maxIterations: options.maxIterations ?? MOST_STEPS,
+      seed: options.seed,
+      start: startOf(view, action, options),
+    };
+    return complete(action, find(goal), options.rtol, options.atol ?? 0);
+  } finally {
+    kernels.arena.release(mark);
+    trim();
+  }
+}
+
+/** As `spectralNorm`, from a view. */
+export function normOf(view: View | OperatorView, options: CheckedOptions): number {
+  const kernels = chosen();
+  const mark = kernels.arena.mark();
+  try {
+    if (options.method === "power") return power(kernels, view, powerOptions(view, options)).sigma;
+    const { action, find } = prepare(kernels, view, options);
+    // atol is on A's scale, the iteration on the action's.
+    const goal: Goal = {
+      of: "value",
+      rtol: options.rtol,
+      atol: (options.atol ?? 0) * 2 ** -action.exponent,
+      maxIterations: options.maxIterations ?? MOST_STEPS,
+      seed: options.seed,
+      start: startOf(view, action, options),
+    };
+    return sigmaOnScale(action, rayleigh(action, find(goal).short));
+  } finally {
+    kernels.arena.release(mark);
+    trim();
+  }
+}
+
+/** Brings A to where the chosen method can work on it. */
+function prepare(
+  kernels: Kernels,
+  view: View | OperatorView,
+  options: CheckedOptions,
+): { action: Action; find: (goal: Goal) => Found } {
+  const { m, n } = view;
+  const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
+  if (view.kind === "operator") {
+    const random = createRandom(options.seed);
+    const probe = Float64Array.from({ length: Math.min(m, n) }, () => random.normal());
+    const action = operatorAction(kernels, view, probe);
+    return {
+      action,
+      find: (goal) => (dense ? operatorDense(kernels, action) : lanczos(kernels, action, goal)),
+    };
+  }
+  // Short rows for the dense path, short columns for the other: see `placedAction`.
+  const transposed = dense ? m > n : m < n;
+  const P = place(kernels, view, transposed);
+  const action = placedAction(kernels, P, !dense);
+  if (!dense) return { action, find: (goal) => lanczos(kernels, action, goal) };
+  return {
+    action,
+    find: () => {
+      action.passes++;
+      return gramDense(kernels, P);
+    },
+  };
+}
+
+/** The caller's first v, as a vector of the short side. */
+function startOf(
+  view: View | OperatorView,
+  action: Action,
+  options: CheckedOptions,
+): Float64Array | undefined {
+  const { start } = options;
+  if (start === undefined) return undefined;
+  checkStart(start, view.n);
+  let most = 0;
+  for (let i = 0; i < start.length; i++) most = Math.max(most, Math.abs(start[i]));
+  if (most === 0) return undefined;
+  const v = Float64Array.from(start, (value) => value / most);
+  return action.transposed ? action.toShort(v) : v;
+}
+
+function checkStart(start: ArrayLike<number>, n: number): void {
+  if (start.length !== n)
+    throw new ShapeError(`start: expected a vector of length ${n}, as A has columns; got ${start.length}`);
+  for (let i = 0; i < n; i++)
+    if (!Number.isFinite(start[i])) throw new NonFiniteError(`start: element ${i} is ${start[i]}`, i, 0);
+}
+
+function powerOptions(view: View | OperatorView, options: CheckedOptions) {
+  if (options.start !== undefined) checkStart(options.start, view.n);
+  return {
+    rtol: options.rtol ?? 1e-6,
+    atol: options.atol ?? 1e-6,
+    maxIterations: options.maxIterations ?? 1000,
+    start: options.start,
+    seed: options.seed,
+  };
+}
