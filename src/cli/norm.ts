@@ -1,0 +1,236 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { FileMatrix, SkippedEntry } from "../files/entry.js";
+import { readMatrices } from "../files/open.js";
+import { type ByteSource, openFile, readStream } from "../files/source.js";
+import { oneLine, quote } from "../files/text.js";
+import {
+  FileError,
+  type Method,
+  OptionError,
+  type SingularTriplet,
+  type SolveOptions,
+  SpectralNormError,
+  singularTriplet,
+} from "../index.js";
+import { wholeNumber } from "./whole-number.js";
+
+export interface NormOptions {
+  /** one JSON object a line instead of a table */
+  readonly json?: boolean;
+  /** which matrix of a `.npz` file */
+  readonly key?: string;
+  readonly rtol?: number;
+  readonly method?: Method;
+  readonly seed?: number;
+  readonly maxIterations?: number;
+}
+
+/** Where the command reads and writes; `process` is one. */
+export interface NormStreams {
+  readonly stdin: AsyncIterable<Uint8Array | string>;
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+}
+
+const METHODS: readonly Method[] = ["auto", "lanczos", "power", "dense"];
+
+/** Adds `spectral-norm norm`. */
+export function registerNorm(program: Command): void {
+  program
+    .command("norm")
+    .description("the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv")
+    .argument("<file...>", "files; - is standard input")
+    .option("--json", "one JSON object a line instead of a table")
+    .option("--key <name>", "of a .npz file only this matrix")
+    .option(
+      "--rtol <x>",
+      "relative error that will do (default: as accurate as the numbers allow)",
+      tolerance,
+    )
+    .addOption(new Option("--method <m>", "how it is found").choices(METHODS))
+    .option("--max-iterations <n>", "Krylov or power steps", wholeNumber(1, 1e9))
+    .option("--seed <s>", "of the random start", wholeNumber(0, 2 ** 32 - 1))
+    .action(async (files: string[], options: NormOptions) => {
+      process.exitCode = await runNorm(files, options, process);
+    });
+}
+
+/**
+ * ‖A‖₂ of every matrix in the files, as a line each on standard output. What cannot be read is a line
+ * on standard error, and the rest is done all the same.
+ *
+ * @returns the exit status: 2 if something could not be read, else 1 if something did not converge,
+ *   else 0
+ */
+export async function runNorm(
+  files: readonly string[],
+  options: NormOptions,
+  streams: NormStreams,
+): Promise<number> {
+  const print = options.json ? jsonLines(streams) : table(streams);
+  const status = terminalStatus(streams);
+  let bad = false;
+  let unconverged = false;
+  let stdin: Promise<ByteSource> | undefined;
+  const complain = (why: string) => {
+    bad = true;
+    status.clear();
+    streams.stderr.write(`spectral-norm: ${oneLine(why)}\n`);
+  };
+
+  for (const [at, file] of files.entries()) {
+    status.show(`${at + 1} of ${files.length}: ${file}`);
+    let source: ByteSource | undefined;
+    try {
+      if (file === "-") stdin ??= readStream(streams.stdin);
+      source = file === "-" ? await stdin! : openFile(file);
+      const skipped: SkippedEntry[] = [];
+      let found = false;
+      for (const entry of readMatrices(source, file === "-" ? "" : file, options.key)) {
+        if (entry.kind === "skipped") {
+          skipped.push(entry);
+          continue;
+        }
+        found = true;
+        const name = entry.key === undefined ? file : `${file}: ${quote(entry.key)}`;
+        if (entry.kind === "failed") {
+          complain(`${name}: ${entry.error.message}`);
+          continue;
+        }
+        try {
+          const triplet = singularTriplet(entry.matrix, solveOptions(options));
+          unconverged ||= !triplet.converged;
+          status.clear();
+          print(file, entry, triplet);
+        } catch (error) {
+          if (error instanceof OptionError) throw error;
+          complain(`${name}: ${reason(error)}`);
+        }
+        // Lets the streams report what happened to them, such as a reader that has gone.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (!found) throw new FileError(`holds no matrix${listOf(skipped)}`);
+      if (!options.json && skipped.length > 0) {
+        streams.stdout.write(`${oneLine(file)}: left out what is no matrix${listOf(skipped)}\n`);
+      }
+    } catch (error) {
+      if (error instanceof OptionError) {
+        complain(error.message);
+        return 2;
+      }
+      complain(`${file}: ${reason(error)}`);
+    } finally {
+      source?.close();
+    }
+  }
+  status.clear();
+  return bad ? 2 : unconverged ? 1 : 0;
+}
+
+function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): SolveOptions {
+  return {
+    ...(rtol !== undefined && { rtol }),
+    ...(method !== undefined && { method }),
+    ...(seed !== undefined && { seed }),
+    ...(maxIterations !== undefined && { maxIterations }),
+  };
+}
+
+/** What the matrix was computed as: the file's own precision, double for integers. */
+function computedDtype({ dtype }: FileMatrix): string {
+  return dtype === "float32" || dtype === "float16" ? dtype : "float64";
+}
+
+type Print = (file: string, entry: FileMatrix, triplet: SingularTriplet) => void;
+
+function jsonLines({ stdout }: NormStreams): Print {
+  return (file, entry, triplet) => {
+    const { method, sigma, residual, gap, gradientError, iterations, passes, converged, tied } = triplet;
+    // JSON.stringify writes null for what is infinite or NaN.
+    const line = JSON.stringify({
+      file,
+      ...(entry.key !== undefined && { key: entry.key }),
+      rows: entry.shape[0],
+      cols: entry.shape[1],
+      dtype: computedDtype(entry),
+      method,
+      sigma,
+      residual,
+      gap,
+      gradientError,
+      iterations,
+      passes,
+      converged,
+      tied,
+    });
+    stdout.write(`${line}\n`);
+  };
+}
+
+/** Lines under a heading, printed one by one as the answers come. */
+function table({ stdout }: NormStreams): Print {
+  let headed = false;
+  return (file, entry, triplet) => {
+    if (!headed) stdout.write(`${tableLine("‖A‖₂", "error of u·vᵀ", "size", "dtype", "method", "file")}\n`);
+    headed = true;
+    const { sigma, gradientError, method, converged, tied } = triplet;
+    const dtype = computedDtype(entry);
+    const notes = [
+      ...(converged ? [] : ["not converged"]),
+      ...(tied ? ["tied: the gradient is one of many"] : []),
+    ];
+    const line = tableLine(
+      String(dtype === "float64" ? sigma : Number(sigma.toPrecision(9))),
+      Number.isFinite(gradientError) ? gradientError.toExponential(1) : "unknown",
+      entry.shape.join("×"),
+      dtype,
+      method,
+      oneLine(entry.key === undefined ? file : `${file} ${entry.key}`),
+    );
+    stdout.write(`${line}${notes.length > 0 ? `  (${notes.join("; ")})` : ""}\n`);
+  };
+}
+
+function tableLine(sigma: string, error: string, size: string, dtype: string, method: string, file: string) {
+  const left = `${sigma.padStart(22)}  ${error.padStart(13)}  ${size.padStart(15)}`;
+  return `${left}  ${dtype.padEnd(7)}  ${method.padEnd(7)}  ${file}`;
+}
+
+/** Says on a terminal which file is being worked on, and takes it back before anything else is written. */
+function terminalStatus({ stderr }: NormStreams): { show(text: string): void; clear(): void } {
+  if (!stderr.isTTY) return { show() {}, clear() {} };
+  let shown = false;
+  return {
+    show(text) {
+      stderr.write(`\r\u001b[2K${oneLine(text)}`);
+      shown = true;
+    },
+    clear() {
+      if (shown) stderr.write("\r\u001b[2K");
+      shown = false;
+    },
+  };
+}
+
+const LISTED = 20;
+
+function listOf(skipped: readonly SkippedEntry[]): string {
+  if (skipped.length === 0) return "";
+  const keys = new Set(skipped.map(({ key }) => key));
+  const sparse = ["data", "indices", "indptr", "format"].every((key) => keys.has(key));
+  const hint = sparse ? " (a sparse matrix as SciPy saves it: write it with scipy.io.mmwrite instead)" : "";
+  const shown = skipped.slice(0, LISTED).map(({ key, reason }) => `${quote(key)} is ${reason}`);
+  if (skipped.length > LISTED) shown.push(`and ${skipped.length - LISTED} more`);
+  return `: ${shown.join(", ")}${hint}`;
+}
+
+function reason(error: unknown): string {
+  if (error instanceof SpectralNormError) return error.message;
+  return `cannot be computed (${error instanceof Error ? error.message : String(error)})`;
+}
+
+function tolerance(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (value > 0 && value < Number.POSITIVE_INFINITY) return value;
+  throw new InvalidArgumentError("It takes a positive number, such as 1e-6.");
+}

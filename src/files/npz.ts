@@ -1,0 +1,73 @@
+import { FileError, SpectralNormError } from "../matrix/errors.js";
+import type { FileEntry } from "./entry.js";
+import { checkNpyMatrix, npyMatrix } from "./npy.js";
+import { countNpyElements, isNpy, NPY_HEADER_BYTES, readNpyHeader, shapeText } from "./npy-header.js";
+import type { ByteSource } from "./source.js";
+import { oneLine, quote } from "./text.js";
+import { openZipMember, readZipDirectory, readZipHead, type ZipMember } from "./zip.js";
+
+/** No more names than this are listed in a message. */
+const NAMES_SHOWN = 20;
+
+/**
+ * What a `.npz` file (a zip archive of `.npy` files) holds, one entry after the other as they are
+ * asked for, so that no more than one is in memory. Vectors, scalars, texts and what is no array are
+ * entries that are skipped; with `key` only the one of that name is read, and must be a matrix.
+ *
+ * A compressed member is inflated only after its first bytes have been seen to be the header of a
+ * matrix of just the size that the archive says, and all members together may be given as many
+ * compressed bytes as the file has: members that overlap, which blow up small archives, run out.
+ *
+ * @throws FileError if the archive's directory is damaged, or if no member has that key
+ */
+export function* readNpz(source: ByteSource, key?: string): Generator<FileEntry> {
+  const members = readZipDirectory(source).filter((member) => !member.name.endsWith("/"));
+  const seen = new Set<string>();
+  let budget = source.size;
+  const wanted = key === undefined ? members : [findMember(members, key)];
+  for (const member of wanted) {
+    const name = keyOf(member);
+    try {
+      if (seen.has(name)) throw new FileError("is there a second time under the same name");
+      seen.add(name);
+      if (member.compressedSize > budget) throw new FileError("overlaps other members of the zip file");
+      budget -= member.compressedSize;
+      yield readMember(source, member, key !== undefined);
+    } catch (error) {
+      if (!(error instanceof SpectralNormError)) throw error;
+      yield { kind: "failed", key: name, error };
+    }
+  }
+}
+
+function readMember(source: ByteSource, member: ZipMember, mustBeMatrix: boolean): FileEntry {
+  const key = keyOf(member);
+  const head = readZipHead(source, member, NPY_HEADER_BYTES);
+  if (!isNpy(head.read(0, Math.min(6, head.size)))) {
+    if (mustBeMatrix || member.name.endsWith(".npy")) throw new FileError("is not a .npy file");
+    return { kind: "skipped", key, reason: "not a .npy file" };
+  }
+  const header = readNpyHeader(head);
+  const { letter } = header.dtype;
+  if (!mustBeMatrix && (header.shape.length !== 2 || letter === "U" || letter === "S")) {
+    const what = letter === "U" || letter === "S" ? " of text" : "";
+    return { kind: "skipped", key, reason: `${shapeText(header.shape)}${what}` };
+  }
+  checkNpyMatrix(header);
+  countNpyElements(header, member.size);
+  return { ...npyMatrix(openZipMember(source, member), header), key };
+}
+
+/** NumPy names an array `weights`, its member `weights.npy`. */
+function keyOf(member: ZipMember): string {
+  return member.name.replace(/\.npy$/, "");
+}
+
+function findMember(members: readonly ZipMember[], key: string): ZipMember {
+  const member = members.find((each) => keyOf(each) === key) ?? members.find((each) => each.name === key);
+  if (member !== undefined) return member;
+  const names = members.slice(0, NAMES_SHOWN).map((each) => oneLine(keyOf(each)));
+  if (members.length > NAMES_SHOWN) names.push(`${members.length - NAMES_SHOWN} more`);
+  const known = names.length === 0 ? "it is empty" : `it has ${names.join(", ")}`;
+  throw new FileError(`has no key ${quote(key)}: ${known}`);
+}

@@ -1,0 +1,58 @@
+import { FileError } from "../matrix/errors.js";
+import { readCsv } from "./csv.js";
+import type { FileEntry } from "./entry.js";
+import { isMatrixMarket, readMatrixMarket } from "./matrixmarket.js";
+import { readNpy } from "./npy.js";
+import { isNpy } from "./npy-header.js";
+import { readNpz } from "./npz.js";
+import type { ByteSource } from "./source.js";
+import { quote } from "./text.js";
+import { isZip } from "./zip.js";
+
+export type Format = "npy" | "npz" | "mtx" | "csv";
+
+const EXTENSIONS: Readonly<Record<string, Format>> = {
+  npy: "npy",
+  npz: "npz",
+  mtx: "mtx",
+  csv: "csv",
+  tsv: "csv",
+};
+
+/** So many first bytes tell the formats apart. */
+const HEAD_BYTES = 512;
+
+/**
+ * The matrices in a file, one after the other as they are asked for.
+ *
+ * @param name  the file's name, whose extension says the format; for any other extension, or none (as
+ *   for standard input), the first bytes do
+ * @param key  which matrix of a `.npz` file; the other formats hold one, without a name
+ * @throws FileError, NonFiniteError
+ */
+export function* readMatrices(source: ByteSource, name: string, key?: string): Generator<FileEntry> {
+  if (source.size === 0) throw new FileError("is empty");
+  const format = formatOf(source, name);
+  if (format === "npz") {
+    yield* readNpz(source, key);
+    return;
+  }
+  if (key !== undefined) {
+    throw new FileError(`holds one matrix without a name; key ${quote(key)} is for .npz files`);
+  }
+  yield { npy: readNpy, mtx: readMatrixMarket, csv: readCsv }[format](source);
+}
+
+/** By extension, else by content. */
+function formatOf(source: ByteSource, name: string): Format {
+  const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase() ?? "";
+  if (Object.hasOwn(EXTENSIONS, extension)) return EXTENSIONS[extension];
+  const head = source.read(0, Math.min(HEAD_BYTES, source.size));
+  if (isNpy(head)) return "npy";
+  if (isZip(head)) return "npz";
+  if (isMatrixMarket(head)) return "mtx";
+  if (head[0] === 0x1f && head[1] === 0x8b) throw new FileError("is compressed with gzip; unpack it first");
+  const utf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff);
+  if (head.includes(0) && !utf16) throw new FileError("is none of .npy, .npz, Matrix Market and csv");
+  return "csv";
+}

@@ -1,0 +1,243 @@
+import { Inflate } from "fflate";
+import { FileError } from "../matrix/errors.js";
+import { crc32 } from "./crc32.js";
+import { allocate, type ByteSource, memorySource, windowOf } from "./source.js";
+import { quote } from "./text.js";
+
+/** Deflate's largest ratio: a run of 258 equal bytes takes at least two bits. */
+const DEFLATE_RATIO = 1032;
+
+/** What one member may inflate to, since it has to be held in memory. */
+const INFLATED_LIMIT = 2 ** 32;
+
+/** Compressed bytes that are inflated at a time. */
+const STEP = 1 << 16;
+
+const END_BYTES = 22;
+const LOCATOR_BYTES = 20;
+const ENTRY_BYTES = 46;
+const LOCAL_BYTES = 30;
+
+const METHODS: Readonly<Record<number, string>> = {
+  9: "Deflate64",
+  12: "bzip2",
+  14: "LZMA",
+  93: "Zstandard",
+  95: "xz",
+};
+
+/** What the archive's directory says of one file in it. */
+export interface ZipMember {
+  readonly name: string;
+  readonly encrypted: boolean;
+  readonly method: number;
+  readonly crc: number;
+  readonly compressedSize: number;
+  readonly size: number;
+  readonly headerOffset: number;
+}
+
+/** True if these first bytes are those of a zip archive, be it empty. */
+export function isZip(head: Uint8Array): boolean {
+  return (
+    head[0] === 0x50 &&
+    head[1] === 0x4b &&
+    ((head[2] === 3 && head[3] === 4) || (head[2] === 5 && head[3] === 6))
+  );
+}
+
+/**
+ * The directory of a zip archive, ZIP64 included; nothing else of it is looked at. What it says of a
+ * member is checked when that member is opened.
+ *
+ * Format: PKWARE's APPNOTE.TXT 6.3, sections 4.3 (layout) and 4.5.3 (ZIP64).
+ *
+ * @throws FileError if there is none, or if it is damaged
+ */
+export function readZipDirectory(source: ByteSource): ZipMember[] {
+  const { count, offset, size } = findDirectory(source);
+  const bytes = source.read(offset, size);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const members: ZipMember[] = [];
+  let at = 0;
+  while (members.length < count) {
+    if (at + ENTRY_BYTES > size || view.getUint32(at, true) !== 0x02014b50) throw damagedDirectory();
+    const nameLength = view.getUint16(at + 28, true);
+    const extraLength = view.getUint16(at + 30, true);
+    const next = at + ENTRY_BYTES + nameLength + extraLength + view.getUint16(at + 32, true);
+    if (next > size) throw damagedDirectory();
+    const nameEnd = at + ENTRY_BYTES + nameLength;
+    const long = longFields(view, nameEnd, nameEnd + extraLength);
+    const field = (value: number) => (value === 0xffffffff ? long.next().value : value);
+    // ZIP64 gives only those that are 2³² − 1 here, in this order.
+    const memberSize = field(view.getUint32(at + 24, true));
+    const compressedSize = field(view.getUint32(at + 20, true));
+    const headerOffset = field(view.getUint32(at + 42, true));
+    members.push({
+      name: new TextDecoder().decode(bytes.subarray(at + ENTRY_BYTES, nameEnd)),
+      encrypted: (view.getUint16(at + 8, true) & 1) === 1,
+      method: view.getUint16(at + 10, true),
+      crc: view.getUint32(at + 16, true),
+      compressedSize: compressedSize ?? Number.POSITIVE_INFINITY,
+      size: memberSize ?? Number.POSITIVE_INFINITY,
+      headerOffset: headerOffset ?? Number.POSITIVE_INFINITY,
+    });
+    at = next;
+  }
+  return members;
+}
+
+/**
+ * The first `length` bytes of a member, or fewer if it is shorter. No checksum is looked at.
+ *
+ * @throws FileError if the member cannot be read
+ */
+export function readZipHead(source: ByteSource, member: ZipMember, length: number): ByteSource {
+  const packed = packedBytes(source, member);
+  const wanted = Math.min(length, member.size);
+  if (member.method === 0) return windowOf(packed, 0, wanted);
+  const bytes = allocate(wanted);
+  inflate(packed, bytes, true);
+  return memorySource(bytes);
+}
+
+/**
+ * A member, whole and with its checksum verified. A stored one stays where it is; a compressed one is
+ * inflated into memory of the size that the directory says, and not a byte beyond.
+ *
+ * @throws FileError if it is damaged, encrypted, compressed in a way that is not known, or larger
+ *   than 4 GiB when inflated
+ */
+export function openZipMember(source: ByteSource, member: ZipMember): ByteSource {
+  const packed = packedBytes(source, member);
+  let content = packed;
+  if (member.method !== 0) {
+    const bytes = allocate(member.size);
+    inflate(packed, bytes, false);
+    content = memorySource(bytes);
+  }
+  let crc = 0;
+  for (let at = 0; at < content.size; at += STEP) {
+    crc = crc32(content.read(at, Math.min(STEP, content.size - at)), crc);
+  }
+  if (crc !== member.crc) throw new FileError("is damaged: its checksum does not fit");
+  return content;
+}
+
+function findDirectory(source: ByteSource): { count: number; offset: number; size: number } {
+  const tailLength = Math.min(source.size, END_BYTES + 0xffff);
+  const tailStart = source.size - tailLength;
+  const tail = source.read(tailStart, tailLength);
+  const view = new DataView(tail.buffer, tail.byteOffset, tail.length);
+  for (let at = tailLength - END_BYTES; at >= 0; at--) {
+    if (view.getUint32(at, true) !== 0x06054b50) continue;
+    if (at + END_BYTES + view.getUint16(at + 20, true) !== tailLength) continue;
+    let end = tailStart + at;
+    let count = view.getUint16(at + 10, true);
+    let size = view.getUint32(at + 12, true);
+    let offset = view.getUint32(at + 16, true);
+    if (count === 0xffff || size === 0xffffffff || offset === 0xffffffff) {
+      const long = findLongDirectory(source, end);
+      if (long !== undefined) ({ count, size, offset, end } = long);
+    }
+    if (offset + size > end || count * ENTRY_BYTES > size) throw damagedDirectory();
+    return { count, offset, size };
+  }
+  throw new FileError("is not a whole zip archive: its directory, which stands at the end, is missing");
+}
+
+/** ZIP64's record of the directory, if one stands before the ordinary one. */
+function findLongDirectory(source: ByteSource, end: number) {
+  if (end < LOCATOR_BYTES) return undefined;
+  const locator = viewOf(source, end - LOCATOR_BYTES, LOCATOR_BYTES);
+  if (locator.getUint32(0, true) !== 0x07064b50) return undefined;
+  const at = Number(locator.getBigUint64(8, true));
+  if (at + 56 > end - LOCATOR_BYTES) throw damagedDirectory();
+  const record = viewOf(source, at, 56);
+  if (record.getUint32(0, true) !== 0x06064b50) throw damagedDirectory();
+  return {
+    count: Number(record.getBigUint64(32, true)),
+    size: Number(record.getBigUint64(40, true)),
+    offset: Number(record.getBigUint64(48, true)),
+    end: at,
+  };
+}
+
+/** The 8-byte values of a ZIP64 extra field, one after the other; none if there is no such field. */
+function* longFields(view: DataView, start: number, end: number): Generator<number, undefined> {
+  for (let at = start; at + 4 <= end; ) {
+    const length = view.getUint16(at + 2, true);
+    const stop = Math.min(at + 4 + length, end);
+    if (view.getUint16(at, true) === 1) {
+      for (let value = at + 4; value + 8 <= stop; value += 8) yield Number(view.getBigUint64(value, true));
+      return undefined;
+    }
+    at += 4 + length;
+  }
+  return undefined;
+}
+
+/** A member's bytes as they stand in the archive, after every check that needs no decompression. */
+function packedBytes(source: ByteSource, member: ZipMember): ByteSource {
+  const { method, compressedSize, size, headerOffset } = member;
+  if (member.encrypted) throw new FileError("is encrypted");
+  if (method !== 0 && method !== 8) {
+    throw new FileError(
+      `is compressed with ${METHODS[method] ?? `method ${method}`}; only Deflate can be read`,
+    );
+  }
+  if (!(headerOffset + LOCAL_BYTES <= source.size))
+    throw new FileError("is not where the zip directory says");
+  const header = viewOf(source, headerOffset, LOCAL_BYTES);
+  if (header.getUint32(0, true) !== 0x04034b50) throw new FileError("is not where the zip directory says");
+  const start = headerOffset + LOCAL_BYTES + header.getUint16(26, true) + header.getUint16(28, true);
+  if (!(start + compressedSize <= source.size)) throw new FileError("reaches beyond the end of the zip file");
+  if (method === 0 ? size !== compressedSize : !(size <= compressedSize * DEFLATE_RATIO)) {
+    throw new FileError(`cannot be ${size} bytes: it takes ${compressedSize} in the zip file`);
+  }
+  if (method !== 0 && size > INFLATED_LIMIT) {
+    throw new FileError(`inflates to ${size} bytes, more than ${INFLATED_LIMIT}; store it uncompressed`);
+  }
+  return windowOf(source, start, compressedSize);
+}
+
+/** Fills `into` from deflated bytes; `head` means that more may follow. */
+function inflate(packed: ByteSource, into: Uint8Array, head: boolean): void {
+  let filled = 0;
+  let overflow = false;
+  const inflater = new Inflate((chunk) => {
+    const room = into.length - filled;
+    overflow = chunk.length > room;
+    into.set(overflow ? chunk.subarray(0, room) : chunk, filled);
+    filled += Math.min(room, chunk.length);
+  });
+  // Once is enough even for nothing: an empty stream has to be told that it ended.
+  for (let at = 0; at === 0 || at < packed.size; at += STEP) {
+    const length = Math.min(STEP, packed.size - at);
+    const last = at + length === packed.size;
+    const before = filled;
+    try {
+      // A copy, because the inflater may keep it.
+      inflater.push(packed.read(at, length).slice(), last);
+    } catch (error) {
+      if (error instanceof FileError) throw error;
+      throw new FileError(`is damaged: ${quote(error instanceof Error ? error.message : String(error))}`);
+    }
+    if (head && filled === into.length) return;
+    if (overflow) throw new FileError(`inflates to more than the ${into.length} bytes that it should be`);
+    // So many bytes that mean nothing are no data; the inflater would keep them all.
+    if (filled === before && !last) throw new FileError("is damaged: its compressed data ends early");
+  }
+  if (filled < into.length) {
+    throw new FileError(`inflates to ${filled} bytes, not the ${into.length} that it should be`);
+  }
+}
+
+function viewOf(source: ByteSource, offset: number, length: number): DataView {
+  const bytes = source.read(offset, length);
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function damagedDirectory(): FileError {
+  return new FileError("is not a whole zip archive: its directory is damaged");
+}
