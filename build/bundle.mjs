@@ -1,0 +1,97 @@
+// Bundles the command into dist/cli, so that the package installs nothing: commander, the table and
+// plotting libraries and the like are in it, their licences beside it. The core and the adapters stay
+// outside, as the one copy in dist; the tensor libraries are the user's own.
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const source = join(root, "src");
+const target = join(root, "dist", "cli");
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+/** What ends up in the bundle; every other folder of src keeps its place in dist. */
+const bundledFolders = ["cli", "experiment", "files"];
+
+const publishedStaysOutside = {
+  name: "published-stays-outside",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) => {
+      const place = relative(source, join(resolveDir, path));
+      // Of node_modules, or of the bundled folders themselves.
+      if (place.startsWith("..") || bundledFolders.includes(place.split(/[\\/]/)[0])) return undefined;
+      return { path: `../${place.replaceAll("\\", "/")}`, external: true };
+    });
+    // linkedom would load it where it is installed; a page of figures has no use for it.
+    onResolve({ filter: /^canvas$/ }, ({ path }) => ({ path, namespace: "nothing" }));
+  },
+};
+
+const nothing = {
+  name: "nothing",
+  setup({ onLoad }) {
+    onLoad({ filter: /.*/, namespace: "nothing" }, () => ({ contents: "module.exports = {};" }));
+  },
+};
+
+function packageAt(folder) {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+}
+
+/** Folders of the packages of which something is in the bundle. */
+function packagesIn(metafile) {
+  const folders = new Set();
+  for (const { inputs } of Object.values(metafile.outputs))
+    for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
+      const inside = file.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//);
+      if (inside && bytesInOutput > 0) folders.add(inside[1]);
+    }
+  return [...folders].sort();
+}
+
+function licenceOf(folder) {
+  const { name, version, license, author } = packageAt(join(root, folder));
+  const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
+  if (!file && !license) throw new Error(`${name} is bundled and states no licence`);
+  const holder = typeof author === "string" ? author : author?.name;
+  const text = file
+    ? readFileSync(join(root, folder, file), "utf8").trim()
+    : `${license}${holder ? `, ${holder}` : ""} (the package has no file with its text)`;
+  return `${name} ${version}\n${"=".repeat(`${name} ${version}`.length)}\n\n${text}\n`;
+}
+
+// The compiler has left the same folders there as separate modules, whose imports are only ours to have.
+for (const folder of bundledFolders) rmSync(join(root, "dist", folder), { recursive: true, force: true });
+
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: ["src/cli/spectral-norm.ts"],
+  outdir: target,
+  bundle: true,
+  splitting: true,
+  chunkNames: "[name]-[hash]",
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: "none",
+  metafile: true,
+  logLevel: "warning",
+  external: ["@tensorflow/*", "@jax-js/*"],
+  // What is bundled from CommonJS asks for Node's own modules by require, which a module lacks.
+  banner: { js: 'import{createRequire as $r}from"node:module";const require=$r(import.meta.url);' },
+  define: {
+    BUNDLED_VERSIONS: JSON.stringify({
+      [manifest.name]: manifest.version,
+      "ml-matrix": packageAt(join(root, "node_modules", "ml-matrix")).version,
+    }),
+  },
+  plugins: [publishedStaysOutside, nothing],
+});
+
+chmodSync(join(target, "spectral-norm.js"), 0o755);
+const licences = packagesIn(metafile).map(licenceOf);
+const preface = "The command contains the following packages, each under its own licence.\n";
+writeFileSync(join(target, "THIRD-PARTY-LICENSES.txt"), [preface, ...licences].join("\n\n"));

@@ -1,0 +1,73 @@
+import Table from "cli-table3";
+import type { AccuracyRow, ExperimentResult, RowName, SpeedRow } from "../experiment/result.js";
+
+/** Rules above, below the head and at the end, as in a printed table; no boxes. */
+const rules = {
+  ...{ top: "─", "top-mid": "─", "top-left": "─", "top-right": "─" },
+  ...{ bottom: "─", "bottom-mid": "─", "bottom-left": "─", "bottom-right": "─" },
+  ...{ left: " ", right: " ", middle: " " },
+  // An empty rule is left out.
+  ...{ mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
+};
+
+/** What `spectral-norm experiment` prints on a terminal: where, how accurate, how fast, what is missing. */
+export function experimentTables(result: ExperimentResult): string {
+  const { truth, timing, environment } = result;
+  const fastest = Math.min(...result.speed.map(({ medianMs }) => medianMs));
+  const sections = [
+    `Node ${environment.node}, ${environment.platform}, ${environment.cpu}, ${environment.cores} cores; kernels: ${environment.kernels}`,
+    section(
+      `Accuracy on a ${truth.rows}×${truth.cols} matrix of known decomposition (seed ${truth.seed}, σ₁ = ${truth.sigma[0].toPrecision(6)})`,
+      ["forward", "backward", "gradient"],
+      result.accuracy,
+      ({ forwardError, backwardError, gradientError }) =>
+        [forwardError, backwardError, gradientError].map(error),
+    ),
+    "forward |σ₁ − σ̂| · backward: RMS of the entries of u₁v₁ᵀ − Ĝ · gradient ‖u₁v₁ᵀ − Ĝ‖_F\n" +
+      `Truth is that of X in float64; rounding X to float32 alone costs ${error(truth.float32Floor.forwardError)} and, in the gradient, ${error(truth.float32Floor.gradientError)}.`,
+    section(
+      `Speed, forward and backward on normal ${truth.rows}×${truth.cols} matrices`,
+      ["median ms", "min", "max", "samples", "× fastest"],
+      result.speed,
+      (row) => [...times(row), `${row.samples} × ${row.loops}`, relative(row.medianMs / fastest)],
+    ),
+    `${timing.runs} samples of ${timing.loops} evaluations, in turn; fewer where a method's would take over ${timing.budgetMs / 1000} s.`,
+    ...(result.missing.length > 0 ? [result.missing.map((line) => `Not here: ${line}`).join("\n")] : []),
+  ];
+  return `${sections.join("\n\n")}\n\n`;
+}
+
+function section<R extends AccuracyRow | SpeedRow>(
+  title: string,
+  heads: readonly string[],
+  rows: readonly R[],
+  cells: (row: R) => string[],
+): string {
+  const table = new Table({
+    chars: rules,
+    style: { head: [], border: [], "padding-left": 1, "padding-right": 1 },
+    colAligns: ["left", "left", "left", ...heads.map(() => "right" as const)],
+  });
+  table.push(["method", "engine", "dtype", ...heads]);
+  let before: RowName | undefined;
+  for (const row of rows) {
+    const sameGroup = before?.engine === row.engine && before.dtype === row.dtype;
+    if (before && !sameGroup) table.push(["", "", "", ...heads.map(() => "")]);
+    table.push([row.name, row.engine, row.dtype, ...cells(row)]);
+    before = row;
+  }
+  const [rule, head, ...body] = table.toString().split("\n");
+  return [title, rule, head, rule, ...body].map((line) => line.trimEnd()).join("\n");
+}
+
+function error(value: number): string {
+  return value === 0 ? "0" : value.toExponential(2);
+}
+
+function times({ medianMs, minMs, maxMs }: SpeedRow): string[] {
+  return [medianMs, minMs, maxMs].map((ms) => ms.toFixed(3));
+}
+
+function relative(factor: number): string {
+  return factor < 9.95 ? factor.toFixed(1) : Math.round(factor).toLocaleString("en-US");
+}

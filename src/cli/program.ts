@@ -1,0 +1,46 @@
+import { Command, CommanderError } from "commander";
+import { version } from "../experiment/bundled-versions.js";
+import { SpectralNormError } from "../index.js";
+import { registerExperiment } from "./experiment.js";
+import { registerNorm } from "./norm.js";
+
+const badUsage = 2;
+
+/** The command with all its subcommands; bad usage is one line on standard error and status 2. */
+export function createProgram(): Command {
+  const program = new Command("spectral-norm")
+    .description("The spectral norm of a matrix, its exact derivative, and the error of both.")
+    .version(version("spectral-norm"))
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(oneLine(text)) });
+  // Made by hand: subcommands inherit the settings only if they are there before.
+  registerExperiment(program);
+  registerNorm(program);
+  return program;
+}
+
+/**
+ * Runs the command line `argv` (without node and script).
+ *
+ * @returns the exit status: what the subcommand left in `process.exitCode`, or 2 for bad usage
+ */
+export async function run(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(argv, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : badUsage;
+    if (!(error instanceof SpectralNormError)) throw error;
+    process.stderr.write(`spectral-norm: ${error.message}\n`);
+    return badUsage;
+  }
+}
+
+/** Commander's "error: …", its hint on a line of its own, as one line that begins with our name. */
+function oneLine(text: string): string {
+  return `spectral-norm: ${text
+    .replace(/^error: /, "")
+    .trim()
+    .replace(/\s*\n\s*/g, " ")}\n`;
+}

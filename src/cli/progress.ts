@@ -1,0 +1,37 @@
+import { Presets, SingleBar } from "cli-progress";
+
+/** A progress bar on a terminal, and nothing anywhere else. */
+export interface Progress {
+  show(phase: string, label: string, done: number, total: number): void;
+  end(): void;
+}
+
+/** The bar for `stream`; does nothing unless the stream is a terminal. */
+export function progressOn(stream: NodeJS.WriteStream): Progress {
+  if (!stream.isTTY) return { show() {}, end() {} };
+  const bar = new SingleBar(
+    {
+      stream,
+      format: "{phase} {bar} {label}",
+      barsize: 24,
+      clearOnComplete: true,
+      // The cursor would stay hidden after an interrupt.
+      hideCursor: null,
+      forceRedraw: true,
+    },
+    Presets.shades_classic,
+  );
+  let running = false;
+  return {
+    show(phase, label, done, total) {
+      if (!running) bar.start(total, done, { phase, label });
+      running = true;
+      bar.setTotal(total);
+      bar.update(done, { phase: phase.padEnd(12), label: label.padEnd(32) });
+    },
+    end() {
+      if (running) bar.stop();
+      running = false;
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { convergence } from "./convergence.js";
+import { environment } from "./environment.js";
+import { errorsAgainst } from "./errors.js";
+import { addOuter, type GroundTruth, groundTruth } from "./ground-truth.js";
+import type { Method, MethodGroup } from "./method.js";
+import { coreMethods, denseTriplet } from "./methods/core.js";
+import { mlMatrixMethods } from "./methods/ml-matrix.js";
+import { pytorchMethods } from "./methods/pytorch.js";
+import { tfjsMethods } from "./methods/tfjs.js";
+import type { AccuracyRow, Errors, ExperimentResult } from "./result.js";
+import { measureSpeed } from "./speed.js";
+
+export interface ExperimentOptions {
+  readonly rows: number;
+  readonly cols: number;
+  readonly runs: number;
+  readonly loops: number;
+  readonly seed: number;
+  /** path of a Python that has torch */
+  readonly python?: string | undefined;
+  /** time that one method may take for its samples; default 4 s */
+  readonly budgetMs?: number;
+  onProgress?(phase: string, label: string, done: number, total: number): void;
+}
+
+const defaultBudgetMs = 4000;
+/** Another stream than the ground truth's, and the same one for the same seed. */
+const speedSeedOffset = 0x5eed;
+
+/**
+ * The notebook's experiment: every method's errors against a matrix of known decomposition, how
+ * power and Lanczos iteration converge on it, and every method's time on fresh normal matrices.
+ *
+ * @throws FileError when `python` cannot be run
+ */
+export async function runExperiment(options: ExperimentOptions): Promise<ExperimentResult> {
+  const { rows, cols, runs, loops, seed, budgetMs = defaultBudgetMs, onProgress } = options;
+  const groups = await collect(options);
+  try {
+    const methods = groups.flatMap((group) => group.methods);
+    const versions = Object.assign({}, ...groups.map((group) => group.versions ?? {}));
+    const machine = environment(versions);
+
+    onProgress?.("Ground truth", "", 0, 1);
+    const truth = groundTruth(rows, cols, seed);
+    const accuracy = await measureAccuracy(methods, truth, (label, done, total) =>
+      onProgress?.("Accuracy", label, done, total),
+    );
+    onProgress?.("Convergence", "", 0, 1);
+    const curves = convergence(truth);
+    const speed = await measureSpeed(
+      methods.filter(({ part }) => part !== "accuracy"),
+      {
+        rows,
+        cols,
+        runs,
+        loops,
+        budgetMs,
+        seed: (seed + speedSeedOffset) % 2 ** 32,
+        onSample: (label, done, total) => onProgress?.("Speed", label, done, total),
+      },
+    );
+    return {
+      environment: machine,
+      truth: { rows, cols, seed, sigma: [...truth.sigma], float32Floor: float32Floor(truth) },
+      accuracy,
+      speed,
+      convergence: curves,
+      timing: { runs, loops, budgetMs },
+      missing: groups.flatMap(({ missing }) => missing ?? []),
+    };
+  } finally {
+    for (const group of groups) group.close?.();
+  }
+}
+
+async function collect({ rows, cols, seed, python }: ExperimentOptions): Promise<MethodGroup[]> {
+  // First what can fail for a reason of the user's: nothing should have been waited for then.
+  const pytorch = await pytorchMethods(python, seed);
+  try {
+    return [coreMethods(), await tfjsMethods(), mlMatrixMethods(rows, cols), pytorch];
+  } catch (error) {
+    pytorch.close?.();
+    throw error;
+  }
+}
+
+async function measureAccuracy(
+  methods: readonly Method[],
+  truth: GroundTruth,
+  onMethod: (label: string, done: number, total: number) => void,
+): Promise<AccuracyRow[]> {
+  const taking = methods.filter(({ part }) => part !== "speed");
+  const matrix = { data: truth.entries, rows: truth.rows, cols: truth.cols };
+  const found: AccuracyRow[] = [];
+  for (const method of taking) {
+    const { name, engine, dtype, runs } = method;
+    onMethod(`${engine} ${name}`, found.length, taking.length);
+    found.push({ name, engine, dtype, ...errorsAgainst(truth, await method.evaluate(matrix)), runs });
+  }
+  return found;
+}
+
+function float32Floor(truth: GroundTruth): Errors {
+  const { sigma, u, v } = denseTriplet(Float32Array.from(truth.entries), truth.rows, truth.cols);
+  const gradient = new Float64Array(truth.gradient.length);
+  addOuter(gradient, u, v, 1);
+  return errorsAgainst(truth, { value: sigma, gradient: Float32Array.from(gradient) });
+}

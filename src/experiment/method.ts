@@ -1,0 +1,79 @@
+import type { DType } from "../matrix/types.js";
+
+/** σ and its gradient as a method gives them; the gradient row-major in the shape of the matrix. */
+export interface Evaluation {
+  readonly value: number;
+  readonly gradient: ArrayLike<number>;
+}
+
+/** A matrix as the experiment hands it to every method: float64, row-major. */
+export interface Entries {
+  readonly data: Float64Array;
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** One row of the experiment's tables. */
+export interface Method {
+  readonly name: string;
+  /** what runs it: "core", "tfjs-wasm", "tfjs-cpu", "ml-matrix", "pytorch" */
+  readonly engine: string;
+  readonly dtype: DType;
+  /** what the row runs, in a sentence, for the report */
+  readonly runs: string;
+  /** the parts of the experiment it takes part in; both when absent */
+  readonly part?: "accuracy" | "speed";
+  /** forward and backward on one matrix */
+  evaluate(matrix: Entries): Promise<Evaluation>;
+  /**
+   * Mean time in milliseconds of forward and backward, one after the other on every matrix of the
+   * list. Bringing the matrices into the method's own form is not in the time.
+   */
+  time(matrices: readonly Entries[]): Promise<number>;
+}
+
+/** Methods of one engine, or the sentence that says how to get them. */
+export interface MethodGroup {
+  readonly methods: readonly Method[];
+  readonly missing?: string;
+  /** versions of what runs the methods, for the environment: name → version */
+  readonly versions?: Readonly<Record<string, string>>;
+  /** ends what the group holds open */
+  close?(): void;
+}
+
+/** What a method that runs synchronously in this process is made of; T is its own form of a matrix. */
+export interface InProcess<T> {
+  readonly name: string;
+  readonly engine: string;
+  readonly dtype: DType;
+  readonly runs: string;
+  load(matrix: Entries): T;
+  run(loaded: T): Evaluation;
+  release?(loaded: T): void;
+}
+
+/** A method from its three synchronous steps, of which only `run` is ever timed. */
+export function inProcess<T>({ load, run, release, ...row }: InProcess<T>): Method {
+  return {
+    ...row,
+    async evaluate(matrix) {
+      const loaded = load(matrix);
+      try {
+        return run(loaded);
+      } finally {
+        release?.(loaded);
+      }
+    },
+    async time(matrices) {
+      const loaded = matrices.map(load);
+      try {
+        const begin = performance.now();
+        for (const one of loaded) run(one);
+        return (performance.now() - begin) / matrices.length;
+      } finally {
+        if (release) loaded.forEach(release);
+      }
+    },
+  };
+}

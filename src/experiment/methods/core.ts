@@ -1,0 +1,95 @@
+import { matrix, matrixNorm, singularTriplet, svdvals, valueAndGrad } from "../../index.js";
+import type { DType, Matrix } from "../../matrix/types.js";
+import { svd } from "../../solve/svd.js";
+import { addOuter } from "../ground-truth.js";
+import { type Entries, type Evaluation, inProcess, type Method, type MethodGroup } from "../method.js";
+
+interface CoreRow {
+  readonly name: string;
+  readonly runs: string;
+  run(A: Matrix): Evaluation;
+}
+
+/**
+ * The dense rows are the notebook's three baselines. Each takes its value from the public function of
+ * its name, and the gradient from a dense decomposition, since those functions return none.
+ */
+const rows: readonly CoreRow[] = [
+  {
+    name: "matrixNorm",
+    runs: "σ by matrixNorm(A, 2); u₁v₁ᵀ from a full dense SVD in float64",
+    run: (A) => ({ value: matrixNorm(A, 2), gradient: gradientBySvd(A) }),
+  },
+  {
+    name: "norm",
+    runs: 'singularTriplet(A, { method: "dense" }) and u·vᵀ',
+    run: (A) => {
+      const { sigma, u, v } = singularTriplet(A, { method: "dense" });
+      return { value: sigma, gradient: outer(A, u, v) };
+    },
+  },
+  {
+    name: "svdvals",
+    runs: "σ by svdvals(A)[0]; u₁v₁ᵀ from a full dense SVD in float64",
+    run: (A) => ({ value: svdvals(A)[0], gradient: gradientBySvd(A) }),
+  },
+  {
+    name: "power",
+    runs: 'valueAndGrad(A, { method: "power" }): the notebook\'s iteration and stopping rule',
+    run: (A) => gradientBy(A, "power"),
+  },
+  {
+    name: "lanczos",
+    runs: 'valueAndGrad(A, { method: "lanczos" }): block Lanczos to the accuracy of the dtype',
+    run: (A) => gradientBy(A, "lanczos"),
+  },
+];
+
+/** The five rows on the engine-free core, in float64 and in float32. */
+export function coreMethods(): MethodGroup {
+  return {
+    methods: (["float64", "float32"] as const).flatMap((dtype) => rows.map((row) => asMethod(row, dtype))),
+  };
+}
+
+function asMethod({ name, runs, run }: CoreRow, dtype: DType): Method {
+  return inProcess<Matrix>({
+    name,
+    engine: "core",
+    dtype,
+    runs,
+    load: ({ data, rows, cols }: Entries) =>
+      matrix(dtype === "float32" ? Float32Array.from(data) : data, [rows, cols]),
+    run,
+  });
+}
+
+function gradientBy(A: Matrix, method: "power" | "lanczos"): Evaluation {
+  const { value, grad } = valueAndGrad(A, { method });
+  return { value, gradient: grad.data };
+}
+
+function gradientBySvd(A: Matrix): ArrayLike<number> {
+  const { u, v } = denseTriplet(A.data, A.shape[0], A.shape[1]);
+  return outer(A, u, v);
+}
+
+/** σ₁, u₁ and v₁ of a row-major m×n matrix from its full dense SVD, computed in float64. */
+export function denseTriplet(
+  data: Float32Array | Float64Array,
+  m: number,
+  n: number,
+): { sigma: number; u: Float64Array; v: Float64Array } {
+  const { U, S, V } = svd(Float64Array.from(data), m, n);
+  const k = Math.min(m, n);
+  const u = Float64Array.from({ length: m }, (_, i) => U[i * k]);
+  const v = Float64Array.from({ length: n }, (_, j) => V[j * k]);
+  return { sigma: S[0], u, v };
+}
+
+function outer(A: Matrix, u: ArrayLike<number>, v: ArrayLike<number>): ArrayLike<number> {
+  const gradient =
+    A.data instanceof Float32Array ? new Float32Array(A.data.length) : new Float64Array(A.data.length);
+  addOuter(gradient, u, v, 1);
+  return gradient;
+}

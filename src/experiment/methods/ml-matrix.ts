@@ -1,0 +1,32 @@
+import { Matrix, SVD } from "ml-matrix";
+import { version } from "../bundled-versions.js";
+import { addOuter } from "../ground-truth.js";
+import { inProcess, type MethodGroup } from "../method.js";
+
+/** Above it one decomposition takes longer than everything else together: 512×512 takes four seconds. */
+const mostFlops = 512 ** 3;
+
+/** ml-matrix's full SVD in float64: what a TypeScript user has today, for scale. */
+export function mlMatrixMethods(rows: number, cols: number): MethodGroup {
+  if (rows * cols * Math.min(rows, cols) > mostFlops)
+    return { methods: [], missing: "ml-matrix: its SVD takes too long above 512×512 to be measured here" };
+  const method = inProcess<Matrix>({
+    name: "SVD",
+    engine: "ml-matrix",
+    dtype: "float64",
+    runs: "new SVD(A, { autoTranspose: true }) and u₁v₁ᵀ",
+    load: ({ data, rows, cols }) => Matrix.from1DArray(rows, cols, data),
+    run: (A) => {
+      const decomposition = new SVD(A, { autoTranspose: true });
+      const gradient = new Float64Array(A.rows * A.columns);
+      addOuter(
+        gradient,
+        decomposition.leftSingularVectors.getColumn(0),
+        decomposition.rightSingularVectors.getColumn(0),
+        1,
+      );
+      return { value: decomposition.diagonal[0], gradient };
+    },
+  });
+  return { methods: [method], versions: { "ml-matrix": version("ml-matrix") } };
+}

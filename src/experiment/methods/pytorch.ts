@@ -1,0 +1,149 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { FileError } from "../../index.js";
+import type { Method, MethodGroup } from "../method.js";
+import { pytorchScript } from "./pytorch-script.js";
+
+const howTo = "PyTorch: --python PATH, of a Python that has torch, adds the notebook's own five methods";
+
+const rows: readonly { readonly name: string; readonly runs: string }[] = [
+  { name: "norm", runs: "torch.linalg.norm(A, ord=2)" },
+  { name: "matrix_norm", runs: "torch.linalg.matrix_norm(A, ord=2)" },
+  { name: "svdvals", runs: "torch.linalg.svdvals(A)[0]" },
+  { name: "spectral_norm", runs: "the notebook's power iteration, differentiated step by step" },
+  { name: "SpectralNorm", runs: "the notebook's power iteration with its custom backward" },
+];
+
+/**
+ * The notebook's own five methods in the Python at `path`: float64 for the accuracy, float32 for the
+ * speed, as the notebook has them.
+ *
+ * @throws FileError when `path` cannot be run at all
+ */
+export async function pytorchMethods(path: string | undefined, seed: number): Promise<MethodGroup> {
+  if (path === undefined) return { methods: [], missing: howTo };
+  const python = new PythonProcess(path, seed);
+  const greeting = await python.answer<
+    { torch: string; python: string; threads: number; compiled: boolean } | Failure
+  >();
+  if ("error" in greeting) {
+    python.close();
+    return { methods: [], missing: `${howTo} (${path} does not: ${greeting.error})` };
+  }
+  const accuracy = rows.map((row) => accuracyMethod(python, row));
+  const speed = rows.map((row) => speedMethod(python, row));
+  return {
+    methods: [...accuracy, ...speed],
+    versions: {
+      python: greeting.python,
+      torch: `${greeting.torch}, ${greeting.threads} threads${greeting.compiled ? "" : ", not compiled"}`,
+    },
+    close: () => python.close(),
+  };
+}
+
+function accuracyMethod(python: PythonProcess, { name, runs }: { name: string; runs: string }): Method {
+  return {
+    name,
+    engine: "pytorch",
+    dtype: "float64",
+    runs,
+    part: "accuracy",
+    async evaluate({ data, rows, cols }) {
+      const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+      const request = { do: "evaluate", method: name, rows, cols, data: bytes };
+      const { value, gradient } = await python.ask<{ value: number; gradient: string }>(request);
+      return { value, gradient: new Float64Array(new Uint8Array(Buffer.from(gradient, "base64")).buffer) };
+    },
+    time: () => Promise.reject(new Error("a method of the accuracy part is not timed")),
+  };
+}
+
+function speedMethod(python: PythonProcess, { name, runs }: { name: string; runs: string }): Method {
+  return {
+    name,
+    engine: "pytorch",
+    dtype: "float32",
+    runs,
+    part: "speed",
+    evaluate: () => Promise.reject(new Error("a method of the speed part is not evaluated")),
+    // Its own normal matrices: sending ours would cost more than the work that is measured.
+    async time(matrices) {
+      const [{ rows, cols }] = matrices;
+      const { ms } = await python.ask<{ ms: number }>({
+        do: "time",
+        method: name,
+        rows,
+        cols,
+        loops: matrices.length,
+      });
+      return ms;
+    },
+  };
+}
+
+interface Failure {
+  readonly error: string;
+}
+
+/** A Python that runs the script and answers one JSON line to each JSON line it is sent. */
+class PythonProcess {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #answers: AsyncIterator<string>;
+  readonly #folder: string;
+  readonly #path: string;
+  #failure: string | undefined;
+  #complaints = "";
+
+  constructor(path: string, seed: number) {
+    this.#path = path;
+    // A file rather than standard input, which carries the requests, or -c: PyTorch's compiler
+    // reads the source of what it compiles.
+    this.#folder = mkdtempSync(join(tmpdir(), "spectral-norm-"));
+    const script = join(this.#folder, "notebook_methods.py");
+    writeFileSync(script, pytorchScript);
+    this.#child = spawn(path, [script, String(seed)], { stdio: "pipe" });
+    this.#child.on("error", (error) => {
+      this.#failure = error.message;
+    });
+    this.#child.stderr.on("data", (text) => {
+      this.#complaints = (this.#complaints + text).slice(-2000);
+    });
+    // A Python that has died is reported by the answer that does not come.
+    this.#child.stdin.on("error", () => {});
+    this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  async answer<T>(): Promise<T> {
+    const { value, done } = await this.#answers.next();
+    const parsed = done ? undefined : parse(value);
+    if (parsed !== undefined) return parsed as T;
+    this.close();
+    const why = this.#failure ?? this.#complaints.trim().split("\n").at(-1) ?? "";
+    throw new FileError(`${this.#path}: not a Python that runs${why === "" ? "" : ` (${why})`}`);
+  }
+
+  async ask<T extends object>(request: object): Promise<T> {
+    this.#child.stdin.write(`${JSON.stringify(request)}\n`);
+    const reply = await this.answer<T | Failure>();
+    if ("error" in reply) throw new FileError(`${this.#path}: ${reply.error}`);
+    return reply;
+  }
+
+  close(): void {
+    this.#child.stdin.end();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function parse(line: string): unknown {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

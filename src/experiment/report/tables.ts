@@ -1,0 +1,62 @@
+import type { AccuracyRow, RowName, SpeedRow } from "../result.js";
+import { html, type Markup } from "./markup.js";
+import { grouped } from "./method-axis.js";
+
+/** The three errors of every method. */
+export function accuracyTable(rows: readonly AccuracyRow[]): Markup {
+  return table(
+    "Errors on the ground truth",
+    ["forward", "backward", "gradient"],
+    rows,
+    ({ forwardError, backwardError, gradientError }) =>
+      [forwardError, backwardError, gradientError].map(error),
+  );
+}
+
+/** Median, range and number of samples of every method, in milliseconds. */
+export function speedTable(rows: readonly SpeedRow[]): Markup {
+  return table(
+    "Forward and backward, milliseconds",
+    ["median", "min", "max", "samples"],
+    rows,
+    ({ medianMs, minMs, maxMs, samples, loops }) => [
+      ...[medianMs, minMs, maxMs].map((ms) => ms.toFixed(3)),
+      `${samples} × ${loops}`,
+    ],
+  );
+}
+
+/** What each row of the tables runs. */
+export function methodsList(rows: readonly AccuracyRow[]): Markup {
+  // The same method in another dtype runs the same.
+  const distinct = rows.filter(
+    (row, i) => i === rows.findIndex(({ name, engine }) => name === row.name && engine === row.engine),
+  );
+  return html`<dl>${distinct.map(
+    ({ name, engine, runs }) => html`<dt>${engine} ${name}</dt><dd>${runs}</dd>`,
+  )}</dl>`;
+}
+
+function table<R extends RowName>(
+  caption: string,
+  heads: readonly string[],
+  rows: readonly R[],
+  cells: (row: R) => readonly string[],
+): Markup {
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
+<caption>${caption}</caption>
+<thead><tr><th scope="col">method</th>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+${grouped(rows).map(
+  (group) => html`<tbody>
+<tr><th scope="rowgroup" colspan="${heads.length + 1}">${group.title}</th></tr>
+${group.rows.map(
+  (row) => html`<tr><th scope="row">${row.name}</th>${cells(row).map((cell) => html`<td>${cell}</td>`)}</tr>
+`,
+)}</tbody>
+`,
+)}</table></div>`;
+}
+
+function error(value: number): string {
+  return value === 0 ? "0" : value.toExponential(2);
+}

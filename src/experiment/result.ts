@@ -1,0 +1,85 @@
+import type { DType } from "../matrix/types.js";
+
+/** What names a row in every table. */
+export interface RowName {
+  readonly name: string;
+  readonly engine: string;
+  readonly dtype: DType;
+}
+
+/** The three errors of one method on the ground truth. */
+export interface Errors {
+  /** |σ₁ − σ̂| */
+  readonly forwardError: number;
+  /** root mean square of the entries of u₁v₁ᵀ − Ĝ, as the notebook has it */
+  readonly backwardError: number;
+  /** ‖u₁v₁ᵀ − Ĝ‖_F */
+  readonly gradientError: number;
+}
+
+export interface AccuracyRow extends RowName, Errors {
+  readonly runs: string;
+}
+
+/** Times in milliseconds of one forward and backward evaluation. */
+export interface SpeedRow extends RowName {
+  readonly medianMs: number;
+  readonly minMs: number;
+  readonly maxMs: number;
+  /** how many samples were taken */
+  readonly samples: number;
+  /** how many evaluations each sample is the mean of */
+  readonly loops: number;
+  /** every sample, in the order taken */
+  readonly samplesMs: readonly number[];
+}
+
+/** One point of a convergence curve. */
+export interface ConvergencePoint {
+  /** how many times X was read from end to end */
+  readonly passes: number;
+  readonly gradientError: number;
+  /** |σ₁ − σ̂|/σ₁ */
+  readonly sigmaError: number;
+}
+
+export interface Convergence {
+  readonly power: readonly ConvergencePoint[];
+  readonly lanczos: readonly ConvergencePoint[];
+  /** where the notebook's stopping rule ends power iteration; null when it does not within 1000 steps */
+  readonly notebookStop: ConvergencePoint | null;
+}
+
+export interface Environment {
+  readonly node: string;
+  readonly platform: string;
+  readonly cpu: string;
+  readonly cores: number;
+  /** which kernels the core ran on */
+  readonly kernels: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** when the experiment began, ISO 8601 */
+  readonly date: string;
+}
+
+export interface Truth {
+  readonly rows: number;
+  readonly cols: number;
+  readonly seed: number;
+  readonly sigma: readonly number[];
+  /** what rounding X to float32 alone does to σ₁ and u₁v₁ᵀ: the floor of every float32 row */
+  readonly float32Floor: Errors;
+}
+
+/** Everything the experiment found; `--json` prints exactly this. */
+export interface ExperimentResult {
+  readonly environment: Environment;
+  readonly truth: Truth;
+  readonly accuracy: readonly AccuracyRow[];
+  readonly speed: readonly SpeedRow[];
+  readonly convergence: Convergence;
+  /** how the times were taken */
+  readonly timing: { readonly runs: number; readonly loops: number; readonly budgetMs: number };
+  /** engines that were not there, each with how to get its rows */
+  readonly missing: readonly string[];
+}

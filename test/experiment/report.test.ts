@@ -1,0 +1,96 @@
+import { parseHTML } from "linkedom";
+import { describe, expect, it } from "vitest";
+import { html } from "../../src/experiment/report/markup.js";
+import { duration, powerOfTen, scientific, spreadOut, times } from "../../src/experiment/report/numbers.js";
+import { reportPage } from "../../src/experiment/report/page.js";
+import { sampleResult } from "./sample-result.js";
+
+const page = reportPage(sampleResult);
+const { document } = parseHTML(page);
+
+describe("reportPage", () => {
+  it("asks for nothing from elsewhere", () => {
+    const addresses = page.match(/https?:\/\/[^\s"'<)]+/g) ?? [];
+    expect(addresses.filter((address) => !address.startsWith("http://www.w3.org/"))).toEqual([]);
+    expect(page).not.toMatch(/<(script|link|img|iframe|object|embed)\b|@import|url\(/i);
+    expect(page).not.toMatch(/\s(src|href)=/);
+  });
+
+  it("has four figures, each with a caption, drawn for wide and for narrow screens, and named", () => {
+    const figures = [...document.querySelectorAll("figure")];
+    expect(figures.map(({ id }) => id)).toEqual([
+      "figure-spectrum",
+      "figure-errors",
+      "figure-convergence",
+      "figure-times",
+    ]);
+    for (const figure of figures) {
+      expect(figure.querySelector("figcaption")?.textContent.length).toBeGreaterThan(80);
+      const drawings = [...figure.querySelectorAll("svg.plot")];
+      expect(drawings.length).toBe(2);
+      for (const drawing of drawings) {
+        expect(drawing.getAttribute("role")).toBe("img");
+        expect(drawing.getAttribute("aria-label")).toBeTruthy();
+        expect(drawing.getAttribute("aria-description")).toBeTruthy();
+      }
+    }
+  });
+
+  it("draws no coordinate that is not a number", () => {
+    expect(page).not.toMatch(/NaN|Infinity|undefined|\[object/);
+  });
+
+  it("has every row of the result in its tables", () => {
+    const [accuracy, speed] = [...document.querySelectorAll("table")];
+    const names = (table: Element) =>
+      [...table.querySelectorAll('th[scope="row"]')].map((cell) => cell.textContent);
+    expect(names(accuracy)).toEqual(sampleResult.accuracy.map(({ name }) => name));
+    expect(names(speed)).toEqual(sampleResult.speed.map(({ name }) => name));
+    expect(accuracy.textContent).toContain("2.00e-3");
+    expect(speed.textContent).toContain("920.000");
+  });
+
+  it("escapes what comes from the machine", () => {
+    expect(page).toContain("A &lt;b&gt;&quot;CPU&quot;&lt;/b&gt; &amp; more");
+    expect(page).toContain("PyTorch: &lt;how&gt; to get it");
+  });
+
+  it("works for a matrix with a single singular value, with no stop and no missing engine", () => {
+    const { environment: _, ...rest } = sampleResult;
+    const single = {
+      ...sampleResult,
+      ...rest,
+      truth: { ...sampleResult.truth, rows: 1, sigma: [1] },
+      convergence: {
+        power: [{ passes: 2, gradientError: 0, sigmaError: 0 }],
+        lanczos: [{ passes: 2, gradientError: 1e-16, sigmaError: 0 }],
+        notebookStop: null,
+      },
+      missing: [],
+    };
+    const small = reportPage(single);
+    expect(small).not.toMatch(/NaN|Infinity|undefined|\[object/);
+    expect(small).not.toContain("Not in this run");
+  });
+});
+
+it("html escapes what is inserted, and only that", () => {
+  expect(html`<p title="${`"'`}">${html`<b>${"<&>"}</b>`}${[html`${1}`, html`${2}`]}</p>`.text).toBe(
+    '<p title="&quot;&#39;"><b>&lt;&amp;&gt;</b>12</p>',
+  );
+});
+
+describe("numbers", () => {
+  it("are typeset with as many digits as matter", () => {
+    expect([0, 0.4239, 17.28, 999, 0.01].map(scientific)).toEqual(["0", "0.424", "17.3", "999", "0.01"]);
+    expect([3.14e-15, 99999].map(scientific)).toEqual(["3.1\u202f×\u202f10⁻¹⁵", "1.0\u202f×\u202f10⁵"]);
+    expect([0, -3, 12].map(powerOfTen)).toEqual(["10⁰", "10⁻³", "10¹²"]);
+    expect([0.0612, 12.34, 2500].map(duration)).toEqual(["61.2 µs", "12.3 ms", "2.5 s"]);
+    expect([1.44, 312.4, 3e12].map(times)).toEqual(["1.4 times", "310 times", "10¹² times"]);
+  });
+
+  it("are thinned out evenly where there is little room", () => {
+    expect(spreadOut([1, 2, 3, 4, 5, 6, 7], 3)).toEqual([1, 4, 7]);
+    expect(spreadOut([1, 2], 3)).toEqual([1, 2]);
+  });
+});

@@ -1,0 +1,72 @@
+import type { ExperimentResult } from "../../src/experiment/result.js";
+
+/** A small result, made up, with everything in it that a report can meet: an exact zero, a cut sample, a gap. */
+export const sampleResult: ExperimentResult = {
+  environment: {
+    node: "v20.0.0",
+    platform: "linux x64",
+    cpu: 'A <b>"CPU"</b> & more',
+    cores: 2,
+    kernels: "wasm",
+    versions: { "spectral-norm": "0.1.0", "ml-matrix": "6.15.1" },
+    date: "2025-01-02T03:04:05.678Z",
+  },
+  truth: {
+    rows: 3,
+    cols: 5,
+    seed: 7,
+    sigma: [0.6, 0.3, 0.1],
+    float32Floor: { forwardError: 1e-9, backwardError: 1e-8, gradientError: 3e-8 },
+  },
+  accuracy: [
+    row("matrixNorm", "core", "float64", 0, 2e-16, 8e-16),
+    row("power", "core", "float64", 1e-8, 2e-5, 2e-3),
+    row("lanczos", "core", "float64", 1e-17, 2e-16, 9e-16),
+    row("lanczos", "core", "float32", 1e-9, 1e-8, 4e-8),
+    row("unrolled", "tfjs-wasm", "float32", 1e-7, 1e-4, 4e-3),
+    row("SVD", "ml-matrix", "float64", 1e-16, 2e-16, 3e-15),
+  ],
+  speed: [
+    { name: "lanczos", engine: "core", dtype: "float32", ...sampled([0.06, 0.05, 0.3], 10) },
+    { name: "unrolled", engine: "tfjs-wasm", dtype: "float32", ...sampled([900, 950, 920], 1) },
+    { name: "SVD", engine: "ml-matrix", dtype: "float64", ...sampled([18, 19, 17], 10) },
+  ],
+  convergence: {
+    power: [1, 2, 5, 10, 40].map((passes) => ({
+      passes,
+      gradientError: 0.5 ** passes,
+      sigmaError: 0.3 ** passes,
+    })),
+    lanczos: [1, 2, 5, 8].map((passes) => ({
+      passes,
+      gradientError: 0.01 ** passes,
+      sigmaError: 0.01 ** passes,
+    })),
+    notebookStop: { passes: 10, gradientError: 0.5 ** 10, sigmaError: 0.3 ** 10 },
+  },
+  timing: { runs: 3, loops: 10, budgetMs: 4000 },
+  missing: ["PyTorch: <how> to get it"],
+};
+
+function row(
+  name: string,
+  engine: string,
+  dtype: "float32" | "float64",
+  forwardError: number,
+  backwardError: number,
+  gradientError: number,
+) {
+  return { name, engine, dtype, forwardError, backwardError, gradientError, runs: `${name}(A) & u·vᵀ` };
+}
+
+function sampled(samplesMs: number[], loops: number) {
+  const sorted = [...samplesMs].sort((a, b) => a - b);
+  return {
+    samplesMs,
+    loops,
+    samples: sorted.length,
+    minMs: sorted[0],
+    medianMs: sorted[1],
+    maxMs: sorted[2],
+  };
+}
