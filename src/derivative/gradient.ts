@@ -1,3 +1,4 @@
+import { kernels } from "../kernels/select.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import type { DenseMatrix, Matrix, MatrixLike } from "../matrix/types.js";
 import { viewOf } from "../matrix/view.js";
@@ -15,21 +16,33 @@ export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Arr
 /** Numbers that a gradient may have: what one typed array holds. */
 const MOST_NUMBERS = 2 ** 32;
 
-/** u·vᵀ, row-major. */
-export function outer(
+/** u·vᵀ, row-major: a new array, or into `out` from `offset` on. */
+function outer(
   u: Float32Array | Float64Array,
   v: Float32Array | Float64Array,
-  out: Float32Array | Float64Array = u instanceof Float32Array
-    ? new Float32Array(u.length * v.length)
-    : new Float64Array(u.length * v.length),
-  offset = 0,
+  out: Float32Array | Float64Array | undefined,
+  offset: number,
 ): Float32Array | Float64Array {
-  const n = v.length;
-  for (let i = 0, to = offset; i < u.length; i++) {
-    const weight = u[i];
-    for (let j = 0; j < n; j++) out[to++] = weight * v[j];
+  const { arena, routines } = kernels();
+  const single = u instanceof Float32Array;
+  const bytes = single ? 4 : 8;
+  const size = u.length * v.length;
+  const mark = arena.mark();
+  try {
+    const left = arena.take(u.length * bytes);
+    const right = arena.take(v.length * bytes);
+    const product = arena.take(size * bytes);
+    const view = single ? arena.f32 : arena.f64;
+    view(left, u.length).set(u);
+    view(right, v.length).set(v);
+    (single ? routines.outer32 : routines.outer64)(left, u.length, right, v.length, product);
+    const result = view(product, size);
+    if (!out) return result.slice();
+    out.set(result, offset);
+    return out;
+  } finally {
+    arena.release(mark);
   }
-  return out;
 }
 
 /**

@@ -25,6 +25,9 @@ export interface Products {
   /** Lower triangle of C (rows×rows float64, `ldc` numbers from row to row) ← A·Aᵀ; t: 64 bytes. */
   outerGram32: OuterGram;
   outerGram64: OuterGram;
+  /** G (m×n numbers, no padding) ← u·vᵀ. */
+  outer32(u: number, m: number, v: number, n: number, g: number): void;
+  outer64(u: number, m: number, v: number, n: number, g: number): void;
   /** w (float32) ← z (float64), n numbers. */
   narrow32(z: number, w: number, n: number): void;
   /** x ← c·x, n numbers (a multiple of LANES). */
@@ -93,12 +96,13 @@ export interface Dense {
   largest32(x: number, n: number): number;
   largest64(x: number, n: number): number;
   /**
-   * The `wanted` largest eigenpairs of a symmetric matrix, by Householder tridiagonalization, bisection
-   * and inverse iteration.
+   * The `wanted` largest eigenvalues of a symmetric matrix, the first `full` of them with their vectors and
+   * to full accuracy, the others to a thousandth of their distance from the first. By Householder
+   * tridiagonalization, bisection and inverse iteration.
    *
    * @param a  n×n float64, `lda` numbers from row to row (even); only the lower triangle is read; overwritten
    * @param values  wanted float64, descending
-   * @param vectors  wanted×ldv float64: row p is the unit eigenvector of values[p]
+   * @param vectors  full×ldv float64: row p is the unit eigenvector of values[p]
    * @param work  `eigenWork(n)` float64
    */
   eigenLargest(
@@ -106,6 +110,7 @@ export interface Dense {
     lda: number,
     n: number,
     wanted: number,
+    full: number,
     values: number,
     vectors: number,
     ldv: number,
@@ -118,7 +123,7 @@ export const LANES = 4;
 
 /** float64 numbers of workspace that `eigenLargest` takes. */
 export function eigenWork(n: number): number {
-  return 12 * (n + 8);
+  return 14 * (n + 8);
 }
 
 /** One flat memory and what computes on it. */

@@ -32,9 +32,9 @@ export function topOfGram(kernels: Kernels, gram: number, lda: number, n: number
   const wanted = Math.min(2, n);
   const ldv = padTo(n, LANES);
   const values = arena.take(16);
-  const vectors = arena.take(8 * wanted * ldv);
+  const vectors = arena.take(8 * ldv);
   const work = arena.take(8 * eigenWork(n));
-  routines.eigenLargest(gram, lda, n, wanted, values, vectors, ldv, work);
+  routines.eigenLargest(gram, lda, n, wanted, 1, values, vectors, ldv, work);
   const [first, next] = arena.f64(values, 2);
   const second = wanted > 1 ? Math.sqrt(Math.max(next, 0)) : 0;
   return {

@@ -293,7 +293,7 @@ export class KrylovSpace {
     const matrix = arena.f64(T, k * lda);
     for (let i = 0; i < k; i++)
       matrix.set(this.#projected.subarray(i * CAPACITY, i * CAPACITY + i + 1), i * lda);
-    routines.eigenLargest(T, lda, k, count, values, vectors, lda, work);
+    routines.eigenLargest(T, lda, k, count, count, values, vectors, lda, work);
 
     const coefficients: Float64Array[] = [];
     const residuals = new Float64Array(count);

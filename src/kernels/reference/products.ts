@@ -104,6 +104,15 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     };
   }
 
+  function outer(G: () => View): Products["outer64"] {
+    return (u, m, v, n, g) => {
+      const numbers = G();
+      const s = numbers.BYTES_PER_ELEMENT;
+      for (let i = 0; i < m; i++)
+        for (let j = 0; j < n; j++) numbers[g / s + i * n + j] = numbers[u / s + i] * numbers[v / s + j];
+    };
+  }
+
   return {
     multiply32: multiply(f32, f32),
     multiply64: multiply(f64, f64),
@@ -115,6 +124,8 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     gram64: gram(f64),
     outerGram32: outerGram(f32),
     outerGram64: outerGram(f64),
+    outer32: outer(f32),
+    outer64: outer(f64),
     narrow32(z, w, n) {
       f32().set(f64().subarray(z / 8, z / 8 + n), w / 4);
     },

@@ -4,20 +4,17 @@
 //
 // Bisection finds an eigenvalue whatever its neighbours are, so ties and tiny gaps need no special case.
 
-// @ts-expect-error: decorator
 @inline
 function get(p: usize, i: i32): f64 {
   return f64.load(p + ((<usize>i) << 3));
 }
 
-// @ts-expect-error: decorator
 @inline
 function set(p: usize, i: i32, x: f64): void {
   f64.store(p + ((<usize>i) << 3), x);
 }
 
 /** Σ x·y over n numbers. */
-// @ts-expect-error: decorator
 @inline
 function dot(x: usize, y: usize, n: i32): f64 {
   let s = f64x2.splat(0), t = s;
@@ -34,7 +31,6 @@ function dot(x: usize, y: usize, n: i32): f64 {
 }
 
 /** y ← y + c·x over n numbers. */
-// @ts-expect-error: decorator
 @inline
 function axpy(c: f64, x: usize, y: usize, n: i32): void {
   const s = f64x2.splat(c);
@@ -47,69 +43,100 @@ function axpy(c: f64, x: usize, y: usize, n: i32): void {
 }
 
 /**
- * A ← tridiagonal, from the last row up: row i keeps its Householder vector in columns 0 … i−1, its
- * squared half-norm in `half[i]`; diagonal in d, off-diagonal (i−1, i) in e[i].
+ * One sweep over rows 0 … i−1 of the lower triangle: A ← A − u·qᵀ − q·uᵀ, the update that the step before
+ * left open, and p ← A·w with the result. Two rows at a time, and each row serves as a row and as a
+ * column, so that A is read and written once a step.
  */
-function tridiagonalize(a: usize, lda: usize, n: i32, d: usize, e: usize, half: usize, p: usize): void {
+@inline
+function sweep(a: usize, row: usize, i: i32, u: usize, q: usize, w: usize, p: usize): void {
+  memory.fill(p, 0, (<usize>i) << 3);
+  let j: i32 = 0;
+  for (; j + 1 < i; j += 2) {
+    const r0 = a + <usize>j * row, r1 = r0 + row;
+    const u0 = get(u, j), u1 = get(u, j + 1), q0 = get(q, j), q1 = get(q, j + 1), w0 = get(w, j), w1 = get(w, j + 1);
+    const us0 = f64x2.splat(u0), us1 = f64x2.splat(u1), qs0 = f64x2.splat(q0), qs1 = f64x2.splat(q1);
+    const ws0 = f64x2.splat(w0), ws1 = f64x2.splat(w1);
+    let s0 = f64x2.splat(0), s1 = s0;
+    const end = (<usize>j) << 3;
+    for (let o: usize = 0; o < end; o += 16) {
+      const uv = v128.load(u + o), qv = v128.load(q + o), wv = v128.load(w + o);
+      let x = f64x2.sub(v128.load(r0 + o), f64x2.add(f64x2.mul(us0, qv), f64x2.mul(qs0, uv)));
+      v128.store(r0 + o, x);
+      s0 = f64x2.add(s0, f64x2.mul(x, wv));
+      let y = f64x2.mul(x, ws0);
+      x = f64x2.sub(v128.load(r1 + o), f64x2.add(f64x2.mul(us1, qv), f64x2.mul(qs1, uv)));
+      v128.store(r1 + o, x);
+      s1 = f64x2.add(s1, f64x2.mul(x, wv));
+      y = f64x2.add(y, f64x2.mul(x, ws1));
+      v128.store(p + o, f64x2.add(v128.load(p + o), y));
+    }
+    const d0 = get(r0, j) - 2 * u0 * q0, c = get(r1, j) - u1 * q0 - q1 * u0, d1 = get(r1, j + 1) - 2 * u1 * q1;
+    set(r0, j, d0);
+    set(r1, j, c);
+    set(r1, j + 1, d1);
+    set(p, j, get(p, j) + f64x2.extract_lane(s0, 0) + f64x2.extract_lane(s0, 1) + d0 * w0 + c * w1);
+    set(p, j + 1, get(p, j + 1) + f64x2.extract_lane(s1, 0) + f64x2.extract_lane(s1, 1) + c * w0 + d1 * w1);
+  }
+  if (j < i) {
+    const r = a + <usize>j * row, uj = get(u, j), qj = get(q, j), wj = get(w, j);
+    let sum: f64 = 0;
+    for (let k: i32 = 0; k < j; k++) {
+      const x = get(r, k) - uj * get(q, k) - qj * get(u, k);
+      set(r, k, x);
+      sum += x * get(w, k);
+      set(p, k, get(p, k) + x * wj);
+    }
+    const x = get(r, j) - 2 * uj * qj;
+    set(r, j, x);
+    set(p, j, get(p, j) + sum + x * wj);
+  }
+}
+
+/**
+ * A ← tridiagonal, from the last row up: row i keeps its Householder vector in columns 0 … i−1, its
+ * squared half-norm in `half[i]`; diagonal in d, off-diagonal (i−1, i) in e[i]. `zero` stays zero.
+ */
+function tridiagonalize(
+  a: usize, lda: usize, n: i32, d: usize, e: usize, half: usize, p: usize, spare: usize, zero: usize,
+): void {
   const row = lda << 3;
+  memory.fill(zero, 0, (<usize>n) << 3);
+  let u = zero, q = zero;
   for (let i = n - 1; i > 0; i--) {
-    const u = a + <usize>i * row;
-    set(d, i, get(u, i));
-    const last = get(u, i - 1), square = dot(u, u, i);
+    // The open update of this row first: the vector that comes next is made of it.
+    const w = a + <usize>i * row, ui = get(u, i), qi = get(q, i);
+    for (let k: i32 = 0; k <= i; k++) set(w, k, get(w, k) - ui * get(q, k) - qi * get(u, k));
+    set(d, i, get(w, i));
+    const last = get(w, i - 1), square = dot(w, w, i);
     const rest = i > 1 ? square - last * last : 0;
     if (i == 1 || rest <= 1e-300 || rest <= 1e-34 * square) {
       // Already tridiagonal here, up to what squares can show.
       set(e, i, last);
       set(half, i, 0);
+      sweep(a, row, i, u, q, zero, p);
+      u = zero;
+      q = zero;
       continue;
     }
     const g = last >= 0 ? -Math.sqrt(square) : Math.sqrt(square);
     set(e, i, g);
     const h = square - last * g;
     set(half, i, h);
-    set(u, i - 1, last - g);
+    set(w, i - 1, last - g);
 
-    // p ← A·u / h from the lower triangle alone: each row serves as a row and as a column.
-    memory.fill(p, 0, (<usize>i) << 3);
-    for (let j: i32 = 0; j < i; j++) {
-      const r = a + <usize>j * row, uj = get(u, j), s = f64x2.splat(uj);
-      let sum = f64x2.splat(0);
-      let k: i32 = 0;
-      for (; k + 1 < j; k += 2) {
-        const o = (<usize>k) << 3, x = v128.load(r + o);
-        sum = f64x2.add(sum, f64x2.mul(x, v128.load(u + o)));
-        v128.store(p + o, f64x2.add(v128.load(p + o), f64x2.mul(x, s)));
-      }
-      let total = f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
-      if (k < j) {
-        total += get(r, k) * get(u, k);
-        set(p, k, get(p, k) + get(r, k) * uj);
-      }
-      set(p, j, get(p, j) + total + get(r, j) * uj);
-    }
+    sweep(a, row, i, u, q, w, p);
     const over = 1 / h;
     for (let j: i32 = 0; j < i; j++) set(p, j, get(p, j) * over);
-    axpy(-dot(u, p, i) * 0.5 * over, u, p, i);
-
-    // A ← A − u·pᵀ − p·uᵀ, lower triangle.
-    for (let j: i32 = 0; j < i; j++) {
-      const r = a + <usize>j * row, uj = f64x2.splat(get(u, j)), pj = f64x2.splat(get(p, j));
-      let k: i32 = 0;
-      for (; k < j; k += 2) {
-        const o = (<usize>k) << 3;
-        v128.store(
-          r + o,
-          f64x2.sub(v128.load(r + o), f64x2.add(f64x2.mul(uj, v128.load(p + o)), f64x2.mul(pj, v128.load(u + o)))),
-        );
-      }
-      if (k == j) set(r, j, get(r, j) - 2 * get(u, j) * get(p, j));
-    }
+    axpy(-dot(w, p, i) * 0.5 * over, w, p, i);
+    u = w;
+    q = p;
+    p = spare;
+    spare = q;
   }
-  set(d, 0, get(a, 0));
+  set(d, 0, get(a, 0) - 2 * get(u, 0) * get(q, 0));
 }
 
 /** How many eigenvalues exceed each of the eight shifts x0 + k·step, k = 1 … 8; the highest k with ≥ p. */
-// @ts-expect-error: decorator
 @inline
 function highestWith(p: i32, d: usize, e2: usize, n: i32, x0: f64, step: f64): i32 {
   const a = f64x2.replace_lane(f64x2.splat(x0 + step), 1, x0 + 2 * step);
@@ -192,19 +219,21 @@ function normalize(x: usize, n: i32): void {
 }
 
 export function eigenLargest(
-  a: usize, lda: usize, n: i32, wanted: i32, values: usize, vectors: usize, ldv: usize, work: usize,
+  a: usize, lda: usize, n: i32, wanted: i32, full: i32, values: usize, vectors: usize, ldv: usize, work: usize,
 ): void {
   const size = (<usize>((n + 7) & ~1)) << 3;
-  const d = work, e = d + size, half = e + size, p = half + size, e2 = p + size, l = e2 + size;
-  tridiagonalize(a, lda, n, d, e, half, p);
+  const d = work, e = d + size, half = e + size, p = half + size, e2 = p + size;
+  const spare = e2 + size, zero = spare + size, l = zero + size;
+  tridiagonalize(a, lda, n, d, e, half, p, spare, zero);
 
   // Gershgorin's discs bound the spectrum.
-  let low = Infinity, high = -Infinity, norm: f64 = 0;
+  let low = Infinity, high = -Infinity, norm: f64 = 0, largest = -Infinity;
   set(e, 0, 0);
   for (let i: i32 = 0; i < n; i++) {
     const r = Math.abs(get(e, i)) + (i + 1 < n ? Math.abs(get(e, i + 1)) : 0), di = get(d, i);
     low = Math.min(low, di - r);
     high = Math.max(high, di + r);
+    largest = Math.max(largest, di);
     set(e2, i, Math.max(get(e, i) * get(e, i), 1e-300));
   }
   norm = Math.max(Math.abs(low), Math.abs(high));
@@ -212,10 +241,14 @@ export function eigenLargest(
   low -= norm * eps * <f64>n;
   high += norm * eps * <f64>n;
 
-  let seed: u32 = 1;
+  let seed: u32 = 1, top: f64 = 0;
   for (let q: i32 = 0; q < wanted; q++) {
-    let lo = low, hi = high;
-    for (let round = 0; round < 60 && hi - lo > eps * Math.max(Math.abs(lo), Math.abs(hi)) + 1e-300; round++) {
+    // No diagonal entry exceeds the largest eigenvalue.
+    let lo = q == 0 ? Math.max(low, largest - norm * eps * <f64>n) : low, hi = high;
+    for (let round = 0; round < 60; round++) {
+      let enough = eps * Math.max(Math.abs(lo), Math.abs(hi)) + 1e-300;
+      if (q >= full) enough = Math.max(enough, 1e-3 * (top - hi));
+      if (hi - lo <= enough) break;
       const step = (hi - lo) / 9, k = highestWith(q + 1, d, e2, n, lo, step);
       const from = lo;
       if (k > 0) lo = from + <f64>k * step;
@@ -224,6 +257,8 @@ export function eigenLargest(
     const lambda = 0.5 * (lo + hi);
     set(values, q, lambda);
     high = hi; // the next one is not above
+    if (q == 0) top = lambda;
+    if (q >= full) continue;
 
     const x = vectors + <usize>q * (ldv << 3);
     for (let i: i32 = 0; i < n; i++) {
@@ -237,11 +272,11 @@ export function eigenLargest(
         const y = vectors + <usize>o * (ldv << 3);
         axpy(-dot(x, y, n), y, x, n);
       }
-      normalize(x, n);
+      if (q > 0) normalize(x, n);
     }
   }
 
-  for (let q: i32 = 0; q < wanted; q++) {
+  for (let q: i32 = 0; q < full; q++) {
     const x = vectors + <usize>q * (ldv << 3);
     for (let i: i32 = 1; i < n; i++) {
       const h = get(half, i);

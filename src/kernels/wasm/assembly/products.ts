@@ -5,7 +5,7 @@
 // float64 every TILE columns, a sum over rows every BLOCK rows (Higham, Accuracy and Stability of
 // Numerical Algorithms, §4.2: blocked summation).
 
-import { lanes, load, madd, spread, stride, sums } from "./simd";
+import { lanes, load, madd, put, scalar, spread, stride, sums } from "./simd";
 
 /** Columns between two flushes of a dot product. */
 const TILE: usize = 256;
@@ -13,7 +13,6 @@ const TILE: usize = 256;
 const BLOCK: usize = 64;
 
 /** t[4×2] (float64) ← four rows of A times two vectors. */
-// @ts-expect-error: decorator
 @inline
 function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, t: usize): void {
   let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0;
@@ -50,7 +49,6 @@ function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, 
 }
 
 /** t[4] (float64) ← four rows of A times one vector. */
-// @ts-expect-error: decorator
 @inline
 function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): void {
   let s0 = f64x2.splat(0), s1 = s0;
@@ -75,7 +73,6 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): v
 }
 
 /** z0, z1 += four rows of A, weighted by t[4×2]. */
-// @ts-expect-error: decorator
 @inline
 function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize, z1: usize): void {
   const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
@@ -96,7 +93,6 @@ function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize,
 }
 
 /** z += four rows of A, weighted by t[4]. */
-// @ts-expect-error: decorator
 @inline
 function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z: usize): void {
   const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
@@ -110,7 +106,6 @@ function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z: usize):
 }
 
 /** z (float64) += y (TX), n numbers; y ← 0. */
-// @ts-expect-error: decorator
 @inline
 function flush<TX>(y: usize, z: usize, n: usize): void {
   if (sizeof<TX>() == 4) {
@@ -198,6 +193,18 @@ function outerGram<T>(a: usize, lda: usize, rows: usize, cols: usize, t: usize, 
   }
 }
 
+/** G (m×n, not padded) ← u·vᵀ. */
+@inline
+function outer<T>(u: usize, m: usize, v: usize, n: usize, g: usize): void {
+  const whole = (n & ~(lanes<T>() - 1)) * sizeof<T>(), end = n * sizeof<T>();
+  for (let i: usize = 0; i < m; i++, g += end) {
+    const x = scalar<T>(u + i * sizeof<T>()), s = v128.splat<T>(x);
+    let o: usize = 0;
+    for (; o < whole; o += 16) v128.store(g + o, v128.mul<T>(s, v128.load(v + o)));
+    for (; o < end; o += sizeof<T>()) put<T>(g + o, x * scalar<T>(v + o));
+  }
+}
+
 /** W (TX) ← Z (float64), n numbers. */
 export function narrow32(z: usize, w: usize, n: usize): void {
   for (let i: usize = 0; i < n; i += 4) {
@@ -208,7 +215,6 @@ export function narrow32(z: usize, w: usize, n: usize): void {
 }
 
 /** x ← c·x, n numbers. */
-// @ts-expect-error: decorator
 @inline
 function scale<T>(x: usize, n: usize, c: T): void {
   const s = v128.splat<T>(c);
@@ -274,4 +280,10 @@ export function rotate32(q: usize, ldq: usize, k: usize, cols: usize, y: usize, 
 }
 export function rotate64(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
   rotate<f64>(q, ldq, k, cols, y, keep, strip);
+}
+export function outer32(u: usize, m: usize, v: usize, n: usize, g: usize): void {
+  outer<f32>(u, m, v, n, g);
+}
+export function outer64(u: usize, m: usize, v: usize, n: usize, g: usize): void {
+  outer<f64>(u, m, v, n, g);
 }

@@ -3,21 +3,18 @@
 // float64 answer.
 
 /** How many TX fit a vector. */
-// @ts-expect-error: decorator
 @inline
 export function lanes<TX>(): usize {
   return 16 / sizeof<TX>();
 }
 
 /** Bytes of TA that one vector of TX takes in. */
-// @ts-expect-error: decorator
 @inline
 export function stride<TA, TX>(): usize {
   return lanes<TX>() * sizeof<TA>();
 }
 
 /** One vector of TX from memory of TA. */
-// @ts-expect-error: decorator
 @inline
 export function load<TA, TX>(p: usize): v128 {
   if (sizeof<TA>() == sizeof<TX>()) return v128.load(p);
@@ -25,7 +22,6 @@ export function load<TA, TX>(p: usize): v128 {
 }
 
 /** a·b + c; fused where the relaxed build has it. */
-// @ts-expect-error: decorator
 @inline
 export function madd<T>(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
@@ -33,7 +29,6 @@ export function madd<T>(a: v128, b: v128, c: v128): v128 {
 }
 
 /** Lane sums of two accumulators, in float64: [Σa, Σb]. */
-// @ts-expect-error: decorator
 @inline
 export function sums<TX>(a: v128, b: v128): v128 {
   let x: v128, y: v128;
@@ -54,15 +49,22 @@ export function sums<TX>(a: v128, b: v128): v128 {
 }
 
 /** A float64 coefficient in every lane of TX. */
-// @ts-expect-error: decorator
 @inline
 export function spread<TX>(p: usize): v128 {
-  if (sizeof<TX>() == 4) return f32x4.splat(<f32>load_f64(p));
+  if (sizeof<TX>() == 4) return f32x4.splat(<f32>f64.load(p));
   return v128.load64_splat(p);
 }
 
-// @ts-expect-error: decorator
+/** One number from memory. */
 @inline
-function load_f64(p: usize): f64 {
-  return f64.load(p);
+export function scalar<T>(p: usize): T {
+  if (sizeof<T>() == 4) return <T>f32.load(p);
+  return <T>f64.load(p);
+}
+
+/** One number to memory. */
+@inline
+export function put<T>(p: usize, x: T): void {
+  if (sizeof<T>() == 4) f32.store(p, <f32>x);
+  else f64.store(p, <f64>x);
 }
