@@ -1,5 +1,6 @@
 import { FileError } from "../matrix/errors.js";
 import type { FileMatrix } from "./entry.js";
+import { isMatrixMarket } from "./matrixmarket.js";
 import type { ByteSource } from "./source.js";
 import { DecimalReader, readText, throwNonFinite } from "./text.js";
 
@@ -28,7 +29,9 @@ const HASH = 0x23;
  *   NonFiniteError naming row and column
  */
 export function readCsv(source: ByteSource): FileMatrix {
-  const rows = new Rows(readText(source));
+  const bytes = readText(source);
+  if (isMatrixMarket(bytes)) throw new FileError("is a Matrix Market file, not a csv file");
+  const rows = new Rows(bytes);
   if (!rows.next()) throw new FileError("holds no numbers: it is empty, or nothing but comments");
   rows.settle();
   if (!rows.hasNumber()) {
@@ -73,6 +76,9 @@ class Rows {
   /** each line ends with a delimiter that separates nothing */
   private trailing = false;
   private line = 0;
+  /** the current line with its padding, and without */
+  private rawStart = 0;
+  private rawEnd = 0;
   private lineStart = 0;
   private lineEnd = 0;
   private nextLine = 0;
@@ -90,18 +96,15 @@ class Rows {
   next(): boolean {
     const { bytes } = this;
     while (this.nextLine < bytes.length) {
-      let start = this.nextLine;
+      const start = this.nextLine;
       let end = start;
       while (end < bytes.length && bytes[end] !== LINE_FEED && bytes[end] !== CARRIAGE_RETURN) end++;
       this.nextLine = bytes[end] === CARRIAGE_RETURN && bytes[end + 1] === LINE_FEED ? end + 2 : end + 1;
       this.line++;
-      while (start < end && this.isPadding(bytes[start])) start++;
-      if (start === end || bytes[start] === HASH) continue;
-      while (this.isPadding(bytes[end - 1])) end--;
-      this.lineStart = start;
-      this.lineEnd = end;
-      if (this.trailing) this.dropTrailing();
-      this.at = start;
+      let first = start;
+      while (first < end && isBlank(bytes[first])) first++;
+      if (first === end || bytes[first] === HASH) continue;
+      this.within(start, end);
       return true;
     }
     return false;
@@ -109,11 +112,12 @@ class Rows {
 
   /** Takes the delimiter of the current line for it and all that follow. */
   settle(): void {
-    this.delimiter = this.detect();
-    const { bytes, delimiter, lineStart, lineEnd } = this;
-    this.trailing = delimiter !== SPACE && bytes[lineEnd - 1] === delimiter && lineEnd - lineStart > 1;
-    if (this.trailing) this.dropTrailing();
-    this.at = lineStart;
+    const [start, end] = [this.rawStart, this.rawEnd];
+    this.delimiter = this.detect(start, end);
+    this.trailing = false;
+    this.within(start, end);
+    this.trailing = !this.spaced() && this.bytes[this.lineEnd - 1] === this.delimiter;
+    this.within(start, end);
   }
 
   /** True if fields are separated by any run of spaces and tabs. */
@@ -147,7 +151,7 @@ class Rows {
     let column = 0;
     for (; this.field(); column++) {
       if (column === columns) {
-        throw this.error(`row ${row} has ${this.count()} fields, the first row ${columns}`);
+        throw this.error(ragged(row, this.count(), columns));
       }
       const value = this.decimals.number(this.start, this.end);
       if (value === undefined)
@@ -155,7 +159,7 @@ class Rows {
       if (!Number.isFinite(value)) throwNonFinite(this.decimals.text(this.start, this.end), row, column);
       data[row * columns + column] = value;
     }
-    if (column < columns) throw this.error(`row ${row} has ${column} fields, the first row ${columns}`);
+    if (column < columns) throw this.error(ragged(row, column, columns));
   }
 
   error(message: string): FileError {
@@ -214,12 +218,29 @@ class Rows {
     return true;
   }
 
-  private detect(): number {
-    const { bytes, lineStart, lineEnd } = this;
+  /** Makes bytes `start` … `end` − 1 the current line. */
+  private within(start: number, end: number): void {
+    const { bytes } = this;
+    this.rawStart = start;
+    this.rawEnd = end;
+    this.lineStart = start;
+    this.lineEnd = end;
+    while (this.lineStart < this.lineEnd && this.isPadding(bytes[this.lineStart])) this.lineStart++;
+    while (this.lineEnd > this.lineStart && this.isPadding(bytes[this.lineEnd - 1])) this.lineEnd--;
+    this.at = this.lineStart;
+    if (!this.trailing) return;
+    if (bytes[this.lineEnd - 1] !== this.delimiter) {
+      throw this.error("the row does not end with a delimiter, as the first one does");
+    }
+    this.lineEnd--;
+  }
+
+  private detect(start: number, end: number): number {
+    const { bytes } = this;
     let quoted = false;
     let found = SPACE;
     let spaceWithin = false;
-    for (let at = lineStart; at < lineEnd; at++) {
+    for (let at = start; at < end; at++) {
       const byte = bytes[at];
       if (byte === QUOTE) quoted = !quoted;
       if (quoted) continue;
@@ -230,13 +251,6 @@ class Rows {
     }
     // Numbers separated by a tab here and a space there are separated by space.
     return found === TAB && spaceWithin ? SPACE : found;
-  }
-
-  private dropTrailing(): void {
-    if (this.bytes[this.lineEnd - 1] !== this.delimiter) {
-      throw this.error("the row does not end with a delimiter, as the first one does");
-    }
-    this.lineEnd--;
   }
 
   private isDelimiter(byte: number): boolean {
@@ -251,4 +265,8 @@ class Rows {
 
 function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB;
+}
+
+function ragged(row: number, fields: number, columns: number): string {
+  return `row ${row} has ${fields} field${fields === 1 ? "" : "s"}, the first row ${columns}`;
 }
