@@ -1,4 +1,4 @@
-import { type LinearOperator, type SolveOptions, singularTriplet } from "../index.js";
+import { matrix, type SolveOptions, singularTriplet } from "../index.js";
 import { errorsAgainst } from "./errors.js";
 import { addOuter, type GroundTruth } from "./ground-truth.js";
 import type { Convergence, ConvergencePoint } from "./result.js";
@@ -10,8 +10,7 @@ const never = 1e-300;
 
 /**
  * Error against work for power iteration and for block Lanczos on the ground truth: each is stopped
- * after ever more steps and its answer compared. X is given as an operator, so that every step reads
- * it, which on a small matrix the solver would avoid by way of the Gram matrix.
+ * after ever more steps and its answer compared with the truth.
  */
 export function convergence(truth: GroundTruth): Convergence {
   const counts = stepCounts(mostSteps);
@@ -35,8 +34,9 @@ function curve(truth: GroundTruth, counts: readonly number[], options: SolveOpti
 }
 
 function solve(truth: GroundTruth, options: SolveOptions): { point: ConvergencePoint; converged: boolean } {
-  const { sigma, u, v, passes, converged } = singularTriplet(operator(truth), options);
-  const gradient = new Float64Array(truth.entries.length);
+  const { entries, rows, cols } = truth;
+  const { sigma, u, v, passes, converged } = singularTriplet(matrix(entries, [rows, cols]), options);
+  const gradient = new Float64Array(entries.length);
   addOuter(gradient, u, v, 1);
   const { forwardError, gradientError } = errorsAgainst(truth, { value: sigma, gradient });
   return { point: { passes, gradientError, sigmaError: forwardError / truth.sigma[0] }, converged };
@@ -47,24 +47,4 @@ function stepCounts(most: number): number[] {
   const counts: number[] = [];
   for (let count = 1; count <= most; count = Math.max(count + 1, Math.round(count * 1.2))) counts.push(count);
   return counts;
-}
-
-function operator({ entries, rows, cols }: GroundTruth): LinearOperator {
-  return {
-    shape: [rows, cols],
-    matvec(x, out) {
-      for (let i = 0; i < rows; i++) {
-        let sum = 0;
-        for (let j = 0; j < cols; j++) sum += entries[i * cols + j] * x[j];
-        out[i] = sum;
-      }
-    },
-    rmatvec(y, out) {
-      out.fill(0);
-      for (let i = 0; i < rows; i++) {
-        const factor = y[i];
-        for (let j = 0; j < cols; j++) out[j] += entries[i * cols + j] * factor;
-      }
-    },
-  };
 }

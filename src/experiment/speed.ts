@@ -16,18 +16,22 @@ export interface SpeedOptions {
   onSample?(label: string, done: number, total: number): void;
 }
 
-interface Plan {
+interface Turns {
   readonly method: Method;
   readonly loops: number;
-  readonly runs: number;
   readonly samples: number[];
+  /** milliseconds that the samples have taken */
+  spent: number;
 }
 
 /** Matrices kept at once; more loops than fit are done on as many as do. */
 const poolBytes = 2 ** 26;
+/** A stream of its own, apart from the ground truth's and the solver's. */
+const stream = 2 ** 41;
 const warmUpMs = 50;
 const warmUpCalls = 10;
 const fewestSamples = 3;
+const overdraft = 3;
 
 /**
  * Times forward and backward of every method on fresh normal matrices, as `%%timeit -r runs -n loops`
@@ -36,28 +40,40 @@ const fewestSamples = 3;
  * samples would not fit into `budgetMs` takes fewer evaluations a sample first, then fewer samples.
  */
 export async function measureSpeed(methods: readonly Method[], options: SpeedOptions): Promise<SpeedRow[]> {
-  const { rows, cols, runs } = options;
-  const random = createRandom(options.seed);
+  const { rows, cols, runs, budgetMs } = options;
+  const random = createRandom(stream + options.seed);
   const fresh = (): Entries => ({ data: normalEntries(random, rows, cols), rows, cols });
-  const loops = Math.max(1, Math.min(options.loops, Math.floor(poolBytes / (rows * cols * 8))));
+  const most = Math.max(1, Math.min(options.loops, Math.floor(poolBytes / (rows * cols * 8))));
 
-  const plans: Plan[] = [];
+  const all: Turns[] = [];
   for (const [index, method] of methods.entries()) {
     options.onSample?.(`${method.engine} ${method.name}, warm-up`, index, methods.length);
-    plans.push(plan(method, await warmUp(method, fresh()), { ...options, loops }));
+    const callMs = await warmUp(method, fresh());
+    const loops = Math.max(1, Math.min(most, Math.floor(budgetMs / (runs * callMs))));
+    all.push({ method, loops, samples: [], spent: 0 });
   }
 
-  const total = plans.reduce((sum, { runs }) => sum + runs, 0);
-  let done = 0;
   for (let round = 0; round < runs; round++) {
-    const turns = plans.filter((one) => one.runs > round);
-    const matrices = Array.from({ length: Math.max(...turns.map((one) => one.loops)) }, fresh);
-    for (const { method, loops, samples } of turns) {
-      samples.push(await method.time(matrices.slice(0, loops)));
-      options.onSample?.(`${method.engine} ${method.name}`, ++done, total);
+    const matrices = Array.from({ length: Math.max(...all.map(({ loops }) => loops)) }, fresh);
+    for (const [index, turns] of all.entries()) {
+      const { method, loops, samples } = turns;
+      options.onSample?.(`${method.engine} ${method.name}`, round * all.length + index, runs * all.length);
+      if (exhausted(turns, budgetMs)) continue;
+      const ms = await method.time(matrices.slice(0, loops));
+      samples.push(ms);
+      turns.spent += ms * loops;
     }
   }
-  return plans.map(summarize);
+  options.onSample?.("", runs * all.length, runs * all.length);
+  return all.map(summarize);
+}
+
+/** Whether another sample like those before would go over the budget. */
+function exhausted({ samples, spent }: Turns, budgetMs: number): boolean {
+  const taken = samples.length;
+  if (taken === 0 || (spent * (taken + 1)) / taken <= budgetMs) return false;
+  // Even the slowest method gets a spread, unless that alone would take several times the budget.
+  return taken >= fewestSamples || (spent * fewestSamples) / taken > overdraft * budgetMs;
 }
 
 /** Calls the method until it is compiled and its caches are warm; the last call's time. */
@@ -70,17 +86,7 @@ async function warmUp(method: Method, matrix: Entries): Promise<number> {
   return last;
 }
 
-function plan(method: Method, callMs: number, { runs, loops, budgetMs }: SpeedOptions): Plan {
-  const calls = Math.floor(budgetMs / callMs);
-  if (calls >= runs * loops) return { method, runs, loops, samples: [] };
-  const fittingLoops = Math.max(1, Math.min(loops, Math.floor(calls / runs)));
-  // Even the slowest method gets a spread, unless that alone would take several times the budget.
-  const fewest = callMs * fewestSamples <= 3 * budgetMs ? fewestSamples : 1;
-  const fittingRuns = Math.min(runs, Math.max(fewest, Math.floor(calls / fittingLoops)));
-  return { method, runs: fittingRuns, loops: fittingLoops, samples: [] };
-}
-
-function summarize({ method, loops, samples }: Plan): SpeedRow {
+function summarize({ method, loops, samples }: Turns): SpeedRow {
   const { name, engine, dtype } = method;
   const sorted = [...samples].sort((a, b) => a - b);
   const medianMs = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;

@@ -57,7 +57,8 @@ ${accuracyTable(accuracy)}
 <section>
 <h2>How it converges</h2>
 <p>Power iteration keeps only the last vector that it made; Lanczos keeps them all and picks the best of everything they
-span. Here both read X equally often.</p>
+span. The work is counted in passes, each of which reads X from end to end: a step of power iteration takes two, for Xx and
+then for Xᵀ(Xx), as the notebook has it; a step of block Lanczos takes one, which does both products of two vectors.</p>
 ${figureMarkup(convergenceFigure(result.convergence, text.convergence))}
 </section>
 

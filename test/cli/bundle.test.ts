@@ -1,0 +1,45 @@
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { command } from "./run-command.js";
+
+const dist = fileURLToPath(new URL("../../dist", import.meta.url));
+const files = readdirSync(join(dist, "cli"));
+const scripts = files.filter((file) => file.endsWith(".js"));
+
+it("imports nothing that an installed package would lack", () => {
+  for (const script of scripts) {
+    const text = readFileSync(join(dist, "cli", script), "utf8");
+    const imported = [...text.matchAll(/(?:\bfrom|\bimport\(?)\s*"([^"\s]+)"/g)].map(([, name]) => name);
+    for (const name of imported) {
+      const found = name.startsWith(".")
+        ? existsSync(join(dist, "cli", name))
+        : builtinModules.includes(name.replace(/^node:/, "")) || name.startsWith("@tensorflow/tfjs-");
+      expect([script, name, found]).toEqual([script, name, true]);
+    }
+  }
+});
+
+it("is a program, and replaces what the compiler left", () => {
+  expect(readFileSync(command, "utf8").startsWith("#!/usr/bin/env node\n")).toBe(true);
+  accessSync(command, constants.X_OK);
+  expect(files.filter((file) => file.endsWith(".d.ts"))).toEqual([]);
+  expect(["experiment", "files"].filter((folder) => existsSync(join(dist, folder)))).toEqual([]);
+});
+
+it("carries the licence of everything that it contains", () => {
+  const text = readFileSync(join(dist, "cli", "THIRD-PARTY-LICENSES.txt"), "utf8");
+  for (const name of [
+    "commander",
+    "cli-table3",
+    "cli-progress",
+    "ml-matrix",
+    "linkedom",
+    "@observablehq/plot",
+    "d3-array",
+  ])
+    expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+`, "m"));
+  expect(text).toMatch(/Permission is hereby granted/);
+});
