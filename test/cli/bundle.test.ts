@@ -12,7 +12,7 @@ const scripts = files.filter((file) => file.endsWith(".js"));
 it("imports nothing that an installed package would lack", () => {
   for (const script of scripts) {
     const text = readFileSync(join(dist, "cli", script), "utf8");
-    const imported = [...text.matchAll(/(?:\bfrom|\bimport\(?)\s*"([^"\s]+)"/g)].map(([, name]) => name);
+    const imported = [...text.matchAll(/(?:\bfrom|\bimport\(?)\s*"([^"\s()]+)"/g)].map(([, name]) => name);
     for (const name of imported) {
       const found = name.startsWith(".")
         ? existsSync(join(dist, "cli", name))

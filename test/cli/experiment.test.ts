@@ -201,7 +201,7 @@ require("node:readline").createInterface({ input: process.stdin }).on("line", (l
       expect(gradientError).toBeCloseTo(1, 12);
     }
     expect(times.every(({ medianMs }) => medianMs === 1.5)).toBe(true);
-    expect(environment.versions["torch"]).toBe("9.9, 4 threads");
+    expect(environment.versions["torch"]).toBe("9.9 (4 threads)");
     expect(missing).toEqual([]);
   });
 });

@@ -39,7 +39,7 @@ export async function pytorchMethods(path: string | undefined, seed: number): Pr
     methods: [...accuracy, ...speed],
     versions: {
       python: greeting.python,
-      torch: `${greeting.torch}, ${greeting.threads} threads${greeting.compiled ? "" : ", not compiled"}`,
+      torch: `${greeting.torch} (${greeting.threads} threads${greeting.compiled ? "" : ", not compiled"})`,
     },
     close: () => python.close(),
   };

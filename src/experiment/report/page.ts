@@ -83,7 +83,7 @@ ${speedTable(speed)}
     .join(", ")}</dd>
 <dt>begun</dt><dd><time datetime="${environment.date}">${environment.date.slice(0, 16).replace("T", " ")} UTC</time></dd>
 </dl>
-<p>The rows of the tables, each followed by the outer product where the function itself returns no gradient:</p>
+<p>What each row of the tables runs:</p>
 ${methodsList(accuracy)}
 ${result.missing.length > 0 ? html`<p>Not in this run:</p><ul>${result.missing.map((line) => html`<li>${line}</li>`)}</ul>` : ""}
 </section>
@@ -96,8 +96,9 @@ errors repeat with the same seed, the times do not.</footer>
   return page.text;
 }
 
-function commandLine({ truth, timing }: ExperimentResult): string {
-  return `spectral-norm experiment --rows ${truth.rows} --cols ${truth.cols} --runs ${timing.runs} --loops ${timing.loops} --seed ${truth.seed}`;
+function commandLine({ truth, timing, environment }: ExperimentResult): string {
+  const python = environment.versions["torch"] === undefined ? "" : " --python PATH";
+  return `spectral-norm experiment --rows ${truth.rows} --cols ${truth.cols} --runs ${timing.runs} --loops ${timing.loops} --seed ${truth.seed}${python}`;
 }
 
 const words = [

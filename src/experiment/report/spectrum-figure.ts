@@ -4,6 +4,9 @@ import type { Figure } from "./figure.js";
 import type { Markup } from "./markup.js";
 import { scientific } from "./numbers.js";
 
+/** More singular values than these run together: a line shows them as well. */
+const mostStems = 160;
+
 /** The singular values in order, with the gap between the first two marked. */
 export function spectrumFigure({ sigma }: Truth, caption: Markup): Figure {
   const points = sigma.map((value, i) => ({ index: i + 1, value }));
@@ -36,15 +39,19 @@ export function spectrumFigure({ sigma }: Truth, caption: Markup): Figure {
           labelArrow: "none",
           fill: "var(--muted)",
         }),
-        Plot.ruleX(points, {
-          x: "index",
-          y: "value",
-          stroke: "var(--core)",
-          strokeOpacity: 0.35,
-          strokeWidth: narrow ? 2 : 4,
-        }),
         Plot.ruleY([0], { stroke: "var(--muted)" }),
-        Plot.dot(points, {
+        ...(points.length > mostStems
+          ? [Plot.lineY(points, { x: "index", y: "value", stroke: "var(--core)", strokeWidth: 2 })]
+          : [
+              Plot.ruleX(points, {
+                x: "index",
+                y: "value",
+                stroke: "var(--core)",
+                strokeOpacity: 0.35,
+                strokeWidth: Math.max(1, (narrow ? 160 : 320) / Math.max(80, points.length)),
+              }),
+            ]),
+        Plot.dot(points.length > mostStems ? points.slice(0, 2) : points, {
           x: "index",
           y: "value",
           r: narrow ? 2.5 : 4,
