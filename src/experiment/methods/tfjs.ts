@@ -81,11 +81,17 @@ function asMethod(tf: TensorFlow, engine: string, { name, runs, norm }: TfjsRow)
     run: (x) =>
       tf.tidy(() => {
         // Of all singular values, only the first is differentiated.
-        const first = name === "svdvals" ? tf.oneHot(tf.scalar(0, "int32"), Math.min(...x.shape)) : undefined;
-        const { value, grad } = valueAndGradient(x, first && tf.cast(first, "float32"));
+        const first = name === "svdvals" ? tf.tensor1d(unitVector(Math.min(...x.shape))) : undefined;
+        const { value, grad } = valueAndGradient(x, first);
         // Read before the clock stops: until then nothing says that the engine has computed it.
         return { value: value.dataSync()[0], gradient: grad.dataSync() };
       }),
     release: (x) => x.dispose(),
   });
+}
+
+function unitVector(length: number): Float32Array {
+  const unit = new Float32Array(length);
+  unit[0] = 1;
+  return unit;
 }
