@@ -24,7 +24,7 @@ export function* readNpz(source: ByteSource, key?: string): Generator<FileEntry>
   const members = readZipDirectory(source).filter((member) => !member.name.endsWith("/"));
   const seen = new Set<string>();
   let budget = source.size;
-  const wanted = key === undefined ? members : [findMember(members, key)];
+  const wanted = key === undefined ? members : findMembers(members, key);
   for (const member of wanted) {
     const name = keyOf(member);
     try {
@@ -63,9 +63,12 @@ function keyOf(member: ZipMember): string {
   return member.name.replace(/\.npy$/, "");
 }
 
-function findMember(members: readonly ZipMember[], key: string): ZipMember {
-  const member = members.find((each) => keyOf(each) === key) ?? members.find((each) => each.name === key);
-  if (member !== undefined) return member;
+/** One, unless the archive is at odds with itself. */
+function findMembers(members: readonly ZipMember[], key: string): readonly ZipMember[] {
+  for (const nameOf of [keyOf, (member: ZipMember) => member.name]) {
+    const found = members.filter((member) => nameOf(member) === key);
+    if (found.length > 0) return found;
+  }
   const names = members.slice(0, NAMES_SHOWN).map((each) => oneLine(keyOf(each)));
   if (members.length > NAMES_SHOWN) names.push(`${members.length - NAMES_SHOWN} more`);
   const known = names.length === 0 ? "it is empty" : `it has ${names.join(", ")}`;

@@ -118,15 +118,18 @@ export class DecimalReader {
     }
     if (!seen) return this.word(start, end);
     exponent += zeros;
+    // JavaScript knows no d.
+    const fortran = (bytes[at] | 0x20) === 0x64;
     if (at < end) {
-      if ((bytes[at] | 0x21) !== 0x65) return undefined;
+      if ((bytes[at] | 0x20) !== 0x65 && !fortran) return undefined;
       const written = this.exponent(at + 1, end);
       if (written === undefined) return undefined;
       exponent += written;
     }
     if (digits === 0) return negative ? -0 : 0;
     if (digits > 15 || exponent < -22 || exponent > 22) {
-      return Number(this.text(start, end).replace(/d/i, "e"));
+      const text = this.text(start, end);
+      return Number(fortran ? text.replace(/d/i, "e") : text);
     }
     const value = exponent < 0 ? mantissa / POWERS_OF_TEN[-exponent] : mantissa * POWERS_OF_TEN[exponent];
     return negative ? -value : value;

@@ -153,6 +153,7 @@ describe("npz", () => {
       ]),
     );
     expect(entries.map(({ kind }) => kind)).toEqual(["matrix", "failed"]);
+    expect(summary(entries)[1][1]).toMatch(/second time/);
   });
 
   it("does not inflate the same bytes again and again", () => {

@@ -1,0 +1,319 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, CommanderError } from "commander";
+import { afterAll, describe, expect, it } from "vitest";
+import { type NormOptions, registerNorm, runNorm } from "../../src/cli/norm.js";
+import { encode, npy, zip } from "../files/writers.js";
+
+const folder = mkdtempSync(join(tmpdir(), "norm-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function put(name: string, content: Uint8Array | string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+async function norm(files: readonly string[], options: NormOptions = {}, stdin: readonly Uint8Array[] = []) {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const status = await runNorm(files, options, {
+    stdin: (async function* () {
+      yield* stdin;
+    })(),
+    stdout: { write: (text) => stdout.push(text) },
+    stderr: { write: (text) => stderr.push(text) },
+  });
+  return { status, stdout: stdout.join(""), stderr: stderr.join("") };
+}
+
+async function answers(
+  files: readonly string[],
+  options: NormOptions = {},
+  stdin: readonly Uint8Array[] = [],
+) {
+  const { status, stdout, stderr } = await norm(files, { ...options, json: true }, stdin);
+  expect(stdout).toMatch(/^([^\n]+\n)*$/);
+  const lines = stdout.split("\n").slice(0, -1);
+  return { status, stderr, answers: lines.map((line) => JSON.parse(line)) };
+}
+
+const diagonal = (descr: string, ...values: number[]) =>
+  npy({
+    descr,
+    shape: [values.length, values.length],
+    data: encode(
+      descr,
+      values.flatMap((value, i) => values.map((_, j) => (i === j ? value : 0))),
+    ),
+  });
+const simple = put("simple.npy", diagonal("<f8", 3, -5, 1));
+const broken = put("broken.npy", diagonal("<f8", 3, -5, 1).subarray(0, -1));
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+describe("norm", () => {
+  it("answers with just the keys that are promised, in their order", async () => {
+    const { status, stderr, answers: found } = await answers([simple]);
+    expect([status, stderr]).toEqual([0, ""]);
+    const keys =
+      "file rows cols dtype method sigma residual gap gradientError iterations passes converged tied".split(
+        " ",
+      );
+    expect(Object.keys(found[0])).toEqual(keys);
+    expect(found[0]).toMatchObject({
+      file: simple,
+      rows: 3,
+      cols: 3,
+      dtype: "float64",
+      converged: true,
+      tied: false,
+    });
+    expect(found[0].sigma).toBeCloseTo(5, 13);
+    // An estimate, unlike σ.
+    expect(found[0].gap).toBeCloseTo(2, 2);
+  });
+
+  it("knows the norms of real matrices", async () => {
+    const { status, answers: found } = await answers(
+      ["well1033", "illc1033", "west0479"].map((name) => fixture(`${name}.mtx`)),
+    );
+    expect(status).toBe(0);
+    const sigma = [1.8065110200065646, 2.144354511283515, 318951.75980514265];
+    const gap = [
+      1.8065110200065646 - 1.7678371616479138,
+      2.144354511283515 - 2.104230165766798,
+      318951.75980514265 - 317252.89983629173,
+    ];
+    found.forEach((answer, k) => {
+      expect(Math.abs(answer.sigma / sigma[k] - 1)).toBeLessThan(1e-13);
+      expect(Math.abs(answer.gap / gap[k] - 1)).toBeLessThan(1e-3);
+    });
+  });
+
+  it("says the precision that it computed in", async () => {
+    const one = { "<f8": 1, "<f4": 1, "<f2": 0x3c00, "<i4": 1, "<u8": 1 };
+    const files = Object.entries(one).map(([descr, bits]) =>
+      put(`${descr.slice(1)}.npy`, diagonal(descr, bits, 0)),
+    );
+    const { answers: found } = await answers(files);
+    expect(found.map(({ dtype }) => dtype)).toEqual(["float64", "float32", "float16", "float64", "float64"]);
+    expect(found.map(({ sigma }) => sigma)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it("takes Fortran order, csv, Matrix Market arrays and standard input alike", async () => {
+    const fortran = npy({ descr: ">f4", shape: [1, 2], fortran: true, data: encode(">f4", [3, 4]) });
+    const files = [
+      put("f.npy", fortran),
+      put("c.csv", "a;b\n3;4\n"),
+      put("m.mtx", "%%MatrixMarket matrix array integer general\n1 2\n3\n4\n"),
+      put("none", "3 4\n"),
+      "-",
+    ];
+    const { status, answers: found } = await answers(files, {}, [
+      fortran.subarray(0, 20),
+      fortran.subarray(20),
+    ]);
+    expect(status).toBe(0);
+    for (const { sigma } of found) expect(sigma).toBeCloseTo(5, 6);
+    expect(found.map(({ file }) => file)).toEqual(files);
+  });
+
+  it("works on 10^6 × 10^6 with few entries, at once", async () => {
+    const large = put(
+      "large.mtx",
+      "%%MatrixMarket matrix coordinate real general\n1000000 1000000 2\n1 7 3\n1000000 9 -4\n",
+    );
+    const started = performance.now();
+    const { answers: found } = await answers([large]);
+    expect(performance.now() - started).toBeLessThan(1000);
+    expect(found[0]).toMatchObject({ rows: 1e6, cols: 1e6, converged: true, tied: false });
+    expect(found[0].sigma).toBeCloseTo(4, 13);
+    expect(found[0].gap).toBeCloseTo(1, 2);
+  });
+
+  it("answers every matrix of a .npz file with its key, or the one that is named", async () => {
+    const archive = put(
+      "several.npz",
+      zip([
+        { name: "a.npy", content: diagonal("<f8", 2, 1), deflate: true },
+        { name: "b/c.npy", content: diagonal("<f8", 7, 1) },
+        { name: "bias.npy", content: npy({ descr: "<f8", shape: [2], data: new Uint8Array(16) }) },
+        { name: "bad.npy", content: diagonal("<f8", 7, 1), crc: 1 },
+        { name: "nan.npy", content: diagonal("<f8", 1, Number.NaN) },
+        { name: "z.npy", content: diagonal("<f8", 9, 1) },
+      ]),
+    );
+    const all = await answers([archive]);
+    expect(all.status).toBe(2);
+    expect(all.answers.map(({ key, sigma }) => [key, Math.round(sigma)])).toEqual([
+      ["a", 2],
+      ["b/c", 7],
+      ["z", 9],
+    ]);
+    expect(Object.keys(all.answers[0]).slice(0, 3)).toEqual(["file", "key", "rows"]);
+    expect(all.stderr.split("\n")).toEqual([
+      `spectral-norm: ${archive}: "bad": is damaged: its checksum does not fit`,
+      expect.stringMatching(/: "nan": .*row 1, column 1/),
+      "",
+    ]);
+    const one = await answers([archive], { key: "z" });
+    expect([one.status, one.stderr, one.answers.length]).toEqual([0, "", 1]);
+    const none = await answers([archive], { key: "x" });
+    expect([none.status, none.answers]).toEqual([2, []]);
+    expect(none.stderr).toMatch(/^spectral-norm: .*has no key "x": it has a, b\/c, bias, bad, nan, z\n$/);
+    const vector = await answers([archive], { key: "bias" });
+    expect(vector.stderr).toMatch(/"bias": holds a vector of 2, not a matrix\n$/);
+    expect((await answers([simple], { key: "z" })).stderr).toMatch(/"z" is for .npz files/);
+  });
+
+  it("says what a .npz file without a matrix holds instead", async () => {
+    const vector = npy({ descr: "<f8", shape: [2], data: new Uint8Array(16) });
+    const parts = ["data", "indices", "indptr", "format"].map((name) => ({
+      name: `${name}.npy`,
+      content: vector,
+    }));
+    const { status, stderr } = await answers([put("vectors.npz", zip(parts)), put("empty.npz", zip([]))]);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^[^\n]*holds no matrix: "data" is a vector of 2, .*mmwrite[^\n]*\n[^\n]*holds no matrix\n$/,
+    );
+  });
+
+  it("gives each bad file one line and the others their answer", async () => {
+    const hidden = put("hidden.npy", diagonal("<f8", 1, 2));
+    chmodSync(hidden, 0);
+    const bad = [
+      broken,
+      put("empty.npy", ""),
+      put("nothing", ""),
+      put("ragged.csv", "1,2\n3\n"),
+      put("nan.csv", "1,2\n3,nan\n"),
+      put("short.mtx", "%%MatrixMarket matrix coordinate real general\n2 2 3\n1 1 1\n2 2 2 \n"),
+      put("huge.mtx", "%%MatrixMarket matrix array real general\n1000000000 1000000000\n1\n"),
+      put("inf.npy", diagonal("<f4", 1, Number.POSITIVE_INFINITY)),
+      put("half.npy", diagonal("<f2", 0x7c00, 1)),
+      put("object.npy", npy({ descr: "|O", shape: [1, 1], data: new Uint8Array(8) })),
+      put("complex.npy", npy({ descr: "<c8", shape: [1, 1], data: new Uint8Array(8) })),
+      put("line\nend.csv", "x\ny\n"),
+      put("es\u001bcape.csv", "1,\n,2\n"),
+      join(folder, "missing.npy"),
+      join(folder, "mis\n\rsing.npy"),
+      folder,
+      "",
+    ];
+    const { status, stderr, answers: found } = await answers([...bad.flatMap((file) => [file, simple])]);
+    expect(status).toBe(2);
+    expect(found).toHaveLength(bad.length);
+    const lines = stderr.split("\n");
+    expect(lines.pop()).toBe("");
+    expect(lines).toHaveLength(bad.length);
+    for (const line of lines) expect(line).toMatch(/^spectral-norm: [^\p{Cc}]*: [^\p{Cc}]+$/u);
+    expect(lines[4]).toMatch(/nan\.csv: .*row 1, column 1/);
+    expect(lines[7]).toMatch(/inf\.npy: .*row 1, column 1/);
+    expect(lines[8]).toMatch(/half\.npy: .*row 0, column 0/);
+    expect(lines[11]).toMatch(/line\\nend\.csv: /);
+    expect(lines[13]).toMatch(/missing\.npy: no such file$/);
+    if (process.getuid?.() !== 0) expect((await norm([hidden])).stderr).toMatch(/permission denied\n$/);
+  });
+
+  it("ends with 1 if something did not converge, with 2 if something was bad as well", async () => {
+    const numbers = Array.from({ length: 100 * 100 }, (_, k) => Math.sin(k * k));
+    const slow = put("slow.npy", npy({ descr: "<f8", shape: [100, 100], data: encode("<f8", numbers) }));
+    const options: NormOptions = { method: "power", maxIterations: 1 };
+    const { status, answers: found } = await answers([slow, simple], options);
+    expect(status).toBe(1);
+    expect(found[0]).toMatchObject({ converged: false, method: "power", iterations: 1 });
+    expect((await norm([slow, broken], options)).status).toBe(2);
+    expect((await norm([slow], options)).stdout).toMatch(/not converged/);
+  });
+
+  it("writes null for what is not finite", async () => {
+    const zero = put("zero.npy", diagonal("<f8", 0, 0));
+    const { answers: found } = await answers([zero], { method: "power", maxIterations: 3 });
+    expect(found[0]).toMatchObject({ gap: null, gradientError: null });
+  });
+
+  it("passes the options on", async () => {
+    const numbers = Array.from({ length: 200 * 100 }, (_, k) => Math.sin(k * k));
+    const file = put("options.npy", npy({ descr: "<f8", shape: [200, 100], data: encode("<f8", numbers) }));
+    const exact = (await answers([file])).answers[0];
+    const loose = (await answers([file], { rtol: 1e-2, seed: 5 })).answers[0];
+    const dense = (await answers([file], { method: "dense" })).answers[0];
+    expect(exact.method).toBe("lanczos");
+    expect(dense).toMatchObject({ method: "dense", iterations: 0 });
+    expect(loose.passes).toBeLessThan(exact.passes);
+    expect(loose.sigma).toBeCloseTo(exact.sigma, 3);
+    expect(dense.sigma).toBeCloseTo(exact.sigma, 10);
+  });
+
+  it("prints a table for people, with what they should know beside it", async () => {
+    const archive = put(
+      "table.npz",
+      zip([
+        { name: "tied.npy", content: diagonal("<f4", 3, 3) },
+        { name: "v.npy", content: npy({ descr: "<f8", shape: [2], data: new Uint8Array(16) }) },
+      ]),
+    );
+    const { status, stdout, stderr } = await norm([simple, archive]);
+    expect([status, stderr]).toEqual([0, ""]);
+    const lines = stdout.split("\n");
+    expect(lines[0]).toMatch(/‖A‖₂ .*file$/);
+    expect(lines[1]).toMatch(/^ +5(\.0+\d)? .*3×3 +float64 .*simple\.npy$/);
+    expect(lines[2]).toMatch(/^ +3 .*2×2 +float32 .*table\.npz tied {2}\(tied: .*\)$/);
+    expect(lines[3]).toMatch(/left out what is no matrix: "v" is a vector of 2$/);
+    expect(lines[1].indexOf("3×3")).toBe(lines[2].indexOf("2×2"));
+  });
+
+  it("shows on a terminal what it is at, and takes it back before each line", async () => {
+    const written: string[] = [];
+    const status = await runNorm(
+      [simple, broken],
+      { json: true },
+      {
+        stdin: (async function* () {})(),
+        stdout: { write: (text) => written.push(text) },
+        stderr: { isTTY: true, write: (text) => written.push(text) },
+      },
+    );
+    expect(status).toBe(2);
+    const clear = "\r\u001b[2K";
+    expect(written[0]).toBe(`${clear}1 of 2: ${simple}`);
+    expect(written[1]).toBe(clear);
+    expect(written[2]).toMatch(/^\{/);
+    expect(written.at(-2)).toBe(clear);
+    expect(written.at(-1)).toMatch(/^spectral-norm: /);
+  });
+});
+
+describe("norm's command line", () => {
+  const parse = (...argv: string[]) => {
+    const program = new Command("spectral-norm").exitOverride().configureOutput({ writeErr: () => {} });
+    registerNorm(program);
+    return program.parseAsync(["norm", ...argv], { from: "user" });
+  };
+
+  it("refuses bad usage", async () => {
+    for (const argv of [
+      [],
+      [simple, "--rtol", "abc"],
+      [simple, "--rtol", "-1"],
+      [simple, "--rtol", ""],
+      [simple, "--rtol", "Infinity"],
+      [simple, "--method", "magic"],
+      [simple, "--max-iterations", "0"],
+      [simple, "--seed", "1.5"],
+      [simple, "--unknown"],
+      [simple, "--key"],
+    ]) {
+      await expect(parse(...argv), argv.join(" ")).rejects.toThrow(CommanderError);
+    }
+  });
+
+  it("says once what is wrong with an option that only the solver can judge", async () => {
+    const { status, stderr, stdout } = await norm([simple, simple], { rtol: Number.NaN });
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^spectral-norm: [^\n]*rtol[^\n]*\n$/);
+  });
+});
