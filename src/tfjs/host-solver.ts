@@ -1,0 +1,94 @@
+/** Triplets and their derivatives by the core, for tensors that can be read. */
+import { reshape, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import {
+  hessianVectorProduct,
+  type SingularTriplet,
+  type SolveOptions,
+  singularTriplet,
+  spectralNorm,
+  spectralNormBatch,
+  tripletVjp,
+} from "./core.js";
+import { type MatrixShape, readNow } from "./input.js";
+import type { Solver, Triplets } from "./solver.js";
+
+/** Solves in the core: as accurate as float32 allows, unless the options ask for less. */
+export class HostSolver implements Solver {
+  readonly #shape: MatrixShape;
+  readonly #caller: string;
+  readonly #options: SolveOptions;
+  #found: SingularTriplet[] = [];
+
+  constructor(shape: MatrixShape, caller: string, options: SolveOptions) {
+    this.#shape = shape;
+    this.#caller = caller;
+    this.#options = options;
+  }
+
+  norms(x: Tensor): Tensor {
+    const { batch, rows, columns } = this.#shape;
+    const data = this.#read(x);
+    const values =
+      batch === 1
+        ? [spectralNorm({ data, shape: [rows, columns] }, this.#options)]
+        : spectralNormBatch({ data, shape: [batch, rows, columns] }, this.#options);
+    return tensor(Float32Array.from(values), [batch]);
+  }
+
+  triplets(x: Tensor): Triplets {
+    const { batch, rows, columns } = this.#shape;
+    const data = this.#read(x);
+    const sigma = new Float32Array(batch);
+    const u = new Float32Array(batch * rows);
+    const v = new Float32Array(batch * columns);
+    this.#found = Array.from({ length: batch }, (_, i) => {
+      const t = singularTriplet(this.#matrix(data, i), this.#options);
+      sigma[i] = t.sigma;
+      u.set(t.u, i * rows);
+      v.set(t.v, i * columns);
+      return t;
+    });
+    return {
+      sigma: tensor(sigma, [batch]),
+      u: tensor(u, [batch, rows, 1]),
+      v: tensor(v, [batch, 1, columns]),
+    };
+  }
+
+  hessian(x: Tensor, _: Triplets, c: Tensor): Tensor {
+    const data = this.#read(x);
+    const directions = this.#read(c);
+    return this.#each(x.shape, (i) => {
+      const options = { triplet: this.#found[i] };
+      return hessianVectorProduct(this.#matrix(data, i), this.#matrix(directions, i), options).data;
+    });
+  }
+
+  pullBack(x: Tensor, _: Triplets, uBar: Tensor, vBar: Tensor): Tensor {
+    const { rows, columns } = this.#shape;
+    const data = this.#read(x);
+    const us = this.#read(uBar);
+    const vs = this.#read(vBar);
+    return this.#each(x.shape, (i) => {
+      const u = us.subarray(i * rows, (i + 1) * rows);
+      const v = vs.subarray(i * columns, (i + 1) * columns);
+      return tripletVjp(this.#matrix(data, i), this.#found[i], { u, v }).data;
+    });
+  }
+
+  #read(x: Tensor): Float32Array {
+    return readNow(x, this.#caller, "leave `readBack` out, and the work is done on the device");
+  }
+
+  #matrix(data: Float32Array, i: number) {
+    const { rows, columns } = this.#shape;
+    return { data, shape: [rows, columns], offset: i * rows * columns } as const;
+  }
+
+  #each(shape: number[], of: (i: number) => ArrayLike<number>): Tensor {
+    const { batch, rows, columns } = this.#shape;
+    const all = new Float32Array(batch * rows * columns);
+    for (let i = 0; i < batch; i++) all.set(of(i), i * rows * columns);
+    return reshape(tensor(all), shape);
+  }
+}

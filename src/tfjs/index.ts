@@ -1,0 +1,6 @@
+export { matrixNorm, type NormOptions, type NormOrder, norm } from "./matrix-norm.js";
+export { singularTriplet, type TensorTriplet } from "./singular-triplet.js";
+export type { TensorSolveOptions } from "./solver.js";
+export { spectralNorm } from "./spectral-norm.js";
+export { svdvals } from "./svdvals.js";
+export { spectralNormUnrolled, type UnrolledOptions } from "./unrolled.js";

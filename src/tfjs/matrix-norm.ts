@@ -1,0 +1,112 @@
+/** The matrix norms of numpy.linalg.norm on tensors, dense and differentiable. */
+import { type Tensor, zerosLike } from "@tensorflow/tfjs-core";
+import { OptionError } from "../matrix/errors.js";
+import { DenseBatch } from "./dense.js";
+import * as entrywise from "./entrywise-norms.js";
+import { checkMatrices } from "./input.js";
+import { combination, combinationDerivative, type Decomposition, rank } from "./singular-values.js";
+import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable.js";
+
+/** 2, -2, 1, -1, Infinity, -Infinity, "fro" or "nuc", as numpy.linalg.norm defines them. */
+export type NormOrder = number | "fro" | "nuc";
+
+/** Options of `norm` and `matrixNorm`. */
+export interface NormOptions {
+  /** Which norm; default "fro". */
+  ord?: NormOrder;
+}
+
+/**
+ * A norm of every m×n matrix in x, by `ord`: 2 the largest and -2 the smallest singular value, "nuc"
+ * their sum, "fro" the root of the sum of squares, 1 and -1 the largest and smallest column sum of
+ * absolute values, Infinity and -Infinity the same of rows. (-2, -1 and -Infinity are no norms, but
+ * have the name.)
+ *
+ * Differentiable twice. At a kink the gradient is one subgradient: sign(0) = 0, the first of several
+ * extreme columns or rows, the first singular vectors that the SVD gives, and nothing for a singular
+ * value that is zero to working accuracy; the zero matrix has gradient 0, and no gradient is NaN.
+ *
+ * @param x  float32, […, m, n]: the leading axes are a batch
+ * @returns shape […]
+ * @throws OptionError for an `ord` that does not exist; ShapeError, NonFiniteError; UnsupportedError
+ *   for what is not a live float32 tensor or cannot be read synchronously. When differentiated:
+ *   TiedError for a second derivative that does not exist, UnsupportedError for a third
+ *
+ * Cost: for 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
+ *   The others one pass over x. All in float64, rounded once.
+ */
+export function matrixNorm(x: Tensor, options: NormOptions = {}): Tensor {
+  return normOf(x, options, "matrixNorm");
+}
+
+/**
+ * The same as `matrixNorm`, under NumPy's name for it. Unlike `tf.norm`, whose `ord: 2` is the
+ * Frobenius norm, and unlike NumPy's, it takes no vectors.
+ */
+export function norm(x: Tensor, options: NormOptions = {}): Tensor {
+  return normOf(x, options, "norm");
+}
+
+function normOf(x: Tensor, { ord = "fro" }: NormOptions, caller: string): Tensor {
+  const batch = new DenseBatch(checkMatrices(x, caller), caller);
+  const name = `${caller} with ord ${ord}`;
+  const weights = bySingularValues(ord);
+  if (weights) return twiceDifferentiable(x, spectral(name, batch, batch.decompose(x), weights));
+  const formula = entrywise.byOrder(ord);
+  if (formula) {
+    batch.check(x);
+    return twiceDifferentiable(x, fromEntries(name, batch, formula));
+  }
+  const given = typeof ord === "string" ? JSON.stringify(ord) : String(ord);
+  throw new OptionError(
+    `${caller}: ord takes 2, -2, 1, -1, Infinity, -Infinity, "fro" or "nuc", not ${given}`,
+  );
+}
+
+/** The weights g of Σ gᵢσᵢ for the norms that are one. */
+function bySingularValues(ord: NormOrder): ((d: Decomposition) => Float64Array) | undefined {
+  const only = (d: Decomposition, index: number) => {
+    const g = new Float64Array(d.S.length);
+    g[index] = 1;
+    return g;
+  };
+  if (ord === 2) return (d) => only(d, 0);
+  if (ord === -2) return (d) => only(d, d.S.length - 1);
+  if (ord === "nuc") return (d) => new Float64Array(d.S.length).fill(1, 0, rank(d));
+  return undefined;
+}
+
+function spectral(
+  name: string,
+  batch: DenseBatch,
+  svds: Decomposition[],
+  weights: (d: Decomposition) => Float64Array,
+): MatrixFunction {
+  const g = svds.map(weights);
+  return {
+    name,
+    value: () => ({
+      value: batch.tensor(batch.shape.leading, (i) => [
+        svds[i].S.reduce((sum, s, j) => sum + g[i][j] * s, 0),
+      ]),
+      keep: [],
+    }),
+    gradient: (x) => batch.tensor(x.shape, (i) => combination(svds[i], g[i])),
+    hessian: (x, _, c) => batch.map(c, x.shape, (e, i) => combinationDerivative(svds[i], g[i], e)),
+  };
+}
+
+function fromEntries(name: string, batch: DenseBatch, formula: entrywise.Formula): MatrixFunction {
+  const { leading, columns } = batch.shape;
+  return {
+    name,
+    value: (x) => ({ value: batch.map(x, leading, (a) => [formula.value(a, columns)]), keep: [] }),
+    gradient: (x) => batch.map(x, x.shape, (a) => formula.gradient(a, columns)),
+    hessian(x, _, c) {
+      const { derivative } = formula;
+      if (!derivative) return zerosLike(x);
+      const data = x.dataSync<"float32">();
+      return batch.map(c, x.shape, (e, i) => derivative(data.subarray(i * e.length, (i + 1) * e.length), e));
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** ‖x‖₂ of tensors, with the gradient u·vᵀ instead of a tape through the iteration. */
+import { engine, matMul, mul, reshape, step, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import type { MatrixShape } from "./input.js";
+import { type Solver, solverFor, type TensorSolveOptions, type Triplets } from "./solver.js";
+import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable.js";
+
+/**
+ * The largest singular value of every m×n matrix in x.
+ *
+ * Its derivative is u·vᵀ (Watson, Linear Algebra Appl. 170:33, 1992, for ties: then one
+ * subgradient), its second derivative the one that `hessianVectorProduct` of the core gives; both
+ * hold inside larger losses, under `tf.grad`, `tf.valueAndGrad`, `tf.variableGrads` and nested.
+ *
+ * @param x  float32, […, m, n]: the leading axes are a batch
+ * @param options  as for the core's `spectralNorm`, and `readBack`, `steps` (see there)
+ * @returns shape […]; a scalar for a matrix
+ * @throws ShapeError for a rank below 2 or an empty axis; UnsupportedError for a tensor that is
+ *   disposed or not float32; OptionError; NonFiniteError naming the first NaN or infinity where x is
+ *   read. When differentiated: TiedError for a second derivative where σ₁ is tied, UnsupportedError
+ *   for a third
+ *
+ * Cost: one solve in the core, after copying x from the backend; the backward pass costs one outer
+ *   product. Without a gradient being taken only the value is computed, to a looser (and sufficient)
+ *   residual.
+ * Not guaranteed: where x stays on its device, the number of steps is fixed and the accuracy is not
+ *   known.
+ */
+export function spectralNorm(x: Tensor, options: TensorSolveOptions = {}): Tensor {
+  const { solver, shape } = solverFor(x, "spectralNorm", options);
+  if (!engine().isTapeOn()) return tidy(() => reshape(solver.norms(x), shape.leading));
+  return twiceDifferentiable(
+    x,
+    largestSingularValue("spectralNorm", solver, (x) => solver.triplets(x), shape),
+  );
+}
+
+/** σ₁ as a function of each matrix, given its triplets. */
+export function largestSingularValue(
+  name: string,
+  solver: Solver,
+  triplets: (x: Tensor) => Triplets,
+  { leading }: MatrixShape,
+): MatrixFunction {
+  return {
+    name,
+    value(x) {
+      const { sigma, u, v } = triplets(x);
+      return { value: reshape(sigma, leading), keep: [sigma, u, v] };
+    },
+    // The vectors of a zero matrix are arbitrary, and its gradient is 0.
+    gradient: (x, [sigma, u, v]) => reshape(matMul(mul(u, reshape(step(sigma), [-1, 1, 1])), v), x.shape),
+    hessian: (x, [sigma, u, v], c) => solver.hessian(x, { sigma, u, v }, c),
+  };
+}

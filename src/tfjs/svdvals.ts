@@ -1,0 +1,97 @@
+/** All singular values of tensors, differentiable twice. */
+import { clone, type Tensor, zerosLike } from "@tensorflow/tfjs-core";
+import { DenseBatch } from "./dense.js";
+import { checkMatrices } from "./input.js";
+import { combination, combinationDerivative, type Decomposition, diagonal } from "./singular-values.js";
+import { undifferentiable, withGradient } from "./twice-differentiable.js";
+
+/**
+ * The min(m, n) singular values of every m×n matrix in x, descending, by a dense SVD in float64.
+ *
+ * The derivative pulls a cotangent g back to U·diag(g)·Vᵀ. A singular value that is zero to working
+ * accuracy contributes nothing (it has no derivative; 0 is a subgradient), so no gradient is ever NaN.
+ *
+ * @param x  float32, […, m, n]: the leading axes are a batch
+ * @returns shape […, min(m, n)]
+ * @throws ShapeError, NonFiniteError; UnsupportedError for what is not a live float32 tensor or cannot
+ *   be read synchronously. When differentiated: TiedError for a second derivative that tells two equal
+ *   singular values apart, UnsupportedError for a third
+ *
+ * Cost: an SVD forward, O(mn·min(m, n)) more for each derivative.
+ */
+export function svdvals(x: Tensor): Tensor {
+  const shape = checkMatrices(x, "svdvals");
+  const batch = new DenseBatch(shape, "svdvals");
+  const svds = batch.decompose(x);
+  return withGradient(
+    [x],
+    (save) => {
+      save([x]);
+      return batch.tensor([...shape.leading, svds[0].S.length], (i) => svds[i].S);
+    },
+    (g, [x]) => [weighted(g, x, batch, svds)],
+  );
+}
+
+/** U·diag(g)·Vᵀ as an operation on g (k numbers a matrix) and x. */
+function weighted(g: Tensor, x: Tensor, batch: DenseBatch, svds: Decomposition[]): Tensor {
+  return withGradient(
+    [g, carrier(x, g, batch, svds)],
+    (save) => {
+      save([g, x]);
+      return batch.map(g, x.shape, (weights, i) => combination(svds[i], weights));
+    },
+    (c, [g, x]) => [diagonals(c, g, x, batch, svds), c],
+  );
+}
+
+// The pull-back to x is the work, and may not exist at a tie. `weighted` only hands its cotangent c
+// on to this operation, which is reached when a derivative in x is wanted and not for one in g.
+function carrier(x: Tensor, g: Tensor, batch: DenseBatch, svds: Decomposition[]): Tensor {
+  return withGradient(
+    [x],
+    (save) => {
+      save([x, g]);
+      return clone(x);
+    },
+    (c, [x, g]) => [weightedDerivative(c, g, x, batch, svds)],
+  );
+}
+
+/** The derivative of U·diag(g)·Vᵀ in x in the direction c; symmetric in c. */
+function weightedDerivative(
+  c: Tensor,
+  g: Tensor,
+  x: Tensor,
+  batch: DenseBatch,
+  svds: Decomposition[],
+): Tensor {
+  return withGradient(
+    [c, third(g), third(x)],
+    (save) => {
+      save([g, x]);
+      const weights = g.dataSync<"float32">();
+      const k = svds[0].S.length;
+      return batch.map(c, x.shape, (e, i) =>
+        combinationDerivative(svds[i], weights.subarray(i * k, (i + 1) * k), e),
+      );
+    },
+    (d, [g, x]) => [weightedDerivative(d, g, x, batch, svds), zerosLike(g), zerosLike(x)],
+  );
+}
+
+/** uᵢᵀ·c·vᵢ: the transpose of `weighted` as a map of g. */
+function diagonals(c: Tensor, g: Tensor, x: Tensor, batch: DenseBatch, svds: Decomposition[]): Tensor {
+  return withGradient(
+    [c, third(x)],
+    (save) => {
+      save([x]);
+      return batch.map(c, g.shape, (e, i) => diagonal(svds[i], e));
+    },
+    (d, [x]) => [weighted(d, third(x), batch, svds), zerosLike(x)],
+  );
+}
+
+function third(x: Tensor): Tensor {
+  return undifferentiable(x, "the third derivative of svdvals", "it is differentiable twice");
+}

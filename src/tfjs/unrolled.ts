@@ -1,0 +1,111 @@
+/** The notebook's first function: power iteration in tensor operations, differentiated by the tape. */
+import {
+  concat,
+  div,
+  matMul,
+  mul,
+  norm,
+  reshape,
+  scalar,
+  sqrt,
+  sub,
+  sum,
+  type Tensor,
+  tidy,
+  zerosLike,
+} from "@tensorflow/tfjs-core";
+import { randomColumn } from "./device-algebra.js";
+import { registerMissingGradients } from "./gradients.js";
+import { checkAmount, checkMatrices, checkWholeNumber, readFinite, readNow } from "./input.js";
+import { withGradient } from "./twice-differentiable.js";
+
+/** Options of `spectralNormUnrolled`, with the notebook's defaults. */
+export interface UnrolledOptions {
+  /** default 1e-6 */
+  rtol?: number;
+  /** default 1e-6; compared with λ = σ², as in the notebook, so it does not scale with x */
+  atol?: number;
+  /** default 1000 */
+  maxIterations?: number;
+  /** of the random start; default 0 */
+  seed?: number;
+}
+
+const CALLER = "spectralNormUnrolled";
+const INSTEAD = "call spectralNorm, which takes a fixed number of steps there";
+
+/**
+ * ‖x‖₂ by power iteration on xᵀx, z ← xᵀ(xv), λ = ‖z‖/‖v‖, until ‖z − λv‖ ≤ rtol·‖λv‖ + atol or
+ * `maxIterations`; the derivative goes back through every step on the tape.
+ *
+ * It is here to be compared with. Its memory grows with the number of steps, a small gap costs it
+ * digits without a word, and for σ ≤ 1e-3 `atol` stops it at once: `spectralNorm` is what to use.
+ *
+ * @param x  float32, m×n
+ * @returns a scalar; NaN with the gradient 0 where a square overflows float32. The zero matrix gives 0
+ *   with the gradient 0
+ * @throws ShapeError for anything but a matrix; OptionError; NonFiniteError naming the first NaN or
+ *   infinity; UnsupportedError for what is not a live float32 tensor or cannot be read synchronously
+ *   (the stopping rule reads three numbers a step)
+ *
+ * Cost: two reads of x a step, and as much again backward.
+ * Not guaranteed: convergence, see the notebook's rule above; a start orthogonal to v₁ misses σ₁.
+ */
+export function spectralNormUnrolled(x: Tensor, options: UnrolledOptions = {}): Tensor {
+  const shape = checkMatrices(x, CALLER, 2);
+  const rtol = checkAmount(options.rtol ?? 1e-6, "rtol", CALLER);
+  const atol = checkAmount(options.atol ?? 1e-6, "atol", CALLER);
+  const maxIterations = checkWholeNumber(options.maxIterations ?? 1000, "maxIterations", CALLER, 0);
+  const seed = checkWholeNumber(options.seed ?? 0, "seed", CALLER, 0);
+  registerMissingGradients();
+
+  return tidy(() => {
+    const start = reshape(randomColumn(1, shape.columns, seed), [shape.columns, 1]);
+    let now = step(x, div(start, norm(start)));
+    let state = progress(now);
+    for (let i = 0; i < maxIterations && state.size > 0 && Number.isFinite(state.size); i++) {
+      now = tidy(() => step(x, div(now.z, now.c)));
+      state = progress(now);
+      if (state.residual <= rtol * state.size + atol) break;
+    }
+    if (state.size > 0 && Number.isFinite(state.size)) return reshape(sqrt(now.lambda), []);
+    if (state.size !== 0) readFinite(x, shape, CALLER, INSTEAD);
+    return constant(x, state.size === 0 ? 0 : Number.NaN);
+  });
+}
+
+type Step = { v: Tensor; z: Tensor; c: Tensor; lambda: Tensor };
+
+/** z = xᵀ(xv), c = ‖z‖, λ = c/‖v‖; columns are n×1 and m×1. */
+function step(x: Tensor, v: Tensor): Step {
+  const [m, n] = x.shape;
+  // As yᵀ·x, because transposed operands are slow on the wasm backend.
+  const z = reshape(matMul(reshape(matMul(x, v), [1, m]), x), [n, 1]);
+  const c = sqrt(sum(mul(z, z)));
+  return { v, z, c, lambda: div(c, sqrt(sum(mul(v, v)))) };
+}
+
+/** ‖z − λv‖ and ‖λv‖, read back; none of it is on the tape. */
+function progress({ v, z, lambda }: Step): { residual: number; size: number } {
+  const numbers = withGradient(
+    [],
+    () => {
+      const expected = mul(lambda, v);
+      const length = (t: Tensor) => reshape(sqrt(sum(mul(t, t))), [1]);
+      return concat([length(sub(z, expected)), length(expected)]);
+    },
+    () => [],
+  );
+  const [residual, size] = readNow(numbers, CALLER, INSTEAD);
+  numbers.dispose();
+  return { residual, size };
+}
+
+/** A number that depends on x in name only: its gradient is zero. */
+function constant(x: Tensor, value: number): Tensor {
+  return withGradient(
+    [x],
+    () => scalar(value),
+    () => [zerosLike(x)],
+  );
+}
