@@ -10,5 +10,7 @@ export * from "./matrix/errors.js";
 export { matrix } from "./matrix/matrix.js";
 export { type CsrParts, csr } from "./matrix/sparse.js";
 export type * from "./matrix/types.js";
+export { cond, matrixNorm, svdvals } from "./solve/matrix-norm.js";
+export type { NormOrder } from "./solve/norms.js";
 export type { Method, SingularTriplet, SolveOptions } from "./solve/options.js";
 export { singularTriplet, spectralNorm } from "./solve/triplet.js";

@@ -1,3 +1,5 @@
+import type { SvdRoutines } from "./svd-contract.js";
+
 /**
  * What a set of kernels has to do. Two sets exist: `reference/` in plain loops, and `wasm/`; one suite
  * (test/conformance) runs over both.
@@ -129,7 +131,7 @@ export function eigenWork(n: number): number {
 /** One flat memory and what computes on it. */
 export interface Kernels {
   readonly name: "reference" | "wasm" | "wasm-relaxed";
-  readonly routines: Products & Dense;
+  readonly routines: Products & Dense & SvdRoutines;
   readonly arena: Arena;
 }
 

@@ -33,25 +33,35 @@ export function csr(parts: CsrParts): SparseMatrix {
     throw new ShapeError(
       `csr: row pointers must run from 0 to ${count}, got ${parts.indptr[0]} to ${parts.indptr[m]}`,
     );
-  const indptr = new Float64Array(m + 1);
-  const indices = new Uint32Array(count);
   for (let i = 1; i <= m; i++) {
     const pointer = parts.indptr[i];
-    if (!Number.isInteger(pointer) || pointer < indptr[i - 1] || pointer > count)
-      throw new ShapeError(`csr: row pointer ${i} is ${pointer}, after ${indptr[i - 1]} and of ${count}`);
-    indptr[i] = pointer;
+    const before = parts.indptr[i - 1];
+    if (!Number.isInteger(pointer) || pointer < before || pointer > count)
+      throw new ShapeError(`csr: row pointer ${i} is ${pointer}, after ${before} and of ${count}`);
   }
-  for (let i = 0; i < m; i++)
-    for (let k = indptr[i]; k < indptr[i + 1]; k++) {
+  const indptr = new Float64Array(m + 1);
+  const indices = new Uint32Array(count);
+  const values = parts.data instanceof Float32Array ? new Float32Array(count) : new Float64Array(count);
+  // Where column j was last written, plus one; before the row's first entry it is of an earlier row.
+  const written = new Float64Array(n);
+  let end = 0;
+  for (let i = 0; i < m; i++) {
+    const first = end;
+    for (let k = parts.indptr[i]; k < parts.indptr[i + 1]; k++) {
       const j = parts.indices[k];
       if (!Number.isInteger(j) || j < 0 || j >= n)
         throw new ShapeError(`csr: entry ${k} (row ${i}) has column ${j}, which is not in 0 … ${n - 1}`);
-      if (!Number.isFinite(parts.data[k]))
-        throw new NonFiniteError(`csr: row ${i}, column ${j} is ${parts.data[k]}`, i, j);
-      indices[k] = j;
+      const again = written[j] > first;
+      const to = again ? written[j] - 1 : end++;
+      values[to] = Number(parts.data[k]) + (again ? values[to] : 0);
+      if (!Number.isFinite(values[to]))
+        throw new NonFiniteError(`csr: row ${i}, column ${j} is ${values[to]} (counted from 0)`, i, j);
+      indices[to] = j;
+      written[j] = to + 1;
     }
-  const data =
-    parts.data instanceof Float32Array ? Float32Array.from(parts.data) : Float64Array.from(parts.data);
+    indptr[i + 1] = end;
+  }
+  const data = end === count ? values : values.slice(0, end);
 
   return {
     kind: "csr",

@@ -19,8 +19,6 @@ export interface Goal {
 
 /** Ritz vectors that a restart keeps. */
 const KEPT = 24;
-/** Ritz pairs looked at between restarts: the wanted one, its neighbour, and the one that bounds both. */
-const WATCHED = 3;
 /** Residuals are taken down to this many ε·σ when no tolerance is given. */
 const TARGET = 2;
 
@@ -51,43 +49,56 @@ function progressOf(ritz: Ritz): Progress {
   };
 }
 
-function reached(p: Progress, goal: Goal, epsilon: number): boolean {
+/**
+ * How far from done: 1 or less is done, 10 means that ten times smaller residuals would do. For a value, whose
+ * error is quadratic in the residual, the square root of that.
+ */
+function excess(p: Progress, goal: Goal, epsilon: number): number {
   const floor = TARGET * epsilon * p.sigma;
   const gap = p.sigma - p.second;
-  const seen = p.secondError <= gap / 2;
   if (goal.of === "value") {
     // The error of a Ritz value is quadratic in its residual over the gap: to σ₂, or, where σ₁ and σ₂ are
     // close, of both residuals over the gap to σ₃ (Parlett, The Symmetric Eigenvalue Problem, §11.7).
-    const both = p.residual ** 2 + p.secondResidual ** 2;
     const apart = p.sigma - p.third;
-    const bound = Math.min(
-      p.residual,
-      seen && gap > 0 ? p.residual ** 2 / (gap - p.secondError) : Number.POSITIVE_INFINITY,
-      apart > 0 ? both / apart : Number.POSITIVE_INFINITY,
+    const tolerance = (goal.rtol ?? epsilon / 4) * p.sigma + goal.atol;
+    return Math.min(
+      p.residual / tolerance,
+      p.secondError <= gap / 2 && gap > 0
+        ? p.residual / Math.sqrt(tolerance * (gap - p.secondError))
+        : Number.POSITIVE_INFINITY,
+      apart > 0
+        ? Math.hypot(p.residual, p.secondResidual) / Math.sqrt(tolerance * apart)
+        : Number.POSITIVE_INFINITY,
     );
-    return bound <= (goal.rtol ?? epsilon / 4) * p.sigma + goal.atol;
   }
+  const both = Math.max(p.residual, p.secondResidual);
   // A tie: both residuals at the floor, and the gap does not rise above it.
-  if (
-    p.residual <= floor &&
-    p.secondResidual <= floor &&
-    gap <= 4 * Math.max(p.residual, p.secondResidual, epsilon * p.sigma)
-  )
-    return true;
-  if (!seen) return false;
-  if (goal.rtol === undefined && goal.atol === 0) return p.residual <= floor;
-  const wanted = ((goal.rtol ?? epsilon) + goal.atol) * (gap - p.secondError);
-  // The residual as returned has the rounding of u and v on top; below a tenth of that nothing is gained.
-  return p.residual <= Math.max(0.7 * wanted, 0.1 * epsilon * p.sigma);
+  if (gap <= 4 * Math.max(both, epsilon * p.sigma)) return both / floor;
+  // The gap is not believed before σ₂'s own error is below half of it.
+  const unseen = p.secondError / (gap / 2);
+  const sure = Math.max(gap - p.secondError, gap / 2);
+  const wanted =
+    goal.rtol === undefined && goal.atol === 0
+      ? floor
+      : // The residual as returned has the rounding of u and v on top; below a tenth of that nothing is gained.
+        Math.max(0.7 * ((goal.rtol ?? epsilon) + goal.atol) * sure, 0.1 * epsilon * p.sigma);
+  return Math.max(p.residual / wanted, unseen);
 }
 
+/** Block steps before the first look, and at most between two. */
+const FIRST_LOOK = 4;
+const LONGEST = 12;
+
 /**
- * Block steps until the next look at the projected problem. A look costs about as much as some thousands
- * of matrix elements a squared basis size; it should cost a fraction of the steps before it.
+ * Block steps until the next look at the projected problem, which costs as much as some ten thousands of
+ * multiplications: where passes are dear, one; else two thirds of the way that the last looks foretell.
  */
-function stride(size: number, cost: number): number {
-  const look = 2e4 + 60 * size * size;
-  return Math.max(1, Math.min(6, Math.round(look / cost)));
+function stride(size: number, cost: number, now: number, before: number, since: number): number {
+  const look = 5e4 + 50 * size * size;
+  if (look < 0.1 * cost) return 1;
+  const rate = Math.log(before / now) / since;
+  if (!(rate > 0) || !Number.isFinite(rate)) return 2;
+  return Math.max(1, Math.min(LONGEST, Math.floor((0.66 * Math.log(now)) / rate)));
 }
 
 /**
@@ -100,26 +111,28 @@ function stride(size: number, cost: number): number {
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const space = new KrylovSpace(kernels, action, createRandom(goal.seed));
   const epsilon = EPSILON[action.single ? "float32" : "float64"];
+  const watched = goal.of === "value" ? 3 : 2;
+  let steps = goal.start ? 1 : FIRST_LOOK;
+  let before = Number.POSITIVE_INFINITY;
   space.start(goal.start);
   for (;;) {
-    const steps = stride(space.size, action.cost);
+    const from = space.steps;
     for (let i = 0; i < steps && !space.full && space.steps < goal.maxIterations; i++) space.extend();
-    let ritz = space.ritz(WATCHED);
+    const ritz = space.ritz(watched);
     const progress = progressOf(ritz);
-    const done = space.exhausted || progress.sigma === 0 || reached(progress, goal, epsilon);
-    if (done || space.steps >= goal.maxIterations)
+    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, epsilon);
+    if (now <= 1 || space.steps >= goal.maxIterations)
       return {
         short: space.combine(ritz.coefficients[0]),
         second: progress.second,
         secondError: progress.secondError,
-        reached: done,
+        reached: now <= 1,
         iterations: space.steps,
         method: "lanczos",
       };
-    if (space.full) {
-      ritz = space.ritz(Math.min(KEPT, space.size));
-      space.restart(ritz);
-    }
+    steps = stride(space.size, action.cost, now, before, space.steps - from);
+    before = now;
+    if (space.full) space.restart(space.ritz(KEPT));
   }
 }
 

@@ -55,8 +55,9 @@ export function singularTriplet<A extends MatrixOrOperator>(
  * @throws as `singularTriplet` does
  *
  * Cost: about half the passes of `singularTriplet`.
- * Not guaranteed: as there. The best value so far is returned where `maxIterations` did not suffice;
- *   `singularTriplet` says whether it did.
+ * Not guaranteed: as there. The error is estimated as residual²/gap, which takes three or more values that agree
+ *   to within that residual for one: then σ is one of them. `singularTriplet` goes on until they come apart.
+ *   Where `maxIterations` did not suffice, the best value so far is returned; `singularTriplet` says so.
  */
 export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): number {
   return normOf(viewOf(A), checkOptions(options));

@@ -9,7 +9,7 @@ const EPS = 2 ** -52;
  */
 export function referenceEigen(memory: () => ArrayBuffer): Pick<Dense, "eigenLargest"> {
   return {
-    eigenLargest(a, lda, n, wanted, values, vectors, ldv) {
+    eigenLargest(a, lda, n, wanted, full, values, vectors, ldv) {
       const numbers = new Float64Array(memory());
       const A: Float64Array[] = [];
       for (let i = 0; i < n; i++) A.push(numbers.subarray(a / 8 + i * lda, a / 8 + i * lda + n));
@@ -24,6 +24,7 @@ export function referenceEigen(memory: () => ArrayBuffer): Pick<Dense, "eigenLar
       for (let q = 0; q < wanted; q++) {
         const lambda = bisect(diagonal, off, q + 1, bound);
         numbers[values / 8 + q] = lambda;
+        if (q >= full) continue;
         const x = numbers.subarray(vectors / 8 + q * ldv, vectors / 8 + q * ldv + n);
         for (let i = 0; i < n; i++) {
           seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;

@@ -3,6 +3,7 @@ import type { Kernels } from "../contract.js";
 import { referenceEigen } from "./eigen.js";
 import { referenceLoad } from "./load.js";
 import { referenceProducts } from "./products.js";
+import { referenceSvd } from "./svd.js";
 
 /** The plain loops over a fresh memory of their own. */
 export function referenceKernels(): Kernels {
@@ -10,7 +11,12 @@ export function referenceKernels(): Kernels {
   const memory = () => bytes;
   return {
     name: "reference",
-    routines: { ...referenceProducts(memory), ...referenceLoad(memory), ...referenceEigen(memory) },
+    routines: {
+      ...referenceProducts(memory),
+      ...referenceLoad(memory),
+      ...referenceEigen(memory),
+      ...referenceSvd(memory),
+    },
     arena: createArena({
       buffer: memory,
       grow(size) {

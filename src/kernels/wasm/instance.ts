@@ -1,5 +1,6 @@
 import { createArena } from "../arena.js";
 import type { Dense, Kernels, Products } from "../contract.js";
+import type { SvdRoutines } from "../svd-contract.js";
 import { dense, products, productsRelaxed } from "./binary.generated.js";
 
 /** Bytes in a page of WebAssembly memory, and the most pages that 32-bit addresses reach. */
@@ -42,7 +43,10 @@ export function wasmKernels(relaxed: boolean): Kernels {
   const rest = new WebAssembly.Instance(moduleOf(dense), imports);
   return {
     name: relaxed ? "wasm-relaxed" : "wasm",
-    routines: { ...(hot.exports as unknown as Products), ...(rest.exports as unknown as Dense) },
+    routines: {
+      ...(hot.exports as unknown as Products),
+      ...(rest.exports as unknown as Dense & SvdRoutines),
+    },
     arena: createArena({
       buffer: () => memory.buffer as ArrayBuffer,
       grow(bytes) {

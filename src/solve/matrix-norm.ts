@@ -1,0 +1,107 @@
+import { OptionError, OverflowError, UnsupportedError } from "../matrix/errors.js";
+import type { LinearOperator, MatrixLike, SparseMatrix } from "../matrix/types.js";
+import { copyOf, entriesOf, throwNonFinite, type View, viewOf } from "../matrix/view.js";
+import * as norms from "./norms.js";
+import { checkOptions } from "./options.js";
+import { singularValues } from "./svd.js";
+import { normOf } from "./triplet.js";
+
+const ORDERS: readonly unknown[] = [
+  2,
+  -2,
+  "fro",
+  "nuc",
+  1,
+  -1,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+];
+/** These are sums over entries, for which a sparse matrix need not be written out. */
+const OF_ENTRIES: readonly unknown[] = ["fro", 1, -1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+
+/** Entries as float64, row-major; throws where one is NaN or infinite. */
+function numbers(view: View): Float64Array {
+  const data = Float64Array.from(copyOf(view));
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) throwNonFinite(view);
+  return data;
+}
+
+/**
+ * All singular values, descending.
+ *
+ * @param A  m×n with entries, finite; neither changed nor kept
+ * @returns Float64Array(min(m, n)), each within c·ε·σ₁ of the truth, c growing like √min(m, n) from about 3
+ * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator; OverflowError if σ₁ is beyond the
+ *   largest double
+ *
+ * Cost: 2·m·n² + 8/3·n³ flops for m ≥ 2n, 4·m·n² − 4/3·n³ for m ≥ n; two copies of A in float64.
+ * Not guaranteed: the digits of values that are small against σ₁.
+ * Source: Golub & Reinsch, Numer. Math. 14:403, 1970; Demmel & Kahan, SIAM J. Sci. Stat. Comput. 11:873, 1990.
+ */
+export function svdvals(A: MatrixLike): Float64Array {
+  const view = entriesOf(A, "svdvals", "call singularTriplet for σ₁ alone");
+  const values = singularValues(numbers(view), view.m, view.n);
+  if (values[0] === Number.POSITIVE_INFINITY)
+    throw new OverflowError("svdvals: σ₁ is beyond the largest double; scale A down first");
+  return values;
+}
+
+/**
+ * The condition number σ₁/σ_min; Infinity where σ_min is 0.
+ *
+ * @param A  m×n with entries, finite; neither changed nor kept
+ * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator
+ *
+ * Cost: that of `svdvals`.
+ * Not guaranteed: σ_min is good to c·ε·σ₁, so beyond about 1e15 the answer only says "singular to working accuracy".
+ */
+export function cond(A: MatrixLike): number {
+  const view = entriesOf(A, "cond", "it takes every singular value");
+  return norms.cond(numbers(view), view.m, view.n);
+}
+
+/**
+ * A norm of a matrix, as `numpy.linalg.norm(A, ord)` defines it.
+ *
+ * @param A  m×n with entries, finite; neither changed nor kept. For 2 an operator too
+ * @param ord  2: σ₁ · -2: σ_min · "fro": √Σa² · "nuc": Σσ · 1, -1: largest and smallest column sum of
+ *   magnitudes · Infinity, -Infinity: largest and smallest row sum
+ * @throws OptionError for another `ord`; ShapeError, NonFiniteError; UnsupportedError for a bare operator where
+ *   `ord` is not 2; OverflowError if the norm is beyond the largest double
+ *
+ * Cost: 2: that of `spectralNorm`; -2 and "nuc": that of `svdvals`; the others one read of A.
+ */
+export function matrixNorm(A: MatrixLike, ord: norms.NormOrder): number;
+export function matrixNorm(A: MatrixLike | LinearOperator, ord: 2): number;
+export function matrixNorm(A: MatrixLike | LinearOperator, ord: norms.NormOrder): number {
+  if (!ORDERS.includes(ord))
+    throw new OptionError(
+      `ord: expected 2, -2, "fro", "nuc", 1, -1, Infinity or -Infinity, got ${typeof ord === "string" ? JSON.stringify(ord) : String(ord)}`,
+    );
+  const view = viewOf(A);
+  if (ord === 2) return normOf(view, checkOptions(undefined));
+  const value =
+    view.kind === "operator" && view.entries && OF_ENTRIES.includes(ord)
+      ? ofSparse(view.entries, ord)
+      : ofDense(
+          entriesOf(A, `matrixNorm(A, ${ord})`, "matrixNorm(A, 2) and spectralNorm take operators"),
+          ord,
+        );
+  if (value === Number.POSITIVE_INFINITY)
+    throw new OverflowError(`matrixNorm(A, ${ord}): beyond the largest double; scale A down first`);
+  return value;
+}
+
+function ofDense(view: View, ord: norms.NormOrder): number {
+  return norms.matrixNorm(numbers(view), view.m, view.n, ord);
+}
+
+/** The norms that are sums over entries; `csr` has merged entries given twice. */
+function ofSparse({ data, indices, indptr, shape: [m, n] }: SparseMatrix, ord: norms.NormOrder): number {
+  if (ord === "fro") return norms.frobenius(Float64Array.from(data));
+  const byRow = ord === Number.POSITIVE_INFINITY || ord === Number.NEGATIVE_INFINITY;
+  const sums = new Float64Array(byRow ? m : n);
+  for (let i = 0; i < m; i++)
+    for (let k = indptr[i]; k < indptr[i + 1]; k++) sums[byRow ? i : indices[k]] += Math.abs(data[k]);
+  return (ord as number) > 0 ? sums.reduce((a, b) => Math.max(a, b)) : sums.reduce((a, b) => Math.min(a, b));
+}
