@@ -1,4 +1,4 @@
-import { OptionError, OverflowError, UnsupportedError } from "../matrix/errors.js";
+import { OptionError, OverflowError } from "../matrix/errors.js";
 import type { LinearOperator, MatrixLike, SparseMatrix } from "../matrix/types.js";
 import { copyOf, entriesOf, throwNonFinite, type View, viewOf } from "../matrix/view.js";
 import * as norms from "./norms.js";
