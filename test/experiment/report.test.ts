@@ -85,7 +85,7 @@ describe("numbers", () => {
     expect([0, 0.4239, 17.28, 999, 0.01].map(scientific)).toEqual(["0", "0.424", "17.3", "999", "0.01"]);
     expect([3.14e-15, 99999].map(scientific)).toEqual(["3.1\u202f×\u202f10⁻¹⁵", "1.0\u202f×\u202f10⁵"]);
     expect([0, -3, 12].map(powerOfTen)).toEqual(["10⁰", "10⁻³", "10¹²"]);
-    expect([0.0612, 12.34, 2500].map(duration)).toEqual(["61.2 µs", "12.3 ms", "2.5 s"]);
+    expect([0.0612, 12.34, 2500].map(duration)).toEqual(["61.2\u202fµs", "12.3\u202fms", "2.5\u202fs"]);
     expect([1.44, 312.4, 3e12].map(times)).toEqual(["1.4 times", "310 times", "10¹² times"]);
   });
 

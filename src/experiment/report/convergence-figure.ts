@@ -56,7 +56,7 @@ export function convergenceFigure(convergence: Convergence, caption: Markup): Fi
           tickFormat: (tick: number) => powerOfTen(Math.round(Math.log10(tick))),
           fill: "var(--muted)",
         }),
-        Plot.axisX(passTicks(most), {
+        Plot.axisX(passTicks(most, narrow), {
           label: "passes over X",
           labelAnchor: "center",
           labelArrow: "none",
@@ -108,6 +108,9 @@ function lastError(curve: readonly ConvergencePoint[]): number {
   return curve.at(-1)?.gradientError ?? 0;
 }
 
-function passTicks(most: number): number[] {
-  return [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].filter((tick) => tick <= most * 1.15);
+function passTicks(most: number, narrow: boolean): number[] {
+  const leading = narrow && most >= 100 ? [1] : [1, 2, 5];
+  return [1, 10, 100, 1000]
+    .flatMap((decade) => leading.map((digit) => digit * decade))
+    .filter((tick) => tick <= most * 1.15);
 }

@@ -16,9 +16,9 @@ export function scientific(value: number): string {
 
 /** A time with three digits and its unit. */
 export function duration(ms: number): string {
-  if (ms < 1) return `${Number((ms * 1000).toPrecision(3))} µs`;
-  if (ms < 1000) return `${Number(ms.toPrecision(3))} ms`;
-  return `${Number((ms / 1000).toPrecision(3))} s`;
+  if (ms < 1) return `${Number((ms * 1000).toPrecision(3))}\u202fµs`;
+  if (ms < 1000) return `${Number(ms.toPrecision(3))}\u202fms`;
+  return `${Number((ms / 1000).toPrecision(3))}\u202fs`;
 }
 
 /** "4.3 times", "310 times": a ratio above 1. */

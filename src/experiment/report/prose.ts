@@ -131,7 +131,7 @@ function findings({ accuracy, speed, truth }: ExperimentResult): { figure: strin
     },
     best && {
       figure: duration(best.medianMs),
-      text: `σ and gradient of a ${truth.rows}×${truth.cols} matrix: ${best.name} on the core in ${best.dtype}, median`,
+      text: `σ and gradient of a ${truth.rows}×${truth.cols} matrix on the core (${best.name}, ${best.dtype}), median`,
     },
     best &&
       peer &&
