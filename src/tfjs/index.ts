@@ -1,3 +1,19 @@
+export {
+  applyConstraints,
+  type Constraint,
+  type MaxSpectralNormArgs,
+  maxSpectralNorm,
+} from "./layers/max-spectral-norm.js";
+export {
+  type Regularizer,
+  type SpectralNormRegularizerArgs,
+  spectralNormRegularizer,
+} from "./layers/spectral-norm-regularizer.js";
+export {
+  SpectralNormalization,
+  type SpectralNormalizationArgs,
+  SpectralNormalizationLayer,
+} from "./layers/spectral-normalization.js";
 export { matrixNorm, type NormOptions, type NormOrder, norm } from "./matrix-norm.js";
 export { singularTriplet, type TensorTriplet } from "./singular-triplet.js";
 export type { TensorSolveOptions } from "./solver.js";

@@ -6,12 +6,12 @@ import { beforeAll, describe, expect } from "vitest";
 tf.enableProdMode();
 
 /** The same suite on every backend that runs in Node. */
-export function onEachBackend(name: string, suite: () => void): void {
+export function onEachBackend(name: string, suite: (backend: string) => void): void {
   describe.each(["cpu", "wasm"])(`${name} on %s`, (backend) => {
     beforeAll(async () => {
       expect(await tf.setBackend(backend)).toBe(true);
     });
-    suite();
+    suite(backend);
   });
 }
 

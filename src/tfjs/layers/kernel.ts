@@ -1,0 +1,56 @@
+/** The weight of a layer as the matrix whose norm counts. */
+import { reshape, type Tensor } from "@tensorflow/tfjs-core";
+import type { LayerVariable, layers } from "@tensorflow/tfjs-layers";
+import { OptionError } from "../../matrix/errors.js";
+
+/**
+ * A kernel as a matrix, as Miyato et al. (ICLR 2018, §3) and Keras reshape it: the last axis are the
+ * columns, all others the rows. A dense kernel is [in, out] already; a convolution's [h, w, in, out]
+ * becomes (h·w·in)×out. The norm of that matrix is not the norm of the convolution as an operator:
+ * for h×w windows that one is at most √(h·w) times as large.
+ */
+export function asMatrix(kernel: Tensor): Tensor {
+  return reshape(kernel, matrixShape(kernel.shape));
+}
+
+export function matrixShape(shape: number[]): [rows: number, columns: number] {
+  const columns = shape[shape.length - 1] ?? 1;
+  return [shape.slice(0, -1).reduce((a, b) => a * b, 1), columns];
+}
+
+/** Where a layer keeps its one weight matrix. */
+export type KernelProperty = "kernel" | "embeddings";
+
+/**
+ * @throws OptionError for a layer that has no such weight, or several
+ */
+export function kernelProperty(layer: layers.Layer, caller: string): KernelProperty {
+  const refuse = (why: string) =>
+    new OptionError(
+      `${caller}: layer takes a layer with one kernel (or embeddings); ${layer.getClassName()} ${why}`,
+    );
+  if ("depthwiseKernel" in layer) {
+    throw refuse("filters each channel by itself, so there is no one matrix to normalize");
+  }
+  // Before a layer is built its kernel is null, but the property is there.
+  if ("kernel" in layer) return "kernel";
+  if ("embeddings" in layer) return "embeddings";
+  throw refuse("cell" in layer ? "has its kernels in a cell" : "has none");
+}
+
+/** The kernel's variable; undefined before the layer is built. */
+export function kernelOf(layer: layers.Layer, property: KernelProperty): LayerVariable | undefined {
+  return (layer as unknown as Record<KernelProperty, LayerVariable | null>)[property] ?? undefined;
+}
+
+/** Runs `f` with `value` in the place of the kernel. */
+export function withKernel<T>(layer: layers.Layer, property: KernelProperty, value: Tensor, f: () => T): T {
+  const owner = layer as unknown as Record<KernelProperty, { read(): Tensor } | undefined>;
+  const variable = owner[property];
+  owner[property] = { read: () => value };
+  try {
+    return f();
+  } finally {
+    owner[property] = variable;
+  }
+}

@@ -1,0 +1,84 @@
+/** A constraint ‖W‖₂ ≤ maxValue for the weights of layers. */
+import { clone, div, maximum, mul, reshape, serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import type { constraints, LayersModel } from "@tensorflow/tfjs-layers";
+import { checkAmount } from "../input.js";
+import { spectralNorm } from "../spectral-norm.js";
+import { asMatrix } from "./kernel.js";
+import { type LateClass, lateParent } from "./peer.js";
+
+const CALLER = "maxSpectralNorm";
+
+/** What layers take as `kernelConstraint`. */
+export type Constraint = ReturnType<typeof constraints.nonNeg>;
+
+/** What `maxSpectralNorm` takes. */
+export interface MaxSpectralNormArgs {
+  /** The largest ‖W‖₂ that is left alone; above 0, default 1. */
+  maxValue?: number;
+}
+
+type ConstraintClass = new () => Constraint;
+const LateConstraint: LateClass<ConstraintClass> = lateParent<ConstraintClass>("MaxNorm", CALLER);
+
+class MaxSpectralNorm extends LateConstraint {
+  static readonly className = "MaxSpectralNorm";
+  readonly #maxValue: number;
+
+  constructor(args: MaxSpectralNormArgs = {}) {
+    super();
+    this.#maxValue = checkAmount(args.maxValue ?? 1, "maxValue", CALLER, true);
+  }
+
+  override apply(w: Tensor): Tensor {
+    return tidy(() => {
+      const factor = div(this.#maxValue, maximum(spectralNorm(asMatrix(w)), this.#maxValue));
+      return mul(w, reshape(factor, []));
+    });
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { maxValue: this.#maxValue };
+  }
+
+  // Its own, because the parent's is not known yet when the class is registered.
+  static fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    config: serialization.ConfigDict,
+  ): T {
+    return new cls(config);
+  }
+}
+serialization.registerClass(
+  MaxSpectralNorm as unknown as serialization.SerializableConstructor<serialization.Serializable>,
+);
+
+/**
+ * A constraint for layers (`kernelConstraint`): scales a weight W whose spectral norm is above
+ * `maxValue` down to it, and leaves others alone. A kernel with more than two axes counts as the matrix
+ * whose columns are the last axis. Its class is registered as "MaxSpectralNorm" and saved with a model.
+ *
+ * TensorFlow.js 4 applies constraints when a weight is set, and not after the updates of an optimizer
+ * (github.com/tensorflow/tfjs, issues 3345 and 3979). In training, call `applyConstraints`.
+ *
+ * @throws UnsupportedError where `@tensorflow/tfjs-layers` was not imported; OptionError for a
+ *   `maxValue` that is not a finite number above 0
+ *
+ * Cost: `spectralNorm` of W, and one product.
+ */
+export function maxSpectralNorm(args: MaxSpectralNormArgs = {}): Constraint {
+  return new MaxSpectralNorm(args);
+}
+
+/**
+ * Applies the constraints of all of a model's weights, as Keras does after each update, and
+ * TensorFlow.js does not:
+ *
+ * ```ts
+ * model.fit(xs, ys, { callbacks: { onBatchEnd: async () => applyConstraints(model) } });
+ * ```
+ */
+export function applyConstraints(model: Pick<LayersModel, "weights">): void {
+  tidy(() => {
+    for (const weight of model.weights) if (weight.constraint) weight.write(clone(weight.read()));
+  });
+}
