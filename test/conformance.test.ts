@@ -1,0 +1,422 @@
+import fc from "fast-check";
+import { EVD, Matrix, SVD } from "ml-matrix";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  setKernels,
+  singularTriplet,
+  spectralNorm,
+  spectralNormBatch,
+  valueAndGrad,
+  valueAndGradBatch,
+} from "../src/index.js";
+import { KERNEL_SETS } from "./kernels/sets.js";
+import { fromEntries, gradientDistance, normalMatrix, withSpectrum } from "./matrices.js";
+
+/**
+ * What every set of kernels must do, in both precisions: the promises of the README, on matrices whose answer is
+ * known. Tolerances: σ to 1e-13 (float64) and 1e-6 (float32); gradient error times relative gap below 1e-12 and
+ * 2e-6.
+ */
+const PRECISIONS = [
+  {
+    dtype: "float64" as const,
+    Type: Float64Array,
+    eps: 2 ** -52,
+    sigma: 1e-13,
+    gradient: 1e-12,
+    far: [1e-300, 1e300],
+  },
+  {
+    dtype: "float32" as const,
+    Type: Float32Array,
+    eps: 2 ** -23,
+    sigma: 1e-6,
+    gradient: 2e-6,
+    far: [1e-30, 1e37],
+  },
+];
+
+const CLOSED: {
+  name: string;
+  m: number;
+  n: number;
+  entry: (i: number, j: number) => number;
+  sigma: number;
+}[] = [
+  { name: "ones 1×1", m: 1, n: 1, entry: () => 1, sigma: 1 },
+  { name: "ones 30×50", m: 30, n: 50, entry: () => 1, sigma: Math.sqrt(1500) },
+  { name: "ones 90×80", m: 90, n: 80, entry: () => 1, sigma: Math.sqrt(7200) },
+  {
+    name: "rank one",
+    m: 77,
+    n: 66,
+    entry: (i, j) => (i + 1) * (j + 1),
+    sigma: Math.sqrt(((77 * 78 * 155) / 6) * ((66 * 67 * 133) / 6)),
+  },
+  { name: "row", m: 1, n: 9, entry: (_, j) => j + 1, sigma: Math.sqrt((9 * 10 * 19) / 6) },
+  { name: "column", m: 9, n: 1, entry: (i) => i + 1, sigma: Math.sqrt((9 * 10 * 19) / 6) },
+  {
+    name: "tridiagonal (1, −3, 1) of order 40",
+    m: 40,
+    n: 40,
+    entry: (i, j) => (i === j ? -3 : Math.abs(i - j) === 1 ? 1 : 0),
+    sigma: 3 + 2 * Math.cos(Math.PI / 41),
+  },
+  {
+    name: "differences 119×120",
+    m: 119,
+    n: 120,
+    entry: (i, j) => (j === i ? -1 : j === i + 1 ? 1 : 0),
+    sigma: 2 * Math.cos(Math.PI / 240),
+  },
+  {
+    name: "lower-triangular ones of order 100",
+    m: 100,
+    n: 100,
+    entry: (i, j) => (j <= i ? 1 : 0),
+    sigma: 1 / (2 * Math.sin(Math.PI / 402)),
+  },
+  {
+    name: "I + uuᵀ",
+    m: 70,
+    n: 70,
+    entry: (i, j) => (i === j ? 1 : 0) + Math.sin(i) * Math.sin(j),
+    sigma: 1 + Array.from({ length: 70 }, (_, i) => Math.sin(i) ** 2).reduce((a, b) => a + b),
+  },
+  {
+    name: "2×2",
+    m: 2,
+    n: 2,
+    entry: (i, j) =>
+      [
+        [3, 4],
+        [0, 5],
+      ][i][j],
+    sigma: (Math.sqrt(50 + 30) + Math.sqrt(50 - 30)) / 2,
+  },
+  {
+    name: "circulant of order 12",
+    m: 12,
+    n: 12,
+    entry: (i, j) => [4, 1, 0.5, 0, 0, 0, 0, 0, 0, 0, 0.5, 1][(j - i + 12) % 12],
+    sigma: 7,
+  },
+];
+
+const TIED: { name: string; m: number; n: number; entry: (i: number, j: number) => number; sigma: number }[] =
+  [
+    { name: "identity of order 5", m: 5, n: 5, entry: (i, j) => (i === j ? 1 : 0), sigma: 1 },
+    { name: "identity of order 100", m: 100, n: 100, entry: (i, j) => (i === j ? 2 : 0), sigma: 2 },
+    { name: "identity 90×80", m: 90, n: 80, entry: (i, j) => (i === j ? 1 : 0), sigma: 1 },
+    { name: "Hadamard 16", m: 16, n: 16, entry: hadamard, sigma: 4 },
+    { name: "Hadamard 128", m: 128, n: 128, entry: hadamard, sigma: Math.sqrt(128) },
+    {
+      name: "star graph",
+      m: 30,
+      n: 30,
+      entry: (i, j) => ((i === 0) !== (j === 0) ? 1 : 0),
+      sigma: Math.sqrt(29),
+    },
+    {
+      name: "star graph of order 200",
+      m: 200,
+      n: 200,
+      entry: (i, j) => ((i === 0) !== (j === 0) ? 1 : 0),
+      sigma: Math.sqrt(199),
+    },
+  ];
+
+function hadamard(i: number, j: number): number {
+  let bits = i & j;
+  let parity = 0;
+  for (; bits; bits &= bits - 1) parity ^= 1;
+  return parity ? -1 : 1;
+}
+
+/** ‖G‖_* by an independent SVD. */
+function nuclear(data: ArrayLike<number>, m: number, n: number): number {
+  const G = new Matrix(m, n);
+  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) G.set(i, j, data[i * n + j]);
+  return new SVD(G, { autoTranspose: true }).diagonal.reduce((a, b) => a + b, 0);
+}
+
+/** Σ aᵢbᵢ with Neumaier's correction: the plain sum of 7200 equal numbers is itself off by 1e-13. */
+function inner(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  let lost = 0;
+  for (let i = 0; i < a.length; i++) {
+    const term = a[i] * b[i];
+    const next = sum + term;
+    lost += Math.abs(sum) >= Math.abs(term) ? sum - next + term : term - next + sum;
+    sum = next;
+  }
+  return sum + lost;
+}
+
+describe.each(KERNEL_SETS)("$name kernels", ({ name }) => {
+  beforeAll(() => setKernels(name));
+  afterAll(() => setKernels("auto"));
+
+  describe.each(PRECISIONS)(
+    "$dtype",
+    ({ Type, eps, sigma: sigmaTolerance, gradient: gradientTolerance, far }) => {
+      const cast = (data: ArrayLike<number>, factor = 1): Float32Array | Float64Array => {
+        const copy = new Type(data.length);
+        for (let i = 0; i < data.length; i++) copy[i] = data[i] * factor;
+        return copy;
+      };
+      /** Rounding the data itself moves σ by up to this. */
+      const rounding = Type === Float32Array ? eps : 0;
+
+      it.each(CLOSED)("$name", ({ m, n, entry, sigma }) => {
+        const A = { data: cast(fromEntries(m, n, entry).data), shape: [m, n] as [number, number] };
+        const before = A.data.slice();
+        const { value, grad } = valueAndGrad(A);
+        expect(Math.abs(value / sigma - 1)).toBeLessThan(sigmaTolerance);
+        expect(Math.abs(spectralNorm(A) / sigma - 1)).toBeLessThan(sigmaTolerance);
+        expect(grad.shape).toEqual([m, n]);
+        expect(grad.data).toBeInstanceOf(Type);
+        // ⟨G, A⟩ = σ, up to the rounding of m·n products.
+        expect(Math.abs(inner(grad.data, A.data) / value - 1)).toBeLessThan(20 * eps);
+        expect(A.data).toEqual(before);
+        for (const method of ["lanczos", "dense"] as const) {
+          const t = singularTriplet(A, { method });
+          expect(Math.abs(t.sigma / sigma - 1)).toBeLessThan(sigmaTolerance);
+          expect(t.converged).toBe(true);
+          expect(t.method).toBe(method);
+        }
+      });
+
+      it.each(TIED)("tied: $name", ({ m, n, entry, sigma }) => {
+        const A = { data: cast(fromEntries(m, n, entry).data), shape: [m, n] as [number, number] };
+        for (const method of ["auto", "lanczos", "dense"] as const) {
+          const t = singularTriplet(A, { method });
+          expect(t.tied).toBe(true);
+          expect(t.converged).toBe(true);
+          expect(t.gradientError).toBeGreaterThanOrEqual(Math.SQRT2);
+          expect(Math.abs(t.sigma / sigma - 1)).toBeLessThan(sigmaTolerance);
+        }
+        const { value, grad } = valueAndGrad(A);
+        expect(Math.abs(inner(grad.data, A.data) / value - 1)).toBeLessThan(20 * eps);
+        if (m <= 100) expect(nuclear(grad.data, m, n)).toBeLessThan(1 + 20 * eps);
+      });
+
+      const spectra: [string, (i: number) => number][] = [
+        ["simple", (i) => 1 / (1 + i)],
+        ["graded", (i) => 0.9 ** i],
+        ["clustered, gap 1e-6", (i) => (i === 0 ? 1 : i === 1 ? 1 - 1e-6 : 0.9 - i / 1000)],
+        ["gap 1e-3", (i) => (i === 0 ? 1 : i === 1 ? 0.999 : 0.9 - i / 1000)],
+        ["tied below", (i) => (i === 0 ? 3 : 1)],
+        ["rank one", (i) => (i === 0 ? 1 : 0)],
+      ];
+      const shapes: [number, number][] =
+        name === "reference"
+          ? [
+              [9, 7],
+              [70, 80],
+            ]
+          : [
+              [3, 5],
+              [5, 3],
+              [9, 7],
+              [64, 130],
+              [65, 64],
+              [67, 66],
+              [70, 200],
+              [201, 97],
+            ];
+      it.each(spectra)("known triplet, %s, at every scale", (_, spectrum) => {
+        for (const [m, n] of shapes) {
+          const known = withSpectrum(m, n, spectrum, m + n);
+          const gap = (spectrum(0) - spectrum(1)) / spectrum(0);
+          for (const scale of [1, ...far]) {
+            const t = singularTriplet({ data: cast(known.data, scale), shape: [m, n] });
+            const where = `${m}×${n} at ${scale}`;
+            expect(Math.abs(t.sigma / (scale * spectrum(0)) - 1), where).toBeLessThan(sigmaTolerance);
+            const error = gradientDistance(t, { u: known.u!, v: known.v! });
+            expect(error * gap, where).toBeLessThan(gradientTolerance);
+            expect(t.converged, where).toBe(true);
+            expect(t.tied, where).toBe(gap <= 4 * eps);
+            expect(t.gradientError, where).toBeGreaterThanOrEqual(eps / 2);
+            // Data rounded to A's dtype has another triplet than the truth; the rest the estimate must own up to.
+            expect(error, where).toBeLessThan(5 * t.gradientError + (4 * rounding + 40 * 2 ** -52) / gap);
+          }
+        }
+      });
+
+      it("gradientError does not understate near ties, loose rtol too", () => {
+        for (const [m, n] of name === "reference"
+          ? [
+              [40, 30],
+              [80, 70],
+            ]
+          : [
+              [40, 30],
+              [120, 100],
+              [90, 300],
+            ])
+          for (let e = 3; e <= 12; e++)
+            for (const rtol of [undefined, 1e-1, 1e-3, 1e-6]) {
+              const gap = 10 ** -e;
+              const known = withSpectrum(
+                m,
+                n,
+                (i) => (i === 0 ? 1 : i === 1 ? 1 - gap : 0.95 - 0.9 * (i / 400)),
+                e,
+              );
+              const t = singularTriplet({ data: cast(known.data), shape: [m, n] }, { rtol });
+              const error = gradientDistance(t, { u: known.u!, v: known.v! });
+              const where = `${m}×${n}, gap ${gap}, rtol ${rtol}`;
+              expect(error, where).toBeLessThan(5 * t.gradientError + (4 * rounding + 40 * 2 ** -52) / gap);
+              if (t.converged && !t.tied && rtol !== undefined)
+                expect(t.gradientError, where).toBeLessThanOrEqual(rtol);
+            }
+      });
+
+      it("is homogeneous to the bit under powers of two, and even", () => {
+        for (const [m, n] of [
+          [6, 5],
+          [90, 70],
+        ]) {
+          const A = cast(normalMatrix(m, n, 3).data);
+          const t = singularTriplet({ data: A, shape: [m, n] });
+          for (const power of [-40, -3, 5, 60]) {
+            const scaled = singularTriplet({ data: cast(A, 2 ** power), shape: [m, n] });
+            expect(scaled.sigma).toBe(t.sigma * 2 ** power);
+            expect(scaled.u).toEqual(t.u);
+            expect(scaled.v).toEqual(t.v);
+          }
+          expect(spectralNorm({ data: cast(A, -1), shape: [m, n] })).toBe(
+            spectralNorm({ data: A, shape: [m, n] }),
+          );
+        }
+      });
+
+      it("transposes: σ the same, u and v change places", () => {
+        for (const [m, n] of [
+          [4, 9],
+          [100, 66],
+          [66, 100],
+        ]) {
+          const A = { data: cast(normalMatrix(m, n, 5).data), shape: [m, n] as [number, number] };
+          const T = { data: A.data, shape: [n, m] as [number, number], stride: [1, n] as [number, number] };
+          const t = singularTriplet(A);
+          const s = singularTriplet(T);
+          expect(Math.abs(s.sigma / t.sigma - 1)).toBeLessThan(20 * eps);
+          expect(gradientDistance(t, { u: s.v, v: s.u })).toBeLessThan(t.gradientError + s.gradientError);
+        }
+      });
+
+      it("obeys the triangle inequality, submultiplicativity and the Frobenius bounds", () => {
+        fc.assert(
+          fc.property(
+            fc.integer({ min: 1, max: 12 }),
+            fc.integer({ min: 1, max: 12 }),
+            fc.nat(1e6),
+            (m, n, seed) => {
+              const A = cast(normalMatrix(m, n, seed).data);
+              const B = cast(normalMatrix(m, n, seed + 1).data);
+              const sum = A.map((x, i) => x + B[i]);
+              const norm = (data: typeof A) => spectralNorm({ data, shape: [m, n] });
+              expect(norm(sum)).toBeLessThanOrEqual((norm(A) + norm(B)) * (1 + 20 * eps));
+              const fro = Math.sqrt(inner(A, A));
+              expect(norm(A)).toBeLessThanOrEqual(fro * (1 + 20 * eps));
+              expect(norm(A) * Math.sqrt(Math.min(m, n))).toBeGreaterThanOrEqual(fro * (1 - 20 * eps));
+            },
+          ),
+          { numRuns: 60 },
+        );
+      });
+
+      it("agrees with an independent SVD on random shapes", () => {
+        fc.assert(
+          fc.property(
+            fc.integer({ min: 1, max: name === "reference" ? 24 : 90 }),
+            fc.integer({ min: 1, max: name === "reference" ? 24 : 90 }),
+            fc.nat(1e6),
+            (m, n, seed) => {
+              const data = cast(normalMatrix(m, n, seed).data);
+              const M = new Matrix(m, n);
+              for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) M.set(i, j, data[i * n + j]);
+              const svd = new SVD(M, { autoTranspose: true });
+              const [first, second = 0] = svd.diagonal;
+              const t = singularTriplet({ data, shape: [m, n] });
+              expect(Math.abs(t.sigma / first - 1)).toBeLessThan(Type === Float32Array ? 1e-12 + eps : 1e-13);
+              const u = svd.leftSingularVectors.getColumn(0);
+              const v = svd.rightSingularVectors.getColumn(0);
+              const gap = (first - second) / first;
+              expect(gradientDistance(t, { u, v }) * gap).toBeLessThan(gradientTolerance);
+              expect(Math.abs(t.gap - (first - second))).toBeLessThan(
+                1e-3 * (first - second) + 30 * eps * first,
+              );
+            },
+          ),
+          { numRuns: name === "reference" ? 30 : 60 },
+        );
+      });
+
+      it("the zero matrix: σ 0, gradient 0, tied", () => {
+        for (const [m, n] of [
+          [1, 1],
+          [3, 2],
+          [80, 90],
+        ])
+          for (const method of ["auto", "lanczos", "dense"] as const) {
+            const zero = { data: new Type(m * n), shape: [m, n] as [number, number] };
+            const t = singularTriplet(zero, { method });
+            expect([t.sigma, t.tied, t.converged]).toEqual([0, true, true]);
+            const { value, grad } = valueAndGrad(zero, { method });
+            expect(value).toBe(0);
+            expect(grad.data.every((x) => x === 0)).toBe(true);
+          }
+      });
+
+      it("a batch is its matrices", () => {
+        for (const [m, n] of [
+          [4, 6],
+          [70, 68],
+        ]) {
+          const data = cast(normalMatrix(3 * m, n, 9).data);
+          const shape = [3, m, n];
+          const norms = spectralNormBatch({ data, shape });
+          const { values, grads } = valueAndGradBatch({ data, shape });
+          expect(grads.shape).toEqual(shape);
+          for (let k = 0; k < 3; k++) {
+            const one = { data: data.slice(k * m * n, (k + 1) * m * n), shape: [m, n] as [number, number] };
+            const { value, grad } = valueAndGrad(one);
+            expect(norms[k]).toBe(spectralNorm(one));
+            expect(values[k]).toBe(value);
+            expect(grads.data.slice(k * m * n, (k + 1) * m * n)).toEqual(grad.data);
+          }
+        }
+      });
+
+      it("gives the same bits twice, whatever ran in between", () => {
+        const A = { data: cast(normalMatrix(90, 77, 21).data), shape: [90, 77] as [number, number] };
+        const first = singularTriplet(A);
+        singularTriplet({ data: cast(normalMatrix(33, 120, 1).data), shape: [33, 120] });
+        expect(singularTriplet(A)).toEqual(first);
+      });
+
+      it("the gradient is the derivative: central differences", () => {
+        if (Type === Float32Array) return; // a difference of float32 values says nothing
+        const [m, n] = [7, 9];
+        const A = normalMatrix(m, n, 11).data;
+        const E = normalMatrix(m, n, 12).data;
+        const h = 1e-5;
+        const at = (s: number) => spectralNorm({ data: A.map((x, i) => x + s * E[i]), shape: [m, n] });
+        const { grad } = valueAndGrad({ data: A, shape: [m, n] });
+        // h² from the third derivative and ε/h from rounding: 1e-9 or so of a number near 1.
+        expect(Math.abs((at(h) - at(-h)) / (2 * h) - inner(grad.data, E))).toBeLessThan(1e-7);
+      });
+    },
+  );
+
+  it("singular values are the roots of the Gram matrix's eigenvalues", () => {
+    const { data, shape } = normalMatrix(8, 5, 2);
+    const M = new Matrix(8, 5);
+    for (let i = 0; i < 8; i++) for (let j = 0; j < 5; j++) M.set(i, j, data[i * 5 + j]);
+    const values = new EVD(M.transpose().mmul(M)).realEigenvalues;
+    expect(spectralNorm({ data, shape })).toBeCloseTo(Math.sqrt(Math.max(...values)), 12);
+  });
+});

@@ -1,0 +1,301 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Kernels } from "../../src/kernels/contract.js";
+import { eigenWork, LANES } from "../../src/kernels/contract.js";
+import { padTo } from "../../src/kernels/place.js";
+import { createRandom } from "../../src/solve/random.js";
+import { KERNEL_SETS } from "./sets.js";
+
+const EPS = { single: 2 ** -23, double: 2 ** -52 };
+
+/** A padded rows×cols matrix of normal numbers in the kernels' memory. */
+function matrixIn(kernels: Kernels, rows: number, cols: number, single: boolean, seed: number) {
+  const { arena } = kernels;
+  const random = createRandom(seed);
+  const paddedRows = padTo(rows, 4);
+  const paddedCols = padTo(cols, LANES);
+  const bytes = single ? 4 : 8;
+  const pointer = arena.take(paddedRows * paddedCols * bytes);
+  const view = (single ? arena.f32 : arena.f64)(pointer, paddedRows * paddedCols);
+  view.fill(0);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) view[i * paddedCols + j] = random.normal();
+  return { pointer, paddedRows, paddedCols, lda: paddedCols * bytes };
+}
+
+function vectorIn(kernels: Kernels, length: number, single: boolean, seed: number, used = length): number {
+  const { arena } = kernels;
+  const random = createRandom(seed);
+  const pointer = arena.take(length * (single ? 4 : 8));
+  const view = (single ? arena.f32 : arena.f64)(pointer, length);
+  view.fill(0);
+  for (let i = 0; i < used; i++) view[i] = random.normal();
+  return pointer;
+}
+
+/** Runs the same on both sets and returns what each wrote. */
+function both<T>(make: () => Kernels, run: (kernels: Kernels) => T): [T, T] {
+  return [run(make()), run(KERNEL_SETS[0].make())];
+}
+
+function expectClose(a: ArrayLike<number>, b: ArrayLike<number>, tolerance: number): void {
+  expect(a.length).toBe(b.length);
+  for (let i = 0; i < a.length; i++) {
+    if (!(Math.abs(a[i] - b[i]) <= tolerance))
+      expect.fail(`element ${i}: ${a[i]} against ${b[i]}, beyond ${tolerance}`);
+  }
+}
+
+const shape = fc.record({
+  rows: fc.integer({ min: 1, max: 70 }),
+  cols: fc.integer({ min: 1, max: 300 }),
+  width: fc.constantFrom(1, 2),
+  seed: fc.integer({ min: 0, max: 1e6 }),
+});
+
+// A sum of n products of normal numbers is off by at most about n·ε of the sum of their sizes; the kernels block
+// theirs, so n is a block's length, and sizes stay below 5.
+const dotTolerance = (n: number, eps: number) => 25 * Math.min(n, 256) * Math.max(1, n / 256) * eps;
+
+describe.each(KERNEL_SETS.slice(1))("$name against the plain loops", ({ make }) => {
+  for (const single of [true, false]) {
+    const type = single ? "32" : "64";
+    const eps = single ? EPS.single : EPS.double;
+
+    it(`multiply${type}`, () => {
+      fc.assert(
+        fc.property(shape, ({ rows, cols, width, seed }) => {
+          const [a, b] = both(make, (kernels) => {
+            const A = matrixIn(kernels, rows, cols, single, seed);
+            const x = vectorIn(kernels, 2 * A.paddedCols, single, seed + 1);
+            const y = kernels.arena.take(8 * width * A.paddedRows);
+            const multiply = single ? kernels.routines.multiply32 : kernels.routines.multiply64;
+            multiply(A.pointer, A.lda, A.paddedRows, A.paddedCols, x, A.lda, width, y);
+            return kernels.arena.f64(y, width * A.paddedRows).slice();
+          });
+          expectClose(a, b, dotTolerance(cols, eps));
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    it(`multiplyTransposed${type}, and scratch is zero again`, () => {
+      fc.assert(
+        fc.property(shape, ({ rows, cols, width, seed }) => {
+          const [a, b] = both(make, (kernels) => {
+            const A = matrixIn(kernels, rows, cols, single, seed);
+            const y = vectorIn(kernels, width * A.paddedRows, false, seed + 1);
+            const scratch = vectorIn(kernels, width * A.paddedCols, single, 0, 0);
+            const z = vectorIn(kernels, width * A.paddedCols, false, seed + 2);
+            const back = single
+              ? kernels.routines.multiplyTransposed32
+              : kernels.routines.multiplyTransposed64;
+            back(A.pointer, A.lda, A.paddedRows, A.paddedCols, y, width, scratch, z);
+            const left = (single ? kernels.arena.f32 : kernels.arena.f64)(scratch, width * A.paddedCols);
+            expect(left.every((value) => value === 0)).toBe(true);
+            return kernels.arena.f64(z, width * A.paddedCols).slice();
+          });
+          expectClose(a, b, dotTolerance(rows, eps) + 10 * eps);
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    it(`gram${type} is multiplyTransposed of multiply`, () => {
+      fc.assert(
+        fc.property(shape, ({ rows, cols, width, seed }) => {
+          const [a, b] = both(make, (kernels) => {
+            const { arena, routines } = kernels;
+            const A = matrixIn(kernels, rows, cols, single, seed);
+            const x = vectorIn(kernels, 2 * A.paddedCols, single, seed + 1);
+            const t = arena.take(64);
+            const scratch = vectorIn(kernels, width * A.paddedCols, single, 0, 0);
+            const z = vectorIn(kernels, width * A.paddedCols, false, 0, 0);
+            const gram = single ? routines.gram32 : routines.gram64;
+            gram(A.pointer, A.lda, A.paddedRows, A.paddedCols, x, A.lda, width, t, scratch, z);
+            return arena.f64(z, width * A.paddedCols).slice();
+          });
+          // A second sum, of rows terms as large as a dot product.
+          expectClose(
+            a,
+            b,
+            5 * Math.sqrt(cols) * dotTolerance(rows, eps) + 5 * Math.sqrt(rows) * dotTolerance(cols, eps),
+          );
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    it(`outerGram${type}`, () => {
+      fc.assert(
+        fc.property(shape, ({ rows, cols, seed }) => {
+          const [a, b] = both(make, (kernels) => {
+            const A = matrixIn(kernels, rows, cols, single, seed);
+            const n = A.paddedRows;
+            const c = vectorIn(kernels, n * n, false, 0, 0);
+            const outerGram = single ? kernels.routines.outerGram32 : kernels.routines.outerGram64;
+            outerGram(A.pointer, A.lda, n, A.paddedCols, kernels.arena.take(64), c, n);
+            const C = kernels.arena.f64(c, n * n);
+            const lower: number[] = [];
+            for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) lower.push(C[i * n + j]);
+            return lower;
+          });
+          expectClose(a, b, dotTolerance(cols, eps));
+        }),
+        { numRuns: 40 },
+      );
+    });
+
+    it(`rotate${type}, scale${type}, outer${type}`, () => {
+      fc.assert(
+        fc.property(shape, fc.integer({ min: 1, max: 24 }), ({ rows, cols, seed }, keep) => {
+          const k = padTo(Math.max(rows, keep), 4);
+          const [a, b] = both(make, (kernels) => {
+            const { arena, routines } = kernels;
+            const Q = matrixIn(kernels, k, cols, single, seed);
+            const y = vectorIn(kernels, k * keep, false, seed + 1);
+            const strip = arena.take(64 * keep * (single ? 4 : 8));
+            (single ? routines.rotate32 : routines.rotate64)(
+              Q.pointer,
+              Q.lda,
+              k,
+              Q.paddedCols,
+              y,
+              keep,
+              strip,
+            );
+            (single ? routines.scale32 : routines.scale64)(Q.pointer, Q.paddedCols, 0.25);
+            const g = arena.take(keep * cols * (single ? 4 : 8));
+            (single ? routines.outer32 : routines.outer64)(
+              Q.pointer,
+              Math.min(keep, cols),
+              Q.pointer,
+              cols,
+              g,
+            );
+            const view = single ? arena.f32 : arena.f64;
+            return [
+              ...view(Q.pointer, keep * Q.paddedCols),
+              ...view(g, Math.min(keep, cols) * cols).map((value) => value / 100),
+            ];
+          });
+          expectClose(a, b, dotTolerance(k, eps));
+        }),
+        { numRuns: 30 },
+      );
+    });
+
+    it(`largest${type} finds the largest, and any NaN or infinity`, () => {
+      fc.assert(
+        fc.property(
+          fc.integer({ min: 1, max: 40 }),
+          fc.nat(),
+          fc.constantFrom(undefined, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+          (groups, where, spoilt) => {
+            const kernels = make();
+            const length = groups * LANES;
+            const x = vectorIn(kernels, length, single, where);
+            const view = (single ? kernels.arena.f32 : kernels.arena.f64)(x, length);
+            if (spoilt !== undefined) view[where % length] = spoilt;
+            const largest = (single ? kernels.routines.largest32 : kernels.routines.largest64)(x, length);
+            if (spoilt === undefined) expect(largest).toBe(Math.max(...Array.from(view, Math.abs)));
+            else expect(largest).toBeNaN();
+          },
+        ),
+      );
+    });
+  }
+
+  it("the Wide products compute in float64", () => {
+    const [a, b] = both(make, (kernels) => {
+      const { arena, routines } = kernels;
+      const A = matrixIn(kernels, 37, 123, true, 5);
+      const x = vectorIn(kernels, A.paddedCols, false, 6, 123);
+      const y = vectorIn(kernels, A.paddedRows, false, 7, 37);
+      const scratch = vectorIn(kernels, A.paddedCols, false, 0, 0);
+      const z = vectorIn(kernels, A.paddedCols, false, 0, 0);
+      const out = arena.take(8 * A.paddedRows);
+      routines.multiplyWide(A.pointer, A.lda, A.paddedRows, A.paddedCols, x, 0, 1, out);
+      routines.multiplyTransposedWide(A.pointer, A.lda, A.paddedRows, A.paddedCols, y, 1, scratch, z);
+      return [...arena.f64(out, 37), ...arena.f64(z, 123)];
+    });
+    expectClose(a, b, dotTolerance(123, EPS.double));
+  });
+});
+
+describe.each(KERNEL_SETS)("eigenLargest of $name", ({ make }) => {
+  /** Residual ‖Ax − λx‖ and the loss of orthogonality, over all wanted pairs. */
+  function check(n: number, entry: (i: number, j: number) => number, wanted: number) {
+    const kernels = make();
+    const { arena, routines } = kernels;
+    const lda = n + (n & 1);
+    const a = arena.take(8 * n * lda);
+    const values = arena.take(8 * wanted);
+    const vectors = arena.take(8 * wanted * lda);
+    const work = arena.take(8 * eigenWork(n));
+    const A = arena.f64(a, n * lda);
+    A.fill(Number.NaN); // the upper triangle must not be read
+    for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) A[i * lda + j] = entry(i, j);
+    routines.eigenLargest(a, lda, n, wanted, wanted, values, vectors, lda, work);
+    const found = arena.f64(values, wanted).slice();
+    const X = Array.from({ length: wanted }, (_, p) => arena.f64(vectors + 8 * p * lda, n).slice());
+    let residual = 0;
+    let overlap = 0;
+    X.forEach((x, p) => {
+      let square = 0;
+      for (let i = 0; i < n; i++) {
+        let sum = 0;
+        for (let j = 0; j < n; j++) sum += (j <= i ? entry(i, j) : entry(j, i)) * x[j];
+        square += (sum - found[p] * x[i]) ** 2;
+      }
+      residual = Math.max(residual, Math.sqrt(square));
+      X.forEach((y, q) => {
+        let dot = 0;
+        for (let i = 0; i < n; i++) dot += x[i] * y[i];
+        overlap = Math.max(overlap, Math.abs(dot - (p === q ? 1 : 0)));
+      });
+    });
+    return { values: found, residual, overlap };
+  }
+  // Householder's reduction and the rest are backward stable: c·n·ε‖A‖, with c of a few.
+  const tolerance = (n: number, norm: number) => 8 * n * EPS.double * norm;
+
+  it.each([1, 2, 3, 4, 5, 7, 8, 13, 24, 33, 64, 66])("tridiagonal (−1, 2, −1) of order %i", (n) => {
+    const wanted = Math.min(n, 5);
+    const { values, residual, overlap } = check(n, (i, j) => (i === j ? 2 : i === j + 1 ? -1 : 0), wanted);
+    for (let p = 0; p < wanted; p++)
+      expect(Math.abs(values[p] - (2 + 2 * Math.cos(((p + 1) * Math.PI) / (n + 1))))).toBeLessThan(
+        tolerance(n, 4),
+      );
+    expect(residual).toBeLessThan(tolerance(n, 4));
+    expect(overlap).toBeLessThan(tolerance(n, 4));
+  });
+
+  it.each([1, 2, 5, 16, 31, 64])("random symmetric of order %i, all pairs", (n) => {
+    const random = createRandom(n);
+    const entries = Float64Array.from({ length: n * n }, () => random.normal());
+    const { residual, overlap, values } = check(n, (i, j) => entries[i * n + j], n);
+    expect(residual).toBeLessThan(tolerance(n, 2 * Math.sqrt(n) + 3));
+    expect(overlap).toBeLessThan(tolerance(n, 10));
+    expect([...values]).toEqual([...values].sort((a, b) => b - a));
+  });
+
+  it("ties of every multiplicity, the zero matrix and rank one", () => {
+    for (const n of [2, 3, 9, 32])
+      for (const multiplicity of [1, 2, n - 1, n]) {
+        const { values, residual, overlap } = check(
+          n,
+          (i, j) => (i === j ? (i < multiplicity ? 3 : 1) : 0),
+          n,
+        );
+        for (let p = 0; p < n; p++)
+          expect(Math.abs(values[p] - (p < multiplicity ? 3 : 1))).toBeLessThan(tolerance(n, 3));
+        expect(residual).toBeLessThan(tolerance(n, 3));
+        expect(overlap).toBeLessThan(tolerance(n, 3));
+      }
+    const zero = check(6, () => 0, 2);
+    expect(Math.max(...zero.values.map(Math.abs))).toBeLessThan(1e-290);
+    expect(zero.overlap).toBeLessThan(1e-13);
+    const one = check(20, () => 1, 2);
+    expect(Math.abs(one.values[0] - 20)).toBeLessThan(tolerance(20, 20));
+  });
+});
