@@ -1,5 +1,5 @@
 /** A batch of matrices with their singular value decompositions, for the norms that need all of it. */
-import { type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { engine, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { type MatrixShape, readFinite, readNow } from "./input.js";
 import { type Decomposition, decompose } from "./singular-values.js";
 
@@ -15,11 +15,16 @@ export class DenseBatch {
     this.#caller = caller;
   }
 
-  /** @throws NonFiniteError, and UnsupportedError where x cannot be read */
+  /**
+   * The decompositions, with vectors if a gradient is being taken.
+   *
+   * @throws NonFiniteError, and UnsupportedError where x cannot be read
+   */
   decompose(x: Tensor): Decomposition[] {
     const data = readFinite(x, this.shape, this.#caller, INSTEAD);
     const { batch, rows, columns } = this.shape;
-    return Array.from({ length: batch }, (_, i) => decompose(data, i, rows, columns));
+    const vectors = engine().isTapeOn();
+    return Array.from({ length: batch }, (_, i) => decompose(data, i, rows, columns, vectors));
   }
 
   /** @throws as `decompose` */

@@ -17,12 +17,13 @@ import {
   sum,
   type Tensor,
   tidy,
+  tile,
 } from "@tensorflow/tfjs-core";
 
-/** A random column for each matrix, the same for the same seed. */
+/** A random column, the same for each matrix and for the same seed: a batch then is what its parts are. */
 export function randomColumn(batch: number, n: number, seed: number): Tensor {
   // randomNormal takes the seed 0 for none.
-  return randomNormal([batch, n, 1], 0, 1, "float32", seed === 0 ? 0x9e3779b1 : seed);
+  return tile(randomNormal([1, n, 1], 0, 1, "float32", seed === 0 ? 0x9e3779b1 : seed), [batch, 1, 1]);
 }
 
 /** ‖x‖ of a column, b×1×1. */

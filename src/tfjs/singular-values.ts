@@ -9,7 +9,7 @@
  * apart are harmless.
  */
 import { TiedError } from "../matrix/errors.js";
-import { svd } from "./temporary-svd.js";
+import { singularValues, svd } from "../solve/svd.js";
 
 /** A = U·diag(S)·Vᵀ, U m×k and V n×k row-major, S descending, k = min(m, n). */
 export interface Decomposition {
@@ -20,9 +20,21 @@ export interface Decomposition {
   readonly V: Float64Array;
 }
 
-/** The decomposition of matrix i (m×n) of `data`. */
-export function decompose(data: Float32Array, i: number, m: number, n: number): Decomposition {
-  return { m, n, ...svd(Float64Array.from(data.subarray(i * m * n, (i + 1) * m * n)), m, n) };
+/**
+ * The decomposition of matrix i (m×n) of `data`.
+ *
+ * @param vectors  whether U and V are wanted; without them they come out empty, at a fraction of the cost
+ */
+export function decompose(
+  data: Float32Array,
+  i: number,
+  m: number,
+  n: number,
+  vectors = true,
+): Decomposition {
+  const a = Float64Array.from(data.subarray(i * m * n, (i + 1) * m * n));
+  if (vectors) return { m, n, ...svd(a, m, n) };
+  return { m, n, U: new Float64Array(0), S: singularValues(a, m, n), V: new Float64Array(0) };
 }
 
 /**
