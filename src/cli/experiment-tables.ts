@@ -31,7 +31,7 @@ export function experimentTables(result: ExperimentResult): string {
       result.speed,
       (row) => [...times(row), `${row.samples} × ${row.loops}`, relative(row.medianMs / fastest)],
     ),
-    `${timing.runs} samples of ${timing.loops} evaluations, in turn; fewer where a method's would take over ${timing.budgetMs / 1000} s.`,
+    `samples: how many × the evaluations that each is the mean of, ${timing.runs} × ${timing.loops} taken in turn; fewer where a method's would take over ${timing.budgetMs / 1000} s.`,
     ...(result.missing.length > 0 ? [result.missing.map((line) => `Not here: ${line}`).join("\n")] : []),
   ];
   return `${sections.join("\n\n")}\n\n`;

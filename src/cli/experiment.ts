@@ -40,16 +40,12 @@ async function experiment({ json, report, ...options }: Flags): Promise<void> {
   if (report !== undefined) probe(report);
   const progress = progressOn(process.stderr);
   const result = await runExperiment({ ...options, onProgress: progress.show }).finally(progress.end);
-  if (report !== undefined) {
-    const { reportPage } = await import("../experiment/report/page.js");
-    write(report, reportPage(result));
-  }
-  if (json) {
-    process.stdout.write(`${JSON.stringify(result)}\n`);
-    return;
-  }
-  process.stdout.write(experimentTables(result));
-  if (report !== undefined) process.stdout.write(`Report: ${report}\n`);
+  // Before the page, which a full disk can still prevent: nobody should wait for these twice.
+  process.stdout.write(json ? `${JSON.stringify(result)}\n` : experimentTables(result));
+  if (report === undefined) return;
+  const { reportPage } = await import("../experiment/report/page.js");
+  attempt(report, () => writeFileSync(report, reportPage(result)));
+  if (!json) process.stdout.write(`Report: ${report}\n`);
 }
 
 /** Fails at once where the report could not be written after a minute's work. */
@@ -59,10 +55,6 @@ function probe(file: string): void {
     closeSync(openSync(file, "a"));
     if (!existed) rmSync(file);
   });
-}
-
-function write(file: string, text: string): void {
-  attempt(file, () => writeFileSync(file, text));
 }
 
 function attempt(file: string, action: () => void): void {

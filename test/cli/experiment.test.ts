@@ -1,9 +1,18 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ExperimentResult } from "../../src/experiment/result.js";
-import { runCommand } from "./run-command.js";
+import { command, runCommand, runScript } from "./run-command.js";
 
 let folder: string;
 beforeAll(() => {
@@ -99,6 +108,20 @@ describe("--json", () => {
   });
 });
 
+it("runs where no peer is installed, and says how to get their rows", () => {
+  const alone = join(folder, "alone");
+  cpSync(dirname(dirname(command)), join(alone, "dist"), { recursive: true });
+  writeFileSync(join(alone, "package.json"), '{ "type": "module" }');
+  const script = join(alone, "dist", "cli", "spectral-norm.js");
+  const { status, stdout, stderr } = runScript(script, ...quick, "--rows", "4", "--cols", "6");
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  expect(stdout).not.toMatch(/tfjs-(wasm|cpu) /);
+  expect(stdout).toMatch(/^Not here: TensorFlow\.js: npm install [^\n]+$/m);
+  expect(stdout).toMatch(/^Not here: PyTorch: --python [^\n]+$/m);
+  expect(stdout).toMatch(/lanczos +core +float64/);
+});
+
 describe("--report", () => {
   it("writes a page, and the tables still come", () => {
     const file = join(folder, "report.html");
@@ -159,6 +182,11 @@ describe("--python", () => {
     const { status, stderr } = runCommand(...quick, "--python", file);
     expect(stderr).toMatch(/^spectral-norm: [^\n]*babble: not a Python that runs[^\n]*\n$/);
     expect(status).toBe(2);
+  });
+
+  it("does not wait for one that never stops talking", () => {
+    const file = pretend("yes", "#!/bin/sh\nexec yes\n");
+    expect(runCommand(...quick, "--python", file).status).toBe(2);
   });
 
   it("goes on without one that has no torch, and says so", () => {

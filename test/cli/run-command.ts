@@ -14,6 +14,11 @@ export interface Outcome {
 /** Runs the built command to its end. */
 export function runCommand(...argv: string[]): Outcome {
   if (!existsSync(command)) throw new Error("dist/cli is missing: npm run build first");
-  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...argv], { encoding: "utf8" });
+  return runScript(command, ...argv);
+}
+
+/** Runs a script to its end. */
+export function runScript(script: string, ...argv: string[]): Outcome {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...argv], { encoding: "utf8" });
   return { status, stdout, stderr };
 }

@@ -26,7 +26,7 @@ const rows: readonly { readonly name: string; readonly runs: string }[] = [
 export async function pytorchMethods(path: string | undefined, seed: number): Promise<MethodGroup> {
   if (path === undefined) return { methods: [], missing: howTo };
   const python = new PythonProcess(path, seed);
-  const greeting = await python.answer<
+  const greeting = await python.greeting<
     { torch: string; python: string; threads: number; compiled: boolean } | Failure
   >();
   if ("error" in greeting) {
@@ -117,7 +117,17 @@ class PythonProcess {
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
-  async answer<T>(): Promise<T> {
+  /** What it says of itself before the first request. */
+  async greeting<T>(): Promise<T> {
+    try {
+      return await this.#answer<T>();
+    } finally {
+      // Read by now, so that nothing is left behind however this ends.
+      rmSync(this.#folder, { recursive: true, force: true });
+    }
+  }
+
+  async #answer<T>(): Promise<T> {
     const { value, done } = await this.#answers.next();
     const parsed = done ? undefined : parse(value);
     if (parsed !== undefined) return parsed as T;
@@ -128,14 +138,14 @@ class PythonProcess {
 
   async ask<T extends object>(request: object): Promise<T> {
     this.#child.stdin.write(`${JSON.stringify(request)}\n`);
-    const reply = await this.answer<T | Failure>();
+    const reply = await this.#answer<T | Failure>();
     if ("error" in reply) throw new FileError(`${this.#path}: ${reply.error}`);
     return reply;
   }
 
   close(): void {
-    this.#child.stdin.end();
-    rmSync(this.#folder, { recursive: true, force: true });
+    // Not only the end of its input: what is no Python need not mind that.
+    this.#child.kill();
   }
 }
 
