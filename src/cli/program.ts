@@ -14,7 +14,7 @@ export function createProgram(): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(oneLine(text)) });
-  // Made by hand: subcommands inherit the settings only if they are there before.
+  // After the settings above: a subcommand inherits those that are there when it is added.
   registerExperiment(program);
   registerNorm(program);
   return program;
