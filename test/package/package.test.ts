@@ -1,0 +1,203 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encode, npy } from "../files/writers.js";
+import { addPeers, compile, type Installed, install, remove, repository, run, write } from "./install.js";
+
+let installed: Installed;
+
+beforeAll(() => {
+  installed = install();
+});
+afterAll(() => remove(installed));
+
+const consumer = (name: string) =>
+  readFileSync(join(repository, "test", "package", "consumer", `${name}.ts`), "utf8");
+
+/** Whether a complaint of the compiler is about another package's declarations. */
+function isForeign(complaint: string): boolean {
+  const [path] = complaint.split("(");
+  return path.includes("node_modules/") && !path.includes("node_modules/spectral-norm/");
+}
+
+/** The `results` that a compiled consumer exports. */
+function resultsOf(folder: string, script: string) {
+  const print = `const { results } = await import("./out/${script}.js"); console.log(JSON.stringify(results))`;
+  return JSON.parse(run(folder, "--input-type=module", "--eval", print));
+}
+
+describe("the tarball", () => {
+  it("holds what runs, its declarations, licences and the README, and nothing else", () => {
+    const other = installed.packed.filter(
+      (path) =>
+        !/^(dist\/(.*\.js|.*\.d\.ts|cli\/THIRD-PARTY-LICENSES\.txt)|README\.md|LICENSE|package\.json)$/.test(
+          path,
+        ),
+    );
+    expect(other).toEqual([]);
+    expect(installed.packed).toEqual(
+      expect.arrayContaining([
+        "LICENSE",
+        "README.md",
+        "dist/cli/THIRD-PARTY-LICENSES.txt",
+        "dist/cli/spectral-norm.js",
+        "dist/index.d.ts",
+        "dist/index.js",
+        "dist/tfjs/index.d.ts",
+        "dist/tfjs/index.js",
+      ]),
+    );
+    console.log(`tarball: ${installed.packed.length} files, ${installed.tarballBytes} bytes`);
+  });
+
+  it("holds no map, and points to none", () => {
+    const pointing = installed.packed.filter((path) =>
+      /^\/\/# sourceMappingURL=/m.test(
+        readFileSync(join(installed.folder, "node_modules", "spectral-norm", path), "utf8"),
+      ),
+    );
+    expect(pointing).toEqual([]);
+  });
+
+  it("installs nothing but itself", () => {
+    const modules = readdirSync(join(installed.folder, "node_modules")).filter(
+      (name) => !name.startsWith("."),
+    );
+    expect(modules).toEqual(["spectral-norm"]);
+  });
+
+  it("depends on nothing, and leaves the tensor libraries to those who have them", () => {
+    const manifest = JSON.parse(
+      readFileSync(join(installed.folder, "node_modules", "spectral-norm", "package.json"), "utf8"),
+    );
+    expect(manifest.dependencies ?? {}).toEqual({});
+    expect(manifest.optionalDependencies ?? {}).toEqual({});
+    for (const peer of Object.keys(manifest.peerDependencies))
+      expect([peer, manifest.peerDependenciesMeta[peer]]).toEqual([peer, { optional: true }]);
+  });
+});
+
+describe("the engine-free part", () => {
+  it.each(["nodenext", "bundler"] as const)("type-checks and runs under %s", (resolution) => {
+    const folder = write(installed, `core-${resolution}`, { "core.ts": consumer("core") });
+    expect(compile(installed, folder, resolution, ["es2022"])).toEqual([]);
+    const results = resultsOf(folder, "core");
+    expect(results).toMatchObject({
+      dtype: true,
+      converged: true,
+      codes: ["ERR_SHAPE", "ERR_NON_FINITE", "ERR_OPTION", "ERR_UNSUPPORTED"],
+      classes: ["ShapeError", "NonFiniteError", "OptionError", "UnsupportedError"],
+    });
+    expect(results.kernels).toMatch(/^wasm/);
+    const close = (actual: number[], expected: number[]) => {
+      expect(actual.length).toBe(expected.length);
+      actual.forEach((value, i) => expect(value).toBeCloseTo(expected[i], 6));
+    };
+    close(results.norms, [4, 4, 4, 4, 4]);
+    close([results.value, results.cond, results.frobenius], [4, 4 / 3, 5]);
+    close(results.grad, [0, 0, 0, 0, 1, 0]);
+    close(results.batch, [4, 6]);
+    close(results.values, [4, 6]);
+    close(results.svdvals, [4, 3]);
+  });
+
+  it("exports functions and classes that are all in the README", () => {
+    const list = `console.log(JSON.stringify(Object.keys(await import("spectral-norm"))))`;
+    const names: string[] = JSON.parse(run(installed.folder, "--input-type=module", "--eval", list));
+    const readme = readFileSync(join(repository, "README.md"), "utf8");
+    expect(names.length).toBeGreaterThan(15);
+    expect(names.filter((name) => !readme.includes(`\`${name}`))).toEqual([]);
+  });
+
+  it("does no work when it is imported", () => {
+    // Every way to WebAssembly, counted.
+    const counting = `
+      globalThis.uses = [];
+      for (const name of Object.getOwnPropertyNames(WebAssembly)) {
+        const own = WebAssembly[name];
+        if (typeof own !== "function") continue;
+        WebAssembly[name] = new Proxy(own, {
+          apply: (...call) => (uses.push(name), Reflect.apply(...call)),
+          construct: (...call) => (uses.push(name), Reflect.construct(...call)),
+        });
+      }`;
+    const use = `
+      import { spectralNorm } from "spectral-norm";
+      const imported = [...uses];
+      spectralNorm([[3, 0], [0, 4]]);
+      console.log(JSON.stringify({ imported, used: uses }));`;
+    const folder = write(installed, "idle", { "counting.js": counting, "use.js": use });
+    const { imported, used } = JSON.parse(run(folder, "--import", "./counting.js", "use.js"));
+    expect(imported).toEqual([]);
+    expect(used).toEqual(expect.arrayContaining(["Module", "Instance", "Memory"]));
+  });
+
+  it("takes at most 40 KiB, minified and gzipped with its WebAssembly", async () => {
+    const { outputFiles } = await build({
+      stdin: { contents: `export * from "spectral-norm";`, resolveDir: installed.folder },
+      bundle: true,
+      minify: true,
+      format: "esm",
+      target: "es2022",
+      write: false,
+    });
+    const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
+    console.log(`the engine-free exports: ${bytes} bytes gzipped, ${(bytes / 1024).toFixed(1)} KiB`);
+    expect(bytes).toBeLessThanOrEqual(40 * 1024);
+  });
+});
+
+describe("the command", () => {
+  const command = () => join(installed.folder, "node_modules", ".bin", "spectral-norm");
+  const call = (input: Uint8Array | undefined, ...args: string[]) => {
+    const options = { cwd: installed.folder, shell: process.platform === "win32" };
+    const { status, stdout, stderr } = spawnSync(command(), args, { ...options, ...(input && { input }) });
+    return { status, stdout: String(stdout), stderr: String(stderr) };
+  };
+  const file = npy({ descr: "<f8", shape: [2, 3], data: encode("<f8", [3, 0, 0, 0, 4, 0]) });
+
+  it("says the version", () => {
+    const { version } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
+    expect(call(undefined, "--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  it("reads a file and standard input", () => {
+    const { folder } = installed;
+    write(installed, "matrices", {});
+    writeFileSync(join(folder, "matrices", "a.npy"), file);
+    const fromFile = call(undefined, "norm", "--json", "matrices/a.npy");
+    const fromInput = call(file, "norm", "--json", "-");
+    expect([fromFile.status, fromFile.stderr, fromInput.status, fromInput.stderr]).toEqual([0, "", 0, ""]);
+    const [a, b] = [fromFile, fromInput].map(({ stdout }) => JSON.parse(stdout));
+    expect(a).toMatchObject({ file: "matrices/a.npy", rows: 2, cols: 3, dtype: "float64", converged: true });
+    expect(a.sigma).toBeCloseTo(4, 14);
+    expect({ ...b, file: a.file }).toEqual(a);
+  });
+
+  it("runs the experiment without a tensor library, and says which rows that costs", () => {
+    const small = ["--rows", "4", "--cols", "6", "--runs", "1", "--loops", "1"];
+    const { status, stdout } = call(undefined, "experiment", "--json", ...small);
+    expect(status).toBe(0);
+    const { accuracy, missing } = JSON.parse(stdout);
+    expect(accuracy.map(({ engine }: { engine: string }) => engine)).toContain("core");
+    expect(missing.join("\n")).toMatch(/TensorFlow\.js|tfjs/);
+  });
+});
+
+describe("with TensorFlow.js installed", () => {
+  beforeAll(() => addPeers(installed));
+
+  it.each(["nodenext", "bundler"] as const)("the adapter type-checks and runs under %s", (resolution) => {
+    const folder = write(installed, `tensors-${resolution}`, { "tensors.ts": consumer("tensors") });
+    const complaints = compile(installed, folder, resolution, ["es2022", "dom"]);
+    // TensorFlow.js' own declarations, and those that they refer to, are not in order.
+    expect(complaints.filter((line) => !isForeign(line))).toEqual([]);
+    const { values, gradients } = resultsOf(folder, "tensors");
+    for (const value of values) expect(value).toBeCloseTo(4, 5);
+    for (const gradient of gradients)
+      gradient.forEach((entry: number, i: number) => expect(entry).toBeCloseTo([0, 0, 0, 1][i], 4));
+  });
+});
