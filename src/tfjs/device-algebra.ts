@@ -10,6 +10,7 @@ import {
   matMul,
   mul,
   oneHot,
+  ones,
   randomNormal,
   reshape,
   sqrt,
@@ -17,13 +18,13 @@ import {
   sum,
   type Tensor,
   tidy,
-  tile,
 } from "@tensorflow/tfjs-core";
 
 /** A random column, the same for each matrix and for the same seed: a batch then is what its parts are. */
 export function randomColumn(batch: number, n: number, seed: number): Tensor {
   // randomNormal takes the seed 0 for none.
-  return tile(randomNormal([1, n, 1], 0, 1, "float32", seed === 0 ? 0x9e3779b1 : seed), [batch, 1, 1]);
+  const one = randomNormal([1, n, 1], 0, 1, "float32", seed === 0 ? 0x9e3779b1 : seed);
+  return mul(one, ones([batch, 1, 1]));
 }
 
 /** ‖x‖ of a column, b×1×1. */

@@ -17,9 +17,12 @@ export class HostSolver implements Solver {
   readonly #shape: MatrixShape;
   readonly #caller: string;
   readonly #options: SolveOptions;
+  #data: Float32Array | undefined;
   #found: SingularTriplet[] = [];
 
-  constructor(shape: MatrixShape, caller: string, options: SolveOptions) {
+  /** @param data  the numbers of x, for the first solve; not kept beyond it */
+  constructor(shape: MatrixShape, caller: string, options: SolveOptions, data: Float32Array) {
+    this.#data = data;
     this.#shape = shape;
     this.#caller = caller;
     this.#options = options;
@@ -27,7 +30,7 @@ export class HostSolver implements Solver {
 
   norms(x: Tensor): Tensor {
     const { batch, rows, columns } = this.#shape;
-    const data = this.#read(x);
+    const data = this.#first(x);
     const values =
       batch === 1
         ? [spectralNorm({ data, shape: [rows, columns] }, this.#options)]
@@ -37,7 +40,7 @@ export class HostSolver implements Solver {
 
   triplets(x: Tensor): Triplets {
     const { batch, rows, columns } = this.#shape;
-    const data = this.#read(x);
+    const data = this.#first(x);
     const sigma = new Float32Array(batch);
     const u = new Float32Array(batch * rows);
     const v = new Float32Array(batch * columns);
@@ -76,8 +79,14 @@ export class HostSolver implements Solver {
     });
   }
 
+  #first(x: Tensor): Float32Array {
+    const data = this.#data ?? this.#read(x);
+    this.#data = undefined;
+    return data;
+  }
+
   #read(x: Tensor): Float32Array {
-    return readNow(x, this.#caller, "leave `readBack` out, and the work is done on the device");
+    return readNow(x, this.#caller, "differentiate on the backend where the norm was taken");
   }
 
   #matrix(data: Float32Array, i: number) {

@@ -7,7 +7,7 @@ import { OptionError } from "../matrix/errors.js";
 import type { SolveOptions } from "./core.js";
 import { DeviceSolver } from "./device-solver.js";
 import { HostSolver } from "./host-solver.js";
-import { checkMatrices, checkWholeNumber, type MatrixShape } from "./input.js";
+import { checkMatrices, checkWholeNumber, type MatrixShape, readNow } from "./input.js";
 
 /** Options of `spectralNorm` and `singularTriplet` on tensors. */
 export interface TensorSolveOptions extends SolveOptions {
@@ -56,20 +56,20 @@ export function solverFor(
     throw new OptionError(`${caller}: readBack takes true or false, not ${String(readBack)}`);
   }
   checkWholeNumber(steps, "steps", caller, 1);
-  const solver =
-    (readBack ?? readable(tensor))
-      ? new HostSolver(shape, caller, core)
-      : new DeviceSolver(shape, steps, core.seed ?? 0);
+  const data = readBack === false ? undefined : read(tensor, caller, readBack === true);
+  const solver = data
+    ? new HostSolver(shape, caller, core, data)
+    : new DeviceSolver(shape, steps, core.seed ?? 0);
   return { solver, shape, x: tensor };
 }
 
-function readable(x: Tensor): boolean {
+function read(x: Tensor, caller: string, must: boolean): Float32Array | undefined {
   // WebGPU's dataSync goes through a canvas, warns, and is refused in many places.
-  if (getBackend() === "webgpu") return false;
+  if (!must && getBackend() === "webgpu") return undefined;
   try {
-    x.dataSync();
-    return true;
-  } catch {
-    return false;
+    return readNow(x, caller, "leave readBack out, and the work is done on the device");
+  } catch (error) {
+    if (must) throw error;
+    return undefined;
   }
 }

@@ -3,7 +3,7 @@ import * as tfl from "@tensorflow/tfjs-layers";
 import { describe, expect, test } from "vitest";
 import { SpectralNormalization, SpectralNormalizationLayer, spectralNorm } from "../../src/tfjs/index.js";
 import { truth } from "./oracle.js";
-import { complaint, maxDifference, normal, onEachBackend, taken } from "./setup.js";
+import { complaint, dot, maxDifference, normal, onEachBackend, taken } from "./setup.js";
 
 type Kind = { name: string; make: () => tfl.layers.Layer; input: number[] };
 
@@ -107,33 +107,50 @@ onEachBackend("SpectralNormalization", (backend) => {
     });
   });
 
-  test("the gradient goes through W/σ with u and v held", () => {
+  test.each([false, true])("the gradient goes through W/σ with u and v held, training %s", (training) => {
     const layer = SpectralNormalization({
       layer: tfl.layers.dense({ units: 3, useBias: false }),
+      powerIterations: 2,
       inputShape: [4],
     });
     layer.build([null, 4]);
-    const [u, v] = layer.weights.slice(1).map((w) => w.read().dataSync());
+    // Off convergence, so that a derivative through u and v would show.
+    layer.layer.setWeights([tf.tensor2d(normal(12, 8), [4, 3])]);
     const w = layer.layer.getWeights()[0];
     const c = normal(12, 6);
-    const f = () => tf.sum(tf.mul(layer.normalizedKernel(), tf.tensor2d(c, [4, 3]))) as tf.Scalar;
+    const f = () => tf.sum(tf.mul(layer.normalizedKernel(training), tf.tensor2d(c, [4, 3]))) as tf.Scalar;
     const { grads } = tf.variableGrads(f, [w as tf.Variable]);
     const got = taken(Object.values(grads)[0]);
+    const [u, v] = layer.weights.slice(1).map((w) => w.read().dataSync());
     const a = Float64Array.from(w.dataSync());
     const value = (a: Float64Array) => {
       let sigma = 0;
-      let inner = 0;
       a.forEach((x, i) => {
         sigma += u[Math.floor(i / 3)] * x * v[i % 3];
-        inner += c[i] * x;
       });
-      return inner / sigma;
+      return dot(a, c) / Math.abs(sigma);
     };
     const expected = a.map((_, i) => {
       const at = (t: number) => value(a.map((x, j) => (i === j ? x + t : x)));
       return (at(1e-6) - at(-1e-6)) / 2e-6;
     });
-    expect(maxDifference(got, expected)).toBeLessThan(1e-5);
+    const size = Math.max(...expected.map(Math.abs));
+    expect(maxDifference(got, expected)).toBeLessThan(1e-5 * size);
+  });
+
+  test("is frozen with trainable: false, also after saving", async () => {
+    const layer = SpectralNormalization({
+      layer: tfl.layers.dense({ units: 3 }),
+      trainable: false,
+      inputShape: [4],
+    });
+    const model = tfl.sequential({ layers: [layer] });
+    expect(model.trainableWeights).toHaveLength(0);
+    expect(model.nonTrainableWeights).toHaveLength(4);
+    const config = layer.getConfig();
+    expect(config["trainable"]).toBe(false);
+    layer.trainable = true;
+    expect(model.trainableWeights).toHaveLength(2);
   });
 
   test("u and v move in training only, by power iteration, and are not trained", () => {

@@ -87,6 +87,8 @@ export class SpectralNormalizationLayer extends LateWrapper {
     const { layer } = args;
     const shaped = args.inputShape != null || args.batchInputShape != null;
     super(shaped ? args : { ...args, batchInputShape: layer.batchInputShape });
+    // A wrapper of TensorFlow.js reads `trainable` from its layer, and forgets what it was given.
+    if (args.trainable !== undefined) this.trainable = args.trainable;
     this.#property = property;
     this.powerIterations = powerIterations;
     this.supportsMasking = layer.supportsMasking;
