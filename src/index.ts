@@ -5,6 +5,8 @@ export {
   valueAndGradBatch,
 } from "./derivative/batch.js";
 export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
+export { type HessianOptions, hessianVectorProduct } from "./derivative/hessian.js";
+export { type TripletCotangents, tripletVjp } from "./derivative/vjp.js";
 export { type KernelInfo, kernelInfo, setKernels } from "./kernels/select.js";
 export * from "./matrix/errors.js";
 export { matrix } from "./matrix/matrix.js";

@@ -26,6 +26,8 @@ export interface Action {
   passes: number;
   /** z (width×padded float64) ← PᵀP·x, x being `width` basis vectors at `x`, `ldx` bytes apart */
   gram(x: number, ldx: number, width: number, z: number): void;
+  /** PᵀP·x, in the precision of `gram` */
+  gramOf(x: Float64Array): Float64Array;
   /** P·x, in float64 whatever A's dtype */
   toLong(x: Float64Array): Float64Array;
   /** Pᵀ·y, in float64 */
@@ -91,6 +93,19 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
       action.passes++;
       arena.fill(z, 8 * width * P.paddedCols);
       gram(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, ldx, width, t, scratch, z);
+    },
+    gramOf(x) {
+      const mark = arena.mark();
+      const bytes = P.single ? 4 : 8;
+      const from = arena.take(P.paddedCols * bytes);
+      const to = arena.take(8 * P.paddedCols);
+      const input = P.single ? arena.f32(from, P.paddedCols) : arena.f64(from, P.paddedCols);
+      input.fill(0);
+      input.set(x);
+      action.gram(from, 0, 1, to);
+      const result = arena.f64(to, P.cols).slice();
+      arena.release(mark);
+      return result;
     },
     toLong(x) {
       action.passes++;
@@ -174,6 +189,13 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
         target.set(x);
         target.fill(0, short);
       }
+    },
+    gramOf(input) {
+      action.passes += 2;
+      x.set(input);
+      toLong();
+      toShort();
+      return x.slice();
     },
     toLong(input) {
       action.passes++;

@@ -17,6 +17,8 @@ export interface Goal {
   start: Float64Array | undefined;
 }
 
+/** Start vectors are a stream of their own: a matrix drawn with the same seed must not begin with one. */
+const STREAM = 2 ** 44;
 /** Ritz vectors that a restart keeps. */
 const KEPT = 24;
 /** Residuals are taken down to this many ε·σ when no tolerance is given. */
@@ -109,7 +111,7 @@ function stride(size: number, cost: number, now: number, before: number, since: 
  *   (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992).
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
-  const space = new KrylovSpace(kernels, action, createRandom(goal.seed));
+  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed));
   const epsilon = EPSILON[action.single ? "float32" : "float64"];
   const watched = goal.of === "value" ? 3 : 2;
   let steps = goal.start ? 1 : FIRST_LOOK;

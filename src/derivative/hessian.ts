@@ -1,0 +1,92 @@
+import { place, scaleByPower } from "../kernels/place.js";
+import { kernels as chosen } from "../kernels/select.js";
+import { OverflowError, ShapeError } from "../matrix/errors.js";
+import type { DenseMatrix, Matrix, MatrixLike, MatrixOrOperator } from "../matrix/types.js";
+import { entriesOf, type OperatorView, type View, viewOf } from "../matrix/view.js";
+import { placedAction } from "../solve/action.js";
+import { checkOptions, type SingularTriplet, type SolveOptions } from "../solve/options.js";
+import { tripletOf } from "../solve/triplet.js";
+import { solveBordered, type UnitTriplet, unitTriplet } from "./bordered.js";
+
+export interface HessianOptions extends SolveOptions {
+  /** σ₁, u, v of A from an earlier `singularTriplet`: one serves any number of directions */
+  triplet?: SingularTriplet;
+}
+
+/**
+ * The derivative of u·vᵀ in the direction E, that is, ‖A‖₂'s second derivative applied to E:
+ * H[E] = du·vᵀ + u·dvᵀ. H is symmetric: ⟨F, H[E]⟩ = ⟨E, H[F]⟩.
+ *
+ * @param A  m×n, finite; an operator too
+ * @param E  m×n with entries, finite, of any dtype
+ * @param options.triplet  saves computing it; what else there is goes to `singularTriplet`
+ * @returns a row-major m×n matrix of A's dtype, on the scale of E's over A's
+ * @throws TiedError where σ₁ = σ₂ to working accuracy; ties below σ₁ are harmless. ShapeError if E or the triplet
+ *   has another shape; UnsupportedError where σ₁ and σ₂ are too close for an iterative solve and min(m, n) > 2048;
+ *   OverflowError; and what `singularTriplet` throws
+ *
+ * Cost: that of `singularTriplet` and of one linear system: a pass over A a step of conjugate gradients, their
+ *   number growing like √(σ₁/(σ₁−σ₂)), in float64; a direct solve for min(m, n) ≤ 64.
+ * Not guaranteed: relative accuracy beyond about the triplet's own gradientError times σ₁/(σ₁−σ₂).
+ * Source: the bordered system of a singular triplet; Stewart & Sun, Matrix Perturbation Theory, §V.4.
+ */
+export function hessianVectorProduct<D extends Float32Array | Float64Array>(
+  A: DenseMatrix<D>,
+  E: MatrixLike,
+  options?: HessianOptions,
+): Matrix<D>;
+export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options?: HessianOptions): Matrix;
+export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options?: HessianOptions): Matrix {
+  const view = viewOf(A);
+  const direction = entriesOf(E, "hessianVectorProduct", "E must have entries");
+  const { m, n } = view;
+  if (direction.m !== m || direction.n !== n)
+    throw new ShapeError(`E: expected ${m}×${n}, as A is, got ${direction.m}×${direction.n}`);
+  const checked = checkOptions(options, ["triplet"]);
+  const triplet = unitTriplet(options?.triplet ?? tripletOf(view, checked), m, n, "hessianVectorProduct");
+
+  const { right, left, exponent: shift } = products(direction, triplet);
+  const { p, q, exponent } = solveBordered(view, triplet, right, left);
+  return rankTwo(view, triplet, p, q, 0, shift - exponent, "hessianVectorProduct");
+}
+
+/** E·v and Eᵀ·u, of E·2^−exponent. */
+function products(
+  E: View,
+  { u, v }: UnitTriplet,
+): { right: Float64Array; left: Float64Array; exponent: number } {
+  const kernels = chosen();
+  const mark = kernels.arena.mark();
+  try {
+    const P = place(kernels, E, false);
+    const action = placedAction(kernels, P, true);
+    return { right: action.toLong(v), left: action.toShort(u), exponent: P.exponent };
+  } finally {
+    kernels.arena.release(mark);
+  }
+}
+
+/** (p·vᵀ + u·qᵀ)·2^exponent + s·u·vᵀ in A's dtype. */
+export function rankTwo(
+  { m, n, dtype }: View | OperatorView,
+  { u, v }: UnitTriplet,
+  p: Float64Array,
+  q: Float64Array,
+  s: number,
+  exponent: number,
+  what: string,
+): Matrix {
+  const data = dtype === "float32" ? new Float32Array(m * n) : new Float64Array(m * n);
+  const left = p.map((value, i) => scaleByPower(value, exponent) + s * u[i]);
+  const right = q.map((value) => scaleByPower(value, exponent));
+  let finite = true;
+  for (let i = 0, to = 0; i < m; i++)
+    for (let j = 0; j < n; j++, to++) {
+      const value = left[i] * v[j] + u[i] * right[j];
+      data[to] = value;
+      finite &&= Number.isFinite(data[to]);
+    }
+  if (!finite)
+    throw new OverflowError(`${what}: an entry is beyond the largest ${dtype}; scale A up or E down`);
+  return { data, shape: [m, n] };
+}

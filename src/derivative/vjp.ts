@@ -1,0 +1,79 @@
+import { exponentOf, scaleByPower } from "../kernels/place.js";
+import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
+import type { DenseMatrix, Matrix, MatrixOrOperator } from "../matrix/types.js";
+import { viewOf } from "../matrix/view.js";
+import type { SingularTriplet } from "../solve/options.js";
+import { solveBordered, unitTriplet } from "./bordered.js";
+import { rankTwo } from "./hessian.js";
+
+/** Cotangents of a triplet: how a loss changes with each of its parts. Absent means zero. */
+export interface TripletCotangents {
+  sigma?: number;
+  /** length m */
+  u?: ArrayLike<number>;
+  /** length n */
+  v?: ArrayLike<number>;
+}
+
+/**
+ * Cotangents of (σ, u, v) pulled back to A: the matrix Ā with ⟨Ā, E⟩ = σ̄·dσ + ⟨ū, du⟩ + ⟨v̄, dv⟩ for every change E
+ * of A. The signs of u and v move together, as they do along any smooth path.
+ *
+ * @param A  m×n, finite; an operator too
+ * @param triplet  of A, from `singularTriplet`
+ * @returns a row-major m×n matrix of A's dtype
+ * @throws TiedError where u or v has a cotangent and σ₁ = σ₂ to working accuracy; ties below are harmless.
+ *   ShapeError, NonFiniteError for cotangents of the wrong length or not finite; OptionError for unknown ones
+ *
+ * Cost, accuracy and source: as `hessianVectorProduct`; σ̄ alone costs the outer product.
+ */
+export function tripletVjp<D extends Float32Array | Float64Array>(
+  A: DenseMatrix<D>,
+  triplet: SingularTriplet,
+  cotangents: TripletCotangents,
+): Matrix<D>;
+export function tripletVjp(
+  A: MatrixOrOperator,
+  triplet: SingularTriplet,
+  cotangents: TripletCotangents,
+): Matrix;
+export function tripletVjp(
+  A: MatrixOrOperator,
+  triplet: SingularTriplet,
+  cotangents: TripletCotangents,
+): Matrix {
+  const view = viewOf(A);
+  const { m, n } = view;
+  if (typeof cotangents !== "object" || cotangents === null)
+    throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${String(cotangents)}`);
+  for (const name of Object.keys(cotangents))
+    if (!["sigma", "u", "v"].includes(name))
+      throw new OptionError(`cotangents: no such part ${JSON.stringify(name)}; there are sigma, u, v`);
+  const { sigma = 0 } = cotangents;
+  if (typeof sigma !== "number" || !Number.isFinite(sigma))
+    throw new NonFiniteError(`cotangents: sigma is ${String(sigma)}`);
+  const a = cotangent("u", cotangents.u, m);
+  const b = cotangent("v", cotangents.v, n);
+  const solve = a.some((x) => x !== 0) || b.some((x) => x !== 0);
+  // σ alone has a (sub)gradient at a tie too.
+  const unit = unitTriplet(solve ? triplet : { ...triplet, tied: false }, m, n, "tripletVjp");
+  if (!solve) return rankTwo(view, unit, a, b, triplet.sigma === 0 ? 0 : sigma, 0, "tripletVjp");
+  // Brought near 1, so that neither they nor their squares overflow.
+  const size = Math.max(...[a, b].map((x) => x.reduce((most, value) => Math.max(most, Math.abs(value)), 0)));
+  const shift = exponentOf(size);
+  for (const x of [a, b]) for (let i = 0; i < x.length; i++) x[i] = scaleByPower(x[i], -shift);
+  const { p, q, exponent } = solveBordered(view, unit, a, b);
+  return rankTwo(view, unit, p, q, sigma, shift - exponent, "tripletVjp");
+}
+
+function cotangent(name: string, values: ArrayLike<number> | undefined, length: number): Float64Array {
+  if (values === undefined) return new Float64Array(length);
+  if (values.length !== length)
+    throw new ShapeError(`cotangents: ${name} has length ${length}, got ${values.length}`);
+  const copy = Float64Array.from(values);
+  copy.forEach((value, i) => {
+    if (!Number.isFinite(value))
+      throw new NonFiniteError(`cotangents: element ${i} of ${name} is ${value}`, i, 0);
+  });
+  return copy;
+}
