@@ -99,7 +99,7 @@ export interface Dense {
   largest64(x: number, n: number): number;
   /**
    * The `wanted` largest eigenvalues of a symmetric matrix, the first `full` of them with their vectors and
-   * to full accuracy, the others to a thousandth of their distance from the first. By Householder
+   * to full accuracy, the others so that their roots are good to a thousandth of their distance from the first's. By Householder
    * tridiagonalization, bisection and inverse iteration.
    *
    * @param a  n×n float64, `lda` numbers from row to row (even); only the lower triangle is read; overwritten

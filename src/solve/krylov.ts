@@ -182,12 +182,15 @@ export class KrylovSpace {
         continue;
       }
       let norm = this.#norm(slot);
-      for (let round = 0; c > 0 && round < 4; round++) {
+      // What is left at the level of rounding may be rounding alone, which lies in the span of the basis: then
+      // two projections were not enough. The second vector also has to leave the first.
+      const faint = norm < 1e3 * epsilon * this.#scale;
+      for (let round = 0; (c > 0 || faint) && round < 4; round++) {
         // Against the vector before it; against all, once much has cancelled.
-        const from = round === 0 ? k : 0;
+        const from = round === 0 && !faint ? k : 0;
         const before = norm;
         const overlap = this.#takeOut(from, slot);
-        R[c] += overlap;
+        if (c > 0) R[c] += overlap;
         norm = this.#norm(slot);
         if (norm > 0.5 * before) break;
       }

@@ -247,7 +247,8 @@ export function eigenLargest(
     let lo = q == 0 ? Math.max(low, largest - norm * eps * <f64>n) : low, hi = high;
     for (let round = 0; round < 60; round++) {
       let enough = eps * Math.max(Math.abs(lo), Math.abs(hi)) + 1e-300;
-      if (q >= full) enough = Math.max(enough, 1e-3 * (top - hi));
+      // As a square root, a small eigenvalue has the larger error.
+      if (q >= full && q > 0) enough = Math.max(enough, 1e-3 * (top - hi) * (Math.sqrt(Math.max(hi, 0) / top) + 1e-3));
       if (hi - lo <= enough) break;
       const step = (hi - lo) / 9, k = highestWith(q + 1, d, e2, n, lo, step);
       const from = lo;
