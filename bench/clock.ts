@@ -1,0 +1,90 @@
+import type { Loaded } from "./contender.js";
+import type { Times } from "./result.js";
+
+export interface ClockOptions {
+  /** samples wanted of each contender */
+  readonly rounds: number;
+  /** time that one contender may take in all, after its warm-up */
+  readonly budgetMs: number;
+  /** a sample takes at least this long, by repeating the call */
+  readonly sampleMs: number;
+  onTurn?(name: string, round: number): void;
+}
+
+interface Turns {
+  readonly name: string;
+  readonly loaded: Loaded;
+  readonly loops: number;
+  readonly callMs: number;
+  readonly samples: (number | null)[];
+}
+
+const WARM_UP_MS = 150;
+const WARM_UP_CALLS = 200;
+/** A spread takes three samples; the slowest contender gets those unless they would take this many budgets. */
+const FEWEST = 3;
+const OVERDRAFT = 4;
+
+/**
+ * Times all contenders in turn, A B C A B C …, a sample each, so that a change of the machine's clock or
+ * load meets all of them and their ratio can be taken round by round. One whose samples do not fit into the
+ * budget sits rounds out, evenly.
+ */
+export async function takeTurns(
+  contenders: readonly { readonly name: string; readonly loaded: Loaded }[],
+  { rounds, budgetMs, sampleMs, onTurn }: ClockOptions,
+): Promise<Map<string, Times>> {
+  const all: Turns[] = [];
+  for (const { name, loaded } of contenders) {
+    onTurn?.(name, 0);
+    const callMs = await warmUp(loaded);
+    all.push({ name, loaded, callMs, loops: Math.max(1, Math.ceil(sampleMs / callMs)), samples: [] });
+  }
+  for (let round = 0; round < rounds; round++)
+    for (const { name, loaded, loops, callMs, samples } of all) {
+      const wanted = Math.floor(budgetMs / (loops * callMs));
+      const fewest = FEWEST * callMs <= OVERDRAFT * budgetMs ? FEWEST : 1;
+      const share = Math.min(1, Math.max(wanted, fewest) / rounds);
+      if (Math.floor((round + 1) * share) === Math.floor(round * share)) {
+        samples.push(null);
+        continue;
+      }
+      onTurn?.(name, round + 1);
+      samples.push((await loaded.time(loops)) / loops);
+    }
+  return new Map(all.map(({ name, loops, samples }) => [name, summarize(samples, loops)]));
+}
+
+/** Calls it until it is compiled and its caches are warm; milliseconds of a call from then on. */
+async function warmUp(loaded: Loaded): Promise<number> {
+  const begin = performance.now();
+  let callMs = await loaded.time(1);
+  for (let calls = 1; calls < WARM_UP_CALLS && performance.now() - begin < WARM_UP_MS; ) {
+    const loops = Math.max(1, Math.min(50, Math.floor(10 / callMs)));
+    callMs = (await loaded.time(loops)) / loops;
+    calls += loops;
+  }
+  // Clocks that stand still would ask for endless loops.
+  return Math.max(callMs, 1e-5);
+}
+
+function summarize(samples: (number | null)[], loops: number): Times {
+  const sorted = samples.filter((sample) => sample !== null).sort((a, b) => a - b);
+  const median = quantile(sorted, 0.5);
+  return {
+    median,
+    min: sorted[0],
+    max: sorted[sorted.length - 1],
+    spread: (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / (2 * median),
+    loops,
+    samples,
+  };
+}
+
+/** Of ascending numbers, between the two nearest. */
+export function quantile(sorted: readonly number[], q: number): number {
+  const place = (sorted.length - 1) * q;
+  const below = Math.floor(place);
+  const above = Math.ceil(place);
+  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+}

@@ -1,0 +1,113 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { short } from "../compare.js";
+import type { Target } from "../result.js";
+
+export interface LeanOptions {
+  /** the built package */
+  readonly dist: string;
+  /** where the scripts of this folder are compiled to */
+  readonly scripts: string;
+  readonly quick: boolean;
+  onCheck?(what: string): void;
+}
+
+const MOST_BYTES = 40_000;
+const MOST_GROWTH = 4 * 2 ** 20;
+
+/** How lean the package is: memory beside input and output, growth over many calls, size, import. */
+export async function leanChecks({ dist, scripts, quick, onCheck }: LeanOptions): Promise<Target[]> {
+  const run = <T>(script: string, ...parts: (string | number)[]): T => {
+    const file = join(scripts, `${script}.js`);
+    const flags = [...process.execArgv, "--expose-gc"];
+    return JSON.parse(
+      execFileSync(process.execPath, [...flags, file, dist, ...parts.map(String)], { encoding: "utf8" }),
+    ) as T;
+  };
+  const targets: Target[] = [];
+
+  onCheck?.("bundle size");
+  targets.push(await bundleSize(dist));
+
+  onCheck?.("import");
+  const imported = run<{ ms: number; byImport: number; byFirstCall: number }>("import");
+  targets.push({
+    what: "importing it compiles nothing",
+    wanted: "no WebAssembly module",
+    found: `${imported.byImport} by the import (${short(imported.ms)} ms), ${imported.byFirstCall} by the first call`,
+    reached: imported.byImport === 0 && imported.byFirstCall > 0,
+  });
+
+  const shapes = [
+    [64, 128],
+    [300, 500],
+    [1024, 1024],
+    [2048, 512],
+    ...(quick
+      ? []
+      : [
+          [4096, 4096],
+          [100_000, 32],
+          [100, 20_000],
+        ]),
+  ];
+  for (const [m, n] of shapes)
+    for (const dtype of ["float32", "float64"] as const) {
+      onCheck?.(`memory ${m}×${n} ${dtype}`);
+      targets.push(memoryTarget(m, n, dtype, run("memory", m, n, dtype)));
+    }
+
+  const calls = quick ? 50_000 : 1_000_000;
+  onCheck?.(`${calls} calls`);
+  const { resident } = run<{ resident: number[] }>("calls", calls);
+  const growth = resident[resident.length - 1] - resident[0];
+  targets.push({
+    what: `${calls.toLocaleString("en-US")} small calls do not grow the process`,
+    wanted: `at most ${MOST_GROWTH / 2 ** 20} MiB more than after a tenth as many`,
+    found: `${(growth / 2 ** 20).toFixed(1)} MiB (${resident.map((bytes) => (bytes / 2 ** 20).toFixed(0)).join(" ")} MiB resident)`,
+    reached: growth <= MOST_GROWTH,
+  });
+  return targets;
+}
+
+interface Memory {
+  readonly tripletBytes: number;
+  readonly gradientBytes: number;
+  readonly residentGrowth: number;
+}
+
+function memoryTarget(m: number, n: number, dtype: "float32" | "float64", found: Memory): Target {
+  const bytes = dtype === "float32" ? 4 : 8;
+  const copy = m * n * bytes;
+  const most = 72 * Math.min(m, n) + 2 * (m + n);
+  // All in kernel memory but the copy of A, counted in numbers of A's dtype.
+  const numbers = (found.tripletBytes - copy) / bytes;
+  const residentBeside = (found.residentGrowth - 2 * copy) / 2 ** 20;
+  return {
+    what: `memory of ${m}×${n} ${dtype} beside input, output and one copy of A`,
+    wanted: `at most 72·min(m, n) + 2(m + n) = ${most} numbers`,
+    found: `${Math.round(numbers)} (${short(numbers / most)} times that); with the gradient ${short(found.gradientBytes / copy)} times A in kernel memory; the process ${residentBeside.toFixed(1)} MiB beside copy and output`,
+    reached: numbers <= most,
+  };
+}
+
+async function bundleSize(dist: string): Promise<Target> {
+  const { outputFiles } = await build({
+    entryPoints: [join(dist, "index.js")],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "neutral",
+    write: false,
+  });
+  const [{ contents }] = outputFiles;
+  const gzip = gzipSync(contents, { level: 9 }).byteLength;
+  return {
+    what: "the engine-free exports, minified and gzipped with their WebAssembly",
+    wanted: `at most ${MOST_BYTES} bytes`,
+    found: `${gzip} bytes (${contents.byteLength} before gzip)`,
+    reached: gzip <= MOST_BYTES,
+  };
+}

@@ -1,0 +1,40 @@
+// Peak of kernel memory and of the process in one call. A process of its own: memory that has grown stays.
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createRandom } from "../../src/solve/random.js";
+import { importCore } from "../contenders/core.js";
+
+const [dist, rows, cols, dtype] = process.argv.slice(2);
+const m = Number(rows);
+const n = Number(cols);
+const core = await importCore(dist);
+const { kernels } = (await import(
+  pathToFileURL(join(dist, "kernels", "select.js")).href
+)) as typeof import("../../src/kernels/select.js");
+
+const random = createRandom(0);
+const data = dtype === "float32" ? new Float32Array(m * n) : new Float64Array(m * n);
+for (let i = 0; i < data.length; i++) data[i] = random.normal();
+// The code is compiled and the heap has its size before the count begins.
+for (let i = 0; i < 200; i++)
+  core.valueAndGrad({ data: data.subarray(0, 70 * 70), shape: [Math.min(70, m), Math.min(70, n)] });
+
+const { arena } = kernels();
+const take = arena.take;
+let peak = 0;
+arena.take = (bytes) => {
+  const pointer = take(bytes);
+  peak = Math.max(peak, arena.mark());
+  return pointer;
+};
+const measure = (call: () => unknown) => {
+  peak = 0;
+  call();
+  return peak;
+};
+const residentBefore = process.memoryUsage.rss();
+// The triplet is the iteration alone; the gradient's own numbers are output.
+const tripletBytes = measure(() => core.singularTriplet({ data, shape: [m, n] }));
+const gradientBytes = measure(() => core.valueAndGrad({ data, shape: [m, n] }));
+const residentPeak = process.resourceUsage().maxRSS * 1024;
+console.log(JSON.stringify({ tripletBytes, gradientBytes, residentGrowth: residentPeak - residentBefore }));

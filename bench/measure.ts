@@ -1,0 +1,242 @@
+// The benchmark itself; bench/run.mjs builds it and starts it.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, release, totalmem } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import { type Case, selectCases } from "./cases.js";
+import { takeTurns } from "./clock.js";
+import { checkTargets, compare } from "./compare.js";
+import type { Contender, ContenderGroup, Loaded } from "./contender.js";
+import { type Core, coreContenders, importCore } from "./contenders/core.js";
+import { mlMatrixContenders, numpyTsContenders } from "./contenders/libraries.js";
+import { pythonContenders } from "./contenders/python.js";
+import { READING, readingContender } from "./contenders/reading.js";
+import { rivalContenders } from "./contenders/rivals.js";
+import { tfjsContenders } from "./contenders/tfjs.js";
+import { leanChecks } from "./lean/lean.js";
+import type { BenchResult, CaseResult, Row } from "./result.js";
+import { caseTable, targetTable } from "./terminal.js";
+import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
+import { makeWorkload } from "./workload.js";
+
+// Compiled, it lies in bench/dist.
+const scripts = dirname(fileURLToPath(import.meta.url));
+const bench = resolve(scripts, "..");
+
+const options = {
+  all: { type: "boolean", default: false },
+  quick: { type: "boolean", default: false },
+  cases: { type: "string", default: "" },
+  dtypes: { type: "string", default: "" },
+  spectra: { type: "string", default: "" },
+  only: { type: "string", default: "" },
+  python: { type: "string" },
+  "no-python": { type: "boolean", default: false },
+  "no-lean": { type: "boolean", default: false },
+  rounds: { type: "string" },
+  budget: { type: "string" },
+  slow: { type: "string" },
+  seed: { type: "string", default: "1" },
+  dist: { type: "string", default: join(bench, "..", "dist") },
+  out: { type: "string" },
+} as const satisfies ParseArgsConfig["options"];
+
+const { values: given } = parseArgs({ options, strict: true });
+const list = (text: string) => text.split(",").filter((part) => part !== "");
+const settings = {
+  rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "15")),
+  /** seconds that one contender may take on one case */
+  budget: positive("budget", given.budget ?? (given.quick ? "0.15" : "1.5")),
+  /** seconds of one call beyond which a contender is left out of a case */
+  slow: positive("slow", given.slow ?? (given.quick ? "0.5" : "5")),
+  sampleMs: given.quick ? 2 : 10,
+  seed: positive("seed", given.seed),
+};
+const dist = resolve(given.dist);
+const only = new RegExp(given.only);
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`--${name}: expected a number above 0, got "${text}"`);
+  return value;
+}
+
+function packageVersion(): string {
+  return JSON.parse(readFileSync(join(bench, "..", "package.json"), "utf8")).version;
+}
+
+/** One line on the terminal that the next one replaces. */
+function status(text: string): void {
+  if (process.stderr.isTTY)
+    process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+}
+
+const core = await importCore(dist);
+const python = given["no-python"]
+  ? { contenders: [] }
+  : await pythonContenders(given.python || process.env["PYTHON"], join(bench, "python", "contenders.py"));
+const groups: ContenderGroup[] = [
+  await readingContender(),
+  coreContenders(core, packageVersion()),
+  await tfjsContenders(dist),
+  mlMatrixContenders(),
+  await numpyTsContenders(),
+  rivalContenders(join(bench, "rivals")),
+  python,
+];
+const contenders = groups
+  .flatMap((group) => group.contenders)
+  .filter(({ name }) => name === READING || only.test(name));
+const missing = groups.flatMap((group) => group.missing ?? []);
+for (const line of missing) console.log(`left out: ${line}`);
+
+const cases: CaseResult[] = [];
+for (const of of selectCases({
+  all: given.all,
+  quick: given.quick,
+  cases: list(given.cases),
+  dtypes: list(given.dtypes),
+  spectra: list(given.spectra),
+})) {
+  const result = await measure(core, of, contenders);
+  status("");
+  console.log(caseTable(result));
+  cases.push(result);
+}
+for (const group of groups) group.close?.();
+
+const targets = checkTargets(cases);
+console.log(targetTable("Targets", targets));
+const lean = given["no-lean"]
+  ? undefined
+  : await leanChecks({ dist, scripts: join(scripts, "lean"), quick: given.quick, onCheck: status });
+status("");
+if (lean) console.log(targetTable("How lean", lean));
+
+const result: BenchResult = {
+  date: new Date().toISOString(),
+  commit: commit(),
+  machine: {
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    os: `${process.platform} ${release()} ${process.arch}`,
+  },
+  node: process.version,
+  nodeFlags: process.execArgv.filter((flag) => flag !== "--expose-gc"),
+  kernels: core.kernelInfo().name,
+  versions: Object.assign({}, ...groups.map((group) => group.versions ?? {})),
+  settings: { ...settings, quick: given.quick },
+  missing,
+  targets,
+  lean,
+  cases,
+};
+const file = resolve(given.out ?? defaultFile());
+mkdirSync(dirname(file), { recursive: true });
+writeFileSync(file, `${JSON.stringify(result, rounded, 1)}\n`);
+console.log(`\nWritten to ${file}`);
+
+/** Only whole runs are kept beside the sources. */
+function defaultFile(): string {
+  const whole =
+    !given.quick && given.cases === "" && given.dtypes === "" && given.spectra === "" && given.only === "";
+  const [major] = process.version.slice(1).split(".");
+  return join(whole ? join(bench, "results") : scripts, `node${major}-${result.kernels}.json`);
+}
+
+async function measure(core: Core, of: Case, all: readonly Contender[]): Promise<CaseResult> {
+  status(`${of.id}: reference`);
+  const workload = makeWorkload(of, settings.seed);
+  const truths = checkedMatrices(of.batch).map((k) => truthOf(core, workload, k));
+  const leftOut: { name: string; why: string }[] = [];
+  const loaded: { name: string; contender: Contender; loaded: Loaded }[] = [];
+  const errors = new Map<Contender, { errors: Errors; passes: number | undefined }>();
+  let excess = Number.NEGATIVE_INFINITY;
+  for (const contender of all) {
+    const { name } = contender;
+    const seconds = contender.roughSeconds(of);
+    const why =
+      contender.declines(of) ??
+      (seconds > settings.slow ? `would take some ${Math.round(seconds)} s a call` : undefined);
+    if (why !== undefined) {
+      leftOut.push({ name, why });
+      continue;
+    }
+    status(`${of.id}: ${name}, accuracy`);
+    try {
+      const ready = await contender.load(workload);
+      const answer = await ready.answer();
+      if (name === READING) errors.set(contender, { errors: { sigmaError: 0 }, passes: undefined });
+      else {
+        errors.set(contender, { errors: errorsOf(answer, workload, truths), passes: answer.passes });
+        const above = largestExcess(answer, workload, truths);
+        // A library whose values are off by far says nothing about the reference.
+        if (above < 1e-2) excess = Math.max(excess, above);
+      }
+      loaded.push({ name, contender, loaded: ready });
+    } catch (error) {
+      leftOut.push({ name, why: `failed: ${error instanceof Error ? error.message : String(error)}` });
+    }
+  }
+  const times = await takeTurns(loaded, {
+    rounds: settings.rounds,
+    budgetMs: settings.budget * 1000,
+    sampleMs: settings.sampleMs,
+    onTurn: (name, round) => status(`${of.id}: ${name}, ${round === 0 ? "warm-up" : `round ${round}`}`),
+  });
+  for (const { loaded: ready } of loaded) await ready.release?.();
+
+  const wrongAbove = of.dtype === "float32" ? 1e-4 : 1e-8;
+  const results = loaded.map(({ name, contender }): Row => {
+    const { engine, ours, tasks, threads } = contender;
+    const found = errors.get(contender);
+    const ms = times.get(name);
+    if (!found || !ms) throw new Error(`${name} was not measured`);
+    return {
+      name,
+      engine,
+      ours,
+      tasks,
+      threads,
+      dtype: contender.returns ?? of.dtype,
+      ms,
+      ...found.errors,
+      passes: found.passes,
+      wrong: !(found.errors.sigmaError < wrongAbove),
+    };
+  });
+  const [{ sigma, gap }] = truths;
+  return {
+    ...of,
+    truth: {
+      sigma,
+      relativeGap: gap,
+      residual: Math.max(...truths.map(({ residual }) => residual)),
+      largestExcess: excess,
+    },
+    bytes: workload.data.byteLength,
+    readMs: results.find(({ name }) => name === READING)?.ms.median ?? Number.NaN,
+    results,
+    comparisons: compare(results),
+    leftOut,
+  };
+}
+
+function commit(): string {
+  const git = (...parts: string[]) =>
+    execFileSync("git", parts, { cwd: bench, encoding: "utf8", stdio: "pipe" }).trim();
+  try {
+    const changed = git("status", "--porcelain", "--", ":(top)src", ":(top)build") !== "";
+    return git("rev-parse", "--short", "HEAD") + (changed ? " with changes" : "");
+  } catch {
+    return "unknown";
+  }
+}
+
+/** Six digits of a measured number are more than it has. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+}

@@ -1,0 +1,98 @@
+import type { DType } from "../src/matrix/types.js";
+import type { Case } from "./cases.js";
+import type { Task } from "./contender.js";
+import type { Errors } from "./truth.js";
+
+/** Times of one call in milliseconds. */
+export interface Times {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  /** half the distance between the quartiles, relative to the median */
+  readonly spread: number;
+  /** calls that each sample is the mean of */
+  readonly loops: number;
+  /** a sample a round; null where it sat the round out */
+  readonly samples: readonly (number | null)[];
+}
+
+/** One contender on one case. */
+export interface Row extends Errors {
+  readonly name: string;
+  readonly engine: string;
+  readonly ours: boolean;
+  readonly tasks: readonly Task[];
+  readonly threads: number;
+  /** of what it returned */
+  readonly dtype: DType;
+  readonly ms: Times;
+  /** how many times A was read from end to end, where it says so */
+  readonly passes?: number;
+  /** its answer has lost more than half of the dtype's digits of σ₁, or is none */
+  readonly wrong: boolean;
+}
+
+/** Ours against one rival at one task. */
+export interface Comparison {
+  readonly task: Task;
+  readonly ours: string;
+  readonly rival: string;
+  /** the rival's time by ours, round by round */
+  readonly ratio: { readonly median: number; readonly min: number; readonly max: number };
+  /** what accuracy is compared by */
+  readonly measure: "residual" | "sigmaError";
+  readonly oursError: number;
+  readonly rivalError: number;
+  /** ours is as accurate as the rival, or more */
+  readonly atLeastAsAccurate: boolean;
+}
+
+export interface CaseResult extends Case {
+  readonly truth: {
+    /** of the first matrix of a batch */
+    readonly sigma: number;
+    readonly relativeGap: number;
+    /** of the reference itself, relative; the worst of a batch */
+    readonly residual: number;
+    /** relative distance by which a contender lies above the reference; beyond rounding it is the one to doubt */
+    readonly largestExcess: number;
+  };
+  readonly bytes: number;
+  /** one plain read of the entries, WebAssembly SIMD, one thread */
+  readonly readMs: number;
+  readonly results: readonly Row[];
+  readonly comparisons: readonly Comparison[];
+  readonly leftOut: readonly { readonly name: string; readonly why: string }[];
+}
+
+/** A figure to reach, and what this run says about it. */
+export interface Target {
+  readonly what: string;
+  readonly wanted: string;
+  /** undefined where the run lacks what it takes */
+  readonly found?: string;
+  readonly reached?: boolean;
+}
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly os: string;
+}
+
+/** What a run leaves behind; bench/results holds these as JSON. */
+export interface BenchResult {
+  readonly date: string;
+  readonly commit: string;
+  readonly machine: Machine;
+  readonly node: string;
+  readonly nodeFlags: readonly string[];
+  readonly kernels: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly missing: readonly string[];
+  readonly targets: readonly Target[];
+  readonly lean?: readonly Target[];
+  readonly cases: readonly CaseResult[];
+}
