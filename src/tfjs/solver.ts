@@ -2,7 +2,7 @@
  * Where σ₁, u and v of a tensor are found: in this package's core, after reading the tensor, or by
  * tensor operations on the device that holds it.
  */
-import { getBackend, type Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { OptionError } from "../matrix/errors.js";
 import type { SolveOptions } from "./core.js";
 import { DeviceSolver } from "./device-solver.js";
@@ -64,8 +64,6 @@ export function solverFor(
 }
 
 function read(x: Tensor, caller: string, must: boolean): Float32Array | undefined {
-  // WebGPU's dataSync goes through a canvas, warns, and is refused in many places.
-  if (!must && getBackend() === "webgpu") return undefined;
   try {
     return readNow(x, caller, "leave readBack out, and the work is done on the device");
   } catch (error) {
