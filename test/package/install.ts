@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -36,10 +36,19 @@ export function install(): Installed {
   return { folder, packed: files.map(({ path }: { path: string }) => path), tarballBytes: size };
 }
 
-/** Gives the folder the tensor libraries that this repository has installed. */
-export function addPeers({ folder }: Installed): void {
-  const modules = join(repository, "node_modules");
-  symlinkSync(join(modules, "@tensorflow"), join(folder, "node_modules", "@tensorflow"), "junction");
+/** Whether a complaint of the compiler is about declarations of another package than this. */
+export function isForeign(complaint: string): boolean {
+  const [path] = complaint.split("(");
+  return path.includes("node_modules/") && !path.includes("node_modules/spectral-norm/");
+}
+
+/** Gives the folder packages that this repository has installed. */
+export function addPeers({ folder }: Installed, ...names: string[]): void {
+  for (const name of names) {
+    const place = join(folder, "node_modules", name);
+    mkdirSync(dirname(place), { recursive: true });
+    symlinkSync(join(repository, "node_modules", name), place, "junction");
+  }
 }
 
 export function remove({ folder }: Installed): void {
@@ -67,6 +76,7 @@ export function compile(
   sources: string,
   resolution: Resolution,
   lib: readonly string[],
+  more: Readonly<Record<string, unknown>> = {},
 ): string[] {
   const compilerOptions = {
     target: "es2022",
@@ -79,6 +89,7 @@ export function compile(
     noUncheckedIndexedAccess: true,
     skipLibCheck: false,
     outDir: "out",
+    ...more,
   };
   const project = join(sources, "tsconfig.json");
   writeFileSync(project, JSON.stringify({ compilerOptions, include: ["*.ts"] }));
