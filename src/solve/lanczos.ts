@@ -22,7 +22,7 @@ const STREAM = 2 ** 44;
 /** Ritz vectors that a restart keeps. */
 const KEPT = 24;
 /** Residuals are taken down to this many ε·σ when no tolerance is given. */
-const TARGET = 2;
+const TARGET = 4;
 
 /** How far the iteration has come, in singular values. */
 interface Progress {
