@@ -24,6 +24,11 @@ const KEPT = 24;
 /** Residuals are taken down to this many ε·σ when no tolerance is given. */
 const TARGET = 4;
 
+/** Relative error of σ that is promised where no tolerance is given. */
+const PROMISED = { float32: 1e-6, float64: 1e-13 };
+/** The chance that is taken, beside a given start, of not having seen a larger singular value. */
+const CHANCE = 1e-4;
+
 /** How far the iteration has come, in singular values. */
 interface Progress {
   sigma: number;
@@ -32,6 +37,7 @@ interface Progress {
   secondError: number;
   residual: number;
   secondResidual: number;
+  /** σ₃, as large as its residual allows; σ₁ where nothing is known of it */
   third: number;
 }
 
@@ -47,7 +53,7 @@ function progressOf(ritz: Ritz): Progress {
     secondError: over(1) - second,
     residual: sigma > 0 ? ritz.residuals[0] / sigma : 0,
     secondResidual: second > 0 ? ritz.residuals[1] / second : Math.sqrt(ritz.residuals[1] ?? 0),
-    third: over(2),
+    third: ritz.values.length > 2 ? over(2) : sigma,
   };
 }
 
@@ -55,16 +61,21 @@ function progressOf(ritz: Ritz): Progress {
  * How far from done: 1 or less is done, 10 means that ten times smaller residuals would do. For a value, whose
  * error is quadratic in the residual, the square root of that.
  */
-function excess(p: Progress, goal: Goal, epsilon: number): number {
+function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): number {
+  const epsilon = EPSILON[precision];
   const floor = TARGET * epsilon * p.sigma;
   const gap = p.sigma - p.second;
   if (goal.of === "value") {
     // The error of a Ritz value is quadratic in its residual over the gap: to σ₂, or, where σ₁ and σ₂ are
     // close, of both residuals over the gap to σ₃ (Parlett, The Symmetric Eigenvalue Problem, §11.7).
     const apart = p.sigma - p.third;
-    const tolerance = (goal.rtol ?? epsilon / 4) * p.sigma + goal.atol;
-    return Math.min(
-      p.residual / tolerance,
+    // Below a quarter of ε nothing is gained, whatever was asked for.
+    const tolerance = Math.max((goal.rtol ?? 0) * p.sigma + goal.atol, (epsilon / 4) * p.sigma);
+    // Three or more values closer together than the residual pass for two, and then the error is as large as
+    // the residual itself: that must not be far above what was asked for, however wide the gaps look.
+    const linear =
+      goal.rtol === undefined && goal.atol === 0 ? PROMISED[precision] * p.sigma : 32 * tolerance;
+    const quadratic = Math.min(
       p.secondError <= gap / 2 && gap > 0
         ? p.residual / Math.sqrt(tolerance * (gap - p.secondError))
         : Number.POSITIVE_INFINITY,
@@ -72,6 +83,7 @@ function excess(p: Progress, goal: Goal, epsilon: number): number {
         ? Math.hypot(p.residual, p.secondResidual) / Math.sqrt(tolerance * apart)
         : Number.POSITIVE_INFINITY,
     );
+    return Math.min(p.residual / tolerance, Math.max(p.residual / linear, quadratic));
   }
   const both = Math.max(p.residual, p.secondResidual);
   // A tie: both residuals at the floor, and the gap does not rise above it.
@@ -85,6 +97,21 @@ function excess(p: Progress, goal: Goal, epsilon: number): number {
       : // The residual as returned has the rounding of u and v on top; below a tenth of that nothing is gained.
         Math.max(0.7 * ((goal.rtol ?? epsilon) + goal.atol) * sure, 0.1 * epsilon * p.sigma);
   return Math.max(p.residual / wanted, unseen);
+}
+
+/**
+ * A given start may be a singular vector, but not the first, and would then pass for converged at once. What
+ * speaks against a larger σ is the random vector beside it: either its own first pair has converged too, or, σ₂
+ * being the most it has found, it has taken so many steps that a larger one would have shown itself
+ * (Kuczyński & Woźniakowski 1992: missed with a probability of about √n·e^{−(2k−1)√ε}, ε = 1 − σ₂²/σ₁²).
+ * 1 or less is enough.
+ */
+function doubt({ values, residuals }: Ritz, steps: number, n: number, epsilon: number): number {
+  if (values.length < 2) return 0;
+  const apart = 1 - Math.max(values[1], 0) / values[0];
+  const wanted = (1 + Math.log((2 * Math.sqrt(n)) / CHANCE) / Math.sqrt(apart)) / 2;
+  const settled = Math.max(CHANCE / Math.sqrt(n), 8 * epsilon) * values[0];
+  return Math.min(wanted / steps, residuals[1] / settled);
 }
 
 /** Block steps before the first look, and at most between two. */
@@ -112,7 +139,7 @@ function stride(size: number, cost: number, now: number, before: number, since: 
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed));
-  const epsilon = EPSILON[action.single ? "float32" : "float64"];
+  const precision = action.single ? "float32" : "float64";
   const watched = goal.of === "value" ? 3 : 2;
   let steps = goal.start ? 1 : FIRST_LOOK;
   let before = Number.POSITIVE_INFINITY;
@@ -122,7 +149,9 @@ export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
     for (let i = 0; i < steps && !space.full && space.steps < goal.maxIterations; i++) space.extend();
     const ritz = space.ritz(watched);
     const progress = progressOf(ritz);
-    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, epsilon);
+    let now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, precision);
+    if (goal.start && now > 0)
+      now = Math.max(now, doubt(ritz, space.steps, action.short, EPSILON[precision]));
     if (now <= 1 || space.steps >= goal.maxIterations)
       return {
         short: space.combine(ritz.coefficients[0]),

@@ -1,5 +1,5 @@
 import type { Kernels } from "../kernels/contract.js";
-import { place } from "../kernels/place.js";
+import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { NonFiniteError, ShapeError } from "../matrix/errors.js";
 import type { DenseMatrix, MatrixOrOperator } from "../matrix/types.js";
@@ -96,7 +96,7 @@ export function normOf(view: View | OperatorView, options: CheckedOptions): numb
     const goal: Goal = {
       of: "value",
       rtol: options.rtol,
-      atol: (options.atol ?? 0) * 2 ** -action.exponent,
+      atol: scaleByPower(options.atol ?? 0, -action.exponent),
       maxIterations: options.maxIterations ?? MOST_STEPS,
       seed: options.seed,
       start: startOf(view, action, options),
