@@ -101,7 +101,9 @@ describe("the engine-free part", () => {
     expect(results.kernels).toMatch(/^wasm/);
     const close = (actual: number[], expected: number[]) => {
       expect(actual.length).toBe(expected.length);
-      actual.forEach((value, i) => expect(value).toBeCloseTo(expected[i], 6));
+      actual.forEach((value, i) => {
+        expect(value).toBeCloseTo(expected[i], 6);
+      });
     };
     close(results.norms, [4, 4, 4, 4, 4]);
     close([results.value, results.cond, results.frobenius], [4, 4 / 3, 5]);
