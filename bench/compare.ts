@@ -31,14 +31,23 @@ export function compare(rows: readonly Row[]): Comparison[] {
   );
 }
 
+function measureOf(task: Task): Comparison["measure"] {
+  return task === "value" || task === "values" ? "sigmaError" : "residual";
+}
+
+/** Whether ours is as accurate as the rival, up to the rounding of what the rival returned. */
+export function asAccurate(task: Task, ours: Row, rival: Row): boolean {
+  if (rival.wrong) return !ours.wrong;
+  const measure = measureOf(task);
+  const theirs = rival[measure] ?? Number.NaN;
+  return (ours[measure] ?? Number.NaN) <= Math.max(theirs, ROUNDING[measure][rival.dtype]);
+}
+
 /** The fastest of ours that is as accurate as the rival; where none is, the most accurate, and it is said. */
 function compareTask(task: Task, ours: readonly Row[], rival: Row): Comparison {
-  const measure = task === "value" || task === "values" ? "sigmaError" : "residual";
+  const measure = measureOf(task);
   const errorOf = (row: Row) => row[measure] ?? Number.NaN;
-  const enough = rival.wrong
-    ? Number.POSITIVE_INFINITY
-    : Math.max(errorOf(rival), ROUNDING[measure][rival.dtype]);
-  const accurate = ours.filter((row) => errorOf(row) <= enough);
+  const accurate = ours.filter((row) => asAccurate(task, row, rival));
   const best =
     accurate.length > 0
       ? accurate.reduce((a, b) => (b.ms.median < a.ms.median ? b : a))
@@ -123,7 +132,7 @@ export function checkTargets(cases: readonly CaseResult[]): Target[] {
     const accuracy =
       mine.residual === undefined || theirs.residual === undefined
         ? `σ off by ${power(mine.sigmaError)} (theirs ${power(theirs.sigmaError)})`
-        : `residual ${power(mine.residual)} (theirs ${power(theirs.residual)}${mine.residual <= Math.max(theirs.residual, ROUNDING.residual[theirs.dtype]) ? "" : ", which is smaller"})`;
+        : `residual ${power(mine.residual)} (theirs ${power(theirs.residual)}${asAccurate("triplet", mine, theirs) ? "" : ", which is smaller"})`;
     return {
       what,
       wanted: aim,

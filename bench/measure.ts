@@ -1,7 +1,7 @@
 // The benchmark itself; bench/run.mjs builds it and starts it.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, release, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
@@ -24,6 +24,9 @@ import { makeWorkload } from "./workload.js";
 // Compiled, it lies in bench/dist.
 const scripts = dirname(fileURLToPath(import.meta.url));
 const bench = resolve(scripts, "..");
+
+/** Load average from which on others take a share that shows. */
+const BUSY = 0.5;
 
 const options = {
   all: { type: "boolean", default: false },
@@ -73,6 +76,9 @@ function status(text: string): void {
     process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
 }
 
+const [loadBefore] = loadavg();
+if (loadBefore > BUSY)
+  console.log(`The machine is busy (load ${loadBefore.toFixed(1)}): the figures below will be off.`);
 const core = await importCore(dist);
 const python = given["no-python"]
   ? { contenders: [] }
@@ -122,7 +128,8 @@ const result: BenchResult = {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    os: `${process.platform} ${release()} ${process.arch}`,
+    os: `${process.platform} ${process.arch}`,
+    load: [loadBefore, loadavg()[0]],
   },
   node: process.version,
   nodeFlags: process.execArgv.filter((flag) => flag !== "--expose-gc"),
@@ -136,7 +143,7 @@ const result: BenchResult = {
 };
 const file = resolve(given.out ?? defaultFile());
 mkdirSync(dirname(file), { recursive: true });
-writeFileSync(file, `${JSON.stringify(result, rounded, 1)}\n`);
+writeFileSync(file, textOf(result));
 console.log(`\nWritten to ${file}`);
 
 /** Only whole runs are kept beside the sources. */
@@ -234,6 +241,12 @@ function commit(): string {
   } catch {
     return "unknown";
   }
+}
+
+/** JSON with lists of numbers on a line each, so that a difference of two results can be read. */
+function textOf(found: BenchResult): string {
+  const text = JSON.stringify(found, rounded, 1);
+  return `${text.replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_all, list: string) => `[${list.replace(/\s*\n\s*/g, " ")}]`)}\n`;
 }
 
 /** Six digits of a measured number are more than it has. */

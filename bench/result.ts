@@ -79,6 +79,8 @@ export interface Machine {
   readonly cores: number;
   readonly memoryGiB: number;
   readonly os: string;
+  /** load average of the last minute, before and after the run */
+  readonly load: readonly [number, number];
 }
 
 /** What a run leaves behind; bench/results holds these as JSON. */

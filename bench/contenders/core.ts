@@ -35,6 +35,13 @@ export function coreContenders(core: Core, version: string): ContenderGroup {
     declines: onlyOne,
     load: inProcess({ prepare: asMatrix, run: of, read: (answer) => answer }),
   });
+  /** Where "auto" goes dense a tolerance changes nothing, and a second row of the same would win by luck. */
+  const looser = (contender: Contender): Contender => ({
+    ...contender,
+    declines: (of) =>
+      contender.declines(of) ??
+      (Math.min(of.rows, of.cols) <= 64 ? "is solved densely, whatever the tolerance" : undefined),
+  });
   const triplet = (label: string, options?: SolveOptions) =>
     iterative(`singularTriplet${label}`, "triplet", (A) => {
       const { sigma, u, v, passes } = core.singularTriplet(A, options);
@@ -48,10 +55,10 @@ export function coreContenders(core: Core, version: string): ContenderGroup {
 
   const singles: Contender[] = [
     gradient(""),
-    gradient(" rtol 1e-3", { rtol: 1e-3 }),
+    looser(gradient(" rtol 1e-3", { rtol: 1e-3 })),
     triplet(""),
-    triplet(" rtol 1e-3", { rtol: 1e-3 }),
-    triplet(" rtol 1e-5", { rtol: 1e-5 }),
+    looser(triplet(" rtol 1e-3", { rtol: 1e-3 })),
+    looser(triplet(" rtol 1e-5", { rtol: 1e-5 })),
     iterative("spectralNorm", "value", (A) => ({ sigmas: [core.spectralNorm(A)] })),
     {
       ...iterative("svdvals", "values", (A) => {

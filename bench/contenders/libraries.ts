@@ -34,9 +34,14 @@ export function mlMatrixContenders(): ContenderGroup {
         ),
       read: (decompositions): Answer => {
         const sigmas = decompositions.map(({ diagonal }) => diagonal[0]);
-        const [{ diagonal: values, leftSingularVectors: U, rightSingularVectors: V }] = decompositions;
-        if (!vectors) return { sigmas, values };
-        return { sigmas, u: U.getColumn(0), v: V.getColumn(0) };
+        if (!vectors)
+          return decompositions.length > 1 ? { sigmas } : { sigmas, values: decompositions[0].diagonal };
+        const pairs = decompositions.map(({ leftSingularVectors: U, rightSingularVectors: V }) => ({
+          u: U.getColumn(0),
+          v: V.getColumn(0),
+        }));
+        if (pairs.length === 1) return { sigmas, ...pairs[0] };
+        return { sigmas, gradients: pairs.flatMap(({ u, v }) => u.flatMap((ui) => v.map((vj) => ui * vj))) };
       },
     }),
   });

@@ -74,7 +74,7 @@ export async function pythonContenders(named: string | undefined, script: string
   }
   const missing = ["torch", "scipy"]
     .filter((name) => !(name in versions))
-    .map((name) => `${name}: not in the Python at ${path}, its rows are left out`);
+    .map((name) => `${name}: the Python that was found does not have it`);
   return { contenders, versions, missing, close };
 }
 
@@ -127,13 +127,11 @@ function failure(error: unknown): Error {
 class PythonProcess {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #answers: AsyncIterator<string>;
-  readonly #path: string;
   readonly #entries: string;
   readonly #result: string;
   #loaded: Workload | undefined;
 
   constructor(path: string, script: string, threads: number, folder: string) {
-    this.#path = path;
     this.#entries = join(folder, `entries-${threads}`);
     this.#result = join(folder, `result-${threads}`);
     const count = String(threads);
@@ -152,9 +150,9 @@ class PythonProcess {
 
   async answer<T extends object>(): Promise<T> {
     const { value, done } = await this.#answers.next();
-    if (done) throw new Error(`${this.#path} does not run, or has ended`);
+    if (done) throw new Error("it does not run, or has ended");
     const reply = JSON.parse(value) as T | { error: string };
-    if ("error" in reply) throw new Error(`${this.#path}: ${reply.error}`);
+    if ("error" in reply) throw new Error(reply.error);
     return reply;
   }
 

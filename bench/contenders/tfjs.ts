@@ -14,7 +14,7 @@ const POWER_STEPS = 200;
 /** TensorFlow.js through this package's adapter: the custom backward, and the notebook's unrolled iteration. */
 export async function tfjsContenders(dist: string): Promise<ContenderGroup> {
   const built = join(dist, "tfjs", "index.js");
-  if (!existsSync(built)) return { contenders: [], missing: [`TensorFlow.js: ${built} is not built`] };
+  if (!existsSync(built)) return { contenders: [], missing: ["TensorFlow.js: the adapter is not built"] };
   const tf = await import("@tensorflow/tfjs-core");
   await import("@tensorflow/tfjs-backend-wasm");
   tf.enableProdMode();

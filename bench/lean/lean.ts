@@ -75,7 +75,8 @@ export async function leanChecks({ dist, scripts, quick, onCheck }: LeanOptions)
 interface Memory {
   readonly tripletBytes: number;
   readonly gradientBytes: number;
-  readonly residentGrowth: number;
+  /** undefined where the system does not say */
+  readonly residentGrowth?: number;
 }
 
 function memoryTarget(m: number, n: number, dtype: "float32" | "float64", found: Memory): Target {
@@ -84,11 +85,14 @@ function memoryTarget(m: number, n: number, dtype: "float32" | "float64", found:
   const most = 72 * Math.min(m, n) + 2 * (m + n);
   // All in kernel memory but the copy of A, counted in numbers of A's dtype.
   const numbers = (found.tripletBytes - copy) / bytes;
-  const residentBeside = (found.residentGrowth - 2 * copy) / 2 ** 20;
+  const resident =
+    found.residentGrowth === undefined
+      ? ""
+      : `; the process grew by ${((found.residentGrowth - copy) / 2 ** 20).toFixed(1)} MiB beside that copy`;
   return {
     what: `memory of ${m}×${n} ${dtype} beside input, output and one copy of A`,
     wanted: `at most 72·min(m, n) + 2(m + n) = ${most} numbers`,
-    found: `${Math.round(numbers)} (${short(numbers / most)} times that); with the gradient ${short(found.gradientBytes / copy)} times A in kernel memory; the process ${residentBeside.toFixed(1)} MiB beside copy and output`,
+    found: `${Math.round(numbers)} (${short(numbers / most)} times that); with the gradient ${short(found.gradientBytes / copy)} times A in kernel memory${resident}`,
     reached: numbers <= most,
   };
 }
