@@ -27,7 +27,7 @@ const TARGET = 4;
 /** Relative error of σ that is promised where no tolerance is given. */
 const PROMISED = { float32: 1e-6, float64: 1e-13 };
 /** The chance that is taken, beside a given start, of not having seen a larger singular value. */
-const CHANCE = 1e-4;
+const CHANCE = 1e-3;
 
 /** How far the iteration has come, in singular values. */
 interface Progress {
@@ -104,14 +104,14 @@ function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): numbe
  * speaks against a larger σ is the random vector beside it: either its own first pair has converged too, or, σ₂
  * being the most it has found, it has taken so many steps that a larger one would have shown itself
  * (Kuczyński & Woźniakowski 1992: missed with a probability of about √n·e^{−(2k−1)√ε}, ε = 1 − σ₂²/σ₁²).
- * 1 or less is enough.
+ *
+ * @returns block steps until that is so, as things look now; 0: it is
  */
-function doubt({ values, residuals }: Ritz, steps: number, n: number, epsilon: number): number {
-  if (values.length < 2) return 0;
+function stepsToTrust({ values, residuals }: Ritz, steps: number, n: number, epsilon: number): number {
+  if (values.length < 2 || residuals[1] <= Math.max(CHANCE / Math.sqrt(n), 8 * epsilon) * values[0]) return 0;
   const apart = 1 - Math.max(values[1], 0) / values[0];
   const wanted = (1 + Math.log((2 * Math.sqrt(n)) / CHANCE) / Math.sqrt(apart)) / 2;
-  const settled = Math.max(CHANCE / Math.sqrt(n), 8 * epsilon) * values[0];
-  return Math.min(wanted / steps, residuals[1] / settled);
+  return Math.max(0, Math.ceil(wanted - steps));
 }
 
 /** Block steps before the first look, and at most between two. */
@@ -149,19 +149,22 @@ export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
     for (let i = 0; i < steps && !space.full && space.steps < goal.maxIterations; i++) space.extend();
     const ritz = space.ritz(watched);
     const progress = progressOf(ritz);
-    let now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, precision);
-    if (goal.start && now > 0)
-      now = Math.max(now, doubt(ritz, space.steps, action.short, EPSILON[precision]));
-    if (now <= 1 || space.steps >= goal.maxIterations)
+    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, precision);
+    const more =
+      goal.start && now > 0 && now <= 1
+        ? stepsToTrust(ritz, space.steps, action.short, EPSILON[precision])
+        : 0;
+    const reached = now <= 1 && more === 0;
+    if (reached || space.steps >= goal.maxIterations)
       return {
         short: space.combine(ritz.coefficients[0]),
         second: progress.second,
         secondError: progress.secondError,
-        reached: now <= 1,
+        reached,
         iterations: space.steps,
         method: "lanczos",
       };
-    steps = stride(space.size, action.cost, now, before, space.steps - from);
+    steps = more > 0 ? Math.min(more, 4) : stride(space.size, action.cost, now, before, space.steps - from);
     before = now;
     if (space.full) space.restart(space.ritz(KEPT));
   }
