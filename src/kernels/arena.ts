@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../matrix/errors.js";
 import type { Arena } from "./contract.js";
 
 /** Memory that can only grow: a `WebAssembly.Memory`, or plain bytes. */
@@ -15,7 +16,16 @@ export function createArena(memory: Growable): Arena {
     take(bytes) {
       const pointer = top;
       const end = pointer + Math.ceil(bytes / 64) * 64;
-      if (end > memory.buffer().byteLength) memory.grow(end);
+      if (end > memory.buffer().byteLength) {
+        try {
+          memory.grow(end);
+        } catch (error) {
+          throw new UnsupportedError(
+            `matrix: there is no memory for it (${error instanceof Error ? error.message : String(error)}); ` +
+              "pass it in parts, as an operator { shape, matvec, rmatvec }",
+          );
+        }
+      }
       top = end;
       return pointer;
     },

@@ -65,14 +65,14 @@ export function kernelInfo(): KernelInfo {
 export function setKernels(name: Kernels["name"] | "auto"): void {
   if (!["auto", "wasm", "wasm-relaxed", "reference"].includes(name))
     throw new OptionError(
-      `kernels: expected "auto", "wasm", "wasm-relaxed" or "reference", got ${JSON.stringify(name)}`,
+      `kernels: expected "auto", "wasm", "wasm-relaxed" or "reference", got ${typeof name === "string" ? JSON.stringify(name) : String(name)}`,
     );
-  const before = wanted;
+  const before = { wanted, reason };
   wanted = name;
   try {
     current = make();
   } catch (error) {
-    wanted = before;
+    ({ wanted, reason } = before);
     throw new OptionError(
       `kernels: "${name}" is not available here: ${error instanceof Error ? error.message : String(error)}`,
     );

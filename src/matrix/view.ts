@@ -60,10 +60,18 @@ const INTEGER_ARRAYS = new Set([
 
 /** What a user would call the thing that was passed. */
 function describe(value: unknown): string {
-  if (value === null) return "null";
+  if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object") return `a ${value.constructor?.name ?? "plain object"}`;
-  return typeof value === "string" ? "a string" : `${typeof value} ${String(value)}`;
+  if (typeof value === "string" || typeof value === "function") return `a ${typeof value}`;
+  return `${typeof value} ${String(value)}`;
+}
+
+/** "Float64Array" and so on, of another realm's (a frame, a vm context, a test runner) and of subclasses too. */
+function arrayName(data: unknown): string | undefined {
+  // A Buffer's bytes are as a rule those of other numbers.
+  if (!ArrayBuffer.isView(data) || data.constructor?.name === "Buffer") return undefined;
+  return (data as { [Symbol.toStringTag]?: string })[Symbol.toStringTag];
 }
 
 /** Entries in whichever form, or an operator, checked. */
@@ -147,7 +155,11 @@ export function denseFromSparse(A: SparseMatrix, what: string): View {
 }
 
 /** Tensors of the engines, and complex data, each with what to do instead. */
-function refuseForeign(fields: Fields & { dataSync?: unknown; aval?: unknown; re?: unknown }): void {
+function refuseForeign(fields: Fields & { dataSync?: unknown; aval?: unknown }): void {
+  if (typeof fields.dataSync === "function" && fields.aval !== undefined)
+    throw new UnsupportedError(
+      "matrix: this is a jax-js array; import from spectral-norm/jax, or pass its data",
+    );
   if (typeof fields.dataSync === "function")
     throw new UnsupportedError("matrix: this is a TensorFlow.js tensor; import from spectral-norm/tfjs");
   if (typeof fields.dtype === "string" && /complex|c8|c16/i.test(fields.dtype))
@@ -157,23 +169,22 @@ function refuseForeign(fields: Fields & { dataSync?: unknown; aval?: unknown; re
 }
 
 function storage(fields: Fields): Pick<View, "data" | "read" | "dtype"> {
-  const { data } = fields;
-  const dtype = fields.dtype;
-  if (data instanceof Float64Array) return { data, read: undefined, dtype: "float64" };
-  if (data instanceof Float32Array) return { data, read: undefined, dtype: "float32" };
-  if (data instanceof Uint16Array && (dtype === "float16" || dtype === "bfloat16"))
-    return { data, read: halfDecoder(dtype as HalfType), dtype: "float32" };
-  if (dtype === "float16" || dtype === "bfloat16")
-    throw new UnsupportedError(`matrix: dtype "${dtype}" goes with a Uint16Array, got ${describe(data)}`);
-  if (ArrayBuffer.isView(data)) {
-    const name = data.constructor.name;
-    if (INTEGER_ARRAYS.has(name))
-      return { data: data as unknown as ArrayLike<number>, read: undefined, dtype: "float64" };
-    if (name === "Float16Array")
-      return { data: data as unknown as ArrayLike<number>, read: undefined, dtype: "float32" };
-    if (name === "BigInt64Array" || name === "BigUint64Array")
-      return { data: data as unknown as ArrayLike<number>, read: Number, dtype: "float64" };
+  const { data, dtype } = fields;
+  const name = arrayName(data);
+  const numbers = data as ArrayLike<number>;
+  if (dtype === "float16" || dtype === "bfloat16") {
+    if (name === "Uint16Array")
+      return { data: numbers, read: halfDecoder(dtype as HalfType), dtype: "float32" };
+    if (name !== "Float16Array" || dtype !== "float16")
+      throw new UnsupportedError(`matrix: dtype "${dtype}" goes with a Uint16Array, got ${describe(data)}`);
   }
+  if (name === "Float64Array") return { data: numbers, read: undefined, dtype: "float64" };
+  if (name === "Float32Array" || name === "Float16Array")
+    return { data: numbers, read: undefined, dtype: "float32" };
+  if (name === "BigInt64Array" || name === "BigUint64Array")
+    return { data: numbers, read: Number, dtype: "float64" };
+  if (name !== undefined && INTEGER_ARRAYS.has(name))
+    return { data: numbers, read: undefined, dtype: "float64" };
   if (Array.isArray(data)) {
     return {
       data: Float64Array.from(data, (value, i) => entry(value, `data[${i}]`)),
@@ -235,11 +246,24 @@ function operator(fields: Fields): OperatorView {
     m,
     n,
     dtype: entries?.data instanceof Float32Array ? "float32" : "float64",
-    matvec: (x, out) => self.matvec(x, out),
-    rmatvec: (y, out) => self.rmatvec(y, out),
+    matvec: (x, out) => write(self, "matvec", x, out),
+    rmatvec: (y, out) => write(self, "rmatvec", y, out),
     entries,
   };
 }
+
+/** A product of an operator; what it does not write is zero. */
+function write(A: LinearOperator, name: "matvec" | "rmatvec", x: Float64Array, out: Float64Array): void {
+  out.fill(0);
+  const returned: unknown = A[name](x, out);
+  if (typeof returned === "object" && returned !== null && returned !== out)
+    throw new UnsupportedError(
+      `operator: ${name}(x, out) must write its result into out before it returns; it returned ${describe(returned)}`,
+    );
+}
+
+/** No typed array is longer, in any engine. */
+const MOST_SIZE = 2 ** 33;
 
 /** `rank` whole numbers from 1 up (a batch may count 0), whose product is a safe integer. */
 export function dimensions(shape: unknown, rank: number): number[] {
@@ -252,6 +276,8 @@ export function dimensions(shape: unknown, rank: number): number[] {
   sizes.forEach((size, k) => {
     if (!Number.isInteger(size) || size < 0)
       throw new ShapeError(`shape: dimension ${k} must be a whole number, got ${String(size)}`);
+    if (size > MOST_SIZE)
+      throw new ShapeError(`shape: dimension ${k} is ${size}; no vector is longer than ${MOST_SIZE}`);
     if (size === 0 && k >= rank - 2)
       throw new ShapeError(
         `shape: [${sizes.join(", ")}] is empty; a matrix needs at least one row and column`,
@@ -313,10 +339,21 @@ export function throwNonFinite(view: View): never {
   throw new NonFiniteError("matrix: holds a NaN or an infinity");
 }
 
+/** A new array; where there is no memory for it, an error that says so. */
+export function room(dtype: DType, length: number): Float32Array | Float64Array {
+  try {
+    return dtype === "float32" ? new Float32Array(length) : new Float64Array(length);
+  } catch {
+    throw new UnsupportedError(
+      `matrix: there is no memory for ${length} numbers; call singularTriplet of an operator`,
+    );
+  }
+}
+
 /** All entries, row-major, in a new array of the view's dtype. */
 export function copyOf(view: View): Float32Array | Float64Array {
   const { m, n } = view;
-  const out = view.dtype === "float32" ? new Float32Array(m * n) : new Float64Array(m * n);
+  const out = room(view.dtype, m * n);
   for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) out[i * n + j] = at(view, i, j);
   return out;
 }

@@ -2,7 +2,7 @@ import type { Kernels } from "../kernels/contract.js";
 import { exponentOf, type Placed, padTo, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { DType } from "../matrix/types.js";
-import type { OperatorView } from "../matrix/view.js";
+import { type OperatorView, room } from "../matrix/view.js";
 
 /**
  * A, or Aᵀ where m < n, seen from its shorter side: P has `long` rows and `short` columns, and the Krylov
@@ -131,8 +131,8 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
   const short = Math.min(A.m, A.n);
   const long = Math.max(A.m, A.n);
   const padded = padTo(short, 4);
-  const x = new Float64Array(short);
-  const y = new Float64Array(long);
+  const x = room("float64", short) as Float64Array;
+  const y = room("float64", long) as Float64Array;
   let into = 1;
   let out = 1;
 
@@ -146,25 +146,24 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
     }
     return most;
   };
+  /** to ← A·from or Aᵀ·from; its largest magnitude. */
+  const apply = (name: "matvec" | "rmatvec", from: Float64Array, to: Float64Array): number => {
+    A[name](from, to);
+    return checked(to, name);
+  };
   const toLong = (): void => {
     if (into !== 1) for (let i = 0; i < short; i++) x[i] *= into;
-    if (transposed) A.rmatvec(x, y);
-    else A.matvec(x, y);
-    checked(y, transposed ? "rmatvec" : "matvec");
+    apply(transposed ? "rmatvec" : "matvec", x, y);
     if (out !== 1) for (let i = 0; i < long; i++) y[i] *= out;
   };
   const toShort = (): void => {
     if (into !== 1) for (let i = 0; i < long; i++) y[i] *= into;
-    if (transposed) A.matvec(y, x);
-    else A.rmatvec(y, x);
-    checked(x, transposed ? "matvec" : "rmatvec");
+    apply(transposed ? "matvec" : "rmatvec", y, x);
     if (out !== 1) for (let i = 0; i < short; i++) x[i] *= out;
   };
 
   x.set(probe);
-  if (transposed) A.rmatvec(x, y);
-  else A.matvec(x, y);
-  const most = checked(y, transposed ? "rmatvec" : "matvec");
+  const most = apply(transposed ? "rmatvec" : "matvec", x, y);
   const exponent = most > 0 ? exponentOf(most) : 0;
   into = scaleByPower(1, -Math.trunc(exponent / 2));
   out = scaleByPower(1, -(exponent - Math.trunc(exponent / 2)));

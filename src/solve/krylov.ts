@@ -24,7 +24,8 @@ export interface Ritz {
  * After k vectors, G·Q = Q·T + Q₊·B·Eᵀ: T = QᵀGQ is k×k, Q₊ is the next block and E picks the last
  * block's columns. A restart keeps Ritz vectors and the next block, and T becomes diag(θ) with a coupling to
  * that block (Wu & Simon, SIAM J. Matrix Anal. Appl. 22:602, 2000; blocks: Golub & Underwood, 1977).
- * Orthogonality is by classical Gram–Schmidt twice (Giraud et al., Numer. Math. 101:87, 2005).
+ * Orthogonality is by classical Gram–Schmidt: against the vectors that the recurrence ties a block to, then
+ * against all (Giraud et al., Numer. Math. 101:87, 2005, on why the second time is enough).
  */
 export class KrylovSpace {
   /** vectors that G has been applied to */
@@ -91,68 +92,47 @@ export class KrylovSpace {
     else routines.scale64(this.#slot(i), this.#action.padded, factor);
   }
 
-  /** C (k×width, in coefficient memory) ← QᵀW, for Q the first k vectors and W at slot w. */
-  #project(k: number, w: number, width: number): void {
+  /** C (one row a vector, in coefficient memory) ← QᵀW, for Q the vectors from … to−1 and W at slot w. */
+  #project(from: number, to: number, w: number, width: number): void {
     const { routines } = this.#kernels;
     const multiply = this.#action.single ? routines.multiply32 : routines.multiply64;
-    multiply(
-      this.#basis,
-      this.#bytes,
-      padTo(k, 4),
-      this.#action.padded,
-      this.#slot(w),
-      this.#bytes,
-      width,
-      this.#coefficients,
-    );
+    const rows = padTo(to - from, 4);
+    const n = this.#action.padded;
+    multiply(this.#slot(from), this.#bytes, rows, n, this.#slot(w), this.#bytes, width, this.#coefficients);
   }
 
   /** W ← W − Q·C. */
-  #subtract(k: number, w: number, width: number): void {
+  #subtract(from: number, to: number, w: number, width: number): void {
     const { routines, arena } = this.#kernels;
-    const rows = padTo(k, 4);
+    const rows = padTo(to - from, 4);
     const n = this.#action.padded;
-    const c = arena.f64(this.#coefficients, rows * width);
-    for (let i = 0; i < k * width; i++) c[i] = -c[i];
-    c.fill(0, k * width);
+    const C = this.#coefficients;
+    const c = arena.f64(C, rows * width);
+    const count = (to - from) * width;
+    for (let i = 0; i < count; i++) c[i] = -c[i];
+    // The rows that pad to a multiple of four are other vectors, or W itself.
+    c.fill(0, count);
+    const Q = this.#slot(from);
+    const W = this.#slot(w);
     if (this.#action.single) {
       // The sum ends in float64: W goes up, takes the correction and comes down.
-      const product = arena.f64(this.#product, width * n);
-      product.set(arena.f32(this.#slot(w), width * n));
-      routines.multiplyTransposed32(
-        this.#basis,
-        this.#bytes,
-        rows,
-        n,
-        this.#coefficients,
-        width,
-        this.#scratch,
-        this.#product,
-      );
-      routines.narrow32(this.#product, this.#slot(w), width * n);
+      arena.f64(this.#product, width * n).set(arena.f32(W, width * n));
+      routines.multiplyTransposed32(Q, this.#bytes, rows, n, C, width, this.#scratch, this.#product);
+      routines.narrow32(this.#product, W, width * n);
     } else {
-      routines.multiplyTransposed64(
-        this.#basis,
-        this.#bytes,
-        rows,
-        n,
-        this.#coefficients,
-        width,
-        this.#scratch,
-        this.#slot(w),
-      );
+      routines.multiplyTransposed64(Q, this.#bytes, rows, n, C, width, this.#scratch, W);
     }
   }
 
-  /** Takes the projection on the first k vectors out of W; adds the coefficients to `into` (k×width). */
-  #orthogonalize(k: number, w: number, width: number, into?: Float64Array): void {
-    if (k === 0) return;
-    this.#project(k, w, width);
+  /** Takes the projection on the vectors from … to−1 out of W; adds the coefficients to `into` (a row each). */
+  #orthogonalize(from: number, to: number, w: number, width: number, into?: Float64Array): void {
+    if (from === to) return;
+    this.#project(from, to, w, width);
     if (into) {
-      const c = this.#kernels.arena.f64(this.#coefficients, k * width);
-      for (let i = 0; i < c.length; i++) into[i] += c[i];
+      const c = this.#kernels.arena.f64(this.#coefficients, (to - from) * width);
+      for (let i = 0; i < c.length; i++) into[from * width + i] += c[i];
     }
-    this.#subtract(k, w, width);
+    this.#subtract(from, to, w, width);
   }
 
   #norm(i: number): number {
@@ -206,12 +186,10 @@ export class KrylovSpace {
 
   /** Orthogonalizes one vector against slots from … slot−1; returns its overlap with the last of them. */
   #takeOut(from: number, slot: number): number {
-    const { arena } = this.#kernels;
-    this.#project(slot, slot, 1);
-    const c = arena.f64(this.#coefficients, slot);
-    c.fill(0, 0, from);
-    const overlap = c[slot - 1];
-    this.#subtract(slot, slot, 1);
+    if (from === slot) return 0;
+    this.#project(from, slot, slot, 1);
+    const overlap = this.#kernels.arena.f64(this.#coefficients, slot - from)[slot - from - 1];
+    this.#subtract(from, slot, slot, 1);
     return overlap;
   }
 
@@ -220,11 +198,11 @@ export class KrylovSpace {
     for (let attempt = 0; attempt < 8; attempt++) {
       this.#randomize(slot);
       this.#scaleBy(slot, 1 / this.#norm(slot));
-      this.#orthogonalize(slot, slot, 1);
+      this.#orthogonalize(0, slot, slot, 1);
       const left = this.#norm(slot);
       if (left < 1e-3) continue;
       this.#scaleBy(slot, 1 / left);
-      this.#orthogonalize(slot, slot, 1);
+      this.#orthogonalize(0, slot, slot, 1);
       this.#scaleBy(slot, 1 / this.#norm(slot));
       return;
     }
@@ -266,8 +244,11 @@ export class KrylovSpace {
     else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
 
     const column = new Float64Array(next * width);
-    this.#orthogonalize(next, next, width, column);
-    this.#orthogonalize(next, next, width, column);
+    // What is large first: the last two blocks, or all after a restart, which ties the next block to every
+    // vector kept. Then all, down to rounding.
+    const near = this.#lastWidth > 0 ? k - this.#lastWidth : 0;
+    this.#orthogonalize(near, next, next, width, column);
+    this.#orthogonalize(0, next, next, width, column);
     const T = this.#projected;
     for (let i = 0; i < next; i++)
       for (let c = 0; c < width; c++) {

@@ -61,7 +61,18 @@ export interface CheckedOptions {
 const NAMES = ["method", "rtol", "atol", "maxIterations", "start", "seed"];
 
 function shown(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
+  if (typeof value === "string") return JSON.stringify(value);
+  return typeof value === "object" && value !== null
+    ? Array.isArray(value)
+      ? "an array"
+      : "an object"
+    : String(value);
+}
+
+function isVector(value: unknown): value is ArrayLike<number> {
+  if (Array.isArray(value)) return value.every((x) => typeof x === "number");
+  if (!ArrayBuffer.isView(value) || value instanceof DataView) return false;
+  return !(value instanceof BigInt64Array || value instanceof BigUint64Array);
 }
 
 function nonNegative(name: string, value: unknown): number | undefined {
@@ -77,7 +88,7 @@ function nonNegative(name: string, value: unknown): number | undefined {
  */
 export function checkOptions(options: unknown, more: readonly string[] = []): CheckedOptions {
   if (options === undefined) return DEFAULTS;
-  if (typeof options !== "object" || options === null)
+  if (typeof options !== "object" || options === null || Array.isArray(options))
     throw new OptionError(`options: expected an object, got ${shown(options)}`);
   const given = options as Record<string, unknown>;
   for (const name of Object.keys(given))
@@ -93,8 +104,10 @@ export function checkOptions(options: unknown, more: readonly string[] = []): Ch
     throw new OptionError(`maxIterations: expected a whole number from 1 up, got ${shown(maxIterations)}`);
   if (typeof seed !== "number" || !Number.isSafeInteger(seed))
     throw new OptionError(`seed: expected a whole number, got ${shown(seed)}`);
-  if (start !== undefined && !Array.isArray(start) && !(ArrayBuffer.isView(start) && "length" in start))
-    throw new OptionError(`start: expected a vector as long as A has columns, got ${shown(start)}`);
+  if (start !== undefined && !isVector(start))
+    throw new OptionError(
+      `start: expected a vector of as many numbers as A has columns, got ${shown(start)}`,
+    );
   return {
     method: method as Method,
     rtol: nonNegative("rtol", given["rtol"]),

@@ -3,7 +3,7 @@ import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { NonFiniteError, ShapeError } from "../matrix/errors.js";
 import type { DenseMatrix, MatrixOrOperator } from "../matrix/types.js";
-import { type OperatorView, type View, viewOf } from "../matrix/view.js";
+import { type OperatorView, room, type View, viewOf } from "../matrix/view.js";
 import { type Action, operatorAction, placedAction } from "./action.js";
 import { gramDense, operatorDense } from "./dense.js";
 import { complete, type Found, rayleigh, sigmaOnScale } from "./finish.js";
@@ -118,7 +118,8 @@ function prepare(
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
   if (view.kind === "operator") {
     const random = createRandom(options.seed);
-    const probe = Float64Array.from({ length: Math.min(m, n) }, () => random.normal());
+    const probe = room("float64", Math.min(m, n)) as Float64Array;
+    for (let i = 0; i < probe.length; i++) probe[i] = random.normal();
     const action = operatorAction(kernels, view, probe);
     return {
       action,
