@@ -89,7 +89,7 @@ function contender(process: PythonProcess, name: string, row: Row, threads: numb
       return {
         async time(loops) {
           const { ms } = await process.ask<{ ms: number }>({ do: "time", name, loops });
-          await sleep(SETTLE_MS);
+          if (threads > 1) await sleep(SETTLE_MS);
           return ms;
         },
         answer: () => process.answerOf(name, workload),
