@@ -58,6 +58,13 @@ const settings = {
   seed: positive("seed", given.seed),
 };
 const dist = resolve(given.dist);
+const wantedCases = selectCases({
+  all: given.all,
+  quick: given.quick,
+  cases: list(given.cases),
+  dtypes: list(given.dtypes),
+  spectra: list(given.spectra),
+});
 const only = new RegExp(given.only);
 
 function positive(name: string, text: string): number {
@@ -81,7 +88,7 @@ if (loadBefore > BUSY)
   console.log(`The machine is busy (load ${loadBefore.toFixed(1)}): the figures below will be off.`);
 const core = await importCore(dist);
 const python = given["no-python"]
-  ? { contenders: [] }
+  ? { contenders: [], missing: ["Python: not wanted in this run"] }
   : await pythonContenders(given.python || process.env["PYTHON"], join(bench, "python", "contenders.py"));
 const groups: ContenderGroup[] = [
   await readingContender(),
@@ -99,13 +106,7 @@ const missing = groups.flatMap((group) => group.missing ?? []);
 for (const line of missing) console.log(`left out: ${line}`);
 
 const cases: CaseResult[] = [];
-for (const of of selectCases({
-  all: given.all,
-  quick: given.quick,
-  cases: list(given.cases),
-  dtypes: list(given.dtypes),
-  spectra: list(given.spectra),
-})) {
+for (const of of wantedCases) {
   const result = await measure(core, of, contenders);
   status("");
   console.log(caseTable(result));
