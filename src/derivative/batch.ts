@@ -1,5 +1,5 @@
 import type { IntegerArray } from "../matrix/types.js";
-import { batchOf } from "../matrix/view.js";
+import { batchOf, room } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { normOf, tripletOf } from "../solve/triplet.js";
 import { gradientOf } from "./gradient.js";
@@ -38,7 +38,7 @@ export function spectralNormBatch(
 ): Float64Array {
   const batch = batchOf(A);
   const checked = checkOptions(options);
-  const values = new Float64Array(batch.count);
+  const values = room("float64", batch.count) as Float64Array;
   for (let k = 0; k < batch.count; k++) values[k] = within(k, () => normOf(batch.at(k), checked));
   return values;
 }
@@ -58,9 +58,9 @@ export function valueAndGradBatch(
   const batch = batchOf(A);
   const { count, m, n } = batch;
   const checked = checkOptions(options);
-  const values = new Float64Array(count);
+  const values = room("float64", count) as Float64Array;
   const size = count * m * n;
-  const data = batch.dtype === "float32" ? new Float32Array(size) : new Float64Array(size);
+  const data = room(batch.dtype, size);
   for (let k = 0; k < count; k++) {
     const triplet = within(k, () => tripletOf(batch.at(k), checked));
     values[k] = triplet.sigma;

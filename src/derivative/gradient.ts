@@ -1,7 +1,7 @@
 import { kernels } from "../kernels/select.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import type { DenseMatrix, Matrix, MatrixLike } from "../matrix/types.js";
-import { viewOf } from "../matrix/view.js";
+import { room, viewOf } from "../matrix/view.js";
 import { checkOptions, type SingularTriplet, type SolveOptions } from "../solve/options.js";
 import { tripletOf } from "../solve/triplet.js";
 
@@ -16,6 +16,9 @@ export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Arr
 /** Numbers that a gradient may have: what one typed array holds. */
 const MOST_NUMBERS = 2 ** 32;
 
+/** Numbers that are made at a time: few enough to stay in cache on the way to where they belong. */
+const BLOCK = 2 ** 15;
+
 /** u·vᵀ, row-major: a new array, or into `out` from `offset` on. */
 function outer(
   u: Float32Array | Float64Array,
@@ -26,20 +29,25 @@ function outer(
   const { arena, routines } = kernels();
   const single = u instanceof Float32Array;
   const bytes = single ? 4 : 8;
-  const size = u.length * v.length;
+  const [m, n] = [u.length, v.length];
+  const rows = Math.max(1, Math.min(m, Math.floor(BLOCK / n)));
   const mark = arena.mark();
   try {
-    const left = arena.take(u.length * bytes);
-    const right = arena.take(v.length * bytes);
-    const product = arena.take(size * bytes);
+    const left = arena.take(rows * bytes);
+    const right = arena.take(n * bytes);
+    const product = arena.take(rows * n * bytes);
     const view = single ? arena.f32 : arena.f64;
-    view(left, u.length).set(u);
-    view(right, v.length).set(v);
-    (single ? routines.outer32 : routines.outer64)(left, u.length, right, v.length, product);
-    const result = view(product, size);
-    if (!out) return result.slice();
-    out.set(result, offset);
-    return out;
+    view(right, n).set(v);
+    const multiply = single ? routines.outer32 : routines.outer64;
+    // Made block by block: the kernels' memory holds one copy of A at most, and of a sparse A none.
+    const result = out ?? room(single ? "float32" : "float64", m * n);
+    for (let i = 0; i < m; i += rows) {
+      const count = Math.min(rows, m - i);
+      view(left, count).set(u.subarray(i, i + count));
+      multiply(left, count, right, n, product);
+      result.set(view(product, count * n), offset + i * n);
+    }
+    return result;
   } finally {
     arena.release(mark);
   }

@@ -1,4 +1,4 @@
-import { NonFiniteError, ShapeError } from "./errors.js";
+import { NonFiniteError, ShapeError, UnsupportedError } from "./errors.js";
 import type { SparseMatrix } from "./types.js";
 import { dimensions } from "./view.js";
 
@@ -23,7 +23,14 @@ export interface CsrParts {
  * Cost: memory for one copy; a product with it is two flops an entry.
  */
 export function csr(parts: CsrParts): SparseMatrix {
+  if (typeof parts !== "object" || parts === null)
+    throw new ShapeError("csr: expected { data, indices, indptr, shape }");
   const [m, n] = dimensions(parts.shape, 2);
+  for (const name of ["data", "indices", "indptr"] as const)
+    if (!Array.isArray(parts[name]) && !(ArrayBuffer.isView(parts[name]) && "length" in parts[name]))
+      throw new ShapeError(`csr: ${name} must be an array`);
+  if (n > MOST_COLUMNS) throw new ShapeError(`csr: ${n} columns are more than indices of 32 bits reach`);
+  parts = { ...parts, indices: wholeNumbers(parts.indices), indptr: wholeNumbers(parts.indptr) };
   const count = parts.data.length;
   if (parts.indices.length !== count)
     throw new ShapeError(`csr: ${count} entries and ${parts.indices.length} column indices`);
@@ -42,8 +49,10 @@ export function csr(parts: CsrParts): SparseMatrix {
   const indptr = new Float64Array(m + 1);
   const indices = new Uint32Array(count);
   const values = parts.data instanceof Float32Array ? new Float32Array(count) : new Float64Array(count);
-  // Where column j was last written, plus one; before the row's first entry it is of an earlier row.
-  const written = new Float64Array(n);
+  // Where column j was last written, plus one; before the row's first entry it is of an earlier row. As long as
+  // the entries are fewer than the columns, only the columns that have some are noted.
+  const dense = n <= 4 * count ? new Float64Array(n) : undefined;
+  const few = new Map<number, number>();
   let end = 0;
   for (let i = 0; i < m; i++) {
     const first = end;
@@ -51,17 +60,19 @@ export function csr(parts: CsrParts): SparseMatrix {
       const j = parts.indices[k];
       if (!Number.isInteger(j) || j < 0 || j >= n)
         throw new ShapeError(`csr: entry ${k} (row ${i}) has column ${j}, which is not in 0 … ${n - 1}`);
-      const again = written[j] > first;
-      const to = again ? written[j] - 1 : end++;
-      values[to] = Number(parts.data[k]) + (again ? values[to] : 0);
-      if (!Number.isFinite(values[to]))
-        throw new NonFiniteError(`csr: row ${i}, column ${j} is ${values[to]} (counted from 0)`, i, j);
+      const written = dense ? dense[j] : (few.get(j) ?? 0);
+      const again = written > first;
+      const to = again ? written - 1 : end++;
+      values[to] = numberAt(parts.data, k) + (again ? values[to] : 0);
       indices[to] = j;
-      written[j] = to + 1;
+      if (dense) dense[j] = to + 1;
+      else few.set(j, to + 1);
     }
     indptr[i + 1] = end;
+    checkRow(i, values, indices, first, end);
   }
   const data = end === count ? values : values.slice(0, end);
+  const lost = hasLongColumn(indices.subarray(0, end), n) ? new Float64Array(n) : undefined;
 
   return {
     kind: "csr",
@@ -72,17 +83,130 @@ export function csr(parts: CsrParts): SparseMatrix {
     matvec(x, out) {
       for (let i = 0; i < m; i++) {
         let sum = 0;
-        for (let k = indptr[i], end = indptr[i + 1]; k < end; k++) sum += data[k] * x[indices[k]];
+        for (let first = indptr[i], end = indptr[i + 1]; first < end; first += BLOCK) {
+          const last = Math.min(first + BLOCK, end);
+          let part = 0;
+          for (let k = first; k < last; k++) part += data[k] * x[indices[k]];
+          sum += part;
+        }
         out[i] = sum;
       }
     },
     rmatvec(y, out) {
       out.fill(0);
+      lost?.fill(0);
       for (let i = 0; i < m; i++) {
         const weight = y[i];
         if (weight === 0) continue;
-        for (let k = indptr[i], end = indptr[i + 1]; k < end; k++) out[indices[k]] += data[k] * weight;
+        for (let k = indptr[i], end = indptr[i + 1]; k < end; k++) {
+          const j = indices[k];
+          const before = out[j];
+          const term = data[k] * weight;
+          out[j] = before + term;
+          // What rounding took, exactly (Knuth, TAOCP 2, §4.2.2, theorem B).
+          if (lost) {
+            const added = out[j] - before;
+            lost[j] += before - (out[j] - added) + (term - added);
+          }
+        }
       }
+      if (lost) for (let j = 0; j < n; j++) out[j] += lost[j];
     },
   };
+}
+
+/** A sparse matrix without its empty rows and columns; `rows` and `columns` say which are left. */
+export interface Packed {
+  matrix: SparseMatrix;
+  rows: Uint32Array;
+  columns: Uint32Array;
+}
+
+/**
+ * The norm of a sparse matrix is that of its rows and columns that hold something, and where those are few so
+ * are the vectors that are worked on.
+ *
+ * @returns undefined where less than half of the rows or of the columns would go
+ */
+export function pack({ data, indices, indptr, shape: [m, n] }: SparseMatrix): Packed | undefined {
+  const count = indptr[m];
+  const rows: number[] = [];
+  for (let i = 0; i < m; i++) if (indptr[i + 1] > indptr[i]) rows.push(i);
+  const place = new Map<number, number>();
+  if (2 * rows.length > m) {
+    for (let k = 0; k < count && 2 * place.size <= n; k++) place.set(indices[k], 0);
+    if (2 * place.size > n) return undefined;
+  } else for (let k = 0; k < count; k++) place.set(indices[k], 0);
+
+  const columns = Uint32Array.from(place.keys()).sort();
+  columns.forEach((j, p) => {
+    place.set(j, p);
+  });
+  const parts = {
+    data: data.subarray(0, count),
+    indices: Uint32Array.from(indices.subarray(0, count), (j) => place.get(j) ?? 0),
+    indptr: Float64Array.from([0, ...rows.map((i) => indptr[i + 1])]),
+    shape: [rows.length, columns.length] as const,
+  };
+  // Without any entry one zero stands for all.
+  return count === 0
+    ? {
+        matrix: csr({ ...parts, indptr: [0, 0], shape: [1, 1] }),
+        rows: new Uint32Array(1),
+        columns: new Uint32Array(1),
+      }
+    : { matrix: csr(parts), rows: Uint32Array.from(rows), columns };
+}
+
+/** Columns that 32-bit indices reach. */
+const MOST_COLUMNS = 2 ** 32;
+/** Terms that are summed before they join a total, and entries a column may have without care for its sum. */
+const BLOCK = 128;
+
+/** SciPy's indices may be of 64 bits. */
+function wholeNumbers(x: ArrayLike<number> | BigInt64Array | BigUint64Array): ArrayLike<number> {
+  return x instanceof BigInt64Array || x instanceof BigUint64Array
+    ? Float64Array.from(x as BigInt64Array, Number)
+    : x;
+}
+
+function numberAt(data: ArrayLike<unknown>, k: number): number {
+  const value = data[k];
+  if (typeof value === "number") return value;
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "object" && value !== null && ("re" in value || "im" in value))
+    throw new UnsupportedError(
+      `csr: entry ${k} is complex; ‖A‖₂ of A = B + iC is that of the real [B −C; C B]`,
+    );
+  throw new ShapeError(`csr: entry ${k} is not a number`);
+}
+
+/** The first column, from the left, that is NaN or infinite. */
+function checkRow(
+  i: number,
+  values: ArrayLike<number>,
+  indices: Uint32Array,
+  first: number,
+  end: number,
+): void {
+  let worst = -1;
+  for (let k = first; k < end; k++)
+    if (!Number.isFinite(values[k]) && (worst < 0 || indices[k] < indices[worst])) worst = k;
+  if (worst < 0) return;
+  const j = indices[worst];
+  throw new NonFiniteError(`csr: row ${i}, column ${j} is ${values[worst]} (counted from 0)`, i, j);
+}
+
+/** Whether a column has more entries than a plain sum bears. */
+function hasLongColumn(indices: Uint32Array, n: number): boolean {
+  if (indices.length <= BLOCK) return false;
+  const counts = new Map<number, number>();
+  const most = n <= 4 * indices.length ? new Uint32Array(n) : undefined;
+  for (const j of indices) {
+    const count = (most ? most[j] : (counts.get(j) ?? 0)) + 1;
+    if (count > BLOCK) return true;
+    if (most) most[j] = count;
+    else counts.set(j, count);
+  }
+  return false;
 }

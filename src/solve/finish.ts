@@ -14,13 +14,18 @@ export function rounded(x: Float64Array, dtype: DType): Float32Array | Float64Ar
 /** ‖x‖₂ by blocked sums; x is near 1 in size. */
 export function norm2(x: ArrayLike<number>): number {
   let sum = 0;
-  for (let first = 0; first < x.length; first += 128) {
+  let block = 0;
+  for (let first = 0, count = 1; first < x.length; first += 128, count++) {
     const last = Math.min(first + 128, x.length);
     let part = 0;
     for (let i = first; i < last; i++) part += x[i] * x[i];
-    sum += part;
+    block += part;
+    if (count % 128 === 0) {
+      sum += block;
+      block = 0;
+    }
   }
-  return Math.sqrt(sum);
+  return Math.sqrt(sum + block);
 }
 
 /** A number of A·2^−exponent on A's own scale. */

@@ -21,7 +21,8 @@ const OF_ENTRIES: readonly unknown[] = ["fro", 1, -1, Number.POSITIVE_INFINITY, 
 
 /** Entries as float64, row-major; throws where one is NaN or infinite. */
 function numbers(view: View): Float64Array {
-  const data = Float64Array.from(copyOf(view));
+  const copy = copyOf(view);
+  const data = copy instanceof Float64Array ? copy : new Float64Array(copy);
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) throwNonFinite(view);
   return data;
 }
@@ -98,10 +99,19 @@ function ofDense(view: View, ord: norms.NormOrder): number {
 
 /** The norms that are sums over entries; `csr` has merged entries given twice. */
 function ofSparse({ data, indices, indptr, shape: [m, n] }: SparseMatrix, ord: norms.NormOrder): number {
-  if (ord === "fro") return norms.frobenius(Float64Array.from(data));
+  if (ord === "fro") return norms.frobenius(new Float64Array(data));
   const byRow = ord === Number.POSITIVE_INFINITY || ord === Number.NEGATIVE_INFINITY;
   const sums = new Float64Array(byRow ? m : n);
+  const lost = new Float64Array(sums.length);
   for (let i = 0; i < m; i++)
-    for (let k = indptr[i]; k < indptr[i + 1]; k++) sums[byRow ? i : indices[k]] += Math.abs(data[k]);
+    for (let k = indptr[i]; k < indptr[i + 1]; k++) {
+      const to = byRow ? i : indices[k];
+      const before = sums[to];
+      const term = Math.abs(data[k]);
+      sums[to] += term;
+      // What rounding took (Neumaier, ZAMM 54:39, 1974); all terms are positive.
+      lost[to] += before >= term ? before - sums[to] + term : term - sums[to] + before;
+    }
+  for (let i = 0; i < sums.length; i++) if (sums[i] < Number.POSITIVE_INFINITY) sums[i] += lost[i];
   return (ord as number) > 0 ? sums.reduce((a, b) => Math.max(a, b)) : sums.reduce((a, b) => Math.min(a, b));
 }

@@ -82,13 +82,19 @@ function rowSums(A: Float64Array, m: number, n: number): Float64Array {
 function columnSums(A: Float64Array, m: number, n: number): Float64Array {
   const total = new Float64Array(n);
   const block = new Float64Array(n);
+  const lost = new Float64Array(n);
   for (let first = 0; first < m; first += BLOCK) {
     block.fill(0);
     const last = Math.min(first + BLOCK, m);
     for (let i = first; i < last; i++) for (let j = 0; j < n; j++) block[j] += Math.abs(A[i * n + j]);
-    for (let j = 0; j < n; j++) total[j] += block[j];
+    for (let j = 0; j < n; j++) {
+      const before = total[j];
+      total[j] += block[j];
+      // What rounding took (Neumaier, ZAMM 54:39, 1974); no term is negative.
+      lost[j] += before >= block[j] ? before - total[j] + block[j] : block[j] - total[j] + before;
+    }
   }
-  return total;
+  return total.map((sum, j) => (sum < Number.POSITIVE_INFINITY ? sum + lost[j] : sum));
 }
 
 /** The largest magnitude. */

@@ -1,5 +1,5 @@
 import type { Arena } from "../kernels/contract.js";
-import { kernels } from "../kernels/select.js";
+import { kernels, trim } from "../kernels/select.js";
 import { type SvdRoutines, svdStride, svdWork } from "../kernels/svd-contract.js";
 
 /** A = U·diag(S)·Vᵀ with k = min(m, n): U is m×k, V is n×k, both row-major; S descends. */
@@ -100,6 +100,7 @@ function decompose(A: Float64Array, m: number, n: number, vectors: boolean, { ro
     };
   } finally {
     arena.release(mark);
+    trim();
   }
 }
 

@@ -2,6 +2,7 @@ import type { Kernels } from "../kernels/contract.js";
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { NonFiniteError, ShapeError } from "../matrix/errors.js";
+import { pack } from "../matrix/sparse.js";
 import type { DenseMatrix, MatrixOrOperator } from "../matrix/types.js";
 import { type OperatorView, room, type View, viewOf } from "../matrix/view.js";
 import { type Action, operatorAction, placedAction } from "./action.js";
@@ -63,8 +64,42 @@ export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): numbe
   return normOf(viewOf(A), checkOptions(options));
 }
 
+/** A sparse matrix with few rows or columns in use, and the options, both for those alone. */
+function packedFor(view: View | OperatorView, options: CheckedOptions) {
+  if (view.kind === "dense" || !view.entries || options.method === "power") return undefined;
+  const packed = pack(view.entries);
+  if (!packed) return undefined;
+  const { start } = options;
+  if (start) checkStart(start, view.n);
+  // What `method` says of the size is said of A.
+  const dense = options.method === "auto" && Math.min(view.m, view.n) <= DENSE_UP_TO;
+  return {
+    ...packed,
+    view: viewOf(packed.matrix),
+    options: {
+      ...options,
+      method: options.method === "auto" ? (dense ? "dense" : "lanczos") : options.method,
+      start: start && Float64Array.from(packed.columns, (j) => start[j]),
+    } satisfies CheckedOptions,
+  };
+}
+
+/** A vector with its elements at their places, and zero elsewhere. */
+function spread(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
+  const all = x instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
+  places.forEach((place, k) => {
+    all[place] = x[k];
+  });
+  return all;
+}
+
 /** As `singularTriplet`, from a view. */
 export function tripletOf(view: View | OperatorView, options: CheckedOptions): SingularTriplet {
+  const packed = packedFor(view, options);
+  if (packed) {
+    const { u, v, ...rest } = tripletOf(packed.view, packed.options);
+    return { ...rest, u: spread(u, packed.rows, view.m), v: spread(v, packed.columns, view.n) };
+  }
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
@@ -87,6 +122,8 @@ export function tripletOf(view: View | OperatorView, options: CheckedOptions): S
 
 /** As `spectralNorm`, from a view. */
 export function normOf(view: View | OperatorView, options: CheckedOptions): number {
+  const packed = packedFor(view, options);
+  if (packed) return normOf(packed.view, packed.options);
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
