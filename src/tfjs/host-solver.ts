@@ -8,7 +8,7 @@ import {
   spectralNorm,
   spectralNormBatch,
   tripletVjp,
-} from "./core.js";
+} from "../index.js";
 import { type MatrixShape, readNow } from "./input.js";
 import type { Solver, Triplets } from "./solver.js";
 

@@ -1,3 +1,4 @@
+export type { TensorSolveOptions } from "./choose-solver.js";
 export {
   applyConstraints,
   type Constraint,
@@ -16,7 +17,6 @@ export {
 } from "./layers/spectral-normalization.js";
 export { matrixNorm, type NormOptions, type NormOrder, norm } from "./matrix-norm.js";
 export { singularTriplet, type TensorTriplet } from "./singular-triplet.js";
-export type { TensorSolveOptions } from "./solver.js";
 export { spectralNorm } from "./spectral-norm.js";
 export { svdvals } from "./svdvals.js";
 export { spectralNormUnrolled, type UnrolledOptions } from "./unrolled.js";

@@ -1,8 +1,9 @@
 /** σ₁, u and v of tensors, differentiable in all three. */
 import { concat, dispose, engine, pad, reshape, slice, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { UnsupportedError } from "../matrix/errors.js";
+import { solverFor, type TensorSolveOptions } from "./choose-solver.js";
 import type { MatrixShape } from "./input.js";
-import { type Solver, solverFor, type TensorSolveOptions, type Triplets } from "./solver.js";
+import type { Solver, Triplets } from "./solver.js";
 import { largestSingularValue } from "./spectral-norm.js";
 import { offTape, twiceDifferentiable, withGradient } from "./twice-differentiable.js";
 

@@ -1,25 +1,26 @@
 /** Spectral normalization of a layer's weight (Miyato, Kataoka, Koyama & Yoshida, ICLR 2018). */
 import {
   abs,
-  add,
+  clone,
+  dispose,
   div,
   matMul,
-  max,
   mul,
   ones,
   reshape,
   serialization,
-  sqrt,
-  step,
-  sub,
-  sum,
   type Tensor,
+  type Tensor2D,
   tidy,
+  type Variable,
+  variable,
 } from "@tensorflow/tfjs-core";
 import type { initializers, LayerVariable, layers, Shape } from "@tensorflow/tfjs-layers";
 import { OptionError, ShapeError } from "../../matrix/errors.js";
+import { randomColumn } from "../device-algebra.js";
 import { checkWholeNumber } from "../input.js";
 import { singularTriplet } from "../singular-triplet.js";
+import { offTape, withGradient } from "../twice-differentiable.js";
 import {
   asMatrix,
   type KernelProperty,
@@ -29,6 +30,8 @@ import {
   withKernel,
 } from "./kernel.js";
 import { type LateClass, lateParent, parentOf } from "./peer.js";
+import { follow, othersFor } from "./tracking.js";
+import { nonZero } from "./tracking-on-device.js";
 
 const CALLER = "SpectralNormalization";
 
@@ -80,6 +83,8 @@ export class SpectralNormalizationLayer extends LateWrapper {
   readonly #property: KernelProperty;
   #u: LayerVariable | undefined;
   #v: LayerVariable | undefined;
+  // Not a weight: it only helps u and v to follow the kernel.
+  #others: Variable | undefined;
 
   /** @throws as `SpectralNormalization` */
   constructor(args: SpectralNormalizationArgs) {
@@ -107,6 +112,8 @@ export class SpectralNormalizationLayer extends LateWrapper {
     const start = { apply: (shape: number[]) => ones(shape) } as unknown as Initializer;
     this.#u = this.addWeight("vector_u", [1, rows], "float32", start, undefined, false);
     this.#v = this.addWeight("vector_v", [columns, 1], "float32", start, undefined, false);
+    const others = othersFor(rows, columns);
+    this.#others = tidy(() => variable(reshape(randomColumn(1, others * rows, 1), [others, rows]), false));
     this.inputSpec = layer.inputSpec;
     this.built = true;
     this.converge();
@@ -118,10 +125,14 @@ export class SpectralNormalizationLayer extends LateWrapper {
    */
   converge(): void {
     tidy(() => {
-      const { u, v } = singularTriplet(asMatrix(this.#kernel()));
-      const [stored, right] = this.#vectors();
-      stored.write(reshape(u, stored.shape as number[]));
-      right.write(reshape(v, right.shape as number[]));
+      const { u, v, others } = this.#tracked();
+      const w = asMatrix(this.#kernel());
+      const found = singularTriplet(w);
+      u.write(reshape(found.u, [1, -1]));
+      v.write(reshape(found.v, [-1, 1]));
+      let near = { u: u.read(), v: v.read(), others: others as Tensor };
+      for (let i = 0; i < 8; i++) near = follow(w, near);
+      others.assign(near.others as Tensor2D);
     });
   }
 
@@ -142,25 +153,26 @@ export class SpectralNormalizationLayer extends LateWrapper {
     return tidy(() => {
       const kernel = this.#kernel();
       const w = asMatrix(kernel);
-      const [left, right] = this.#vectors();
-      // Once written and read again, u and v are variables of their own and the tape ends at them.
-      let image: Tensor | undefined;
-      if (training) {
-        const count = this.powerIterations;
-        let u: Tensor = left.read();
-        let v: Tensor = right.read();
-        for (let i = 0; i < count; i++) {
-          v = unit(reshape(matMul(u, w), v.shape), v);
-          if (i < count - 1) u = unit(reshape(matMul(w, v), u.shape), u);
-        }
-        right.write(v);
-        image = matMul(w, right.read());
-        left.write(unit(reshape(image, u.shape), u));
-      }
-      image ??= matMul(w, right.read());
-      const sigma = abs(sum(mul(left.read(), reshape(image, left.shape as number[]))));
-      return div(kernel, nonZero(sigma));
+      const sigma = training ? this.#advance(w) : undefined;
+      const { u, v } = this.#tracked();
+      return div(kernel, nonZero(abs(bilinear(w, u.read(), v.read(), sigma))));
     });
+  }
+
+  /** `powerIterations` steps, and σ after them. */
+  #advance(w: Tensor): Tensor {
+    const { u, v, others } = this.#tracked();
+    const found = offTape(() => {
+      let near = follow(w, { u: u.read(), v: v.read(), others });
+      for (let i = 1; i < this.powerIterations; i++) near = follow(w, near);
+      return near;
+    });
+    u.write(found.u);
+    v.write(found.v);
+    others.assign(found.others as Tensor2D);
+    const sigma = clone(found.sigma);
+    dispose(found);
+    return sigma;
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
@@ -225,9 +237,14 @@ export class SpectralNormalizationLayer extends LateWrapper {
     return kernel.read();
   }
 
-  #vectors(): [LayerVariable, LayerVariable] {
-    if (!this.#u || !this.#v) throw new OptionError(`${this.name} is not built yet`);
-    return [this.#u, this.#v];
+  #tracked(): { u: LayerVariable; v: LayerVariable; others: Variable } {
+    if (!this.#u || !this.#v || !this.#others) throw new OptionError(`${this.name} is not built yet`);
+    return { u: this.#u, v: this.#v, others: this.#others };
+  }
+
+  protected override disposeWeights(): number {
+    this.#others?.dispose();
+    return super.disposeWeights();
   }
 }
 serialization.registerClass(
@@ -277,15 +294,14 @@ function described(value: unknown): string {
     : String(value);
 }
 
-/** x/‖x‖, or `otherwise` for 0; x of any scale. */
-function unit(x: Tensor, otherwise: Tensor): Tensor {
-  const size = max(abs(x));
-  const scaled = div(x, nonZero(size));
-  const length = sqrt(sum(mul(scaled, scaled)));
-  return add(div(scaled, nonZero(length)), mul(otherwise, sub(1, step(size))));
-}
-
-/** x for x > 0, and 1 for 0; with the derivative 1. */
-function nonZero(x: Tensor): Tensor {
-  return add(x, sub(1, step(x)));
+/** uᵀ·w·v with u and v held: linear in w, with the derivative u·v. @param value  what it is, if known */
+function bilinear(w: Tensor, u: Tensor, v: Tensor, value?: Tensor): Tensor {
+  return withGradient(
+    [w],
+    (save) => {
+      save([u, v]);
+      return value ? clone(value) : reshape(matMul(u, matMul(w, v)), []);
+    },
+    (dy, [u, v]) => [mul(dy, matMul(reshape(u, [-1, 1]), reshape(v, [1, -1])))],
+  );
 }
