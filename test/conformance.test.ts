@@ -236,7 +236,8 @@ describe.each(KERNEL_SETS)("$name kernels", ({ name }) => {
             const error = gradientDistance(t, { u: known.u!, v: known.v! });
             expect(error * gap, where).toBeLessThan(gradientTolerance);
             expect(t.converged, where).toBe(true);
-            expect(t.tied, where).toBe(gap <= 4 * eps);
+            // Between, it depends on how far the residuals came down: tied is gap ≤ 4·max(residuals, ε·σ).
+            if (gap <= 4 * eps || gap > 32 * eps) expect(t.tied, where).toBe(gap <= 4 * eps);
             expect(t.gradientError, where).toBeGreaterThanOrEqual(eps / 2);
             // Data rounded to A's dtype has another triplet than the truth; the rest the estimate must own up to.
             expect(error, where).toBeLessThan(5 * t.gradientError + (4 * rounding + 40 * 2 ** -52) / gap);

@@ -56,7 +56,11 @@ export function withSpectrum(
 }
 
 /** Entries independent and standard normal. */
-export function normalMatrix(m: number, n: number, seed: number): { data: Float64Array; shape: [number, number] } {
+export function normalMatrix(
+  m: number,
+  n: number,
+  seed: number,
+): { data: Float64Array; shape: [number, number] } {
   const random = createRandom(seed);
   return { data: Float64Array.from({ length: m * n }, () => random.normal()), shape: [m, n] };
 }

@@ -36,7 +36,7 @@ export interface Products {
   scale32(x: number, n: number, c: number): void;
   scale64(x: number, n: number, c: number): void;
   /** First `keep` rows of Q ← YᵀQ, Y k×keep float64 by columns (leading dimension k, a multiple of 4);
-   * strip: keep×64 numbers of scratch. */
+   * strip: keep×16 numbers of scratch. */
   rotate32: Rotate;
   rotate64: Rotate;
 }

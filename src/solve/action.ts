@@ -24,8 +24,11 @@ export interface Action {
   readonly cost: number;
   /** how many times A has been read from end to end */
   passes: number;
-  /** z (width×padded float64) ← PᵀP·x, x being `width` basis vectors at `x`, `ldx` bytes apart */
-  gram(x: number, ldx: number, width: number, z: number): void;
+  /**
+   * z (width×padded float64) ← PᵀP·x, x being `width` basis vectors at `x`, `ldx` bytes apart. scratch: as many
+   * basis vectors more, zero before and after.
+   */
+  gram(x: number, ldx: number, width: number, z: number, scratch: number): void;
   /** PᵀP·x, in the precision of `gram` */
   gramOf(x: Float64Array): Float64Array;
   /** P·x, in float64 whatever A's dtype */
@@ -46,8 +49,6 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
   const multiplyTransposed = P.single ? routines.multiplyTransposedWide : routines.multiplyTransposed64;
   const gram = P.single ? routines.gram32 : routines.gram64;
   const t = arena.take(64);
-  const scratch = arena.take(2 * P.paddedCols * (P.single ? 4 : 8));
-  arena.fill(scratch, 2 * P.paddedCols * (P.single ? 4 : 8));
 
   /** P·x for x over the columns. */
   const down = (x: Float64Array): Float64Array => {
@@ -89,7 +90,7 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
     exponent: P.exponent,
     cost: P.rows * P.cols,
     passes: 0,
-    gram(x, ldx, width, z) {
+    gram(x, ldx, width, z, scratch) {
       action.passes++;
       arena.fill(z, 8 * width * P.paddedCols);
       gram(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, ldx, width, t, scratch, z);
@@ -98,11 +99,13 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
       const mark = arena.mark();
       const bytes = P.single ? 4 : 8;
       const from = arena.take(P.paddedCols * bytes);
+      const scratch = arena.take(P.paddedCols * bytes);
       const to = arena.take(8 * P.paddedCols);
       const input = P.single ? arena.f32(from, P.paddedCols) : arena.f64(from, P.paddedCols);
       input.fill(0);
       input.set(x);
-      action.gram(from, 0, 1, to);
+      arena.fill(scratch, P.paddedCols * bytes);
+      action.gram(from, 0, 1, to, scratch);
       const result = arena.f64(to, P.cols).slice();
       arena.release(mark);
       return result;

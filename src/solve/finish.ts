@@ -76,17 +76,17 @@ export function complete(
   const short = rounded(found.short, dtype);
   const exact = dtype === "float32" ? Float64Array.from(short) : found.short;
   const length = norm2(exact);
-  const image = action.toLong(exact);
-  const size = norm2(image);
+  const direction = action.toLong(exact);
+  const size = norm2(direction);
   const sigma = size / length;
-  const direction = new Float64Array(image.length);
-  if (sigma > 0) for (let i = 0; i < image.length; i++) direction[i] = image[i] / size;
+  if (sigma > 0) for (let i = 0; i < direction.length; i++) direction[i] /= size;
   else direction[0] = 1;
   const long = rounded(direction, dtype);
-  const back = action.toShort(long instanceof Float64Array ? long : Float64Array.from(long));
+  const back = action.toShort(dtype === "float32" ? Float64Array.from(long) : direction);
 
   let square = 0;
-  for (let i = 0; i < image.length; i++) square += (image[i] - sigma * long[i]) ** 2;
+  if (long !== direction)
+    for (let i = 0; i < long.length; i++) square += (direction[i] * size - sigma * long[i]) ** 2;
   for (let i = 0; i < back.length; i++) square += (back[i] - sigma * short[i]) ** 2;
   const residual = Math.sqrt(square);
   const gap = Math.max(sigma - found.second, 0);

@@ -6,6 +6,8 @@ import type { Random } from "./random.js";
 
 /** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */
 export const CAPACITY = 64;
+/** Columns that a restart rotates at a time, as `rotate` has it. */
+const STRIP = 16;
 /** Vectors a block has: two, so that a second copy of a tied σ₁ is seen. */
 const BLOCK = 2;
 
@@ -67,7 +69,7 @@ export class KrylovSpace {
     this.#scratch = arena.take(BLOCK * n * number);
     arena.fill(this.#scratch, BLOCK * n * number);
     this.#coefficients = arena.take(BLOCK * slots * 8);
-    this.#strip = arena.take(64 * CAPACITY * number);
+    this.#strip = arena.take(STRIP * CAPACITY * number);
   }
 
   #slot(i: number): number {
@@ -238,7 +240,7 @@ export class KrylovSpace {
     const k = this.size;
     const width = this.#width;
     const n = this.#action.padded;
-    this.#action.gram(this.#slot(k), this.#bytes, width, this.#product);
+    this.#action.gram(this.#slot(k), this.#bytes, width, this.#product, this.#scratch);
     const next = k + width;
     if (this.#action.single) routines.narrow32(this.#product, this.#slot(next), width * n);
     else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
@@ -322,25 +324,19 @@ export class KrylovSpace {
     this.#lastWidth = 0;
   }
 
-  /** The vector with these coefficients in the basis, in float64, of unit length. */
+  /** The vector with these coefficients in the basis, in float64. */
   combine(y: Float64Array): Float64Array {
     const { routines, arena } = this.#kernels;
-    const k = this.size;
-    const rows = padTo(k, 4);
+    const rows = padTo(this.size, 4);
     const n = this.#action.padded;
-    const mark = arena.mark();
-    const weights = arena.take(8 * rows);
-    const partial = arena.take(8 * n);
-    const out = arena.take(8 * n);
-    const input = arena.f64(weights, rows);
-    input.fill(0);
-    input.set(y);
-    arena.fill(partial, 8 * n);
-    arena.fill(out, 8 * n);
+    const weights = arena.f64(this.#coefficients, rows);
+    weights.fill(0);
+    weights.set(y);
+    const out = this.#product;
+    const partial = out + 8 * n;
+    arena.fill(out, 16 * n);
     const combine = this.#action.single ? routines.multiplyTransposedWide : routines.multiplyTransposed64;
-    combine(this.#basis, this.#bytes, rows, n, weights, 1, partial, out);
-    const x = arena.f64(out, this.#action.short).slice();
-    arena.release(mark);
-    return x;
+    combine(this.#basis, this.#bytes, rows, n, this.#coefficients, 1, partial, out);
+    return arena.f64(out, this.#action.short).slice();
   }
 }

@@ -86,8 +86,8 @@ function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): numbe
     return Math.min(p.residual / tolerance, Math.max(p.residual / linear, quadratic));
   }
   const both = Math.max(p.residual, p.secondResidual);
-  // A tie: both residuals at the floor, and the gap does not rise above it.
-  if (gap <= 4 * Math.max(both, epsilon * p.sigma)) return both / floor;
+  // A tie: both residuals as low as they go, and the gap does not rise above them.
+  if (gap <= 4 * Math.max(both, epsilon * p.sigma)) return both / (0.5 * epsilon * p.sigma);
   // The gap is not believed before σ₂'s own error is below half of it.
   const unseen = p.secondError / (gap / 2);
   const sure = Math.max(gap - p.secondError, gap / 2);
@@ -138,6 +138,7 @@ function stride(size: number, cost: number, now: number, before: number, since: 
  *   (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992).
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
+  const mark = kernels.arena.mark();
   const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed));
   const precision = action.single ? "float32" : "float64";
   const watched = goal.of === "value" ? 3 : 2;
@@ -155,15 +156,18 @@ export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
         ? stepsToTrust(ritz, space.steps, action.short, EPSILON[precision])
         : 0;
     const reached = now <= 1 && more === 0;
-    if (reached || space.steps >= goal.maxIterations)
+    if (reached || space.steps >= goal.maxIterations) {
+      const short = space.combine(ritz.coefficients[0]);
+      kernels.arena.release(mark);
       return {
-        short: space.combine(ritz.coefficients[0]),
+        short,
         second: progress.second,
         secondError: progress.secondError,
         reached,
         iterations: space.steps,
         method: "lanczos",
       };
+    }
     steps = more > 0 ? Math.min(more, 4) : stride(space.size, action.cost, now, before, space.steps - from);
     before = now;
     if (space.full) space.restart(space.ritz(KEPT));

@@ -1,9 +1,10 @@
 import type { Products } from "../contract.js";
 
-/** Columns between two flushes of a dot product, as in the SIMD kernels. */
-const TILE = 256;
-/** Rows between two flushes of a sum over rows. */
-const BLOCK = 64;
+/** Columns between two flushes of a dot product, and between two of what was flushed. */
+const TILE = 64;
+const PAGE = 64 * TILE;
+/** Rows between two flushes of a sum over rows: as many as there are flushes. */
+const block = (rows: number) => Math.max(64, Math.ceil(Math.sqrt(rows)));
 
 /**
  * The products in plain loops: what the SIMD kernels are tested against, and what runs where
@@ -28,14 +29,19 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
         const row = (a + i * lda) / sa;
         for (let c = 0; c < width; c++) {
           const column = (x + c * ldx) / sx;
-          let sum = 0;
-          for (let first = 0; first < cols; first += TILE) {
-            const last = Math.min(first + TILE, cols);
-            let part = 0;
-            for (let j = first; j < last; j++) part += from[row + j] * by[column + j];
-            sum += part;
+          let total = 0;
+          for (let page = 0; page < cols; page += PAGE) {
+            const end = Math.min(page + PAGE, cols);
+            let sum = 0;
+            for (let first = page; first < end; first += TILE) {
+              const last = Math.min(first + TILE, end);
+              let part = 0;
+              for (let j = first; j < last; j++) part += from[row + j] * by[column + j];
+              sum += part;
+            }
+            total += sum;
           }
-          to[y / 8 + i * width + c] = sum;
+          to[y / 8 + i * width + c] = total;
         }
       }
     };
@@ -48,8 +54,9 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
       const sa = from.BYTES_PER_ELEMENT;
       const part = new Float64Array(cols);
       for (let c = 0; c < width; c++) {
-        for (let first = 0; first < rows; first += BLOCK) {
-          const last = Math.min(first + BLOCK, rows);
+        const height = block(rows);
+        for (let first = 0; first < rows; first += height) {
+          const last = Math.min(first + height, rows);
           part.fill(0);
           for (let i = first; i < last; i++) {
             const row = (a + i * lda) / sa;
@@ -64,12 +71,24 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
 
   function gram(A: () => View): Products["gram64"] {
     const forward = multiply(A, A);
-    const back = multiplyTransposed(A);
-    return (a, lda, rows, cols, x, ldx, width, t, scratch, z) => {
-      // Four rows at a time, because that is what t holds.
-      for (let i = 0; i < rows; i += 4) {
-        forward(a + i * lda, lda, 4, cols, x, ldx, width, t);
-        back(a + i * lda, lda, 4, cols, t, width, scratch, z);
+    return (a, lda, rows, cols, x, ldx, width, t, _scratch, z) => {
+      const from = A();
+      const numbers = f64();
+      const height = block(rows);
+      const part = new Float64Array(width * cols);
+      for (let first = 0; first < rows; first += height) {
+        const last = Math.min(first + height, rows);
+        part.fill(0);
+        for (let i = first; i < last; i++) {
+          const row = a + i * lda;
+          forward(row, lda, 1, cols, x, ldx, width, t);
+          for (let c = 0; c < width; c++) {
+            const weight = numbers[t / 8 + c];
+            for (let j = 0; j < cols; j++)
+              part[c * cols + j] += weight * from[row / from.BYTES_PER_ELEMENT + j];
+          }
+        }
+        for (let j = 0; j < width * cols; j++) numbers[z / 8 + j] += part[j];
       }
     };
   }

@@ -1,16 +1,22 @@
 // Products with a row-major matrix A (rows × cols) in kernel memory, for one or two vectors at a
 // time. Rows come in groups of four and columns in whole vectors: the caller pads both with zeros.
 //
-// Sums are kept short, because a running sum of n terms drifts by n·ε: a dot product is flushed to
-// float64 every TILE columns, a sum over rows every BLOCK rows (Higham, Accuracy and Stability of
-// Numerical Algorithms, §4.2: blocked summation).
+// Sums are kept short, because a running sum of n equal terms drifts by up to n·ε/2: a dot product is flushed
+// to float64 every TILE bytes and that sum every 64 tiles, a sum over rows every 64 rows or, in float64, every
+// 2√rows (Higham, Accuracy and Stability of Numerical Algorithms, §4.2: blocked summation).
 
 import { lanes, load, madd, put, scalar, spread, stride, sums } from "./simd";
 
-/** Columns between two flushes of a dot product. */
-const TILE: usize = 256;
-/** Rows between two flushes of a sum over rows. */
-const BLOCK: usize = 64;
+/** Bytes of a vector between two flushes of a dot product, and between two of what was flushed. */
+const TILE: usize = 1024;
+const PAGE: usize = 64 * TILE;
+
+/** Rows between two flushes of a sum over rows: as many as there are flushes, where both are in float64. */
+@inline
+function block<TX>(rows: usize): usize {
+  if (sizeof<TX>() == 4) return 64;
+  return max<usize>(64, (2 * <usize>Math.sqrt(<f64>rows) + 3) & ~3);
+}
 
 /** t[4×2] (float64) ← four rows of A times two vectors. */
 @inline
@@ -19,8 +25,9 @@ function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, 
   const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   let ia: usize = 0, ix: usize = 0;
   const end = cols * sizeof<TX>();
+  let w0 = s0, w1 = s0, w2 = s0, w3 = s0, page = min(PAGE, end);
   while (ix < end) {
-    const stop = min(ix + TILE * sizeof<TX>(), end);
+    const stop = min(ix + TILE, end);
     let c00 = f64x2.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
     for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
       const p = v128.load(x0 + ix), q = v128.load(x1 + ix);
@@ -41,11 +48,19 @@ function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, 
     s1 = f64x2.add(s1, sums<TX>(c10, c11));
     s2 = f64x2.add(s2, sums<TX>(c20, c21));
     s3 = f64x2.add(s3, sums<TX>(c30, c31));
+    if (ix == page) {
+      w0 = f64x2.add(w0, s0);
+      w1 = f64x2.add(w1, s1);
+      w2 = f64x2.add(w2, s2);
+      w3 = f64x2.add(w3, s3);
+      s0 = s1 = s2 = s3 = f64x2.splat(0);
+      page = min(page + PAGE, end);
+    }
   }
-  v128.store(t, s0);
-  v128.store(t, s1, 16);
-  v128.store(t, s2, 32);
-  v128.store(t, s3, 48);
+  v128.store(t, w0);
+  v128.store(t, w1, 16);
+  v128.store(t, w2, 32);
+  v128.store(t, w3, 48);
 }
 
 /** t[4] (float64) ← four rows of A times one vector. */
@@ -55,8 +70,9 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): v
   const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   let ia: usize = 0, ix: usize = 0;
   const end = cols * sizeof<TX>();
+  let w0 = s0, w1 = s0, page = min(PAGE, end);
   while (ix < end) {
-    const stop = min(ix + TILE * sizeof<TX>(), end);
+    const stop = min(ix + TILE, end);
     let c0 = f64x2.splat(0), c1 = c0, c2 = c0, c3 = c0;
     for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
       const p = v128.load(x + ix);
@@ -67,9 +83,15 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): v
     }
     s0 = f64x2.add(s0, sums<TX>(c0, c1));
     s1 = f64x2.add(s1, sums<TX>(c2, c3));
+    if (ix == page) {
+      w0 = f64x2.add(w0, s0);
+      w1 = f64x2.add(w1, s1);
+      s0 = s1 = f64x2.splat(0);
+      page = min(page + PAGE, end);
+    }
   }
-  v128.store(t, s0);
-  v128.store(t, s1, 16);
+  v128.store(t, w0);
+  v128.store(t, w1, 16);
 }
 
 /** z0, z1 += four rows of A, weighted by t[4×2]. */
@@ -144,9 +166,9 @@ function multiply<TA, TX>(
 function multiplyTransposed<TA, TX>(
   a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize,
 ): void {
-  const one = cols * sizeof<TX>();
-  for (let first: usize = 0; first < rows; first += BLOCK) {
-    const last = min(first + BLOCK, rows);
+  const one = cols * sizeof<TX>(), height = block<TX>(rows);
+  for (let first: usize = 0; first < rows; first += height) {
+    const last = min(first + height, rows);
     if (width == 2) {
       for (let i = first; i < last; i += 4)
         update2<TA, TX>(a + i * lda, lda, cols, y + (i << 4), scratch, scratch + one);
@@ -165,9 +187,9 @@ function gram<T>(
   a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
   t: usize, scratch: usize, z: usize,
 ): void {
-  const one = cols * sizeof<T>();
-  for (let first: usize = 0; first < rows; first += BLOCK) {
-    const last = min(first + BLOCK, rows);
+  const one = cols * sizeof<T>(), height = block<T>(rows);
+  for (let first: usize = 0; first < rows; first += height) {
+    const last = min(first + height, rows);
     for (let i = first; i < last; i += 4) {
       const p = a + i * lda;
       if (width == 2) {
@@ -226,10 +248,10 @@ function scale<T>(x: usize, n: usize, c: T): void {
 
 /**
  * The first `keep` rows of Q ← Yᵀ·Q, with Y k×keep float64, column by column (leading dimension k). In
- * place, a strip of columns at a time through `strip` (keep×64 of T).
+ * place, a strip of columns at a time through `strip` (keep×16 of T).
  */
 function rotate<T>(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
-  const width: usize = 64;
+  const width: usize = 16;
   for (let first: usize = 0; first < cols; first += width) {
     const n = min(width, cols - first), bytes = n * sizeof<T>(), from = q + first * sizeof<T>();
     memory.fill(strip, 0, keep * bytes);
