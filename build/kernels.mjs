@@ -29,7 +29,7 @@ for (const { name, entry, features } of builds) {
     console.error(stderr.toString());
     process.exit(1);
   }
-  module += `export const ${name} =\n  "${readFileSync(out).toString("base64")}";\n`;
+  module += `export const ${name}: string =\n  "${readFileSync(out).toString("base64")}";\n`;
 }
 rmSync(scratch, { recursive: true });
 writeFileSync(target, module);
