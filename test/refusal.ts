@@ -1,0 +1,31 @@
+import { expect } from "vitest";
+import { type ErrorCode, NonFiniteError, SpectralNormError } from "../src/index.js";
+
+/** Runs what must be refused, and checks the kind of error and that its message holds every one of `words`. */
+export function expectRefusal(run: () => unknown, code: ErrorCode, ...words: (string | RegExp)[]): void {
+  let thrown: unknown;
+  try {
+    run();
+  } catch (error) {
+    thrown = error;
+  }
+  if (!(thrown instanceof SpectralNormError)) expect.fail(`expected ${code}, got ${String(thrown)}`);
+  expect(thrown.code, thrown.message).toBe(code);
+  for (const word of words)
+    if (typeof word === "string") expect(thrown.message).toContain(word);
+    else expect(thrown.message).toMatch(word);
+  // A message is one readable line.
+  expect(thrown.message.length).toBeLessThan(240);
+  expect(thrown.message).not.toMatch(/\n|undefined undefined|\[object/);
+}
+
+/** The same for NaN and infinity: where is the first one? */
+export function expectNonFinite(run: () => unknown, row: number, column: number, value: string): void {
+  expectRefusal(run, "ERR_NON_FINITE", value);
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof NonFiniteError)) throw error;
+    expect([error.row, error.column], error.message).toEqual([row, column]);
+  }
+}
