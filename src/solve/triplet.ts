@@ -104,14 +104,14 @@ export function tripletOf(view: View | OperatorView, options: CheckedOptions): S
   const mark = kernels.arena.mark();
   try {
     if (options.method === "power") return power(kernels, view, powerOptions(view, options));
-    const { action, find } = prepare(kernels, view, options);
+    const { action, find, dense } = prepare(kernels, view, options);
     const goal: Goal = {
       of: "gradient",
       rtol: options.rtol,
       atol: options.atol ?? 0,
       maxIterations: options.maxIterations ?? MOST_STEPS,
       seed: options.seed,
-      start: startOf(view, action, options),
+      start: startOf(view, action, options, dense),
     };
     return complete(action, find(goal), options.rtol, options.atol ?? 0);
   } finally {
@@ -128,7 +128,7 @@ export function normOf(view: View | OperatorView, options: CheckedOptions): numb
   const mark = kernels.arena.mark();
   try {
     if (options.method === "power") return power(kernels, view, powerOptions(view, options)).sigma;
-    const { action, find } = prepare(kernels, view, options);
+    const { action, find, dense } = prepare(kernels, view, options);
     // atol is on A's scale, the iteration on the action's.
     const goal: Goal = {
       of: "value",
@@ -136,7 +136,7 @@ export function normOf(view: View | OperatorView, options: CheckedOptions): numb
       atol: scaleByPower(options.atol ?? 0, -action.exponent),
       maxIterations: options.maxIterations ?? MOST_STEPS,
       seed: options.seed,
-      start: startOf(view, action, options),
+      start: startOf(view, action, options, dense),
     };
     return sigmaOnScale(action, rayleigh(action, find(goal).short));
   } finally {
@@ -150,7 +150,7 @@ function prepare(
   kernels: Kernels,
   view: View | OperatorView,
   options: CheckedOptions,
-): { action: Action; find: (goal: Goal) => Found } {
+): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
   const { m, n } = view;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
   if (view.kind === "operator") {
@@ -160,6 +160,7 @@ function prepare(
     const action = operatorAction(kernels, view, probe);
     return {
       action,
+      dense,
       find: (goal) => (dense ? operatorDense(kernels, action) : lanczos(kernels, action, goal)),
     };
   }
@@ -167,9 +168,10 @@ function prepare(
   const transposed = dense ? m > n : m < n;
   const P = place(kernels, view, transposed);
   const action = placedAction(kernels, P, !dense);
-  if (!dense) return { action, find: (goal) => lanczos(kernels, action, goal) };
+  if (!dense) return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
   return {
     action,
+    dense,
     find: () => {
       action.passes++;
       return gramDense(kernels, P);
@@ -177,15 +179,17 @@ function prepare(
   };
 }
 
-/** The caller's first v, as a vector of the short side. */
+/** The caller's first v, as a vector of the short side; the dense path has no use for it. */
 function startOf(
   view: View | OperatorView,
   action: Action,
   options: CheckedOptions,
+  dense: boolean,
 ): Float64Array | undefined {
   const { start } = options;
   if (start === undefined) return undefined;
   checkStart(start, view.n);
+  if (dense) return undefined;
   let most = 0;
   for (let i = 0; i < start.length; i++) most = Math.max(most, Math.abs(start[i]));
   if (most === 0) return undefined;
