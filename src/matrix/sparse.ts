@@ -130,6 +130,7 @@ export interface Packed {
  */
 export function pack({ data, indices, indptr, shape: [m, n] }: SparseMatrix): Packed | undefined {
   const count = indptr[m];
+  if (m === 1 && n === 1) return undefined;
   const rows: number[] = [];
   for (let i = 0; i < m; i++) if (indptr[i + 1] > indptr[i]) rows.push(i);
   const place = new Map<number, number>();
