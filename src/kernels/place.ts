@@ -27,6 +27,15 @@ export function padTo(count: number, multiple: number): number {
   return Math.ceil(count / multiple) * multiple;
 }
 
+/** Rows whose addresses agree in their low twelve bits push each other out of the nearest cache. */
+const CONFLICT = 4096;
+const CACHE_LINE = 64;
+
+/** A row length, in numbers, that does not make them agree. */
+export function awayFromPages(numbers: number, bytes: number): number {
+  return (numbers * bytes) % CONFLICT === 0 ? numbers + CACHE_LINE / bytes : numbers;
+}
+
 /** Entries as large as this or as small are brought near 1 first. Norms are squared twice on the way. */
 const SAFE_EXPONENT = { single: 10, double: 100 };
 
@@ -42,8 +51,8 @@ export function place(kernels: Kernels, view: View, transposed: boolean, scaled 
   const rows = transposed ? view.n : view.m;
   const cols = transposed ? view.m : view.n;
   const paddedRows = padTo(rows, 4);
-  const paddedCols = padTo(cols, LANES);
   const bytes = single ? 4 : 8;
+  const paddedCols = awayFromPages(padTo(cols, LANES), bytes);
   const total = paddedRows * paddedCols;
   const pointer = arena.take(total * bytes);
   const out = single ? arena.f32(pointer, total) : arena.f64(pointer, total);

@@ -97,33 +97,40 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): v
 /** z0, z1 += four rows of A, weighted by t[4×2]. */
 @inline
 function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize, z1: usize): void {
-  const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  if (!ASC_FEATURE_RELAXED_SIMD) {
+    // Engines without fused multiply-add tend to spill eight weights; four at a time stay in registers.
+    update1<TA, TX>(a, lda, cols, t, 16, z0);
+    update1<TA, TX>(a, lda, cols, t + 8, 16, z1);
+    return;
+  }
+  let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   const t00 = spread<TX>(t), t01 = spread<TX>(t + 8), t10 = spread<TX>(t + 16), t11 = spread<TX>(t + 24);
   const t20 = spread<TX>(t + 32), t21 = spread<TX>(t + 40), t30 = spread<TX>(t + 48), t31 = spread<TX>(t + 56);
-  const end = cols * sizeof<TX>();
-  for (let ix: usize = 0, ia: usize = 0; ix < end; ix += 16, ia += stride<TA, TX>()) {
-    const r0 = load<TA, TX>(a + ia), r1 = load<TA, TX>(a1 + ia);
-    let p = madd<TX>(r1, t10, v128.mul<TX>(r0, t00));
-    let q = madd<TX>(r1, t11, v128.mul<TX>(r0, t01));
-    const r2 = load<TA, TX>(a2 + ia), r3 = load<TA, TX>(a3 + ia);
+  const step = stride<TA, TX>(), end = z0 + cols * sizeof<TX>();
+  for (; z0 < end; z0 += 16, z1 += 16, a += step, a1 += step, a2 += step, a3 += step) {
+    let r = load<TA, TX>(a), s = load<TA, TX>(a1);
+    let p = madd<TX>(s, t10, v128.mul<TX>(r, t00));
+    let q = madd<TX>(s, t11, v128.mul<TX>(r, t01));
+    r = load<TA, TX>(a2);
+    s = load<TA, TX>(a3);
     // Two short sums side by side: half the depth, half the rounding.
-    p = v128.add<TX>(p, madd<TX>(r3, t30, v128.mul<TX>(r2, t20)));
-    q = v128.add<TX>(q, madd<TX>(r3, t31, v128.mul<TX>(r2, t21)));
-    v128.store(z0 + ix, v128.add<TX>(v128.load(z0 + ix), p));
-    v128.store(z1 + ix, v128.add<TX>(v128.load(z1 + ix), q));
+    p = v128.add<TX>(p, madd<TX>(s, t30, v128.mul<TX>(r, t20)));
+    q = v128.add<TX>(q, madd<TX>(s, t31, v128.mul<TX>(r, t21)));
+    v128.store(z0, v128.add<TX>(v128.load(z0), p));
+    v128.store(z1, v128.add<TX>(v128.load(z1), q));
   }
 }
 
-/** z += four rows of A, weighted by t[4]. */
+/** z += four rows of A, weighted by four numbers `ldt` bytes apart. */
 @inline
-function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z: usize): void {
-  const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
-  const t0 = spread<TX>(t), t1 = spread<TX>(t + 8), t2 = spread<TX>(t + 16), t3 = spread<TX>(t + 24);
-  const end = cols * sizeof<TX>();
-  for (let ix: usize = 0, ia: usize = 0; ix < end; ix += 16, ia += stride<TA, TX>()) {
-    const p = madd<TX>(load<TA, TX>(a1 + ia), t1, v128.mul<TX>(load<TA, TX>(a + ia), t0));
-    const q = madd<TX>(load<TA, TX>(a3 + ia), t3, v128.mul<TX>(load<TA, TX>(a2 + ia), t2));
-    v128.store(z + ix, v128.add<TX>(v128.load(z + ix), v128.add<TX>(p, q)));
+function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, ldt: usize, z: usize): void {
+  let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  const t0 = spread<TX>(t), t1 = spread<TX>(t + ldt), t2 = spread<TX>(t + 2 * ldt), t3 = spread<TX>(t + 3 * ldt);
+  const step = stride<TA, TX>(), end = z + cols * sizeof<TX>();
+  for (; z < end; z += 16, a += step, a1 += step, a2 += step, a3 += step) {
+    const p = madd<TX>(load<TA, TX>(a1), t1, v128.mul<TX>(load<TA, TX>(a), t0));
+    const q = madd<TX>(load<TA, TX>(a3), t3, v128.mul<TX>(load<TA, TX>(a2), t2));
+    v128.store(z, v128.add<TX>(v128.load(z), v128.add<TX>(p, q)));
   }
 }
 
@@ -173,7 +180,7 @@ function multiplyTransposed<TA, TX>(
       for (let i = first; i < last; i += 4)
         update2<TA, TX>(a + i * lda, lda, cols, y + (i << 4), scratch, scratch + one);
     } else {
-      for (let i = first; i < last; i += 4) update1<TA, TX>(a + i * lda, lda, cols, y + (i << 3), scratch);
+      for (let i = first; i < last; i += 4) update1<TA, TX>(a + i * lda, lda, cols, y + (i << 3), 8, scratch);
     }
     flush<TX>(scratch, z, <usize>width * cols);
   }
@@ -197,7 +204,7 @@ function gram<T>(
         update2<T, T>(p, lda, cols, t, scratch, scratch + one);
       } else {
         dots1<T, T>(p, lda, cols, x, t);
-        update1<T, T>(p, lda, cols, t, scratch);
+        update1<T, T>(p, lda, cols, t, 8, scratch);
       }
     }
     flush<T>(scratch, z, <usize>width * cols);
@@ -256,7 +263,7 @@ function rotate<T>(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: 
     const n = min(width, cols - first), bytes = n * sizeof<T>(), from = q + first * sizeof<T>();
     memory.fill(strip, 0, keep * bytes);
     for (let p: usize = 0; p < keep; p++)
-      for (let i: usize = 0; i < k; i += 4) update1<T, T>(from + i * ldq, ldq, n, y + ((p * k + i) << 3), strip + p * bytes);
+      for (let i: usize = 0; i < k; i += 4) update1<T, T>(from + i * ldq, ldq, n, y + ((p * k + i) << 3), 8, strip + p * bytes);
     for (let p: usize = 0; p < keep; p++) memory.copy(from + p * ldq, strip + p * bytes, bytes);
   }
 }
