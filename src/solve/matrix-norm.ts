@@ -2,7 +2,7 @@ import { OptionError, OverflowError } from "../matrix/errors.js";
 import type { LinearOperator, MatrixLike, SparseMatrix } from "../matrix/types.js";
 import { copyOf, entriesOf, throwNonFinite, type View, viewOf } from "../matrix/view.js";
 import * as norms from "./norms.js";
-import { checkOptions } from "./options.js";
+import { checkOptions, shown } from "./options.js";
 import { singularValues } from "./svd.js";
 import { normOf } from "./triplet.js";
 
@@ -77,7 +77,7 @@ export function matrixNorm(A: MatrixLike | LinearOperator, ord: 2): number;
 export function matrixNorm(A: MatrixLike | LinearOperator, ord: norms.NormOrder): number {
   if (!ORDERS.includes(ord))
     throw new OptionError(
-      `ord: expected 2, -2, "fro", "nuc", 1, -1, Infinity or -Infinity, got ${typeof ord === "string" ? JSON.stringify(ord) : String(ord)}`,
+      `ord: expected 2, -2, "fro", "nuc", 1, -1, Infinity or -Infinity, got ${shown(ord)}`,
     );
   const view = viewOf(A);
   if (ord === 2) return normOf(view, checkOptions(undefined));

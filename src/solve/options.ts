@@ -60,7 +60,8 @@ export interface CheckedOptions {
 
 const NAMES = ["method", "rtol", "atol", "maxIterations", "start", "seed"];
 
-function shown(value: unknown): string {
+/** A value as an error message names it. */
+export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   return typeof value === "object" && value !== null
     ? Array.isArray(value)
