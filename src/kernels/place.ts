@@ -11,7 +11,7 @@ export interface Placed {
   readonly cols: number;
   readonly paddedRows: number;
   readonly paddedCols: number;
-  /** bytes from row to row */
+  /** bytes from row to row; 0 where there is one row */
   readonly lda: number;
   /** stored and computed in float32, or float64 */
   readonly single: boolean;
@@ -51,9 +51,11 @@ export function place(kernels: Kernels, view: View, transposed: boolean, scaled 
   const rows = transposed ? view.n : view.m;
   const cols = transposed ? view.m : view.n;
   const paddedRows = padTo(rows, 4);
+  // A single row stands in for its three neighbours too: with a stride of 0, a long vector is kept once.
+  const alone = rows === 1 && cols > 1;
   const bytes = single ? 4 : 8;
   const paddedCols = awayFromPages(padTo(cols, LANES), bytes);
-  const total = paddedRows * paddedCols;
+  const total = (alone ? 1 : paddedRows) * paddedCols;
   const pointer = arena.take(total * bytes);
   const out = single ? arena.f32(pointer, total) : arena.f64(pointer, total);
 
@@ -88,7 +90,7 @@ export function place(kernels: Kernels, view: View, transposed: boolean, scaled 
     cols,
     paddedRows,
     paddedCols,
-    lda: paddedCols * bytes,
+    lda: alone ? 0 : paddedCols * bytes,
     single,
     transposed,
     exponent,
