@@ -97,6 +97,9 @@ export interface Dense {
   /** The largest |x| of n numbers (a multiple of LANES); NaN as soon as one of them is NaN or infinite. */
   largest32(x: number, n: number): number;
   largest64(x: number, n: number): number;
+  /** B (cols×rows, `ldb` bytes from row to row) ← Aᵀ; multiples of 4, A's rows end to end. */
+  transpose32(a: number, rows: number, cols: number, b: number, ldb: number): void;
+  transpose64(a: number, rows: number, cols: number, b: number, ldb: number): void;
   /**
    * The `wanted` largest eigenvalues of a symmetric matrix, the first `full` of them with their vectors and
    * to full accuracy, the others so that their roots are good to a thousandth of their distance from the first's. By Householder

@@ -57,7 +57,10 @@ export function place(kernels: Kernels, view: View, transposed: boolean, scaled 
   const paddedCols = awayFromPages(padTo(cols, LANES), bytes);
   const total = (alone ? 1 : paddedRows) * paddedCols;
   const pointer = arena.take(total * bytes);
-  const out = single ? arena.f32(pointer, total) : arena.f64(pointer, total);
+  const mark = arena.mark();
+  const stage = arena.take(PANEL * CHUNK * bytes);
+  const numbers = single ? arena.f32 : arena.f64;
+  const out = numbers(pointer, total);
 
   const source: Grid = {
     data: view.data,
@@ -66,8 +69,17 @@ export function place(kernels: Kernels, view: View, transposed: boolean, scaled 
     down: transposed ? view.columnStride : view.rowStride,
     across: transposed ? view.rowStride : view.columnStride,
   };
-  fillRows(source, rows, cols, out, paddedCols);
-  out.fill(0, rows * paddedCols);
+  if (!alone && isFlat(source) && source.down === 1 && source.across !== 1) {
+    const transpose = single ? routines.transpose32 : routines.transpose64;
+    fillColumns(source, rows, cols, numbers(stage, PANEL * CHUNK), (count, length, i, j) =>
+      transpose(stage, count, length, pointer + (i * paddedCols + j) * bytes, paddedCols * bytes),
+    );
+    for (let i = 0; i < rows; i++) out.fill(0, i * paddedCols + padTo(cols, 4), (i + 1) * paddedCols);
+  } else {
+    fillRows(source, rows, cols, out, paddedCols);
+    out.fill(0, rows * paddedCols);
+  }
+  arena.release(mark);
 
   const largest = single ? routines.largest32(pointer, total) : routines.largest64(pointer, total);
   if (Number.isNaN(largest)) throwNonFinite(view);
@@ -121,25 +133,69 @@ interface Grid {
   across: number;
 }
 
-/** Columns copied at a time where the source runs down them: a tile of both sides stays in cache. */
+type FlatGrid = Grid & { data: Float32Array | Float64Array };
+
+/** Whether the numbers lie there as they are, so that runs of them can be copied whole. */
+function isFlat(source: Grid): source is FlatGrid {
+  return !source.read && (source.data instanceof Float32Array || source.data instanceof Float64Array);
+}
+
+/** Columns and rows that are transposed at a time. */
+const PANEL = 32;
+const CHUNK = 256;
+
+/**
+ * Where columns are contiguous: copies a panel of them into `stage`, as rows of `length` numbers, and hands it
+ * over to be transposed to row i and column j. Both sizes are multiples of 4, padded with zeros.
+ */
+function fillColumns(
+  { data, offset, across }: FlatGrid,
+  rows: number,
+  cols: number,
+  stage: Float32Array | Float64Array,
+  transpose: (count: number, length: number, i: number, j: number) => void,
+): void {
+  for (let j = 0; j < cols; j += PANEL) {
+    const used = Math.min(PANEL, cols - j);
+    const count = padTo(used, 4);
+    for (let i = 0; i < rows; i += CHUNK) {
+      const run = Math.min(CHUNK, rows - i);
+      const length = padTo(run, 4);
+      const from = offset + j * across + i;
+      if (run === across && length === run) {
+        stage.set(data.subarray(from, from + used * run));
+      } else {
+        for (let k = 0; k < used; k++) {
+          const first = from + k * across;
+          stage.set(data.subarray(first, first + run), k * length);
+          stage.fill(0, k * length + run, (k + 1) * length);
+        }
+      }
+      stage.fill(0, used * length, count * length);
+      transpose(count, length, i, j);
+    }
+  }
+}
+
+/** Rows and columns copied at a time where neither is contiguous: a tile of both sides stays in cache. */
 const TILE = 32;
 
 function fillRows(
-  { data, read, offset, down, across }: Grid,
+  source: Grid,
   rows: number,
   cols: number,
   out: Float32Array | Float64Array,
   ldo: number,
 ): void {
-  const flat = !read && (data instanceof Float32Array || data instanceof Float64Array);
-  if (flat && across === 1 && down === cols && ldo === cols) {
-    out.set(data.subarray(offset, offset + rows * cols));
+  const { data, read, offset, down, across } = source;
+  if (isFlat(source) && across === 1 && down === cols && ldo === cols) {
+    out.set(source.data.subarray(offset, offset + rows * cols));
     return;
   }
-  if (flat && across === 1 && cols >= 16) {
+  if (isFlat(source) && across === 1 && cols >= 16) {
     for (let i = 0; i < rows; i++) {
       const from = offset + i * down;
-      out.set(data.subarray(from, from + cols), i * ldo);
+      out.set(source.data.subarray(from, from + cols), i * ldo);
       out.fill(0, i * ldo + cols, (i + 1) * ldo);
     }
     return;

@@ -1,4 +1,5 @@
 import { OptionError } from "../matrix/errors.js";
+import { shown } from "../matrix/shown.js";
 import type { Kernels } from "./contract.js";
 import { referenceKernels } from "./reference/instance.js";
 import { relaxedAvailable, wasmKernels } from "./wasm/instance.js";
@@ -65,7 +66,7 @@ export function kernelInfo(): KernelInfo {
 export function setKernels(name: Kernels["name"] | "auto"): void {
   if (!["auto", "wasm", "wasm-relaxed", "reference"].includes(name))
     throw new OptionError(
-      `kernels: expected "auto", "wasm", "wasm-relaxed" or "reference", got ${typeof name === "string" ? JSON.stringify(name) : String(name)}`,
+      `kernels: expected "auto", "wasm", "wasm-relaxed" or "reference", got ${shown(name)}`,
     );
   const before = { wanted, reason };
   wanted = name;

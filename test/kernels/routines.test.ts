@@ -184,6 +184,27 @@ describe.each(KERNEL_SETS.slice(1))("$name against the plain loops", ({ make }) 
       );
     });
 
+    it(`transpose${type} is exact, into a wider matrix too`, () => {
+      fc.assert(
+        fc.property(shape, ({ rows, cols, seed }) => {
+          const [m, n] = [padTo(rows, 4), padTo(cols, 4)];
+          const kernels = make();
+          const bytes = single ? 4 : 8;
+          const a = vectorIn(kernels, m * n, single, seed);
+          const ldb = (m + 4) * bytes;
+          const b = vectorIn(kernels, n * (m + 4), single, 0, 0);
+          (single ? kernels.routines.transpose32 : kernels.routines.transpose64)(a, m, n, b, ldb);
+          const view = single ? kernels.arena.f32 : kernels.arena.f64;
+          const [A, B] = [view(a, m * n), view(b, n * (m + 4))];
+          for (let i = 0; i < m; i++)
+            for (let j = 0; j < n; j++)
+              if (B[j * (m + 4) + i] !== A[i * n + j]) expect.fail(`element ${i}, ${j}`);
+          for (let j = 0; j < n; j++) for (let i = m; i < m + 4; i++) expect(B[j * (m + 4) + i]).toBe(0);
+        }),
+        { numRuns: 40 },
+      );
+    });
+
     it(`largest${type} finds the largest, and any NaN or infinity`, () => {
       fc.assert(
         fc.property(
