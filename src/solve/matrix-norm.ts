@@ -1,8 +1,9 @@
 import { OptionError, OverflowError } from "../matrix/errors.js";
+import { shown } from "../matrix/shown.js";
 import type { LinearOperator, MatrixLike, SparseMatrix } from "../matrix/types.js";
 import { copyOf, entriesOf, throwNonFinite, type View, viewOf } from "../matrix/view.js";
 import * as norms from "./norms.js";
-import { checkOptions, shown } from "./options.js";
+import { checkOptions } from "./options.js";
 import { singularValues } from "./svd.js";
 import { normOf } from "./triplet.js";
 

@@ -1,4 +1,5 @@
 import { OptionError } from "../matrix/errors.js";
+import { shown } from "../matrix/shown.js";
 
 /** How σ₁ is found: "auto" goes dense for min(m, n) ≤ 64 and runs block Lanczos otherwise. */
 export type Method = "auto" | "lanczos" | "power" | "dense";
@@ -59,16 +60,6 @@ export interface CheckedOptions {
 }
 
 const NAMES = ["method", "rtol", "atol", "maxIterations", "start", "seed"];
-
-/** A value as an error message names it. */
-export function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  return typeof value === "object" && value !== null
-    ? Array.isArray(value)
-      ? "an array"
-      : "an object"
-    : String(value);
-}
 
 function isVector(value: unknown): value is ArrayLike<number> {
   if (Array.isArray(value)) return value.every((x) => typeof x === "number");
