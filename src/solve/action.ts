@@ -1,4 +1,4 @@
-import type { Kernels } from "../kernels/contract.js";
+import { type Kernels, LANES } from "../kernels/contract.js";
 import { exponentOf, type Placed, padTo, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { DType } from "../matrix/types.js";
@@ -133,7 +133,7 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
   const transposed = A.m < A.n;
   const short = Math.min(A.m, A.n);
   const long = Math.max(A.m, A.n);
-  const padded = padTo(short, 4);
+  const padded = padTo(short, LANES);
   const x = room("float64", short) as Float64Array;
   const y = room("float64", long) as Float64Array;
   let into = 1;

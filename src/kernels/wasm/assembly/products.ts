@@ -31,16 +31,16 @@ function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, 
     let c00 = f64x2.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
     for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
       const p = v128.load(x0 + ix), q = v128.load(x1 + ix);
-      let r = load<TA, TX>(a + ia);
+      let r = load<TA, TX>(a + ia, 0);
       c00 = madd<TX>(r, p, c00);
       c01 = madd<TX>(r, q, c01);
-      r = load<TA, TX>(a1 + ia);
+      r = load<TA, TX>(a1 + ia, 0);
       c10 = madd<TX>(r, p, c10);
       c11 = madd<TX>(r, q, c11);
-      r = load<TA, TX>(a2 + ia);
+      r = load<TA, TX>(a2 + ia, 0);
       c20 = madd<TX>(r, p, c20);
       c21 = madd<TX>(r, q, c21);
-      r = load<TA, TX>(a3 + ia);
+      r = load<TA, TX>(a3 + ia, 0);
       c30 = madd<TX>(r, p, c30);
       c31 = madd<TX>(r, q, c31);
     }
@@ -76,10 +76,10 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): v
     let c0 = f64x2.splat(0), c1 = c0, c2 = c0, c3 = c0;
     for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
       const p = v128.load(x + ix);
-      c0 = madd<TX>(load<TA, TX>(a + ia), p, c0);
-      c1 = madd<TX>(load<TA, TX>(a1 + ia), p, c1);
-      c2 = madd<TX>(load<TA, TX>(a2 + ia), p, c2);
-      c3 = madd<TX>(load<TA, TX>(a3 + ia), p, c3);
+      c0 = madd<TX>(load<TA, TX>(a + ia, 0), p, c0);
+      c1 = madd<TX>(load<TA, TX>(a1 + ia, 0), p, c1);
+      c2 = madd<TX>(load<TA, TX>(a2 + ia, 0), p, c2);
+      c3 = madd<TX>(load<TA, TX>(a3 + ia, 0), p, c3);
     }
     s0 = f64x2.add(s0, sums<TX>(c0, c1));
     s1 = f64x2.add(s1, sums<TX>(c2, c3));
@@ -106,18 +106,27 @@ function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize,
   let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   const t00 = spread<TX>(t), t01 = spread<TX>(t + 8), t10 = spread<TX>(t + 16), t11 = spread<TX>(t + 24);
   const t20 = spread<TX>(t + 32), t21 = spread<TX>(t + 40), t30 = spread<TX>(t + 48), t31 = spread<TX>(t + 56);
-  const step = stride<TA, TX>(), end = z0 + cols * sizeof<TX>();
-  for (; z0 < end; z0 += 16, z1 += 16, a += step, a1 += step, a2 += step, a3 += step) {
-    let r = load<TA, TX>(a), s = load<TA, TX>(a1);
-    let p = madd<TX>(s, t10, v128.mul<TX>(r, t00));
-    let q = madd<TX>(s, t11, v128.mul<TX>(r, t01));
-    r = load<TA, TX>(a2);
-    s = load<TA, TX>(a3);
+  const step = 2 * stride<TA, TX>(), end = z0 + cols * sizeof<TX>();
+  for (; z0 < end; z0 += 32, z1 += 32, a += step, a1 += step, a2 += step, a3 += step) {
+    let r = load<TA, TX>(a, 0), s = load<TA, TX>(a1, 0);
+    let p = madd<TX>(s, t10, v128.mul<TX>(r, t00)), q = madd<TX>(s, t11, v128.mul<TX>(r, t01));
+    r = load<TA, TX>(a2, 0);
+    s = load<TA, TX>(a3, 0);
     // Two short sums side by side: half the depth, half the rounding.
     p = v128.add<TX>(p, madd<TX>(s, t30, v128.mul<TX>(r, t20)));
     q = v128.add<TX>(q, madd<TX>(s, t31, v128.mul<TX>(r, t21)));
     v128.store(z0, v128.add<TX>(v128.load(z0), p));
     v128.store(z1, v128.add<TX>(v128.load(z1), q));
+    r = load<TA, TX>(a, 1);
+    s = load<TA, TX>(a1, 1);
+    p = madd<TX>(s, t10, v128.mul<TX>(r, t00));
+    q = madd<TX>(s, t11, v128.mul<TX>(r, t01));
+    r = load<TA, TX>(a2, 1);
+    s = load<TA, TX>(a3, 1);
+    p = v128.add<TX>(p, madd<TX>(s, t30, v128.mul<TX>(r, t20)));
+    q = v128.add<TX>(q, madd<TX>(s, t31, v128.mul<TX>(r, t21)));
+    v128.store(z0, v128.add<TX>(v128.load(z0, 16), p), 16);
+    v128.store(z1, v128.add<TX>(v128.load(z1, 16), q), 16);
   }
 }
 
@@ -126,11 +135,14 @@ function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize,
 function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, ldt: usize, z: usize): void {
   let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   const t0 = spread<TX>(t), t1 = spread<TX>(t + ldt), t2 = spread<TX>(t + 2 * ldt), t3 = spread<TX>(t + 3 * ldt);
-  const step = stride<TA, TX>(), end = z + cols * sizeof<TX>();
-  for (; z < end; z += 16, a += step, a1 += step, a2 += step, a3 += step) {
-    const p = madd<TX>(load<TA, TX>(a1), t1, v128.mul<TX>(load<TA, TX>(a), t0));
-    const q = madd<TX>(load<TA, TX>(a3), t3, v128.mul<TX>(load<TA, TX>(a2), t2));
+  const step = 2 * stride<TA, TX>(), end = z + cols * sizeof<TX>();
+  for (; z < end; z += 32, a += step, a1 += step, a2 += step, a3 += step) {
+    let p = madd<TX>(load<TA, TX>(a1, 0), t1, v128.mul<TX>(load<TA, TX>(a, 0), t0));
+    let q = madd<TX>(load<TA, TX>(a3, 0), t3, v128.mul<TX>(load<TA, TX>(a2, 0), t2));
     v128.store(z, v128.add<TX>(v128.load(z), v128.add<TX>(p, q)));
+    p = madd<TX>(load<TA, TX>(a1, 1), t1, v128.mul<TX>(load<TA, TX>(a, 1), t0));
+    q = madd<TX>(load<TA, TX>(a3, 1), t3, v128.mul<TX>(load<TA, TX>(a2, 1), t2));
+    v128.store(z, v128.add<TX>(v128.load(z, 16), v128.add<TX>(p, q)), 16);
   }
 }
 
