@@ -124,7 +124,7 @@ export interface Dense {
 }
 
 /** Numbers in a padded row: a multiple of this serves both precisions. */
-export const LANES = 8;
+export const LANES = 4;
 
 /** float64 numbers of workspace that `eigenLargest` takes. */
 export function eigenWork(n: number): number {

@@ -74,7 +74,7 @@ export function place(kernels: Kernels, view: View, transposed: boolean, scaled 
     fillColumns(source, rows, cols, numbers(stage, PANEL * CHUNK), (count, length, i, j) =>
       transpose(stage, count, length, pointer + (i * paddedCols + j) * bytes, paddedCols * bytes),
     );
-    for (let i = 0; i < rows; i++) out.fill(0, i * paddedCols + padTo(cols, 4), (i + 1) * paddedCols);
+    for (let i = 0; i < paddedRows; i++) out.fill(0, i * paddedCols + padTo(cols, 4), (i + 1) * paddedCols);
   } else {
     fillRows(source, rows, cols, out, paddedCols);
     out.fill(0, rows * paddedCols);

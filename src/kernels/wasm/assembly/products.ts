@@ -31,16 +31,16 @@ function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, 
     let c00 = f64x2.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
     for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
       const p = v128.load(x0 + ix), q = v128.load(x1 + ix);
-      let r = load<TA, TX>(a + ia, 0);
+      let r = load<TA, TX>(a + ia);
       c00 = madd<TX>(r, p, c00);
       c01 = madd<TX>(r, q, c01);
-      r = load<TA, TX>(a1 + ia, 0);
+      r = load<TA, TX>(a1 + ia);
       c10 = madd<TX>(r, p, c10);
       c11 = madd<TX>(r, q, c11);
-      r = load<TA, TX>(a2 + ia, 0);
+      r = load<TA, TX>(a2 + ia);
       c20 = madd<TX>(r, p, c20);
       c21 = madd<TX>(r, q, c21);
-      r = load<TA, TX>(a3 + ia, 0);
+      r = load<TA, TX>(a3 + ia);
       c30 = madd<TX>(r, p, c30);
       c31 = madd<TX>(r, q, c31);
     }
@@ -76,10 +76,10 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): v
     let c0 = f64x2.splat(0), c1 = c0, c2 = c0, c3 = c0;
     for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
       const p = v128.load(x + ix);
-      c0 = madd<TX>(load<TA, TX>(a + ia, 0), p, c0);
-      c1 = madd<TX>(load<TA, TX>(a1 + ia, 0), p, c1);
-      c2 = madd<TX>(load<TA, TX>(a2 + ia, 0), p, c2);
-      c3 = madd<TX>(load<TA, TX>(a3 + ia, 0), p, c3);
+      c0 = madd<TX>(load<TA, TX>(a + ia), p, c0);
+      c1 = madd<TX>(load<TA, TX>(a1 + ia), p, c1);
+      c2 = madd<TX>(load<TA, TX>(a2 + ia), p, c2);
+      c3 = madd<TX>(load<TA, TX>(a3 + ia), p, c3);
     }
     s0 = f64x2.add(s0, sums<TX>(c0, c1));
     s1 = f64x2.add(s1, sums<TX>(c2, c3));
@@ -94,6 +94,13 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): v
   v128.store(t, w1, 16);
 }
 
+/** One vector of z ← z + four of A, in two short sums side by side: half the depth, half the rounding. */
+@inline
+function addFour<TX>(z: usize, r0: v128, r1: v128, r2: v128, r3: v128, t0: v128, t1: v128, t2: v128, t3: v128): void {
+  const p = madd<TX>(r1, t1, v128.mul<TX>(r0, t0)), q = madd<TX>(r3, t3, v128.mul<TX>(r2, t2));
+  v128.store(z, v128.add<TX>(v128.load(z), v128.add<TX>(p, q)));
+}
+
 /** z0, z1 += four rows of A, weighted by t[4×2]. */
 @inline
 function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize, z1: usize): void {
@@ -106,27 +113,11 @@ function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize,
   let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   const t00 = spread<TX>(t), t01 = spread<TX>(t + 8), t10 = spread<TX>(t + 16), t11 = spread<TX>(t + 24);
   const t20 = spread<TX>(t + 32), t21 = spread<TX>(t + 40), t30 = spread<TX>(t + 48), t31 = spread<TX>(t + 56);
-  const step = 2 * stride<TA, TX>(), end = z0 + cols * sizeof<TX>();
-  for (; z0 < end; z0 += 32, z1 += 32, a += step, a1 += step, a2 += step, a3 += step) {
-    let r = load<TA, TX>(a, 0), s = load<TA, TX>(a1, 0);
-    let p = madd<TX>(s, t10, v128.mul<TX>(r, t00)), q = madd<TX>(s, t11, v128.mul<TX>(r, t01));
-    r = load<TA, TX>(a2, 0);
-    s = load<TA, TX>(a3, 0);
-    // Two short sums side by side: half the depth, half the rounding.
-    p = v128.add<TX>(p, madd<TX>(s, t30, v128.mul<TX>(r, t20)));
-    q = v128.add<TX>(q, madd<TX>(s, t31, v128.mul<TX>(r, t21)));
-    v128.store(z0, v128.add<TX>(v128.load(z0), p));
-    v128.store(z1, v128.add<TX>(v128.load(z1), q));
-    r = load<TA, TX>(a, 1);
-    s = load<TA, TX>(a1, 1);
-    p = madd<TX>(s, t10, v128.mul<TX>(r, t00));
-    q = madd<TX>(s, t11, v128.mul<TX>(r, t01));
-    r = load<TA, TX>(a2, 1);
-    s = load<TA, TX>(a3, 1);
-    p = v128.add<TX>(p, madd<TX>(s, t30, v128.mul<TX>(r, t20)));
-    q = v128.add<TX>(q, madd<TX>(s, t31, v128.mul<TX>(r, t21)));
-    v128.store(z0, v128.add<TX>(v128.load(z0, 16), p), 16);
-    v128.store(z1, v128.add<TX>(v128.load(z1, 16), q), 16);
+  const step = stride<TA, TX>(), end = z0 + cols * sizeof<TX>();
+  for (; z0 < end; z0 += 16, z1 += 16, a += step, a1 += step, a2 += step, a3 += step) {
+    const r0 = load<TA, TX>(a), r1 = load<TA, TX>(a1), r2 = load<TA, TX>(a2), r3 = load<TA, TX>(a3);
+    addFour<TX>(z0, r0, r1, r2, r3, t00, t10, t20, t30);
+    addFour<TX>(z1, r0, r1, r2, r3, t01, t11, t21, t31);
   }
 }
 
@@ -135,14 +126,22 @@ function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize,
 function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, ldt: usize, z: usize): void {
   let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   const t0 = spread<TX>(t), t1 = spread<TX>(t + ldt), t2 = spread<TX>(t + 2 * ldt), t3 = spread<TX>(t + 3 * ldt);
-  const step = 2 * stride<TA, TX>(), end = z + cols * sizeof<TX>();
-  for (; z < end; z += 32, a += step, a1 += step, a2 += step, a3 += step) {
-    let p = madd<TX>(load<TA, TX>(a1, 0), t1, v128.mul<TX>(load<TA, TX>(a, 0), t0));
-    let q = madd<TX>(load<TA, TX>(a3, 0), t3, v128.mul<TX>(load<TA, TX>(a2, 0), t2));
-    v128.store(z, v128.add<TX>(v128.load(z), v128.add<TX>(p, q)));
-    p = madd<TX>(load<TA, TX>(a1, 1), t1, v128.mul<TX>(load<TA, TX>(a, 1), t0));
-    q = madd<TX>(load<TA, TX>(a3, 1), t3, v128.mul<TX>(load<TA, TX>(a2, 1), t2));
-    v128.store(z, v128.add<TX>(v128.load(z, 16), v128.add<TX>(p, q)), 16);
+  const step = stride<TA, TX>(), end = z + cols * sizeof<TX>();
+  // Two vectors at a time, and the odd one first.
+  if (cols & lanes<TX>()) {
+    addFour<TX>(z, load<TA, TX>(a), load<TA, TX>(a1), load<TA, TX>(a2), load<TA, TX>(a3), t0, t1, t2, t3);
+    z += 16;
+    a += step;
+    a1 += step;
+    a2 += step;
+    a3 += step;
+  }
+  for (; z < end; z += 32, a += 2 * step, a1 += 2 * step, a2 += 2 * step, a3 += 2 * step) {
+    addFour<TX>(z, load<TA, TX>(a), load<TA, TX>(a1), load<TA, TX>(a2), load<TA, TX>(a3), t0, t1, t2, t3);
+    addFour<TX>(
+      z + 16, load<TA, TX>(a + step), load<TA, TX>(a1 + step), load<TA, TX>(a2 + step), load<TA, TX>(a3 + step),
+      t0, t1, t2, t3,
+    );
   }
 }
 

@@ -14,15 +14,11 @@ export function stride<TA, TX>(): usize {
   return lanes<TX>() * sizeof<TA>();
 }
 
-/** The first or second vector (`which`: 0 or 1) of TX from memory of TA. */
+/** One vector of TX from memory of TA. */
 @inline
-export function load<TA, TX>(p: usize, which: i32): v128 {
-  if (sizeof<TA>() == sizeof<TX>()) {
-    if (which == 0) return v128.load(p);
-    return v128.load(p, 16);
-  }
-  if (which == 0) return f64x2.promote_low_f32x4(v128.load64_zero(p));
-  return f64x2.promote_low_f32x4(v128.load64_zero(p, 8));
+export function load<TA, TX>(p: usize): v128 {
+  if (sizeof<TA>() == sizeof<TX>()) return v128.load(p);
+  return f64x2.promote_low_f32x4(v128.load64_zero(p));
 }
 
 /** a·b + c; fused where the relaxed build has it. */
