@@ -1,0 +1,43 @@
+/** σ₁, u and v of jax-js arrays, differentiable in all three. */
+import type { Array as JaxArray } from "@jax-js/jax";
+import { tripletSeries } from "./expansion.js";
+import { takeMatrices } from "./input.js";
+import { type ArraySolveOptions, checkArrayOptions } from "./options.js";
+import { disposeOrigin, originOf } from "./origin.js";
+import { layersOf } from "./tracers.js";
+
+/** The first singular triplet of every matrix of a batch. */
+export type ArrayTriplet = {
+  /** σ₁, shape […] */
+  sigma: JaxArray;
+  /** unit left vectors, shape […, m] */
+  u: JaxArray;
+  /** unit right vectors, shape […, n] */
+  v: JaxArray;
+};
+
+/**
+ * σ₁ with unit vectors u and v of every m×n matrix in x, differentiable in all three as `spectralNorm` is: σ₁, u and
+ * v have every order outside of `jit`, and three orders under it. The pair (u, v) is determined up to a common sign;
+ * which one comes out depends on x, may change from one x to the next, and differs under `jit`.
+ *
+ * @param x, options  as for `spectralNorm`; x is consumed
+ * @throws what `spectralNorm` throws; TiedError where σ₁ is tied already at the first level of differentiation,
+ *   as u and v have no derivative there (under `jit`: an enormous one)
+ *
+ * Cost: as `spectralNorm`, whose cost of the second order comes with the first here.
+ */
+export function singularTriplet(x: JaxArray, options?: ArraySolveOptions): ArrayTriplet {
+  const checked = checkArrayOptions(options);
+  const { x: matrices, shape } = takeMatrices(x, "singularTriplet");
+  try {
+    const origin = originOf(layersOf(matrices), shape, "singularTriplet", checked, true);
+    try {
+      return tripletSeries(matrices, origin);
+    } finally {
+      disposeOrigin(origin);
+    }
+  } finally {
+    matrices.dispose();
+  }
+}

@@ -1,0 +1,80 @@
+/** ‖x‖₂ of jax-js arrays. */
+import type { Array as JaxArray } from "@jax-js/jax";
+import { spectralNorm as normInCore } from "../solve/triplet.js";
+import { normSeries } from "./expansion.js";
+import { type MatrixShape, takeMatrices } from "./input.js";
+import { type Reading, read, representable, within } from "./numbers.js";
+import { type ArraySolveOptions, type CheckedArrayOptions, checkArrayOptions } from "./options.js";
+import { disposeOrigin, originOf } from "./origin.js";
+import { layersOf } from "./tracers.js";
+
+/**
+ * The largest singular value of every m×n matrix in x, with its derivatives: u·vᵀ (Watson, Linear Algebra Appl.
+ * 170:33, 1992; at a tie one subgradient, for the zero matrix 0) and the higher ones. They hold in forward and
+ * reverse mode, nested, and inside larger losses.
+ *
+ * As every jax-js function it consumes x; pass `x.ref` where x is used again.
+ *
+ * | where                                        | value and first derivative         | higher derivatives |
+ * |----------------------------------------------|------------------------------------|--------------------|
+ * | outside of `jit`: alone, under `grad`, `jvp`, `vjp`, `linearize`, `vmap` and nested | the core's, to the bit | every order; TiedError at a tie |
+ * | under `jit`, in any combination; on webgpu   | to rounding, see `squarings`       | second and third, see `order` |
+ *
+ * Outside of `jit` (and on the cpu, wasm and webgl devices) the numbers are read and the core does the work. Under
+ * `jit` there are none: the Gram matrix is squared, a fixed number of times, in jax-js operations. No error can be
+ * raised from there. So NaN in gives NaN out; a second derivative at a tie, which does not exist, and a fourth
+ * derivative come out enormous, by a factor of 1e6 to 1e18, and not as a plausible number or zero.
+ *
+ * @param x  float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
+ * @param options  as for the core's `spectralNorm`, and `readBack`, `squarings`, `order`
+ * @returns shape […], in x's dtype (float32 for float16)
+ * @throws UnsupportedError for what is no jax-js array, was consumed, is not floating-point, is float16 and
+ *   differentiated, or is differentiated more often than `order` says; ShapeError for a rank below 2 or an empty
+ *   axis; OptionError. Where x is read: NonFiniteError naming the first NaN or infinity; TiedError where σ₁ is tied
+ *   and two or more levels of differentiation look at x; OverflowError if σ₁ is beyond x's dtype
+ *
+ * Cost, where x is read: one solve in the core; under `grad` a pass over x and one over the gradient; from the
+ *   second order on a k×k inverse in plain float64 loops, k = min(m, n): about 0.4 s for k = 512, once a call.
+ *   Under `jit`: some 20 to 25 products of k×k matrices in float32 (50 in float64), and with `order` above 1 about
+ *   three times that, in every call. `jit(grad(f))` is faster than `grad(jit(f))`.
+ * Not guaranteed: under `jit` the derivatives of u·vᵀ where (σ₁−σ₂)/σ₁ is below 1e-4 in float32 (1e-12 in float64)
+ *   have lost more than two digits to rounding. jax-js 0.1.25 itself loses memory in `jvp` of `grad`; `grad` of
+ *   `grad` does not.
+ */
+export function spectralNorm(x: JaxArray, options?: ArraySolveOptions): JaxArray {
+  const checked = checkArrayOptions(options);
+  const { x: matrices, shape } = takeMatrices(x, "spectralNorm");
+  return normOf(matrices, shape, checked, "spectralNorm");
+}
+
+/** As `spectralNorm`, of what `takeMatrices` took. Consumes x. */
+export function normOf(
+  x: JaxArray,
+  shape: MatrixShape,
+  options: CheckedArrayOptions,
+  caller: string,
+): JaxArray {
+  try {
+    const layers = layersOf(x);
+    const reading = layers.derivatives === 0 && read(layers, shape, caller, options.readBack);
+    if (reading) return values(reading, options, caller);
+    const origin = originOf(layers, shape, caller, options, false);
+    try {
+      return normSeries(x, origin);
+    } finally {
+      disposeOrigin(origin);
+    }
+  } finally {
+    x.dispose();
+  }
+}
+
+/** σ₁ alone takes fewer passes than with its vectors. */
+function values({ count, Type, matrix, value }: Reading, options: CheckedArrayOptions, caller: string) {
+  const norms = new Type(count);
+  for (let i = 0; i < count; i++) {
+    const norm = within(i, count, () => normInCore(matrix(i), options.core));
+    norms[i] = representable(norm, Type, caller);
+  }
+  return value(norms, []);
+}

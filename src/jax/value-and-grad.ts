@@ -1,0 +1,38 @@
+/** ‖x‖₂ of jax-js arrays with its gradient, in one call. */
+import { valueAndGrad as differentiate, type Array as JaxArray, numpy as np } from "@jax-js/jax";
+import { takeMatrices } from "./input.js";
+import { type ArraySolveOptions, checkArrayOptions } from "./options.js";
+import { normOf } from "./spectral-norm.js";
+
+/** Norms with their derivatives. */
+export type ArrayValueAndGrad = {
+  /** ‖x‖₂, shape […] */
+  value: JaxArray;
+  /** ∂‖x‖₂/∂x = u·vᵀ, of x's shape */
+  grad: JaxArray;
+};
+
+/**
+ * ‖x‖₂ of every m×n matrix in x, and its derivative u·vᵀ: what jax-js' own `valueAndGrad(spectralNorm)` gives, for a
+ * batch too. Both can be differentiated further, as `spectralNorm` can; to `order` it counts as one derivative.
+ *
+ * @param x, options  as for `spectralNorm`; x is consumed
+ * @throws what `spectralNorm` throws
+ *
+ * Cost: that of `spectralNorm` under `grad`.
+ */
+export function valueAndGrad(x: JaxArray, options?: ArraySolveOptions): ArrayValueAndGrad {
+  const checked = checkArrayOptions(options);
+  const { x: matrices, shape } = takeMatrices(x, "valueAndGrad");
+  // Of the sum, as the norm of one matrix does not depend on another.
+  const total = (a: JaxArray): [JaxArray, JaxArray] => {
+    const norms = normOf(a, shape, checked, "valueAndGrad");
+    return [np.sum(norms.ref), norms];
+  };
+  const [[sum, value], grad] = differentiate(total, { hasAux: true })(matrices) as [
+    [JaxArray, JaxArray],
+    JaxArray,
+  ];
+  sum.dispose();
+  return { value, grad };
+}
