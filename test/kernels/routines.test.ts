@@ -300,6 +300,21 @@ describe.each(KERNEL_SETS)("eigenLargest of $name", ({ make }) => {
     expect([...values]).toEqual([...values].sort((a, b) => b - a));
   });
 
+  it("tridiagonal but for small entries, which count", () => {
+    for (const small of [1e-6, 1e-8, 1e-9, 1e-11, 1e-15])
+      for (const n of [3, 6, 20, 40]) {
+        const random = createRandom(n);
+        const band = (i: number, j: number) => (i === j ? 2 + random.uniform() : i === j + 1 ? 1 : 0);
+        const entries = Float64Array.from(
+          { length: n * n },
+          (_, k) => band(Math.floor(k / n), k % n) + small * random.normal(),
+        );
+        const { residual, overlap } = check(n, (i, j) => entries[i * n + j], n);
+        expect(residual, `${small}, order ${n}`).toBeLessThan(tolerance(n, 5));
+        expect(overlap).toBeLessThan(tolerance(n, 10));
+      }
+  });
+
   it("ties of every multiplicity, the zero matrix and rank one", () => {
     for (const n of [2, 3, 9, 32])
       for (const multiplicity of [1, 2, n - 1, n]) {

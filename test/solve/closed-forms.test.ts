@@ -137,6 +137,19 @@ describe("against 40 digits", () => {
     expect(Math.abs(spectralNorm({ data: rounded, shape: [m, n] }) / sigma - 1)).toBeLessThan(2 ** -44);
   });
 
+  it("nearly bidiagonal matrices, whose Gram matrix is nearly tridiagonal", () => {
+    for (const noise of [1e-6, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15])
+      for (let seed = 0; seed < 3; seed++) {
+        const random = createRandom(seed);
+        const band = (i: number, j: number) =>
+          j === i ? 1 + random.uniform() : j === i + 1 ? random.uniform() : 0;
+        const A = fromEntries(12, 12, (i, j) => band(i, j) + noise * random.normal());
+        const values = svdvals(A);
+        const exact = exactTriplet(A);
+        expectTriplet(A, exact.sigma, exact, 1 - values[1] / values[0], `noise ${noise}`);
+      }
+  });
+
   it("normal matrices of odd shapes", () => {
     for (let seed = 0; seed < 12; seed++) {
       const random = createRandom(seed);

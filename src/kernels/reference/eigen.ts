@@ -61,8 +61,9 @@ function tridiagonalize(A: Float64Array[]) {
     const u = A[i].subarray(0, i);
     diagonal[i] = A[i][i];
     const last = u[i - 1];
-    const square = dot(u, u);
-    const rest = i > 1 ? square - last * last : 0;
+    // Not as a difference from the whole, which would lose all that is 1e-8 of `last` and less.
+    const rest = dot(u.subarray(0, i - 1), u);
+    const square = rest + last * last;
     if (i === 1 || rest <= 1e-300 || rest <= 1e-34 * square) {
       off[i] = last;
       continue;

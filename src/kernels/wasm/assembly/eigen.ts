@@ -107,8 +107,9 @@ function tridiagonalize(
     const w = a + <usize>i * row, ui = get(u, i), qi = get(q, i);
     for (let k: i32 = 0; k <= i; k++) set(w, k, get(w, k) - ui * get(q, k) - qi * get(u, k));
     set(d, i, get(w, i));
-    const last = get(w, i - 1), square = dot(w, w, i);
-    const rest = i > 1 ? square - last * last : 0;
+    // Not as a difference from the whole, which would lose all that is 1e-8 of `last` and less.
+    const last = get(w, i - 1), rest = i > 1 ? dot(w, w, i - 1) : 0;
+    const square = rest + last * last;
     if (i == 1 || rest <= 1e-300 || rest <= 1e-34 * square) {
       // Already tridiagonal here, up to what squares can show.
       set(e, i, last);
