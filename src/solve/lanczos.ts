@@ -71,10 +71,12 @@ function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): numbe
     const apart = p.sigma - p.third;
     // Below a quarter of ε nothing is gained, whatever was asked for.
     const tolerance = Math.max((goal.rtol ?? 0) * p.sigma + goal.atol, (epsilon / 4) * p.sigma);
-    // Three or more values closer together than the residual pass for two, and then the error is as large as
-    // the residual itself: that must not be far above what was asked for, however wide the gaps look.
+    // Three or more values closer together than the residual pass for two, and then the error is up to half the
+    // residual itself: that must not be above what was asked for, however wide the gaps look.
     const linear =
-      goal.rtol === undefined && goal.atol === 0 ? PROMISED[precision] * p.sigma : 32 * tolerance;
+      goal.rtol === undefined && goal.atol === 0
+        ? PROMISED[precision] * p.sigma
+        : Math.max(2 * tolerance, 8 * epsilon * p.sigma);
     const quadratic = Math.min(
       p.secondError <= gap / 2 && gap > 0
         ? p.residual / Math.sqrt(tolerance * (gap - p.secondError))
@@ -107,8 +109,19 @@ function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): numbe
  *
  * @returns block steps until that is so, as things look now; 0: it is
  */
-function stepsToTrust({ values, residuals }: Ritz, steps: number, n: number, epsilon: number): number {
-  if (values.length < 2 || residuals[1] <= Math.max(CHANCE / Math.sqrt(n), 8 * epsilon) * values[0]) return 0;
+function stepsToTrust(
+  { values, residuals }: Ritz,
+  steps: number,
+  n: number,
+  epsilon: number,
+  tolerance: number,
+): number {
+  if (values.length < 2) return 0;
+  const rest = residuals[1] / values[0];
+  // Converged on the whole, and, where the two are close, also what is between them.
+  const settled = rest <= Math.max(CHANCE / Math.sqrt(n), 8 * epsilon);
+  const below = values[1] + residuals[1] <= values[0] || rest <= Math.max(tolerance, 8 * epsilon);
+  if (settled && below) return 0;
   const apart = 1 - Math.max(values[1], 0) / values[0];
   const wanted = (1 + Math.log((2 * Math.sqrt(n)) / CHANCE) / Math.sqrt(apart)) / 2;
   return Math.max(0, Math.ceil(wanted - steps));
@@ -153,7 +166,13 @@ export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
     const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, precision);
     const more =
       goal.start && now > 0 && now <= 1
-        ? stepsToTrust(ritz, space.steps, action.short, EPSILON[precision])
+        ? stepsToTrust(
+            ritz,
+            space.steps,
+            action.short,
+            EPSILON[precision],
+            goal.of === "value" ? (goal.rtol ?? 0) : 0,
+          )
         : 0;
     const reached = now <= 1 && more === 0;
     if (reached || space.steps >= goal.maxIterations) {

@@ -169,6 +169,26 @@ describe.each(PRECISIONS)("approximate ties in $dtype", (precision) => {
         }
   });
 
+  it("a value within a cluster is as good as its rtol, whatever the start", () => {
+    for (const count of [3, 16])
+      for (const spacing of [1e-4, 1e-6, 1e-8])
+        for (const seed of [1, 2]) {
+          const [m, n] = [150, 120];
+          // Values of a cluster at uneven distances, and unit vectors near some of its vectors.
+          const spectrum = (i: number) =>
+            i < count ? 1 - spacing * i * (1 + 0.3 * Math.sin(i)) : below(i, n);
+          const A = cast(withSpectrum(m, n, spectrum, seed), precision);
+          for (const rtol of [2, 0.1, 0.01].map((factor) => Math.max(factor * spacing, 2e-7)))
+            for (const at of [undefined, 0, 2, count - 1]) {
+              const start = at === undefined ? undefined : unit(n, at);
+              const where = `${count} of ${spacing}, rtol ${rtol}, start ${at}`;
+              expect(Math.abs(spectralNorm(A, { rtol, start }) - 1), where).toBeLessThan(
+                rtol + 20 * precision.eps,
+              );
+            }
+        }
+  });
+
   it("an unfinished answer does not claim too much either", () => {
     for (const gap of [1e-1, 1e-3, 1e-6])
       for (const maxIterations of [1, 2, 3, 5, 8, 12])
