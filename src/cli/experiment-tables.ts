@@ -1,5 +1,6 @@
 import Table from "cli-table3";
-import type { AccuracyRow, ExperimentResult, RowName, SpeedRow } from "../experiment/result.js";
+import { Footnotes } from "../experiment/footnotes.js";
+import type { ExperimentResult, Finding, RowName, SpeedRow } from "../experiment/result.js";
 
 /** Rules above, below the head and at the end, as in a printed table; no boxes. */
 const rules = {
@@ -25,6 +26,7 @@ export function experimentTables(result: ExperimentResult): string {
     ),
     "forward |σ₁ − σ̂| · backward: RMS of the entries of u₁v₁ᵀ − Ĝ · gradient ‖u₁v₁ᵀ − Ĝ‖_F\n" +
       `Truth is that of X in float64; rounding X to float32 alone costs ${error(truth.float32Floor.forwardError)} and, in the gradient, ${error(truth.float32Floor.gradientError)}.`,
+    ...secondDerivative(result),
     section(
       `Speed, forward and backward on normal ${truth.rows}×${truth.cols} matrices`,
       ["median ms", "min", "max", "samples", "× fastest"],
@@ -37,7 +39,31 @@ export function experimentTables(result: ExperimentResult): string {
   return `${sections.join("\n\n")}\n\n`;
 }
 
-function section<R extends AccuracyRow | SpeedRow>(
+function secondDerivative({ secondDerivative, secondDerivativeReference }: ExperimentResult): string[] {
+  const notes = new Footnotes(secondDerivative);
+  const mark = (number: number | undefined) => (number === undefined ? "" : ` [${number}]`);
+  const { error: own, tiedError } = secondDerivativeReference;
+  return [
+    section(
+      "Second derivative: its relative error in a random direction E, against finite differences in float64",
+      ["same matrix", "diag(3, 1, 1)"],
+      secondDerivative.map((row) => ({ ...row, name: row.name + mark(notes.ofRow(row)) })),
+      (row) => [row, row.tied].map((finding) => assessed(finding) + mark(notes.ofFinding(finding, row))),
+    ),
+    "‖Ĥ[E] − H[E]‖_F / ‖H[E]‖_F · silently wrong: above 0.1, without a word · diag(3, 1, 1): lower singular values tie, σ₁ does not\n" +
+      `The differences' own error is about ${error(own)} and ${error(tiedError)}: smaller ones are not told apart.${notes.texts
+        .map((text, i) => `\n[${i + 1}] ${text}`)
+        .join("")}`,
+  ];
+}
+
+/** A number by itself is right. */
+function assessed({ error: value, verdict }: Finding): string {
+  if (value === null) return verdict;
+  return verdict === "right" ? error(value) : `${verdict} ${Number(value.toPrecision(2))}`;
+}
+
+function section<R extends RowName>(
   title: string,
   heads: readonly string[],
   rows: readonly R[],

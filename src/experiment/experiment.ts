@@ -4,10 +4,12 @@ import { errorsAgainst } from "./errors.js";
 import { addOuter, type GroundTruth, groundTruth } from "./ground-truth.js";
 import type { Method, MethodGroup } from "./method.js";
 import { coreMethods, denseTriplet } from "./methods/core.js";
+import { jaxMethods } from "./methods/jax.js";
 import { mlMatrixMethods } from "./methods/ml-matrix.js";
 import { pytorchMethods } from "./methods/pytorch.js";
 import { tfjsMethods } from "./methods/tfjs.js";
 import type { AccuracyRow, Errors, ExperimentResult } from "./result.js";
+import { measureSecondDerivatives } from "./second-derivative.js";
 import { measureSpeed } from "./speed.js";
 
 export interface ExperimentOptions {
@@ -24,10 +26,13 @@ export interface ExperimentOptions {
 }
 
 const defaultBudgetMs = 4000;
+/** Where a dense second derivative takes some seconds. */
+const mostFlops = 512 ** 3;
 
 /**
  * The notebook's experiment: every method's errors against a matrix of known decomposition, how
- * power and Lanczos iteration converge on it, and every method's time on fresh normal matrices.
+ * power and Lanczos iteration converge on it, what each method's second derivative is worth, and every
+ * method's time on fresh normal matrices.
  *
  * @throws FileError when `python` cannot be run
  */
@@ -46,6 +51,10 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
     );
     onProgress?.("Convergence", "", 0, 1);
     const curves = convergence(truth);
+    const { taken, left } = withinReach(groups, rows, cols);
+    const second = await measureSecondDerivatives(taken, truth, (label, done, total) =>
+      onProgress?.("Second derivative", label, done, total),
+    );
     const speed = await measureSpeed(
       methods.filter(({ part }) => part !== "accuracy"),
       {
@@ -63,9 +72,11 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
       truth: { rows, cols, seed, sigma: [...truth.sigma], float32Floor: float32Floor(truth) },
       accuracy,
       speed,
+      secondDerivative: second.rows,
+      secondDerivativeReference: second.reference,
       convergence: curves,
       timing: { runs, loops, budgetMs },
-      missing: groups.flatMap(({ missing }) => missing ?? []),
+      missing: [...groups.flatMap(({ missing }) => missing ?? []), ...left],
     };
   } finally {
     for (const group of groups) group.close?.();
@@ -76,11 +87,21 @@ async function collect({ rows, cols, seed, python }: ExperimentOptions): Promise
   // First what can fail for a reason of the user's: nothing should have been waited for then.
   const pytorch = await pytorchMethods(python, seed);
   try {
-    return [coreMethods(), await tfjsMethods(), mlMatrixMethods(rows, cols), pytorch];
+    return [coreMethods(), await tfjsMethods(), await jaxMethods(), mlMatrixMethods(rows, cols), pytorch];
   } catch (error) {
     pytorch.close?.();
     throw error;
   }
+}
+
+/** The second derivatives that can be waited for, and a line about those that cannot. */
+function withinReach(groups: readonly MethodGroup[], rows: number, cols: number) {
+  const all = groups.flatMap(({ secondOrder }) => secondOrder ?? []);
+  if (rows * cols * Math.min(rows, cols) <= mostFlops) return { taken: all, left: [] };
+  const taken = all.filter(({ costly }) => !costly);
+  const names = all.filter(({ costly }) => costly).map(({ engine, name }) => `${engine} ${name}`);
+  const left = `the second derivatives of ${[...new Set(names)].join(", ")}: they take too long above 512×512 to be measured here`;
+  return { taken, left: names.length > 0 ? [left] : [] };
 }
 
 async function measureAccuracy(

@@ -1,4 +1,5 @@
 import type { DType } from "../matrix/types.js";
+import type { RowName } from "./result.js";
 
 /** σ and its gradient as a method gives them; the gradient row-major in the shape of the matrix. */
 export interface Evaluation {
@@ -16,7 +17,7 @@ export interface Entries {
 /** One row of the experiment's tables. */
 export interface Method {
   readonly name: string;
-  /** what runs it: "core", "tfjs-wasm", "tfjs-cpu", "ml-matrix", "pytorch" */
+  /** what runs it: "core", "tfjs-wasm", "tfjs-cpu", "jax-wasm", "ml-matrix", "pytorch" */
   readonly engine: string;
   readonly dtype: DType;
   /** what the row runs, in a sentence, for the report */
@@ -32,9 +33,25 @@ export interface Method {
   time(matrices: readonly Entries[]): Promise<number>;
 }
 
+/** The derivative of ∇‖X‖₂ in a direction, row-major, by a method's own means; or why there is none. */
+export type SecondOrder =
+  | { readonly hessian: ArrayLike<number>; readonly note?: string }
+  | { readonly none: string };
+
+/** One row of the table of second derivatives. */
+export interface SecondOrderMethod extends RowName {
+  /** what the row runs, in a sentence, for the report */
+  readonly runs: string;
+  /** whether it takes many times the work of a dense decomposition, which large matrices make too much */
+  readonly costly?: boolean;
+  differentiate(matrix: Entries, direction: Entries): Promise<SecondOrder>;
+}
+
 /** Methods of one engine, or the sentence that says how to get them. */
 export interface MethodGroup {
   readonly methods: readonly Method[];
+  /** the rows of the table of second derivatives */
+  readonly secondOrder?: readonly SecondOrderMethod[];
   readonly missing?: string;
   /** versions of what runs the methods, for the environment: name → version */
   readonly versions?: Readonly<Record<string, string>>;

@@ -34,6 +34,29 @@ export interface SpeedRow extends RowName {
   readonly samplesMs: readonly number[];
 }
 
+/** What a second derivative is worth. An error above 0.1 of its size, with no word of warning, is "silently wrong". */
+export type Verdict = "right" | "silently wrong" | "none" | "NaN";
+
+export interface Finding {
+  /** ‖Ĥ[E] − H[E]‖_F/‖H[E]‖_F; null where there is no number to compare */
+  readonly error: number | null;
+  readonly verdict: Verdict;
+  /** why there is none, or what has to be known of the number */
+  readonly note?: string;
+}
+
+/** The second derivative by one method: on the ground truth, and on a matrix whose lower singular values tie. */
+export interface SecondDerivativeRow extends RowName, Finding {
+  readonly tied: Finding;
+  readonly runs: string;
+}
+
+/** Errors, relative too, of the finite differences that the second derivatives are compared with. */
+export interface SecondDerivativeReference {
+  readonly error: number;
+  readonly tiedError: number;
+}
+
 /** One point of a convergence curve. */
 export interface ConvergencePoint {
   /** how many times X was read from end to end */
@@ -77,6 +100,8 @@ export interface ExperimentResult {
   readonly truth: Truth;
   readonly accuracy: readonly AccuracyRow[];
   readonly speed: readonly SpeedRow[];
+  readonly secondDerivative: readonly SecondDerivativeRow[];
+  readonly secondDerivativeReference: SecondDerivativeReference;
   readonly convergence: Convergence;
   /** how the times were taken */
   readonly timing: { readonly runs: number; readonly loops: number; readonly budgetMs: number };

@@ -11,6 +11,16 @@ it("has every row with its engine and dtype, and what is missing", () => {
   expect(text).toContain("Not here: PyTorch: <how> to get it");
 });
 
+it("has every second derivative with its error or the word for it, and why in notes", () => {
+  expect(text).toMatch(/hessianVectorProduct +core +float64 +2\.00e-13 +0$/m);
+  expect(text).toMatch(/power \[1\] +core +float64 +none +none$/m);
+  expect(text).toMatch(/unrolled +tfjs-wasm +float32 +4\.00e-5 +silently wrong 1\.2$/m);
+  expect(text).toMatch(/norm +pytorch +float64 +1\.00e-13 +NaN$/m);
+  expect(text).toMatch(/SpectralNorm \[3\] +pytorch +float64 +silently wrong 1 +silently wrong 1$/m);
+  expect(text).toContain("\n[1] numbers <only>\n[2] throws: once\n[3] alone it throws\n");
+  expect(text).toContain("own error is about 8.00e-13 and 2.00e-13");
+});
+
 it("keeps its tables within 96 columns, without colours", () => {
   const rows = text.split("\n").filter((line) => line.startsWith("─") || line.startsWith("  "));
   expect(Math.max(...rows.map(({ length }) => length))).toBeLessThanOrEqual(96);

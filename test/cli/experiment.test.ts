@@ -32,7 +32,16 @@ function json(...argv: string[]): ExperimentResult {
 
 const finite = (value: unknown) => typeof value === "number" && Number.isFinite(value);
 
-function checkRows({ accuracy, speed }: ExperimentResult): void {
+function checkRows({ accuracy, speed, secondDerivative }: ExperimentResult): void {
+  for (const { name, engine, dtype, tied, ...finding } of secondDerivative) {
+    expect([name, engine].every((text) => text.length > 0)).toBe(true);
+    expect(dtype).toMatch(/^float(32|64)$/);
+    for (const { error, verdict } of [finding, tied]) {
+      expect(["right", "silently wrong", "none", "NaN"]).toContain(verdict);
+      expect([name, error === null]).toEqual([name, verdict === "none" || verdict === "NaN"]);
+      expect(error === null || finite(error)).toBe(true);
+    }
+  }
   for (const { name, engine, dtype, forwardError, backwardError, gradientError } of accuracy) {
     expect([name, engine].every((text) => text.length > 0)).toBe(true);
     expect(dtype).toMatch(/^float(32|64)$/);
@@ -71,6 +80,9 @@ describe("--json", () => {
       ...core.map((name) => `core ${name} float64`),
       ...core.map((name) => `core ${name} float32`),
       ...tfjs.map((name) => `tfjs-wasm ${name} float32`),
+      ...["float64", "float32"].flatMap((dtype) =>
+        ["svdvals", "spectralNorm"].map((name) => `jax-wasm ${name} ${dtype}`),
+      ),
       "ml-matrix SVD float64",
     ];
     expect(names(result.accuracy)).toEqual(expected);
@@ -86,7 +98,45 @@ describe("--json", () => {
       expect([name, error(name, "float64")! < 1e-12]).toEqual([name, true]);
       expect([name, error(name, "float32")! < 1e-5]).toEqual([name, true]);
     }
+    for (const { engine, dtype, gradientError } of result.accuracy.filter(
+      ({ engine }) => engine === "jax-wasm",
+    ))
+      expect([engine, dtype, gradientError < (dtype === "float64" ? 1e-12 : 1e-5)]).toEqual([
+        engine,
+        dtype,
+        true,
+      ]);
     for (const row of result.accuracy) expect([row.name, row.gradientError < 1]).toEqual([row.name, true]);
+  });
+
+  it("has the second derivative of each method that has one, right where lower singular values tie too", () => {
+    const { error, tiedError } = result.secondDerivativeReference;
+    expect(error).toBeLessThan(1e-9);
+    expect(tiedError).toBeLessThan(1e-10);
+    const bounds: Record<string, number> = { float64: 1e-9, float32: 1e-3 };
+    const right = result.secondDerivative.filter(({ verdict }) => verdict === "right");
+    expect(right.map(({ engine, name, dtype }) => `${engine} ${name} ${dtype}`)).toEqual([
+      "core hessianVectorProduct float64",
+      "core hessianVectorProduct float32",
+      ...["matrixNorm", "norm", "svdvals", "unrolled", "spectralNorm"].map(
+        (name) => `tfjs-wasm ${name} float32`,
+      ),
+      "jax-wasm spectralNorm float64",
+      "jax-wasm spectralNorm float32",
+    ]);
+    for (const { name, dtype, error, tied } of right) {
+      expect(tied.verdict).toBe("right");
+      // The unrolled one is as far off as the notebook's stopping rule leaves it.
+      const bound = name === "unrolled" ? 0.1 : bounds[dtype];
+      expect([name, dtype, (error ?? 1) < bound, (tied.error ?? 1) < bound]).toEqual([
+        name,
+        dtype,
+        true,
+        true,
+      ]);
+    }
+    for (const { name, verdict, note } of result.secondDerivative.filter((row) => !right.includes(row)))
+      expect([name, verdict, (note ?? "").length > 10]).toEqual([name, "none", true]);
   });
 
   it("repeats its errors with the same seed", () => {
@@ -95,6 +145,7 @@ describe("--json", () => {
     const again = json("--rows", "20", "--cols", "30", "--seed", "5");
     expect(errors(again)).toEqual(errors(result));
     expect(again.truth).toEqual(result.truth);
+    expect(again.secondDerivative).toEqual(result.secondDerivative);
     expect(again.convergence).toEqual(result.convergence);
   });
 
@@ -116,8 +167,9 @@ it("runs where no peer is installed, and says how to get their rows", () => {
   const { status, stdout, stderr } = runScript(script, ...quick, "--rows", "4", "--cols", "6");
   expect(stderr).toBe("");
   expect(status).toBe(0);
-  expect(stdout).not.toMatch(/tfjs-(wasm|cpu) /);
+  expect(stdout).not.toMatch(/(tfjs|jax)-(wasm|cpu) /);
   expect(stdout).toMatch(/^Not here: TensorFlow\.js: npm install [^\n]+$/m);
+  expect(stdout).toMatch(/^Not here: jax-js: npm install [^\n]+$/m);
   expect(stdout).toMatch(/^Not here: PyTorch: --python [^\n]+$/m);
   expect(stdout).toMatch(/lanczos +core +float64/);
 });
@@ -132,7 +184,7 @@ describe("--report", () => {
     expect(stdout).toContain("PyTorch: --python");
     const page = readFileSync(file, "utf8");
     expect(page).toMatch(/^<!doctype html>/);
-    expect(page.match(/<figure /g)?.length).toBe(4);
+    expect(page.match(/<figure /g)?.length).toBe(5);
     expect(page.match(/NaN|undefined|unbundled/)?.[0]).toBeUndefined();
   });
 
@@ -205,13 +257,22 @@ describe("--python", () => {
       `#!/usr/bin/env node
 console.log(JSON.stringify({ torch: "9.9", python: "3.99", threads: 4, compiled: true }));
 require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
-  const { do: what, rows, cols } = JSON.parse(line);
-  const gradient = Buffer.alloc(8 * rows * cols).toString("base64");
-  console.log(JSON.stringify(what === "evaluate" ? { value: 0, gradient } : { ms: 1.5 }));
+  const { do: what, method, rows, cols } = JSON.parse(line);
+  const zeros = Buffer.alloc(8 * rows * cols);
+  const gradient = zeros.toString("base64");
+  const nan = Buffer.from(new Float64Array(rows * cols).fill(NaN).buffer).toString("base64");
+  const second = {
+    norm: { hessian: nan },
+    svdvals: { hessian: gradient },
+    spectral_norm: { alone: "RuntimeError: lost" },
+    SpectralNorm: { hessian: gradient, alone: "RuntimeError: not here" },
+  };
+  const answers = { evaluate: { value: 0, gradient }, time: { ms: 1.5 }, second: second[method] ?? { hessian: gradient } };
+  console.log(JSON.stringify(answers[what]));
 });
 `,
     );
-    const { accuracy, speed, environment, missing, truth } = json(
+    const { accuracy, speed, secondDerivative, environment, missing, truth } = json(
       "--rows",
       "3",
       "--cols",
@@ -229,6 +290,17 @@ require("node:readline").createInterface({ input: process.stdin }).on("line", (l
       expect(gradientError).toBeCloseTo(1, 12);
     }
     expect(times.every(({ medianMs }) => medianMs === 1.5)).toBe(true);
+    const second = secondDerivative.filter(({ engine }) => engine === "pytorch");
+    expect(second.map(({ name, dtype }) => [name, dtype])).toEqual(names.map((name) => [name, "float64"]));
+    expect(second.map(({ verdict, error }) => [verdict, error])).toEqual([
+      ["NaN", null],
+      ["silently wrong", 1],
+      ["silently wrong", 1],
+      ["none", null],
+      ["silently wrong", 1],
+    ]);
+    expect(second[3].note).toBe("throws: RuntimeError: lost");
+    expect(second[4].note).toMatch(/^alone it throws: RuntimeError: not here; /);
     expect(environment.versions["torch"]).toBe("9.9 (4 threads)");
     expect(missing).toEqual([]);
   });

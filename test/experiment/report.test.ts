@@ -16,12 +16,13 @@ describe("reportPage", () => {
     expect(page.match(/\s(src|href)=/)?.[0]).toBeUndefined();
   });
 
-  it("has four figures, each with a caption, drawn for wide and for narrow screens, and named", () => {
+  it("has five figures, each with a caption, drawn for wide and for narrow screens, and named", () => {
     const figures = [...document.querySelectorAll("figure")];
     expect(figures.map(({ id }) => id)).toEqual([
       "figure-spectrum",
       "figure-errors",
       "figure-convergence",
+      "figure-second-derivative",
       "figure-times",
     ]);
     for (const figure of figures) {
@@ -37,17 +38,38 @@ describe("reportPage", () => {
   });
 
   it("draws no coordinate that is not a number", () => {
-    expect(page.match(/NaN|Infinity|undefined|\[object/)?.[0]).toBeUndefined();
+    const drawings = [...document.querySelectorAll("svg")].map(({ outerHTML }) => outerHTML).join("");
+    expect(drawings.match(/="[^"]*(NaN|Infinity|undefined)[^"]*"/)?.[0]).toBeUndefined();
+    expect(page.match(/Infinity|undefined|\[object/)?.[0]).toBeUndefined();
   });
 
   it("has every row of the result in its tables", () => {
-    const [accuracy, speed] = [...document.querySelectorAll("table")];
+    const [accuracy, second, speed] = [...document.querySelectorAll("table")];
     const names = (table: Element) =>
       [...table.querySelectorAll('th[scope="row"]')].map((cell) => cell.textContent);
     expect(names(accuracy)).toEqual(sampleResult.accuracy.map(({ name }) => name));
+    expect(names(second).map((name) => name.replace(/\d$/, ""))).toEqual(
+      sampleResult.secondDerivative.map(({ name }) => name),
+    );
     expect(names(speed)).toEqual(sampleResult.speed.map(({ name }) => name));
     expect(accuracy.textContent).toContain("2.00e-3");
     expect(speed.textContent).toContain("920.000");
+  });
+
+  it("says what is wrong with a second derivative: in the table, in the figure, in words, and why in notes", () => {
+    const second = [...document.querySelectorAll("table")][1].textContent;
+    expect(second).toMatch(/unrolled\s*4\.00e-5\s*silently wrong 1\.2/);
+    expect(second).toMatch(/norm\s*1\.00e-13\s*NaN/);
+    expect(second).toMatch(/SpectralNorm3\s*silently wrong 1\s*silently wrong 1/);
+    const notes = [...document.querySelectorAll(".notes li")].map(({ textContent }) => textContent);
+    expect(notes).toEqual(["numbers <only>", "throws: once", "alone it throws"]);
+    const figure = document.querySelector("#figure-second-derivative");
+    const [wide] = [...(figure?.querySelectorAll("svg.plot") ?? [])];
+    expect(wide.textContent).toMatch(/none.*◆ NaN.*silently wrong/s);
+    const caption = figure?.querySelector("figcaption")?.textContent;
+    expect(caption).toMatch(/Silently wrong[^.]*: TensorFlow\.js unrolled; PyTorch SpectralNorm\./);
+    expect(caption).toMatch(/Not a number on diag\(3, 1, 1\)[^.]*: PyTorch norm\./);
+    expect(caption).toMatch(/No second derivative is to be had from the core’s power; jax-js svdvals\./);
   });
 
   it("escapes what comes from the machine", () => {
@@ -66,6 +88,8 @@ describe("reportPage", () => {
         lanczos: [{ passes: 2, gradientError: 1e-16, sigmaError: 0 }],
         notebookStop: null,
       },
+      secondDerivative: sampleResult.secondDerivative.slice(0, 2),
+      secondDerivativeReference: { error: 0, tiedError: 0 },
       missing: [],
     };
     const small = reportPage(single);

@@ -1,4 +1,4 @@
-import type { ExperimentResult } from "../../src/experiment/result.js";
+import type { ExperimentResult, Finding, SecondDerivativeRow } from "../../src/experiment/result.js";
 
 /** A small result, made up, with everything in it that a report can meet: an exact zero, a cut sample, a gap. */
 export const sampleResult: ExperimentResult = {
@@ -31,6 +31,21 @@ export const sampleResult: ExperimentResult = {
     { name: "unrolled", engine: "tfjs-wasm", dtype: "float32", ...sampled([900, 950, 920], 1) },
     { name: "SVD", engine: "ml-matrix", dtype: "float64", ...sampled([18, 19, 17], 10) },
   ],
+  secondDerivative: [
+    second("hessianVectorProduct", "core", "float64", found(2e-13), found(0)),
+    second("power", "core", "float64", none("numbers <only>"), none("numbers <only>")),
+    second("unrolled", "tfjs-wasm", "float32", found(4e-5), found(1.2)),
+    second("svdvals", "jax-wasm", "float32", none("throws: once"), none("throws: once")),
+    second("norm", "pytorch", "float64", found(1e-13), { error: null, verdict: "NaN" }),
+    second(
+      "SpectralNorm",
+      "pytorch",
+      "float64",
+      { ...found(1), note: "alone it throws" },
+      { ...found(1), note: "alone it throws" },
+    ),
+  ],
+  secondDerivativeReference: { error: 8e-13, tiedError: 2e-13 },
   convergence: {
     power: [1, 2, 5, 10, 40].map((passes) => ({
       passes,
@@ -57,6 +72,24 @@ function row(
   gradientError: number,
 ) {
   return { name, engine, dtype, forwardError, backwardError, gradientError, runs: `${name}(A) & u·vᵀ` };
+}
+
+function second(
+  name: string,
+  engine: string,
+  dtype: "float32" | "float64",
+  finding: Finding,
+  tied: Finding,
+): SecondDerivativeRow {
+  return { name, engine, dtype, ...finding, tied, runs: `${name} twice` };
+}
+
+function found(error: number): Finding {
+  return { error, verdict: error > 0.1 ? "silently wrong" : "right" };
+}
+
+function none(note: string): Finding {
+  return { error: null, verdict: "none", note };
 }
 
 function sampled(samplesMs: number[], loops: number) {

@@ -1,8 +1,16 @@
-import { matrix, matrixNorm, svdvals, valueAndGrad } from "../../index.js";
+import { hessianVectorProduct, matrix, matrixNorm, svdvals, valueAndGrad } from "../../index.js";
 import type { DType, Matrix } from "../../matrix/types.js";
 import { svd } from "../../solve/svd.js";
 import { addOuter } from "../ground-truth.js";
-import { type Entries, type Evaluation, inProcess, type Method, type MethodGroup } from "../method.js";
+import {
+  type Entries,
+  type Evaluation,
+  inProcess,
+  type Method,
+  type MethodGroup,
+  type SecondOrderMethod,
+} from "../method.js";
+import { secondOrder, withoutSecondOrder } from "../second-order-method.js";
 
 interface CoreRow {
   readonly name: string;
@@ -42,11 +50,30 @@ const rows: readonly CoreRow[] = [
   },
 ];
 
-/** The five rows on the engine-free core, in float64 and in float32. */
+const dtypes = ["float64", "float32"] as const;
+
+/** The five rows on the engine-free core, in float64 and in float32, and their second derivative. */
 export function coreMethods(): MethodGroup {
   return {
-    methods: (["float64", "float32"] as const).flatMap((dtype) => rows.map((row) => asMethod(row, dtype))),
+    methods: dtypes.flatMap((dtype) => rows.map((row) => asMethod(row, dtype))),
+    secondOrder: dtypes.flatMap(secondOrderRows),
   };
+}
+
+function secondOrderRows(dtype: DType): SecondOrderMethod[] {
+  return [
+    secondOrder({
+      name: "hessianVectorProduct",
+      engine: "core",
+      dtype,
+      runs: "hessianVectorProduct(A, E): a linear system with A and its triplet",
+      hessian: (A, E) => hessianVectorProduct(asMatrix(A, dtype), asMatrix(E, dtype)).data,
+    }),
+    withoutSecondOrder(
+      { name: "power", engine: "core", dtype },
+      "it returns u·vᵀ as numbers, which have no derivative",
+    ),
+  ];
 }
 
 function asMethod({ name, runs, run }: CoreRow, dtype: DType): Method {
@@ -55,10 +82,13 @@ function asMethod({ name, runs, run }: CoreRow, dtype: DType): Method {
     engine: "core",
     dtype,
     runs,
-    load: ({ data, rows, cols }: Entries) =>
-      matrix(dtype === "float32" ? Float32Array.from(data) : data, [rows, cols]),
+    load: (entries: Entries) => asMatrix(entries, dtype),
     run,
   });
+}
+
+function asMatrix({ data, rows, cols }: Entries, dtype: DType): Matrix {
+  return matrix(dtype === "float32" ? Float32Array.from(data) : data, [rows, cols]);
 }
 
 function gradientBy(A: Matrix, method: "power" | "lanczos" | "dense"): Evaluation {

@@ -2,6 +2,7 @@ import { Matrix, SVD } from "ml-matrix";
 import { version } from "../bundled-versions.js";
 import { addOuter } from "../ground-truth.js";
 import { inProcess, type MethodGroup } from "../method.js";
+import { withoutSecondOrder } from "../second-order-method.js";
 
 /** Above it one decomposition takes longer than everything else together: 512×512 takes four seconds. */
 const mostFlops = 512 ** 3;
@@ -28,5 +29,9 @@ export function mlMatrixMethods(rows: number, cols: number): MethodGroup {
       return { value: decomposition.diagonal[0], gradient };
     },
   });
-  return { methods: [method], versions: { "ml-matrix": version("ml-matrix") } };
+  const { name, engine, dtype } = method;
+  const secondOrder = [
+    withoutSecondOrder({ name, engine, dtype }, "it returns u and v as numbers, which have no derivative"),
+  ];
+  return { methods: [method], secondOrder, versions: { "ml-matrix": version("ml-matrix") } };
 }

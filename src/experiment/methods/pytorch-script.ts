@@ -86,8 +86,8 @@ METHODS = {
 }
 
 
-def entries(request):
-    raw = bytearray(base64.b64decode(request["data"]))
+def entries(request, key="data"):
+    raw = bytearray(base64.b64decode(request[key]))
     return torch.frombuffer(raw, dtype=torch.float64).reshape(request["rows"], request["cols"])
 
 
@@ -95,10 +95,40 @@ def evaluate(request):
     A = entries(request).clone().requires_grad_(True)
     value = METHODS[request["method"]](A)
     value.backward()
-    grad = A.grad.contiguous()
+    return {"value": value.item(), "gradient": encoded(A.grad)}
+
+
+def encoded(tensor):
+    tensor = tensor.contiguous()
     # Not through numpy, which a Python with torch need not have.
-    gradient = ctypes.string_at(grad.data_ptr(), grad.numel() * grad.element_size())
-    return {"value": value.item(), "gradient": base64.b64encode(gradient).decode("ascii")}
+    raw = ctypes.string_at(tensor.data_ptr(), tensor.numel() * tensor.element_size())
+    return base64.b64encode(raw).decode("ascii")
+
+
+def hessian(request, in_loss):
+    A = entries(request).clone().requires_grad_(True)
+    E = entries(request, "direction")
+    sigma = METHODS[request["method"]](A)
+    (slope,) = torch.autograd.grad(sigma * sigma / 2 if in_loss else sigma, A, create_graph=True)
+    (product,) = torch.autograd.grad((slope * E).sum(), A)
+    if not in_loss:
+        return product
+    # What the second derivative of the norm adds to that of half its square.
+    with torch.no_grad():
+        G = slope / sigma
+        return (product - G * (G * E).sum()) / sigma
+
+
+def second(request):
+    try:
+        return {"hessian": encoded(hessian(request, False))}
+    except Exception as error:
+        why = type(error).__name__ + ": " + str(error)
+    # A norm is mostly a term of something else, where the same backward may go through, and be wrong.
+    try:
+        return {"hessian": encoded(hessian(request, True)), "alone": why}
+    except Exception:
+        return {"alone": why}
 
 
 def clock(request):
@@ -111,12 +141,13 @@ def clock(request):
     return {"ms": (time.perf_counter() - begin) * 1000 / len(matrices)}
 
 
+ACTIONS = {"evaluate": evaluate, "second": second, "time": clock}
 torch.manual_seed(int(sys.argv[1]))
 answer({"torch": torch.__version__, "python": sys.version.split()[0], "threads": torch.get_num_threads(), "compiled": compiled})
 for line in sys.stdin:
     request = json.loads(line)
     try:
-        answer(evaluate(request) if request["do"] == "evaluate" else clock(request))
+        answer(ACTIONS[request["do"]](request))
     except Exception as error:
         answer({"error": type(error).__name__ + ": " + str(error)})
 `;

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { FileError } from "../../index.js";
-import type { Method, MethodGroup } from "../method.js";
+import type { Method, MethodGroup, SecondOrderMethod } from "../method.js";
+import { thrown } from "../second-order-method.js";
 import { pytorchScript } from "./pytorch-script.js";
 
 const howTo = "PyTorch: --python PATH, of a Python that has torch, adds the notebook's own five methods";
@@ -37,6 +38,7 @@ export async function pytorchMethods(path: string | undefined, seed: number): Pr
   const speed = rows.map((row) => speedMethod(python, row));
   return {
     methods: [...accuracy, ...speed],
+    secondOrder: rows.map(({ name }) => secondOrderMethod(python, name)),
     versions: {
       python: greeting.python,
       torch: `${greeting.torch} (${greeting.threads} threads${greeting.compiled ? "" : ", not compiled"})`,
@@ -53,10 +55,9 @@ function accuracyMethod(python: PythonProcess, { name, runs }: { name: string; r
     runs,
     part: "accuracy",
     async evaluate({ data, rows, cols }) {
-      const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
-      const request = { do: "evaluate", method: name, rows, cols, data: bytes };
+      const request = { do: "evaluate", method: name, rows, cols, data: encoded(data) };
       const { value, gradient } = await python.ask<{ value: number; gradient: string }>(request);
-      return { value, gradient: new Float64Array(new Uint8Array(Buffer.from(gradient, "base64")).buffer) };
+      return { value, gradient: decoded(gradient) };
     },
     time: () => Promise.reject(new Error("a method of the accuracy part is not timed")),
   };
@@ -83,6 +84,36 @@ function speedMethod(python: PythonProcess, { name, runs }: { name: string; runs
       return ms;
     },
   };
+}
+
+function secondOrderMethod(python: PythonProcess, name: string): SecondOrderMethod {
+  return {
+    name,
+    engine: "pytorch",
+    dtype: "float64",
+    runs: "torch.autograd.grad of torch.autograd.grad(…, create_graph=True)",
+    costly: true,
+    async differentiate({ data, rows, cols }, direction) {
+      const { hessian, alone } = await python.ask<{ hessian?: string; alone?: string }>({
+        ...{ do: "second", method: name, rows, cols },
+        ...{ data: encoded(data), direction: encoded(direction.data) },
+      });
+      if (hessian === undefined) return { none: thrown(alone ?? "no answer") };
+      if (alone === undefined) return { hessian: decoded(hessian) };
+      return {
+        hessian: decoded(hessian),
+        note: `alone it ${thrown(alone)}; shown is what it adds to the second derivative of ½‖A‖², which does not throw`,
+      };
+    },
+  };
+}
+
+function encoded(data: Float64Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+}
+
+function decoded(text: string): Float64Array {
+  return new Float64Array(new Uint8Array(Buffer.from(text, "base64")).buffer);
 }
 
 interface Failure {

@@ -1,5 +1,7 @@
 import type * as Core from "@tensorflow/tfjs-core";
-import { inProcess, type Method, type MethodGroup } from "../method.js";
+import { type Entries, inProcess, type Method, type MethodGroup, type SecondOrderMethod } from "../method.js";
+import { secondOrder } from "../second-order-method.js";
+import { absent } from "./peer.js";
 
 type TensorFlow = typeof Core;
 
@@ -52,6 +54,7 @@ export async function tfjsMethods(): Promise<MethodGroup> {
   ];
   return {
     methods: rows.map((row) => asMethod(tf, `tfjs-${backend}`, row)),
+    secondOrder: rows.map((row) => asSecondOrder(tf, `tfjs-${backend}`, row)),
     versions: { "@tensorflow/tfjs-core": tf.version_core },
   };
 }
@@ -64,12 +67,6 @@ async function startBackend(tf: TensorFlow): Promise<"wasm" | "cpu" | undefined>
   return undefined;
 }
 
-/** Only a package that is not installed counts as absent; one that is broken says so itself. */
-function absent(error: unknown): undefined {
-  if (error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND") return undefined;
-  throw error;
-}
-
 function asMethod(tf: TensorFlow, engine: string, { name, runs, norm }: TfjsRow): Method {
   const valueAndGradient = tf.valueAndGrad((x: Core.Tensor) => norm(x as Core.Tensor2D));
   return inProcess<Core.Tensor2D>({
@@ -77,17 +74,41 @@ function asMethod(tf: TensorFlow, engine: string, { name, runs, norm }: TfjsRow)
     engine,
     dtype: "float32",
     runs,
-    load: ({ data, rows, cols }) => tf.tensor2d(Float32Array.from(data), [rows, cols]),
+    load: (entries) => asTensor(tf, entries),
     run: (x) =>
       tf.tidy(() => {
-        // Of all singular values, only the first is differentiated.
-        const first = name === "svdvals" ? tf.tensor1d(unitVector(Math.min(...x.shape))) : undefined;
-        const { value, grad } = valueAndGradient(x, first);
+        const { value, grad } = valueAndGradient(x, cotangent(tf, name, x));
         // Read before the clock stops: until then nothing says that the engine has computed it.
         return { value: value.dataSync()[0], gradient: grad.dataSync() };
       }),
     release: (x) => x.dispose(),
   });
+}
+
+/** The gradient of ⟨∇f, E⟩ is that of ∇f, with E for what comes from further on. */
+function asSecondOrder(tf: TensorFlow, engine: string, { name, norm }: TfjsRow): SecondOrderMethod {
+  const gradient = tf.grad((x: Core.Tensor) => norm(x as Core.Tensor2D));
+  return secondOrder({
+    name,
+    engine,
+    dtype: "float32",
+    runs: "tf.grad of tf.grad",
+    costly: name !== "spectralNorm",
+    hessian: (matrix, direction) =>
+      tf.tidy(() => {
+        const nested = tf.grad((x: Core.Tensor) => gradient(x, cotangent(tf, name, x)));
+        return nested(asTensor(tf, matrix), asTensor(tf, direction)).dataSync();
+      }),
+  });
+}
+
+function asTensor(tf: TensorFlow, { data, rows, cols }: Entries): Core.Tensor2D {
+  return tf.tensor2d(Float32Array.from(data), [rows, cols]);
+}
+
+/** Of all singular values, only the first is differentiated. */
+function cotangent(tf: TensorFlow, name: string, x: Core.Tensor): Core.Tensor | undefined {
+  return name === "svdvals" ? tf.tensor1d(unitVector(Math.min(...x.shape))) : undefined;
 }
 
 function unitVector(length: number): Float32Array {

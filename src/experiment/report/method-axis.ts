@@ -15,6 +15,7 @@ export interface MethodAxis<R extends RowName> {
 export function engineColor(engine: string): string {
   if (engine === "core") return "var(--core)";
   if (engine.startsWith("tfjs")) return "var(--tfjs)";
+  if (engine.startsWith("jax")) return "var(--jax)";
   return engine === "pytorch" ? "var(--pytorch)" : "var(--peer)";
 }
 
@@ -22,6 +23,7 @@ export function engineColor(engine: string): string {
 export function engineTitle(engine: string): string {
   if (engine === "core") return "Core";
   if (engine.startsWith("tfjs-")) return `TensorFlow.js, ${engine.slice("tfjs-".length)}`;
+  if (engine.startsWith("jax-")) return `jax-js, ${engine.slice("jax-".length)}`;
   return engine === "pytorch" ? "PyTorch" : engine;
 }
 
@@ -38,7 +40,12 @@ export function grouped<R extends RowName>(
   return groups;
 }
 
-export function methodAxis<R extends RowName>(rows: readonly R[], { narrow }: Layout): MethodAxis<R> {
+/** @param marginLeft  room for the longest name */
+export function methodAxis<R extends RowName>(
+  rows: readonly R[],
+  { narrow }: Layout,
+  marginLeft: number = narrow ? 96 : 130,
+): MethodAxis<R> {
   const groups = grouped(rows);
   const placed = groups.flatMap(({ title, rows }) =>
     rows.map((row) => ({ ...row, id: `${title}|${row.name}` })),
@@ -49,7 +56,7 @@ export function methodAxis<R extends RowName>(rows: readonly R[], { narrow }: La
     rows: placed,
     headings: groups.map(({ title, engine }) => ({ id: title, text: title, color: engineColor(engine) })),
     height: domain.length * (narrow ? 24 : 23) + 64,
-    marginLeft: narrow ? 96 : 130,
+    marginLeft,
   };
 }
 

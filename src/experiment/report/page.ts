@@ -4,9 +4,10 @@ import { errorFigure } from "./error-figure.js";
 import { figureMarkup } from "./figure.js";
 import { html, Markup } from "./markup.js";
 import { prose } from "./prose.js";
+import { secondDerivativeFigure } from "./second-derivative-figure.js";
 import { spectrumFigure } from "./spectrum-figure.js";
 import { style } from "./style.js";
-import { accuracyTable, methodsList, speedTable } from "./tables.js";
+import { accuracyTable, methodsList, secondDerivativeTable, speedTable } from "./tables.js";
 import { timeFigure } from "./time-figure.js";
 
 /**
@@ -14,7 +15,7 @@ import { timeFigure } from "./time-figure.js";
  * runs no script.
  */
 export function reportPage(result: ExperimentResult): string {
-  const { environment, truth, accuracy, speed, timing } = result;
+  const { environment, truth, accuracy, speed, secondDerivative, timing } = result;
   const size = `${truth.rows}×${truth.cols}`;
   const text = prose(result);
   const page = html`<!doctype html>
@@ -63,6 +64,19 @@ ${figureMarkup(convergenceFigure(result.convergence, text.convergence))}
 </section>
 
 <section>
+<h2>The second derivative</h2>
+<p>Where a loss contains the gradient of a norm, as a gradient penalty does, or where curvature is asked for, u₁v₁ᵀ is
+differentiated once more: H[E] is its derivative as X moves in the direction E, here a random one. Each method finds it by its
+own means, mostly a gradient of the gradient. It is compared with central differences of the float64 gradient, extrapolated to
+a step of zero, which owe nothing to a formula for second derivatives; errors are relative, ‖Ĥ[E]&nbsp;−&nbsp;H[E]‖<sub>F</sub> over
+‖H[E]‖<sub>F</sub>.</p>
+<p>The second matrix, diag(3, 1, 1), has two equal singular values below the first. That is no obstacle, since ‖·‖₂ is smooth
+wherever σ₁ is alone; but formulas that divide by differences of all singular values break there.</p>
+${figureMarkup(secondDerivativeFigure(secondDerivative, result.secondDerivativeReference, text.secondDerivative))}
+${secondDerivativeTable(secondDerivative)}
+</section>
+
+<section>
 <h2>How fast</h2>
 <p>Value and gradient of ${size} matrices of independent standard normals, new ones for each sample. A sample is the mean of
 ${timing.loops} evaluations, ${timing.runs} samples are taken, and the methods take turns. Making the matrices and bringing
@@ -85,6 +99,8 @@ ${speedTable(speed)}
 </dl>
 <p>What each row of the tables runs:</p>
 ${methodsList(accuracy)}
+<p>And for the second derivative:</p>
+${methodsList(secondDerivative)}
 ${result.missing.length > 0 ? html`<p>Not in this run:</p><ul>${result.missing.map((line) => html`<li>${line}</li>`)}</ul>` : ""}
 </section>
 <footer>Written by spectral-norm ${environment.versions["spectral-norm"]}. All numbers are from the run named above; the

@@ -2,6 +2,7 @@ import type { AccuracyRow, ConvergencePoint, ExperimentResult, RowName, SpeedRow
 import { html, type Markup } from "./markup.js";
 import { engineTitle } from "./method-axis.js";
 import { duration, scientific, times } from "./numbers.js";
+import { secondDerivativeProse } from "./second-derivative-prose.js";
 
 /**
  * The sentences of the report. They are made from the numbers, so each says only what holds in this
@@ -11,6 +12,7 @@ export interface Prose {
   readonly spectrum: Markup;
   readonly errors: Markup;
   readonly convergence: Markup;
+  readonly secondDerivative: Markup;
   readonly times: Markup;
   readonly findings: readonly { readonly figure: string; readonly text: string }[];
 }
@@ -20,6 +22,7 @@ export function prose(result: ExperimentResult): Prose {
     spectrum: spectrum(result),
     errors: errors(result),
     convergence: convergence(result),
+    secondDerivative: secondDerivativeProse(result),
     times: speeds(result),
     findings: findings(result),
   };

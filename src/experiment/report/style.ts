@@ -4,6 +4,7 @@ export const style = `
   color-scheme: light dark;
   --page: #f6f4ee; --surface: #fffefb; --ink: #1f1d18; --muted: #656056; --rule: #dedacf;
   --core: #0a5f95; --tfjs: #b04a08; --peer: #6d3fa6; --pytorch: #1c7448;
+  --jax: #8a6100; --wrong: #b3261e;
   --series-1: #0a5f95; --series-2: #b04a08; --series-3: #a3195b;
   --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif;
   --serif: "Iowan Old Style", "Palatino Linotype", Palatino, Charter, "Noto Serif", Georgia, serif;
@@ -13,6 +14,7 @@ export const style = `
   :root {
     --page: #121417; --surface: #1a1d22; --ink: #ebe7de; --muted: #a8a397; --rule: #363a42;
     --core: #6fb9ec; --tfjs: #f2a45c; --peer: #c6a6f2; --pytorch: #7fd3a3;
+    --jax: #e3cf6a; --wrong: #ff8a80;
     --series-1: #6fb9ec; --series-2: #f2a45c; --series-3: #f58bb8;
   }
 }
@@ -27,7 +29,8 @@ h2 { font-size: 1.6rem; margin: 4.25rem auto 0.9rem; }
 p { margin: 0 0 1rem; text-wrap: pretty; }
 .eyebrow { font: 600 0.8125rem/1.4 var(--sans); letter-spacing: 0.06em; color: var(--core); margin: 0; }
 .lead { font-size: 1.2rem; line-height: 1.55; color: var(--muted); }
-sub { font-size: 0.7em; line-height: 0; }
+sub, sup { font-size: 0.7em; line-height: 0; }
+sup { margin-left: 0.15em; color: var(--muted); }
 code { font: 0.86em/1.5 var(--mono); overflow-wrap: anywhere; }
 pre { margin: 1rem 0; padding: 0.8rem 1rem; background: var(--surface); border: 1px solid var(--rule); border-radius: 0.5rem; white-space: pre-wrap; }
 .findings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(12.5rem, 45%), 1fr)); gap: 1px; margin: 2.25rem 0 0; padding: 0; overflow: hidden; list-style: none; background: var(--rule); border: 1px solid var(--rule); border-radius: 0.75rem; font-family: var(--sans); }
@@ -54,6 +57,8 @@ tbody tr + tr { border-top: 1px solid var(--rule); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 1.5rem; margin-block: 1rem; font: 0.9375rem/1.5 var(--sans); }
 dt { color: var(--muted); }
 dd { margin: 0; overflow-wrap: anywhere; }
+td em { margin-right: 0.4em; font-style: normal; font-weight: 600; color: var(--wrong); }
+.notes { max-width: 44rem; margin: -0.5rem auto 1.5rem; padding-left: 1.5rem; font: 0.875rem/1.5 var(--sans); color: var(--muted); overflow-wrap: anywhere; }
 section > ul { padding-left: 1.1rem; font: 0.9375rem/1.55 var(--sans); }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--rule); font: 0.875rem/1.5 var(--sans); color: var(--muted); }
 @media (max-width: 44rem) {
@@ -65,6 +70,7 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--rule);
   .scroll, figure { margin-inline: -0.25rem; }
   table { font-size: 0.8125rem; }
   th, td { padding-left: 0.6rem; }
+  td em { display: block; margin: 0; white-space: normal; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 0.6rem; }
 }

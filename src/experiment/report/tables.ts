@@ -1,4 +1,5 @@
-import type { AccuracyRow, RowName, SpeedRow } from "../result.js";
+import { Footnotes } from "../footnotes.js";
+import type { AccuracyRow, Finding, RowName, SecondDerivativeRow, SpeedRow } from "../result.js";
 import { html, type Markup } from "./markup.js";
 import { grouped } from "./method-axis.js";
 
@@ -26,8 +27,33 @@ export function speedTable(rows: readonly SpeedRow[]): Markup {
   );
 }
 
-/** What each row of the tables runs. */
-export function methodsList(rows: readonly AccuracyRow[]): Markup {
+/** The error of every second derivative or the word for it, and the notes. */
+export function secondDerivativeTable(rows: readonly SecondDerivativeRow[]): Markup {
+  const notes = new Footnotes(rows);
+  const mark = (number: number | undefined) => (number === undefined ? html`` : html`<sup>${number}</sup>`);
+  const main = table(
+    "Relative error of the second derivative",
+    ["X", "diag(3, 1, 1)"],
+    rows,
+    (row) =>
+      [row, row.tied].map((finding) => html`${assessed(finding)}${mark(notes.ofFinding(finding, row))}`),
+    (row) => mark(notes.ofRow(row)),
+  );
+  if (notes.texts.length === 0) return main;
+  return html`${main}
+<ol class="notes">${notes.texts.map((text) => html`<li>${text}</li>`)}</ol>`;
+}
+
+/** A number by itself is right. */
+function assessed({ error: value, verdict }: Finding): Markup {
+  if (value === null) return html`${verdict}`;
+  return verdict === "right"
+    ? html`${error(value)}`
+    : html`<em>${verdict}</em> ${Number(value.toPrecision(2))}`;
+}
+
+/** What each row of a table runs. */
+export function methodsList(rows: readonly (RowName & { readonly runs: string })[]): Markup {
   // The same method in another dtype runs the same.
   const distinct = rows.filter(
     (row, i) => i === rows.findIndex(({ name, engine }) => name === row.name && engine === row.engine),
@@ -41,7 +67,8 @@ function table<R extends RowName>(
   caption: string,
   heads: readonly string[],
   rows: readonly R[],
-  cells: (row: R) => readonly string[],
+  cells: (row: R) => readonly (string | Markup)[],
+  mark: (row: R) => Markup | "" = () => "",
 ): Markup {
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
 <caption>${caption}</caption>
@@ -50,7 +77,9 @@ ${grouped(rows).map(
   (group) => html`<tbody>
 <tr><th scope="rowgroup" colspan="${heads.length + 1}">${group.title}</th></tr>
 ${group.rows.map(
-  (row) => html`<tr><th scope="row">${row.name}</th>${cells(row).map((cell) => html`<td>${cell}</td>`)}</tr>
+  (
+    row,
+  ) => html`<tr><th scope="row">${row.name}${mark(row)}</th>${cells(row).map((cell) => html`<td>${cell}</td>`)}</tr>
 `,
 )}</tbody>
 `,

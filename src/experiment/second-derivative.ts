@@ -1,0 +1,68 @@
+import { createRandom } from "../solve/random.js";
+import { distance } from "./errors.js";
+import { differentiateNumerically } from "./finite-difference.js";
+import { type GroundTruth, normalEntries } from "./ground-truth.js";
+import type { Entries, SecondOrderMethod } from "./method.js";
+import type { SecondDerivativeReference, SecondDerivativeRow } from "./result.js";
+import { judge, type Known } from "./verdict.js";
+
+/** Its lower singular values tie, which is no obstacle: ‖·‖₂ is smooth where σ₁ alone is simple. */
+export const tiedDiagonal: readonly number[] = [3, 1, 1];
+
+/** A stream of its own, apart from those of the ground truth, the times and the solver. */
+const stream = 2 ** 42;
+/** A second derivative this much smaller than 1/σ₁ is zero, and no measure of an error. */
+const zeroBelow = 1e-8;
+
+interface Case extends Known {
+  readonly matrix: Entries;
+  readonly direction: Entries;
+  /** the reference's own error, relative like all others */
+  readonly error: number;
+}
+
+/**
+ * The error of each method's second derivative, on the ground truth and on diag(3, 1, 1), in a random
+ * direction E: ‖Ĥ[E] − H[E]‖_F/‖H[E]‖_F, H[E] from finite differences.
+ */
+export async function measureSecondDerivatives(
+  methods: readonly SecondOrderMethod[],
+  truth: GroundTruth,
+  onMethod: (label: string, done: number, total: number) => void,
+): Promise<{ rows: SecondDerivativeRow[]; reference: SecondDerivativeReference }> {
+  onMethod("finite differences", 0, methods.length);
+  const { entries, rows, cols, seed } = truth;
+  const generic = caseOf({ data: entries, rows, cols }, seed);
+  const tied = caseOf(diagonal(tiedDiagonal), seed);
+  const found: SecondDerivativeRow[] = [];
+  for (const method of methods) {
+    const { name, engine, dtype, runs } = method;
+    onMethod(`${engine} ${name}`, found.length, methods.length);
+    const judged = async (on: Case) => judge(await method.differentiate(on.matrix, on.direction), on);
+    found.push({ name, engine, dtype, ...(await judged(generic)), tied: await judged(tied), runs });
+  }
+  return { rows: found, reference: { error: generic.error, tiedError: tied.error } };
+}
+
+function caseOf(matrix: Entries, seed: number): Case {
+  const { rows, cols } = matrix;
+  const data = normalEntries(createRandom(stream + seed), rows, cols);
+  const length = norm(data);
+  const direction = { data: data.map((entry) => entry / length), rows, cols };
+  const { hessian, error } = differentiateNumerically(matrix, direction);
+  // Of a 1×1 matrix it is zero, and only an absolute error is to be had: on the scale of ‖E‖/σ₁.
+  const scale = 1 / norm(matrix.data);
+  const size = norm(hessian) > zeroBelow * scale ? norm(hessian) : scale;
+  return { matrix, direction, hessian, size, error: error / size };
+}
+
+function diagonal(entries: readonly number[]): Entries {
+  const k = entries.length;
+  const data = new Float64Array(k * k);
+  for (const [i, entry] of entries.entries()) data[i * k + i] = entry;
+  return { data, rows: k, cols: k };
+}
+
+function norm(entries: Float64Array): number {
+  return distance(entries, new Float64Array(entries.length));
+}
