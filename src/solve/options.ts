@@ -13,7 +13,7 @@ export interface SolveOptions {
    * accurate as the dtype allows. For "power" the notebook's, 1e-6.
    */
   rtol?: number;
-  /** Only for "power", whose residual test has an absolute part; default 1e-6. */
+  /** Absolute error allowed on top of rtol; default 0. For "power" that of its residual test, 1e-6. */
   atol?: number;
   /** Krylov or power steps; default 10000, for "power" 1000. */
   maxIterations?: number;
