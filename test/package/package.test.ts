@@ -223,3 +223,19 @@ describe("with TensorFlow.js installed", () => {
     expect(complaints.filter((complaint) => !isForeign(complaint))).toEqual([]);
   });
 });
+
+describe("with jax-js installed", () => {
+  beforeAll(() => addPeers(installed, "@jax-js/jax"));
+
+  it.each(["nodenext", "bundler"] as const)("the adapter type-checks and runs under %s", (resolution) => {
+    const folder = write(installed, `arrays-${resolution}`, { "arrays.ts": consumer("arrays") });
+    const complaints = compile(installed, folder, resolution, ["es2022", "dom", "esnext.disposable"]);
+    expect(complaints.filter((complaint) => !isForeign(complaint))).toEqual([]);
+    const { values, gradients } = resultsOf(folder, "arrays");
+    for (const value of values) expect(value).toBeCloseTo(4, 5);
+    for (const gradient of gradients)
+      gradient.forEach((entry: number, i: number) => {
+        expect(entry).toBeCloseTo([0, 0, 0, 1][i], 5);
+      });
+  });
+});

@@ -27,6 +27,7 @@ let folder: string;
 beforeAll(() => {
   installed = install();
   addPeers(installed, ...["core", "backend-cpu", "layers"].map((name) => `@tensorflow/tfjs-${name}`));
+  addPeers(installed, "@jax-js/jax");
   const files = examples.map((text, i) => [`example-${i + 1}.ts`, text]);
   folder = write(installed, "readme", Object.fromEntries(files));
 });
@@ -45,7 +46,7 @@ function rounded(line: string): string {
 }
 
 it("type-checks", () => {
-  const complaints = compile(installed, folder, "nodenext", ["es2022", "dom"], {
+  const complaints = compile(installed, folder, "nodenext", ["es2022", "dom", "esnext.disposable"], {
     noUncheckedIndexedAccess: false,
   });
   expect(complaints.filter((complaint) => !isForeign(complaint))).toEqual([]);

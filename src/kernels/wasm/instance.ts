@@ -9,19 +9,22 @@ const MOST_PAGES = 65536;
 
 const compiled = new Map<string, WebAssembly.Module>();
 
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
+  const digit = (i: number) => {
+    const code = hex.charCodeAt(i);
+    return code < 64 ? code - 48 : code - 87;
+  };
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = 16 * digit(2 * i) + digit(2 * i + 1);
   return bytes;
 }
 
 /** Compiled once, on first use. */
-function moduleOf(base64: string): WebAssembly.Module {
-  let module = compiled.get(base64);
+function moduleOf(hex: string): WebAssembly.Module {
+  let module = compiled.get(hex);
   if (!module) {
-    module = new WebAssembly.Module(bytesOf(base64));
-    compiled.set(base64, module);
+    module = new WebAssembly.Module(bytesOf(hex));
+    compiled.set(hex, module);
   }
   return module;
 }
