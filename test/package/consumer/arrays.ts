@@ -1,4 +1,4 @@
-import { type Array as JaxArray, defaultDevice, grad, init, numpy as np } from "@jax-js/jax";
+import { defaultDevice, grad, init, type Array as JaxArray, numpy as np } from "@jax-js/jax";
 import { singularTriplet, spectralNorm, svdvals, valueAndGrad } from "spectral-norm/jax";
 
 await init("wasm");
