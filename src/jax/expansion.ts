@@ -105,7 +105,7 @@ function expand(x: JaxArray, origin: Origin, vectors: boolean): Higher {
   if (origin.open) {
     const long = generic(E, -2);
     const short = generic(E, -1);
-    const along = np.squeeze(np.matmul(np.matrixTranspose(long.ref), np.matmul(E.ref, short.ref)), [-2, -1]);
+    const along = np.sum(E.ref.mul(long.ref.mul(np.matrixTranspose(short.ref))), [-2, -1]);
     const poison = beyond(along, order + 1);
     const column = np.expandDims(poison.ref, [-2, -1]);
     higher = higher.add(poison);

@@ -44,7 +44,8 @@ export function inverseBySquaring(x: JaxArray, { sigma, u, v }: Columns): JaxArr
     inverse = inverse.ref.add(np.matmul(inverse, power.ref));
   }
   const rest = np.max(np.abs(power), [-2, -1], { keepdims: true });
-  return inverse.sub(projection).mul(np.where(rest.greater(LEFT), TIED, 1));
+  // A choice, not a factor: where σ₁ is not what it should be, the powers may have grown to infinity.
+  return np.where(rest.less(LEFT), inverse.sub(projection), TIED);
 }
 
 /**

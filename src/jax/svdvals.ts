@@ -49,11 +49,7 @@ export function svdvals(x: JaxArray): JaxArray {
 function values({ count, Type, matrix, value }: Reading, { m, n }: MatrixShape): JaxArray {
   const k = Math.min(m, n);
   const all = new Type(count * k);
-  for (let i = 0; i < count; i++)
-    all.set(
-      within(i, count, () => valuesInCore(matrix(i))),
-      i * k,
-    );
+  for (let i = 0; i < count; i++) all.set(inCore(matrix(i), i, count, Type), i * k);
   return value(all, [k]);
 }
 
