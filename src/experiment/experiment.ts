@@ -87,7 +87,13 @@ async function collect({ rows, cols, seed, python }: ExperimentOptions): Promise
   // First what can fail for a reason of the user's: nothing should have been waited for then.
   const pytorch = await pytorchMethods(python, seed);
   try {
-    return [coreMethods(), await tfjsMethods(), await jaxMethods(), mlMatrixMethods(rows, cols), pytorch];
+    return [
+      coreMethods(),
+      await tfjsMethods(rows, cols),
+      await jaxMethods(),
+      mlMatrixMethods(rows, cols),
+      pytorch,
+    ];
   } catch (error) {
     pytorch.close?.();
     throw error;

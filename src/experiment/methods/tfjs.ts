@@ -2,6 +2,7 @@ import type * as Core from "@tensorflow/tfjs-core";
 import { type Entries, inProcess, type Method, type MethodGroup, type SecondOrderMethod } from "../method.js";
 import { secondOrder } from "../second-order-method.js";
 import { absent } from "./peer.js";
+import { checkTapeTwice, tapeFits } from "./tape.js";
 
 type TensorFlow = typeof Core;
 
@@ -20,7 +21,7 @@ const missing =
  * The five rows on TensorFlow.js, all float32, which is all it has. Its packages are optional peers;
  * the WebAssembly backend is preferred to the plain one.
  */
-export async function tfjsMethods(): Promise<MethodGroup> {
+export async function tfjsMethods(rows: number, cols: number): Promise<MethodGroup> {
   const tf = await import("@tensorflow/tfjs-core").catch(absent);
   if (!tf) return { methods: [], missing };
   // Without it the backends print advice, on a console that is not ours.
@@ -29,7 +30,7 @@ export async function tfjsMethods(): Promise<MethodGroup> {
   if (!backend) return { methods: [], missing };
 
   const adapter = await import("../../tfjs/index.js");
-  const rows: TfjsRow[] = [
+  const all: TfjsRow[] = [
     {
       name: "matrixNorm",
       runs: "matrixNorm(x, { ord: 2 }), dense",
@@ -52,9 +53,14 @@ export async function tfjsMethods(): Promise<MethodGroup> {
       norm: (x) => adapter.spectralNorm(x),
     },
   ];
+  const fits = tapeFits(rows, cols);
+  const taken = all.filter(({ name }) => fits || name !== "unrolled");
   return {
-    methods: rows.map((row) => asMethod(tf, `tfjs-${backend}`, row)),
-    secondOrder: rows.map((row) => asSecondOrder(tf, `tfjs-${backend}`, row)),
+    methods: taken.map((row) => asMethod(tf, `tfjs-${backend}`, row)),
+    secondOrder: taken.map((row) => asSecondOrder(tf, `tfjs-${backend}`, row)),
+    ...(fits
+      ? {}
+      : { missing: `TensorFlow.js unrolled: at ${rows}×${cols} its tape need not fit into memory` }),
     versions: { "@tensorflow/tfjs-core": tf.version_core },
   };
 }
@@ -94,11 +100,13 @@ function asSecondOrder(tf: TensorFlow, engine: string, { name, norm }: TfjsRow):
     dtype: "float32",
     runs: "tf.grad of tf.grad",
     costly: name !== "spectralNorm",
-    hessian: (matrix, direction) =>
-      tf.tidy(() => {
+    hessian: (matrix, direction) => {
+      if (name === "unrolled") checkTapeTwice(matrix);
+      return tf.tidy(() => {
         const nested = tf.grad((x: Core.Tensor) => gradient(x, cotangent(tf, name, x)));
         return nested(asTensor(tf, matrix), asTensor(tf, direction)).dataSync();
-      }),
+      });
+    },
   });
 }
 
