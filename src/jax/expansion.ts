@@ -14,8 +14,11 @@ import { type Array as JaxArray, lax, numpy as np } from "@jax-js/jax";
 import type { Origin } from "./origin.js";
 import { lengthOf, nonZero } from "./squaring.js";
 
-/** What derivatives beyond the polynomial's degree are multiplied by, so that nobody takes them for numbers. */
-const BEYOND = 1e15;
+/**
+ * What derivatives beyond the polynomial's degree are multiplied by, so that nobody takes them for numbers.
+ * Not below 1e21: jax-js writes smaller ones into its shaders as integers, and WebGL refuses those.
+ */
+const BEYOND = 1e21;
 /** Stands for σ where that is 0: the norm has a kink there, and comes out with such a curvature. */
 const KINK = 1e-15;
 

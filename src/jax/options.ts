@@ -5,8 +5,8 @@ import { checkOptions, type SolveOptions } from "../solve/options.js";
 export interface ArraySolveOptions extends SolveOptions {
   /**
    * Whether x may be read (`dataSync`) to be solved by the core. Default: where it has numbers and they can be
-   * had at once, on the cpu, wasm and webgl devices. `false` keeps x on its device and works there in jax-js
-   * operations, as under `jit`; the options of the core are then without effect.
+   * had at once, on the cpu, wasm and webgl devices; `true` demands it. `false` keeps x on its device and works
+   * there in jax-js operations, as under `jit`; the options of the core are then without effect.
    */
   readBack?: boolean;
   /**
@@ -15,9 +15,9 @@ export interface ArraySolveOptions extends SolveOptions {
    */
   squarings?: number;
   /**
-   * Where x is not read: up to which order derivatives are right, 1, 2 or 3; default 3. From 2 on
-   * it costs about as much again as three times the squarings. What lies beyond comes out enormous, some 1e15
-   * times what it should be, never as a plausible number.
+   * Where x is not read: up to which order derivatives are right, 1, 2 or 3; default 3. 1 makes it about three
+   * times as fast. Beyond, where the call can see it, UnsupportedError; where it cannot (a function differentiated
+   * after `jit`), they come out some 1e20 times what they should be, never as a plausible number.
    */
   order?: 1 | 2 | 3;
 }

@@ -9,8 +9,8 @@ import { copyOf, type View, viewOf } from "../matrix/view.js";
 import type { SingularTriplet } from "../solve/options.js";
 import { type Columns, nonZero } from "./squaring.js";
 
-/** What takes the inverse's place where σ₁ is tied: derivatives that do not exist come out this large. */
-const TIED = 1e18;
+/** What takes the inverse's place where σ₁ is tied: derivatives that do not exist come out this large (`BEYOND`). */
+const TIED = 1e21;
 /** How far rounding may take the powers of a matrix whose norm should be at most 1: to e to this. */
 const GROWTH = 0.5;
 /** What may be left of the powers where their series stops. */

@@ -22,8 +22,9 @@ import { layersOf } from "./tracers.js";
  *
  * Outside of `jit` (and on the cpu, wasm and webgl devices) the numbers are read and the core does the work. Under
  * `jit` there are none: the Gram matrix is squared, a fixed number of times, in jax-js operations. No error can be
- * raised from there. So NaN in gives NaN out; a second derivative at a tie, which does not exist, and a fourth
- * derivative come out enormous, by a factor of 1e6 to 1e18, and not as a plausible number or zero.
+ * raised from there. So NaN in gives NaN out; a second derivative at a tie, which does not exist, and derivatives
+ * beyond `order` that the call could not see come out enormous (1e12 and more, or infinite), never as a plausible
+ * number or zero.
  *
  * @param x  float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
  * @param options  as for the core's `spectralNorm`, and `readBack`, `squarings`, `order`
