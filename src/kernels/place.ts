@@ -19,8 +19,6 @@ export interface Placed {
   readonly transposed: boolean;
   /** A = P·2^exponent */
   readonly exponent: number;
-  /** all entries are zero */
-  readonly zero: boolean;
 }
 
 export function padTo(count: number, multiple: number): number {
@@ -106,7 +104,6 @@ export function place(kernels: Kernels, view: View, transposed: boolean, scaled 
     single,
     transposed,
     exponent,
-    zero: largest === 0,
   };
 }
 

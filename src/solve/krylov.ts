@@ -5,7 +5,7 @@ import type { Action } from "./action.js";
 import type { Random } from "./random.js";
 
 /** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */
-export const CAPACITY = 64;
+const CAPACITY = 64;
 /** Columns that a restart rotates at a time, as `rotate` has it. */
 const STRIP = 16;
 /** Vectors a block has: two, so that a second copy of a tied σ₁ is seen. */

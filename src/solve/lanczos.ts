@@ -1,7 +1,7 @@
 import type { Kernels } from "../kernels/contract.js";
 import type { Action } from "./action.js";
 import { EPSILON, type Found } from "./finish.js";
-import { CAPACITY, KrylovSpace, type Ritz } from "./krylov.js";
+import { KrylovSpace, type Ritz } from "./krylov.js";
 import { createRandom } from "./random.js";
 
 /** What has to be accurate before the iteration may stop. */
@@ -192,6 +192,3 @@ export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
     if (space.full) space.restart(space.ritz(KEPT));
   }
 }
-
-/** Numbers a Krylov space keeps besides A: for documentation and tests. */
-export const BASIS_VECTORS = CAPACITY + 4;

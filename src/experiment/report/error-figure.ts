@@ -1,9 +1,10 @@
 import * as Plot from "@observablehq/plot";
 import type { AccuracyRow, Truth } from "../result.js";
+import { errorAxisMarks } from "./error-axis.js";
 import { type Figure, legendMarkup } from "./figure.js";
 import type { Markup } from "./markup.js";
 import { methodAxis, methodAxisMarks } from "./method-axis.js";
-import { decades, powerOfTen, scientific, spreadOut } from "./numbers.js";
+import { decades, scientific, spreadOut } from "./numbers.js";
 
 const kinds = [
   {
@@ -65,28 +66,11 @@ export function errorFigure(rows: readonly AccuracyRow[], truth: Truth, caption:
         y: { type: "band", domain: [...axis.domain], padding: 0 },
         symbol: { type: "identity" },
         marks: [
-          ...(["top", "bottom"] as const).map((anchor) =>
-            Plot.axisX(spreadOut(ticks, layout.narrow ? 5 : 10), {
-              anchor,
-              label: null,
-              tickSize: 4,
-              tickFormat: (tick: number) => powerOfTen(Math.round(Math.log10(tick))),
-              fill: "var(--muted)",
-            }),
-          ),
-          Plot.gridX(ticks, { stroke: "var(--rule)", strokeOpacity: 0.7 }),
-          Plot.ruleX([floor], { stroke: "var(--muted)", strokeDasharray: "3 4" }),
-          Plot.text([floor], {
-            x: (value: number) => value,
-            text: () => (layout.narrow ? "float32 floor" : "rounding X to float32 costs this much"),
-            frameAnchor: "top",
-            textAnchor: "start",
-            dx: 5,
-            dy: 3,
-            fill: "var(--muted)",
-            fontStyle: "italic",
-            stroke: "var(--surface)",
-            strokeWidth: 4,
+          ...errorAxisMarks({
+            ticks: spreadOut(ticks, layout.narrow ? 5 : 10),
+            lines: ticks,
+            floor,
+            label: layout.narrow ? "float32 floor" : "rounding X to float32 costs this much",
           }),
           ...methodAxisMarks(axis),
           Plot.ruleY(axis.rows, {

@@ -1,10 +1,11 @@
 import * as Plot from "@observablehq/plot";
 import type { Finding, SecondDerivativeReference, SecondDerivativeRow } from "../result.js";
 import { wrongAbove } from "../verdict.js";
+import { errorAxisMarks } from "./error-axis.js";
 import { type Figure, legendMarkup } from "./figure.js";
 import type { Markup } from "./markup.js";
 import { methodAxis, methodAxisMarks } from "./method-axis.js";
-import { decades, powerOfTen, scientific, spreadOut } from "./numbers.js";
+import { decades, scientific, spreadOut } from "./numbers.js";
 
 const kinds = [
   {
@@ -69,28 +70,11 @@ export function secondDerivativeFigure(
             fill: "var(--wrong)",
             fillOpacity: 0.1,
           }),
-          ...(["top", "bottom"] as const).map((anchor) =>
-            Plot.axisX(spreadOut(ticks, layout.narrow ? 4 : 9), {
-              anchor,
-              label: null,
-              tickSize: 4,
-              tickFormat: (tick: number) => powerOfTen(Math.round(Math.log10(tick))),
-              fill: "var(--muted)",
-            }),
-          ),
-          Plot.gridX(ticks, { stroke: "var(--rule)", strokeOpacity: 0.7 }),
-          Plot.ruleX([floor], { stroke: "var(--muted)", strokeDasharray: "3 4" }),
-          Plot.text([floor], {
-            x: (value: number) => value,
-            text: () => (layout.narrow ? "differences" : "the differences’ own error"),
-            frameAnchor: "top",
-            textAnchor: "start",
-            dx: 5,
-            dy: 3,
-            fill: "var(--muted)",
-            fontStyle: "italic",
-            stroke: "var(--surface)",
-            strokeWidth: 4,
+          ...errorAxisMarks({
+            ticks: spreadOut(ticks, layout.narrow ? 4 : 9),
+            lines: ticks,
+            floor,
+            label: layout.narrow ? "differences" : "the differences’ own error",
           }),
           ...methodAxisMarks(axis),
           ...([true, false] as const).map((absent) =>
