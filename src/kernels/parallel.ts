@@ -8,11 +8,12 @@ import type { Arena, Kernels, Products } from "./contract.js";
 export interface Crew {
   readonly threads: number;
   /**
-   * Calls `routine` once for each chunk and returns when all are done; the calling thread takes its share.
+   * Calls `routine` once for each chunk and returns when all are done; the calling thread takes its share. A thread
+   * has the same chunks each time, in ascending order or backwards, as far as the others keep pace.
    *
    * @throws DeviceError if a thread has failed
    */
-  run(routine: string, args: readonly Argument[], chunks: number): void;
+  run(routine: string, args: readonly Argument[], chunks: number, backwards?: boolean): void;
 }
 
 /**
@@ -117,6 +118,9 @@ export function divided(
     }
   };
 
+  // Every other pass runs backwards: it begins with the rows that the caches still have of the one before.
+  let backwards = false;
+
   const gram =
     (single: boolean): Products["gram64"] =>
     (a, lda, rows, cols, x, ldx, width, t, scratch, z) => {
@@ -146,7 +150,9 @@ export function divided(
             { base: step, chunk: step },
           ],
           Math.ceil(blocks / step),
+          backwards,
         );
+        backwards = !backwards;
         join(single, pointer, size, blocks, z);
       } finally {
         arena.release(mark);

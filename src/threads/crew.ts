@@ -3,7 +3,7 @@ import type { Threads } from "../kernels/select.js";
 import { relaxedAvailable, sharedMemory, sharedModules } from "../kernels/wasm/instance.js";
 import { instantiate } from "../kernels/wasm/instantiate.js";
 import { DeviceError } from "../matrix/errors.js";
-import { BOARD_BYTES, Board, type Routines } from "./jobs.js";
+import { Board, boardBytes, type Routines } from "./jobs.js";
 import type { Orders } from "./member.js";
 import { thread as script } from "./scripts.generated.js";
 import { startThread, type Thread } from "./worker.js";
@@ -23,8 +23,8 @@ export async function startCrew(count: number): Promise<RunningCrew> {
   const modules = [sharedModules(false), ...(relaxedAvailable() ? [sharedModules(true)] : [])];
   const sets = modules.map((set) => instantiate(set, memory) as Routines);
   const names = Object.keys(sets[0]);
-  const shared = new SharedArrayBuffer(BOARD_BYTES);
-  const board = new Board(shared, names, sets, 0);
+  const shared = new SharedArrayBuffer(boardBytes(count));
+  const board = new Board(shared, names, sets, 0, count);
   const members: Thread[] = [];
   const stop = async () => {
     board.stop();
@@ -38,7 +38,7 @@ export async function startCrew(count: number): Promise<RunningCrew> {
         const failed = (why: unknown) =>
           reject(new DeviceError(`startThreads: thread ${i + 1} of ${count - 1} did not start: ${why}`));
         member.listen((message) => (message === "ready" ? resolve() : failed(message)), failed);
-        const orders: Orders = { memory, modules, board: shared, names, thread: i + 1 };
+        const orders: Orders = { memory, modules, board: shared, names, thread: i + 1, threads: count };
         member.post(orders);
       });
     });
@@ -50,8 +50,8 @@ export async function startCrew(count: number): Promise<RunningCrew> {
   }
   const crewOf = (relaxed: boolean): Crew => ({
     threads: count,
-    run(routine, args, chunks) {
-      if (!board.lead(relaxed ? 1 : 0, routine, args, chunks))
+    run(routine, args, chunks, backwards = false) {
+      if (!board.lead(relaxed ? 1 : 0, routine, args, chunks, backwards))
         throw new DeviceError(`threads: one has failed in ${routine}; stop the pool and start another`);
     },
   });

@@ -9,12 +9,13 @@ export interface Orders {
   readonly board: SharedArrayBuffer;
   readonly names: readonly string[];
   readonly thread: number;
+  readonly threads: number;
 }
 
 /** A member of a crew: says that it is there, and serves until it is told to stop. */
-export function serve({ memory, modules, board, names, thread }: Orders, ready: () => void): void {
+export function serve({ memory, modules, board, names, thread, threads }: Orders, ready: () => void): void {
   const sets = modules.map((set) => instantiate(set, memory) as Routines);
-  const shared = new Board(board, names, sets, thread);
+  const shared = new Board(board, names, sets, thread, threads);
   ready();
   shared.serve();
 }

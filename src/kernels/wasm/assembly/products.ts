@@ -278,6 +278,38 @@ export function blockRows64(rows: usize): usize {
   return block<f64>(rows);
 }
 
+/**
+ * W ← W − Q·C for `width` vectors of `cols` numbers, `ldw` bytes apart; Q: `count` rows, C count×width float64 with
+ * room for a multiple of four. The sums are made a tile of columns at a time, in `scratch`: width tiles of TILE
+ * bytes, zero before and after.
+ */
+function subtract<T>(
+  q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize,
+): void {
+  const rows = (count + 3) & ~3;
+  // The rows that pad to a multiple of four are other vectors, or W itself.
+  memory.fill(c + ((count * <usize>width) << 3), 0, ((rows - count) * <usize>width) << 3);
+  const end = cols * sizeof<T>();
+  for (let o: usize = 0; o < end; o += TILE) {
+    const bytes = min(TILE, end - o), n = bytes / sizeof<T>();
+    if (width == 2) {
+      for (let i: usize = 0; i < rows; i += 4) update2<T, T>(q + i * ldq + o, ldq, n, c + (i << 4), scratch, scratch + bytes);
+      take<T>(scratch, w + o, bytes);
+      take<T>(scratch + bytes, w + ldw + o, bytes);
+    } else {
+      for (let i: usize = 0; i < rows; i += 4) update1<T, T>(q + i * ldq + o, ldq, n, c + (i << 3), 8, scratch);
+      take<T>(scratch, w + o, bytes);
+    }
+  }
+}
+
+/** w ← w − y; y ← 0. */
+@inline
+function take<T>(y: usize, w: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) v128.store(w + o, v128.sub<T>(v128.load(w + o), v128.load(y + o)));
+  memory.fill(y, 0, bytes);
+}
+
 /** Lower triangle of C (rows×rows, float64, leading dimension `ldc` numbers) ← A·Aᵀ. */
 function outerGram<T>(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
   for (let j: usize = 0; j < rows; j += 2) {
@@ -382,6 +414,12 @@ export function outer32(u: usize, m: usize, v: usize, n: usize, g: usize): void 
 }
 export function outer64(u: usize, m: usize, v: usize, n: usize, g: usize): void {
   outer<f64>(u, m, v, n, g);
+}
+export function subtract32(q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize): void {
+  subtract<f32>(q, ldq, count, cols, c, width, w, ldw, scratch);
+}
+export function subtract64(q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize): void {
+  subtract<f64>(q, ldq, count, cols, c, width, w, ldw, scratch);
 }
 export function gramSlots32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
   gramSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to);
