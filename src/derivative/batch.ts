@@ -1,6 +1,7 @@
 import type { IntegerArray } from "../matrix/types.js";
 import { batchOf, room } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
+import { isSmall, smallBatch } from "../solve/small-batch.js";
 import { factorsOf, normOf } from "../solve/triplet.js";
 import { gradientOf } from "./gradient.js";
 
@@ -30,7 +31,7 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
  * @returns Float64Array(b)
  * @throws as `spectralNorm` does; a NaN is named by its place within its matrix, with the matrix's index
  *
- * Cost: that of b single calls.
+ * Cost: that of b single calls; where min(m, n) ≤ 64, of which threads take a matrix each.
  */
 export function spectralNormBatch(
   A: MatrixBatch | readonly (readonly (readonly number[])[])[],
@@ -39,7 +40,8 @@ export function spectralNormBatch(
   const batch = batchOf(A);
   const checked = checkOptions(options);
   const values = room("float64", batch.count) as Float64Array;
-  for (let k = 0; k < batch.count; k++) values[k] = within(k, () => normOf(batch.at(k), checked));
+  if (isSmall(batch, checked)) smallBatch(batch, values, undefined, within);
+  else for (let k = 0; k < batch.count; k++) values[k] = within(k, () => normOf(batch.at(k), checked));
   return values;
 }
 
@@ -49,7 +51,7 @@ export function spectralNormBatch(
  * @param A  as `spectralNormBatch` takes it
  * @throws as `valueAndGrad` does
  *
- * Cost: that of b single calls, and b·m·n numbers.
+ * Cost: that of b single calls, divided among the threads there are where min(m, n) ≤ 64, and b·m·n numbers.
  */
 export function valueAndGradBatch(
   A: MatrixBatch | readonly (readonly (readonly number[])[])[],
@@ -61,6 +63,10 @@ export function valueAndGradBatch(
   const values = room("float64", count) as Float64Array;
   const size = count * m * n;
   const data = room(batch.dtype, size);
+  if (isSmall(batch, checked)) {
+    smallBatch(batch, values, data, within);
+    return { values, grads: { data, shape: [count, m, n] } };
+  }
   for (let k = 0; k < count; k++) {
     const factors = within(k, () => factorsOf(batch.at(k), checked));
     values[k] = factors.sigma;

@@ -3,7 +3,7 @@ import { kernels as chosen, trim } from "../kernels/select.js";
 import { ShapeError, TiedError, UnsupportedError } from "../matrix/errors.js";
 import type { OperatorView, View } from "../matrix/view.js";
 import { type Action, operatorAction, placedAction } from "../solve/action.js";
-import { norm2 } from "../solve/finish.js";
+import { norm2 } from "../solve/norm2.js";
 import type { SingularTriplet } from "../solve/options.js";
 import { createRandom } from "../solve/random.js";
 

@@ -1,3 +1,4 @@
+import type { Crew } from "./parallel.js";
 import type { SvdRoutines } from "./svd-contract.js";
 
 /**
@@ -153,6 +154,8 @@ export interface Kernels {
   readonly name: "reference" | "wasm" | "wasm-relaxed";
   readonly routines: Products & Dense & SvdRoutines;
   readonly arena: Arena;
+  /** threads on this memory, where there are any: for work that is better handed out whole */
+  readonly crew?: Crew;
 }
 
 /** Memory that is taken in stack order and given back all at once. */

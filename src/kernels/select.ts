@@ -34,7 +34,8 @@ function wasm(relaxed: boolean): Kernels {
   if (!threads) return wasmKernels(relaxed);
   const { slots, ...kernels } = wasmKernels(relaxed, threads.memory);
   const { arena, routines } = kernels;
-  return { ...kernels, routines: divided(arena, routines, slots, threads.crewOf(relaxed)) };
+  const crew = threads.crewOf(relaxed);
+  return { ...kernels, crew, routines: divided(arena, routines, slots, crew) };
 }
 
 /**

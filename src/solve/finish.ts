@@ -2,6 +2,7 @@ import { scaleByPower } from "../kernels/place.js";
 import { OverflowError } from "../matrix/errors.js";
 import type { DType } from "../matrix/types.js";
 import type { Action } from "./action.js";
+import { norm2 } from "./norm2.js";
 import type { SingularTriplet } from "./options.js";
 
 /** The dtype's spacing at 1, as `numpy.finfo(dtype).eps`. */
@@ -11,23 +12,6 @@ export function rounded(x: Float64Array, dtype: DType): Float32Array | Float64Ar
   return dtype === "float32" ? Float32Array.from(x) : x;
 }
 
-/** ‖x‖₂ by blocked sums; x is near 1 in size. */
-export function norm2(x: ArrayLike<number>): number {
-  let sum = 0;
-  let block = 0;
-  for (let first = 0, count = 1; first < x.length; first += 128, count++) {
-    const last = Math.min(first + 128, x.length);
-    let part = 0;
-    for (let i = first; i < last; i++) part += x[i] * x[i];
-    block += part;
-    if (count % 128 === 0) {
-      sum += block;
-      block = 0;
-    }
-  }
-  return Math.sqrt(sum + block);
-}
-
 /** A number of A·2^−exponent on A's own scale. */
 export function onScaleOf(action: Action, value: number): number {
   return scaleByPower(value, action.exponent);
@@ -35,10 +19,15 @@ export function onScaleOf(action: Action, value: number): number {
 
 /** σ₁ on A's own scale. */
 export function sigmaOnScale(action: Action, value: number): number {
-  const sigma = onScaleOf(action, value);
+  return sigmaOfScale(value, action.exponent);
+}
+
+/** value·2^exponent, as a norm. */
+export function sigmaOfScale(value: number, exponent: number): number {
+  const sigma = scaleByPower(value, exponent);
   if (sigma === Number.POSITIVE_INFINITY)
     throw new OverflowError(
-      `spectral norm: ‖A‖₂ = ${value}·2^${action.exponent} is beyond the largest double; scale A down first`,
+      `spectral norm: ‖A‖₂ = ${value}·2^${exponent} is beyond the largest double; scale A down first`,
     );
   return sigma;
 }

@@ -1,7 +1,7 @@
 import type { Kernels } from "../kernels/contract.js";
 import { padTo, place } from "../kernels/place.js";
 import type { OperatorView, View } from "../matrix/view.js";
-import { norm2 } from "./finish.js";
+import { norm2 } from "./norm2.js";
 import type { SingularTriplet } from "./options.js";
 import { createRandom } from "./random.js";
 

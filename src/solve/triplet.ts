@@ -14,7 +14,7 @@ import { power } from "./power.js";
 import { createRandom } from "./random.js";
 
 /** Up to this min(m, n), "auto" goes dense: a tridiagonal form costs less than the steps would. */
-const DENSE_UP_TO = 64;
+export const DENSE_UP_TO = 64;
 const MOST_STEPS = 10_000;
 
 /** The dtype of what comes back: float32 for float32 and half-precision input, else float64. */

@@ -1,9 +1,8 @@
 import type { Crew } from "../kernels/parallel.js";
 import type { Threads } from "../kernels/select.js";
 import { relaxedAvailable, sharedMemory, sharedModules } from "../kernels/wasm/instance.js";
-import { instantiate } from "../kernels/wasm/instantiate.js";
 import { DeviceError } from "../matrix/errors.js";
-import { Board, boardBytes, type Routines } from "./jobs.js";
+import { Board, boardBytes, routinesOver } from "./jobs.js";
 import type { Orders } from "./member.js";
 import { thread as script } from "./scripts.generated.js";
 import { startThread, type Thread } from "./worker.js";
@@ -21,7 +20,7 @@ export interface RunningCrew extends Threads {
 export async function startCrew(count: number): Promise<RunningCrew> {
   const memory = sharedMemory();
   const modules = [sharedModules(false), ...(relaxedAvailable() ? [sharedModules(true)] : [])];
-  const sets = modules.map((set) => instantiate(set, memory) as Routines);
+  const sets = modules.map((set) => routinesOver(set, memory));
   const names = Object.keys(sets[0]);
   const shared = new SharedArrayBuffer(boardBytes(count));
   const board = new Board(shared, names, sets, 0, count);

@@ -1,4 +1,7 @@
+import type { Dense, Products } from "../kernels/contract.js";
 import type { Argument } from "../kernels/parallel.js";
+import { instantiate } from "../kernels/wasm/instantiate.js";
+import { smallRoutines } from "../solve/small.js";
 
 /**
  * What the threads of a crew share beside the kernels' memory: one job at a time, and who is at it.
@@ -36,6 +39,18 @@ const PATIENCE = 10_000;
 const LOOKS = 500;
 
 export type Routines = Readonly<Record<string, (...args: number[]) => unknown>>;
+
+/** All that a job may call: the kernels' routines over a shared memory, and those made of them. */
+export function routinesOver(modules: readonly WebAssembly.Module[], memory: WebAssembly.Memory): Routines {
+  const routines = instantiate(modules, memory) as unknown as Products & Dense;
+  // The buffer is another one each time that the memory has grown.
+  const buffer = () => memory.buffer as ArrayBuffer;
+  const small = smallRoutines(routines, {
+    f32: (pointer, length) => new Float32Array(buffer(), pointer, length),
+    f64: (pointer, length) => new Float64Array(buffer(), pointer, length),
+  });
+  return { ...routines, ...small } as unknown as Routines;
+}
 
 /** Words between two threads' counters: a cache line, so that they do not contend for it. */
 const COUNTER_WORDS = 16;

@@ -1,5 +1,4 @@
-import { instantiate } from "../kernels/wasm/instantiate.js";
-import { Board, type Routines } from "./jobs.js";
+import { Board, routinesOver } from "./jobs.js";
 
 /** What a thread is given to begin with. */
 export interface Orders {
@@ -14,7 +13,7 @@ export interface Orders {
 
 /** A member of a crew: says that it is there, and serves until it is told to stop. */
 export function serve({ memory, modules, board, names, thread, threads }: Orders, ready: () => void): void {
-  const sets = modules.map((set) => instantiate(set, memory) as Routines);
+  const sets = modules.map((set) => routinesOver(set, memory));
   const shared = new Board(board, names, sets, thread, threads);
   ready();
   shared.serve();
