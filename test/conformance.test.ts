@@ -307,25 +307,30 @@ describe.each(KERNEL_SETS.flatMap((set) => FORMS.map((form) => ({ ...set, ...for
             }
         });
 
-        it.runIf(form === "in kernel memory")("a batch is its matrices", () => {
-          for (const [m, n] of [
-            [4, 6],
-            [70, 68],
-          ]) {
-            const data = cast(normalMatrix(3 * m, n, 9).data);
-            const shape = [3, m, n];
-            const norms = spectralNormBatch({ data, shape });
-            const { values, grads } = valueAndGradBatch({ data, shape });
-            expect(grads.shape).toEqual(shape);
-            for (let k = 0; k < 3; k++) {
-              const one = { data: data.slice(k * m * n, (k + 1) * m * n), shape: [m, n] as [number, number] };
-              const { value, grad } = valueAndGrad(one);
-              expect(norms[k]).toBe(spectralNorm(one));
-              expect(values[k]).toBe(value);
-              expect(grads.data.slice(k * m * n, (k + 1) * m * n)).toEqual(grad.data);
+        // There is no batch of panels.
+        if (form === "in kernel memory")
+          it("a batch is its matrices", () => {
+            for (const [m, n] of [
+              [4, 6],
+              [70, 68],
+            ]) {
+              const data = cast(normalMatrix(3 * m, n, 9).data);
+              const shape = [3, m, n];
+              const norms = spectralNormBatch({ data, shape });
+              const { values, grads } = valueAndGradBatch({ data, shape });
+              expect(grads.shape).toEqual(shape);
+              for (let k = 0; k < 3; k++) {
+                const one = {
+                  data: data.slice(k * m * n, (k + 1) * m * n),
+                  shape: [m, n] as [number, number],
+                };
+                const { value, grad } = valueAndGrad(one);
+                expect(norms[k]).toBe(spectralNorm(one));
+                expect(values[k]).toBe(value);
+                expect(grads.data.slice(k * m * n, (k + 1) * m * n)).toEqual(grad.data);
+              }
             }
-          }
-        });
+          });
 
         it("gives the same bits twice, whatever ran in between", () => {
           const A = { data: cast(normalMatrix(90, 77, 21).data), shape: [90, 77] as [number, number] };

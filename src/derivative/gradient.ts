@@ -57,7 +57,7 @@ function outer(
 /**
  * ‖A‖₂ and its derivative u·vᵀ.
  *
- * @param A  m×n with entries, finite; neither changed nor kept
+ * @param A  m×n with entries, finite; neither changed nor kept. Row panels too
  * @param options.rtol  relative error wanted in the gradient (Frobenius); default: what A's dtype supports
  * @returns `grad`: a row-major matrix of A's shape and dtype (float64 for integers and nested rows, float32 for
  *   half precision). Where σ₁ is tied it is one subgradient: ‖G‖_* ≤ 1 and ⟨G, A⟩ = σ. For the zero matrix it is

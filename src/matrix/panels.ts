@@ -87,9 +87,9 @@ type Numbers = Float32Array | Float64Array | Uint16Array;
  *   from 1 up; UnsupportedError for another dtype. Each call: ShapeError if `rows` returns another kind of array or
  *   another length; NonFiniteError naming row and column, in the whole matrix, of a NaN or an infinity
  *
- * Cost: nothing is read here. Memory: a panel; `singularTriplet` takes, m < n or not, some 72·n numbers and
- *   2·(m + n) of float64; where n ≤ 64 an n×n matrix instead, where m ≤ 64 and m < n a copy of A. So give a long
- *   and thin matrix with its long side as rows: Aᵀ has the same norm, and u and v change places.
+ * Cost: nothing is read here. Memory: a panel; `singularTriplet` takes, m < n or not, some 80·n + 2(m + n)
+ *   numbers; where n ≤ 64 an n×n matrix instead, where m ≤ 64 and m < n all of A, in ordinary and in kernel memory.
+ *   So give a long and thin matrix with its long side as rows: Aᵀ has the same norm, and u and v change places.
  * Not guaranteed: that a matrix which changes from one read to the next is noticed.
  */
 export function rowPanels<T extends PanelType>(source: RowPanelSource<T>): RowPanelSource<T> {
