@@ -10,6 +10,7 @@ export { type TripletCotangents, tripletVjp } from "./derivative/vjp.js";
 export { type KernelInfo, kernelInfo, setKernels } from "./kernels/select.js";
 export * from "./matrix/errors.js";
 export { matrix } from "./matrix/matrix.js";
+export { rowPanels } from "./matrix/panels.js";
 export { type CsrParts, csr } from "./matrix/sparse.js";
 export type * from "./matrix/types.js";
 export { cond, matrixNorm, svdvals } from "./solve/matrix-norm.js";

@@ -1,10 +1,12 @@
+import type { Kernels } from "../kernels/contract.js";
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ShapeError, TiedError, UnsupportedError } from "../matrix/errors.js";
-import type { OperatorView, View } from "../matrix/view.js";
+import { type Input, inDouble } from "../matrix/panels.js";
 import { type Action, operatorAction, placedAction } from "../solve/action.js";
 import { norm2 } from "../solve/norm2.js";
 import type { SingularTriplet } from "../solve/options.js";
+import { panelSolver, placedOrPanels } from "../solve/panels.js";
 import { createRandom } from "../solve/random.js";
 
 /** Up to this min(m, n) the system is solved by a Cholesky factorization, and where CG does not converge. */
@@ -60,12 +62,12 @@ export function removeAlong(w: Float64Array, x: Float64Array): void {
  * @param a  length m, @param b  length n; both are overwritten
  * @returns p and q for A·2^−exponent, that is 2^exponent times those of A
  *
- * Cost: min(m, n) ≤ 64: a Gram matrix and a Cholesky factorization; else conjugate gradients, a pass over A a
+ * Cost: min(m, n) ≤ 64: a Gram matrix, in as many passes as it has columns, and a Cholesky factorization; else conjugate gradients, a pass over A a
  *   step, about √(σ₁/(σ₁−σ₂))·ln(1/tolerance)/2 of them.
  * Source: conjugate gradients, Hestenes & Stiefel 1952 (Golub & Van Loan §11.3).
  */
 export function solveBordered(
-  view: View | OperatorView,
+  view: Input,
   triplet: UnitTriplet,
   a: Float64Array,
   b: Float64Array,
@@ -73,28 +75,17 @@ export function solveBordered(
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    const { m, n } = view;
-    let action: Action;
-    if (view.kind === "dense") {
-      // In float64 whatever A's dtype is: the system is worse conditioned than the norm.
-      const P = place(kernels, { ...view, dtype: "float64" }, m < n);
-      action = placedAction(kernels, P, true);
-    } else {
-      const random = createRandom(0);
-      action = operatorAction(
-        kernels,
-        view,
-        Float64Array.from({ length: Math.min(m, n) }, () => random.normal()),
-      );
-    }
-    const { transposed, exponent } = action;
-    const sigma = scaleByPower(triplet.sigma, -exponent);
+    const action = actionOf(kernels, view);
+    const { transposed } = action;
     const [shortUnit, longUnit] = transposed ? [triplet.u, triplet.v] : [triplet.v, triplet.u];
     const [shortSide, longSide] = transposed ? [a, b] : [b, a];
     removeAlong(shortUnit, shortSide);
     removeAlong(longUnit, longSide);
 
     const right = action.toShort(longSide);
+    // Asked for once A has been read: panels take a read to know it.
+    const { exponent } = action;
+    const sigma = scaleByPower(triplet.sigma, -exponent);
     for (let i = 0; i < right.length; i++) right[i] += sigma * shortSide[i];
     removeAlong(shortUnit, right);
     const short = solveShort(action, sigma, shortUnit, right, view.dtype);
@@ -108,6 +99,22 @@ export function solveBordered(
     kernels.arena.release(mark);
     trim();
   }
+}
+
+/** A in float64, whatever its dtype is: the system is worse conditioned than the norm. */
+function actionOf(kernels: Kernels, view: Input): Action {
+  if (view.kind === "operator") {
+    const random = createRandom(0);
+    const length = Math.min(view.m, view.n);
+    return operatorAction(
+      kernels,
+      view,
+      Float64Array.from({ length }, () => random.normal()),
+    );
+  }
+  const home = view.kind === "dense" ? placedOrPanels({ ...view, dtype: "float64" }, false) : inDouble(view);
+  if (home.kind === "panels") return panelSolver(kernels, home, false).action;
+  return placedAction(kernels, place(kernels, home, home.m < home.n), true);
 }
 
 /** (σ²I − PᵀP)·x = c on the complement of w. */

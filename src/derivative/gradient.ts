@@ -1,10 +1,11 @@
 import { kernels } from "../kernels/select.js";
 import { UnsupportedError } from "../matrix/errors.js";
-import type { DenseMatrix, Matrix, MatrixLike } from "../matrix/types.js";
-import { room, viewOf } from "../matrix/view.js";
+import { type Input, inputOf } from "../matrix/panels.js";
+import type { DenseMatrix, Matrix, MatrixLike, PanelType, RowPanelSource } from "../matrix/types.js";
+import { room } from "../matrix/view.js";
 import type { Factors } from "../solve/finish.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { factorsOf } from "../solve/triplet.js";
+import { factorsOf, type PanelPrecision } from "../solve/triplet.js";
 
 /** A norm with its derivative. */
 export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
@@ -57,13 +58,13 @@ function outer(
 /**
  * ‖A‖₂ and its derivative u·vᵀ.
  *
- * @param A  m×n with entries, finite; neither changed nor kept
+ * @param A  m×n with entries, finite; neither changed nor kept. Row panels too
  * @param options.rtol  relative error wanted in the gradient (Frobenius); default: what A's dtype supports
  * @returns `grad`: a row-major matrix of A's shape and dtype (float64 for integers and nested rows, float32 for
  *   half precision). Where σ₁ is tied it is one subgradient: ‖G‖_* ≤ 1 and ⟨G, A⟩ = σ. For the zero matrix it is
  *   zero. It is never NaN.
- * @throws as `singularTriplet` does; UnsupportedError for a bare operator, or a sparse matrix whose dense
- *   gradient does not fit
+ * @throws as `singularTriplet` does; UnsupportedError for a bare operator, or a sparse matrix or row panels whose
+ *   dense gradient does not fit
  *
  * Cost: as `singularTriplet`, and m·n numbers for the gradient.
  * Source: Watson, Linear Algebra Appl. 170:33, 1992 (the subdifferential of ‖A‖₂).
@@ -72,21 +73,34 @@ export function valueAndGrad<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,
   options?: SolveOptions,
 ): ValueAndGrad<D>;
-export function valueAndGrad(A: MatrixLike, options?: SolveOptions): ValueAndGrad;
-export function valueAndGrad(A: MatrixLike, options?: SolveOptions): ValueAndGrad {
-  const view = viewOf(A);
-  if (view.kind === "operator") {
-    if (!view.entries)
-      throw new UnsupportedError(
-        "valueAndGrad: the gradient of an operator has no entries to be written to; call singularTriplet, it is u·vᵀ",
-      );
-    if (view.m * view.n > MOST_NUMBERS)
-      throw new UnsupportedError(
-        `valueAndGrad: a dense ${view.m}×${view.n} gradient does not fit; call singularTriplet, it is u·vᵀ`,
-      );
-  }
-  const factors = factorsOf(view, checkOptions(options));
-  return { value: factors.sigma, grad: { data: gradientOf(factors), shape: [view.m, view.n] } };
+export function valueAndGrad<T extends PanelType>(
+  A: RowPanelSource<T>,
+  options?: SolveOptions,
+): ValueAndGrad<PanelPrecision<T>>;
+export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOptions): ValueAndGrad;
+export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOptions): ValueAndGrad {
+  const view = inputOf(A);
+  if (view.kind === "operator" && !view.entries)
+    throw new UnsupportedError(
+      "valueAndGrad: the gradient of an operator has no entries to be written to; call singularTriplet, it is u·vᵀ",
+    );
+  const checked = checkOptions(options);
+  const out = view.kind === "dense" ? undefined : roomForGradient(view);
+  const factors = factorsOf(view, checked);
+  return { value: factors.sigma, grad: { data: gradientOf(factors, out), shape: [view.m, view.n] } };
+}
+
+/** Where the gradient of what takes less memory than its entries goes: known before anything is computed. */
+function roomForGradient({ m, n, dtype }: Input): Float32Array | Float64Array {
+  if (m * n <= MOST_NUMBERS)
+    try {
+      return dtype === "float32" ? new Float32Array(m * n) : new Float64Array(m * n);
+    } catch {
+      // Said below.
+    }
+  throw new UnsupportedError(
+    `valueAndGrad: a dense ${m}×${n} gradient does not fit; call singularTriplet, it is u·vᵀ`,
+  );
 }
 
 /** u·vᵀ of a triplet; zero where σ is. */

@@ -1,10 +1,12 @@
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen } from "../kernels/select.js";
 import { OverflowError, ShapeError } from "../matrix/errors.js";
+import { type Input, inputOf } from "../matrix/panels.js";
 import type { DenseMatrix, Matrix, MatrixLike, MatrixOrOperator } from "../matrix/types.js";
-import { entriesOf, type OperatorView, type View, viewOf } from "../matrix/view.js";
+import { entriesOf, room, type View } from "../matrix/view.js";
 import { placedAction } from "../solve/action.js";
 import { checkOptions, type SingularTriplet, type SolveOptions } from "../solve/options.js";
+import { panelSolver, placedOrPanels } from "../solve/panels.js";
 import { tripletOf } from "../solve/triplet.js";
 import { solveBordered, type UnitTriplet, unitTriplet } from "./bordered.js";
 
@@ -17,7 +19,7 @@ export interface HessianOptions extends SolveOptions {
  * The derivative of u·vᵀ in the direction E, that is, ‖A‖₂'s second derivative applied to E:
  * H[E] = du·vᵀ + u·dvᵀ. H is symmetric: ⟨F, H[E]⟩ = ⟨E, H[F]⟩.
  *
- * @param A  m×n, finite; an operator too
+ * @param A  m×n, finite; an operator or row panels too
  * @param E  m×n with entries, finite, of any dtype
  * @param options.triplet  saves computing it; what else there is goes to `singularTriplet`
  * @returns a row-major m×n matrix of A's dtype, on the scale of E's over A's
@@ -37,7 +39,7 @@ export function hessianVectorProduct<D extends Float32Array | Float64Array>(
 ): Matrix<D>;
 export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options?: HessianOptions): Matrix;
 export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options?: HessianOptions): Matrix {
-  const view = viewOf(A);
+  const view = inputOf(A);
   const direction = entriesOf(E, "hessianVectorProduct", "E must have entries");
   const { m, n } = view;
   if (direction.m !== m || direction.n !== n)
@@ -58,9 +60,14 @@ function products(
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    const P = place(kernels, E, false);
-    const action = placedAction(kernels, P, true);
-    return { right: action.toLong(v), left: action.toShort(u), exponent: P.exponent };
+    const home = placedOrPanels(E, false);
+    const action =
+      home.kind === "panels"
+        ? panelSolver(kernels, home, false).action
+        : placedAction(kernels, place(kernels, home, false), true);
+    const right = action.transposed ? action.toShort(v) : action.toLong(v);
+    const left = action.transposed ? action.toLong(u) : action.toShort(u);
+    return { right, left, exponent: action.exponent };
   } finally {
     kernels.arena.release(mark);
   }
@@ -68,7 +75,7 @@ function products(
 
 /** (p·vᵀ + u·qᵀ)·2^exponent + s·u·vᵀ in A's dtype. */
 export function rankTwo(
-  { m, n, dtype }: View | OperatorView,
+  { m, n, dtype }: Input,
   { u, v }: UnitTriplet,
   p: Float64Array,
   q: Float64Array,
@@ -76,7 +83,7 @@ export function rankTwo(
   exponent: number,
   what: string,
 ): Matrix {
-  const data = dtype === "float32" ? new Float32Array(m * n) : new Float64Array(m * n);
+  const data = room(dtype, m * n);
   const left = p.map((value, i) => scaleByPower(value, exponent) + s * u[i]);
   const right = q.map((value) => scaleByPower(value, exponent));
   let finite = true;

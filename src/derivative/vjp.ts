@@ -1,7 +1,7 @@
 import { exponentOf, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
+import { inputOf } from "../matrix/panels.js";
 import type { DenseMatrix, Matrix, MatrixOrOperator } from "../matrix/types.js";
-import { viewOf } from "../matrix/view.js";
 import type { SingularTriplet } from "../solve/options.js";
 import { solveBordered, unitTriplet } from "./bordered.js";
 import { rankTwo } from "./hessian.js";
@@ -19,7 +19,7 @@ export interface TripletCotangents {
  * Cotangents of (σ, u, v) pulled back to A: the matrix Ā with ⟨Ā, E⟩ = σ̄·dσ + ⟨ū, du⟩ + ⟨v̄, dv⟩ for every change E
  * of A. The signs of u and v move together, as they do along any smooth path.
  *
- * @param A  m×n, finite; an operator too
+ * @param A  m×n, finite; an operator or row panels too
  * @param triplet  of A, from `singularTriplet`
  * @returns a row-major m×n matrix of A's dtype
  * @throws TiedError where u or v has a cotangent and σ₁ = σ₂ to working accuracy; ties below are harmless.
@@ -42,7 +42,7 @@ export function tripletVjp(
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
 ): Matrix {
-  const view = viewOf(A);
+  const view = inputOf(A);
   const { m, n } = view;
   if (typeof cotangents !== "object" || cotangents === null)
     throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${String(cotangents)}`);

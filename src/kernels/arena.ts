@@ -22,7 +22,7 @@ export function createArena(memory: Growable): Arena {
         } catch (error) {
           throw new UnsupportedError(
             `matrix: there is no memory for it (${error instanceof Error ? error.message : String(error)}); ` +
-              "pass it in parts, as an operator { shape, matvec, rmatvec }",
+              "pass it in parts, with rowPanels, or as an operator { shape, matvec, rmatvec }",
           );
         }
       }

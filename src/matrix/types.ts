@@ -62,6 +62,32 @@ export interface SparseMatrix extends LinearOperator {
   readonly indptr: Float64Array | Uint32Array;
 }
 
+/** What a panel's numbers are: those of the array that `rows` returns. */
+export type PanelType = "float32" | "float64" | "float16" | "bfloat16";
+
+/** What holds them; a `Float16Array` too, where there is one. Half precision is decoded and treated as float32. */
+export type PanelData<T extends PanelType = PanelType> = T extends "float64"
+  ? Float64Array
+  : T extends "float32"
+    ? Float32Array
+    : Uint16Array;
+
+/**
+ * A matrix that is never there as a whole: a few of its rows at a time, from a file, a generator or a larger
+ * array. Made by `rowPanels`; a plain object of this shape does as well.
+ */
+export interface RowPanelSource<T extends PanelType = PanelType> {
+  readonly shape: readonly [number, number] | readonly number[];
+  readonly dtype: T;
+  /** rows to ask for at a time; default: what makes about 4 MiB */
+  readonly panelRows?: number | undefined;
+  /**
+   * Rows first … first+count−1, row-major: count·n numbers, at once and not as a promise. The array is read before
+   * the next call and may be used again for it. The same rows must hold the same numbers every time.
+   */
+  rows(first: number, count: number): PanelData<T>;
+}
+
 /** Anything with entries: dense in any of its forms, nested rows, or sparse. */
 export type MatrixLike =
   | DenseMatrix
@@ -71,7 +97,7 @@ export type MatrixLike =
   | readonly (readonly number[])[];
 
 /** Anything ‖A‖₂ can be asked of. */
-export type MatrixOrOperator = MatrixLike | LinearOperator;
+export type MatrixOrOperator = MatrixLike | LinearOperator | RowPanelSource;
 
 /** A row-major matrix that this package made: `data.length = m·n`, never a view of the input. */
 export interface Matrix<D extends Float32Array | Float64Array = Float32Array | Float64Array> {

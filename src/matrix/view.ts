@@ -15,6 +15,8 @@ export interface View {
   readonly offset: number;
   readonly rowStride: number;
   readonly columnStride: number;
+  /** of a part of a larger matrix: throws with the place, in the whole, of a NaN or an infinity */
+  readonly refuse?: (() => never) | undefined;
 }
 
 /** Known by its products alone (or, `entries`, sparse: then the norms that need entries work too). */
@@ -46,6 +48,7 @@ type Fields = {
   kind?: unknown;
   matvec?: unknown;
   rmatvec?: unknown;
+  rows?: unknown;
 };
 
 const INTEGER_ARRAYS = new Set([
@@ -59,7 +62,7 @@ const INTEGER_ARRAYS = new Set([
 ]);
 
 /** What a user would call the thing that was passed. */
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object") return `a ${value.constructor?.name ?? "plain object"}`;
@@ -68,10 +71,15 @@ function describe(value: unknown): string {
 }
 
 /** "Float64Array" and so on, of another realm's (a frame, a vm context, a test runner) and of subclasses too. */
-function arrayName(data: unknown): string | undefined {
+export function arrayName(data: unknown): string | undefined {
   // A Buffer's bytes are as a rule those of other numbers.
   if (!ArrayBuffer.isView(data) || data.constructor?.name === "Buffer") return undefined;
   return (data as { [Symbol.toStringTag]?: string })[Symbol.toStringTag];
+}
+
+/** Whether it has the form that `rowPanels` gives. */
+export function comesInPanels(A: unknown): boolean {
+  return typeof A === "object" && A !== null && typeof (A as Fields).rows === "function";
 }
 
 /** Entries in whichever form, or an operator, checked. */
@@ -82,6 +90,8 @@ export function viewOf(A: unknown): View | OperatorView {
   const fields = A as Fields;
   refuseForeign(fields);
   if (typeof fields.matvec === "function" || typeof fields.rmatvec === "function") return operator(fields);
+  if (comesInPanels(A))
+    throw new UnsupportedError("matrix: row panels do not serve here; pass the matrix as { data, shape }");
   const { data, read, dtype } = storage(fields);
   const [m, n] = dimensions(fields.shape, 2);
   const { stride, offset } = layout(fields, [m, n], data.length);
@@ -105,8 +115,10 @@ export function batchOf(A: unknown): BatchView {
     throw new ShapeError(`batch: expected { data, shape: [b, m, n] }, got ${describe(A)}`);
   const fields = A as Fields;
   refuseForeign(fields);
-  if (typeof fields.matvec === "function")
-    throw new UnsupportedError("batch: an operator is one matrix; call spectralNorm for each");
+  if (typeof fields.matvec === "function" || comesInPanels(A))
+    throw new UnsupportedError(
+      `batch: ${comesInPanels(A) ? "a source of row panels" : "an operator"} is one matrix; call spectralNorm for each`,
+    );
   const { data, read, dtype } = storage(fields);
   const [count, m, n] = dimensions(fields.shape, 3);
   const { stride, offset } = layout(fields, [count, m, n], data.length);
@@ -131,6 +143,10 @@ export function batchOf(A: unknown): BatchView {
 
 /** Entries are needed: an operator without them is refused, a sparse matrix is written out. */
 export function entriesOf(A: unknown, what: string, instead: string): View {
+  if (comesInPanels(A))
+    throw new UnsupportedError(
+      `${what}: needs the whole matrix, row panels are a part of it at a time; ${instead}`,
+    );
   const view = viewOf(A);
   if (view.kind === "dense") return view;
   if (!view.entries)
@@ -330,6 +346,7 @@ export function at(view: View, i: number, j: number): number {
 
 /** For when a scan has met a NaN or an infinity: says where the first one is, in row-major order. */
 export function throwNonFinite(view: View): never {
+  view.refuse?.();
   for (let i = 0; i < view.m; i++)
     for (let j = 0; j < view.n; j++) {
       const value = at(view, i, j);

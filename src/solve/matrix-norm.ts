@@ -1,9 +1,11 @@
 import { OptionError, OverflowError } from "../matrix/errors.js";
+import { inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
-import type { LinearOperator, MatrixLike, SparseMatrix } from "../matrix/types.js";
-import { copyOf, entriesOf, throwNonFinite, type View, viewOf } from "../matrix/view.js";
+import type { LinearOperator, MatrixLike, RowPanelSource, SparseMatrix } from "../matrix/types.js";
+import { copyOf, entriesOf, throwNonFinite, type View } from "../matrix/view.js";
 import * as norms from "./norms.js";
 import { checkOptions } from "./options.js";
+import { normOfPanels } from "./panel-norms.js";
 import { singularValues } from "./svd.js";
 import { normOf } from "./triplet.js";
 
@@ -33,7 +35,7 @@ function numbers(view: View): Float64Array {
  *
  * @param A  m×n with entries, finite; neither changed nor kept
  * @returns Float64Array(min(m, n)), each within c·ε·σ₁ of the truth, c growing like √min(m, n) from about 3
- * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator; OverflowError if σ₁ is beyond the
+ * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels; OverflowError if σ₁ is beyond the
  *   largest double
  *
  * Cost: 2·m·n² + 8/3·n³ flops for m ≥ 2n, 4·m·n² − 4/3·n³ for m ≥ n; two copies of A in float64.
@@ -52,43 +54,52 @@ export function svdvals(A: MatrixLike): Float64Array {
  * The condition number σ₁/σ_min; Infinity where σ_min is 0.
  *
  * @param A  m×n with entries, finite; neither changed nor kept
- * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator
+ * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels
  *
  * Cost: that of `svdvals`.
  * Not guaranteed: σ_min is good to c·ε·σ₁, so beyond about 1e15 the answer only says "singular to working accuracy".
  */
 export function cond(A: MatrixLike): number {
-  const view = entriesOf(A, "cond", "it takes every singular value");
+  const view = entriesOf(A, "cond", "it takes every singular value; call singularTriplet for σ₁ alone");
   return norms.cond(numbers(view), view.m, view.n);
 }
 
 /**
  * A norm of a matrix, as `numpy.linalg.norm(A, ord)` defines it.
  *
- * @param A  m×n with entries, finite; neither changed nor kept. For 2 an operator too
+ * @param A  m×n with entries, finite; neither changed nor kept. For 2 an operator too,
+ *   for all but -2 and "nuc" row panels
  * @param ord  2: σ₁ · -2: σ_min · "fro": √Σa² · "nuc": Σσ · 1, -1: largest and smallest column sum of
  *   magnitudes · Infinity, -Infinity: largest and smallest row sum
  * @throws OptionError for another `ord`; ShapeError, NonFiniteError; UnsupportedError for a bare operator where
- *   `ord` is not 2; OverflowError if the norm is beyond the largest double
+ *   `ord` is not 2, and for row panels where it is -2 or "nuc"; OverflowError if the norm is beyond the largest double
  *
  * Cost: 2: that of `spectralNorm`; -2 and "nuc": that of `svdvals`; the others one read of A.
  */
-export function matrixNorm(A: MatrixLike, ord: norms.NormOrder): number;
-export function matrixNorm(A: MatrixLike | LinearOperator, ord: 2): number;
-export function matrixNorm(A: MatrixLike | LinearOperator, ord: norms.NormOrder): number {
+export function matrixNorm(A: MatrixLike | RowPanelSource, ord: norms.NormOrder): number;
+export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: 2): number;
+export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: norms.NormOrder): number {
   if (!ORDERS.includes(ord))
     throw new OptionError(
       `ord: expected 2, -2, "fro", "nuc", 1, -1, Infinity or -Infinity, got ${shown(ord)}`,
     );
-  const view = viewOf(A);
+  const view = inputOf(A);
   if (ord === 2) return normOf(view, checkOptions(undefined));
   const value =
     view.kind === "operator" && view.entries && OF_ENTRIES.includes(ord)
       ? ofSparse(view.entries, ord)
-      : ofDense(
-          entriesOf(A, `matrixNorm(A, ${ord})`, "matrixNorm(A, 2) and spectralNorm take operators"),
-          ord,
-        );
+      : view.kind === "panels" && OF_ENTRIES.includes(ord)
+        ? normOfPanels(view, ord)
+        : ofDense(
+            entriesOf(
+              A,
+              `matrixNorm(A, ${ord})`,
+              view.kind === "panels"
+                ? "matrixNorm(A, 2) and spectralNorm do not"
+                : "matrixNorm(A, 2) and spectralNorm take operators",
+            ),
+            ord,
+          );
   if (value === Number.POSITIVE_INFINITY)
     throw new OverflowError(`matrixNorm(A, ${ord}): beyond the largest double; scale A down first`);
   return value;

@@ -79,7 +79,8 @@ function rowSums(A: Float64Array, m: number, n: number): Float64Array {
   return Float64Array.from({ length: m }, (_, i) => sum(A.subarray(i * n, i * n + n), Math.abs));
 }
 
-function columnSums(A: Float64Array, m: number, n: number): Float64Array {
+/** Σᵢ |aᵢⱼ| of each column j, to 64ε. */
+export function columnSums(A: Float64Array, m: number, n: number): Float64Array {
   const total = new Float64Array(n);
   const block = new Float64Array(n);
   const lost = new Float64Array(n);

@@ -1,15 +1,17 @@
 import type { Kernels } from "../kernels/contract.js";
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
-import { NonFiniteError, ShapeError } from "../matrix/errors.js";
+import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { type Input, inputOf } from "../matrix/panels.js";
 import { pack } from "../matrix/sparse.js";
-import type { DenseMatrix, MatrixOrOperator } from "../matrix/types.js";
+import type { DenseMatrix, MatrixOrOperator, PanelType, RowPanelSource } from "../matrix/types.js";
 import { type OperatorView, room, type View, viewOf } from "../matrix/view.js";
 import { type Action, operatorAction, placedAction } from "./action.js";
 import { gramDense, operatorDense } from "./dense.js";
 import { complete, type Factors, type Found, factors, rayleigh, sigmaOnScale } from "./finish.js";
 import { type Goal, lanczos } from "./lanczos.js";
 import { type CheckedOptions, checkOptions, type SingularTriplet, type SolveOptions } from "./options.js";
+import { panelSolver, placedOrPanels } from "./panels.js";
 import { power } from "./power.js";
 import { createRandom } from "./random.js";
 
@@ -18,7 +20,15 @@ export const DENSE_UP_TO = 64;
 const MOST_STEPS = 10_000;
 
 /** The dtype of what comes back: float32 for float32 and half-precision input, else float64. */
-type Precision<A> = A extends DenseMatrix<infer D> ? D : Float32Array | Float64Array;
+type Precision<A> =
+  A extends DenseMatrix<infer D>
+    ? D
+    : A extends RowPanelSource<infer T>
+      ? PanelPrecision<T>
+      : Float32Array | Float64Array;
+
+/** The same, of row panels by what they hold. */
+export type PanelPrecision<T extends PanelType> = T extends "float64" ? Float64Array : Float32Array;
 
 /**
  * Largest singular value σ of A (m×n) with its unit vectors u (m) and v (n), and how far they can be
@@ -33,8 +43,9 @@ type Precision<A> = A extends DenseMatrix<infer D> ? D : Float32Array | Float64A
  * @throws ShapeError if A is empty or its data too short; NonFiniteError naming the first NaN or infinity;
  *   OptionError; OverflowError if ‖A‖₂ is beyond the largest double
  *
- * Cost: one copy of A in kernel memory; min(m, n) ≤ 64: three passes and min²·max flops; else some 20 to 60
- *   fused passes of 8 flops an element, and at most 72·min(m, n) + 2(m + n) numbers of memory.
+ * Cost: one copy of A in kernel memory, or, where that does not fit and for `rowPanels`, a panel of it that every
+ *   pass loads anew; min(m, n) ≤ 64: three passes and min²·max flops; else some 20 to 60 fused passes of 8 flops an
+ *   element, and at most 72·min(m, n) + 2(m + n) numbers of memory (80·n + 2(m + n) for `rowPanels`).
  * Not guaranteed: a random start can miss σ₁, with a probability that falls exponentially in the number of
  *   steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot.
  * Source: block Lanczos with thick restart (Golub & Underwood 1977; Wu & Simon, SIAM J. Matrix Anal. Appl.
@@ -44,7 +55,7 @@ export function singularTriplet<A extends MatrixOrOperator>(
   A: A,
   options?: SolveOptions,
 ): SingularTriplet<Precision<A>> {
-  return tripletOf(viewOf(A), checkOptions(options)) as SingularTriplet<Precision<A>>;
+  return tripletOf(inputOf(A), checkOptions(options)) as SingularTriplet<Precision<A>>;
 }
 
 /**
@@ -62,12 +73,12 @@ export function singularTriplet<A extends MatrixOrOperator>(
  *   Where `maxIterations` did not suffice, the best value so far is returned; `singularTriplet` says so.
  */
 export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): number {
-  return normOf(viewOf(A), checkOptions(options));
+  return normOf(inputOf(A), checkOptions(options));
 }
 
 /** A sparse matrix with few rows or columns in use, and the options, both for those alone. */
-function packedFor(view: View | OperatorView, options: CheckedOptions) {
-  if (view.kind === "dense" || !view.entries || options.method === "power") return undefined;
+function packedFor(view: Input, options: CheckedOptions) {
+  if (view.kind !== "operator" || !view.entries || options.method === "power") return undefined;
   const packed = pack(view.entries);
   if (!packed) return undefined;
   const { start } = options;
@@ -95,17 +106,17 @@ function spread(x: Float32Array | Float64Array, places: Uint32Array, length: num
 }
 
 /** As `singularTriplet`, from a view. */
-export function tripletOf(view: View | OperatorView, options: CheckedOptions): SingularTriplet {
+export function tripletOf(view: Input, options: CheckedOptions): SingularTriplet {
   return solved(view, options, (action, found) => complete(action, found, options.rtol, options.atol ?? 0));
 }
 
 /** σ, u and v of the same triplet, without the read of A that its residual takes. */
-export function factorsOf(view: View | OperatorView, options: CheckedOptions): Factors {
+export function factorsOf(view: Input, options: CheckedOptions): Factors {
   return solved(view, options, factors);
 }
 
 function solved<T extends Factors>(
-  view: View | OperatorView,
+  view: Input,
   options: CheckedOptions,
   finish: (action: Action, found: Found) => T,
 ): T | SingularTriplet {
@@ -117,7 +128,7 @@ function solved<T extends Factors>(
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    if (options.method === "power") return power(kernels, view, powerOptions(view, options));
+    if (options.method === "power") return power(kernels, wholeOf(view), powerOptions(view, options));
     const { action, find, dense } = prepare(kernels, view, options);
     const goal: Goal = {
       of: "gradient",
@@ -135,19 +146,19 @@ function solved<T extends Factors>(
 }
 
 /** As `spectralNorm`, from a view. */
-export function normOf(view: View | OperatorView, options: CheckedOptions): number {
+export function normOf(view: Input, options: CheckedOptions): number {
   const packed = packedFor(view, options);
   if (packed) return normOf(packed.view, packed.options);
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    if (options.method === "power") return power(kernels, view, powerOptions(view, options)).sigma;
+    if (options.method === "power") return power(kernels, wholeOf(view), powerOptions(view, options)).sigma;
     const { action, find, dense } = prepare(kernels, view, options);
-    // atol is on A's scale, the iteration on the action's.
+    // atol is on A's scale, the iteration on the action's, which may take a read to know.
     const goal: Goal = {
       of: "value",
       rtol: options.rtol,
-      atol: scaleByPower(options.atol ?? 0, -action.exponent),
+      atol: options.atol ? scaleByPower(options.atol, -action.exponent) : 0,
       maxIterations: options.maxIterations ?? MOST_STEPS,
       seed: options.seed,
       start: startOf(view, action, options, dense),
@@ -162,11 +173,16 @@ export function normOf(view: View | OperatorView, options: CheckedOptions): numb
 /** Brings A to where the chosen method can work on it. */
 function prepare(
   kernels: Kernels,
-  view: View | OperatorView,
+  input: Input,
   options: CheckedOptions,
 ): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
-  const { m, n } = view;
+  const { m, n } = input;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
+  const view = input.kind === "dense" ? placedOrPanels(input, dense) : input;
+  if (view.kind === "panels") {
+    const { action, topOfGram } = panelSolver(kernels, view, dense);
+    return { action, dense, find: (goal) => (dense ? topOfGram() : lanczos(kernels, action, goal)) };
+  }
   if (view.kind === "operator") {
     const random = createRandom(options.seed);
     const probe = room("float64", Math.min(m, n)) as Float64Array;
@@ -195,7 +211,7 @@ function prepare(
 
 /** The caller's first v, as a vector of the short side; the dense path has no use for it. */
 function startOf(
-  view: View | OperatorView,
+  view: Input,
   action: Action,
   options: CheckedOptions,
   dense: boolean,
@@ -218,7 +234,14 @@ function checkStart(start: ArrayLike<number>, n: number): void {
     if (!Number.isFinite(start[i])) throw new NonFiniteError(`start: element ${i} is ${start[i]}`, i, 0);
 }
 
-function powerOptions(view: View | OperatorView, options: CheckedOptions) {
+/** The notebook's algorithm is there to be compared with, on what it could be run on. */
+function wholeOf(view: Input): View | OperatorView {
+  if (view.kind === "panels")
+    throw new UnsupportedError('method: "power" needs the whole matrix, not row panels; leave it "auto"');
+  return view;
+}
+
+function powerOptions(view: Input, options: CheckedOptions) {
   if (options.start !== undefined) checkStart(options.start, view.n);
   return {
     rtol: options.rtol ?? 1e-6,

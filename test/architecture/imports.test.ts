@@ -18,7 +18,7 @@ const steps: readonly (readonly string[])[] = [
   ["derivative"],
   ["certify"],
   ["index.ts"],
-  ["tfjs", "jax", "files"],
+  ["tfjs", "jax", "files", "threads"],
   ["experiment"],
   ["cli"],
 ];

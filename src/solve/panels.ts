@@ -1,0 +1,325 @@
+import { kernelBudget } from "../kernels/budget.js";
+import { type Kernels, LANES } from "../kernels/contract.js";
+import { awayFromPages, type Placed, padTo, place, scaleByPower } from "../kernels/place.js";
+import { UnsupportedError } from "../matrix/errors.js";
+import { isZero, type PanelsView, panelsOfDense, rowsOfPanel } from "../matrix/panels.js";
+import type { DType } from "../matrix/types.js";
+import { room, type View } from "../matrix/view.js";
+import { type Action, placedAction } from "./action.js";
+import { gramDense, topOfGram } from "./dense.js";
+import { EPSILON, type Found } from "./finish.js";
+
+/** Kernel memory that does not grow with A: the projected problem, a strip of the rotation, a stage. */
+const FIXED = 2 ** 19;
+
+function bytesOf({ dtype }: { dtype: DType }): number {
+  return dtype === "float32" ? 4 : 8;
+}
+
+/**
+ * Kernel memory that the solver takes beside A, at most, and for a panel of four rows: less cannot be done with.
+ *
+ * @param short  length of a basis vector
+ */
+export function leastMemory(short: number, long: number, dtype: DType, dense: boolean): number {
+  const bytes = bytesOf({ dtype });
+  const vectors = 2 * (padTo(short, LANES) + padTo(long, LANES));
+  const row = (padTo(short, LANES) + 64) * bytes;
+  if (dense) return 8 * (padTo(short, LANES) ** 2 + 8 * short + 2 * vectors) + 4 * row + FIXED;
+  return (padTo(Math.min(short, 64) + 2, 4) + 4) * row + 8 * (8 * short + vectors) + FIXED;
+}
+
+/** Whether a copy of A fits into kernel memory, beside what works on it. */
+export function fits(view: Pick<View, "m" | "n" | "dtype">, dense: boolean): boolean {
+  const [short, long] = view.m < view.n ? [view.m, view.n] : [view.n, view.m];
+  const bytes = bytesOf(view);
+  const row = awayFromPages(padTo(dense ? long : short, LANES), bytes) * bytes;
+  const copy = row * padTo(dense ? short : long, 4);
+  return copy + leastMemory(short, long, view.dtype, dense) <= kernelBudget();
+}
+
+/**
+ * A sum of many vectors: of as many partial sums as each of those has terms, so that rounding grows with the root
+ * of their number (Higham, Accuracy and Stability of Numerical Algorithms, §4.2).
+ */
+class BlockedSum {
+  readonly #total: Float64Array;
+  readonly #part: Float64Array;
+  readonly #every: number;
+  #terms = 0;
+
+  constructor(length: number, terms: number) {
+    this.#total = room("float64", length) as Float64Array;
+    this.#part = room("float64", length) as Float64Array;
+    this.#every = Math.ceil(Math.sqrt(terms));
+  }
+
+  /** Adds x·2^power. */
+  add(x: Float64Array, power: number): void {
+    const part = this.#part;
+    const factor = scaleByPower(1, power);
+    for (let i = 0; i < part.length; i++) part[i] += factor * x[i];
+    if (++this.#terms % this.#every === 0) this.total();
+  }
+
+  /** Multiplies what has been added so far by 2^power. */
+  scale(power: number): void {
+    const factor = scaleByPower(1, power);
+    for (const x of [this.#total, this.#part]) for (let i = 0; i < x.length; i++) x[i] *= factor;
+  }
+
+  total(): Float64Array {
+    for (let i = 0; i < this.#part.length; i++) this.#total[i] += this.#part[i];
+    this.#part.fill(0);
+    return this.#total;
+  }
+}
+
+/**
+ * A matrix on its way through kernel memory, a panel at a time. Each panel is scaled on its own; A's exponent is the
+ * largest of theirs, and comes to be known in the course of the first read.
+ */
+class Stream {
+  passes = 0;
+  /** panels to a read */
+  readonly count: number;
+  readonly #kernels: Kernels;
+  readonly #panels: PanelsView;
+  readonly #rows: number;
+  /** undefined before the first read has ended */
+  #exponent: number | undefined;
+
+  constructor(kernels: Kernels, panels: PanelsView, dense: boolean) {
+    this.#kernels = kernels;
+    this.#panels = panels;
+    const { rows, cols } = panels;
+    const left = kernelBudget() - leastMemory(cols, rows, panels.dtype, dense);
+    // Twice: what is placed may be padded, and partial sums lie beside it.
+    this.#rows = rowsOfPanel(panels, left / 2);
+    this.count = Math.ceil(rows / this.#rows);
+  }
+
+  /** A = P·2^exponent; takes a read of its own where there has been none. */
+  get exponent(): number {
+    if (this.#exponent === undefined)
+      this.read(
+        false,
+        () => {},
+        () => {},
+      );
+    return this.#exponent ?? 0;
+  }
+
+  /**
+   * Reads A once.
+   *
+   * @param transposed  whether columns of a panel become rows in kernel memory
+   * @param visit  gets each panel with its first row, and the power of two between its scale and that of A, as far as
+   *   that is known: `rescale` says by how much it has grown before the next panel comes
+   */
+  read(
+    transposed: boolean,
+    visit: (panel: Placed, first: number, power: number) => void,
+    rescale: (power: number) => void,
+  ): void {
+    const { arena } = this.#kernels;
+    this.passes++;
+    let largest: number | undefined = this.#exponent;
+    this.#panels.each(this.#rows, (view, first) => {
+      const mark = arena.mark();
+      const P = place(this.#kernels, view, transposed);
+      if (largest === undefined || P.exponent > largest) {
+        // Zeros have every exponent.
+        if (isZero(view)) return arena.release(mark);
+        if (this.#exponent !== undefined)
+          throw new UnsupportedError(
+            `rowPanels: the rows from ${first} on are larger than when they were first read; ` +
+              "rows must give the same numbers every time",
+          );
+        if (largest !== undefined) rescale(largest - P.exponent);
+        largest = P.exponent;
+      }
+      visit(P, first, P.exponent - largest);
+      arena.release(mark);
+    });
+    this.#exponent ??= largest ?? 0;
+  }
+}
+
+/** A matrix as the action of its panels, and the way to its largest singular pair that does without steps. */
+export interface PanelSolver {
+  readonly action: Action;
+  /** from the Gram matrix of the shorter side */
+  topOfGram(): Found;
+}
+
+/**
+ * A matrix that is read in panels: each read goes through kernel memory once, and `gram` takes one.
+ *
+ * The space is that of P's columns, be P tall or wide: rows of a wide P, a few at a time, are columns of Pᵀ, and
+ * P(Pᵀ·y) would take two reads. The Gram matrix alone is that of the shorter side; a wide P is loaded for it as a
+ * whole.
+ *
+ * @param dense  whether `topOfGram` will be called, and not the action's `gram`
+ */
+export function panelSolver(kernels: Kernels, panels: PanelsView, dense: boolean): PanelSolver {
+  const { rows, cols } = panels;
+  const wide = dense && rows < cols;
+  if (wide ? !fits(panels, true) : leastMemory(cols, rows, panels.dtype, dense) > kernelBudget())
+    tooLarge(panels);
+  const stream = new Stream(kernels, panels, dense);
+  const action = panelAction(kernels, panels, stream, wide);
+  return {
+    action,
+    topOfGram: () => (wide ? gramOfRows(kernels, panels, action) : gramOfColumns(kernels, panels, stream)),
+  };
+}
+
+function tooLarge({ m, n, foreign }: PanelsView): never {
+  throw new UnsupportedError(
+    `matrix: there is no memory for what ${m}×${n} takes beside its panels` +
+      (foreign && m < n ? "; give the rows of its transpose, which has the same norm" : ""),
+  );
+}
+
+/** @param wide  whether the short side is that of P's rows */
+function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide: boolean): Action {
+  const { arena } = kernels;
+  const { rows, cols, dtype } = panels;
+  const single = dtype === "float32";
+  const bytes = bytesOf(panels);
+  const padded = awayFromPages(padTo(cols, LANES), bytes);
+  // What is as long as A is looked for before A is read.
+  room("float64", rows);
+
+  const acting = (P: Placed): Action => {
+    if (P.paddedCols !== padded) throw new Error(`a panel is ${P.paddedCols} wide, not ${padded}`);
+    return placedAction(kernels, P, true);
+  };
+  /** P·x */
+  const down = (x: Float64Array): Float64Array => {
+    const y = room("float64", rows) as Float64Array;
+    let end = 0;
+    stream.read(
+      false,
+      (P, first, power) => {
+        const part = acting(P).toLong(x);
+        const factor = scaleByPower(1, power);
+        for (let i = 0; i < part.length; i++) y[first + i] = factor * part[i];
+        end = first + part.length;
+      },
+      (power) => {
+        const factor = scaleByPower(1, power);
+        for (let i = 0; i < end; i++) y[i] *= factor;
+      },
+    );
+    return y;
+  };
+  /** Pᵀ·y */
+  const back = (y: Float64Array): Float64Array => {
+    const sum = new BlockedSum(cols, stream.count);
+    stream.read(
+      false,
+      (P, first, power) => sum.add(acting(P).toShort(y.subarray(first, first + P.rows)), power),
+      (power) => sum.scale(power),
+    );
+    return sum.total();
+  };
+
+  const action: Action = {
+    short: wide ? rows : cols,
+    long: wide ? cols : rows,
+    padded,
+    single,
+    dtype,
+    transposed: panels.transposed !== wide,
+    get exponent() {
+      return stream.exponent;
+    },
+    cost: panels.foreign ? Number.POSITIVE_INFINITY : rows * cols,
+    get passes() {
+      return stream.passes;
+    },
+    set passes(count) {
+      stream.passes = count;
+    },
+    gram(x, ldx, width, z, scratch) {
+      const sum = new BlockedSum(width * padded, stream.count);
+      const mark = arena.mark();
+      const part = arena.take(8 * width * padded);
+      stream.read(
+        false,
+        (P, _first, power) => {
+          acting(P).gram(x, ldx, width, part, scratch);
+          // A row alone is kept once and stands for those that pad it, too: as many times what it gives.
+          const times = P.lda === 0 ? Math.log2(P.paddedRows) : 0;
+          sum.add(arena.f64(part, width * padded), 2 * power - times);
+        },
+        (power) => sum.scale(2 * power),
+      );
+      arena.release(mark);
+      arena.f64(z, width * padded).set(sum.total());
+    },
+    gramOf(x) {
+      const mark = arena.mark();
+      const from = arena.take(padded * bytes);
+      const scratch = arena.take(padded * bytes);
+      const to = arena.take(8 * padded);
+      const input = single ? arena.f32(from, padded) : arena.f64(from, padded);
+      input.fill(0);
+      input.set(x);
+      arena.fill(scratch, padded * bytes);
+      action.gram(from, 0, 1, to, scratch);
+      const result = arena.f64(to, cols).slice();
+      arena.release(mark);
+      return result;
+    },
+    toLong: (x) => (wide ? back(x) : down(x)),
+    toShort: (y) => (wide ? down(y) : back(y)),
+  };
+  return action;
+}
+
+/** From PᵀP for a tall P, which is the sum of those of its panels. */
+function gramOfColumns(kernels: Kernels, panels: PanelsView, stream: Stream): Found {
+  const { arena, routines } = kernels;
+  const n = panels.cols;
+  const single = panels.dtype === "float32";
+  const outerGram = single ? routines.outerGram32 : routines.outerGram64;
+  const lda = padTo(n, LANES);
+  const mark = arena.mark();
+  const gram = arena.take(8 * lda * lda);
+  const sum = new BlockedSum(lda * lda, stream.count);
+  stream.read(
+    true,
+    (P, _first, power) => {
+      const t = arena.take(64);
+      outerGram(P.pointer, P.lda, P.paddedRows, P.paddedCols, t, gram, lda);
+      sum.add(arena.f64(gram, lda * lda), 2 * power);
+    },
+    (power) => sum.scale(2 * power),
+  );
+  arena.f64(gram, lda * lda).set(sum.total());
+  const found = topOfGram(kernels, gram, lda, n, EPSILON[panels.dtype]);
+  arena.release(mark);
+  return found;
+}
+
+/** From PPᵀ for a wide P: every row meets every other, so all of it has to be there. */
+function gramOfRows(kernels: Kernels, panels: PanelsView, action: Action): Found {
+  const { arena } = kernels;
+  let found: Found | undefined;
+  action.passes++;
+  panels.each(panels.rows, (view) => {
+    const mark = arena.mark();
+    found = gramDense(kernels, place(kernels, view, false));
+    arena.release(mark);
+  });
+  if (!found) throw new Error("a matrix without panels");
+  return found;
+}
+
+/** Where A is to be found: in kernel memory, if a copy fits; else its panels. */
+export function placedOrPanels(view: View, dense: boolean): View | PanelsView {
+  return fits(view, dense) ? view : panelsOfDense(view);
+}
