@@ -1,6 +1,6 @@
 import { OptionError } from "../matrix/errors.js";
 import { shown } from "../matrix/shown.js";
-import type { Kernels } from "./contract.js";
+import type { Arena, Kernels } from "./contract.js";
 import { type Crew, divided } from "./parallel.js";
 import { referenceKernels } from "./reference/instance.js";
 import { relaxedAvailable, wasmKernels } from "./wasm/instance.js";
@@ -22,6 +22,8 @@ let wanted: Kernels["name"] | "auto" = "auto";
 let current: Kernels | undefined;
 let reason: string | undefined;
 let threads: Threads | undefined;
+/** Of the threads' memory, whichever kernels work on it: two would hand the same bytes out twice. */
+let sharedArena: Arena | undefined;
 
 /** Threads on one memory, and the kernels over it that leave work to them. */
 export interface Threads {
@@ -33,8 +35,10 @@ export interface Threads {
 function wasm(relaxed: boolean): Kernels {
   if (!threads) return wasmKernels(relaxed);
   const { slots, ...kernels } = wasmKernels(relaxed, threads.memory);
-  const { arena, routines } = kernels;
-  return { ...kernels, routines: divided(arena, routines, slots, threads.crewOf(relaxed)) };
+  const { routines } = kernels;
+  sharedArena ??= kernels.arena;
+  const crew = threads.crewOf(relaxed);
+  return { ...kernels, arena: sharedArena, routines: divided(sharedArena, routines, slots, crew) };
 }
 
 /**
@@ -44,6 +48,7 @@ function wasm(relaxed: boolean): Kernels {
  */
 export function employ(next: Threads | undefined): void {
   threads = next;
+  sharedArena = undefined;
   current = undefined;
 }
 
@@ -74,6 +79,11 @@ export function trim(): void {
   // A crew has the memory it was started on.
   if (!threads && current && current.arena.mark() <= 64 && current.arena.size() > KEPT_BYTES)
     current = undefined;
+}
+
+/** What `setKernels` has chosen. */
+export function kernelsWanted(): Kernels["name"] | "auto" {
+  return wanted;
 }
 
 /**

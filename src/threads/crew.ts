@@ -2,7 +2,7 @@ import type { Crew } from "../kernels/parallel.js";
 import type { Threads } from "../kernels/select.js";
 import { relaxedAvailable, sharedMemory, sharedModules } from "../kernels/wasm/instance.js";
 import { instantiate } from "../kernels/wasm/instantiate.js";
-import { DeviceError } from "../matrix/errors.js";
+import { DeviceError, UnsupportedError } from "../matrix/errors.js";
 import { BOARD_BYTES, Board, type Routines } from "./jobs.js";
 import type { Orders } from "./member.js";
 import { thread as script } from "./scripts.generated.js";
@@ -16,15 +16,16 @@ export interface RunningCrew extends Threads {
 /**
  * Starts `count` − 1 threads beside this one.
  *
- * @throws DeviceError if one cannot be started; the others are ended then
+ * @throws UnsupportedError where WebAssembly is missing or forbidden, or there are no workers; DeviceError if there
+ *   is no memory or a thread cannot be started; the others are ended then
  */
 export async function startCrew(count: number): Promise<RunningCrew> {
-  const memory = sharedMemory();
-  const modules = [sharedModules(false), ...(relaxedAvailable() ? [sharedModules(true)] : [])];
-  const sets = modules.map((set) => instantiate(set, memory) as Routines);
-  const names = Object.keys(sets[0]);
+  const modules = compiled();
+  const memory = reserved();
+  const routines = modules.map((set) => instantiate(set, memory) as Routines);
+  const names = Object.keys(routines[0]);
   const shared = new SharedArrayBuffer(BOARD_BYTES);
-  const board = new Board(shared, names, sets, 0);
+  const board = new Board(shared, names, routines, 0);
   const members: Thread[] = [];
   const stop = async () => {
     board.stop();
@@ -56,4 +57,27 @@ export async function startCrew(count: number): Promise<RunningCrew> {
     },
   });
   return { count, memory, crewOf, stop };
+}
+
+/** The modules of each set of kernels that this engine has, the relaxed one second. */
+function compiled(): WebAssembly.Module[][] {
+  try {
+    return [sharedModules(false), ...(relaxedAvailable() ? [sharedModules(true)] : [])];
+  } catch (error) {
+    throw new UnsupportedError(
+      `startThreads: threads compute in WebAssembly, which is not available: ${messageOf(error)}`,
+    );
+  }
+}
+
+function reserved(): WebAssembly.Memory {
+  try {
+    return sharedMemory();
+  } catch (error) {
+    throw new DeviceError(`startThreads: no memory to share: ${messageOf(error)}`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -29,6 +29,10 @@ const PARTS = 4;
 const AWAKE_MS = 1;
 /** Looks between two of the clock. */
 const LOOKS = 500;
+/** Milliseconds between looks of a leader that gives way: another thread may need its core to get done. */
+const PAUSE_MS = 0.1;
+/** Milliseconds after which a member that has not finished its chunk is taken for dead; a chunk takes some. */
+const PATIENCE_MS = 30_000;
 
 export type Routines = Readonly<Record<string, (...args: number[]) => unknown>>;
 
@@ -42,31 +46,44 @@ export class Board {
   readonly #names: readonly string[];
   readonly #sets: readonly Routines[];
   readonly #thread: number;
+  readonly #patience: number;
+  #abandoned = false;
 
   /**
    * @param buffer  BOARD_BYTES, the same for all threads
    * @param names   of the routines that jobs call, in the same order for all threads
    * @param sets    the routines, of each set of kernels that jobs are for
    * @param thread  number of this thread; 0 leads
+   * @param patience  milliseconds that the leader waits for a member's last chunk
    */
   constructor(
     buffer: SharedArrayBuffer,
     names: readonly string[],
     sets: readonly Routines[],
     thread: number,
+    patience = PATIENCE_MS,
   ) {
     this.#words = new Int32Array(buffer, 0, WORDS);
     this.#numbers = new Float64Array(buffer, 4 * WORDS, ARGUMENTS * PARTS);
     this.#names = names;
     this.#sets = sets;
     this.#thread = thread;
+    this.#patience = patience;
     if (thread === 0) Atomics.store(this.#words, NEXT, CLOSED);
   }
 
-  /** As `Crew.run` has it, of routine set `set`; false if a thread has failed. */
+  /**
+   * As `Crew.run` has it, of routine set `set`.
+   *
+   * @returns false if a thread has failed, or has not come out of its chunk: that one may still write to the
+   *   memory at any time, so that from then on every job is refused
+   */
   lead(set: number, routine: string, args: readonly Argument[], chunks: number): boolean {
     const words = this.#words;
     const numbers = this.#numbers;
+    if (args.length > ARGUMENTS)
+      throw new RangeError(`${routine}: ${args.length} arguments, of ${ARGUMENTS}`);
+    if (this.#abandoned) return false;
     words[ROUTINE] = this.#names.indexOf(routine);
     words[SET] = set;
     words[ARITY] = args.length;
@@ -78,17 +95,32 @@ export class Board {
       numbers[PARTS * i + 2] = fixed ? 0 : (given.thread ?? 0);
       numbers[PARTS * i + 3] = fixed ? Number.POSITIVE_INFINITY : (given.upTo ?? Number.POSITIVE_INFINITY);
     }
+    Atomics.store(words, FAILED, 0);
     Atomics.store(words, COUNT, chunks);
     Atomics.store(words, NEXT, 0);
     Atomics.add(words, EPOCH, 1);
     if (Atomics.load(words, ASLEEP) > 0) Atomics.notify(words, EPOCH);
     try {
       this.#work();
-    } finally {
-      Atomics.store(words, NEXT, CLOSED);
-      while (Atomics.load(words, INSIDE) > 0);
+    } catch {
+      Atomics.store(words, FAILED, 1);
     }
-    return Atomics.exchange(words, FAILED, 0) === 0;
+    Atomics.store(words, NEXT, CLOSED);
+    this.#abandoned = !this.#allOut();
+    return !this.#abandoned && Atomics.load(words, FAILED) === 0;
+  }
+
+  /** Waits until nobody is inside; false if that does not come to pass. */
+  #allOut(): boolean {
+    const words = this.#words;
+    for (let look = 0; look < LOOKS; look++) if (Atomics.load(words, INSIDE) === 0) return true;
+    const since = performance.now();
+    for (;;) {
+      const inside = Atomics.load(words, INSIDE);
+      if (inside === 0) return true;
+      if (performance.now() - since > this.#patience) return false;
+      Atomics.wait(words, INSIDE, inside, PAUSE_MS);
+    }
   }
 
   /** Serves until told to stop. */

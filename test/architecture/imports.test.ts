@@ -18,13 +18,13 @@ const steps: readonly (readonly string[])[] = [
   ["derivative"],
   ["certify"],
   ["index.ts"],
-  ["tfjs", "jax", "files"],
+  ["tfjs", "jax", "threads", "files"],
   ["experiment"],
   ["cli"],
 ];
 
-/** Folders on top of an engine that the user has installed; loaded only where one is asked for. */
-const adapters = ["tfjs", "jax"];
+/** Folders on top of an engine that the user has installed, and threads; loaded only where one is asked for. */
+const adapters = ["tfjs", "jax", "threads"];
 
 /** What a folder may import that is not ours; beyond this it runs anywhere. */
 const foreign: Readonly<Record<string, RegExp>> = {
