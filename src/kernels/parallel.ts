@@ -66,12 +66,15 @@ const SCRATCH = 64;
 /**
  * The routines that read A, or as much, divided among the threads of a crew; small calls stay with the caller.
  * Results are those of the undivided routines to the last bit.
+ *
+ * @param worth  multiplications from which a call is divided
  */
 export function divided(
   arena: Arena,
   whole: Kernels["routines"],
   slots: SlotRoutines,
   crew: Crew,
+  worth = WORTH,
 ): Kernels["routines"] {
   /** Rows of A in chunks of whole groups of four. */
   const chunkRows = (rows: number) => Math.max(4, 4 * Math.ceil(rows / (4 * CHUNKS)));
@@ -79,7 +82,7 @@ export function divided(
   const multiply =
     (name: "multiply32" | "multiply64" | "multiplyWide"): Products["multiply64"] =>
     (a, lda, rows, cols, x, ldx, width, y) => {
-      if (rows * cols * width < WORTH) return whole[name](a, lda, rows, cols, x, ldx, width, y);
+      if (rows * cols * width < worth) return whole[name](a, lda, rows, cols, x, ldx, width, y);
       const step = chunkRows(rows);
       const chunks = Math.ceil(rows / step);
       // The last chunk begins earlier, rather than be shorter: rows that two chunks share come out the same.
@@ -102,7 +105,7 @@ export function divided(
 
   /** Adds the slots up, each thread for some of the columns. */
   const join = (single: boolean, pointer: number, size: number, count: number, z: number): void => {
-    const parts = size * count < WORTH ? 1 : 2 * crew.threads;
+    const parts = size * count < worth ? 1 : 2 * crew.threads;
     const step = Math.max(4, 4 * Math.ceil(size / (4 * parts)));
     const chunks = Math.ceil(size / step);
     const name = single ? "join32" : "join64";
@@ -111,9 +114,9 @@ export function divided(
       crew.run(name, [pointer, size, count, { base: 0, chunk: step }, step, z], chunks);
     else {
       // The odd rest first: sums must not be added twice.
-      const whole = Math.floor(size / step) * step;
-      slots[name](pointer, size, count, whole, size - whole, z);
-      crew.run(name, [pointer, size, count, { base: 0, chunk: step }, step, z], whole / step);
+      const even = Math.floor(size / step) * step;
+      slots[name](pointer, size, count, even, size - even, z);
+      crew.run(name, [pointer, size, count, { base: 0, chunk: step }, step, z], even / step);
     }
   };
 
@@ -122,7 +125,7 @@ export function divided(
     (a, lda, rows, cols, x, ldx, width, t, scratch, z) => {
       const height = single ? slots.blockRows32(rows) : slots.blockRows64(rows);
       const blocks = Math.ceil(rows / height);
-      if (rows * cols * width < WORTH || blocks < 2)
+      if (rows * cols * width < worth || blocks < 2)
         return whole[single ? "gram32" : "gram64"](a, lda, rows, cols, x, ldx, width, t, scratch, z);
       const mark = arena.mark();
       try {
@@ -157,7 +160,7 @@ export function divided(
     (name: "multiplyTransposed64" | "multiplyTransposedWide"): Products["multiplyTransposed64"] =>
     (a, lda, rows, cols, y, width, scratch, z) => {
       const blocks = Math.ceil(rows / slots.blockRows64(rows));
-      if (rows * cols < WORTH || blocks < 2 || width !== 1)
+      if (rows * cols < worth || blocks < 2 || width !== 1)
         return whole[name](a, lda, rows, cols, y, width, scratch, z);
       const mark = arena.mark();
       try {

@@ -30,6 +30,8 @@ export interface Threads {
   readonly count: number;
   crewOf(relaxed: boolean): Crew;
   readonly memory: WebAssembly.Memory;
+  /** multiplications from which a call is divided; default: what it takes to gain */
+  readonly worth?: number;
 }
 
 function wasm(relaxed: boolean): Kernels {
@@ -38,7 +40,11 @@ function wasm(relaxed: boolean): Kernels {
   const { routines } = kernels;
   sharedArena ??= kernels.arena;
   const crew = threads.crewOf(relaxed);
-  return { ...kernels, arena: sharedArena, routines: divided(sharedArena, routines, slots, crew) };
+  return {
+    ...kernels,
+    arena: sharedArena,
+    routines: divided(sharedArena, routines, slots, crew, threads.worth),
+  };
 }
 
 /**

@@ -66,7 +66,11 @@ export async function startThreads(count?: number): Promise<ThreadPool> {
     if (starting) await starting.catch(() => {});
     else {
       starting = start(count ?? Math.min(cores(), MOST_THREADS));
-      await starting;
+      try {
+        await starting;
+      } finally {
+        starting = undefined;
+      }
     }
     pool = running;
   }
@@ -78,23 +82,19 @@ export async function startThreads(count?: number): Promise<ThreadPool> {
 }
 
 async function start(count: number): Promise<void> {
-  try {
-    if (count > 1 && !mayShare())
-      throw new UnsupportedError(
-        "startThreads: threads need shared memory, which a page has if it comes with the headers " +
-          "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp; count 1 works without",
-      );
-    const pool: Pool = { count, crew: undefined, coordinator: undefined, users: 0 };
-    if (mayBlock()) running = { ...pool, crew: count > 1 ? await startCrew(count) : undefined };
-    else {
-      // Whether there can be threads shows only there.
-      await coordinatorOf(pool).begun;
-      running = pool;
-    }
-    employ(running.crew);
-  } finally {
-    starting = undefined;
+  if (count > 1 && !mayShare())
+    throw new UnsupportedError(
+      "startThreads: threads need shared memory, which a page has if it comes with the headers " +
+        "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp; count 1 works without",
+    );
+  const pool: Pool = { count, crew: undefined, coordinator: undefined, users: 0 };
+  if (mayBlock()) running = { ...pool, crew: count > 1 ? await startCrew(count) : undefined };
+  else {
+    // Whether there can be threads shows only there.
+    await coordinatorOf(pool).begun;
+    running = pool;
   }
+  employ(running.crew);
 }
 
 function handleOf(pool: Pool): ThreadPool {
@@ -131,7 +131,7 @@ export async function ask(name: FunctionName, args: readonly unknown[]): Promise
   const parcel = pack(name, args);
   parcel.catch(() => {});
   const kernels = kernelsWanted();
-  await starting?.catch(() => {});
+  if (!running) await starting?.catch(() => {});
   if (!running) throw notRunning(name);
   return coordinatorOf(running).call(name, kernels, parcel);
 }
