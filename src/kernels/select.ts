@@ -1,7 +1,6 @@
 import { OptionError } from "../matrix/errors.js";
 import { shown } from "../matrix/shown.js";
-import type { Arena, Kernels } from "./contract.js";
-import { type Crew, divided } from "./parallel.js";
+import type { Kernels } from "./contract.js";
 import { referenceKernels } from "./reference/instance.js";
 import { relaxedAvailable, wasmKernels } from "./wasm/instance.js";
 
@@ -22,29 +21,15 @@ let wanted: Kernels["name"] | "auto" = "auto";
 let current: Kernels | undefined;
 let reason: string | undefined;
 let threads: Threads | undefined;
-/** Of the threads' memory, whichever kernels work on it: two would hand the same bytes out twice. */
-let sharedArena: Arena | undefined;
 
-/** Threads on one memory, and the kernels over it that leave work to them. */
+/** Threads on one memory, and the WebAssembly kernels that leave work to them. */
 export interface Threads {
   readonly count: number;
-  crewOf(relaxed: boolean): Crew;
-  readonly memory: WebAssembly.Memory;
-  /** multiplications from which a call is divided; default: what it takes to gain */
-  readonly worth?: number;
+  kernels(relaxed: boolean): Kernels;
 }
 
 function wasm(relaxed: boolean): Kernels {
-  if (!threads) return wasmKernels(relaxed);
-  const { slots, ...kernels } = wasmKernels(relaxed, threads.memory);
-  const { routines } = kernels;
-  sharedArena ??= kernels.arena;
-  const crew = threads.crewOf(relaxed);
-  return {
-    ...kernels,
-    arena: sharedArena,
-    routines: divided(sharedArena, routines, slots, crew, threads.worth),
-  };
+  return threads ? threads.kernels(relaxed) : wasmKernels(relaxed);
 }
 
 /**
@@ -54,7 +39,6 @@ function wasm(relaxed: boolean): Kernels {
  */
 export function employ(next: Threads | undefined): void {
   threads = next;
-  sharedArena = undefined;
   current = undefined;
 }
 

@@ -1,6 +1,7 @@
-import type { Crew } from "../kernels/parallel.js";
+import type { Arena } from "../kernels/contract.js";
+import { type Crew, divided } from "../kernels/parallel.js";
 import type { Threads } from "../kernels/select.js";
-import { relaxedAvailable, sharedMemory, sharedModules } from "../kernels/wasm/instance.js";
+import { relaxedAvailable, sharedMemory, sharedModules, wasmKernels } from "../kernels/wasm/instance.js";
 import { instantiate } from "../kernels/wasm/instantiate.js";
 import { DeviceError, UnsupportedError } from "../matrix/errors.js";
 import { BOARD_BYTES, Board, type Routines } from "./jobs.js";
@@ -10,16 +11,19 @@ import { startThread, type Thread } from "./worker.js";
 
 /** A crew at work on a memory of its own; this thread leads it. */
 export interface RunningCrew extends Threads {
+  readonly memory: WebAssembly.Memory;
+  crewOf(relaxed: boolean): Crew;
   stop(): Promise<void>;
 }
 
 /**
  * Starts `count` − 1 threads beside this one.
  *
+ * @param worth  multiplications from which a call is divided; default: what it takes to gain
  * @throws UnsupportedError where WebAssembly is missing or forbidden, or there are no workers; DeviceError if there
  *   is no memory or a thread cannot be started; the others are ended then
  */
-export async function startCrew(count: number): Promise<RunningCrew> {
+export async function startCrew(count: number, worth?: number): Promise<RunningCrew> {
   const modules = compiled();
   const memory = reserved();
   const routines = modules.map((set) => instantiate(set, memory) as Routines);
@@ -56,7 +60,14 @@ export async function startCrew(count: number): Promise<RunningCrew> {
         throw new DeviceError(`threads: one has failed in ${routine}; stop the pool and start another`);
     },
   });
-  return { count, memory, crewOf, stop };
+  // One for all kernels on this memory: two would hand the same bytes out twice.
+  let arena: Arena | undefined;
+  const kernels = (relaxed: boolean) => {
+    const { name, routines, slots, arena: first } = wasmKernels(relaxed, memory);
+    arena ??= first;
+    return { name, arena, routines: divided(arena, routines, slots, crewOf(relaxed), worth) };
+  };
+  return { count, memory, crewOf, kernels, stop };
 }
 
 /** The modules of each set of kernels that this engine has, the relaxed one second. */

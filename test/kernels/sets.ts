@@ -33,9 +33,9 @@ export const WAYS: Way[] = [
     name: `${name}, 2 threads`,
     kernels: name,
     async begin() {
-      const crew = await startCrew(2);
       // Whatever can be divided is, however small.
-      employ({ ...crew, worth: 0 });
+      const crew = await startCrew(2, 0);
+      employ(crew);
       setKernels(name);
       return async () => {
         setKernels("auto");
