@@ -24,8 +24,22 @@ async function bundled(entry, plugins = []) {
   return outputFiles[0].text;
 }
 
-const thread = await bundled("thread.ts");
-writeFileSync(
-  join(folder, "scripts.generated.ts"),
-  `// Made by build/scripts.mjs.\nexport const thread: string = ${JSON.stringify(thread)};\n`,
+/** What the text around it hands to the coordinating thread (`src/threads/coordinator.ts`) is not in its script. */
+const handedOver = {
+  name: "handed-over",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\.generated\.js$/ }, ({ path }) => ({ path, namespace: "given" }));
+    onLoad({ filter: /.*/, namespace: "given" }, () => ({
+      contents: "export const { dense, products, productsRelaxed, thread } = given;",
+    }));
+  },
+};
+
+const scripts = {
+  thread: await bundled("thread.ts"),
+  coordinator: await bundled("coordinator-thread.ts", [handedOver]),
+};
+const lines = Object.entries(scripts).map(
+  ([name, text]) => `export const ${name}: string = ${JSON.stringify(text)};\n`,
 );
+writeFileSync(join(folder, "scripts.generated.ts"), `// Made by build/scripts.mjs.\n${lines.join("")}`);

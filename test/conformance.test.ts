@@ -5,7 +5,6 @@ import {
   type DenseMatrix,
   rowPanels,
   type SolveOptions,
-  setKernels,
   singularTriplet,
   spectralNorm,
   spectralNormBatch,
@@ -15,7 +14,7 @@ import {
 import { withKernelBudget } from "../src/kernels/budget.js";
 import { leastMemory } from "../src/solve/panels.js";
 import { CLOSED, inner, nuclear, TIED } from "./closed-forms.js";
-import { KERNEL_SETS } from "./kernels/sets.js";
+import { WAYS } from "./kernels/sets.js";
 import { fromEntries, gradientDistance, normalMatrix, withSpectrum } from "./matrices.js";
 
 /**
@@ -81,11 +80,14 @@ function panelsOf({ data, shape: [m, n], stride: [down, across] = [n, 1] }: Dens
 
 const solvers = { singularTriplet, spectralNorm, valueAndGrad };
 
-describe.each(KERNEL_SETS.flatMap((set) => FORMS.map((form) => ({ ...set, ...form }))))(
+describe.each(WAYS.flatMap((way) => FORMS.map((form) => ({ ...way, ...form }))))(
   "$name kernels, $form",
-  ({ name, form, through }) => {
-    beforeAll(() => setKernels(name));
-    afterAll(() => setKernels("auto"));
+  ({ kernels, begin, form, through }) => {
+    let end: () => Promise<void>;
+    beforeAll(async () => {
+      end = await begin();
+    });
+    afterAll(() => end());
     const singularTriplet = through(solvers.singularTriplet);
     const spectralNorm = through(solvers.spectralNorm);
     const valueAndGrad = through(solvers.valueAndGrad);
@@ -143,7 +145,7 @@ describe.each(KERNEL_SETS.flatMap((set) => FORMS.map((form) => ({ ...set, ...for
           ["rank one", (i) => (i === 0 ? 1 : 0)],
         ];
         const shapes: [number, number][] =
-          name === "reference"
+          kernels === "reference"
             ? [
                 [9, 7],
                 [70, 80],
@@ -179,7 +181,7 @@ describe.each(KERNEL_SETS.flatMap((set) => FORMS.map((form) => ({ ...set, ...for
         });
 
         it("gradientError does not understate near ties, loose rtol too", () => {
-          for (const [m, n] of name === "reference"
+          for (const [m, n] of kernels === "reference"
             ? [
                 [40, 30],
                 [80, 70],
@@ -265,8 +267,8 @@ describe.each(KERNEL_SETS.flatMap((set) => FORMS.map((form) => ({ ...set, ...for
         it("agrees with an independent SVD on random shapes", () => {
           fc.assert(
             fc.property(
-              fc.integer({ min: 1, max: name === "reference" ? 24 : 90 }),
-              fc.integer({ min: 1, max: name === "reference" ? 24 : 90 }),
+              fc.integer({ min: 1, max: kernels === "reference" ? 24 : 90 }),
+              fc.integer({ min: 1, max: kernels === "reference" ? 24 : 90 }),
               fc.nat(1e6),
               (m, n, seed) => {
                 const data = cast(normalMatrix(m, n, seed).data);
@@ -287,7 +289,7 @@ describe.each(KERNEL_SETS.flatMap((set) => FORMS.map((form) => ({ ...set, ...for
                 );
               },
             ),
-            { numRuns: name === "reference" ? 30 : 60 },
+            { numRuns: kernels === "reference" ? 30 : 60 },
           );
         });
 

@@ -1,4 +1,4 @@
-import type { Crew } from "./parallel.js";
+import type { Crew } from "./crew.js";
 import type { SvdRoutines } from "./svd-contract.js";
 
 /**

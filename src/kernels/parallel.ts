@@ -1,26 +1,5 @@
 import type { Arena, Kernels, Products } from "./contract.js";
-
-/**
- * Several threads on one kernel memory. A job is one routine called for `chunks` parts of its work, each part by
- * whichever thread is free; every number is made by one thread in one order, so that neither the count of threads
- * nor their pace changes a bit.
- */
-export interface Crew {
-  readonly threads: number;
-  /**
-   * Calls `routine` once for each chunk and returns when all are done; the calling thread takes its share. A thread
-   * has the same chunks each time, in ascending order or backwards, as far as the others keep pace.
-   *
-   * @throws DeviceError if a thread has failed
-   */
-  run(routine: string, args: readonly Argument[], chunks: number, backwards?: boolean): void;
-}
-
-/**
- * An argument of a routine: the same for every chunk, or base + chunk·k + thread·t for chunk k and thread t, and no
- * more than `upTo`.
- */
-export type Argument = number | { base: number; chunk?: number; thread?: number; upTo?: number };
+import type { Crew } from "./crew.js";
 
 /** What the parallel forms below call beside the contract's routines. */
 export interface SlotRoutines {
@@ -67,12 +46,15 @@ const SCRATCH = 64;
 /**
  * The routines that read A, or as much, divided among the threads of a crew; small calls stay with the caller.
  * Results are those of the undivided routines to the last bit.
+ *
+ * @param worth  multiplications from which a call is divided
  */
 export function divided(
   arena: Arena,
   whole: Kernels["routines"],
   slots: SlotRoutines,
   crew: Crew,
+  worth = WORTH,
 ): Kernels["routines"] {
   /** Rows of A in chunks of whole groups of four. */
   const chunkRows = (rows: number) => Math.max(4, 4 * Math.ceil(rows / (4 * CHUNKS)));
@@ -80,7 +62,7 @@ export function divided(
   const multiply =
     (name: "multiply32" | "multiply64" | "multiplyWide"): Products["multiply64"] =>
     (a, lda, rows, cols, x, ldx, width, y) => {
-      if (rows * cols * width < WORTH) return whole[name](a, lda, rows, cols, x, ldx, width, y);
+      if (rows * cols * width < worth) return whole[name](a, lda, rows, cols, x, ldx, width, y);
       const step = chunkRows(rows);
       const chunks = Math.ceil(rows / step);
       // The last chunk begins earlier, rather than be shorter: rows that two chunks share come out the same.
@@ -103,7 +85,7 @@ export function divided(
 
   /** Adds the slots up, each thread for some of the columns. */
   const join = (single: boolean, pointer: number, size: number, count: number, z: number): void => {
-    const parts = size * count < WORTH ? 1 : 2 * crew.threads;
+    const parts = size * count < worth ? 1 : 2 * crew.threads;
     const step = Math.max(4, 4 * Math.ceil(size / (4 * parts)));
     const chunks = Math.ceil(size / step);
     const name = single ? "join32" : "join64";
@@ -112,9 +94,9 @@ export function divided(
       crew.run(name, [pointer, size, count, { base: 0, chunk: step }, step, z], chunks);
     else {
       // The odd rest first: sums must not be added twice.
-      const whole = Math.floor(size / step) * step;
-      slots[name](pointer, size, count, whole, size - whole, z);
-      crew.run(name, [pointer, size, count, { base: 0, chunk: step }, step, z], whole / step);
+      const even = Math.floor(size / step) * step;
+      slots[name](pointer, size, count, even, size - even, z);
+      crew.run(name, [pointer, size, count, { base: 0, chunk: step }, step, z], even / step);
     }
   };
 
@@ -126,7 +108,7 @@ export function divided(
     (a, lda, rows, cols, x, ldx, width, t, scratch, z) => {
       const height = single ? slots.blockRows32(rows) : slots.blockRows64(rows);
       const blocks = Math.ceil(rows / height);
-      if (rows * cols * width < WORTH || blocks < 2)
+      if (rows * cols * width < worth || blocks < 2)
         return whole[single ? "gram32" : "gram64"](a, lda, rows, cols, x, ldx, width, t, scratch, z);
       const mark = arena.mark();
       try {
@@ -163,7 +145,7 @@ export function divided(
     (name: "multiplyTransposed64" | "multiplyTransposedWide"): Products["multiplyTransposed64"] =>
     (a, lda, rows, cols, y, width, scratch, z) => {
       const blocks = Math.ceil(rows / slots.blockRows64(rows));
-      if (rows * cols < WORTH || blocks < 2 || width !== 1)
+      if (rows * cols < worth || blocks < 2 || width !== 1)
         return whole[name](a, lda, rows, cols, y, width, scratch, z);
       const mark = arena.mark();
       try {

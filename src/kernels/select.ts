@@ -1,7 +1,6 @@
 import { OptionError } from "../matrix/errors.js";
 import { shown } from "../matrix/shown.js";
 import type { Kernels } from "./contract.js";
-import { type Crew, divided } from "./parallel.js";
 import { referenceKernels } from "./reference/instance.js";
 import { relaxedAvailable, wasmKernels } from "./wasm/instance.js";
 
@@ -23,19 +22,14 @@ let current: Kernels | undefined;
 let reason: string | undefined;
 let threads: Threads | undefined;
 
-/** Threads on one memory, and the kernels over it that leave work to them. */
+/** Threads on one memory, and the WebAssembly kernels that leave work to them. */
 export interface Threads {
   readonly count: number;
-  crewOf(relaxed: boolean): Crew;
-  readonly memory: WebAssembly.Memory;
+  kernels(relaxed: boolean): Kernels;
 }
 
 function wasm(relaxed: boolean): Kernels {
-  if (!threads) return wasmKernels(relaxed);
-  const { slots, ...kernels } = wasmKernels(relaxed, threads.memory);
-  const { arena, routines } = kernels;
-  const crew = threads.crewOf(relaxed);
-  return { ...kernels, crew, routines: divided(arena, routines, slots, crew) };
+  return threads ? threads.kernels(relaxed) : wasmKernels(relaxed);
 }
 
 /**
@@ -75,6 +69,11 @@ export function trim(): void {
   // A crew has the memory it was started on.
   if (!threads && current && current.arena.mark() <= 64 && current.arena.size() > KEPT_BYTES)
     current = undefined;
+}
+
+/** What `setKernels` has chosen. */
+export function kernelsWanted(): Kernels["name"] | "auto" {
+  return wanted;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Argument } from "../kernels/parallel.js";
+import type { Argument } from "../kernels/crew.js";
 import { type Placed, place } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import type { BatchView } from "../matrix/view.js";

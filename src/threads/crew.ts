@@ -1,7 +1,9 @@
-import type { Crew } from "../kernels/parallel.js";
+import type { Arena } from "../kernels/contract.js";
+import type { Crew } from "../kernels/crew.js";
+import { divided } from "../kernels/parallel.js";
 import type { Threads } from "../kernels/select.js";
-import { relaxedAvailable, sharedMemory, sharedModules } from "../kernels/wasm/instance.js";
-import { DeviceError } from "../matrix/errors.js";
+import { relaxedAvailable, sharedMemory, sharedModules, wasmKernels } from "../kernels/wasm/instance.js";
+import { DeviceError, UnsupportedError } from "../matrix/errors.js";
 import { Board, boardBytes, routinesOver } from "./jobs.js";
 import type { Orders } from "./member.js";
 import { thread as script } from "./scripts.generated.js";
@@ -9,21 +11,25 @@ import { startThread, type Thread } from "./worker.js";
 
 /** A crew at work on a memory of its own; this thread leads it. */
 export interface RunningCrew extends Threads {
+  readonly memory: WebAssembly.Memory;
+  crewOf(relaxed: boolean): Crew;
   stop(): Promise<void>;
 }
 
 /**
  * Starts `count` − 1 threads beside this one.
  *
- * @throws DeviceError if one cannot be started; the others are ended then
+ * @param worth  multiplications from which a call is divided; default: what it takes to gain
+ * @throws UnsupportedError where WebAssembly is missing or forbidden, or there are no workers; DeviceError if there
+ *   is no memory or a thread cannot be started; the others are ended then
  */
-export async function startCrew(count: number): Promise<RunningCrew> {
-  const memory = sharedMemory();
-  const modules = [sharedModules(false), ...(relaxedAvailable() ? [sharedModules(true)] : [])];
-  const sets = modules.map((set) => routinesOver(set, memory));
-  const names = Object.keys(sets[0]);
+export async function startCrew(count: number, worth?: number): Promise<RunningCrew> {
+  const modules = compiled();
+  const memory = reserved();
+  const routines = modules.map((set) => routinesOver(set, memory));
+  const names = Object.keys(routines[0]);
   const shared = new SharedArrayBuffer(boardBytes(count));
-  const board = new Board(shared, names, sets, 0, count);
+  const board = new Board(shared, names, routines, 0, count);
   const members: Thread[] = [];
   const stop = async () => {
     board.stop();
@@ -33,13 +39,16 @@ export async function startCrew(count: number): Promise<RunningCrew> {
     const ready = Array.from({ length: count - 1 }, (_, i) => {
       const member = startThread(script, `spectral-norm ${i + 1}`);
       members.push(member);
-      return new Promise<void>((resolve, reject) => {
+      const started = new Promise<void>((resolve, reject) => {
         const failed = (why: unknown) =>
           reject(new DeviceError(`startThreads: thread ${i + 1} of ${count - 1} did not start: ${why}`));
         member.listen((message) => (message === "ready" ? resolve() : failed(message)), failed);
         const orders: Orders = { memory, modules, board: shared, names, thread: i + 1, threads: count };
         member.post(orders);
       });
+      // Nobody hears of it if the next thread cannot even be asked for.
+      started.catch(() => {});
+      return started;
     });
     await Promise.all(ready);
     for (const member of members) member.release();
@@ -49,10 +58,41 @@ export async function startCrew(count: number): Promise<RunningCrew> {
   }
   const crewOf = (relaxed: boolean): Crew => ({
     threads: count,
-    run(routine, args, chunks, backwards = false) {
+    run(routine, args, chunks, backwards) {
       if (!board.lead(relaxed ? 1 : 0, routine, args, chunks, backwards))
         throw new DeviceError(`threads: one has failed in ${routine}; stop the pool and start another`);
     },
   });
-  return { count, memory, crewOf, stop };
+  // One for all kernels on this memory: two would hand the same bytes out twice.
+  let arena: Arena | undefined;
+  const kernels = (relaxed: boolean) => {
+    const { name, routines, slots, arena: first } = wasmKernels(relaxed, memory);
+    arena ??= first;
+    const crew = crewOf(relaxed);
+    return { name, arena, crew, routines: divided(arena, routines, slots, crew, worth) };
+  };
+  return { count, memory, crewOf, kernels, stop };
+}
+
+/** The modules of each set of kernels that this engine has, the relaxed one second. */
+function compiled(): WebAssembly.Module[][] {
+  try {
+    return [sharedModules(false), ...(relaxedAvailable() ? [sharedModules(true)] : [])];
+  } catch (error) {
+    throw new UnsupportedError(
+      `startThreads: threads compute in WebAssembly, which is not available: ${messageOf(error)}`,
+    );
+  }
+}
+
+function reserved(): WebAssembly.Memory {
+  try {
+    return sharedMemory();
+  } catch (error) {
+    throw new DeviceError(`startThreads: no memory to share: ${messageOf(error)}`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 import type { Dense, Products } from "../kernels/contract.js";
-import type { Argument } from "../kernels/parallel.js";
+import type { Argument } from "../kernels/crew.js";
 import { instantiate } from "../kernels/wasm/instantiate.js";
 import { smallRoutines } from "../solve/small.js";
 
@@ -33,10 +33,14 @@ const PARTS = 4;
 
 /** Milliseconds a member looks out for the next job before it sleeps: those within one call come sooner. */
 const AWAKE_MS = 1;
-/** Looks for the others' end before the leader gives its core away: some ten microseconds. */
-const PATIENCE = 10_000;
 /** Looks between two of the clock. */
 const LOOKS = 500;
+/** Looks for the members' end before the leader gives its core away, which one of them may need: ten microseconds. */
+const PATIENT_LOOKS = 10_000;
+/** Milliseconds that it then sleeps at most. */
+const PAUSE_MS = 1;
+/** Milliseconds after which a member that has not finished its chunk is taken for dead; a chunk takes some. */
+const PATIENCE_MS = 30_000;
 
 export type Routines = Readonly<Record<string, (...args: number[]) => unknown>>;
 
@@ -69,6 +73,8 @@ export class Board {
   readonly #thread: number;
   readonly #threads: number;
   readonly #counters: Int32Array;
+  readonly #patience: number;
+  #abandoned = false;
 
   /**
    * @param buffer  `boardBytes(threads)`, the same for all threads
@@ -76,6 +82,7 @@ export class Board {
    * @param sets    the routines, of each set of kernels that jobs are for
    * @param thread  number of this thread; 0 leads
    * @param threads  how many there are
+   * @param patience  milliseconds that the leader waits for a member's last chunk
    */
   constructor(
     buffer: SharedArrayBuffer,
@@ -83,6 +90,7 @@ export class Board {
     sets: readonly Routines[],
     thread: number,
     threads: number,
+    patience = PATIENCE_MS,
   ) {
     this.#words = new Int32Array(buffer, 0, WORDS);
     this.#numbers = new Float64Array(buffer, 4 * WORDS, ARGUMENTS * PARTS);
@@ -91,13 +99,22 @@ export class Board {
     this.#counters = new Int32Array(buffer, 4 * WORDS + 8 * ARGUMENTS * PARTS, COUNTER_WORDS * threads);
     this.#thread = thread;
     this.#threads = threads;
+    this.#patience = patience;
     if (thread === 0) this.#setCounters(CLOSED);
   }
 
-  /** As `Crew.run` has it, of routine set `set`; false if a thread has failed. */
-  lead(set: number, routine: string, args: readonly Argument[], chunks: number, backwards: boolean): boolean {
+  /**
+   * As `Crew.run` has it, of routine set `set`.
+   *
+   * @returns false if a thread has failed, or has not come out of its chunk: that one may still write to the
+   *   memory at any time, so that from then on every job is refused
+   */
+  lead(set: number, routine: string, args: readonly Argument[], chunks: number, backwards = false): boolean {
     const words = this.#words;
     const numbers = this.#numbers;
+    if (args.length > ARGUMENTS)
+      throw new RangeError(`${routine}: ${args.length} arguments, of ${ARGUMENTS}`);
+    if (this.#abandoned) return false;
     words[ROUTINE] = this.#names.indexOf(routine);
     words[SET] = set;
     words[ARITY] = args.length;
@@ -110,33 +127,35 @@ export class Board {
       numbers[PARTS * i + 2] = fixed ? 0 : (given.thread ?? 0);
       numbers[PARTS * i + 3] = fixed ? Number.POSITIVE_INFINITY : (given.upTo ?? Number.POSITIVE_INFINITY);
     }
+    Atomics.store(words, FAILED, 0);
     Atomics.store(words, COUNT, chunks);
     this.#setCounters(0);
     Atomics.add(words, EPOCH, 1);
     if (Atomics.load(words, ASLEEP) > 0) Atomics.notify(words, EPOCH);
     try {
       this.#work();
-    } finally {
-      this.#setCounters(CLOSED);
-      this.#awaitMembers();
+    } catch {
+      Atomics.store(words, FAILED, 1);
     }
-    return Atomics.exchange(words, FAILED, 0) === 0;
+    this.#setCounters(CLOSED);
+    this.#abandoned = !this.#allOut();
+    return !this.#abandoned && Atomics.load(words, FAILED) === 0;
   }
 
-  /**
-   * Until nobody is inside. They finish at about the same time, so it is not worth sleeping for; unless one has lost
-   * its core to somebody else, perhaps to this very wait.
-   */
-  #awaitMembers(): void {
+  /** Waits until nobody is inside; false if that does not come to pass. */
+  #allOut(): boolean {
     const words = this.#words;
-    for (let look = 0; look < PATIENCE; look++) if (Atomics.load(words, INSIDE) === 0) return;
+    for (let look = 0; look < PATIENT_LOOKS; look++) if (Atomics.load(words, INSIDE) === 0) return true;
+    const since = performance.now();
     Atomics.store(words, AWAITED, 1);
     for (;;) {
       const inside = Atomics.load(words, INSIDE);
       if (inside === 0) break;
-      Atomics.wait(words, INSIDE, inside, 1);
+      if (performance.now() - since > this.#patience) return false;
+      Atomics.wait(words, INSIDE, inside, PAUSE_MS);
     }
     Atomics.store(words, AWAITED, 0);
+    return true;
   }
 
   /** Serves until told to stop. */

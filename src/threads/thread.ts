@@ -1,24 +1,13 @@
-// Where a thread begins. The build bundles this file and inlines it as text: a script of its own would have to be
-// found beside the module, which bundlers do not leave there.
+// Where a member of a crew begins. The build bundles this file and inlines it as text: a script of its own would
+// have to be found beside the module, which bundlers do not leave there.
 import { type Orders, serve } from "./member.js";
+import { parentPort } from "./port.js";
 
-interface Port {
-  once?(event: "message", listener: (orders: Orders) => void): void;
-  postMessage(message: string): void;
-}
-
-declare const self: (Port & { onmessage: ((event: { data: Orders }) => void) | null }) | undefined;
-declare const nodePort: Port | undefined;
-
-const begin = (port: Port) => (orders: Orders) => {
+const port = parentPort();
+port.listen((orders) => {
   try {
-    serve(orders, () => port.postMessage("ready"));
+    serve(orders as Orders, () => port.post("ready"));
   } catch (error) {
-    port.postMessage(error instanceof Error ? error.message : String(error));
+    port.post(error instanceof Error ? error.message : String(error));
   }
-};
-if (nodePort?.once) nodePort.once("message", begin(nodePort));
-else if (self) {
-  const port = self;
-  port.onmessage = ({ data }) => begin(port)(data);
-}
+});

@@ -1,6 +1,8 @@
 import type { Kernels } from "../../src/kernels/contract.js";
 import { referenceKernels } from "../../src/kernels/reference/instance.js";
+import { employ, setKernels } from "../../src/kernels/select.js";
 import { relaxedAvailable, wasmKernels } from "../../src/kernels/wasm/instance.js";
+import { startCrew } from "../../src/threads/crew.js";
 
 /** Every set of kernels that this engine can run. */
 export const KERNEL_SETS: { name: Kernels["name"]; make: () => Kernels }[] = [
@@ -9,3 +11,37 @@ export const KERNEL_SETS: { name: Kernels["name"]; make: () => Kernels }[] = [
 ];
 if (relaxedAvailable()) KERNEL_SETS.push({ name: "wasm-relaxed", make: () => wasmKernels(true) });
 else console.warn("relaxed SIMD is not available in this Node: its kernels are not tested here");
+
+/** A way in which the functions can compute: `begin` has them do so until what it resolves to is called. */
+export interface Way {
+  name: string;
+  kernels: Kernels["name"];
+  begin(): Promise<() => Promise<void>>;
+}
+
+/** Every set of kernels on one thread, and those of WebAssembly on several. */
+export const WAYS: Way[] = [
+  ...KERNEL_SETS.map(({ name }) => ({
+    name,
+    kernels: name,
+    async begin() {
+      setKernels(name);
+      return async () => setKernels("auto");
+    },
+  })),
+  ...KERNEL_SETS.filter(({ name }) => name !== "reference").map(({ name }) => ({
+    name: `${name}, 2 threads`,
+    kernels: name,
+    async begin() {
+      // Whatever can be divided is, however small.
+      const crew = await startCrew(2, 0);
+      employ(crew);
+      setKernels(name);
+      return async () => {
+        setKernels("auto");
+        employ(undefined);
+        await crew.stop();
+      };
+    },
+  })),
+];

@@ -54,6 +54,8 @@ describe("the tarball", () => {
         "dist/index.d.ts",
         "dist/index.js",
         "dist/tfjs/index.d.ts",
+        "dist/threads/index.d.ts",
+        "dist/threads/index.js",
         "dist/tfjs/index.js",
       ]),
     );
@@ -113,6 +115,14 @@ describe("the engine-free part", () => {
     close(results.svdvals, [4, 3]);
   });
 
+  it.each(["nodenext", "bundler"] as const)("its threads type-check and run under %s", (resolution) => {
+    const folder = write(installed, `threads-${resolution}`, { "threads.ts": consumer("threads") });
+    expect(compile(installed, folder, resolution, ["es2022"])).toEqual([]);
+    const { values, ...rest } = resultsOf(folder, "threads");
+    expect(rest).toEqual({ shape: [2, 3], refused: "ERR_UNSUPPORTED", count: 2 });
+    for (const value of values) expect(value).toBeCloseTo(value > 4.5 ? 5 : 4, 6);
+  });
+
   it("exports functions and classes that are all in the README", () => {
     const list = `console.log(JSON.stringify(Object.keys(await import("spectral-norm"))))`;
     const names: string[] = JSON.parse(run(installed.folder, "--input-type=module", "--eval", list));
@@ -155,6 +165,8 @@ describe("the engine-free part", () => {
     });
     const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
     console.log(`the engine-free exports: ${bytes} bytes gzipped, ${(bytes / 1024).toFixed(1)} KiB`);
+    // Whoever does not start threads does not load them.
+    expect(outputFiles[0].text).not.toMatch(/startThreads|new Worker/);
     expect(bytes).toBeLessThanOrEqual(40 * 1024);
   });
 });

@@ -1,0 +1,219 @@
+import { UnsupportedError } from "../matrix/errors.js";
+import { batchOf, room, type View, viewOf } from "../matrix/view.js";
+import { checkOptions } from "../solve/options.js";
+import type { FunctionName, PackedMatrix } from "./request.js";
+
+/** The arguments of a call, in arrays of their own, which are then given away. */
+export interface Parcel {
+  readonly matrices: readonly PackedMatrix[];
+  readonly rest: readonly unknown[];
+  readonly transfer: readonly ArrayBuffer[];
+}
+
+/** How many of a function's arguments are matrices, and where its options stand. */
+const FORM: Readonly<
+  Record<FunctionName, { matrices: number; options?: number; more?: readonly string[]; batch?: true }>
+> = {
+  spectralNorm: { matrices: 1, options: 1 },
+  valueAndGrad: { matrices: 1, options: 1 },
+  singularTriplet: { matrices: 1, options: 1 },
+  tripletVjp: { matrices: 1 },
+  hessianVectorProduct: { matrices: 2, options: 2, more: ["triplet"] },
+  spectralNormBatch: { matrices: 1, options: 1, batch: true },
+  valueAndGradBatch: { matrices: 1, options: 1, batch: true },
+  svdvals: { matrices: 1 },
+  cond: { matrices: 1 },
+  matrixNorm: { matrices: 1 },
+};
+
+/** Numbers that are copied before the clock is looked at, and milliseconds until others have their turn. */
+const SLICE = 2 ** 19;
+const TURN_MS = 4;
+
+/**
+ * Checks the arguments as the function itself does, and copies them: small ones before it returns, large ones in
+ * slices, between which the thread sees to other things.
+ *
+ * @throws what the function throws for a matrix or options that it does not take; UnsupportedError for an operator's
+ *   functions, and whatever else cannot be handed to another thread
+ */
+export async function pack(name: FunctionName, args: readonly unknown[]): Promise<Parcel> {
+  const { matrices, options, more, batch } = FORM[name];
+  const packing = Promise.all(
+    args.slice(0, matrices).map((A) => (batch ? packedBatch(A) : packedMatrix(A, name))),
+  );
+  packing.catch(() => {});
+  let rest: readonly unknown[] = [];
+  let refused: unknown;
+  try {
+    if (options !== undefined) checkOptions(args[options], more);
+    rest = cloned(name, args.slice(matrices));
+  } catch (error) {
+    refused = error;
+  }
+  // An error of the matrix comes first, as it does in the function.
+  const packed = await packing;
+  if (refused !== undefined) throw refused;
+  const arrays = packed.flatMap((one) =>
+    one.kind === "dense" ? [one.data] : [one.parts.data, one.parts.indices, one.parts.indptr],
+  );
+  const transfer = arrays
+    .filter((data) => ArrayBuffer.isView(data))
+    .map((data) => data.buffer as ArrayBuffer);
+  return { matrices: packed, rest, transfer };
+}
+
+function cloned(name: FunctionName, rest: readonly unknown[]): readonly unknown[] {
+  try {
+    return structuredClone(rest.map(compact));
+  } catch (error) {
+    throw new UnsupportedError(
+      `${name}: an argument cannot be handed to another thread (${error instanceof Error ? error.message : error}); ` +
+        `call ${name} of spectral-norm itself`,
+    );
+  }
+}
+
+/** Options, triplets and cotangents whose vectors are no views: cloning a view clones all that it is a view of. */
+function compact(value: unknown): unknown {
+  if (ArrayBuffer.isView(value) && "length" in value) return (value as unknown as TypedArray).slice();
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, compact(part)]));
+}
+
+async function packedMatrix(A: unknown, name: FunctionName): Promise<PackedMatrix> {
+  if (Array.isArray(A)) return packedRows(A);
+  const view = viewOf(A);
+  if (view.kind === "dense") {
+    const { m, n, offset, rowStride, columnStride } = view;
+    return packedDense(view, [m, n], [rowStride, columnStride], offset, (A as { dtype?: unknown }).dtype);
+  }
+  if (!view.entries) {
+    const instead = ["valueAndGrad", "svdvals", "cond"].includes(name) ? "singularTriplet" : name;
+    throw new UnsupportedError(
+      `${name}: an operator's functions cannot be handed to another thread; call ${instead} of spectral-norm itself`,
+    );
+  }
+  const { data, indices, indptr, shape } = view.entries;
+  const [values, columns, pointers] = await Promise.all([
+    copied(data, 0, data.length),
+    // Entries given twice have left room at the end.
+    copied(indices, 0, data.length),
+    copied(indptr, 0, indptr.length),
+  ]);
+  return { kind: "sparse", parts: { data: values, indices: columns, indptr: pointers, shape } };
+}
+
+async function packedBatch(A: unknown): Promise<PackedMatrix> {
+  const batch = batchOf(A);
+  const { count, m, n } = batch;
+  const shape = [count, m, n];
+  if (Array.isArray(A)) {
+    const data = room("float64", count * m * n);
+    for (let k = 0; k < count; k++) data.set(batch.at(k).data, k * m * n);
+    return { kind: "dense", data, shape, stride: [m * n, n, 1], offset: 0, dtype: undefined };
+  }
+  const first = batch.at(0);
+  const stride = [batch.at(1).offset - first.offset, first.rowStride, first.columnStride];
+  return packedDense(first, shape, stride, first.offset, (A as { dtype?: unknown }).dtype);
+}
+
+/** The part of the data that the matrix lies in. */
+async function packedDense(
+  { data }: View,
+  shape: readonly number[],
+  stride: readonly number[],
+  offset: number,
+  dtype: unknown,
+): Promise<PackedMatrix> {
+  let from = offset;
+  let to = shape.includes(0) ? offset : offset + 1;
+  shape.forEach((size, k) => {
+    const reach = Math.max(0, size - 1) * stride[k];
+    if (to === offset) return;
+    if (reach < 0) from += reach;
+    else to += reach;
+  });
+  const half = dtype === "float16" || dtype === "bfloat16" ? dtype : undefined;
+  return {
+    kind: "dense",
+    data: await copied(data as TypedArray, from, to),
+    shape,
+    stride,
+    offset: offset - from,
+    dtype: half,
+  };
+}
+
+/** Nested rows, one after another; as soon as one is not as it should be, `viewOf` says what it is about. */
+async function packedRows(rows: readonly unknown[]): Promise<PackedMatrix> {
+  const isRow = (row: unknown): row is ArrayLike<unknown> =>
+    Array.isArray(row) || (ArrayBuffer.isView(row) && "length" in row);
+  const m = rows.length;
+  const n = isRow(rows[0]) ? rows[0].length : 0;
+  const data = await flattened();
+  return { kind: "dense", data, shape: [m, n], stride: [n, 1], offset: 0, dtype: undefined };
+
+  async function flattened(): Promise<ArrayLike<number>> {
+    if (m * n <= SLICE) return (viewOf(rows) as View).data;
+    const flat = room("float64", m * n);
+    let until = performance.now() + TURN_MS;
+    for (let i = 0; i < m; i++) {
+      const row = rows[i];
+      if (!isRow(row) || row.length !== n) return (viewOf(rows) as View).data;
+      for (let j = 0; j < n; j++) {
+        const value = row[j];
+        if (typeof value !== "number") return (viewOf(rows) as View).data;
+        flat[i * n + j] = value;
+      }
+      if (performance.now() > until) {
+        await othersTurn();
+        until = performance.now() + TURN_MS;
+      }
+    }
+    return flat;
+  }
+}
+
+/** What all typed arrays have. */
+interface TypedArray extends ArrayLike<number> {
+  readonly [Symbol.toStringTag]: string;
+  slice(): TypedArray;
+  subarray(from: number, to: number): TypedArray;
+  set(values: ArrayLike<number>, offset: number): void;
+}
+
+/** Elements from … to−1 in a new array of the same type. */
+async function copied<T extends TypedArray>(source: T, from: number, to: number): Promise<T> {
+  const { length } = source;
+  // By its name: a subclass, or another realm's, is constructed in its own way.
+  const Type = Reflect.get(globalThis, source[Symbol.toStringTag]) as new (size: number) => T;
+  let copy: T;
+  try {
+    copy = new Type(to - from);
+  } catch {
+    throw new UnsupportedError(`matrix: there is no memory for a copy of ${to - from} numbers`);
+  }
+  let until = performance.now() + TURN_MS;
+  for (let i = from; i < to; i += SLICE) {
+    copy.set(source.subarray(i, Math.min(i + SLICE, to)), i - from);
+    if (performance.now() <= until || i + SLICE >= to) continue;
+    await othersTurn();
+    if (source.length !== length)
+      throw new UnsupportedError("matrix: its data was given away before it had been copied");
+    until = performance.now() + TURN_MS;
+  }
+  return copy;
+}
+
+/** Lets the thread see to other things. Timers are slowed down in pages that nobody looks at, messages are not. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}

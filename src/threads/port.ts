@@ -1,0 +1,36 @@
+/** The way from a thread to the one that started it. */
+export interface Port {
+  listen(onMessage: (message: unknown) => void): void;
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+}
+
+interface NodePort {
+  on(event: "message", listener: (message: unknown) => void): void;
+  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+}
+
+interface BrowserPort {
+  onmessage: ((event: { data: unknown }) => void) | null;
+  postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
+}
+
+// What `startThread` puts before a script, and what a browser's worker has.
+declare const nodePort: NodePort | undefined;
+declare const self: BrowserPort;
+
+/** For use in the scripts that `startThread` runs. */
+export function parentPort(): Port {
+  if (nodePort) {
+    const port = nodePort;
+    return {
+      listen: (onMessage) => port.on("message", onMessage),
+      post: (message, transfer) => port.postMessage(message, transfer),
+    };
+  }
+  return {
+    listen(onMessage) {
+      self.onmessage = ({ data }) => onMessage(data);
+    },
+    post: (message, transfer = []) => self.postMessage(message, transfer),
+  };
+}

@@ -1,0 +1,117 @@
+import type { BatchValuesAndGrads, MatrixBatch } from "../derivative/batch.js";
+import type { ValueAndGrad } from "../derivative/gradient.js";
+import type { HessianOptions } from "../derivative/hessian.js";
+import type { TripletCotangents } from "../derivative/vjp.js";
+import type { DenseMatrix, Matrix, MatrixLike } from "../matrix/types.js";
+import type { NormOrder } from "../solve/norms.js";
+import type { SingularTriplet, SolveOptions } from "../solve/options.js";
+import { ask } from "./pool.js";
+
+// Each does what the function of the same name in `spectral-norm` does, whose comment has the rest.
+
+type Floats = Float32Array | Float64Array;
+type NestedBatch = readonly (readonly (readonly number[])[])[];
+
+/** The dtype of what comes back, as `spectral-norm` has it. */
+type Precision<A> = A extends DenseMatrix<infer D> ? D : Floats;
+
+/**
+ * ‖A‖₂ computed by the pool's threads, to the same bits as by `spectralNorm` of `spectral-norm`, while the calling
+ * thread, a page's too, goes on with other things. The other functions here are its like.
+ *
+ * @param A  with entries; up to 2^19 numbers are copied before the call returns, more in slices of some
+ *   milliseconds: these must not be changed before the promise settles
+ * @returns a promise; calls are answered one after another, in the order in which they were made
+ * @throws (rejects) what `spectralNorm` of `spectral-norm` throws; UnsupportedError if no pool is running, or for
+ *   an operator, whose functions no other thread has (a `csr` matrix goes); DeviceError if the pool is stopped, or
+ *   its thread fails, before the answer is there
+ *
+ * Cost: that of the function, and a copy of A; the first call starts the thread that computes, with the pool's
+ *   count, which takes some ten milliseconds a thread.
+ */
+export function spectralNorm(A: MatrixLike, options?: SolveOptions): Promise<number> {
+  return ask("spectralNorm", [A, options]) as Promise<number>;
+}
+
+/** ‖A‖₂ and its gradient u·vᵀ; see `spectralNorm`. */
+export function valueAndGrad<D extends Floats>(
+  A: DenseMatrix<D>,
+  options?: SolveOptions,
+): Promise<ValueAndGrad<D>>;
+export function valueAndGrad(A: MatrixLike, options?: SolveOptions): Promise<ValueAndGrad>;
+export function valueAndGrad(A: MatrixLike, options?: SolveOptions): Promise<ValueAndGrad> {
+  return ask("valueAndGrad", [A, options]) as Promise<ValueAndGrad>;
+}
+
+/** σ₁, u and v, and how far they can be trusted; see `spectralNorm`. */
+export function singularTriplet<A extends MatrixLike>(
+  A: A,
+  options?: SolveOptions,
+): Promise<SingularTriplet<Precision<A>>> {
+  return ask("singularTriplet", [A, options]) as Promise<SingularTriplet<Precision<A>>>;
+}
+
+/** Cotangents of (σ, u, v) pulled back to A; see `spectralNorm`. */
+export function tripletVjp<D extends Floats>(
+  A: DenseMatrix<D>,
+  triplet: SingularTriplet,
+  cotangents: TripletCotangents,
+): Promise<Matrix<D>>;
+export function tripletVjp(
+  A: MatrixLike,
+  triplet: SingularTriplet,
+  cotangents: TripletCotangents,
+): Promise<Matrix>;
+export function tripletVjp(
+  A: MatrixLike,
+  triplet: SingularTriplet,
+  cotangents: TripletCotangents,
+): Promise<Matrix> {
+  return ask("tripletVjp", [A, triplet, cotangents]) as Promise<Matrix>;
+}
+
+/** The derivative of u·vᵀ in the direction E; see `spectralNorm`. */
+export function hessianVectorProduct<D extends Floats>(
+  A: DenseMatrix<D>,
+  E: MatrixLike,
+  options?: HessianOptions,
+): Promise<Matrix<D>>;
+export function hessianVectorProduct(A: MatrixLike, E: MatrixLike, options?: HessianOptions): Promise<Matrix>;
+export function hessianVectorProduct(
+  A: MatrixLike,
+  E: MatrixLike,
+  options?: HessianOptions,
+): Promise<Matrix> {
+  return ask("hessianVectorProduct", [A, E, options]) as Promise<Matrix>;
+}
+
+/** ‖Aₖ‖₂ of each matrix in a batch; see `spectralNorm`. */
+export function spectralNormBatch(
+  A: MatrixBatch | NestedBatch,
+  options?: SolveOptions,
+): Promise<Float64Array> {
+  return ask("spectralNormBatch", [A, options]) as Promise<Float64Array>;
+}
+
+/** ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch; see `spectralNorm`. */
+export function valueAndGradBatch(
+  A: MatrixBatch | NestedBatch,
+  options?: SolveOptions,
+): Promise<BatchValuesAndGrads> {
+  return ask("valueAndGradBatch", [A, options]) as Promise<BatchValuesAndGrads>;
+}
+
+/** All singular values, descending; see `spectralNorm`. */
+export function svdvals(A: MatrixLike): Promise<Float64Array> {
+  return ask("svdvals", [A]) as Promise<Float64Array>;
+}
+
+/** σ₁/σ_min; see `spectralNorm`. */
+export function cond(A: MatrixLike): Promise<number> {
+  return ask("cond", [A]) as Promise<number>;
+}
+
+/** A norm, as `numpy.linalg.norm(A, ord)` defines it; see `spectralNorm`. */
+export function matrixNorm(A: MatrixLike, ord: NormOrder): Promise<number> {
+  return ask("matrixNorm", [A, ord]) as Promise<number>;
+}

@@ -1,0 +1,112 @@
+import { Worker } from "node:worker_threads";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRandom } from "../../src/solve/random.js";
+import { Board, boardBytes } from "../../src/threads/jobs.js";
+
+/** Counts, in shared memory, how often each chunk was done, and by whom. */
+const NAMES = ["idle", "count"];
+const MOST_CHUNKS = 200;
+const MEMBERS = 3;
+
+describe("the board of jobs", () => {
+  const shared = new SharedArrayBuffer(boardBytes(MEMBERS + 1));
+  const counts = new Int32Array(new SharedArrayBuffer(4 * MOST_CHUNKS * 2));
+  const count = (chunk: number, thread: number, amount: number, limited: number) => {
+    Atomics.add(counts, chunk, amount);
+    Atomics.add(counts, MOST_CHUNKS + thread, 1);
+    if (limited > 5) throw new Error("beyond its limit");
+  };
+  const board = new Board(shared, NAMES, [{}, { idle: () => {}, count }], 0, MEMBERS + 1);
+  const workers: Worker[] = [];
+
+  beforeAll(async () => {
+    const { outputFiles } = await build({
+      stdin: {
+        contents: `import { workerData, parentPort } from "node:worker_threads";
+          import { Board } from "./src/threads/jobs.ts";
+          const { shared, counts, names, thread } = workerData;
+          const count = (chunk, thread, amount) => {
+            Atomics.add(counts, chunk, amount);
+            Atomics.add(counts, ${MOST_CHUNKS} + thread, 1);
+          };
+          const board = new Board(shared, names, [{}, { idle() {}, count }], thread, ${MEMBERS + 1});
+          parentPort.postMessage("ready");
+          board.serve();`,
+        resolveDir: new URL("../..", import.meta.url).pathname,
+      },
+      bundle: true,
+      write: false,
+      format: "cjs",
+      platform: "node",
+    });
+    for (let thread = 1; thread <= MEMBERS; thread++) {
+      const workerData = { shared, counts, names: NAMES, thread };
+      const worker = new Worker(outputFiles[0].text, { eval: true, workerData });
+      workers.push(worker);
+      await new Promise((resolve) => worker.once("message", resolve));
+    }
+  });
+  afterAll(async () => {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  });
+
+  it("has every chunk done exactly once, in thousands of jobs of random size with random pauses", () => {
+    const random = createRandom(1);
+    const uniform = () => Math.abs(random.normal() * 1e4) % 1;
+    const until = performance.now() + 1500;
+    let jobs = 0;
+    for (; jobs < 20_000 && performance.now() < until; jobs++) {
+      const chunks = 1 + Math.floor(uniform() * (jobs % 2 ? 6 : MOST_CHUNKS));
+      const amount = 1 + (jobs % 7);
+      counts.fill(0, 0, MOST_CHUNKS);
+      const args = [{ base: 0, chunk: 1 }, { base: 0, thread: 1 }, amount, { base: 0, chunk: 1, upTo: 5 }];
+      expect(board.lead(1, "count", args, chunks)).toBe(true);
+      for (let k = 0; k < MOST_CHUNKS; k++)
+        if (counts[k] !== (k < chunks ? amount : 0))
+          expect.fail(`job ${jobs}: chunk ${k} of ${chunks} has ${counts[k]} for ${amount}`);
+      // Long enough for members to fall asleep now and then, or to be on the way to it.
+      if (jobs % 50 === 0) {
+        const pause = performance.now() + 2 * uniform();
+        while (performance.now() < pause);
+      }
+    }
+    expect(jobs).toBeGreaterThan(500);
+    const byMembers = counts.subarray(MOST_CHUNKS + 1, MOST_CHUNKS + 1 + MEMBERS);
+    expect(byMembers.reduce((a, b) => a + b)).toBeGreaterThan(0);
+  });
+
+  it("says that the leader's own chunk has failed, and forgets it with the next job", () => {
+    expect(board.lead(1, "count", [0, 0, 1, 6], 1)).toBe(false);
+    expect(board.lead(1, "count", [0, 0, 1, 5], 1)).toBe(true);
+  });
+
+  it("refuses more arguments than it has room for", () => {
+    expect(() => board.lead(1, "count", new Array(13).fill(0), 1)).toThrow(RangeError);
+  });
+
+  it("lets members go when it is stopped, asleep or not", async () => {
+    const ended = Promise.all(
+      workers.map((worker) => new Promise<number>((resolve) => worker.once("exit", resolve))),
+    );
+    board.lead(1, "idle", [], 3);
+    board.stop();
+    expect(await ended).toEqual(workers.map(() => 0));
+  });
+});
+
+it("gives up a member that does not come out of its chunk, and every job after that", () => {
+  const shared = new SharedArrayBuffer(boardBytes(2));
+  let done = 0;
+  const work = () => {
+    done++;
+    // As a member does that is ended there.
+    if (done === 1) Atomics.add(new Int32Array(shared), 2, 1);
+  };
+  const board = new Board(shared, ["work"], [{ work }], 0, 2, 20);
+  const since = performance.now();
+  expect(board.lead(0, "work", [], 1)).toBe(false);
+  expect(performance.now() - since).toBeGreaterThanOrEqual(20);
+  expect(board.lead(0, "work", [], 1)).toBe(false);
+  expect(done).toBe(1);
+});

@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, chromium } from "playwright-core";
+
+/** A Chromium that npm has brought, unpacked into a folder of its own; it is removed when the browser is closed. */
+export async function startChromium(): Promise<{ browser: Browser; close(): Promise<void> }> {
+  const folder = mkdtempSync(join(tmpdir(), "chromium-"));
+  const before = process.env["TMPDIR"];
+  process.env["TMPDIR"] = folder;
+  try {
+    const { default: packed } = await import("@sparticuz/chromium");
+    const browser = await chromium.launch({
+      executablePath: await packed.executablePath(),
+      args: [
+        "--headless",
+        "--no-sandbox",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
+    return {
+      browser,
+      async close() {
+        await browser.close();
+        rmSync(folder, { recursive: true, force: true });
+      },
+    };
+  } finally {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  }
+}

@@ -1,0 +1,309 @@
+import type { Worker } from "node:worker_threads";
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
+import * as core from "../../src/index.js";
+import * as threads from "../../src/threads/index.js";
+import { normalMatrix } from "../matrices.js";
+import { expectSameBits } from "./bits.js";
+import { BATCH, MATRICES } from "./cases.js";
+
+/** Where threads come from, which a test can stand in front of. */
+const workerThreads = process.getBuiltinModule("node:worker_threads");
+
+let pool: threads.ThreadPool;
+beforeAll(async () => {
+  pool = await threads.startThreads(2);
+});
+afterAll(() => pool.stop());
+
+const A = normalMatrix(140, 120, 3);
+const E = { data: Float32Array.from(normalMatrix(140, 120, 4).data), shape: [140, 120] };
+const sparse = core.csr({
+  // An entry given twice, and empty rows and columns.
+  data: Float32Array.from([3, 4, 5, 1]),
+  indices: [0, 2, 7, 7],
+  indptr: [0, 1, 2, 2, 4],
+  shape: [4, 9],
+});
+const rows = Array.from({ length: 30 }, (_, i) => Array.from({ length: 20 }, (_, j) => Math.sin(i * j)));
+
+it("gives the bits of the function of the same name", async () => {
+  const triplet = core.singularTriplet(A);
+  const start = new Float64Array(3 * 120).map((_, k) => Math.cos(k)).subarray(120, 240);
+  const calls: [string, unknown, Promise<unknown>][] = [
+    ...MATRICES.map(
+      ([name, B]) =>
+        [name, core.singularTriplet(B), threads.singularTriplet(B)] as [string, unknown, Promise<unknown>],
+    ),
+    ["spectralNorm", core.spectralNorm(A, { start }), threads.spectralNorm(A, { start })],
+    ["valueAndGrad", core.valueAndGrad(A, { rtol: 1e-3 }), threads.valueAndGrad(A, { rtol: 1e-3 })],
+    ["rows", core.valueAndGrad(rows), threads.valueAndGrad(rows)],
+    ["sparse", core.valueAndGrad(sparse), threads.valueAndGrad(sparse)],
+    ["hessian", core.hessianVectorProduct(A, E), threads.hessianVectorProduct(A, E)],
+    [
+      "hessian of a triplet",
+      core.hessianVectorProduct(A, E, { triplet }),
+      threads.hessianVectorProduct(A, E, { triplet }),
+    ],
+    [
+      "vjp",
+      core.tripletVjp(A, triplet, { sigma: 2, v: start }),
+      threads.tripletVjp(A, triplet, { sigma: 2, v: start }),
+    ],
+    ["batch", core.spectralNormBatch(BATCH), threads.spectralNormBatch(BATCH)],
+    ["batch gradients", core.valueAndGradBatch(BATCH), threads.valueAndGradBatch(BATCH)],
+    ["nested batch", core.spectralNormBatch([rows, rows]), threads.spectralNormBatch([rows, rows])],
+    ...(["float32", "float64"] as const).map((dtype) => {
+      const data = dtype === "float32" ? new Float32Array() : new Float64Array();
+      const none = { data, shape: [0, 3, 4] };
+      return [`none of ${dtype}`, core.valueAndGradBatch(none), threads.valueAndGradBatch(none)] as [
+        string,
+        unknown,
+        Promise<unknown>,
+      ];
+    }),
+    ["svdvals", core.svdvals(A), threads.svdvals(A)],
+    ["cond", core.cond(A), threads.cond(A)],
+    ...([2, -2, "fro", "nuc", 1, -1, Number.POSITIVE_INFINITY] as const).map(
+      (ord) =>
+        [`norm ${ord}`, core.matrixNorm(sparse, ord), threads.matrixNorm(sparse, ord)] as [
+          string,
+          unknown,
+          Promise<unknown>,
+        ],
+    ),
+    [
+      "big integers",
+      core.svdvals({ data: BigInt64Array.of(3n, 0n, 0n, 4n), shape: [2, 2] } as never),
+      threads.svdvals({ data: BigInt64Array.of(3n, 0n, 0n, 4n), shape: [2, 2] } as never),
+    ],
+  ];
+  for (const [name, expected, found] of calls) expectSameBits(await found, expected, name);
+});
+
+it("computes with the kernels that are chosen when it is called", async () => {
+  core.setKernels("reference");
+  const B = normalMatrix(30, 70, 2);
+  const reference = core.singularTriplet(B);
+  const first = threads.singularTriplet(B);
+  core.setKernels("wasm");
+  const second = threads.singularTriplet(B);
+  expectSameBits(await first, reference, "reference");
+  expectSameBits(await second, core.singularTriplet(B), "wasm");
+  core.setKernels("auto");
+});
+
+it("answers in the order of the calls, large and small", async () => {
+  const order: number[] = [];
+  const large = normalMatrix(1100, 1000, 1);
+  const nested = Array.from({ length: 1100 }, (_, i) => [...large.data.subarray(1000 * i, 1000 * (i + 1))]);
+  const options = { rtol: 0.1 };
+  const expected = core.spectralNorm(large, options);
+  const norms = await Promise.all(
+    [large, [[3, 4]], nested, { data: Array.from({ length: 6 }, () => 1), shape: [2, 3] }].map(
+      async (B, i) => {
+        const norm = await threads.spectralNorm(B as core.MatrixLike, options);
+        order.push(i);
+        return norm;
+      },
+    ),
+  );
+  expect(order).toEqual([0, 1, 2, 3]);
+  expect(norms).toEqual([expected, 5, expected, core.spectralNorm([[1, 1, 1], [1, 1, 1]])]); // biome-ignore format: matrices
+});
+
+it("has copied a small matrix when it returns, and leaves the caller's memory alone", async () => {
+  const data = Float64Array.of(3, 0, 0, 4);
+  const start = Float64Array.of(1, 0);
+  const norm = threads.spectralNorm({ data, shape: [2, 2] }, { start });
+  data.fill(7);
+  start.fill(0);
+  expect(await norm).toBe(4);
+  expect([...data]).toEqual([7, 7, 7, 7]);
+});
+
+it("lets other things have their turn while it copies", async () => {
+  let turns = 0;
+  let done = false;
+  const turn = () => {
+    turns++;
+    if (!done) setTimeout(turn);
+  };
+  setTimeout(turn);
+  // 128 MB, of which only one row counts: what takes its time is the copy.
+  await threads.matrixNorm({ data: new Float64Array(2 ** 24), shape: [2 ** 12, 2 ** 12] }, 2);
+  done = true;
+  expect(turns).toBeGreaterThan(3);
+});
+
+describe("errors", () => {
+  const odd = { data: Float64Array.of(1, 2, Number.NaN, 4), shape: [2, 2] };
+  const operator = { shape: [2, 2], matvec: () => {}, rmatvec: () => {} };
+  it.each([
+    ["NaN", () => core.spectralNorm(odd), () => threads.spectralNorm(odd)],
+    ["empty", () => core.valueAndGrad([]), () => threads.valueAndGrad([])],
+    ["ragged", () => core.valueAndGrad([[1], []]), () => threads.valueAndGrad([[1], []])],
+    [
+      "too short",
+      () => core.cond({ data: new Float32Array(3), shape: [2, 2] }),
+      () => threads.cond({ data: new Float32Array(3), shape: [2, 2] }),
+    ],
+    [
+      "an option",
+      () => core.spectralNorm(A, { tol: 1 } as never),
+      () => threads.spectralNorm(A, { tol: 1 } as never),
+    ],
+    ["ord", () => core.matrixNorm(A, 3 as never), () => threads.matrixNorm(A, 3 as never)],
+    [
+      "tied",
+      () =>
+        core.hessianVectorProduct(
+          [
+            [0, 1],
+            [1, 0],
+          ],
+          [
+            [1, 0],
+            [0, 1],
+          ],
+        ),
+      () =>
+        threads.hessianVectorProduct(
+          [
+            [0, 1],
+            [1, 0],
+          ],
+          [
+            [1, 0],
+            [0, 1],
+          ],
+        ),
+    ],
+    [
+      "overflow",
+      () => core.spectralNorm([[1.7e308, 1.7e308]]),
+      () => threads.spectralNorm([[1.7e308, 1.7e308]]),
+    ],
+    [
+      "a batch",
+      () => core.spectralNormBatch([[[1]], [[Number.NaN]]]),
+      () => threads.spectralNormBatch([[[1]], [[Number.NaN]]]),
+    ],
+  ])("%s: of the same class, with the same words", async (_, sync, async) => {
+    let expected: unknown;
+    try {
+      sync();
+    } catch (error) {
+      expected = error;
+    }
+    const found = await (async() as Promise<unknown>).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (!(expected instanceof core.SpectralNormError && found instanceof core.SpectralNormError))
+      expect.fail(`${String(expected)} against ${String(found)}`);
+    expect(found.constructor).toBe(expected.constructor);
+    expect({ ...found, message: found.message }).toEqual({ ...expected, message: expected.message });
+  });
+
+  it("says what to call for an operator, and what cannot be handed over", async () => {
+    const norm = threads.spectralNorm(operator as never);
+    await expect(norm).rejects.toThrow(core.UnsupportedError);
+    await expect(norm).rejects.toThrow(/call spectralNorm of spectral-norm itself/);
+    const gradient = threads.valueAndGrad(operator as never);
+    await expect(gradient).rejects.toThrow(/call singularTriplet of spectral-norm itself/);
+    const strange = threads.tripletVjp(A, core.singularTriplet(A), { u: () => {} } as never);
+    await expect(strange).rejects.toThrow(core.UnsupportedError);
+    const symbol = threads.matrixNorm(A, Symbol("two") as never);
+    await expect(symbol).rejects.toThrow(core.UnsupportedError);
+  });
+});
+
+it("rejects what is pending when the pool stops, and everything after", async () => {
+  await pool.stop();
+  await expect(threads.cond(A)).rejects.toThrow(core.UnsupportedError);
+  await expect(threads.cond(A)).rejects.toThrow(/^cond: no threads are running; await startThreads\(\)/);
+  const starting = threads.startThreads(2);
+  const early = threads.cond([[2]]);
+  pool = await starting;
+  expect(await early).toBe(1);
+  const large = normalMatrix(1100, 1000, 1);
+  const pending = [threads.svdvals(large), threads.cond([[1]]), threads.svdvals(large)].map((one) =>
+    one.catch((error: unknown) => error),
+  );
+  await pool.stop();
+  for (const error of await Promise.all(pending)) expect(error).toBeInstanceOf(core.DeviceError);
+  pool = await threads.startThreads(2);
+  expect(await threads.cond([[1]])).toBe(1);
+});
+
+it("a thread that dies rejects what is pending, and another takes its place", async () => {
+  await pool.stop();
+  const made: Worker[] = [];
+  const { Worker } = workerThreads;
+  workerThreads.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      made.push(this);
+    }
+  };
+  try {
+    pool = await threads.startThreads(2);
+    const large = normalMatrix(1100, 1000, 1);
+    expect(await threads.cond([[1]])).toBe(1);
+    const pending = [threads.svdvals(large), threads.cond([[1]])].map((one) => one.catch((e: unknown) => e));
+    // A member of this thread's crew, then the one that answers.
+    expect(made.length).toBe(2);
+    await made[1].terminate();
+    for (const error of await Promise.all(pending)) expect(error).toBeInstanceOf(core.DeviceError);
+    expect(await threads.cond([[1]])).toBe(1);
+    expect(made.length).toBe(3);
+    // Without its only member the leader does all the work.
+    await made[0].terminate();
+    const B = normalMatrix(300, 400, 1);
+    expect(core.spectralNorm(B)).toBe(await threads.spectralNorm(B));
+  } finally {
+    workerThreads.Worker = Worker;
+  }
+});
+
+it("a thread that does not start is a DeviceError, and the next may", async () => {
+  await pool.stop();
+  const { Worker } = workerThreads;
+  workerThreads.Worker = class extends Worker {
+    constructor(script: string, options: object) {
+      super(script.replace(/\n/, "\nthrow new Error('no stack to be had');"), options);
+    }
+  };
+  try {
+    await expect(threads.startThreads(2)).rejects.toThrow(core.DeviceError);
+    await expect(threads.startThreads(2)).rejects.toThrow(/did not start: no stack to be had/);
+    const alone = await threads.startThreads(1);
+    await expect(threads.cond([[1]])).rejects.toThrow(core.DeviceError);
+    await alone.stop();
+  } finally {
+    workerThreads.Worker = Worker;
+  }
+  pool = await threads.startThreads(2);
+  expect(await threads.cond([[1]])).toBe(1);
+});
+
+it("is typed as the function of the same name is, in a promise", () => {
+  const single = { data: new Float32Array(1), shape: [1, 1] };
+  type Of<T> = Promise<T>;
+  const types = () => {
+    expectTypeOf(threads.spectralNorm(single)).toEqualTypeOf<Of<number>>();
+    expectTypeOf(threads.valueAndGrad(single)).toEqualTypeOf<
+      Of<core.ValueAndGrad<Float32Array<ArrayBuffer>>>
+    >();
+    expectTypeOf(threads.valueAndGrad(rows)).toEqualTypeOf<Of<core.ValueAndGrad>>();
+    const triplet = core.singularTriplet(single);
+    expectTypeOf(threads.singularTriplet(single)).toEqualTypeOf<Of<typeof triplet>>();
+    const matrix = core.hessianVectorProduct(single, rows);
+    expectTypeOf(threads.hessianVectorProduct(single, rows)).toEqualTypeOf<Of<typeof matrix>>();
+    expectTypeOf(threads.tripletVjp(single, triplet, {})).toEqualTypeOf<Of<typeof matrix>>();
+    const batch = core.valueAndGradBatch(BATCH);
+    expectTypeOf(threads.valueAndGradBatch(BATCH)).toEqualTypeOf<Of<typeof batch>>();
+    expectTypeOf(threads.svdvals(rows)).toEqualTypeOf<Of<Float64Array>>();
+  };
+  expect(types).toBeTypeOf("function");
+});
