@@ -39,13 +39,16 @@ export async function startCrew(count: number, worth?: number): Promise<RunningC
     const ready = Array.from({ length: count - 1 }, (_, i) => {
       const member = startThread(script, `spectral-norm ${i + 1}`);
       members.push(member);
-      return new Promise<void>((resolve, reject) => {
+      const started = new Promise<void>((resolve, reject) => {
         const failed = (why: unknown) =>
           reject(new DeviceError(`startThreads: thread ${i + 1} of ${count - 1} did not start: ${why}`));
         member.listen((message) => (message === "ready" ? resolve() : failed(message)), failed);
         const orders: Orders = { memory, modules, board: shared, names, thread: i + 1 };
         member.post(orders);
       });
+      // Nobody hears of it if the next thread cannot even be asked for.
+      started.catch(() => {});
+      return started;
     });
     await Promise.all(ready);
     for (const member of members) member.release();
