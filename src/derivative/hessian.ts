@@ -58,7 +58,7 @@ function products(
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    const P = place(kernels, E, false);
+    const P = place(kernels, E, false, { half: true });
     const action = placedAction(kernels, P, true);
     return { right: action.toLong(v), left: action.toShort(u), exponent: P.exponent };
   } finally {
