@@ -158,10 +158,14 @@ function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, ldt: usize
   }
 }
 
-/** z (`width` vectors) += four rows of A, weighted by t[4×width]. */
-function update<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, width: i32, z: usize): void {
-  if (width == 2) update2<TA, TX>(a, lda, cols, t, z, z + cols * sizeof<TX>());
-  else update1<TA, TX>(a, lda, cols, t, 8, z);
+/** z (`width` vectors) += rows of A, weighted by t[rows×width]. Called for four rows too, so that it is there once. */
+function update<TA, TX>(a: usize, lda: usize, rows: usize, cols: usize, t: usize, width: i32, z: usize): void {
+  if (width == 2) {
+    for (let i: usize = 0; i < rows; i += 4)
+      update2<TA, TX>(a + i * lda, lda, cols, t + (i << 4), z, z + cols * sizeof<TX>());
+  } else {
+    for (let i: usize = 0; i < rows; i += 4) update1<TA, TX>(a + i * lda, lda, cols, t + (i << 3), 8, z);
+  }
 }
 
 /** z (float64) += y (TX), n numbers. */
@@ -212,8 +216,7 @@ function multiplyTransposed<TA, TX>(
   const height = block<TX>(rows);
   for (let first: usize = 0; first < rows; first += height) {
     const last = min(first + height, rows);
-    for (let i = first; i < last; i += 4)
-      update<TA, TX>(a + i * lda, lda, cols, y + i * width * 8, width, scratch);
+    update<TA, TX>(a + first * lda, lda, last - first, cols, y + first * width * 8, width, scratch);
     flush<TX>(scratch, z, <usize>width * cols);
   }
 }
@@ -232,10 +235,10 @@ function gramBlock<TA, T>(
     if (sizeof<TA>() == 2) {
       if (width == 2) dots2<TA, T>(p, lda, cols, x, x + ldx, t, keep);
       else dots1<TA, T>(p, lda, cols, x, t, keep);
-      update<T, T>(keep, cols * 4, cols, t, width, scratch);
+      update<T, T>(keep, cols * 4, 4, cols, t, width, scratch);
     } else {
       multiply<T, T>(p, lda, 4, cols, x, ldx, width, t);
-      update<T, T>(p, lda, cols, t, width, scratch);
+      update<T, T>(p, lda, 4, cols, t, width, scratch);
     }
   }
 }
@@ -271,11 +274,10 @@ function gram<T>(
 
 /** w (4×cols float32, end to end) ← four rows of 16-bit numbers. */
 function widenRows(a: usize, lda: usize, cols: usize, w: usize, half: i32): void {
-  for (let k: usize = 0; k < 4; k++, a += lda) {
-    for (let i: usize = 0; i < cols; i += 4, w += 16) {
-      const p = a + (i << 1);
-      v128.store(w, half == BFLOAT16 ? load<u16, f32>(p) : load<i16, f32>(p));
-    }
+  for (let k: usize = 0; k < 4; k++, a += lda, w += cols << 2) {
+    const end = cols << 1;
+    if (half == BFLOAT16) for (let i: usize = 0; i < end; i += 8) v128.store(w + (i << 1), load<u16, f32>(a + i));
+    else for (let i: usize = 0; i < end; i += 8) v128.store(w + (i << 1), load<i16, f32>(a + i));
   }
 }
 
@@ -305,7 +307,7 @@ function multiplyTransposedSlots<TA, TX>(
     const first = k * height, last = min(first + height, rows), slot = slots + k * size;
     if (first >= rows) return;
     memory.fill(slot, 0, size);
-    for (let i = first; i < last; i += 4) update<TA, TX>(a + i * lda, lda, cols, y + (i << 3), 1, slot);
+    update<TA, TX>(a + first * lda, lda, last - first, cols, y + (first << 3), 1, slot);
   }
 }
 
@@ -479,6 +481,6 @@ export function multiplyTransposedSlotsWideHalf(a: usize, lda: usize, rows: usiz
 function transposedRows(a: usize, lda: usize, first: usize, last: usize, cols: usize, y: usize, width: i32, sum: usize, w: usize, half: i32): void {
   for (let i = first; i < last; i += 4) {
     widenRows(a + i * lda, lda, cols, w, half);
-    update<f32, f64>(w, cols << 2, cols, y + i * width * 8, width, sum);
+    update<f32, f64>(w, cols << 2, 4, cols, y + i * width * 8, width, sum);
   }
 }
