@@ -12,10 +12,12 @@ import {
   valueAndGradBatch,
 } from "../src/index.js";
 import { withKernelBudget } from "../src/kernels/budget.js";
+import { halfDecoder } from "../src/matrix/half.js";
 import { leastMemory } from "../src/solve/panels.js";
 import { CLOSED, inner, nuclear, TIED } from "./closed-forms.js";
 import { WAYS } from "./kernels/sets.js";
 import { fromEntries, gradientDistance, normalMatrix, withSpectrum } from "./matrices.js";
+import { expectRefusal } from "./refusal.js";
 
 /**
  * What every set of kernels must do, in both precisions: the promises of the README, on matrices whose answer is
@@ -40,6 +42,16 @@ const PRECISIONS = [
     far: [1e-30, 1e37],
   },
 ];
+
+/** The nearest 16 bits to x but for the last of them: its digits are cut off. */
+function halfBits(x: number, dtype: "float16" | "bfloat16"): number {
+  if (dtype === "bfloat16") return new Uint32Array(Float32Array.of(x).buffer)[0] >>> 16;
+  const size = Math.abs(x);
+  const sign = x < 0 ? 0x8000 : 0;
+  if (size < 2 ** -14) return sign | Math.floor(size * 2 ** 24);
+  const exponent = Math.floor(Math.log2(size));
+  return sign | ((exponent + 14) * 1024 + Math.floor(size * 2 ** (10 - exponent)));
+}
 
 type Solver<R> = (A: DenseMatrix, options?: SolveOptions) => R;
 
@@ -354,6 +366,61 @@ describe.each(WAYS.flatMap((way) => FORMS.map((form) => ({ ...way, ...form }))))
         });
       },
     );
+
+    if (form === "in kernel memory")
+      it.each(["float16", "bfloat16"] as const)("%s is float32 of its numbers", (dtype) => {
+        // Neither 16 bits nor a power of two changes a digit on the way, so that the answers are the same bits.
+        const shapes: [number, number][] =
+          kernels === "reference"
+            ? [
+                [9, 7],
+                [66, 70],
+                [1, 30],
+              ]
+            : [
+                [9, 7],
+                [70, 200],
+                [201, 97],
+                [130, 66],
+                [1, 300],
+                [300, 1],
+              ];
+        const scales = dtype === "float16" ? [2 ** -13, 1, 2 ** 9] : [2 ** -100, 1, 2 ** 100];
+        for (const [m, n] of shapes)
+          for (const scale of scales) {
+            const wanted = normalMatrix(m, n, m).data;
+            const data = Uint16Array.from(wanted, (x) => halfBits(scale * x, dtype));
+            const decode = halfDecoder(dtype);
+            const numbers = Float32Array.from(data, decode);
+            const exact = Float64Array.from(numbers);
+            const strides = [
+              [n, 1],
+              [1, m],
+            ];
+            for (const stride of strides)
+              for (const method of ["auto", "lanczos", "dense", "power"] as const) {
+                if (method === "power" && scale !== 1) continue;
+                const of = { shape: [m, n], stride };
+                const t = solvers.singularTriplet({ ...of, data, dtype }, { method });
+                expect(t).toEqual(solvers.singularTriplet({ ...of, data: numbers }, { method }));
+                if (method === "power") continue;
+                const truth = solvers.singularTriplet({ ...of, data: exact }).sigma;
+                expect(Math.abs(t.sigma / truth - 1)).toBeLessThan(PRECISIONS[1].sigma);
+                expect(solvers.spectralNorm({ ...of, data, dtype }, { method })).toBe(
+                  solvers.spectralNorm({ ...of, data: numbers }, { method }),
+                );
+              }
+            // The scan sees what is not finite wherever it is, and says where.
+            const k = m * n - 2;
+            data[k] = dtype === "float16" ? 0xfc00 : 0x7f81;
+            for (const method of ["lanczos", "dense"] as const)
+              expectRefusal(
+                () => solvers.singularTriplet({ data, dtype, shape: [m, n] }, { method }),
+                "ERR_NON_FINITE",
+                `row ${Math.floor(k / n)}, column ${k % n} `,
+              );
+          }
+      });
 
     it("singular values are the roots of the Gram matrix's eigenvalues", () => {
       const { data, shape } = normalMatrix(8, 5, 2);

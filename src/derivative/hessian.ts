@@ -64,7 +64,7 @@ function products(
     const action =
       home.kind === "panels"
         ? panelSolver(kernels, home, false).action
-        : placedAction(kernels, place(kernels, home, false), true);
+        : placedAction(kernels, place(kernels, home, false, { half: true }), true);
     const right = action.transposed ? action.toShort(v) : action.toLong(v);
     const left = action.transposed ? action.toLong(u) : action.toShort(u);
     return { right, left, exponent: action.exponent };

@@ -36,6 +36,7 @@ export function createArena(memory: Growable): Arena {
     size: () => memory.buffer().byteLength,
     f64: (pointer, length) => new Float64Array(memory.buffer(), pointer, length),
     f32: (pointer, length) => new Float32Array(memory.buffer(), pointer, length),
+    u16: (pointer, length) => new Uint16Array(memory.buffer(), pointer, length),
     fill(pointer, bytes) {
       new Uint8Array(memory.buffer(), pointer, bytes).fill(0);
     },

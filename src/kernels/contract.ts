@@ -10,6 +10,9 @@ import type { SvdRoutines } from "./svd-contract.js";
  * `cols` of `LANES`, the rest being zeros that the caller put there (rows may also be finite garbage
  * whose result nobody reads). "32" works on float32 and "64" on float64; "Wide" reads a float32 matrix
  * and computes in float64. Coefficients, and everything that a sum ends in, are float64 throughout.
+ *
+ * "Half" reads 16-bit numbers, which `half` tells apart: 1 is bfloat16, 0 is float16 as `lift16` has left it. Their
+ * results are those of the same routine on those numbers in float32, to the last bit.
  */
 export interface Products {
   /** Y (rows×width float64, row-major) ← A·X; X is `width` (1 or 2) vectors, `ldx` bytes apart. */
@@ -31,6 +34,11 @@ export interface Products {
    */
   subtract32: Subtract;
   subtract64: Subtract;
+  /** Computes in float32; t: 64 + 16·cols bytes of scratch. */
+  gramHalf: Half<Gram>;
+  /** w: 16·cols bytes of scratch. */
+  multiplyWideHalf: Half<(...args: [...Parameters<Multiply>, w: number]) => void>;
+  multiplyTransposedWideHalf: Half<(...args: [...Parameters<MultiplyTransposed>, w: number]) => void>;
   /** Lower triangle of C (rows×rows float64, `ldc` numbers from row to row) ← A·Aᵀ; t: 64 bytes. */
   outerGram32: OuterGram;
   outerGram64: OuterGram;
@@ -48,6 +56,8 @@ export interface Products {
   rotate64: Rotate;
 }
 
+/** A routine that is told the kind of its 16-bit numbers. */
+type Half<R extends (...args: never[]) => void> = (...args: [...Parameters<R>, half: number]) => void;
 type Multiply = (
   a: number,
   lda: number,
@@ -118,6 +128,16 @@ export interface Dense {
   /** B (cols×rows, `ldb` bytes from row to row) ← Aᵀ; multiples of 4, A's rows end to end. */
   transpose32(a: number, rows: number, cols: number, b: number, ldb: number): void;
   transpose64(a: number, rows: number, cols: number, b: number, ldb: number): void;
+  transpose16(a: number, rows: number, cols: number, b: number, ldb: number): void;
+  /** The largest of n 16-bit patterns without their signs: that of the largest magnitude, infinity or NaN. */
+  largest16(x: number, n: number): number;
+  /** w (float32) ← n numbers at a, exactly; w may be a. `bfloat`: 1 for bfloat16, 0 for float16 (not lifted). */
+  widen16(a: number, n: number, w: number, bfloat: number): void;
+  /**
+   * n float16, all below 2⁶ in magnitude, ← the bits of 1024 times each. Exact, and no longer subnormal, which
+   * would cost processors a hundred cycles at every read; the kernels take the factor back as they decode.
+   */
+  lift16(x: number, n: number): void;
   /**
    * The `wanted` largest eigenvalues of a symmetric matrix, the first `full` of them with their vectors and
    * to full accuracy, the others so that their roots are good to a thousandth of their distance from the first's. By Householder
@@ -170,5 +190,6 @@ export interface Arena {
   size(): number;
   f64(pointer: number, length: number): Float64Array;
   f32(pointer: number, length: number): Float32Array;
+  u16(pointer: number, length: number): Uint16Array;
   fill(pointer: number, bytes: number): void;
 }

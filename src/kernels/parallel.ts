@@ -1,12 +1,16 @@
 import type { Arena, Kernels, Products } from "./contract.js";
-import type { Crew } from "./crew.js";
+import type { Argument, Crew } from "./crew.js";
 
 /** What the parallel forms below call beside the contract's routines. */
 export interface SlotRoutines {
   gramSlots32: GramSlots;
   gramSlots64: GramSlots;
+  gramSlotsHalf: (...args: [...Parameters<GramSlots>, half: number]) => void;
   multiplyTransposedSlots64: TransposedSlots;
   multiplyTransposedSlotsWide: TransposedSlots;
+  multiplyTransposedSlotsWideHalf: (
+    ...args: [...Parameters<TransposedSlots>, w: number, half: number]
+  ) => void;
   join32(slots: number, size: number, count: number, from: number, n: number, z: number): void;
   join64(slots: number, size: number, count: number, from: number, n: number, z: number): void;
   blockRows32(rows: number): number;
@@ -59,29 +63,55 @@ export function divided(
   /** Rows of A in chunks of whole groups of four. */
   const chunkRows = (rows: number) => Math.max(4, 4 * Math.ceil(rows / (4 * CHUNKS)));
 
+  /** Calls back with memory for scratch, `bytes` for each thread. */
+  const withScratch = (bytes: number, use: (own: Argument) => void): void => {
+    const mark = arena.mark();
+    try {
+      use({ base: arena.take(bytes * crew.threads), thread: bytes });
+    } finally {
+      arena.release(mark);
+    }
+  };
+
+  const multiplyRows = (
+    name: string,
+    [a, lda, rows, cols, x, ldx, width, y]: Parameters<Products["multiply64"]>,
+    more: readonly Argument[],
+  ): void => {
+    const step = chunkRows(rows);
+    const chunks = Math.ceil(rows / step);
+    // The last chunk begins earlier, rather than be shorter: rows that two chunks share come out the same.
+    const last = rows - step;
+    crew.run(
+      name,
+      [
+        { base: a, chunk: step * lda, upTo: a + last * lda },
+        lda,
+        step,
+        cols,
+        x,
+        ldx,
+        width,
+        { base: y, chunk: 8 * width * step, upTo: y + 8 * width * last },
+        ...more,
+      ],
+      chunks,
+    );
+  };
   const multiply =
     (name: "multiply32" | "multiply64" | "multiplyWide"): Products["multiply64"] =>
-    (a, lda, rows, cols, x, ldx, width, y) => {
-      if (rows * cols * width < worth) return whole[name](a, lda, rows, cols, x, ldx, width, y);
-      const step = chunkRows(rows);
-      const chunks = Math.ceil(rows / step);
-      // The last chunk begins earlier, rather than be shorter: rows that two chunks share come out the same.
-      const last = rows - step;
-      crew.run(
-        name,
-        [
-          { base: a, chunk: step * lda, upTo: a + last * lda },
-          lda,
-          step,
-          cols,
-          x,
-          ldx,
-          width,
-          { base: y, chunk: 8 * width * step, upTo: y + 8 * width * last },
-        ],
-        chunks,
-      );
+    (...args) => {
+      const [, , rows, cols, , , width] = args;
+      if (rows * cols * width < worth) whole[name](...args);
+      else multiplyRows(name, args, []);
     };
+  const multiplyHalf: Products["multiplyWideHalf"] = (a, lda, rows, cols, x, ldx, width, y, w, half) => {
+    if (rows * cols * width < worth)
+      return whole.multiplyWideHalf(a, lda, rows, cols, x, ldx, width, y, w, half);
+    withScratch(16 * cols, (own) =>
+      multiplyRows("multiplyWideHalf", [a, lda, rows, cols, x, ldx, width, y], [own, half]),
+    );
+  };
 
   /** Adds the slots up, each thread for some of the columns. */
   const join = (single: boolean, pointer: number, size: number, count: number, z: number): void => {
@@ -103,63 +133,73 @@ export function divided(
   // Every other pass runs backwards: it begins with the rows that the caches still have of the one before.
   let backwards = false;
 
+  /** `half` is the kind of 16-bit numbers, where the routine is told one. */
   const gram =
-    (single: boolean): Products["gram64"] =>
-    (a, lda, rows, cols, x, ldx, width, t, scratch, z) => {
+    (name: "gram32" | "gram64" | "gramHalf") =>
+    (...args: [...Parameters<Products["gram64"]>, ...half: number[]]): void => {
+      const [a, lda, rows, cols, x, ldx, width, , , z, ...half] = args;
+      const single = name !== "gram64";
       const height = single ? slots.blockRows32(rows) : slots.blockRows64(rows);
       const blocks = Math.ceil(rows / height);
-      if (rows * cols * width < worth || blocks < 2)
-        return whole[single ? "gram32" : "gram64"](a, lda, rows, cols, x, ldx, width, t, scratch, z);
-      const mark = arena.mark();
-      try {
-        const size = width * cols;
-        const pointer = arena.take(blocks * size * (single ? 4 : 8));
-        const own = arena.take(SCRATCH * crew.threads);
-        const step = Math.ceil(blocks / CHUNKS);
-        crew.run(
-          single ? "gramSlots32" : "gramSlots64",
-          [
-            a,
-            lda,
-            rows,
-            cols,
-            x,
-            ldx,
-            width,
-            { base: own, thread: SCRATCH },
-            pointer,
-            { base: 0, chunk: step },
-            { base: step, chunk: step },
-          ],
-          Math.ceil(blocks / step),
-          backwards,
-        );
-        backwards = !backwards;
-        join(single, pointer, size, blocks, z);
-      } finally {
-        arena.release(mark);
-      }
+      if (rows * cols * width < worth || blocks < 2) (whole[name] as (...args: number[]) => void)(...args);
+      else
+        withScratch(SCRATCH + (half.length > 0 ? 16 * cols : 0), (own) => {
+          const size = width * cols;
+          const pointer = arena.take(blocks * size * (single ? 4 : 8));
+          const step = Math.ceil(blocks / CHUNKS);
+          crew.run(
+            name.replace("gram", "gramSlots"),
+            [
+              a,
+              lda,
+              rows,
+              cols,
+              x,
+              ldx,
+              width,
+              own,
+              pointer,
+              { base: 0, chunk: step },
+              { base: step, chunk: step },
+              ...half,
+            ],
+            Math.ceil(blocks / step),
+            backwards,
+          );
+          backwards = !backwards;
+          join(single, pointer, size, blocks, z);
+        });
     };
 
+  /** `more`, of 16-bit numbers: scratch, and which they are. */
   const multiplyTransposed =
-    (name: "multiplyTransposed64" | "multiplyTransposedWide"): Products["multiplyTransposed64"] =>
-    (a, lda, rows, cols, y, width, scratch, z) => {
+    (name: "multiplyTransposed64" | "multiplyTransposedWide" | "multiplyTransposedWideHalf") =>
+    (...args: [...Parameters<Products["multiplyTransposed64"]>, ...more: number[]]): void => {
+      const [a, lda, rows, cols, y, width, , z, ...more] = args;
       const blocks = Math.ceil(rows / slots.blockRows64(rows));
       if (rows * cols < worth || blocks < 2 || width !== 1)
-        return whole[name](a, lda, rows, cols, y, width, scratch, z);
-      const mark = arena.mark();
-      try {
-        const pointer = arena.take(blocks * cols * 8);
-        const step = Math.ceil(blocks / CHUNKS);
-        crew.run(
-          name === "multiplyTransposed64" ? "multiplyTransposedSlots64" : "multiplyTransposedSlotsWide",
-          [a, lda, rows, cols, y, pointer, { base: 0, chunk: step }, { base: step, chunk: step }],
-          Math.ceil(blocks / step),
-        );
-        join(false, pointer, cols, blocks, z);
-      } finally {
-        arena.release(mark);
-      }
+        (whole[name] as (...args: number[]) => void)(...args);
+      else
+        withScratch(more.length > 0 ? 16 * cols : 0, (own) => {
+          const pointer = arena.take(blocks * cols * 8);
+          const step = Math.ceil(blocks / CHUNKS);
+          crew.run(
+            name.replace("Transposed", "TransposedSlots"),
+            [
+              a,
+              lda,
+              rows,
+              cols,
+              y,
+              pointer,
+              { base: 0, chunk: step },
+              { base: step, chunk: step },
+              ...(more.length > 0 ? [own, more[1]] : []),
+            ],
+            Math.ceil(blocks / step),
+          );
+          join(false, pointer, cols, blocks, z);
+        });
     };
 
   return {
@@ -167,9 +207,12 @@ export function divided(
     multiply32: multiply("multiply32"),
     multiply64: multiply("multiply64"),
     multiplyWide: multiply("multiplyWide"),
+    multiplyWideHalf: multiplyHalf,
     multiplyTransposed64: multiplyTransposed("multiplyTransposed64"),
     multiplyTransposedWide: multiplyTransposed("multiplyTransposedWide"),
-    gram32: gram(true),
-    gram64: gram(false),
+    multiplyTransposedWideHalf: multiplyTransposed("multiplyTransposedWideHalf"),
+    gram32: gram("gram32"),
+    gram64: gram("gram64"),
+    gramHalf: gram("gramHalf"),
   };
 }

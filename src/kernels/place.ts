@@ -1,3 +1,4 @@
+import { type HalfType, halfDecoder } from "../matrix/half.js";
 import { throwNonFinite, type View } from "../matrix/view.js";
 import { type Kernels, LANES } from "./contract.js";
 
@@ -13,13 +14,17 @@ export interface Placed {
   readonly paddedCols: number;
   /** bytes from row to row; 0 where there is one row */
   readonly lda: number;
-  /** stored and computed in float32, or float64 */
+  /** what its numbers are kept as; float16 as `lift16` leaves it */
+  readonly storage: Storage;
+  /** computed in float32, or float64 */
   readonly single: boolean;
   /** whether P is Aᵀ */
   readonly transposed: boolean;
   /** A = P·2^exponent */
   readonly exponent: number;
 }
+
+type Storage = "float64" | "float32" | "float16" | "bfloat16";
 
 export function padTo(count: number, multiple: number): number {
   return Math.ceil(count / multiple) * multiple;
@@ -38,12 +43,36 @@ export function awayFromPages(numbers: number, bytes: number): number {
 const SAFE_EXPONENT = { single: 10, double: 100 };
 
 /**
+ * Whether 16-bit numbers, the largest with this exponent, can be computed with as they are: where float32 would have
+ * to be scaled first, they are kept as that. float16 has 2⁻²⁴ to 2¹⁶, within which no product would overflow: σ is
+ * at most 2¹⁶·√(m·n), below 2³² in any memory, and σ⁴ fits float32. But its numbers below 2⁻¹⁴ are subnormal, and
+ * to read one costs a processor more than to read a hundred others. `lift16` takes them out of there if the largest
+ * leaves room for 2¹⁰ above it.
+ */
+function computable(half: HalfType, exponent: number): boolean {
+  return exponent >= -SAFE_EXPONENT.single && exponent <= (half === "float16" ? 5 : SAFE_EXPONENT.single);
+}
+
+/** What else there is to say of a placement. */
+interface Placing {
+  /** whether entries far from 1 are scaled; the default */
+  scaled?: boolean;
+  /** whether 16-bit numbers may stay what they are, for who has products with them: no dense path, no power steps */
+  half?: boolean;
+}
+
+/**
  * Copies A (or Aᵀ) into kernel memory, finds NaN and infinity, and scales by a power of two where products
  * could overflow or underflow. A power of two changes no digit, so c·A and A take the same steps.
  *
  * @throws NonFiniteError naming the first row and column that is NaN or infinite
  */
-export function place(kernels: Kernels, view: View, transposed: boolean, scaled = true): Placed {
+export function place(
+  kernels: Kernels,
+  view: View,
+  transposed: boolean,
+  { scaled = true, half = false }: Placing = {},
+): Placed {
   const { arena, routines } = kernels;
   const single = view.dtype === "float32";
   const rows = transposed ? view.n : view.m;
@@ -54,23 +83,94 @@ export function place(kernels: Kernels, view: View, transposed: boolean, scaled 
   const bytes = single ? 4 : 8;
   const paddedCols = awayFromPages(padTo(cols, LANES), bytes);
   const total = (alone ? 1 : paddedRows) * paddedCols;
-  const pointer = arena.take(total * bytes);
-  const mark = arena.mark();
-  const stage = arena.take(PANEL * CHUNK * bytes);
-  const numbers = single ? arena.f32 : arena.f64;
-  const out = numbers(pointer, total);
-
+  // Half precision comes in as it is, and becomes float32 in its place if it has to.
+  const packed = single ? view.half : undefined;
+  const pointer = arena.take(total * (packed ? 2 : bytes));
   const source: Grid = {
     data: view.data,
-    read: view.read,
+    read: packed ? undefined : view.read,
     offset: view.offset,
     down: transposed ? view.columnStride : view.rowStride,
     across: transposed ? view.rowStride : view.columnStride,
   };
+  copyInto(kernels, source, packed ? "half" : view.dtype, {
+    pointer,
+    rows,
+    cols,
+    paddedRows,
+    paddedCols,
+    alone,
+  });
+
+  let storage: Storage = packed ?? view.dtype;
+  let largest: number;
+  if (packed) {
+    largest = halfDecoder(packed)(routines.largest16(pointer, total));
+    if (!Number.isFinite(largest)) throwNonFinite(view);
+    if (!half || (largest > 0 && !computable(packed, exponentOf(largest)))) {
+      arena.take(total * 2);
+      routines.widen16(pointer, total, pointer, packed === "bfloat16" ? 1 : 0);
+      storage = "float32";
+    } else if (packed === "float16") {
+      routines.lift16(pointer, total);
+    }
+  } else {
+    largest = single ? routines.largest32(pointer, total) : routines.largest64(pointer, total);
+    if (Number.isNaN(largest)) throwNonFinite(view);
+  }
+  let exponent = 0;
+  if (scaled && largest > 0 && (storage === "float32" || storage === "float64")) {
+    const e = exponentOf(largest);
+    if (Math.abs(e) > (single ? SAFE_EXPONENT.single : SAFE_EXPONENT.double)) {
+      exponent = e;
+      // In two factors: 2^1074 is not a double, 2^149 no float32.
+      const part = Math.trunc(-e / 2);
+      for (const factor of [2 ** part, 2 ** (-e - part)]) {
+        if (single) routines.scale32(pointer, total, factor);
+        else routines.scale64(pointer, total, factor);
+      }
+    }
+  }
+  const size = storage === "float16" || storage === "bfloat16" ? 2 : bytes;
+  return {
+    pointer,
+    rows,
+    cols,
+    paddedRows,
+    paddedCols,
+    lda: alone ? 0 : paddedCols * size,
+    storage,
+    single,
+    transposed,
+    exponent,
+  };
+}
+
+type Numbers = Float32Array | Float64Array | Uint16Array;
+
+/** What numbers are copied as, and the routine that transposes them. */
+const COPIED = {
+  float64: { bytes: 8, view: "f64", transpose: "transpose64" },
+  float32: { bytes: 4, view: "f32", transpose: "transpose32" },
+  half: { bytes: 2, view: "u16", transpose: "transpose16" },
+} as const;
+
+/** Fills the rows at `pointer`, and the padding around them with zeros. */
+function copyInto(
+  { arena, routines }: Kernels,
+  source: Grid,
+  kind: keyof typeof COPIED,
+  to: Pick<Placed, "pointer" | "rows" | "cols" | "paddedRows" | "paddedCols"> & { alone: boolean },
+): void {
+  const { pointer, rows, cols, paddedRows, paddedCols, alone } = to;
+  const { bytes, view, transpose } = COPIED[kind];
+  const total = (alone ? 1 : paddedRows) * paddedCols;
+  const mark = arena.mark();
+  const stage = arena.take(PANEL * CHUNK * bytes);
+  const out: Numbers = arena[view](pointer, total);
   if (!alone && isFlat(source) && source.down === 1 && source.across !== 1) {
-    const transpose = single ? routines.transpose32 : routines.transpose64;
-    fillColumns(source, rows, cols, numbers(stage, PANEL * CHUNK), (count, length, i, j) =>
-      transpose(stage, count, length, pointer + (i * paddedCols + j) * bytes, paddedCols * bytes),
+    fillColumns(source, rows, cols, arena[view](stage, PANEL * CHUNK), (count, length, i, j) =>
+      routines[transpose](stage, count, length, pointer + (i * paddedCols + j) * bytes, paddedCols * bytes),
     );
     for (let i = 0; i < paddedRows; i++) out.fill(0, i * paddedCols + padTo(cols, 4), (i + 1) * paddedCols);
   } else {
@@ -78,33 +178,6 @@ export function place(kernels: Kernels, view: View, transposed: boolean, scaled 
     out.fill(0, rows * paddedCols);
   }
   arena.release(mark);
-
-  const largest = single ? routines.largest32(pointer, total) : routines.largest64(pointer, total);
-  if (Number.isNaN(largest)) throwNonFinite(view);
-  let exponent = 0;
-  if (scaled && largest > 0) {
-    const e = exponentOf(largest);
-    if (Math.abs(e) > (single ? SAFE_EXPONENT.single : SAFE_EXPONENT.double)) {
-      exponent = e;
-      // In two factors: 2^1074 is not a double, 2^149 no float32.
-      const half = Math.trunc(-e / 2);
-      for (const factor of [2 ** half, 2 ** (-e - half)]) {
-        if (single) routines.scale32(pointer, total, factor);
-        else routines.scale64(pointer, total, factor);
-      }
-    }
-  }
-  return {
-    pointer,
-    rows,
-    cols,
-    paddedRows,
-    paddedCols,
-    lda: alone ? 0 : paddedCols * bytes,
-    single,
-    transposed,
-    exponent,
-  };
 }
 
 /** ⌊log₂ x⌋, exact, subnormals included. */
@@ -130,11 +203,14 @@ interface Grid {
   across: number;
 }
 
-type FlatGrid = Grid & { data: Float32Array | Float64Array };
+type FlatGrid = Grid & { data: Numbers };
 
 /** Whether the numbers lie there as they are, so that runs of them can be copied whole. */
 function isFlat(source: Grid): source is FlatGrid {
-  return !source.read && (source.data instanceof Float32Array || source.data instanceof Float64Array);
+  const { data, read } = source;
+  return (
+    !read && (data instanceof Float32Array || data instanceof Float64Array || data instanceof Uint16Array)
+  );
 }
 
 /** Columns and rows that are transposed at a time. */
@@ -149,7 +225,7 @@ function fillColumns(
   { data, offset, across }: FlatGrid,
   rows: number,
   cols: number,
-  stage: Float32Array | Float64Array,
+  stage: Numbers,
   transpose: (count: number, length: number, i: number, j: number) => void,
 ): void {
   for (let j = 0; j < cols; j += PANEL) {
@@ -177,13 +253,7 @@ function fillColumns(
 /** Rows and columns copied at a time where neither is contiguous: a tile of both sides stays in cache. */
 const TILE = 32;
 
-function fillRows(
-  source: Grid,
-  rows: number,
-  cols: number,
-  out: Float32Array | Float64Array,
-  ldo: number,
-): void {
+function fillRows(source: Grid, rows: number, cols: number, out: Numbers, ldo: number): void {
   const { data, read, offset, down, across } = source;
   if (isFlat(source) && across === 1 && down === cols && ldo === cols) {
     out.set(source.data.subarray(offset, offset + rows * cols));

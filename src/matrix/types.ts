@@ -23,7 +23,7 @@ export interface DenseMatrix<D extends Float32Array | Float64Array = Float32Arra
   readonly offset?: number | undefined;
 }
 
-/** Half-precision bits; decoded on the way in and treated as float32 from there on. */
+/** Half-precision bits: computed with as float32, and what comes back is; a large matrix is kept as 16 bits. */
 export interface HalfMatrix {
   readonly data: Uint16Array;
   readonly dtype: "float16" | "bfloat16";

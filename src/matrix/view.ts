@@ -12,6 +12,8 @@ export interface View {
   readonly data: ArrayLike<number>;
   /** decodes one stored number; absent where `data` holds the numbers themselves */
   readonly read: ((stored: number) => number) | undefined;
+  /** what the stored numbers are, where they are half-precision bits */
+  readonly half?: HalfType | undefined;
   readonly offset: number;
   readonly rowStride: number;
   readonly columnStride: number;
@@ -92,10 +94,10 @@ export function viewOf(A: unknown): View | OperatorView {
   if (typeof fields.matvec === "function" || typeof fields.rmatvec === "function") return operator(fields);
   if (comesInPanels(A))
     throw new UnsupportedError("matrix: row panels do not serve here; pass the matrix as { data, shape }");
-  const { data, read, dtype } = storage(fields);
+  const stored = storage(fields);
   const [m, n] = dimensions(fields.shape, 2);
-  const { stride, offset } = layout(fields, [m, n], data.length);
-  return { kind: "dense", m, n, dtype, data, read, offset, rowStride: stride[0], columnStride: stride[1] };
+  const { stride, offset } = layout(fields, [m, n], stored.data.length);
+  return { kind: "dense", m, n, ...stored, offset, rowStride: stride[0], columnStride: stride[1] };
 }
 
 /** The same for `shape: [b, m, n]`; b may be 0. */
@@ -119,21 +121,19 @@ export function batchOf(A: unknown): BatchView {
     throw new UnsupportedError(
       `batch: ${comesInPanels(A) ? "a source of row panels" : "an operator"} is one matrix; call spectralNorm for each`,
     );
-  const { data, read, dtype } = storage(fields);
+  const stored = storage(fields);
   const [count, m, n] = dimensions(fields.shape, 3);
-  const { stride, offset } = layout(fields, [count, m, n], data.length);
+  const { stride, offset } = layout(fields, [count, m, n], stored.data.length);
   return {
     count,
     m,
     n,
-    dtype,
+    dtype: stored.dtype,
     at: (i) => ({
       kind: "dense",
       m,
       n,
-      dtype,
-      data,
-      read,
+      ...stored,
       offset: offset + i * stride[0],
       rowStride: stride[1],
       columnStride: stride[2],
@@ -184,13 +184,13 @@ function refuseForeign(fields: Fields & { dataSync?: unknown; aval?: unknown }):
     );
 }
 
-function storage(fields: Fields): Pick<View, "data" | "read" | "dtype"> {
+function storage(fields: Fields): Pick<View, "data" | "read" | "dtype" | "half"> {
   const { data, dtype } = fields;
   const name = arrayName(data);
   const numbers = data as ArrayLike<number>;
   if (dtype === "float16" || dtype === "bfloat16") {
     if (name === "Uint16Array")
-      return { data: numbers, read: halfDecoder(dtype as HalfType), dtype: "float32" };
+      return { data: numbers, read: halfDecoder(dtype), dtype: "float32", half: dtype };
     if (name !== "Float16Array" || dtype !== "float16")
       throw new UnsupportedError(`matrix: dtype "${dtype}" goes with a Uint16Array, got ${describe(data)}`);
   }

@@ -1,4 +1,4 @@
-import { type Kernels, LANES } from "../kernels/contract.js";
+import { type Kernels, LANES, type Products } from "../kernels/contract.js";
 import { exponentOf, type Placed, padTo, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { DType } from "../matrix/types.js";
@@ -45,10 +45,8 @@ export interface Action {
  */
 export function placedAction(kernels: Kernels, P: Placed, across: boolean): Action {
   const { arena, routines } = kernels;
-  const multiply = P.single ? routines.multiplyWide : routines.multiply64;
-  const multiplyTransposed = P.single ? routines.multiplyTransposedWide : routines.multiplyTransposed64;
-  const gram = P.single ? routines.gram32 : routines.gram64;
-  const t = arena.take(64);
+  const t = arena.take(64 + (isHalf(P) ? 16 * P.paddedCols : 0));
+  const { multiply, multiplyTransposed, gram } = productsOf(routines, P, t);
 
   /** P·x for x over the columns. */
   const down = (x: Float64Array): Float64Array => {
@@ -120,6 +118,38 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
     },
   };
   return action;
+}
+
+function isHalf(P: Placed): boolean {
+  return P.storage === "float16" || P.storage === "bfloat16";
+}
+
+interface StoredProducts {
+  multiply: Products["multiply64"];
+  multiplyTransposed: Products["multiplyTransposed64"];
+  gram: Products["gram64"];
+}
+
+/** The products with P, in the precision that each needs, by what P is stored in; t: scratch. */
+function productsOf(routines: Products, P: Placed, t: number): StoredProducts {
+  if (!P.single)
+    return {
+      multiply: routines.multiply64,
+      multiplyTransposed: routines.multiplyTransposed64,
+      gram: routines.gram64,
+    };
+  if (!isHalf(P))
+    return {
+      multiply: routines.multiplyWide,
+      multiplyTransposed: routines.multiplyTransposedWide,
+      gram: routines.gram32,
+    };
+  const kind = P.storage === "bfloat16" ? 1 : 0;
+  return {
+    multiply: (...args) => routines.multiplyWideHalf(...args, t, kind),
+    multiplyTransposed: (...args) => routines.multiplyTransposedWideHalf(...args, t, kind),
+    gram: (...args) => routines.gramHalf(...args, kind),
+  };
 }
 
 /**

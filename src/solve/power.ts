@@ -22,7 +22,7 @@ interface Products {
 
 function placedProducts(kernels: Kernels, view: View): Products {
   const { arena, routines } = kernels;
-  const P = place(kernels, view, false, false);
+  const P = place(kernels, view, false, { scaled: false });
   const number = P.single ? 4 : 8;
   const multiply = P.single ? routines.multiply32 : routines.multiply64;
   const multiplyTransposed = P.single ? routines.multiplyTransposed32 : routines.multiplyTransposed64;

@@ -196,7 +196,7 @@ function prepare(
   }
   // Short rows for the dense path, short columns for the other: see `placedAction`.
   const transposed = dense ? m > n : m < n;
-  const P = place(kernels, view, transposed);
+  const P = place(kernels, view, transposed, { half: !dense });
   const action = placedAction(kernels, P, !dense);
   if (!dense) return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
   return {

@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Kernels } from "../../src/kernels/contract.js";
 import { eigenWork, LANES } from "../../src/kernels/contract.js";
+import type { Argument } from "../../src/kernels/crew.js";
+import { divided } from "../../src/kernels/parallel.js";
 import { padTo } from "../../src/kernels/place.js";
+import { wasmKernels } from "../../src/kernels/wasm/instance.js";
 import { createRandom } from "../../src/solve/random.js";
 import { KERNEL_SETS } from "./sets.js";
 
@@ -356,4 +359,198 @@ describe.each(KERNEL_SETS)("eigenLargest of $name", ({ make }) => {
     const one = check(20, () => 1, 2);
     expect(Math.abs(one.values[0] - 20)).toBeLessThan(tolerance(20, 20));
   });
+});
+
+/** What IEEE 754 and the upper half of a float32 say that 16 bits mean. */
+const MEANING = {
+  float16(bits: number): number {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = (bits >> 10) & 31;
+    const fraction = (bits & 1023) / 1024;
+    if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+    return sign * (exponent ? (1 + fraction) * 2 ** (exponent - 15) : fraction * 2 ** -14);
+  },
+  bfloat16(bits: number): number {
+    return new Float32Array(Uint32Array.of(bits * 65536).buffer)[0];
+  },
+};
+const HALVES = ["float16", "bfloat16"] as const;
+type Half = (typeof HALVES)[number];
+
+/** A matrix of 16-bit numbers of up to 4 in magnitude as the products take it, and the same in float32. */
+function halvesIn(kernels: Kernels, type: Half, rows: number, cols: number, seed: number) {
+  const { arena, routines } = kernels;
+  const random = createRandom(seed);
+  const [m, n] = [padTo(rows, 4), padTo(cols, LANES)];
+  const pointer = arena.take(2 * m * n);
+  const wide = arena.take(4 * m * n);
+  const bits = arena.u16(pointer, m * n);
+  bits.fill(0);
+  const most = type === "float16" ? 0x4400 : 0x4080;
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < cols; j++)
+      bits[i * n + j] = Math.floor(random.uniform() * most) | (random.uniform() < 0.5 ? 0x8000 : 0);
+  arena.f32(wide, m * n).set(Array.from(bits, MEANING[type]));
+  if (type === "float16") routines.lift16(pointer, m * n);
+  return { pointer, wide, m, n, kind: type === "bfloat16" ? 1 : 0 };
+}
+
+describe.each(KERNEL_SETS)("half precision of $name", ({ make }) => {
+  describe.each(HALVES)("%s", (type) => {
+    it("widens every one of the 65536 patterns exactly, in place too", () => {
+      const { arena, routines } = make();
+      const a = arena.take(4 * 65536);
+      for (const target of [a, arena.take(4 * 65536)]) {
+        const bits = arena.u16(a, 65536);
+        for (let i = 0; i < 65536; i++) bits[i] = i;
+        routines.widen16(a, 65536, target, type === "bfloat16" ? 1 : 0);
+        const numbers = arena.f32(target, 65536);
+        for (let i = 0; i < 65536; i++) {
+          const value = MEANING[type](i);
+          // What is not finite is refused before.
+          if (Number.isFinite(value) && !Object.is(numbers[i], value))
+            expect.fail(`${i.toString(16)}: ${numbers[i]} for ${value}`);
+        }
+      }
+    });
+
+    it("decodes in the products, exactly, every pattern that they are given", () => {
+      const { arena, routines } = make();
+      const [m, n] = [4, 16384];
+      const a = arena.take(2 * m * n);
+      const bits = arena.u16(a, m * n);
+      const limit = type === "float16" ? 64 : Number.POSITIVE_INFINITY;
+      for (let i = 0; i < m * n; i++) bits[i] = Math.abs(MEANING[type](i)) < limit ? i : 0;
+      const meant = Array.from(bits, MEANING[type]);
+      if (type === "float16") routines.lift16(a, m * n);
+      const kind = type === "bfloat16" ? 1 : 0;
+      const y = arena.take(8 * m);
+      const scratch = vectorIn({ arena } as Kernels, n, false, 0, 0);
+      const z = arena.take(8 * n);
+      const w = arena.take(16 * n + 64);
+      for (let i = 0; i < m; i++) {
+        // Each row of Aᵀ·I, which is what `widenRows` made of it.
+        arena.f64(y, m).fill(0)[i] = 1;
+        arena.fill(z, 8 * n);
+        routines.multiplyTransposedWideHalf(a, 2 * n, m, n, y, 1, scratch, z, w, kind);
+        const row = arena.f64(z, n);
+        for (let j = 0; j < n; j++)
+          if (row[j] !== meant[i * n + j]) expect.fail(`${i * n + j}: ${row[j]} for ${meant[i * n + j]}`);
+      }
+    });
+
+    it("products are those of float32, to the last bit", () => {
+      fc.assert(
+        fc.property(shape, ({ rows, cols, width, seed }) => {
+          const kernels = make();
+          const { arena, routines } = kernels;
+          const { pointer, wide, m, n, kind } = halvesIn(kernels, type, rows, cols, seed);
+          const w = arena.take(64 + 16 * n);
+          const same = (size: number, run: (out: number, half: boolean) => void) => {
+            const outs = [true, false].map((half) => {
+              const out = vectorIn(kernels, size, false, 0, 0);
+              run(out, half);
+              return arena.f64(out, size).slice();
+            });
+            expect(outs[0]).toEqual(outs[1]);
+          };
+          const x = vectorIn(kernels, 2 * n, true, seed + 1);
+          const x64 = vectorIn(kernels, 2 * n, false, seed + 2);
+          const y = vectorIn(kernels, 2 * m, false, seed + 3);
+          const scratch = vectorIn(kernels, 2 * n, false, 0, 0);
+          same(width * n, (z, half) => {
+            if (half) routines.gramHalf(pointer, 2 * n, m, n, x, 4 * n, width, w, scratch, z, kind);
+            else routines.gram32(wide, 4 * n, m, n, x, 4 * n, width, w, scratch, z);
+          });
+          same(width * m, (z, half) => {
+            if (half) routines.multiplyWideHalf(pointer, 2 * n, m, n, x64, 8 * n, width, z, w, kind);
+            else routines.multiplyWide(wide, 4 * n, m, n, x64, 8 * n, width, z);
+          });
+          same(width * n, (z, half) => {
+            if (half)
+              routines.multiplyTransposedWideHalf(pointer, 2 * n, m, n, y, width, scratch, z, w, kind);
+            else routines.multiplyTransposedWide(wide, 4 * n, m, n, y, width, scratch, z);
+          });
+        }),
+        { numRuns: 40 },
+      );
+    });
+  });
+
+  it("lift16 raises every float16 below 64 by ten exponents", () => {
+    const { arena, routines } = make();
+    const x = arena.take(2 * 65536);
+    const bits = arena.u16(x, 65536);
+    for (let i = 0; i < 65536; i++) bits[i] = Math.abs(MEANING.float16(i)) < 64 ? i : 0;
+    const before = bits.slice();
+    routines.lift16(x, 65536);
+    for (let i = 0; i < 65536; i++)
+      if (!Object.is(MEANING.float16(bits[i]), 1024 * MEANING.float16(before[i])))
+        expect.fail(`${before[i].toString(16)} became ${bits[i].toString(16)}`);
+  });
+
+  it("largest16 and transpose16", () => {
+    fc.assert(
+      fc.property(shape, ({ rows, cols, seed }) => {
+        const { arena, routines } = make();
+        const [m, n] = [padTo(rows, 4), padTo(cols, 4)];
+        const random = createRandom(seed);
+        const a = arena.take(2 * m * n);
+        const ldb = 2 * (m + 4);
+        const b = arena.take(ldb * n);
+        arena.fill(b, ldb * n);
+        const A = arena.u16(a, m * n);
+        for (let i = 0; i < m * n; i++) A[i] = Math.floor(65536 * random.uniform());
+        routines.transpose16(a, m, n, b, ldb);
+        const B = arena.u16(b, (m + 4) * n);
+        for (let i = 0; i < m + 4; i++)
+          for (let j = 0; j < n; j++)
+            if (B[j * (m + 4) + i] !== (i < m ? A[i * n + j] : 0)) expect.fail(`element ${i}, ${j}`);
+        expect(routines.largest16(a, m * n)).toBe(Math.max(...Array.from(A, (bits) => bits & 0x7fff)));
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+it.each(HALVES)("products with %s, divided among threads, give the same bits", (type) => {
+  const kernels = wasmKernels(false);
+  const { arena, routines, slots } = kernels;
+  const called: string[] = [];
+  const many = divided(arena, routines, slots, {
+    threads: 3,
+    run(routine, args: readonly Argument[], chunks) {
+      called.push(routine);
+      // The last chunk first, and each by another thread.
+      for (let k = chunks - 1; k >= 0; k--)
+        (routines as unknown as Record<string, (...args: number[]) => void>)[routine](
+          ...args.map((given) =>
+            typeof given === "number"
+              ? given
+              : Math.min(
+                  given.base + (given.chunk ?? 0) * k + (given.thread ?? 0) * (k % 3),
+                  given.upTo ?? Number.POSITIVE_INFINITY,
+                ),
+          ),
+        );
+    },
+  });
+  const { pointer, m, n, kind } = halvesIn(kernels, type, 1023, 301, 4);
+  const w = arena.take(64 + 16 * n);
+  const x = vectorIn(kernels, 2 * n, true, 1);
+  const x64 = vectorIn(kernels, n, false, 2);
+  const y = vectorIn(kernels, m, false, 3);
+  const scratch = vectorIn(kernels, 2 * n, false, 0, 0);
+  const results = [routines, many].map((set) => {
+    const z = vectorIn(kernels, 4 * n + m, false, 0, 0);
+    set.gramHalf(pointer, 2 * n, m, n, x, 4 * n, 2, w, scratch, z, kind);
+    set.gramHalf(pointer, 2 * n, m, n, x, 4 * n, 1, w, scratch, z + 16 * n, kind);
+    set.multiplyTransposedWideHalf(pointer, 2 * n, m, n, y, 1, scratch, z + 24 * n, w, kind);
+    set.multiplyWideHalf(pointer, 2 * n, m, n, x64, 0, 1, z + 32 * n, w, kind);
+    return arena.f64(z, 4 * n + m).slice();
+  });
+  expect(results[1]).toEqual(results[0]);
+  expect(called).toEqual(
+    expect.arrayContaining(["gramSlotsHalf", "multiplyTransposedSlotsWideHalf", "multiplyWideHalf"]),
+  );
 });

@@ -1,3 +1,4 @@
+import { halfDecoder } from "../../matrix/half.js";
 import type { Dense } from "../contract.js";
 
 /** The scan on loading, in plain loops. */
@@ -11,7 +12,7 @@ export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLarg
     }
     return most;
   }
-  function transpose(numbers: Float32Array | Float64Array): Dense["transpose64"] {
+  function transpose(numbers: Float32Array | Float64Array | Uint16Array): Dense["transpose64"] {
     const s = numbers.BYTES_PER_ELEMENT;
     return (a, rows, cols, b, ldb) => {
       for (let i = 0; i < rows; i++)
@@ -23,5 +24,31 @@ export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLarg
     largest64: (x, n) => largest(new Float64Array(memory(), x, n)),
     transpose32: (...sizes) => transpose(new Float32Array(memory()))(...sizes),
     transpose64: (...sizes) => transpose(new Float64Array(memory()))(...sizes),
+    transpose16: (...sizes) => transpose(new Uint16Array(memory()))(...sizes),
+    largest16(x, n) {
+      let most = 0;
+      for (const bits of new Uint16Array(memory(), x, n)) most = Math.max(most, bits & 0x7fff);
+      return most;
+    },
+    widen16(a, n, w, bfloat) {
+      const bits = new Uint16Array(memory(), a, n).slice();
+      const numbers = new Float32Array(memory(), w, n);
+      const decode = halfDecoder(bfloat ? "bfloat16" : "float16");
+      for (let i = 0; i < n; i++) numbers[i] = decode(bits[i]);
+    },
+    lift16(x, n) {
+      const numbers = new Uint16Array(memory(), x, n);
+      for (let i = 0; i < n; i++) {
+        const sign = numbers[i] & 0x8000;
+        let bits = numbers[i] & 0x7fff;
+        if (bits >= 1024) bits += 10 << 10;
+        else if (bits > 0) {
+          // A subnormal, bits·2⁻²⁴: becomes (bits·2ᵏ)·2⁻²⁴⁻ᵏ with ten digits behind its leading one.
+          const k = Math.clz32(bits) - 21;
+          bits = ((11 - k) << 10) + ((bits << k) & 1023);
+        }
+        numbers[i] = sign | bits;
+      }
+    },
   };
 }

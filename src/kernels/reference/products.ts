@@ -1,3 +1,4 @@
+import { halfDecoder } from "../../matrix/half.js";
 import type { Products } from "../contract.js";
 
 /** Columns between two flushes of a dot product, and between two of what was flushed. */
@@ -69,8 +70,8 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     };
   }
 
-  function gram(A: () => View): Products["gram64"] {
-    const forward = multiply(A, A);
+  function gram(A: () => View, X = A): Products["gram64"] {
+    const forward = multiply(A, X);
     return (a, lda, rows, cols, x, ldx, width, t, _scratch, z) => {
       const from = A();
       const numbers = f64();
@@ -106,6 +107,18 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
           basis[(w + k * ldw) / s + j] -= sum;
         }
     };
+  }
+
+  /** A matrix of 16-bit numbers in float32, its rows end to end. */
+  function decoded(a: number, lda: number, rows: number, cols: number, half: number): () => Float32Array {
+    const bits = new Uint16Array(memory());
+    const decode = halfDecoder(half ? "bfloat16" : "float16");
+    const unlift = half ? 1 : 2 ** -10;
+    const numbers = Float32Array.from(
+      { length: rows * cols },
+      (_, k) => unlift * decode(bits[(a + Math.floor(k / cols) * lda) / 2 + (k % cols)]),
+    );
+    return () => numbers;
   }
 
   function outerGram(A: () => View): Products["outerGram64"] {
@@ -158,6 +171,16 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     gram64: gram(f64),
     subtract32: subtract(f32),
     subtract64: subtract(f64),
+    gramHalf(a, lda, rows, cols, x, ldx, width, t, scratch, z, half) {
+      const A = decoded(a, lda, rows, cols, half);
+      gram(A, f32)(0, 4 * cols, rows, cols, x, ldx, width, t, scratch, z);
+    },
+    multiplyWideHalf(a, lda, rows, cols, x, ldx, width, y, _w, half) {
+      multiply(decoded(a, lda, rows, cols, half), f64)(0, 4 * cols, rows, cols, x, ldx, width, y);
+    },
+    multiplyTransposedWideHalf(a, lda, rows, cols, y, width, scratch, z, _w, half) {
+      multiplyTransposed(decoded(a, lda, rows, cols, half))(0, 4 * cols, rows, cols, y, width, scratch, z);
+    },
     outerGram32: outerGram(f32),
     outerGram64: outerGram(f64),
     outer32: outer(f32),

@@ -77,3 +77,62 @@ export function transpose64(a: usize, rows: usize, cols: usize, b: usize, ldb: u
     }
   }
 }
+
+/** |x| of four float16 in the upper halves of the lanes, in float32. */
+@inline
+function magnitude(r: v128): v128 {
+  // Exponent and fraction to where float32 has them, with its bias. Where the exponent was 0 the number has gained a
+  // leading one: |x| is 2y − 2⁻¹⁴ then, and y elsewhere, each time the smaller. (A product with 2¹¹² would do too,
+  // but processors take a hundred cycles over a subnormal.)
+  const y = i32x4.add(i32x4.shr_u(i32x4.shl(r, 1), 4), i32x4.splat((127 - 15) << 23));
+  return f32x4.pmin(f32x4.sub(f32x4.add(y, y), f32x4.splat(reinterpret<f32>((127 - 14) << 23))), y);
+}
+
+/** w (float32) ← n 16-bit numbers at a; w may be a. `bfloat`: bfloat16, else float16. */
+export function widen16(a: usize, n: usize, w: usize, bfloat: i32): void {
+  // From the end, so that in place nothing is overwritten before it is read.
+  for (let i = n; i > 0; ) {
+    i -= 4;
+    let r = v128.shuffle<u16>(i32x4.splat(0), v128.load64_zero(a + (i << 1)), 0, 8, 1, 9, 2, 10, 3, 11);
+    if (!bfloat) r = v128.or(magnitude(r), v128.and(r, i32x4.splat(0x80000000)));
+    v128.store(w + (i << 2), r);
+  }
+}
+
+/** n float16 below 2⁶ in magnitude, in place: their exponents are raised by 10, which leaves no subnormal. */
+export function lift16(x: usize, n: usize): void {
+  for (const end = x + (n << 1); x < end; x += 8) {
+    const r = v128.shuffle<u16>(i32x4.splat(0), v128.load64_zero(x), 0, 8, 1, 9, 2, 10, 3, 11);
+    const m = i32x4.sub(i32x4.shr_u(magnitude(r), 13), i32x4.splat((127 - 25) << 10));
+    const w = v128.or(i32x4.max_s(m, i32x4.splat(0)), i32x4.shl(i32x4.shr_u(r, 31), 15));
+    v128.store64_lane(x, i16x8.narrow_i32x4_u(w, w), 0);
+  }
+}
+
+/** The largest of n 16-bit patterns but for their signs: that of the largest magnitude. */
+export function largest16(x: usize, n: usize): i32 {
+  let most = i32x4.splat(0);
+  for (const end = x + (n << 1); x < end; x += 8)
+    most = i16x8.max_s(most, v128.and(v128.load64_zero(x), i32x4.splat(0x7fff7fff)));
+  most = i16x8.max_s(most, v128.shuffle<u16>(most, most, 2, 3, 0, 1, 4, 5, 6, 7));
+  return max<i32>(i16x8.extract_lane_s(most, 0), i16x8.extract_lane_s(most, 1));
+}
+
+/** The same as above for 16-bit numbers. */
+export function transpose16(a: usize, rows: usize, cols: usize, b: usize, ldb: usize): void {
+  const lda = cols << 1;
+  for (let i: usize = 0; i < rows; i += 4) {
+    for (let j: usize = 0; j < cols; j += 4) {
+      const p = a + i * lda + (j << 1), q = b + j * ldb + (i << 1);
+      const r0 = v128.load64_zero(p), r1 = v128.load64_zero(p + lda);
+      const r2 = v128.load64_zero(p + 2 * lda), r3 = v128.load64_zero(p + 3 * lda);
+      const s0 = v128.shuffle<u16>(r0, r1, 0, 8, 1, 9, 2, 10, 3, 11);
+      const s1 = v128.shuffle<u16>(r2, r3, 0, 8, 1, 9, 2, 10, 3, 11);
+      const t0 = v128.shuffle<u32>(s0, s1, 0, 4, 1, 5), t1 = v128.shuffle<u32>(s0, s1, 2, 6, 3, 7);
+      v128.store64_lane(q, t0, 0);
+      v128.store64_lane(q + ldb, t0, 1);
+      v128.store64_lane(q + 2 * ldb, t1, 0);
+      v128.store64_lane(q + 3 * ldb, t1, 1);
+    }
+  }
+}

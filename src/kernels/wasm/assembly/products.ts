@@ -18,11 +18,23 @@ function block<TX>(rows: usize): usize {
   return max<usize>(64, (2 * <usize>Math.sqrt(<f64>rows) + 3) & ~3);
 }
 
-/** t[4×2] (float64) ← four rows of A times two vectors. */
+/** As `load`; of 16-bit numbers, what was decoded stays at `keep`. */
 @inline
-function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, t: usize): void {
+function fetch<TA, TX>(p: usize, keep: usize): v128 {
+  const r = load<TA, TX>(p);
+  if (sizeof<TA>() == 2) v128.store(keep, r);
+  return r;
+}
+
+/**
+ * t[4×2] (float64) ← four rows of A times two vectors. `keep`, of 16-bit rows: room for four of float32 end to end,
+ * which are those rows afterwards.
+ */
+@inline
+function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, t: usize, keep: usize): void {
   let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0;
   const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  const b1 = keep + cols * 4, b2 = b1 + cols * 4, b3 = b2 + cols * 4;
   let ia: usize = 0, ix: usize = 0;
   const end = cols * sizeof<TX>();
   let w0 = s0, w1 = s0, w2 = s0, w3 = s0, page = min(PAGE, end);
@@ -31,16 +43,16 @@ function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, 
     let c00 = f64x2.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
     for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
       const p = v128.load(x0 + ix), q = v128.load(x1 + ix);
-      let r = load<TA, TX>(a + ia);
+      let r = fetch<TA, TX>(a + ia, keep + ix);
       c00 = madd<TX>(r, p, c00);
       c01 = madd<TX>(r, q, c01);
-      r = load<TA, TX>(a1 + ia);
+      r = fetch<TA, TX>(a1 + ia, b1 + ix);
       c10 = madd<TX>(r, p, c10);
       c11 = madd<TX>(r, q, c11);
-      r = load<TA, TX>(a2 + ia);
+      r = fetch<TA, TX>(a2 + ia, b2 + ix);
       c20 = madd<TX>(r, p, c20);
       c21 = madd<TX>(r, q, c21);
-      r = load<TA, TX>(a3 + ia);
+      r = fetch<TA, TX>(a3 + ia, b3 + ix);
       c30 = madd<TX>(r, p, c30);
       c31 = madd<TX>(r, q, c31);
     }
@@ -65,9 +77,10 @@ function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, 
 
 /** t[4] (float64) ← four rows of A times one vector. */
 @inline
-function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): void {
+function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize, keep: usize): void {
   let s0 = f64x2.splat(0), s1 = s0;
   const a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
+  const b1 = keep + cols * 4, b2 = b1 + cols * 4, b3 = b2 + cols * 4;
   let ia: usize = 0, ix: usize = 0;
   const end = cols * sizeof<TX>();
   let w0 = s0, w1 = s0, page = min(PAGE, end);
@@ -76,10 +89,10 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize): v
     let c0 = f64x2.splat(0), c1 = c0, c2 = c0, c3 = c0;
     for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
       const p = v128.load(x + ix);
-      c0 = madd<TX>(load<TA, TX>(a + ia), p, c0);
-      c1 = madd<TX>(load<TA, TX>(a1 + ia), p, c1);
-      c2 = madd<TX>(load<TA, TX>(a2 + ia), p, c2);
-      c3 = madd<TX>(load<TA, TX>(a3 + ia), p, c3);
+      c0 = madd<TX>(fetch<TA, TX>(a + ia, keep + ix), p, c0);
+      c1 = madd<TX>(fetch<TA, TX>(a1 + ia, b1 + ix), p, c1);
+      c2 = madd<TX>(fetch<TA, TX>(a2 + ia, b2 + ix), p, c2);
+      c3 = madd<TX>(fetch<TA, TX>(a3 + ia, b3 + ix), p, c3);
     }
     s0 = f64x2.add(s0, sums<TX>(c0, c1));
     s1 = f64x2.add(s1, sums<TX>(c2, c3));
@@ -145,6 +158,16 @@ function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, ldt: usize
   }
 }
 
+/** z (`width` vectors) += rows of A, weighted by t[rows×width]. Called for four rows too, so that it is there once. */
+function update<TA, TX>(a: usize, lda: usize, rows: usize, cols: usize, t: usize, width: i32, z: usize): void {
+  if (width == 2) {
+    for (let i: usize = 0; i < rows; i += 4)
+      update2<TA, TX>(a + i * lda, lda, cols, t + (i << 4), z, z + cols * sizeof<TX>());
+  } else {
+    for (let i: usize = 0; i < rows; i += 4) update1<TA, TX>(a + i * lda, lda, cols, t + (i << 3), 8, z);
+  }
+}
+
 /** z (float64) += y (TX), n numbers. */
 @inline
 function add<TX>(y: usize, z: usize, n: usize): void {
@@ -177,9 +200,9 @@ function multiply<TA, TX>(
   a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize,
 ): void {
   if (width == 2) {
-    for (let i: usize = 0; i < rows; i += 4) dots2<TA, TX>(a + i * lda, lda, cols, x, x + ldx, y + (i << 4));
+    for (let i: usize = 0; i < rows; i += 4) dots2<TA, TX>(a + i * lda, lda, cols, x, x + ldx, y + (i << 4), 0);
   } else {
-    for (let i: usize = 0; i < rows; i += 4) dots1<TA, TX>(a + i * lda, lda, cols, x, y + (i << 3));
+    for (let i: usize = 0; i < rows; i += 4) dots1<TA, TX>(a + i * lda, lda, cols, x, y + (i << 3), 0);
   }
 }
 
@@ -190,48 +213,71 @@ function multiply<TA, TX>(
 function multiplyTransposed<TA, TX>(
   a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize,
 ): void {
-  const one = cols * sizeof<TX>(), height = block<TX>(rows);
+  const height = block<TX>(rows);
   for (let first: usize = 0; first < rows; first += height) {
     const last = min(first + height, rows);
-    if (width == 2) {
-      for (let i = first; i < last; i += 4)
-        update2<TA, TX>(a + i * lda, lda, cols, y + (i << 4), scratch, scratch + one);
-    } else {
-      for (let i = first; i < last; i += 4) update1<TA, TX>(a + i * lda, lda, cols, y + (i << 3), 8, scratch);
-    }
+    update<TA, TX>(a + first * lda, lda, last - first, cols, y + first * width * 8, width, scratch);
     flush<TX>(scratch, z, <usize>width * cols);
   }
 }
 
-/** scratch += Aᵀ(A·X) for the rows first … last−1: each group of four is used twice while it is in cache. */
-function gramBlock<T>(
+/**
+ * scratch += Aᵀ(A·X) for the rows first … last−1: each group of four is used twice while it is in cache, and of
+ * 16-bit numbers decoded once.
+ */
+function gramBlock<TA, T>(
   a: usize, lda: usize, first: usize, last: usize, cols: usize, x: usize, ldx: usize, width: i32,
   t: usize, scratch: usize,
 ): void {
-  const one = cols * sizeof<T>();
+  const keep = t + 64;
   for (let i = first; i < last; i += 4) {
     const p = a + i * lda;
-    if (width == 2) {
-      dots2<T, T>(p, lda, cols, x, x + ldx, t);
-      update2<T, T>(p, lda, cols, t, scratch, scratch + one);
+    if (sizeof<TA>() == 2) {
+      if (width == 2) dots2<TA, T>(p, lda, cols, x, x + ldx, t, keep);
+      else dots1<TA, T>(p, lda, cols, x, t, keep);
+      update<T, T>(keep, cols * 4, 4, cols, t, width, scratch);
     } else {
-      dots1<T, T>(p, lda, cols, x, t);
-      update1<T, T>(p, lda, cols, t, 8, scratch);
+      multiply<T, T>(p, lda, 4, cols, x, ldx, width, t);
+      update<T, T>(p, lda, 4, cols, t, width, scratch);
     }
   }
 }
 
+/** How a matrix is stored, where the type does not say. */
+const BFLOAT16 = 1;
+
+/** What `gramBlock` does of a matrix of T; of one of 16-bit numbers where `half` is not negative. */
+@inline
+function gramRows<T>(
+  a: usize, lda: usize, first: usize, last: usize, cols: usize, x: usize, ldx: usize, width: i32,
+  t: usize, scratch: usize, half: i32,
+): void {
+  if (sizeof<T>() == 8 || half < 0) gramBlock<T, T>(a, lda, first, last, cols, x, ldx, width, t, scratch);
+  else if (half == BFLOAT16) gramBlock<u16, f32>(a, lda, first, last, cols, x, ldx, width, t, scratch);
+  else gramBlock<i16, f32>(a, lda, first, last, cols, x, ldx, width, t, scratch);
+}
+
 /**
- * Z += Aᵀ(A·X), reading A once. `t`: 8 float64 of scratch; the rest as above.
+ * Z += Aᵀ(A·X), reading A once. `t`: 8 float64 of scratch, and after them, of 16-bit numbers, 4·cols float32; the
+ * rest as above.
  */
 function gram<T>(
   a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
-  t: usize, scratch: usize, z: usize,
+  t: usize, scratch: usize, z: usize, half: i32,
 ): void {
   const height = block<T>(rows);
   for (let first: usize = 0; first < rows; first += height) {
-    gramBlock<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, scratch);
+    gramRows<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, scratch, half);
     flush<T>(scratch, z, <usize>width * cols);
+  }
+}
+
+/** w (4×cols float32, end to end) ← four rows of 16-bit numbers. */
+function widenRows(a: usize, lda: usize, cols: usize, w: usize, half: i32): void {
+  for (let k: usize = 0; k < 4; k++, a += lda, w += cols << 2) {
+    const end = cols << 1;
+    if (half == BFLOAT16) for (let i: usize = 0; i < end; i += 8) v128.store(w + (i << 1), load<u16, f32>(a + i));
+    else for (let i: usize = 0; i < end; i += 8) v128.store(w + (i << 1), load<i16, f32>(a + i));
   }
 }
 
@@ -241,14 +287,14 @@ function gram<T>(
 /** Slots from … to−1 (as far as there are blocks) ← what `gram` flushes from each. */
 function gramSlots<T>(
   a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
-  t: usize, slots: usize, from: usize, to: usize,
+  t: usize, slots: usize, from: usize, to: usize, half: i32,
 ): void {
   const height = block<T>(rows), size = <usize>width * cols * sizeof<T>();
   for (let k = from; k < to; k++) {
     const first = k * height, slot = slots + k * size;
     if (first >= rows) return;
     memory.fill(slot, 0, size);
-    gramBlock<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, slot);
+    gramRows<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, slot, half);
   }
 }
 
@@ -261,7 +307,7 @@ function multiplyTransposedSlots<TA, TX>(
     const first = k * height, last = min(first + height, rows), slot = slots + k * size;
     if (first >= rows) return;
     memory.fill(slot, 0, size);
-    for (let i = first; i < last; i += 4) update1<TA, TX>(a + i * lda, lda, cols, y + (i << 3), 8, slot);
+    update<TA, TX>(a + first * lda, lda, last - first, cols, y + (first << 3), 1, slot);
   }
 }
 
@@ -315,7 +361,7 @@ function outerGram<T>(a: usize, lda: usize, rows: usize, cols: usize, t: usize, 
   for (let j: usize = 0; j < rows; j += 2) {
     const x = a + j * lda;
     for (let i = j & ~3; i < rows; i += 4) {
-      dots2<T, T>(a + i * lda, lda, cols, x, x + lda, t);
+      dots2<T, T>(a + i * lda, lda, cols, x, x + lda, t, 0);
       for (let k: usize = 0; k < 4; k++) v128.store(c + (((i + k) * ldc + j) << 3), v128.load(t + (k << 4)));
     }
   }
@@ -386,10 +432,10 @@ export function multiplyTransposedWide(a: usize, lda: usize, rows: usize, cols: 
   multiplyTransposed<f32, f64>(a, lda, rows, cols, y, width, scratch, z);
 }
 export function gram32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize): void {
-  gram<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z);
+  gram<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z, -1);
 }
 export function gram64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize): void {
-  gram<f64>(a, lda, rows, cols, x, ldx, width, t, scratch, z);
+  gram<f64>(a, lda, rows, cols, x, ldx, width, t, scratch, z, -1);
 }
 export function outerGram32(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
   outerGram<f32>(a, lda, rows, cols, t, c, ldc);
@@ -422,10 +468,10 @@ export function subtract64(q: usize, ldq: usize, count: usize, cols: usize, c: u
   subtract<f64>(q, ldq, count, cols, c, width, w, ldw, scratch);
 }
 export function gramSlots32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
-  gramSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to);
+  gramSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, -1);
 }
 export function gramSlots64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
-  gramSlots<f64>(a, lda, rows, cols, x, ldx, width, t, slots, from, to);
+  gramSlots<f64>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, -1);
 }
 export function multiplyTransposedSlots64(a: usize, lda: usize, rows: usize, cols: usize, y: usize, slots: usize, from: usize, to: usize): void {
   multiplyTransposedSlots<f64, f64>(a, lda, rows, cols, y, slots, from, to);
@@ -438,4 +484,41 @@ export function join32(slots: usize, size: usize, count: usize, from: usize, n: 
 }
 export function join64(slots: usize, size: usize, count: usize, from: usize, n: usize, z: usize): void {
   join<f64>(slots, size, count, from, n, z);
+}
+
+// The same of 16-bit numbers: `half` is BFLOAT16, or 0 for float16 as `lift16` has left it; `w`: 4·cols float32.
+
+export function gramHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize, half: i32): void {
+  gram<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z, half);
+}
+export function gramSlotsHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize, half: i32): void {
+  gramSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, half);
+}
+export function multiplyWideHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize, w: usize, half: i32): void {
+  for (let i: usize = 0; i < rows; i += 4) {
+    widenRows(a + i * lda, lda, cols, w, half);
+    multiply<f32, f64>(w, cols << 2, 4, cols, x, ldx, width, y + i * width * 8);
+  }
+}
+export function multiplyTransposedWideHalf(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize, w: usize, half: i32): void {
+  const height = block<f64>(rows);
+  for (let first: usize = 0; first < rows; first += height) {
+    transposedRows(a, lda, first, min(first + height, rows), cols, y, width, scratch, w, half);
+    flush<f64>(scratch, z, <usize>width * cols);
+  }
+}
+export function multiplyTransposedSlotsWideHalf(a: usize, lda: usize, rows: usize, cols: usize, y: usize, slots: usize, from: usize, to: usize, w: usize, half: i32): void {
+  const height = block<f64>(rows);
+  for (let k = from; k < to; k++) {
+    const first = k * height, slot = slots + k * cols * 8;
+    if (first >= rows) return;
+    memory.fill(slot, 0, cols * 8);
+    transposedRows(a, lda, first, min(first + height, rows), cols, y, 1, slot, w, half);
+  }
+}
+function transposedRows(a: usize, lda: usize, first: usize, last: usize, cols: usize, y: usize, width: i32, sum: usize, w: usize, half: i32): void {
+  for (let i = first; i < last; i += 4) {
+    widenRows(a + i * lda, lda, cols, w, half);
+    update<f32, f64>(w, cols << 2, 4, cols, y + i * width * 8, width, sum);
+  }
 }

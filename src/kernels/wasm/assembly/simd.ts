@@ -1,6 +1,9 @@
 // Arithmetic on 128-bit vectors, written once for both precisions. TA is how a matrix is stored, TX
 // how it is computed with: (f32, f32), (f64, f64), or (f32, f64) where float32 data needs a
-// float64 answer.
+// float64 answer. (u16, f32) is bfloat16 and (i16, f32) float16, as `lift16` has left it.
+
+/** float32's bias is 127 and float16's 15, to which `lift16` has added 10. */
+const LIFTED: f32 = reinterpret<f32>((127 + 102) << 23);
 
 /** How many TX fit a vector. */
 @inline
@@ -17,6 +20,13 @@ export function stride<TA, TX>(): usize {
 /** One vector of TX from memory of TA. */
 @inline
 export function load<TA, TX>(p: usize): v128 {
+  if (sizeof<TA>() == 2) {
+    // Each in the upper half of a lane: that is bfloat16 in float32 already.
+    const r = v128.shuffle<u16>(i32x4.splat(0), v128.load64_zero(p), 0, 8, 1, 9, 2, 10, 3, 11);
+    if (!isSigned<TA>()) return r;
+    // Exponent and fraction to where float32 has them, below a sign; the exponent's bias is another.
+    return f32x4.mul(v128.and(i32x4.shr_s(r, 3), i32x4.splat(0x8fffe000)), f32x4.splat(LIFTED));
+  }
   if (sizeof<TA>() == sizeof<TX>()) return v128.load(p);
   return f64x2.promote_low_f32x4(v128.load64_zero(p));
 }
