@@ -1,5 +1,5 @@
 import { createArena } from "../arena.js";
-import type { Dense, Kernels, Products } from "../contract.js";
+import type { Arena, Dense, Kernels, Products } from "../contract.js";
 import type { SvdRoutines } from "../svd-contract.js";
 import { dense, products, productsRelaxed } from "./binary.generated.js";
 
@@ -20,7 +20,7 @@ function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Compiled once, on first use. */
-function moduleOf(hex: string): WebAssembly.Module {
+export function moduleOf(hex: string): WebAssembly.Module {
   let module = compiled.get(hex);
   if (!module) {
     module = new WebAssembly.Module(bytesOf(hex));
@@ -50,16 +50,21 @@ export function wasmKernels(relaxed: boolean): Kernels {
       ...(hot.exports as unknown as Products),
       ...(rest.exports as unknown as Dense & SvdRoutines),
     },
-    arena: createArena({
-      buffer: () => memory.buffer as ArrayBuffer,
-      grow(bytes) {
-        const pages = Math.ceil(bytes / PAGE);
-        const now = memory.buffer.byteLength / PAGE;
-        // Grown by half at least, so that many small steps do not copy often.
-        const ample = Math.min(MOST_PAGES, Math.max(pages, Math.ceil(now * 1.5)));
-        if (pages > MOST_PAGES) throw new RangeError(`${bytes} bytes are more than WebAssembly can hold`);
-        memory.grow(ample - now);
-      },
-    }),
+    arena: arenaOf(memory),
   };
+}
+
+/** Hands out the memory, and lets it grow as far as 32-bit addresses reach. */
+export function arenaOf(memory: WebAssembly.Memory): Arena {
+  return createArena({
+    buffer: () => memory.buffer as ArrayBuffer,
+    grow(bytes) {
+      const pages = Math.ceil(bytes / PAGE);
+      const now = memory.buffer.byteLength / PAGE;
+      // Grown by half at least, so that many small steps do not copy often.
+      const ample = Math.min(MOST_PAGES, Math.max(pages, Math.ceil(now * 1.5)));
+      if (pages > MOST_PAGES) throw new RangeError(`${bytes} bytes are more than WebAssembly can hold`);
+      memory.grow(ample - now);
+    },
+  });
 }

@@ -1,0 +1,121 @@
+import { exponentOf, padTo } from "../kernels/place.js";
+import { blockFor, type ProofKernels, sumHeight } from "../kernels/proof-contract.js";
+import { throwNonFinite, type View } from "../matrix/view.js";
+import type { Entries } from "./entries.js";
+import { lengthOf } from "./sums.js";
+
+/** Entries in the memory of the proof's kernels, as those want them. */
+export interface Panels extends Entries {
+  readonly pointer: number;
+  /** groups of four rows; the last is filled up with zeros */
+  readonly groups: number;
+}
+
+/**
+ * Copies a dense matrix into the proof's memory, scaled by a power of two. Scaling down may lose what is more than
+ * 2^1022 times smaller than the largest entry, at most 2^-1074 of each.
+ *
+ * @returns undefined for the zero matrix
+ * @throws NonFiniteError naming the first row and column that is NaN or infinite
+ */
+export function panelsOf({ arena }: ProofKernels, view: View): Panels | undefined {
+  const transposed = view.m > view.n;
+  const short = Math.min(view.m, view.n);
+  const long = Math.max(view.m, view.n);
+  const groups = padTo(short, 4) / 4;
+  const total = 4 * groups * long;
+  const pointer = arena.take(8 * total);
+  /** Anew for each use: memory that grows leaves old views behind. */
+  const numbers = () => arena.f64(pointer, total);
+  const all = numbers();
+  const largest = fill(all, view, transposed);
+  if (Number.isNaN(largest)) throwNonFinite(view);
+  if (largest === 0) return undefined;
+  const exponent = exponentOf(largest);
+  if (exponent !== 0) {
+    // In two factors, as 2^1074 is no double; the first cannot round.
+    const half = Math.trunc(-exponent / 2);
+    const [first, second] = [2 ** half, 2 ** (-exponent - half)];
+    for (let k = 0; k < total; k++) all[k] = all[k] * first * second;
+  }
+
+  const block = blockFor(long);
+  return {
+    short,
+    long,
+    transposed,
+    exponent,
+    count: short * long,
+    frobenius: lengthOf(all).upper,
+    pointer,
+    groups,
+    shortHeight: sumHeight(long, block),
+    longHeight: groups + 3,
+    toShort(y) {
+      const P = numbers();
+      const out = new Float64Array(4 * groups);
+      for (let g = 0; g < groups; g++) {
+        const row = 4 * g * long;
+        for (let start = 0; start < long; start += block) {
+          const end = Math.min(start + block, long);
+          let a = 0;
+          let b = 0;
+          let c = 0;
+          let d = 0;
+          for (let j = start, k = row + 4 * start; j < end; j++, k += 4) {
+            const weight = y[j];
+            a += P[k] * weight;
+            b += P[k + 1] * weight;
+            c += P[k + 2] * weight;
+            d += P[k + 3] * weight;
+          }
+          out[4 * g] += a;
+          out[4 * g + 1] += b;
+          out[4 * g + 2] += c;
+          out[4 * g + 3] += d;
+        }
+      }
+      return out.subarray(0, short);
+    },
+    toLong(x) {
+      const P = numbers();
+      const out = new Float64Array(long);
+      for (let g = 0; g < groups; g++) {
+        const i = 4 * g;
+        const [a, b, c, d] = [x[i], x[i + 1] ?? 0, x[i + 2] ?? 0, x[i + 3] ?? 0];
+        for (let j = 0, k = i * long; j < long; j++, k += 4)
+          out[j] += P[k] * a + P[k + 1] * b + (P[k + 2] * c + P[k + 3] * d);
+      }
+      return out;
+    },
+    takeMagnitudes() {
+      const P = numbers();
+      for (let k = 0; k < total; k++) P[k] = Math.abs(P[k]);
+    },
+  };
+}
+
+/** Interleaves four rows at a time; the largest magnitude, NaN where one is NaN or infinite. */
+function fill(P: Float64Array, view: View, transposed: boolean): number {
+  const { data, read, offset } = view;
+  const [down, across] = transposed
+    ? [view.columnStride, view.rowStride]
+    : [view.rowStride, view.columnStride];
+  const short = Math.min(view.m, view.n);
+  const long = Math.max(view.m, view.n);
+  let largest = 0;
+  // 0·x is 0 for finite x and NaN for the rest, and stays so in a sum.
+  let spoilt = 0;
+  for (let i = 0; i < padTo(short, 4); i++) {
+    let to = 4 * (i >> 2) * long + (i & 3);
+    let from = offset + i * down;
+    for (let j = 0; j < long; j++, to += 4, from += across) {
+      const value = i >= short ? 0 : read ? read(data[from]) : data[from];
+      const size = Math.abs(value);
+      spoilt += 0 * value;
+      if (size > largest) largest = size;
+      P[to] = value;
+    }
+  }
+  return largest + spoilt;
+}
