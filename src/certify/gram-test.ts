@@ -11,7 +11,15 @@ export interface GramTest {
   bound(s: number, z?: Float64Array): number | undefined;
   /** About how far `bound` is above s. */
   loss(s: number): number;
+  /**
+   * About how far s could have been lower: the least eigenvalue of what was factored last, which must have succeeded,
+   * less what it may still be off by. An estimate, and nothing more.
+   */
+  room(): number;
 }
+
+/** Steps of inverse iteration. */
+const STEPS = 4;
 
 /** Flops of the Gram matrix, and of one test. */
 export function gramCost(short: number, long: number): number {
@@ -78,6 +86,21 @@ export function gramTest({ arena, routines }: ProofKernels, P: Panels): GramTest
     return trace;
   };
 
+  /** x ← (L·Lᵀ)⁻¹·x */
+  const solve = (x: Float64Array): void => {
+    for (let i = 0; i < n; i++) {
+      const row = 4 * (i >> 2) * padded + (i & 3);
+      let sum = x[i];
+      for (let j = 0, k = row; j < i; j++, k += 4) sum -= B[k] * x[j];
+      x[i] = sum / B[row + 4 * i];
+    }
+    for (let i = n - 1; i >= 0; i--) {
+      const row = 4 * (i >> 2) * padded + (i & 3);
+      x[i] /= B[row + 4 * i];
+      for (let j = 0, k = row; j < i; j++, k += 4) x[j] -= B[k] * x[i];
+    }
+  };
+
   return {
     bound(s, vector) {
       const z = vector && new Float64Array(padded);
@@ -90,6 +113,20 @@ export function gramTest({ arena, routines }: ProofKernels, P: Panels): GramTest
       const formError = up(up(up(s + computedWeight) + square) * (3 * UNIT));
       const cholesky = up(factorError * up(trace * up(1 + excess(n))));
       return up(up(up(up(s + cholesky) + formError) + gramError) + UNDERFLOW);
+    },
+    room() {
+      const x = Float64Array.from({ length: n }, (_, i) => 1 + Math.sin(i + 1) / 2);
+      let growth = 0;
+      let before = 0;
+      for (let step = 0; step < STEPS; step++) {
+        before = growth;
+        solve(x);
+        const length = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
+        for (let i = 0; i < n; i++) x[i] /= length;
+        growth = length;
+      }
+      const unsettled = Math.max(2 ** -20, 8 * (1 - before / growth));
+      return (1 - unsettled) / growth;
     },
     loss(s) {
       return factorError * n * s + 3 * UNIT * (s + computedWeight) + gramError;

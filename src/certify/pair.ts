@@ -37,15 +37,14 @@ export function examine(P: Entries, x: Float64Array, y: Float64Array): Pair {
   const longError = up(gamma(P.longHeight) * P.frobenius);
   const certain = w.lower > 0 ? down(down(down(t.lower - UNDERFLOW) / w.upper) - shortError) : 0;
   const lower = Math.max(0, certain);
-  const size = t.upper / w.upper;
-  const sigma = size > 0 ? size : 0;
+  const sigma = w.lower > 0 ? t.upper / w.upper : 0;
 
   const ofLong = residualOf(back, sigma, y, lengthY.upper, up(longError * lengthX.upper));
   const ofShort = residualOf(P.toShort(y), sigma, x, lengthX.upper, up(shortError * lengthY.upper));
   return {
     lower,
     sigma,
-    deflation: again.map((value) => (w.upper > 0 ? value / w.upper : 0)),
+    deflation: again.map((value) => value / w.upper),
     residual: hypotenuse(ofLong, ofShort),
     oneResidual: Math.min(ofLong, ofShort),
     x: lengthX,

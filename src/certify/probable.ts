@@ -36,7 +36,7 @@ export interface ProbableBound {
  * without entries, where `certify` has nothing to prove from.
  *
  * For a start uniform on the sphere, the largest Ritz value of AᵀA after k steps is below (1−ε)·σ₁² with probability at
- * most √(2n/π)/sinh((2k−1)·artanh √ε), about 1.6·√n·e^{−(2k−1)√ε}, n = min(m, n) ≥ 3, whatever A is. So 64 steps for
+ * most √(2n/π)/sinh((2k−1)·artanh √ε), about 1.6·√n·e^{−(2k−1)√ε}, n = min(m, n), whatever A is. So 64 steps for
  * n = 1000 and 0.999999 give σ₁ within 1%.
  *
  * @param A  m×n, an operator or anything with entries; neither changed nor kept
