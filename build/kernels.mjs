@@ -25,7 +25,17 @@ for (const { name, entry, features } of builds) {
   const out = join(scratch, `${name}.wasm`);
   const { error, stderr } = await asc.main([
     join(source, entry),
-    ...["--outFile", out, "-O3", "--noAssert", "--runtime", "stub", "--importMemory"],
+    ...[
+      "--outFile",
+      out,
+      "-O3",
+      "--noAssert",
+      "--runtime",
+      "stub",
+      "--importMemory",
+      "--maximumMemory",
+      "65536",
+    ],
     ...features.flatMap((feature) => ["--enable", feature]),
   ]);
   if (error) {

@@ -1,7 +1,7 @@
 import type { IntegerArray } from "../matrix/types.js";
 import { batchOf, room } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { normOf, tripletOf } from "../solve/triplet.js";
+import { factorsOf, normOf } from "../solve/triplet.js";
 import { gradientOf } from "./gradient.js";
 
 /** b matrices of one shape: element (k, i, j) at offset + k·stride[0] + i·stride[1] + j·stride[2]. */
@@ -62,9 +62,9 @@ export function valueAndGradBatch(
   const size = count * m * n;
   const data = room(batch.dtype, size);
   for (let k = 0; k < count; k++) {
-    const triplet = within(k, () => tripletOf(batch.at(k), checked));
-    values[k] = triplet.sigma;
-    gradientOf(triplet, data, k * m * n);
+    const factors = within(k, () => factorsOf(batch.at(k), checked));
+    values[k] = factors.sigma;
+    gradientOf(factors, data, k * m * n);
   }
   return { values, grads: { data, shape: [count, m, n] } };
 }

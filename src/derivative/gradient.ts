@@ -2,8 +2,9 @@ import { kernels } from "../kernels/select.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import type { DenseMatrix, Matrix, MatrixLike } from "../matrix/types.js";
 import { room, viewOf } from "../matrix/view.js";
-import { checkOptions, type SingularTriplet, type SolveOptions } from "../solve/options.js";
-import { tripletOf } from "../solve/triplet.js";
+import type { Factors } from "../solve/finish.js";
+import { checkOptions, type SolveOptions } from "../solve/options.js";
+import { factorsOf } from "../solve/triplet.js";
 
 /** A norm with its derivative. */
 export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
@@ -84,13 +85,13 @@ export function valueAndGrad(A: MatrixLike, options?: SolveOptions): ValueAndGra
         `valueAndGrad: a dense ${view.m}×${view.n} gradient does not fit; call singularTriplet, it is u·vᵀ`,
       );
   }
-  const triplet = tripletOf(view, checkOptions(options));
-  return { value: triplet.sigma, grad: { data: gradientOf(triplet), shape: [view.m, view.n] } };
+  const factors = factorsOf(view, checkOptions(options));
+  return { value: factors.sigma, grad: { data: gradientOf(factors), shape: [view.m, view.n] } };
 }
 
 /** u·vᵀ of a triplet; zero where σ is. */
 export function gradientOf(
-  { sigma, u, v }: SingularTriplet,
+  { sigma, u, v }: Factors,
   out?: Float32Array | Float64Array,
   offset = 0,
 ): Float32Array | Float64Array {

@@ -24,6 +24,12 @@ export interface Products {
   /** Z (width×cols float64) += Aᵀ(A·X), reading A once; t: 64 bytes of scratch. */
   gram32: Gram;
   gram64: Gram;
+  /**
+   * W ← W − Q·C for `width` vectors W of `cols` numbers, `ldw` bytes apart; Q: `count` rows; C: count×width float64,
+   * with room for a multiple of four rows, which it overwrites. scratch: width·1024 bytes, zero before and after.
+   */
+  subtract32: Subtract;
+  subtract64: Subtract;
   /** Lower triangle of C (rows×rows float64, `ldc` numbers from row to row) ← A·Aᵀ; t: 64 bytes. */
   outerGram32: OuterGram;
   outerGram64: OuterGram;
@@ -72,6 +78,17 @@ type Gram = (
   t: number,
   scratch: number,
   z: number,
+) => void;
+type Subtract = (
+  q: number,
+  ldq: number,
+  count: number,
+  cols: number,
+  c: number,
+  width: number,
+  w: number,
+  ldw: number,
+  scratch: number,
 ) => void;
 type OuterGram = (
   a: number,

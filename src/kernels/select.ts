@@ -1,6 +1,7 @@
 import { OptionError } from "../matrix/errors.js";
 import { shown } from "../matrix/shown.js";
 import type { Kernels } from "./contract.js";
+import { type Crew, divided } from "./parallel.js";
 import { referenceKernels } from "./reference/instance.js";
 import { relaxedAvailable, wasmKernels } from "./wasm/instance.js";
 
@@ -8,6 +9,8 @@ import { relaxedAvailable, wasmKernels } from "./wasm/instance.js";
 export interface KernelInfo {
   /** "wasm-relaxed" (SIMD with fused multiply-add), "wasm" (SIMD) or "reference" (plain loops) */
   name: Kernels["name"];
+  /** How many threads compute: 1, or what `startThreads` of spectral-norm/threads has started. */
+  threads: number;
   /** Why WebAssembly does not serve, where it does not. */
   reason?: string;
 }
@@ -18,6 +21,31 @@ const KEPT_BYTES = 256 * 2 ** 20;
 let wanted: Kernels["name"] | "auto" = "auto";
 let current: Kernels | undefined;
 let reason: string | undefined;
+let threads: Threads | undefined;
+
+/** Threads on one memory, and the kernels over it that leave work to them. */
+export interface Threads {
+  readonly count: number;
+  crewOf(relaxed: boolean): Crew;
+  readonly memory: WebAssembly.Memory;
+}
+
+function wasm(relaxed: boolean): Kernels {
+  if (!threads) return wasmKernels(relaxed);
+  const { slots, ...kernels } = wasmKernels(relaxed, threads.memory);
+  const { arena, routines } = kernels;
+  return { ...kernels, routines: divided(arena, routines, slots, threads.crewOf(relaxed)) };
+}
+
+/**
+ * From here on the WebAssembly kernels compute with these threads; undefined: with the calling one alone.
+ *
+ * Not for use while a computation runs (an operator's own functions, say): memory is exchanged.
+ */
+export function employ(next: Threads | undefined): void {
+  threads = next;
+  current = undefined;
+}
 
 function make(): Kernels {
   reason = undefined;
@@ -25,9 +53,9 @@ function make(): Kernels {
     reason = "chosen by setKernels";
     return referenceKernels();
   }
-  if (wanted !== "auto") return wasmKernels(wanted === "wasm-relaxed");
+  if (wanted !== "auto") return wasm(wanted === "wasm-relaxed");
   try {
-    return wasmKernels(relaxedAvailable());
+    return wasm(relaxedAvailable());
   } catch (error) {
     // A content policy without 'wasm-unsafe-eval', an engine without SIMD, or none at all.
     reason = `WebAssembly is not available: ${error instanceof Error ? error.message : String(error)}`;
@@ -43,7 +71,9 @@ export function kernels(): Kernels {
 
 /** Lets go of a memory that a large matrix has left behind. */
 export function trim(): void {
-  if (current && current.arena.mark() <= 64 && current.arena.size() > KEPT_BYTES) current = undefined;
+  // A crew has the memory it was started on.
+  if (!threads && current && current.arena.mark() <= 64 && current.arena.size() > KEPT_BYTES)
+    current = undefined;
 }
 
 /**
@@ -53,7 +83,8 @@ export function trim(): void {
  */
 export function kernelInfo(): KernelInfo {
   const { name } = kernels();
-  return reason === undefined ? { name } : { name, reason };
+  const count = name === "reference" ? 1 : (threads?.count ?? 1);
+  return reason === undefined ? { name, threads: count } : { name, threads: count, reason };
 }
 
 /**

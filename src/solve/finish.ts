@@ -61,6 +61,35 @@ export interface Found {
   method: "lanczos" | "dense";
 }
 
+/** σ₁ and its unit vectors, in A's dtype. */
+export interface Factors {
+  sigma: number;
+  u: Float32Array | Float64Array;
+  v: Float32Array | Float64Array;
+}
+
+/** The long vector that goes with a short one, both rounded to A's dtype; one read of A, in float64. */
+function pair(action: Action, found: Found) {
+  const { dtype } = action;
+  const short = rounded(found.short, dtype);
+  const direction = action.toLong(dtype === "float32" ? Float64Array.from(short) : found.short);
+  const size = norm2(direction);
+  const sigma = size / norm2(short);
+  if (sigma > 0) for (let i = 0; i < direction.length; i++) direction[i] /= size;
+  else direction[0] = 1;
+  return { short, long: rounded(direction, dtype), direction, size, sigma };
+}
+
+/** Completes σ, u and v alone: half of what `complete` reads. */
+export function factors(action: Action, found: Found): Factors {
+  const { short, long, sigma } = pair(action, found);
+  return {
+    sigma: sigmaOnScale(action, sigma),
+    u: action.transposed ? short : long,
+    v: action.transposed ? long : short,
+  };
+}
+
 /**
  * Completes a triplet from its short vector: rounds to A's dtype, reads A twice, in float64, for σ and for
  * the residual of the vectors as returned, and decides what that is worth.
@@ -73,15 +102,7 @@ export function complete(
 ): SingularTriplet {
   const { dtype } = action;
   const epsilon = EPSILON[dtype];
-  const short = rounded(found.short, dtype);
-  const exact = dtype === "float32" ? Float64Array.from(short) : found.short;
-  const length = norm2(exact);
-  const direction = action.toLong(exact);
-  const size = norm2(direction);
-  const sigma = size / length;
-  if (sigma > 0) for (let i = 0; i < direction.length; i++) direction[i] /= size;
-  else direction[0] = 1;
-  const long = rounded(direction, dtype);
+  const { short, long, direction, size, sigma } = pair(action, found);
   const back = action.toShort(dtype === "float32" ? Float64Array.from(long) : direction);
 
   let square = 0;

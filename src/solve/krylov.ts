@@ -8,7 +8,9 @@ import type { Random } from "./random.js";
 const CAPACITY = 64;
 /** Columns that a restart rotates at a time, as `rotate` has it. */
 const STRIP = 16;
-/** Vectors a block has: two, so that a second copy of a tied σ₁ is seen. */
+/** Bytes of a vector that `subtract` works on at a time. */
+const TILE = 1024;
+/** Vectors a block has at most: two, so that a second copy of a tied σ₁ is seen. */
 const BLOCK = 2;
 
 /** The largest Ritz pairs of PᵀP: values θ descending, coefficients and residual norms. */
@@ -38,6 +40,7 @@ export class KrylovSpace {
   readonly #kernels: Kernels;
   readonly #action: Action;
   readonly #random: Random;
+  readonly #block: 1 | 2;
   readonly #capacity: number;
   readonly #basis: number;
   readonly #bytes: number;
@@ -53,11 +56,13 @@ export class KrylovSpace {
   /** the largest entry of T so far: what "zero" is measured against */
   #scale = 0;
 
-  constructor(kernels: Kernels, action: Action, random: Random) {
+  /** @param block  vectors that G is applied to at a time */
+  constructor(kernels: Kernels, action: Action, random: Random, block: 1 | 2) {
     const { arena } = kernels;
     this.#kernels = kernels;
     this.#action = action;
     this.#random = random;
+    this.#block = block;
     this.#capacity = Math.min(CAPACITY, action.short);
     const n = action.padded;
     const number = action.single ? 4 : 8;
@@ -66,8 +71,9 @@ export class KrylovSpace {
     this.#basis = arena.take(slots * this.#bytes);
     arena.fill(this.#basis, slots * this.#bytes);
     this.#product = arena.take(BLOCK * n * 8);
-    this.#scratch = arena.take(BLOCK * n * number);
-    arena.fill(this.#scratch, BLOCK * n * number);
+    const scratch = BLOCK * Math.max(n * number, TILE);
+    this.#scratch = arena.take(scratch);
+    arena.fill(this.#scratch, scratch);
     this.#coefficients = arena.take(BLOCK * slots * 8);
     this.#strip = arena.take(STRIP * CAPACITY * number);
   }
@@ -105,25 +111,21 @@ export class KrylovSpace {
 
   /** W ← W − Q·C. */
   #subtract(from: number, to: number, w: number, width: number): void {
-    const { routines, arena } = this.#kernels;
-    const rows = padTo(to - from, 4);
+    const { routines } = this.#kernels;
+    const subtract = this.#action.single ? routines.subtract32 : routines.subtract64;
     const n = this.#action.padded;
-    const C = this.#coefficients;
-    const c = arena.f64(C, rows * width);
-    const count = (to - from) * width;
-    for (let i = 0; i < count; i++) c[i] = -c[i];
-    // The rows that pad to a multiple of four are other vectors, or W itself.
-    c.fill(0, count);
-    const Q = this.#slot(from);
-    const W = this.#slot(w);
-    if (this.#action.single) {
-      // The sum ends in float64: W goes up, takes the correction and comes down.
-      arena.f64(this.#product, width * n).set(arena.f32(W, width * n));
-      routines.multiplyTransposed32(Q, this.#bytes, rows, n, C, width, this.#scratch, this.#product);
-      routines.narrow32(this.#product, W, width * n);
-    } else {
-      routines.multiplyTransposed64(Q, this.#bytes, rows, n, C, width, this.#scratch, W);
-    }
+    const bytes = this.#bytes;
+    subtract(
+      this.#slot(from),
+      bytes,
+      to - from,
+      n,
+      this.#coefficients,
+      width,
+      this.#slot(w),
+      bytes,
+      this.#scratch,
+    );
   }
 
   /** Takes the projection on the vectors from … to−1 out of W; adds the coefficients to `into` (a row each). */
@@ -212,7 +214,7 @@ export class KrylovSpace {
 
   /** Begins with a random block, its first vector the given one (any length but 0) if there is one. */
   start(first?: Float64Array): void {
-    const width = Math.min(BLOCK, this.#action.short);
+    const width = Math.min(this.#block, this.#action.short);
     for (let c = 0; c < width; c++) this.#randomize(c);
     if (first) {
       let most = 0;

@@ -132,15 +132,16 @@ const FIRST_LOOK = 4;
 const LONGEST = 12;
 
 /**
- * Block steps until the next look at the projected problem, which costs as much as some ten thousands of
- * multiplications: where passes are dear, one; else two thirds of the way that the last looks foretell.
+ * Block steps until the next look at the projected problem, which costs as much as some hundred thousand
+ * multiplications: where a pass costs a hundred times that, one; else most of the way that the last looks foretell,
+ * so that the end is rarely overshot.
  */
 function stride(size: number, cost: number, now: number, before: number, since: number): number {
   const look = 5e4 + 50 * size * size;
-  if (look < 0.1 * cost) return 1;
+  if (look < 0.01 * cost) return 1;
   const rate = Math.log(before / now) / since;
   if (!(rate > 0) || !Number.isFinite(rate)) return 2;
-  return Math.max(1, Math.min(LONGEST, Math.floor((0.66 * Math.log(now)) / rate)));
+  return Math.max(1, Math.min(LONGEST, Math.floor((0.85 * Math.log(now)) / rate)));
 }
 
 /**
@@ -152,7 +153,9 @@ function stride(size: number, cost: number, now: number, before: number, since: 
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const mark = kernels.arena.mark();
-  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed));
+  // A value needs no second copy of a tied σ₁, and one vector costs half.
+  const block = goal.of === "value" && !goal.start ? 1 : 2;
+  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed), block);
   const precision = action.single ? "float32" : "float64";
   const watched = goal.of === "value" ? 3 : 2;
   let steps = goal.start ? 1 : FIRST_LOOK;

@@ -7,7 +7,7 @@ import type { DenseMatrix, MatrixOrOperator } from "../matrix/types.js";
 import { type OperatorView, room, type View, viewOf } from "../matrix/view.js";
 import { type Action, operatorAction, placedAction } from "./action.js";
 import { gramDense, operatorDense } from "./dense.js";
-import { complete, type Found, rayleigh, sigmaOnScale } from "./finish.js";
+import { complete, type Factors, type Found, factors, rayleigh, sigmaOnScale } from "./finish.js";
 import { type Goal, lanczos } from "./lanczos.js";
 import { type CheckedOptions, checkOptions, type SingularTriplet, type SolveOptions } from "./options.js";
 import { power } from "./power.js";
@@ -96,10 +96,23 @@ function spread(x: Float32Array | Float64Array, places: Uint32Array, length: num
 
 /** As `singularTriplet`, from a view. */
 export function tripletOf(view: View | OperatorView, options: CheckedOptions): SingularTriplet {
+  return solved(view, options, (action, found) => complete(action, found, options.rtol, options.atol ?? 0));
+}
+
+/** σ, u and v of the same triplet, without the read of A that its residual takes. */
+export function factorsOf(view: View | OperatorView, options: CheckedOptions): Factors {
+  return solved(view, options, factors);
+}
+
+function solved<T extends Factors>(
+  view: View | OperatorView,
+  options: CheckedOptions,
+  finish: (action: Action, found: Found) => T,
+): T | SingularTriplet {
   const packed = packedFor(view, options);
   if (packed) {
-    const { u, v, ...rest } = tripletOf(packed.view, packed.options);
-    return { ...rest, u: spread(u, packed.rows, view.m), v: spread(v, packed.columns, view.n) };
+    const found = solved(packed.view, packed.options, finish);
+    return { ...found, u: spread(found.u, packed.rows, view.m), v: spread(found.v, packed.columns, view.n) };
   }
   const kernels = chosen();
   const mark = kernels.arena.mark();
@@ -114,7 +127,7 @@ export function tripletOf(view: View | OperatorView, options: CheckedOptions): S
       seed: options.seed,
       start: startOf(view, action, options, dense),
     };
-    return complete(action, find(goal), options.rtol, options.atol ?? 0);
+    return finish(action, find(goal));
   } finally {
     kernels.arena.release(mark);
     trim();

@@ -125,6 +125,28 @@ describe.each(KERNEL_SETS.slice(1))("$name against the plain loops", ({ make }) 
       );
     });
 
+    it(`subtract${type}, and scratch is zero again`, () => {
+      fc.assert(
+        fc.property(shape, ({ rows, cols, width, seed }) => {
+          const [a, b] = both(make, (kernels) => {
+            const { arena, routines } = kernels;
+            const view = single ? arena.f32 : arena.f64;
+            const Q = matrixIn(kernels, rows, cols, single, seed);
+            const c = vectorIn(kernels, width * Q.paddedRows, false, seed + 1);
+            const w = vectorIn(kernels, width * Q.paddedCols, single, seed + 2);
+            const bytes = width * 1024;
+            const scratch = vectorIn(kernels, bytes / (single ? 4 : 8), single, 0, 0);
+            const subtract = single ? routines.subtract32 : routines.subtract64;
+            subtract(Q.pointer, Q.lda, rows, Q.paddedCols, c, width, w, Q.lda, scratch);
+            expect(view(scratch, bytes / (single ? 4 : 8)).every((value) => value === 0)).toBe(true);
+            return view(w, width * Q.paddedCols).slice();
+          });
+          expectClose(a, b, dotTolerance(rows, eps) + 10 * eps);
+        }),
+        { numRuns: 60 },
+      );
+    });
+
     it(`outerGram${type}`, () => {
       fc.assert(
         fc.property(shape, ({ rows, cols, seed }) => {

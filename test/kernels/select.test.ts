@@ -16,11 +16,11 @@ afterEach(() => setKernels("auto"));
 
 describe("setKernels and kernelInfo", () => {
   it("take the best there is, unless told otherwise", () => {
-    expect(kernelInfo()).toEqual({ name: relaxedAvailable() ? "wasm-relaxed" : "wasm" });
+    expect(kernelInfo()).toEqual({ name: relaxedAvailable() ? "wasm-relaxed" : "wasm", threads: 1 });
     setKernels("wasm");
-    expect(kernelInfo()).toEqual({ name: "wasm" });
+    expect(kernelInfo()).toEqual({ name: "wasm", threads: 1 });
     setKernels("reference");
-    expect(kernelInfo()).toEqual({ name: "reference", reason: "chosen by setKernels" });
+    expect(kernelInfo()).toEqual({ name: "reference", threads: 1, reason: "chosen by setKernels" });
     setKernels("auto");
     expect(kernelInfo().name).toMatch(/^wasm/);
   });
@@ -44,7 +44,7 @@ describe("setKernels and kernelInfo", () => {
     setKernels("reference");
     for (const name of ["simd", "", undefined, null, 3, 1n, {}, Symbol("wasm")])
       expectRefusal(() => setKernels(name as Name), "ERR_OPTION", "kernels", '"auto"', '"wasm-relaxed"');
-    expect(kernelInfo()).toEqual({ name: "reference", reason: "chosen by setKernels" });
+    expect(kernelInfo()).toEqual({ name: "reference", threads: 1, reason: "chosen by setKernels" });
     expect(spectralNorm([[3, 4]])).toBe(5);
   });
 
@@ -52,7 +52,7 @@ describe("setKernels and kernelInfo", () => {
     if (relaxedAvailable()) return; // it lacks nothing
     setKernels("reference");
     expectRefusal(() => setKernels("wasm-relaxed"), "ERR_OPTION", '"wasm-relaxed"', "not available");
-    expect(kernelInfo()).toEqual({ name: "reference", reason: "chosen by setKernels" });
+    expect(kernelInfo()).toEqual({ name: "reference", threads: 1, reason: "chosen by setKernels" });
   });
 });
 

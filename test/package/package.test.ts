@@ -144,7 +144,7 @@ describe("the engine-free part", () => {
     expect(used).toEqual(expect.arrayContaining(["Module", "Instance", "Memory"]));
   });
 
-  it("takes at most 44 KiB, minified and gzipped with its WebAssembly", async () => {
+  it("takes at most 46 KiB, minified and gzipped with its WebAssembly", async () => {
     const { outputFiles } = await build({
       stdin: { contents: `export * from "spectral-norm";`, resolveDir: installed.folder },
       bundle: true,
@@ -155,7 +155,7 @@ describe("the engine-free part", () => {
     });
     const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
     console.log(`the engine-free exports: ${bytes} bytes gzipped, ${(bytes / 1024).toFixed(1)} KiB`);
-    expect(bytes).toBeLessThanOrEqual(44 * 1024);
+    expect(bytes).toBeLessThanOrEqual(46 * 1024);
   });
 });
 

@@ -93,6 +93,21 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     };
   }
 
+  function subtract(Q: () => View): Products["subtract64"] {
+    return (q, ldq, count, cols, c, width, w, ldw) => {
+      const basis = Q();
+      const numbers = f64();
+      const s = basis.BYTES_PER_ELEMENT;
+      for (let k = 0; k < width; k++)
+        for (let j = 0; j < cols; j++) {
+          let sum = 0;
+          for (let i = 0; i < count; i++)
+            sum += numbers[c / 8 + i * width + k] * basis[(q + i * ldq) / s + j];
+          basis[(w + k * ldw) / s + j] -= sum;
+        }
+    };
+  }
+
   function outerGram(A: () => View): Products["outerGram64"] {
     const forward = multiply(A, A);
     return (a, lda, rows, cols, t, c, ldc) => {
@@ -141,6 +156,8 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     multiplyTransposedWide: multiplyTransposed(f32),
     gram32: gram(f32),
     gram64: gram(f64),
+    subtract32: subtract(f32),
+    subtract64: subtract(f64),
     outerGram32: outerGram(f32),
     outerGram64: outerGram(f64),
     outer32: outer(f32),

@@ -1,11 +1,14 @@
 import { createArena } from "../arena.js";
 import type { Arena, Dense, Kernels, Products } from "../contract.js";
+import type { SlotRoutines } from "../parallel.js";
 import type { SvdRoutines } from "../svd-contract.js";
 import { dense, products, productsRelaxed } from "./binary.generated.js";
+import { instantiate } from "./instantiate.js";
 
 /** Bytes in a page of WebAssembly memory, and the most pages that 32-bit addresses reach. */
 const PAGE = 65536;
 const MOST_PAGES = 65536;
+const INITIAL_PAGES = 16;
 
 const compiled = new Map<string, WebAssembly.Module>();
 
@@ -20,13 +23,34 @@ function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Compiled once, on first use. */
-export function moduleOf(hex: string): WebAssembly.Module {
-  let module = compiled.get(hex);
+export function moduleOf(hex: string, shared = false): WebAssembly.Module {
+  const key = shared ? `shared ${hex}` : hex;
+  let module = compiled.get(key);
   if (!module) {
-    module = new WebAssembly.Module(bytesOf(hex));
-    compiled.set(hex, module);
+    const bytes = bytesOf(hex);
+    module = new WebAssembly.Module(shared ? forSharedMemory(bytes) : bytes);
+    compiled.set(key, module);
   }
   return module;
+}
+
+/** Limits of an imported memory: with a maximum, and with one and shared (WebAssembly specification, §5.3.9). */
+const LIMITED = 1;
+const LIMITED_SHARED = 3;
+
+/**
+ * The same module, importing a shared memory: code is the same for both, so that a module is carried once. The
+ * kernels import their memory and nothing else, so its limits follow the two names of the first import.
+ */
+function forSharedMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode("memory");
+  const at = bytes.findIndex((_, i) => name.every((byte, k) => bytes[i + k] === byte)) + name.length;
+  // The kind of import (2: a memory), then the flags of its limits.
+  if (bytes[at] !== 2 || bytes[at + 1] !== LIMITED)
+    throw new Error("the kernels' memory is not where it was");
+  const copy = bytes.slice();
+  copy[at + 1] = LIMITED_SHARED;
+  return copy;
 }
 
 /** Whether this engine has SIMD and the fused multiply-add of relaxed SIMD. */
@@ -34,22 +58,34 @@ export function relaxedAvailable(): boolean {
   return WebAssembly.validate(bytesOf(productsRelaxed));
 }
 
+/** The modules of a set of kernels, as a shared memory takes them, for the threads that compute on it. */
+export function sharedModules(relaxed: boolean): WebAssembly.Module[] {
+  return [moduleOf(relaxed ? productsRelaxed : products, true), moduleOf(dense, true)];
+}
+
+/** A memory that threads share; it reserves addresses, not bytes. */
+export function sharedMemory(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MOST_PAGES, shared: true });
+}
+
 /**
- * The WebAssembly kernels over a fresh memory.
+ * The WebAssembly kernels over a fresh memory, or over one that threads share.
  *
  * @throws whatever `WebAssembly` throws where it is missing, forbidden or without SIMD
  */
-export function wasmKernels(relaxed: boolean): Kernels {
-  const memory = new WebAssembly.Memory({ initial: 16, maximum: MOST_PAGES });
-  const imports = { env: { memory, abort: () => {} } };
-  const hot = new WebAssembly.Instance(moduleOf(relaxed ? productsRelaxed : products), imports);
-  const rest = new WebAssembly.Instance(moduleOf(dense), imports);
+export function wasmKernels(
+  relaxed: boolean,
+  shared?: WebAssembly.Memory,
+): Kernels & { slots: SlotRoutines } {
+  const memory = shared ?? new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MOST_PAGES });
+  const modules = shared
+    ? sharedModules(relaxed)
+    : [moduleOf(relaxed ? productsRelaxed : products), moduleOf(dense)];
+  const exports = instantiate(modules, memory) as unknown;
   return {
     name: relaxed ? "wasm-relaxed" : "wasm",
-    routines: {
-      ...(hot.exports as unknown as Products),
-      ...(rest.exports as unknown as Dense & SvdRoutines),
-    },
+    routines: exports as Products & Dense & SvdRoutines,
+    slots: exports as SlotRoutines,
     arena: arenaOf(memory),
   };
 }

@@ -1,6 +1,7 @@
 import type { ProofKernels, ProofRoutines } from "../proof-contract.js";
 import { proof } from "./binary.generated.js";
 import { arenaOf, moduleOf } from "./instance.js";
+import { instantiate } from "./instantiate.js";
 
 /**
  * The routines of a proof in WebAssembly, whose arithmetic is deterministic without relaxed SIMD.
@@ -9,10 +10,9 @@ import { arenaOf, moduleOf } from "./instance.js";
  */
 export function wasmProof(): ProofKernels {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
-  const instance = new WebAssembly.Instance(moduleOf(proof), { env: { memory, abort: () => {} } });
   return {
     name: "wasm",
-    routines: instance.exports as unknown as ProofRoutines,
+    routines: instantiate([moduleOf(proof)], memory) as unknown as ProofRoutines,
     arena: arenaOf(memory),
   };
 }

@@ -1,36 +1,51 @@
 // The scan that every matrix goes through as it is loaded.
 
-/** The largest |x| of n float32 numbers; NaN where one of them is NaN or infinite. */
-export function largest32(x: usize, n: usize): f64 {
-  let most = f32x4.splat(0),
-    spoilt = most;
-  const end = x + (n << 2);
-  for (let p = x; p < end; p += 16) {
-    const a = v128.load(p);
-    most = f32x4.pmax(most, f32x4.abs(a));
+/**
+ * The largest |x| of n numbers (a multiple of four); NaN where one of them is NaN or infinite. Two pairs of
+ * vectors in turn, so that neither maximum nor sum waits for the one before.
+ */
+@inline
+function largest<T>(x: usize, n: usize): v128 {
+  const zero = f64x2.splat(0), end = x + n * sizeof<T>(), even = x + ((n * sizeof<T>()) & ~63);
+  let most0 = zero, most1 = zero, most2 = zero, most3 = zero, spoilt0 = zero, spoilt1 = zero, spoilt2 = zero, spoilt3 = zero;
+  for (; x < even; x += 64) {
+    const a = v128.load(x), b = v128.load(x, 16), c = v128.load(x, 32), d = v128.load(x, 48);
+    most0 = v128.pmax<T>(most0, v128.abs<T>(a));
+    most1 = v128.pmax<T>(most1, v128.abs<T>(b));
+    most2 = v128.pmax<T>(most2, v128.abs<T>(c));
+    most3 = v128.pmax<T>(most3, v128.abs<T>(d));
     // 0·x is 0 for every finite x and NaN for the rest; pmax alone may drop a NaN.
-    spoilt = f32x4.add(spoilt, f32x4.mul(a, f32x4.splat(0)));
+    spoilt0 = v128.add<T>(spoilt0, v128.mul<T>(a, zero));
+    spoilt1 = v128.add<T>(spoilt1, v128.mul<T>(b, zero));
+    spoilt2 = v128.add<T>(spoilt2, v128.mul<T>(c, zero));
+    spoilt3 = v128.add<T>(spoilt3, v128.mul<T>(d, zero));
   }
-  most = f32x4.pmax(most, v128.shuffle<f32>(most, most, 2, 3, 0, 1));
-  most = f32x4.pmax(most, v128.shuffle<f32>(most, most, 1, 0, 3, 2));
-  spoilt = f32x4.add(spoilt, v128.shuffle<f32>(spoilt, spoilt, 2, 3, 0, 1));
-  spoilt = f32x4.add(spoilt, v128.shuffle<f32>(spoilt, spoilt, 1, 0, 3, 2));
-  return <f64>f32x4.extract_lane(most, 0) + <f64>f32x4.extract_lane(spoilt, 0);
+  for (; x < end; x += 16) {
+    const a = v128.load(x);
+    most0 = v128.pmax<T>(most0, v128.abs<T>(a));
+    spoilt0 = v128.add<T>(spoilt0, v128.mul<T>(a, zero));
+  }
+  const most = v128.pmax<T>(v128.pmax<T>(most0, most1), v128.pmax<T>(most2, most3));
+  // Each is 0 or NaN, so that the sum is the maximum or NaN, lane by lane.
+  return v128.add<T>(most, v128.add<T>(v128.add<T>(spoilt0, spoilt1), v128.add<T>(spoilt2, spoilt3)));
 }
 
-/** The same for float64. */
+@inline
+function larger(a: f64, b: f64): f64 {
+  return a >= b || a != a ? a : b;
+}
+
+export function largest32(x: usize, n: usize): f64 {
+  const w = largest<f32>(x, n);
+  return larger(
+    larger(<f64>f32x4.extract_lane(w, 0), <f64>f32x4.extract_lane(w, 1)),
+    larger(<f64>f32x4.extract_lane(w, 2), <f64>f32x4.extract_lane(w, 3)),
+  );
+}
+
 export function largest64(x: usize, n: usize): f64 {
-  let most = f64x2.splat(0),
-    spoilt = most;
-  const end = x + (n << 3);
-  for (let p = x; p < end; p += 16) {
-    const a = v128.load(p);
-    most = f64x2.pmax(most, f64x2.abs(a));
-    spoilt = f64x2.add(spoilt, f64x2.mul(a, f64x2.splat(0)));
-  }
-  most = f64x2.pmax(most, v128.shuffle<f64>(most, most, 1, 0));
-  spoilt = f64x2.add(spoilt, v128.shuffle<f64>(spoilt, spoilt, 1, 0));
-  return f64x2.extract_lane(most, 0) + f64x2.extract_lane(spoilt, 0);
+  const w = largest<f64>(x, n);
+  return larger(f64x2.extract_lane(w, 0), f64x2.extract_lane(w, 1));
 }
 
 /** B (cols×rows, `ldb` bytes from row to row) ← Aᵀ; rows and cols are multiples of 4, A's rows lie end to end. */

@@ -145,9 +145,9 @@ function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, ldt: usize
   }
 }
 
-/** z (float64) += y (TX), n numbers; y ← 0. */
+/** z (float64) += y (TX), n numbers. */
 @inline
-function flush<TX>(y: usize, z: usize, n: usize): void {
+function add<TX>(y: usize, z: usize, n: usize): void {
   if (sizeof<TX>() == 4) {
     for (let i: usize = 0; i < n; i += 4) {
       const w = v128.load(y + (i << 2)), p = z + (i << 3);
@@ -163,6 +163,12 @@ function flush<TX>(y: usize, z: usize, n: usize): void {
       v128.store(z + (i << 3), f64x2.add(v128.load(z + (i << 3)), v128.load(y + (i << 3))));
     }
   }
+}
+
+/** z (float64) += y (TX), n numbers; y ← 0. */
+@inline
+function flush<TX>(y: usize, z: usize, n: usize): void {
+  add<TX>(y, z, n);
   memory.fill(y, 0, n * sizeof<TX>());
 }
 
@@ -197,29 +203,111 @@ function multiplyTransposed<TA, TX>(
   }
 }
 
+/** scratch += Aᵀ(A·X) for the rows first … last−1: each group of four is used twice while it is in cache. */
+function gramBlock<T>(
+  a: usize, lda: usize, first: usize, last: usize, cols: usize, x: usize, ldx: usize, width: i32,
+  t: usize, scratch: usize,
+): void {
+  const one = cols * sizeof<T>();
+  for (let i = first; i < last; i += 4) {
+    const p = a + i * lda;
+    if (width == 2) {
+      dots2<T, T>(p, lda, cols, x, x + ldx, t);
+      update2<T, T>(p, lda, cols, t, scratch, scratch + one);
+    } else {
+      dots1<T, T>(p, lda, cols, x, t);
+      update1<T, T>(p, lda, cols, t, 8, scratch);
+    }
+  }
+}
+
 /**
- * Z += Aᵀ(A·X), reading A once: each group of four rows is used twice while it is in cache.
- * `t`: 8 float64 of scratch; the rest as above.
+ * Z += Aᵀ(A·X), reading A once. `t`: 8 float64 of scratch; the rest as above.
  */
 function gram<T>(
   a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
   t: usize, scratch: usize, z: usize,
 ): void {
-  const one = cols * sizeof<T>(), height = block<T>(rows);
+  const height = block<T>(rows);
   for (let first: usize = 0; first < rows; first += height) {
-    const last = min(first + height, rows);
-    for (let i = first; i < last; i += 4) {
-      const p = a + i * lda;
-      if (width == 2) {
-        dots2<T, T>(p, lda, cols, x, x + ldx, t);
-        update2<T, T>(p, lda, cols, t, scratch, scratch + one);
-      } else {
-        dots1<T, T>(p, lda, cols, x, t);
-        update1<T, T>(p, lda, cols, t, 8, scratch);
-      }
-    }
+    gramBlock<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, scratch);
     flush<T>(scratch, z, <usize>width * cols);
   }
+}
+
+// The same sums left open, a slot of width·cols numbers for each block of rows, so that several threads can make
+// them in any order: `join` then adds them up in the order in which the functions above do, to the same bits.
+
+/** Slots from … to−1 (as far as there are blocks) ← what `gram` flushes from each. */
+function gramSlots<T>(
+  a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
+  t: usize, slots: usize, from: usize, to: usize,
+): void {
+  const height = block<T>(rows), size = <usize>width * cols * sizeof<T>();
+  for (let k = from; k < to; k++) {
+    const first = k * height, slot = slots + k * size;
+    if (first >= rows) return;
+    memory.fill(slot, 0, size);
+    gramBlock<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, slot);
+  }
+}
+
+/** The same of `multiplyTransposed`, for one vector. */
+function multiplyTransposedSlots<TA, TX>(
+  a: usize, lda: usize, rows: usize, cols: usize, y: usize, slots: usize, from: usize, to: usize,
+): void {
+  const height = block<TX>(rows), size = cols * sizeof<TX>();
+  for (let k = from; k < to; k++) {
+    const first = k * height, last = min(first + height, rows), slot = slots + k * size;
+    if (first >= rows) return;
+    memory.fill(slot, 0, size);
+    for (let i = first; i < last; i += 4) update1<TA, TX>(a + i * lda, lda, cols, y + (i << 3), 8, slot);
+  }
+}
+
+/** Numbers from … from+n−1 of z (float64) += those of `count` slots of `size` numbers each; n a multiple of 4. */
+function join<T>(slots: usize, size: usize, count: usize, from: usize, n: usize, z: usize): void {
+  for (let k: usize = 0; k < count; k++) add<T>(slots + (k * size + from) * sizeof<T>(), z + (from << 3), n);
+}
+
+/** Rows between two flushes, for who makes slots of them. */
+export function blockRows32(rows: usize): usize {
+  return block<f32>(rows);
+}
+export function blockRows64(rows: usize): usize {
+  return block<f64>(rows);
+}
+
+/**
+ * W ← W − Q·C for `width` vectors of `cols` numbers, `ldw` bytes apart; Q: `count` rows, C count×width float64 with
+ * room for a multiple of four. The sums are made a tile of columns at a time, in `scratch`: width tiles of TILE
+ * bytes, zero before and after.
+ */
+function subtract<T>(
+  q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize,
+): void {
+  const rows = (count + 3) & ~3;
+  // The rows that pad to a multiple of four are other vectors, or W itself.
+  memory.fill(c + ((count * <usize>width) << 3), 0, ((rows - count) * <usize>width) << 3);
+  const end = cols * sizeof<T>();
+  for (let o: usize = 0; o < end; o += TILE) {
+    const bytes = min(TILE, end - o), n = bytes / sizeof<T>();
+    if (width == 2) {
+      for (let i: usize = 0; i < rows; i += 4) update2<T, T>(q + i * ldq + o, ldq, n, c + (i << 4), scratch, scratch + bytes);
+      take<T>(scratch, w + o, bytes);
+      take<T>(scratch + bytes, w + ldw + o, bytes);
+    } else {
+      for (let i: usize = 0; i < rows; i += 4) update1<T, T>(q + i * ldq + o, ldq, n, c + (i << 3), 8, scratch);
+      take<T>(scratch, w + o, bytes);
+    }
+  }
+}
+
+/** w ← w − y; y ← 0. */
+@inline
+function take<T>(y: usize, w: usize, bytes: usize): void {
+  for (let o: usize = 0; o < bytes; o += 16) v128.store(w + o, v128.sub<T>(v128.load(w + o), v128.load(y + o)));
+  memory.fill(y, 0, bytes);
 }
 
 /** Lower triangle of C (rows×rows, float64, leading dimension `ldc` numbers) ← A·Aᵀ. */
@@ -326,4 +414,28 @@ export function outer32(u: usize, m: usize, v: usize, n: usize, g: usize): void 
 }
 export function outer64(u: usize, m: usize, v: usize, n: usize, g: usize): void {
   outer<f64>(u, m, v, n, g);
+}
+export function subtract32(q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize): void {
+  subtract<f32>(q, ldq, count, cols, c, width, w, ldw, scratch);
+}
+export function subtract64(q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize): void {
+  subtract<f64>(q, ldq, count, cols, c, width, w, ldw, scratch);
+}
+export function gramSlots32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
+  gramSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to);
+}
+export function gramSlots64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
+  gramSlots<f64>(a, lda, rows, cols, x, ldx, width, t, slots, from, to);
+}
+export function multiplyTransposedSlots64(a: usize, lda: usize, rows: usize, cols: usize, y: usize, slots: usize, from: usize, to: usize): void {
+  multiplyTransposedSlots<f64, f64>(a, lda, rows, cols, y, slots, from, to);
+}
+export function multiplyTransposedSlotsWide(a: usize, lda: usize, rows: usize, cols: usize, y: usize, slots: usize, from: usize, to: usize): void {
+  multiplyTransposedSlots<f32, f64>(a, lda, rows, cols, y, slots, from, to);
+}
+export function join32(slots: usize, size: usize, count: usize, from: usize, n: usize, z: usize): void {
+  join<f32>(slots, size, count, from, n, z);
+}
+export function join64(slots: usize, size: usize, count: usize, from: usize, n: usize, z: usize): void {
+  join<f64>(slots, size, count, from, n, z);
 }

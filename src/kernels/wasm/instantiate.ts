@@ -1,0 +1,8 @@
+/** Every routine of the modules over a memory. */
+export function instantiate(
+  modules: readonly WebAssembly.Module[],
+  memory: WebAssembly.Memory,
+): WebAssembly.Exports {
+  const imports = { env: { memory, abort: () => {} } };
+  return Object.assign({}, ...modules.map((module) => new WebAssembly.Instance(module, imports).exports));
+}
