@@ -3,7 +3,7 @@ import type { ProofKernels } from "../kernels/proof-contract.js";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { shown } from "../matrix/shown.js";
 import type { MatrixLike, SparseMatrix } from "../matrix/types.js";
-import { denseFromSparse, type View, viewOf } from "../matrix/view.js";
+import { viewOf } from "../matrix/view.js";
 import { checkOptions, type SingularTriplet } from "../solve/options.js";
 import { tripletOf } from "../solve/triplet.js";
 import type { Entries } from "./entries.js";
@@ -75,7 +75,7 @@ const MOST_BYTES = 2 ** 32 - 2 ** 26;
  *   operator
  *
  * Cost: that of `singularTriplet`; a copy of A in float64 and 2·min² numbers; min²·max flops for the Gram matrix and
- *   min³/3 for each Cholesky test, three as a rule and at most 25.
+ *   min³/3 for each Cholesky test, three as a rule and at most 33.
  * Assumes: IEEE 754 double arithmetic, rounding to nearest, with subnormal numbers, as ECMAScript and WebAssembly
  *   prescribe; no relaxed SIMD is used, whichever kernels are chosen. And that code and machine do what they say.
  * Not guaranteed: a small interval where maxCost does not reach; a sigma2Upper close to σ₂ where the triplet's gap is
@@ -93,7 +93,6 @@ export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
     );
   const triplet = given ?? tripletOf(view, checkOptions(undefined));
   const [u, v] = [vector(triplet.u, "u", view.m), vector(triplet.v, "v", view.n)];
-  const single = triplet.u instanceof Float32Array;
 
   const kernels = proofKernels();
   const mark = kernels.arena.mark();
@@ -111,7 +110,7 @@ export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
       lower: scaledDown(pair.lower, P.exponent),
       upper: scaledUp(up(upper + UNDERFLOW), P.exponent),
       sigma2Upper: P.short === 1 ? 0 : scaledUp(up(second + UNDERFLOW), P.exponent),
-      gradientErrorBound: up(error + roundingOfProduct(pair, single, view.m * view.n)),
+      gradientErrorBound: up(error + roundingOfProduct(pair, view.dtype === "float32", view.m * view.n)),
       proven,
       method,
       triplet,
@@ -139,11 +138,11 @@ function checked(options: unknown): { maxCost: number; given: CertifiedPair | un
 
 /** u or v of a triplet, in float64, which holds float32 exactly. */
 function vector(x: unknown, name: string, length: number): Float64Array {
-  if (!(x instanceof Float32Array || x instanceof Float64Array || Array.isArray(x)))
+  if (!Array.isArray(x) && !(ArrayBuffer.isView(x) && "length" in x))
     throw new OptionError(`triplet: ${name} must be an array of numbers, got ${shown(x)}`);
   if (x.length !== length)
     throw new ShapeError(`triplet: ${name} must have ${length} elements for this matrix, got ${x.length}`);
-  const values = Float64Array.from(x);
+  const values = Float64Array.from(x as ArrayLike<number>, Number);
   for (let i = 0; i < length; i++) {
     if (!Number.isFinite(values[i])) throw new NonFiniteError(`triplet: ${name}[${i}] is ${values[i]}`, i, 0);
     if (Math.abs(values[i]) > 2)
@@ -166,8 +165,7 @@ function load(
   const [short, long] = [Math.min(view.m, view.n), Math.max(view.m, view.n)];
   if (short === 1 || short * long > MOST_DENSE || !affordable(short, long, maxCost))
     return { P: listed(entries), panels: undefined };
-  const dense: View = denseFromSparse(entries, "certify");
-  const panels = panelsOf(kernels, dense);
+  const panels = panelsOf(kernels, view);
   return { P: panels, panels };
 }
 
@@ -223,11 +221,10 @@ function bounds(
   };
 }
 
-/** Times that a margin grows after a test that failed, and tests that close in again after one that did not. */
-const GROWTH = 8;
-const CLOSER = 2;
-/** Tests for σ₁, and so for σ₂: more than any but a misleading triplet takes. */
-const MOST_TESTS = 12;
+/** Tests for σ₁, at most; one is enough unless the triplet misleads. */
+const MOST_TESTS = 20;
+/** After a test that failed, one that passed is close enough with a margin this much larger. */
+const CLOSE = 1.1;
 
 /** The least bound on σ₁ that a few tests find, from an estimate below it. */
 function climb(
@@ -240,22 +237,27 @@ function climb(
   const from = sigma * sigma;
   // Far above what the factorization errs by as a rule, and yet a fraction of what it may err by.
   let margin = test.loss(from) / 4;
+  let growth = 8;
   let failed = 0;
-  let best: number | undefined;
-  for (let count = 0, closer = 0; count < MOST_TESTS && affords(); count++) {
+  let passed = Number.POSITIVE_INFINITY;
+  let best = Number.POSITIVE_INFINITY;
+  for (let count = 0; count < MOST_TESTS && affords() && passed > CLOSE * failed; count++) {
     const bound = tryAt(from + margin);
-    if (bound !== undefined) {
-      best = Math.min(best ?? Number.POSITIVE_INFINITY, bound);
-      if (failed === 0 || closer++ === CLOSER) break;
-      margin = Math.sqrt(failed * margin);
-    } else {
-      failed = margin;
-      if (best !== undefined) break;
+    if (bound === undefined) failed = margin;
+    else {
+      best = Math.min(best, bound);
+      if (failed === 0) break;
+      passed = margin;
+    }
+    if (passed < Number.POSITIVE_INFINITY) margin = Math.sqrt(failed * passed);
+    else {
+      // Nothing is left to find beyond ‖P‖_F².
       if (from + margin > most * most) break;
-      margin *= GROWTH;
+      margin *= growth;
+      growth *= 4;
     }
   }
-  return best === undefined ? undefined : Math.min(up(Math.sqrt(best)), most);
+  return best < Number.POSITIVE_INFINITY ? Math.min(up(Math.sqrt(best)), most) : undefined;
 }
 
 /** How far above its estimate σ₂ is looked for, in parts of the gap. */

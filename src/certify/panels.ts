@@ -1,6 +1,7 @@
 import { exponentOf, padTo } from "../kernels/place.js";
 import { blockFor, type ProofKernels, sumHeight } from "../kernels/proof-contract.js";
-import { throwNonFinite, type View } from "../matrix/view.js";
+import { NonFiniteError } from "../matrix/errors.js";
+import { type OperatorView, throwNonFinite, type View } from "../matrix/view.js";
 import type { Entries } from "./entries.js";
 import { lengthOf } from "./sums.js";
 
@@ -12,13 +13,13 @@ export interface Panels extends Entries {
 }
 
 /**
- * Copies a dense matrix into the proof's memory, scaled by a power of two. Scaling down may lose what is more than
- * 2^1022 times smaller than the largest entry, at most 2^-1074 of each.
+ * Copies a matrix, sparse ones with their zeros, into the proof's memory, scaled by a power of two. Scaling down may
+ * lose what is more than 2^1022 times smaller than the largest entry, at most 2^-1074 of each.
  *
  * @returns undefined for the zero matrix
  * @throws NonFiniteError naming the first row and column that is NaN or infinite
  */
-export function panelsOf({ arena }: ProofKernels, view: View): Panels | undefined {
+export function panelsOf({ arena }: ProofKernels, view: View | OperatorView): Panels | undefined {
   const transposed = view.m > view.n;
   const short = Math.min(view.m, view.n);
   const long = Math.max(view.m, view.n);
@@ -28,8 +29,11 @@ export function panelsOf({ arena }: ProofKernels, view: View): Panels | undefine
   /** Anew for each use: memory that grows leaves old views behind. */
   const numbers = () => arena.f64(pointer, total);
   const all = numbers();
-  const largest = fill(all, view, transposed);
-  if (Number.isNaN(largest)) throwNonFinite(view);
+  const largest = view.kind === "dense" ? fill(all, view, transposed) : scatter(all, view, transposed);
+  if (Number.isNaN(largest)) {
+    if (view.kind === "dense") throwNonFinite(view);
+    throw new NonFiniteError("csr: holds a NaN or an infinity");
+  }
   if (largest === 0) return undefined;
   const exponent = exponentOf(largest);
   if (exponent !== 0) {
@@ -117,5 +121,23 @@ function fill(P: Float64Array, view: View, transposed: boolean): number {
       P[to] = value;
     }
   }
+  return largest + spoilt;
+}
+
+/** The same from a sparse matrix. */
+function scatter(P: Float64Array, { entries, m, n }: OperatorView, transposed: boolean): number {
+  if (!entries) throw new TypeError("an operator has no entries");
+  const { data, indices, indptr } = entries;
+  const long = Math.max(m, n);
+  P.fill(0);
+  let largest = 0;
+  let spoilt = 0;
+  for (let i = 0; i < m; i++)
+    for (let k = indptr[i]; k < indptr[i + 1]; k++) {
+      const [row, column] = transposed ? [indices[k], i] : [i, indices[k]];
+      P[4 * ((row >> 2) * long + column) + (row & 3)] = data[k];
+      spoilt += 0 * data[k];
+      largest = Math.max(largest, Math.abs(data[k]));
+    }
   return largest + spoilt;
 }
