@@ -74,8 +74,8 @@ const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * @throws ShapeError, NonFiniteError, OverflowError as `singularTriplet` does; OptionError; UnsupportedError for a bare
  *   operator
  *
- * Cost: that of `singularTriplet`; a copy of A in float64 and 2·min² numbers; min²·max flops for the Gram matrix and
- *   min³/3 for each Cholesky test, three as a rule and at most 33.
+ * Cost: that of `singularTriplet`; a copy of A in float64, which has to fit in 4 GiB, and 2·min² numbers; min²·max flops
+ *   for the Gram matrix and min³/3 for each Cholesky test, three as a rule and at most 33.
  * Assumes: IEEE 754 double arithmetic, rounding to nearest, with subnormal numbers, as ECMAScript and WebAssembly
  *   prescribe; no relaxed SIMD is used, whichever kernels are chosen. And that code and machine do what they say.
  * Not guaranteed: a small interval where maxCost does not reach; a sigma2Upper close to σ₂ where the triplet's gap is

@@ -87,7 +87,7 @@ export function negativeEigenvalues(M: readonly (readonly bigint[])[]): number {
 }
 
 /**
- * How many singular values exceed `bound`, or with `orEqual` reach it; σ² is compared with bound² ± 2^-400 of the
+ * How many singular values exceed `bound`, or with `orEqual` reach it; σ² is compared with bound² ± 2^-64 of the
  * scale's unit, which keeps minors away from zero.
  */
 export function singularValuesAbove(
@@ -100,8 +100,8 @@ export function singularValuesAbove(
   const scale = scaleFor(data, [bound]);
   const rows = shortRows(data, m, n, scale);
   const nudge = orEqual ? -1n : 1n;
-  const square = ((whole(bound, scale) ** 2n) << 400n) + nudge;
-  const M = rows.map((x, i) => rows.map((y, j) => (i === j ? square : 0n) - (dotExactly(x, y) << 400n)));
+  const square = ((whole(bound, scale) ** 2n) << 64n) + nudge;
+  const M = rows.map((x, i) => rows.map((y, j) => (i === j ? square : 0n) - (dotExactly(x, y) << 64n)));
   return negativeEigenvalues(M);
 }
 

@@ -57,6 +57,25 @@ describe("random certificates, judged in exact arithmetic", () => {
     expect(widest).toBeLessThan(4e-14);
   });
 
+  it("and larger ones, over several blocks of each sum", () => {
+    for (const [m, n, seed] of [
+      [20, 33, 1],
+      [40, 33, 2],
+      [24, 70, 3],
+    ]) {
+      const random = createRandom(seed);
+      const data = Float64Array.from({ length: m * n }, () => random.normal());
+      const { lower, upper, sigma2Upper, proven } = certify(as(data, m, n));
+      expect(proven).toBe(true);
+      expect(singularValuesAbove(data, m, n, upper)).toBe(0);
+      expect(singularValuesAbove(data, m, n, lower, true)).toBe(1);
+      expect(singularValuesAbove(data, m, n, sigma2Upper)).toBe(1);
+      // The judge tells: what is a little tighter is wrong.
+      expect(singularValuesAbove(data, m, n, lower - (upper - lower))).toBe(1);
+      expect(singularValuesAbove(data, m, n, sigma2Upper * (1 - 1e-3))).toBe(2);
+    }
+  });
+
   it("bounds the gradient's error in 400 of 400, rounded or not", () => {
     let small = 0;
     for (let seed = 2000; seed < 2400; seed++) {
