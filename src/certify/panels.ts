@@ -110,14 +110,29 @@ function fill(P: Float64Array, view: View, transposed: boolean): number {
   let largest = 0;
   // 0·x is 0 for finite x and NaN for the rest, and stays so in a sum.
   let spoilt = 0;
-  for (let i = 0; i < padTo(short, 4); i++) {
+  const whole = read ? 0 : short - (short % 4);
+  for (let i = 0, to = 0; i < whole; i += 4) {
+    let first = offset + i * down;
+    for (let j = 0; j < long; j++, to += 4, first += across) {
+      const a = data[first];
+      const b = data[first + down];
+      const c = data[first + 2 * down];
+      const d = data[first + 3 * down];
+      P[to] = a;
+      P[to + 1] = b;
+      P[to + 2] = c;
+      P[to + 3] = d;
+      spoilt += 0 * a + 0 * b + (0 * c + 0 * d);
+      largest = Math.max(largest, Math.abs(a), Math.abs(b), Math.abs(c), Math.abs(d));
+    }
+  }
+  for (let i = whole; i < padTo(short, 4); i++) {
     let to = 4 * (i >> 2) * long + (i & 3);
     let from = offset + i * down;
     for (let j = 0; j < long; j++, to += 4, from += across) {
       const value = i >= short ? 0 : read ? read(data[from]) : data[from];
-      const size = Math.abs(value);
       spoilt += 0 * value;
-      if (size > largest) largest = size;
+      largest = Math.max(largest, Math.abs(value));
       P[to] = value;
     }
   }
