@@ -15,6 +15,8 @@ const builds = [
   { name: "products", entry: "products.ts", features: ["simd"] },
   { name: "productsRelaxed", entry: "products.ts", features: ["simd", "relaxed-simd"] },
   { name: "dense", entry: "dense.ts", features: ["simd"] },
+  // Never relaxed: a proof counts roundings.
+  { name: "proof", entry: "proof.ts", features: ["simd"] },
 ];
 
 mkdirSync(scratch, { recursive: true });

@@ -1,3 +1,5 @@
+export { type Certificate, type CertifiedPair, type CertifyOptions, certify } from "./certify/certify.js";
+export { type ProbableBound, type ProbableOptions, probableUpperBound } from "./certify/probable.js";
 export {
   type BatchValuesAndGrads,
   type MatrixBatch,

@@ -4,6 +4,8 @@ import { readMatrices } from "../files/open.js";
 import { type ByteSource, openFile, readStream } from "../files/source.js";
 import { oneLine, quote } from "../files/text.js";
 import {
+  type Certificate,
+  certify,
   FileError,
   type Method,
   OptionError,
@@ -23,6 +25,8 @@ export interface NormOptions {
   readonly method?: Method;
   readonly seed?: number;
   readonly maxIterations?: number;
+  /** proven bounds beside the estimates */
+  readonly certify?: boolean;
 }
 
 /** Where the command reads and writes; `process` is one. */
@@ -50,6 +54,7 @@ export function registerNorm(program: Command): void {
     .addOption(new Option("--method <m>", "how it is found").choices(METHODS))
     .option("--max-iterations <n>", "Krylov or power steps", wholeNumber(1, 1e9))
     .option("--seed <s>", "of the random start", wholeNumber(0, 2 ** 32 - 1))
+    .option("--certify", "add an interval around it and a bound on the gradient's error, both proven")
     .action(async (files: string[], options: NormOptions) => {
       process.exitCode = await runNorm(files, options, process);
     });
@@ -59,8 +64,8 @@ export function registerNorm(program: Command): void {
  * ‖A‖₂ of every matrix in the files, as a line each on standard output. What cannot be read is a line
  * on standard error, and the rest is done all the same.
  *
- * @returns the exit status: 2 if something could not be read, else 1 if something did not converge,
- *   else 0
+ * @returns the exit status: 2 if something could not be read, else 1 if something did not converge or could not
+ *   be proven, else 0
  */
 export async function runNorm(
   files: readonly string[],
@@ -70,7 +75,7 @@ export async function runNorm(
   const print = options.json ? jsonLines(streams) : table(streams);
   const status = terminalStatus(streams);
   let bad = false;
-  let unconverged = false;
+  let unsure = false;
   let stdin: Promise<ByteSource> | undefined;
   const complain = (why: string) => {
     bad = true;
@@ -99,9 +104,10 @@ export async function runNorm(
         }
         try {
           const triplet = singularTriplet(entry.matrix, solveOptions(options));
-          unconverged ||= !triplet.converged;
+          const certificate = options.certify ? certify(entry.matrix, { triplet }) : undefined;
+          unsure ||= !triplet.converged || certificate?.proven === false;
           status.clear();
-          print(file, entry, triplet);
+          print(file, entry, triplet, certificate);
         } catch (error) {
           if (error instanceof OptionError) throw error;
           complain(`${name}: ${reason(error)}`);
@@ -124,7 +130,7 @@ export async function runNorm(
     }
   }
   status.clear();
-  return bad ? 2 : unconverged ? 1 : 0;
+  return bad ? 2 : unsure ? 1 : 0;
 }
 
 function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): SolveOptions {
@@ -141,10 +147,15 @@ function computedDtype({ dtype }: FileMatrix): string {
   return dtype === "float32" || dtype === "float16" ? dtype : "float64";
 }
 
-type Print = (file: string, entry: FileMatrix, triplet: SingularTriplet) => void;
+type Print = (
+  file: string,
+  entry: FileMatrix,
+  triplet: SingularTriplet,
+  certificate: Certificate | undefined,
+) => void;
 
 function jsonLines({ stdout }: NormStreams): Print {
-  return (file, entry, triplet) => {
+  return (file, entry, triplet, certificate) => {
     const { method, sigma, residual, gap, gradientError, iterations, passes, converged, tied } = triplet;
     // JSON.stringify writes null for what is infinite or NaN.
     const line = JSON.stringify({
@@ -162,6 +173,13 @@ function jsonLines({ stdout }: NormStreams): Print {
       passes,
       converged,
       tied,
+      ...(certificate && {
+        lower: certificate.lower,
+        upper: certificate.upper,
+        sigma2Upper: certificate.sigma2Upper,
+        gradientErrorBound: certificate.gradientErrorBound,
+        proven: certificate.proven,
+      }),
     });
     stdout.write(`${line}\n`);
   };
@@ -170,7 +188,7 @@ function jsonLines({ stdout }: NormStreams): Print {
 /** Lines under a heading, printed one by one as the answers come. */
 function table({ stdout }: NormStreams): Print {
   let headed = false;
-  return (file, entry, triplet) => {
+  return (file, entry, triplet, certificate) => {
     if (!headed) stdout.write(`${tableLine("‖A‖₂", "error of u·vᵀ", "size", "dtype", "method", "file")}\n`);
     headed = true;
     const { sigma, gradientError, method, converged, tied } = triplet;
@@ -188,7 +206,24 @@ function table({ stdout }: NormStreams): Print {
       oneLine(entry.key === undefined ? file : `${file} ${entry.key}`),
     );
     stdout.write(`${line}${notes.length > 0 ? `  (${notes.join("; ")})` : ""}\n`);
+    if (certificate) stdout.write(certificateLines(certificate));
   };
+}
+
+/** Below the line of its matrix. */
+function certificateLines(certificate: Certificate): string {
+  const { lower, upper, sigma2Upper, gradientErrorBound, proven, method } = certificate;
+  const ways = {
+    cholesky: "",
+    magnitudes: ", by the norm of |A|",
+    frobenius: ", by the Frobenius norm",
+  };
+  const heading = proven ? `proven${ways[method]}` : `not proven closely${ways[method]}`;
+  return [
+    `${" ".repeat(24)}${heading}: ${lower} ≤ ‖A‖₂ ≤ ${upper}`,
+    `${" ".repeat(26)}σ₂ ≤ ${sigma2Upper}, error of u·vᵀ ≤ ${gradientErrorBound.toExponential(1)}`,
+    "",
+  ].join("\n");
 }
 
 function tableLine(sigma: string, error: string, size: string, dtype: string, method: string, file: string) {

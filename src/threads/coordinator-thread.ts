@@ -24,6 +24,7 @@ const functions: Readonly<Record<FunctionName, unknown>> = {
   svdvals: core.svdvals,
   cond: core.cond,
   matrixNorm: core.matrixNorm,
+  certify: core.certify,
 };
 
 const port = parentPort();

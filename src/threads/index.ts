@@ -1,5 +1,6 @@
 export { startThreads, type ThreadPool } from "./pool.js";
 export {
+  certify,
   cond,
   hessianVectorProduct,
   matrixNorm,

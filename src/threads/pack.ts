@@ -24,6 +24,7 @@ const FORM: Readonly<
   svdvals: { matrices: 1 },
   cond: { matrices: 1 },
   matrixNorm: { matrices: 1 },
+  certify: { matrices: 1 },
 };
 
 /** Numbers that are copied before the clock is looked at, and milliseconds until others have their turn. */

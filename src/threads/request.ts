@@ -18,7 +18,8 @@ export type FunctionName =
   | "valueAndGradBatch"
   | "svdvals"
   | "cond"
-  | "matrixNorm";
+  | "matrixNorm"
+  | "certify";
 
 /** One call: the function's first arguments are matrices, the others go as they are. */
 export interface Request {

@@ -1,3 +1,4 @@
+import type { Certificate, CertifyOptions } from "../certify/certify.js";
 import type { BatchValuesAndGrads, MatrixBatch } from "../derivative/batch.js";
 import type { ValueAndGrad } from "../derivative/gradient.js";
 import type { HessianOptions } from "../derivative/hessian.js";
@@ -114,4 +115,9 @@ export function cond(A: MatrixLike): Promise<number> {
 /** A norm, as `numpy.linalg.norm(A, ord)` defines it; see `spectralNorm`. */
 export function matrixNorm(A: MatrixLike, ord: NormOrder): Promise<number> {
   return ask("matrixNorm", [A, ord]) as Promise<number>;
+}
+
+/** A proven interval around ‖A‖₂, on one of the threads; see `spectralNorm`. */
+export function certify(A: MatrixLike, options?: CertifyOptions): Promise<Certificate> {
+  return ask("certify", [A, options]) as Promise<Certificate>;
 }

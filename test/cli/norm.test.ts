@@ -248,6 +248,67 @@ describe("norm", () => {
     expect(dense.sigma).toBeCloseTo(exact.sigma, 10);
   });
 
+  it("adds what is proven", async () => {
+    const zero = put("zero-certify.npy", diagonal("<f8", 0, 0));
+    const tied = put("tied-certify.npy", diagonal("<f4", 3, 3));
+    const { status, answers: found } = await answers([simple, zero, tied], { certify: true });
+    expect(status).toBe(0);
+    const keys = "lower upper sigma2Upper gradientErrorBound proven".split(" ");
+    for (const answer of found) {
+      expect(Object.keys(answer).slice(-5)).toEqual(keys);
+      expect(answer.proven).toBe(true);
+    }
+    expect(found[0].lower).toBeLessThanOrEqual(5);
+    expect(found[0].upper).toBeGreaterThanOrEqual(5);
+    expect(found[0].upper - found[0].lower).toBeLessThan(1e-13);
+    expect(found[0].sigma2Upper).toBeGreaterThanOrEqual(3);
+    expect(found[0].gradientErrorBound).toBeLessThan(1e-13);
+    expect(found[1]).toMatchObject({ lower: 0, upper: 0, sigma2Upper: 0 });
+    expect(found[2].gradientErrorBound).toBeGreaterThan(Math.SQRT2);
+  });
+
+  it("proves the norms of real matrices, of sparse ones too", async () => {
+    const { status, answers: found } = await answers(
+      ["well1033", "illc1033", "west0479"].map((name) => fixture(`${name}.mtx`)),
+      { certify: true },
+    );
+    expect(status).toBe(0);
+    const sigma = [1.8065110200065646, 2.144354511283515, 318951.75980514265];
+    const second = [1.7678371616479138, 2.104230165766798, 317252.89983629173];
+    found.forEach((answer, k) => {
+      expect(answer.lower).toBeLessThanOrEqual(sigma[k] * (1 + 1e-14));
+      expect(answer.upper).toBeGreaterThanOrEqual(sigma[k] * (1 - 1e-14));
+      expect(answer.upper / answer.lower - 1).toBeLessThan(1e-10);
+      expect(answer.sigma2Upper / second[k] - 1).toBeLessThan(1e-4);
+      expect(answer.sigma2Upper).toBeGreaterThanOrEqual(second[k] * (1 - 1e-14));
+      expect(answer.gradientErrorBound).toBeLessThan(1e-8);
+    });
+  });
+
+  it("ends with status 1 where something could not be proven", async () => {
+    // Its Gram matrix and one factorization would cost 4/3·n³ flops, more than is spent on a proof by default.
+    const n = 3200;
+    const numbers = Float64Array.from({ length: n * n }, (_, k) =>
+      k % (n + 1) === 0 ? (k === 0 ? 2 : 1) : 0,
+    );
+    const large = put(
+      "large.npy",
+      npy({ descr: "<f8", shape: [n, n], data: new Uint8Array(numbers.buffer) }),
+    );
+    const { status, answers: found } = await answers([large], { certify: true, rtol: 1e-3 });
+    expect(status).toBe(1);
+    expect(found[0]).toMatchObject({ converged: true, proven: false });
+    expect(found[0].upper).toBeGreaterThanOrEqual(2);
+  });
+
+  it("says for people what is proven, on lines of its own", async () => {
+    const { status, stdout } = await norm([simple], { certify: true });
+    expect(status).toBe(0);
+    const lines = stdout.split("\n");
+    expect(lines[2]).toMatch(/^ +proven: [45]\S* ≤ ‖A‖₂ ≤ 5\S*$/);
+    expect(lines[3]).toMatch(/^ +σ₂ ≤ 3\S*, error of u·vᵀ ≤ \S+e-1\d$/);
+  });
+
   it("prints a table for people, with what they should know beside it", async () => {
     const archive = put(
       "table.npz",

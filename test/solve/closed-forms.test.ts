@@ -226,3 +226,15 @@ describe("extreme shapes", () => {
       expect(Math.abs(spectralNorm({ data: single, shape }) / (1000 * single[0]) - 1)).toBeLessThan(1e-6);
   });
 });
+
+it("rows that are as good as zero beside others do no harm", () => {
+  for (const small of [1e-20, 1e-150, 1e-300, 1e-308, 5e-324])
+    for (const method of ["lanczos", "dense"] as const) {
+      const A = fromEntries(3, 3, (i, j) => (i === 0 ? 1 : small) * (1 + ((i + 2 * j) % 3)));
+      const { sigma, u, v, converged } = singularTriplet(A, { method });
+      expect(Math.abs(sigma / Math.sqrt(14) - 1)).toBeLessThan(1e-14);
+      expect(converged).toBe(true);
+      expect([...u, ...v].every(Number.isFinite)).toBe(true);
+      expect(Math.abs(u[0])).toBeCloseTo(1, 14);
+    }
+});

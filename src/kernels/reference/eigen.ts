@@ -116,8 +116,9 @@ function solveShifted(
   let row: [number, number] = [diagonal[0] - shift, n > 1 ? off[1] : 0];
   for (let i = 0; i < n - 1; i++) {
     const below: [number, number, number] = [off[i + 1], diagonal[i + 1] - shift, i + 2 < n ? off[i + 2] : 0];
-    if (Math.abs(row[0]) >= Math.abs(below[0])) {
-      if (row[0] === 0) row[0] = floor;
+    // A pivot below the floor is rounding, and dividing by it may overflow.
+    if (Math.abs(row[0]) >= Math.abs(below[0]) || Math.abs(below[0]) < floor) {
+      if (Math.abs(row[0]) < floor) row[0] = floor;
       const m = below[0] / row[0];
       upper.push([row[0], row[1], 0]);
       x[i + 1] -= m * x[i];

@@ -1,5 +1,5 @@
 import { createArena } from "../arena.js";
-import type { Dense, Kernels, Products } from "../contract.js";
+import type { Arena, Dense, Kernels, Products } from "../contract.js";
 import type { SlotRoutines } from "../parallel.js";
 import type { SvdRoutines } from "../svd-contract.js";
 import { dense, products, productsRelaxed } from "./binary.generated.js";
@@ -23,7 +23,7 @@ function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Compiled once, on first use. */
-function moduleOf(hex: string, shared = false): WebAssembly.Module {
+export function moduleOf(hex: string, shared = false): WebAssembly.Module {
   const key = shared ? `shared ${hex}` : hex;
   let module = compiled.get(key);
   if (!module) {
@@ -86,16 +86,21 @@ export function wasmKernels(
     name: relaxed ? "wasm-relaxed" : "wasm",
     routines: exports as Products & Dense & SvdRoutines,
     slots: exports as SlotRoutines,
-    arena: createArena({
-      buffer: () => memory.buffer as ArrayBuffer,
-      grow(bytes) {
-        const pages = Math.ceil(bytes / PAGE);
-        const now = memory.buffer.byteLength / PAGE;
-        // Grown by half at least, so that many small steps do not copy often.
-        const ample = Math.min(MOST_PAGES, Math.max(pages, Math.ceil(now * 1.5)));
-        if (pages > MOST_PAGES) throw new RangeError(`${bytes} bytes are more than WebAssembly can hold`);
-        memory.grow(ample - now);
-      },
-    }),
+    arena: arenaOf(memory),
   };
+}
+
+/** Hands out the memory, and lets it grow as far as 32-bit addresses reach. */
+export function arenaOf(memory: WebAssembly.Memory): Arena {
+  return createArena({
+    buffer: () => memory.buffer as ArrayBuffer,
+    grow(bytes) {
+      const pages = Math.ceil(bytes / PAGE);
+      const now = memory.buffer.byteLength / PAGE;
+      // Grown by half at least, so that many small steps do not copy often.
+      const ample = Math.min(MOST_PAGES, Math.max(pages, Math.ceil(now * 1.5)));
+      if (pages > MOST_PAGES) throw new RangeError(`${bytes} bytes are more than WebAssembly can hold`);
+      memory.grow(ample - now);
+    },
+  });
 }

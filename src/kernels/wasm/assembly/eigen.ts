@@ -178,8 +178,9 @@ function solveShifted(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usi
   let a0 = get(d, 0) - shift, a1 = n > 1 ? get(e, 1) : 0;
   for (let i: i32 = 0; i < n - 1; i++) {
     const b = get(e, i + 1), c = get(d, i + 1) - shift, f = i + 2 < n ? get(e, i + 2) : 0;
-    if (Math.abs(a0) >= Math.abs(b)) {
-      if (a0 == 0) a0 = floor;
+    // A pivot below the floor is rounding, and dividing by it may overflow.
+    if (Math.abs(a0) >= Math.abs(b) || Math.abs(b) < floor) {
+      if (Math.abs(a0) < floor) a0 = floor;
       const m = b / a0;
       set(u0, i, a0);
       set(u1, i, a1);

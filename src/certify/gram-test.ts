@@ -1,0 +1,135 @@
+import { blockFor, choleskyHeight, type ProofKernels, sumHeight } from "../kernels/proof-contract.js";
+import type { Panels } from "./panels.js";
+import { excess, gamma, UNDERFLOW, UNIT, up } from "./rounding.js";
+
+/** Upper bounds on the eigenvalues of M = P·Pᵀ, by floating-point Cholesky. */
+export interface GramTest {
+  /**
+   * Whether s·I − M + z·zᵀ could be factored; then a number that the largest eigenvalue of M − z·zᵀ, and so with z = 0
+   * that of M and with any z the second of M, does not exceed. It is s and the errors, about s + `loss(s)`.
+   */
+  bound(s: number, z?: Float64Array): number | undefined;
+  /** About how far `bound` is above s. */
+  loss(s: number): number;
+  /**
+   * About how far s could have been lower: the least eigenvalue of what was factored last, which must have succeeded,
+   * less what it may still be off by. An estimate, and nothing more.
+   */
+  room(): number;
+}
+
+/** Steps of inverse iteration. */
+const STEPS = 4;
+
+/** Flops of the Gram matrix, and of one test. */
+export function gramCost(short: number, long: number): number {
+  return short * short * long;
+}
+export function testCost(short: number): number {
+  return short ** 3 / 3 + 4 * short * short;
+}
+
+/**
+ * Forms the Gram matrix, once for all tests.
+ *
+ * Cost: min²·max flops and 2·min² numbers of the proof's memory.
+ * Source: Rump, BIT 46:433, 2006 and BIT 51:367, 2011, with heights of the sums as they are computed here instead of
+ * their lengths; each inequality in docs/certificate.md.
+ */
+export function gramTest({ arena, routines }: ProofKernels, P: Panels): GramTest {
+  const { groups, short: n } = P;
+  const padded = 4 * groups;
+  const g = arena.take(8 * padded * padded);
+  const b = arena.take(8 * padded * padded);
+  const G = arena.f64(g, padded * padded);
+  G.fill(0);
+  const sumBlock = blockFor(P.long);
+  routines.gramOf(P.pointer, groups, P.long, sumBlock, g);
+  // No `take` comes after this, so the view stays attached.
+  const B = arena.f64(b, padded * padded);
+
+  const block = blockFor(n);
+  const factorError = excess(choleskyHeight(n, block));
+  const height = sumHeight(P.long, sumBlock);
+  /** Not below ‖|P|·|P|ᵀ‖₂, for its trace is ‖P‖_F². */
+  const weight = up(P.frobenius * P.frobenius);
+  const gramError = up(up(gamma(height) * weight) + UNDERFLOW);
+  /** Not below ‖|G|‖₂. */
+  const computedWeight = up(up(weight * up(1 + gamma(height))) + UNDERFLOW);
+
+  /** B's lower triangle ← s·I − G + z·zᵀ; the sum of its diagonal. */
+  const form = (s: number, z: Float64Array | undefined): number => {
+    let trace = 0;
+    for (let group = 0; group < groups; group++) {
+      const row = 4 * group * padded;
+      const end = row + 4 * (4 * group + 4);
+      if (z) {
+        const [p, q, r, t] = z.subarray(4 * group, 4 * group + 4);
+        for (let k = row, j = 0; k < end; k += 4, j++) {
+          const w = z[j];
+          B[k] = p * w - G[k];
+          B[k + 1] = q * w - G[k + 1];
+          B[k + 2] = r * w - G[k + 2];
+          B[k + 3] = t * w - G[k + 3];
+        }
+      } else for (let k = row; k < end; k++) B[k] = -G[k];
+      for (let i = 0; i < 4; i++) {
+        const k = end - 16 + 5 * i;
+        const row4 = 4 * group + i;
+        if (row4 >= n) B[k] = 1;
+        else {
+          B[k] = s - G[k] + (z ? z[row4] * z[row4] : 0);
+          trace += B[k];
+        }
+      }
+    }
+    return trace;
+  };
+
+  /** x ← (L·Lᵀ)⁻¹·x */
+  const solve = (x: Float64Array): void => {
+    for (let i = 0; i < n; i++) {
+      const row = 4 * (i >> 2) * padded + (i & 3);
+      let sum = x[i];
+      for (let j = 0, k = row; j < i; j++, k += 4) sum -= B[k] * x[j];
+      x[i] = sum / B[row + 4 * i];
+    }
+    for (let i = n - 1; i >= 0; i--) {
+      const row = 4 * (i >> 2) * padded + (i & 3);
+      x[i] /= B[row + 4 * i];
+      for (let j = 0, k = row; j < i; j++, k += 4) x[j] -= B[k] * x[i];
+    }
+  };
+
+  return {
+    bound(s, vector) {
+      const z = vector && new Float64Array(padded);
+      z?.set(vector as Float64Array);
+      const trace = form(s, z);
+      if (!(trace > 0) || routines.choleskyOf(b, groups, block) === 0) return undefined;
+      let square = 0;
+      if (z) for (let i = 0; i < n; i++) square += z[i] * z[i];
+      square = up(up(square * up(1 + excess(n))) + UNDERFLOW);
+      const formError = up(up(up(s + computedWeight) + square) * (3 * UNIT));
+      const cholesky = up(factorError * up(trace * up(1 + excess(n))));
+      return up(up(up(up(s + cholesky) + formError) + gramError) + UNDERFLOW);
+    },
+    room() {
+      const x = Float64Array.from({ length: n }, (_, i) => 1 + Math.sin(i + 1) / 2);
+      let growth = 0;
+      let before = 0;
+      for (let step = 0; step < STEPS; step++) {
+        before = growth;
+        solve(x);
+        const length = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
+        for (let i = 0; i < n; i++) x[i] /= length;
+        growth = length;
+      }
+      const unsettled = Math.max(2 ** -20, 8 * (1 - before / growth));
+      return (1 - unsettled) / growth;
+    },
+    loss(s) {
+      return factorError * n * s + 3 * UNIT * (s + computedWeight) + gramError;
+    },
+  };
+}

@@ -1,0 +1,169 @@
+import { place, scaleByPower } from "../kernels/place.js";
+import { kernels as chosen, trim } from "../kernels/select.js";
+import { OptionError } from "../matrix/errors.js";
+import { shown } from "../matrix/shown.js";
+import type { MatrixOrOperator } from "../matrix/types.js";
+import { room, viewOf } from "../matrix/view.js";
+import { type Action, operatorAction, placedAction } from "../solve/action.js";
+import { norm2 } from "../solve/norm2.js";
+import { createRandom } from "../solve/random.js";
+
+export interface ProbableOptions {
+  /** With which the bound is to hold, over random starts; between 0 and 1, default 0.999999. */
+  probability?: number;
+  /** Krylov steps, default 64; each is a product with A and one with Aᵀ. More of them bring the bound closer. */
+  steps?: number;
+  /** Of the random start; an integer, default 0. */
+  seed?: number;
+}
+
+/** What a random start makes likely of ‖A‖₂. */
+export interface ProbableBound {
+  /** an estimate of ‖A‖₂ from below, the root of the largest Ritz value */
+  estimate: number;
+  /** ‖A‖₂ ≤ upper, with `probability` */
+  upper: number;
+  /** of a start for which the bound holds */
+  probability: number;
+  /** Krylov steps; fewer than asked for where there were no more to take */
+  steps: number;
+  /** Never: there are starts for which it is wrong, and rounding is not accounted for. */
+  proven: false;
+}
+
+/**
+ * An upper bound on ‖A‖₂ that holds with a given probability, from products with A alone: what there is for an operator
+ * without entries, where `certify` has nothing to prove from.
+ *
+ * For a start uniform on the sphere, the largest Ritz value of AᵀA after k steps is below (1−ε)·σ₁² with probability at
+ * most √(2n/π)/sinh((2k−1)·artanh √ε), about 1.6·√n·e^{−(2k−1)√ε}, n = min(m, n), whatever A is. So 64 steps for
+ * n = 1000 and 0.999999 give σ₁ within 1%.
+ *
+ * @param A  m×n, an operator or anything with entries; neither changed nor kept
+ * @throws as `singularTriplet` does; OptionError
+ *
+ * Cost: `steps` products with A and with Aᵀ, steps·min(m, n) numbers, 8·steps²·min(m, n) flops.
+ * Not guaranteed: anything for one start. The probability is over starts, and the same seed gives the same start: it
+ *   is wrong of an A that was made with the start in mind. Rounding is allowed for by a few ε, not bounded.
+ * Source: Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992; proof in docs/certificate.md.
+ */
+export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOptions): ProbableBound {
+  const { probability, steps: wanted, seed } = checked(options);
+  const view = viewOf(A);
+  const kernels = chosen();
+  const mark = kernels.arena.mark();
+  try {
+    const random = createRandom(seed);
+    const short = Math.min(view.m, view.n);
+    const normal = () => {
+      const x = room("float64", short) as Float64Array;
+      for (let i = 0; i < short; i++) x[i] = random.normal();
+      return x;
+    };
+    const action =
+      view.kind === "operator"
+        ? operatorAction(kernels, view, normal())
+        : placedAction(kernels, place(kernels, view, view.m < view.n), true);
+    const { square, steps, exhausted } = largestRitz(action, normal(), wanted);
+    const epsilon = exhausted ? 0 : missed(short, steps, 1 - probability);
+    const estimate = Math.sqrt(square);
+    const rounding = 1 + 2 ** -50 * (short + steps);
+    const upper = square === 0 ? 0 : (estimate / Math.sqrt(1 - epsilon)) * rounding;
+    return {
+      estimate: scaleByPower(estimate, action.exponent),
+      upper: scaleByPower(upper, action.exponent),
+      probability,
+      steps,
+      proven: false,
+    };
+  } finally {
+    kernels.arena.release(mark);
+    trim();
+  }
+}
+
+/** The ε for which more than 1 − `failure` of all starts come within ε of the largest of n eigenvalues, in k steps. */
+export function missed(n: number, k: number, failure: number): number {
+  return Math.tanh(Math.asinh(Math.sqrt((2 * n) / Math.PI) / failure) / (2 * k - 1)) ** 2;
+}
+
+function checked(options: unknown): Required<ProbableOptions> {
+  if (options === undefined) return { probability: 0.999999, steps: 64, seed: 0 };
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw new OptionError(`options: expected an object, got ${shown(options)}`);
+  const given = options as Record<string, unknown>;
+  for (const name of Object.keys(given))
+    if (!["probability", "steps", "seed"].includes(name))
+      throw new OptionError(`${name}: no such option; there are probability, steps, seed`);
+  const { probability = 0.999999, steps = 64, seed = 0 } = given;
+  if (typeof probability !== "number" || !(probability > 0 && probability < 1))
+    throw new OptionError(`probability: expected a number between 0 and 1, got ${shown(probability)}`);
+  if (typeof steps !== "number" || !Number.isInteger(steps) || steps < 1)
+    throw new OptionError(`steps: expected a whole number from 1 up, got ${shown(steps)}`);
+  if (typeof seed !== "number" || !Number.isSafeInteger(seed))
+    throw new OptionError(`seed: expected a whole number, got ${shown(seed)}`);
+  return { probability, steps, seed };
+}
+
+/** An addition to the basis that is this much shorter than what it was made of is rounding. */
+const NOTHING_NEW = 2 ** -44;
+
+/**
+ * Lanczos for PᵀP, every vector made orthogonal to all before it, twice. `exhausted`: the Krylov space grows no
+ * further, and from a random start it then holds the largest eigenvector.
+ */
+function largestRitz(action: Action, start: Float64Array, wanted: number) {
+  const diagonal: number[] = [];
+  const beside: number[] = [];
+  const basis: Float64Array[] = [];
+  let q = start;
+  let length = norm2(q);
+  for (;;) {
+    const unit = q.map((value) => value / length);
+    basis.push(unit);
+    q = action.toShort(action.toLong(unit));
+    const before = norm2(q);
+    diagonal.push(dot(q, unit));
+    for (let round = 0; round < 2; round++)
+      for (const one of basis) {
+        const part = dot(q, one);
+        for (let i = 0; i < q.length; i++) q[i] -= part * one[i];
+      }
+    length = norm2(q);
+    const exhausted = basis.length === q.length || length <= NOTHING_NEW * before;
+    if (exhausted || basis.length === wanted)
+      return { square: largestOf(diagonal, beside), steps: basis.length, exhausted };
+    beside.push(length);
+  }
+}
+
+function dot(x: Float64Array, y: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
+  return sum;
+}
+
+/** The largest eigenvalue, or 0 where it is negative, of a tridiagonal matrix; by bisection. */
+function largestOf(diagonal: readonly number[], beside: readonly number[]): number {
+  let low = 0;
+  let high = 0;
+  diagonal.forEach((d, i) => {
+    high = Math.max(high, d + (beside[i - 1] ?? 0) + (beside[i] ?? 0));
+  });
+  /** Whether x·I − T is positive definite. */
+  const above = (x: number): boolean => {
+    let pivot = 1;
+    for (let i = 0; i < diagonal.length; i++) {
+      const b = beside[i - 1] ?? 0;
+      pivot = x - diagonal[i] - (b * b) / pivot;
+      if (!(pivot > 0)) return false;
+    }
+    return true;
+  };
+  for (;;) {
+    const middle = low + (high - low) / 2;
+    if (middle <= low || middle >= high) return high;
+    if (above(middle)) high = middle;
+    else low = middle;
+  }
+}
