@@ -11,9 +11,9 @@ const target = "src/kernels/wasm/binary.generated.ts";
 const scratch = join(tmpdir(), `kernels-${process.pid}`);
 
 const builds = [
-  // The hot loops twice, the rest once: fused multiply-add is of no use elsewhere.
+  // The hot loops twice: fused multiply-add is of no use elsewhere.
   { name: "products", entry: "products.ts", features: ["simd"] },
-  { name: "productsRelaxed", entry: "products.ts", features: ["simd", "relaxed-simd"] },
+  { name: "fused", entry: "fused.ts", features: ["simd", "relaxed-simd"] },
   { name: "dense", entry: "dense.ts", features: ["simd"] },
   // Never relaxed: a proof counts roundings.
   { name: "proof", entry: "proof.ts", features: ["simd"] },

@@ -1,4 +1,4 @@
-import { dense, products, productsRelaxed, proof } from "../kernels/wasm/binary.generated.js";
+import { dense, fused, products, proof } from "../kernels/wasm/binary.generated.js";
 import { DeviceError } from "../matrix/errors.js";
 import type { Parcel } from "./pack.js";
 import { type Beginning, errorOf, type FunctionName, type Reply, type Request } from "./request.js";
@@ -33,7 +33,7 @@ export class Coordinator {
   constructor(count: number, onEnd: () => void) {
     this.#onEnd = onEnd;
     // Instead of a second copy of the kernels in its script.
-    const given = JSON.stringify({ dense, products, productsRelaxed, proof, thread });
+    const given = JSON.stringify({ dense, products, fused, proof, thread });
     this.#thread = startThread(`const given = ${given};\n${script}`, "spectral-norm 0");
     this.begun = new Promise((resolve, reject) => {
       const failed = (error: Error) => {

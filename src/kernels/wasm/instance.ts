@@ -2,7 +2,7 @@ import { createArena } from "../arena.js";
 import type { Arena, Dense, Kernels, Products } from "../contract.js";
 import type { SlotRoutines } from "../parallel.js";
 import type { SvdRoutines } from "../svd-contract.js";
-import { dense, products, productsRelaxed } from "./binary.generated.js";
+import { dense, fused, products } from "./binary.generated.js";
 import { instantiate } from "./instantiate.js";
 
 /** Bytes in a page of WebAssembly memory, and the most pages that 32-bit addresses reach. */
@@ -55,12 +55,17 @@ function forSharedMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer
 
 /** Whether this engine has SIMD and the fused multiply-add of relaxed SIMD. */
 export function relaxedAvailable(): boolean {
-  return WebAssembly.validate(bytesOf(productsRelaxed));
+  return WebAssembly.validate(bytesOf(fused));
+}
+
+/** The modules of a set of kernels; of a routine that two have, the later one's serves. */
+function modulesOf(relaxed: boolean, shared: boolean): WebAssembly.Module[] {
+  return [products, ...(relaxed ? [fused] : []), dense].map((hex) => moduleOf(hex, shared));
 }
 
 /** The modules of a set of kernels, as a shared memory takes them, for the threads that compute on it. */
 export function sharedModules(relaxed: boolean): WebAssembly.Module[] {
-  return [moduleOf(relaxed ? productsRelaxed : products, true), moduleOf(dense, true)];
+  return modulesOf(relaxed, true);
 }
 
 /** A memory that threads share; it reserves addresses, not bytes. */
@@ -78,10 +83,7 @@ export function wasmKernels(
   shared?: WebAssembly.Memory,
 ): Kernels & { slots: SlotRoutines } {
   const memory = shared ?? new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MOST_PAGES });
-  const modules = shared
-    ? sharedModules(relaxed)
-    : [moduleOf(relaxed ? productsRelaxed : products), moduleOf(dense)];
-  const exports = instantiate(modules, memory) as unknown;
+  const exports = instantiate(modulesOf(relaxed, shared !== undefined), memory) as unknown;
   return {
     name: relaxed ? "wasm-relaxed" : "wasm",
     routines: exports as Products & Dense & SvdRoutines,
