@@ -208,7 +208,9 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
       (of.stored !== of.dtype && !contender.takesHalves
         ? "takes no half precision; it is measured on float32"
         : undefined) ??
-      (seconds > slow ? `would take some ${Math.round(seconds)} s a call` : undefined);
+      (seconds > slow
+        ? `would take some ${Number(seconds.toPrecision(seconds < 1 ? 1 : 2))} s a call`
+        : undefined);
     if (why !== undefined) {
       leftOut.push({ name, why });
       continue;

@@ -199,7 +199,14 @@ function label(svg: Element, document: Document, of: Line, x: number, y: number,
   });
   make(
     "text",
-    { x: edge + LABEL_OFFSET, y: to, dy: "0.32em", fill: of.color, "font-weight": of.strong ? 700 : 600 },
+    {
+      x: edge + LABEL_OFFSET,
+      y: to,
+      dy: "0.32em",
+      fill: of.color,
+      "font-weight": of.strong ? 700 : 600,
+      "text-anchor": "start",
+    },
     of.label,
   );
 }

@@ -26,7 +26,7 @@ const tables: readonly TableOf[] = [
     rivals: [
       ["PyTorch `matrix_norm(2)`, forward + backward", /^PyTorch matrix_norm/],
       ["TensorFlow.js, power iteration unrolled", /^TensorFlow\.js grad\(spectralNormUnrolled\)/],
-      ["jax-js, power iteration unrolled", /^jax-js grad\(power/],
+      ["jax-js, power iteration unrolled", /^jax-js jit\(grad\(power/],
       ["ml-matrix SVD (float64)", /^ml-matrix SVD with/],
     ],
   },

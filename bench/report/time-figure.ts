@@ -33,7 +33,7 @@ const series: readonly (Omit<Line, "points"> & { readonly rows: RegExp })[] = [
   },
   {
     label: "jax-js unrolled",
-    rows: /^jax-js grad\(power/,
+    rows: /^jax-js jit\(grad\(power/,
     color: "var(--olive)",
     symbol: "diamond2",
   },
