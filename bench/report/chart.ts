@@ -44,8 +44,8 @@ export interface Chart {
   readonly height: number;
 }
 
-const WIDTH = 860;
-const MARGIN = { top: 34, right: 245, bottom: 68, left: 62 };
+const WIDTH = 900;
+const MARGIN = { top: 34, right: 285, bottom: 68, left: 62 };
 /** Pixels between two labels, at least. */
 const LINE = 16;
 /** Of the labels from the frame's right edge. */

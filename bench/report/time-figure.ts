@@ -60,7 +60,7 @@ export function timeFigure(result: BenchResult): string | undefined {
     if (triplet?.passes === undefined || !read || of.bytes < LARGE) return [];
     return [{ x: sizeOf(of), y: triplet.passes * read.ms }];
   });
-  if (limit.length > 0)
+  if (limit.length > 1)
     lines.push({
       label: "our passes × one read of A",
       color: "var(--muted)",
