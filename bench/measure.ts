@@ -156,6 +156,7 @@ if (lean) console.log(targetTable("How lean", lean));
 
 const result: BenchResult = {
   date: new Date().toISOString(),
+  minutes: performance.now() / 60_000,
   commit: commit(),
   machine: {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
@@ -179,7 +180,7 @@ const result: BenchResult = {
 const file = resolve(given.out ?? defaultFile());
 mkdirSync(dirname(file), { recursive: true });
 writeFileSync(file, textOf(result));
-console.log(`\nWritten to ${file}`);
+console.log(`\nWritten to ${file} after ${result.minutes.toFixed(1)} minutes`);
 
 /** Only whole runs are kept beside the sources. */
 function defaultFile(): string {

@@ -115,6 +115,8 @@ export interface Machine {
 /** What a run leaves behind; bench/results holds these as JSON. */
 export interface BenchResult {
   readonly date: string;
+  /** that the run took */
+  readonly minutes: number;
   readonly commit: string;
   readonly machine: Machine;
   readonly node: string;
