@@ -117,7 +117,7 @@ export class AnsweringProcess {
       passes?: number;
       dtype?: DType;
     }>("answer", name, this.#result);
-    const { buffer } = Uint8Array.from(readFileSync(this.#result));
+    const { buffer } = new Uint8Array(readFileSync(this.#result));
     const numbers = (dtype ?? usual) === "float32" ? new Float32Array(buffer) : new Float64Array(buffer);
     let offset = 0;
     const arrays: Record<string, ArrayLike<number>> = {};

@@ -59,7 +59,7 @@ async function contender(name: string): Promise<Loaded> {
 }
 
 function read(file: string, stored: Storage, batch: number, rows: number, cols: number): Workload {
-  const { buffer } = Uint8Array.from(readFileSync(file));
+  const { buffer } = new Uint8Array(readFileSync(file));
   const halves = stored === "bfloat16" ? new Uint16Array(buffer) : undefined;
   const dtype = stored === "bfloat16" ? "float32" : stored;
   // Where there are halves nobody here looks at the same entries widened.
