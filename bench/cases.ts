@@ -3,6 +3,9 @@ import type { DType } from "../src/matrix/types.js";
 /** How the singular values of a workload fall off. */
 export type Spectrum = "gaussian" | "trained" | "clustered";
 
+/** How the entries lie in memory; half precision is measured where a pass that reads half the bytes can show. */
+export type Storage = DType | "bfloat16";
+
 /** One matrix, or a batch of them, that every contender gets. */
 export interface Case {
   /** "64×128 float32 gaussian": what tables and results name it by */
@@ -11,7 +14,9 @@ export interface Case {
   readonly cols: number;
   /** matrices in it; 1 unless it is a batch */
   readonly batch: number;
+  /** of the arithmetic, and of what comes back */
   readonly dtype: DType;
+  readonly stored: Storage;
   readonly spectrum: Spectrum;
 }
 
@@ -21,12 +26,33 @@ interface Size {
   readonly batch: number;
 }
 
-/** In ascending order of work. */
-const usual = ["8x8", "16x16", "64x128", "256x256", "512x512", "1024x1024", "2048x2048"];
-const large = ["4096x4096", "8192x8192", "32x100000", "100000x32", "4096x16x16", "1000x64x128"];
+/** In ascending order of work; batches last. */
+const sizes = [
+  "8x8",
+  "16x16",
+  "64x128",
+  "256x256",
+  "512x512",
+  "1024x1024",
+  "2048x2048",
+  "32x100000",
+  "100000x32",
+  "4096x4096",
+  "8192x8192",
+  "4096x16x16",
+  "1000x64x128",
+];
+/** What a short run has time for. */
+const quickSizes = ["8x8", "64x128", "256x256", "512x512", "1024x1024", "1000x64x128"];
+
+/** Entries from which on a call takes so long that the other spectra wait for `--all`. */
+const GAUSSIAN_ALONE = 2 ** 26;
+const WITHOUT_CLUSTERS = 2 ** 24;
+/** Where a pass is as long as memory is slow, the same matrix is measured in half precision too. */
+const HALVES = "2048x2048";
 
 export const spectra: readonly Spectrum[] = ["gaussian", "trained", "clustered"];
-export const dtypes: readonly DType[] = ["float32", "float64"];
+export const storages: readonly Storage[] = ["float32", "float64", "bfloat16"];
 
 /** What a run is to measure; lists come from the command line as they are. */
 export interface Selection {
@@ -38,21 +64,27 @@ export interface Selection {
 }
 
 /** The selected cases: sizes ascending, spectra and dtypes within a size. */
-export function selectCases({ all, quick, cases, dtypes: types, spectra: kinds }: Selection): Case[] {
-  const names = cases.length > 0 ? cases : all ? [...usual, ...large] : quick ? usual.slice(0, -1) : usual;
-  const chosenTypes = chosen("dtypes", types, dtypes);
+export function selectCases({ all, quick, cases, dtypes, spectra: kinds }: Selection): Case[] {
+  const names = cases.length > 0 ? cases : quick && !all ? quickSizes : sizes;
+  const chosenStorages = chosen("dtypes", dtypes, storages);
   // The other spectra cost as much again and say little more where only the harness is tried.
   const chosenSpectra = chosen("spectra", kinds.length > 0 || !quick ? kinds : ["gaussian"], spectra);
-  return names.map(sizeOf).flatMap((size) =>
-    chosenSpectra.flatMap((spectrum) =>
-      chosenTypes.map((dtype) => ({
-        ...size,
-        dtype,
-        spectrum,
-        id: `${sizeName(size)} ${dtype} ${spectrum}`,
-      })),
-    ),
-  );
+  return names.flatMap((name) => {
+    const size = sizeOf(name);
+    const entries = size.rows * size.cols;
+    return chosenSpectra.flatMap((spectrum) => {
+      if (!all && kinds.length === 0) {
+        if (spectrum !== "gaussian" && entries >= GAUSSIAN_ALONE) return [];
+        if (spectrum === "clustered" && entries >= WITHOUT_CLUSTERS) return [];
+      }
+      return chosenStorages.flatMap((stored): Case[] => {
+        if (stored === "bfloat16" && (size.batch > 1 || spectrum !== "gaussian")) return [];
+        if (stored === "bfloat16" && dtypes.length === 0 && name !== HALVES) return [];
+        const id = `${sizeName(size)} ${stored} ${spectrum}`;
+        return [{ ...size, dtype: stored === "bfloat16" ? "float32" : stored, stored, spectrum, id }];
+      });
+    });
+  });
 }
 
 export function sizeName({ rows, cols, batch }: Size): string {

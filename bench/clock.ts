@@ -8,6 +8,8 @@ export interface ClockOptions {
   readonly budgetMs: number;
   /** a sample takes at least this long, by repeating the call */
   readonly sampleMs: number;
+  /** before the first sample each is called for so long, unless it is compiled sooner */
+  readonly warmUpMs: number;
   onTurn?(name: string, round: number): void;
 }
 
@@ -19,7 +21,6 @@ interface Turns {
   readonly samples: (number | null)[];
 }
 
-const WARM_UP_MS = 150;
 const WARM_UP_CALLS = 200;
 /** Calls of up to this many samples are led in by some that do not count. */
 const LEAD_IN = 5;
@@ -34,12 +35,12 @@ const OVERDRAFT = 4;
  */
 export async function takeTurns(
   contenders: readonly { readonly name: string; readonly loaded: Loaded }[],
-  { rounds, budgetMs, sampleMs, onTurn }: ClockOptions,
+  { rounds, budgetMs, sampleMs, warmUpMs, onTurn }: ClockOptions,
 ): Promise<Map<string, Times>> {
   const all: Turns[] = [];
   for (const { name, loaded } of contenders) {
     onTurn?.(name, 0);
-    const callMs = await warmUp(loaded);
+    const callMs = await warmUp(loaded, warmUpMs);
     all.push({ name, loaded, callMs, loops: Math.max(1, Math.ceil(sampleMs / callMs)), samples: [] });
   }
   for (let round = 0; round < rounds; round++)
@@ -60,10 +61,10 @@ export async function takeTurns(
 }
 
 /** Calls it until it is compiled and its caches are warm; milliseconds of a call from then on. */
-async function warmUp(loaded: Loaded): Promise<number> {
+async function warmUp(loaded: Loaded, warmUpMs: number): Promise<number> {
   const begin = performance.now();
   let callMs = await loaded.time(1);
-  for (let calls = 1; calls < WARM_UP_CALLS && performance.now() - begin < WARM_UP_MS; ) {
+  for (let calls = 1; calls < WARM_UP_CALLS && performance.now() - begin < warmUpMs; ) {
     const loops = Math.max(1, Math.min(50, Math.floor(10 / callMs)));
     callMs = (await loaded.time(loops)) / loops;
     calls += loops;

@@ -1,7 +1,7 @@
 import type { DType } from "../src/matrix/types.js";
 import { quantile } from "./clock.js";
 import type { Task } from "./contender.js";
-import type { CaseResult, Comparison, Row, Target } from "./result.js";
+import type { Comparison, Row } from "./result.js";
 
 const tasks: readonly Task[] = ["gradient", "triplet", "value", "values"];
 
@@ -28,7 +28,7 @@ export function compare(rows: readonly Row[]): Comparison[] {
   );
 }
 
-function measureOf(task: Task): Comparison["measure"] {
+export function measureOf(task: Task): Comparison["measure"] {
   return task === "value" || task === "values" ? "sigmaError" : "residual";
 }
 
@@ -40,24 +40,31 @@ export function asAccurate(task: Task, ours: Row, rival: Row): boolean {
   return (ours[measure] ?? Number.NaN) <= Math.max(theirs, ROUNDING[rival.dtype]);
 }
 
-/** The fastest of ours that is as accurate as the rival; where none is, the most accurate, and it is said. */
+/** The fastest of ours that is as accurate as the rival; where none is, the most accurate. */
+export function matched(
+  task: Task,
+  ours: readonly Row[],
+  rival: Row,
+): { readonly row: Row; readonly accurate: boolean } {
+  const errorOf = (row: Row) => row[measureOf(task)] ?? Number.NaN;
+  const accurate = ours.filter((row) => asAccurate(task, row, rival));
+  return accurate.length > 0
+    ? { row: accurate.reduce((a, b) => (b.ms.median < a.ms.median ? b : a)), accurate: true }
+    : { row: ours.reduce((a, b) => (errorOf(b) < errorOf(a) ? b : a)), accurate: false };
+}
+
 function compareTask(task: Task, ours: readonly Row[], rival: Row): Comparison {
   const measure = measureOf(task);
-  const errorOf = (row: Row) => row[measure] ?? Number.NaN;
-  const accurate = ours.filter((row) => asAccurate(task, row, rival));
-  const best =
-    accurate.length > 0
-      ? accurate.reduce((a, b) => (b.ms.median < a.ms.median ? b : a))
-      : ours.reduce((a, b) => (errorOf(b) < errorOf(a) ? b : a));
+  const { row, accurate } = matched(task, ours, rival);
   return {
     task,
-    ours: best.name,
+    ours: row.name,
     rival: rival.name,
-    ratio: ratioOf(rival, best),
+    ratio: ratioOf(rival, row),
     measure,
-    oursError: errorOf(best),
-    rivalError: errorOf(rival),
-    atLeastAsAccurate: accurate.length > 0,
+    oursError: row[measure] ?? Number.NaN,
+    rivalError: rival[measure] ?? Number.NaN,
+    atLeastAsAccurate: accurate,
   };
 }
 
@@ -70,73 +77,6 @@ export function ratioOf(numerator: Row, denominator: Row): Comparison["ratio"] {
   if (quotients.length === 0) quotients.push(numerator.ms.median / denominator.ms.median);
   quotients.sort((a, b) => a - b);
   return { median: quantile(quotients, 0.5), min: quotients[0], max: quotients[quotients.length - 1] };
-}
-
-interface Wanted {
-  readonly what: string;
-  readonly id: string;
-  readonly ours: string;
-  /** of several that match, the fastest counts */
-  readonly rival: RegExp;
-  /** the rival's time by ours is to be at least this */
-  readonly factor: number;
-}
-
-/** What the package set out to reach; a rival's time by ours. */
-const wanted: readonly Wanted[] = [
-  {
-    what: "64×128 float32, value and gradient, against ml-matrix's SVD with U and V",
-    id: "64×128 float32 gaussian",
-    ours: "spectral-norm valueAndGrad",
-    rival: /^ml-matrix SVD with U, V$/,
-    factor: 100,
-  },
-  {
-    what: "64×128 float32, value and gradient, against PyTorch's matrix_norm(2) forward and backward",
-    id: "64×128 float32 gaussian",
-    ours: "spectral-norm valueAndGrad",
-    rival: /^PyTorch /,
-    factor: 5,
-  },
-  {
-    what: "1024² float32, triplet, one thread, against SciPy's ARPACK on two",
-    id: "1024² float32 gaussian",
-    ours: "spectral-norm singularTriplet",
-    rival: /^SciPy svds\(k=1\), 2 threads/,
-    factor: 1 / 1.3,
-  },
-  {
-    what: "64×128 float64, all singular values, against ml-matrix",
-    id: "64×128 float64 gaussian",
-    ours: "spectral-norm svdvals",
-    rival: /^ml-matrix SVD, values alone$/,
-    factor: 10,
-  },
-];
-
-export function checkTargets(cases: readonly CaseResult[]): Target[] {
-  return wanted.map(({ what, id, ours, rival, factor }) => {
-    const aim = factor >= 1 ? `≥ ${factor} times faster` : `≤ ${short(1 / factor)} times the time`;
-    const results = cases.find((result) => result.id === id)?.results ?? [];
-    const mine = results.find(({ name }) => name === ours);
-    const theirs = results
-      .filter(({ name }) => rival.test(name))
-      .reduce<Row | undefined>((a, b) => (a && a.ms.median <= b.ms.median ? a : b), undefined);
-    if (!mine || !theirs) return { what, wanted: aim };
-    const { median, min, max } = ratioOf(theirs, mine);
-    const [from, to] = factor >= 1 ? [min, max] : [1 / max, 1 / min];
-    const typical = factor >= 1 ? median : 1 / median;
-    const accuracy =
-      mine.residual === undefined || theirs.residual === undefined
-        ? `σ off by ${power(mine.sigmaError)} (theirs ${power(theirs.sigmaError)})`
-        : `residual ${power(mine.residual)} (theirs ${power(theirs.residual)}${asAccurate("triplet", mine, theirs) ? "" : ", which is smaller"})`;
-    return {
-      what,
-      wanted: aim,
-      found: `${short(typical)} (${short(from)} … ${short(to)}); ${theirs.name}; ${accuracy}`,
-      reached: median >= factor,
-    };
-  });
 }
 
 export function short(value: number): string {

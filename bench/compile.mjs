@@ -11,9 +11,15 @@ export async function compile() {
   const outdir = join(bench, "dist");
   await build({
     absWorkingDir: resolve(bench, ".."),
-    entryPoints: ["measure", "report", "lean/memory", "lean/calls", "lean/import"].map((name) =>
-      join(bench, `${name}.ts`),
-    ),
+    entryPoints: [
+      "measure",
+      "report",
+      "threads/answers",
+      "threads/reads",
+      "lean/memory",
+      "lean/calls",
+      "lean/import",
+    ].map((name) => join(bench, `${name}.ts`)),
     outbase: bench,
     outdir,
     bundle: true,

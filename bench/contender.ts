@@ -19,6 +19,10 @@ export interface Contender {
   /** what it is compared at; a full decomposition serves several */
   readonly tasks: readonly Task[];
   readonly threads: number;
+  /** reads half precision as it is; others are not asked to */
+  readonly takesHalves?: boolean;
+  /** takes as long whatever the spectrum */
+  readonly dense?: boolean;
   /** what it returns, where that is not the dtype of the entries */
   readonly returns?: DType;
   /** a rough idea of one call, from which cases that would take too long are left out */
@@ -90,4 +94,9 @@ export function inProcess<Prepared, Returned>({
 /** Multiplications of a dense decomposition, up to a factor. */
 export function cubic({ rows, cols, batch }: Case): number {
   return batch * rows * cols * Math.min(rows, cols);
+}
+
+/** "1 thread", "2 threads": how names of rows end. */
+export function threadsText(threads: number): string {
+  return `${threads} ${threads === 1 ? "thread" : "threads"}`;
 }

@@ -1,23 +1,29 @@
 // The benchmark itself; bench/run.mjs builds it and starts it.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { type Case, selectCases } from "./cases.js";
 import { takeTurns } from "./clock.js";
-import { checkTargets, compare } from "./compare.js";
+import { compare } from "./compare.js";
 import type { Contender, ContenderGroup, Loaded } from "./contender.js";
 import { type Core, coreContenders, importCore } from "./contenders/core.js";
+import { jaxContenders } from "./contenders/jax.js";
 import { mlMatrixContenders, numpyTsContenders } from "./contenders/libraries.js";
 import { pythonContenders } from "./contenders/python.js";
-import { READING, readingContender } from "./contenders/reading.js";
+import { rContenders } from "./contenders/r.js";
+import { READING, readingContenders } from "./contenders/reading.js";
 import { rivalContenders } from "./contenders/rivals.js";
 import { tfjsContenders } from "./contenders/tfjs.js";
+import { threadedContenders } from "./contenders/threads.js";
+import { passesAgainstGap } from "./gaps.js";
+import { growthOf } from "./growth.js";
 import { leanChecks } from "./lean/lean.js";
 import type { BenchResult, CaseResult, Row } from "./result.js";
-import { caseTable, targetTable } from "./terminal.js";
+import { checkTargets } from "./targets.js";
+import { caseTable, gapTable, growthTable, targetTable } from "./terminal.js";
 import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
 import { makeWorkload } from "./workload.js";
 
@@ -37,6 +43,8 @@ const options = {
   only: { type: "string", default: "" },
   python: { type: "string" },
   "no-python": { type: "boolean", default: false },
+  "no-r": { type: "boolean", default: false },
+  "no-threads": { type: "boolean", default: false },
   "no-lean": { type: "boolean", default: false },
   rounds: { type: "string" },
   budget: { type: "string" },
@@ -49,12 +57,13 @@ const options = {
 const { values: given } = parseArgs({ options, strict: true });
 const list = (text: string) => text.split(",").filter((part) => part !== "");
 const settings = {
-  rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "15")),
+  rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "9")),
   /** seconds that one contender may take on one case */
-  budget: positive("budget", given.budget ?? (given.quick ? "0.15" : "1")),
+  budget: positive("budget", given.budget ?? (given.quick ? "0.1" : "0.5")),
   /** seconds of one call beyond which a contender is left out of a case */
   slow: positive("slow", given.slow ?? (given.quick ? "0.5" : "5")),
   sampleMs: given.quick ? 2 : 10,
+  warmUpMs: given.quick ? 20 : 150,
   seed: positive("seed", given.seed),
 };
 const dist = resolve(given.dist);
@@ -87,21 +96,36 @@ const [loadBefore] = loadavg();
 if (loadBefore > BUSY)
   console.log(`The machine is busy (load ${loadBefore.toFixed(1)}): the figures below will be off.`);
 const core = await importCore(dist);
-const python = given["no-python"]
-  ? { contenders: [], missing: ["Python: not wanted in this run"] }
-  : await pythonContenders(given.python || process.env["PYTHON"], join(bench, "python", "contenders.py"));
+// What the processes beside this one are given and give back.
+const folder = mkdtempSync(join(tmpdir(), "bench-"));
+const unwanted = (name: string): ContenderGroup => ({
+  contenders: [],
+  missing: [`${name}: not wanted in this run`],
+});
 const groups: ContenderGroup[] = [
-  await readingContender(),
-  coreContenders(core, packageVersion()),
+  await readingContenders(join(scripts, "threads", "reads.js")),
+  coreContenders(core, packageVersion(), 1),
+  given["no-threads"]
+    ? unwanted("spectral-norm with threads")
+    : await threadedContenders(core, dist, join(scripts, "threads", "answers.js"), folder),
   await tfjsContenders(dist),
+  await jaxContenders(dist),
   mlMatrixContenders(),
   await numpyTsContenders(),
   rivalContenders(join(bench, "rivals")),
-  python,
+  given["no-python"]
+    ? unwanted("Python")
+    : await pythonContenders(
+        given.python || process.env["PYTHON"],
+        join(bench, "python", "contenders.py"),
+        folder,
+      ),
+  given["no-r"] ? unwanted("R") : await rContenders(join(bench, "r", "contenders.R"), folder),
 ];
+const isReading = ({ name }: { readonly name: string }) => name.startsWith(READING);
 const contenders = groups
   .flatMap((group) => group.contenders)
-  .filter(({ name }) => name === READING || only.test(name));
+  .filter((contender) => isReading(contender) || only.test(contender.name));
 const missing = groups.flatMap((group) => group.missing ?? []);
 for (const line of missing) console.log(`left out: ${line}`);
 
@@ -113,6 +137,14 @@ for (const of of wantedCases) {
   cases.push(result);
 }
 for (const group of groups) group.close?.();
+rmSync(folder, { recursive: true, force: true });
+
+const growth = growthOf(cases);
+console.log(growthTable(growth));
+status("passes against the gap");
+const gaps = passesAgainstGap(core, settings.seed);
+status("");
+console.log(gapTable(gaps));
 
 const targets = checkTargets(cases);
 console.log(targetTable("Targets", targets));
@@ -124,6 +156,7 @@ if (lean) console.log(targetTable("How lean", lean));
 
 const result: BenchResult = {
   date: new Date().toISOString(),
+  minutes: performance.now() / 60_000,
   commit: commit(),
   machine: {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
@@ -140,12 +173,14 @@ const result: BenchResult = {
   missing,
   targets,
   lean,
+  gaps,
+  growth,
   cases,
 };
 const file = resolve(given.out ?? defaultFile());
 mkdirSync(dirname(file), { recursive: true });
 writeFileSync(file, textOf(result));
-console.log(`\nWritten to ${file}`);
+console.log(`\nWritten to ${file} after ${result.minutes.toFixed(1)} minutes`);
 
 /** Only whole runs are kept beside the sources. */
 function defaultFile(): string {
@@ -162,15 +197,21 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
   const leftOut: { name: string; why: string }[] = [];
   const loaded: { name: string; contender: Contender; loaded: Loaded }[] = [];
   const errors = new Map<Contender, { errors: Errors; passes: number | undefined }>();
-  // A dense method takes as long whatever the spectrum: where it is slow, one spectrum says it all.
-  const slow = of.spectrum === "gaussian" ? settings.slow : settings.slow / 10;
+  const others = of.spectrum !== "gaussian";
   let excess = Number.NEGATIVE_INFINITY;
   for (const contender of all) {
     const { name } = contender;
     const seconds = contender.roughSeconds(of);
+    // A dense method takes as long whatever the spectrum: where it is slow, one spectrum says it all.
+    const slow = others && contender.dense ? settings.slow / 10 : settings.slow;
     const why =
       contender.declines(of) ??
-      (seconds > slow ? `would take some ${Math.round(seconds)} s a call` : undefined);
+      (of.stored !== of.dtype && !contender.takesHalves
+        ? "takes no half precision; it is measured on float32"
+        : undefined) ??
+      (seconds > slow
+        ? `would take some ${Number(seconds.toPrecision(seconds < 1 ? 1 : 2))} s a call`
+        : undefined);
     if (why !== undefined) {
       leftOut.push({ name, why });
       continue;
@@ -179,7 +220,7 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
     try {
       const ready = await contender.load(workload);
       const answer = await ready.answer();
-      if (name === READING) errors.set(contender, { errors: { sigmaError: 0 }, passes: undefined });
+      if (isReading(contender)) errors.set(contender, { errors: { sigmaError: 0 }, passes: undefined });
       else {
         errors.set(contender, { errors: errorsOf(answer, workload, truths), passes: answer.passes });
         const above = largestExcess(answer, workload, truths);
@@ -193,8 +234,10 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
   }
   const times = await takeTurns(loaded, {
     rounds: settings.rounds,
-    budgetMs: settings.budget * 1000,
+    // The other spectra are there for their passes and their accuracy.
+    budgetMs: (settings.budget * 1000) / (others ? 3 : 1),
     sampleMs: settings.sampleMs,
+    warmUpMs: settings.warmUpMs,
     onTurn: (name, round) => status(`${of.id}: ${name}, ${round === 0 ? "warm-up" : `round ${round}`}`),
   });
   for (const { loaded: ready } of loaded) await ready.release?.();
@@ -227,8 +270,8 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
       residual: Math.max(...truths.map(({ residual }) => residual)),
       largestExcess: excess,
     },
-    bytes: workload.data.byteLength,
-    readMs: results.find(({ name }) => name === READING)?.ms.median ?? Number.NaN,
+    bytes: (workload.halves ?? workload.data).byteLength,
+    reads: results.filter(isReading).map(({ threads, ms }) => ({ threads, ms: ms.median })),
     results,
     comparisons: compare(results),
     leftOut,

@@ -1,4 +1,4 @@
-// npm run bench:readme: the table and the figure from the JSON in bench/results; see bench/README.md.
+// npm run bench:readme: the tables and figures from the JSON in bench/results; see bench/README.md.
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { compile } from "./compile.mjs";

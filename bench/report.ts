@@ -1,10 +1,13 @@
-// The README's table between its markers, and the figure, from the JSON in bench/results.
+// The README's tables between its markers, and the figures, from the JSON in bench/results.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { timeFigure } from "./report/figure.js";
+import { gapFigure } from "./report/gap-figure.js";
+import { growthFigure } from "./report/growth-figure.js";
+import { limitFigure } from "./report/limit-figure.js";
 import { readmeText } from "./report/tables.js";
+import { timeFigure } from "./report/time-figure.js";
 import type { BenchResult } from "./result.js";
 
 // Compiled, it lies in bench/dist.
@@ -13,7 +16,7 @@ const { values: given } = parseArgs({
   options: {
     from: { type: "string", default: join(bench, "results") },
     readme: { type: "string", default: join(bench, "..", "README.md") },
-    figure: { type: "string", default: join(bench, "results", "time.svg") },
+    figures: { type: "string" },
   },
 });
 
@@ -30,10 +33,26 @@ if (results.length === 0) {
   process.exit(2);
 }
 
-writeFileSync(given.figure, timeFigure(results[0]));
-console.log(`Written to ${given.figure}`);
+const drawn: (readonly [alternative: string, file: string])[] = [];
+const figures = [
+  ["time", "Time against size, one line for each library", timeFigure],
+  ["limit", "Share of the memory limit against size, for each thread count", limitFigure],
+  ["gap", "Passes over A against the relative gap, Lanczos and power iteration", gapFigure],
+  ["growth", "Time against n with the fitted power", growthFigure],
+] as const;
+for (const [name, alternative, draw] of figures) {
+  const svg = draw(results[0]);
+  if (svg === undefined) {
+    console.log(`${name}.svg is left out: this run has nothing to draw it from`);
+    continue;
+  }
+  const file = join(given.figures ?? given.from, `${name}.svg`);
+  writeFileSync(file, svg);
+  console.log(`Written to ${file}`);
+  drawn.push([alternative, relative(dirname(resolve(given.readme)), resolve(file))]);
+}
 
-const text = readmeText(results);
+const text = readmeText(results, drawn);
 const page = existsSync(given.readme) ? readFileSync(given.readme, "utf8") : "";
 const start = page.indexOf(START);
 const end = page.indexOf(END);

@@ -57,12 +57,39 @@ export interface CaseResult extends Case {
     /** relative distance by which a contender lies above the reference; beyond rounding it is the one to doubt */
     readonly largestExcess: number;
   };
+  /** of the entries as they are stored */
   readonly bytes: number;
-  /** one plain read of the entries, WebAssembly SIMD, one thread */
-  readonly readMs: number;
+  /** one plain read of them, WebAssembly SIMD, by so many threads */
+  readonly reads: readonly Read[];
   readonly results: readonly Row[];
   readonly comparisons: readonly Comparison[];
   readonly leftOut: readonly { readonly name: string; readonly why: string }[];
+}
+
+export interface Read {
+  readonly threads: number;
+  readonly ms: number;
+}
+
+/** How often A is read, against how far σ₂ is from σ₁. */
+export interface GapPoint {
+  /** (σ₁ − σ₂)/σ₁ */
+  readonly gap: number;
+  /** what is asked for: a bound on the gradient's error, or as much as float64 has */
+  readonly rtol: number | "default";
+  readonly ours: number;
+  /** ‖ûv̂ᵀ − u₁v₁ᵀ‖_F that ours reached, and power iteration is counted to */
+  readonly error: number;
+  readonly power: number;
+}
+
+/** t = c·nᵖ fitted to the times of one contender on square matrices. */
+export interface Growth {
+  readonly name: string;
+  readonly exponent: number;
+  /** t at n = 1, in milliseconds */
+  readonly factor: number;
+  readonly sizes: readonly number[];
 }
 
 /** A figure to reach, and what this run says about it. */
@@ -71,6 +98,8 @@ export interface Target {
   readonly wanted: string;
   /** undefined where the run lacks what it takes */
   readonly found?: string;
+  /** what it lacks then */
+  readonly missing?: string;
   readonly reached?: boolean;
 }
 
@@ -86,6 +115,8 @@ export interface Machine {
 /** What a run leaves behind; bench/results holds these as JSON. */
 export interface BenchResult {
   readonly date: string;
+  /** that the run took */
+  readonly minutes: number;
   readonly commit: string;
   readonly machine: Machine;
   readonly node: string;
@@ -96,5 +127,7 @@ export interface BenchResult {
   readonly missing: readonly string[];
   readonly targets: readonly Target[];
   readonly lean?: readonly Target[];
+  readonly gaps: readonly GapPoint[];
+  readonly growth: readonly Growth[];
   readonly cases: readonly CaseResult[];
 }

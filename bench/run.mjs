@@ -21,6 +21,10 @@ if (
   process.exit(2);
 }
 const scripts = await compile();
+const RELAXED = "--experimental-wasm-relaxed-simd";
+/** A function of one relaxed instruction: where the engine knows it, this is a module. */
+const PROBE = `const code = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, ...Array(3).fill([65, 0, 253, 17]).flat(), 253, 133, 2, 11];
+process.exit(WebAssembly.validate(Uint8Array.from(code)) ? 0 : 1);`;
 let failed = 0;
 for (const node of nodes.length > 0 ? nodes : [process.execPath]) {
   // A path and, after spaces, flags for it.
@@ -34,5 +38,10 @@ for (const node of nodes.length > 0 ? nodes : [process.execPath]) {
   );
   if (error) console.error(`bench: ${path}: ${error.message}`);
   if (status !== 0) failed = status ?? 1;
+  const relaxed = (...more) => spawnSync(path ?? "", [...flags, ...more, "-e", PROBE]).status === 0;
+  if (status === 0 && !relaxed() && relaxed(RELAXED))
+    console.log(
+      `This Node has fused multiply-add only by a flag. To measure with it too: npm run bench -- --node "${path} ${RELAXED}"`,
+    );
 }
 process.exit(failed);

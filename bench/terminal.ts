@@ -1,7 +1,8 @@
 import Table from "cli-table3";
 import { power, short } from "./compare.js";
-import { READING } from "./contenders/reading.js";
-import type { CaseResult, Target } from "./result.js";
+import { threadsText } from "./contender.js";
+import type { CaseResult, GapPoint, Growth, Target } from "./result.js";
+import { overLimit } from "./targets.js";
 
 const style = { head: [], border: [], "padding-left": 1, "padding-right": 1 };
 /** Columns without lines. */
@@ -15,7 +16,7 @@ const chars = {
 };
 
 /** Bytes from which on reading is what a pass costs; smaller matrices stay in the processor. */
-const LARGE = 2 ** 21;
+export const LARGE = 2 ** 21;
 
 /** A time with its unit. */
 export function duration(ms: number): string {
@@ -25,7 +26,7 @@ export function duration(ms: number): string {
 }
 
 export function caseTable(result: CaseResult): string {
-  const { id, truth, readMs, bytes, results, comparisons, leftOut } = result;
+  const { id, truth, reads, bytes, results, comparisons, leftOut } = result;
   const table = new Table({
     head: ["", "median", "min", "±", "n", "σ error", "residual", "gradient error", "passes", "time ÷ limit"],
     colAligns: ["left", ...Array<"right">(9).fill("right")],
@@ -33,8 +34,8 @@ export function caseTable(result: CaseResult): string {
     chars,
   });
   for (const row of [...results].sort((a, b) => a.ms.median - b.ms.median)) {
-    const limit = row.passes === undefined || bytes < LARGE ? undefined : row.passes * readMs;
-    const reading = row.name === READING;
+    const over = bytes < LARGE ? undefined : overLimit(row, result);
+    const reading = row.tasks.length === 0;
     table.push([
       row.wrong ? `${row.name}  WRONG` : row.name,
       duration(row.ms.median),
@@ -45,12 +46,17 @@ export function caseTable(result: CaseResult): string {
       row.residual === undefined ? "" : power(row.residual),
       row.gradientError === undefined ? "" : power(row.gradientError),
       row.passes === undefined ? "" : String(row.passes),
-      limit === undefined ? "" : short(row.ms.median / limit),
+      over === undefined ? "" : short(over),
     ]);
   }
   const lines = [
     "",
-    `${id}   σ₁ ${truth.sigma.toPrecision(6)}, relative gap ${power(truth.relativeGap)}; one read ${duration(readMs)} (${(bytes / readMs / 1e6).toFixed(1)} GB/s)`,
+    `${id}   σ₁ ${truth.sigma.toPrecision(6)}, relative gap ${power(truth.relativeGap)}; one read ${reads
+      .map(
+        ({ threads, ms }) =>
+          `${duration(ms)} by ${threadsText(threads)} (${(bytes / ms / 1e6).toFixed(1)} GB/s)`,
+      )
+      .join(", ")}`,
     table.toString(),
   ];
   for (const { task, ours, rival, ratio, atLeastAsAccurate, measure, oursError, rivalError } of comparisons)
@@ -60,16 +66,34 @@ export function caseTable(result: CaseResult): string {
           ? ""
           : `, NOT at equal accuracy: ${measure === "residual" ? "residual" : "σ error"} ${power(oursError)} for ${power(rivalError)}`),
     );
-  const tooSlow = leftOut.filter(({ why }) => why.startsWith("would"));
+  const tooSlow = leftOut.filter(({ why }) => why.startsWith("would") || why.startsWith("failed"));
   if (tooSlow.length > 0)
     lines.push(`  left out: ${tooSlow.map(({ name, why }) => `${name} (${why})`).join(", ")}`);
   return lines.join("\n");
 }
 
 export function targetTable(title: string, targets: readonly Target[]): string {
-  const lines = targets.map(({ what, wanted, found, reached }) => {
+  const lines = targets.map(({ what, wanted, found, missing, reached }) => {
     const mark = reached === undefined ? "?" : reached ? "✓" : "✗";
-    return `  ${mark} ${what}: ${wanted}; ${found ?? "not in this run"}`;
+    return `  ${mark} ${what}: ${wanted}; ${found ?? `not in this run${missing === undefined ? "" : `: ${missing}`}`}`;
   });
   return ["", title, ...lines].join("\n");
+}
+
+export function gapTable(points: readonly GapPoint[]): string {
+  const lines = points.map(
+    ({ gap, rtol, ours, error, power: steps }) =>
+      `  gap ${power(gap)}, ${rtol === "default" ? "default" : `rtol ${power(rtol)}`}: ${ours} passes; power iteration ${steps} to a gradient error of ${power(error)}`,
+  );
+  return ["", "Passes over A against the relative gap, 400×300 float64", ...lines].join("\n");
+}
+
+export function growthTable(growth: readonly Growth[]): string {
+  if (growth.length === 0)
+    return "\nHow cost grows: not in this run, which has fewer than three square float32 sizes from 256² on";
+  const lines = growth.map(
+    ({ name, exponent, sizes }) =>
+      `  n^${exponent.toFixed(2)}  ${name} (${sizes.map((n) => `${n}²`).join(", ")})`,
+  );
+  return ["", "How cost grows with n, float32 Gaussian n×n", ...lines].join("\n");
 }

@@ -5,6 +5,8 @@ import type { Case } from "./cases.js";
 export interface Workload {
   readonly case: Case;
   readonly data: Float32Array | Float64Array;
+  /** the same entries in half precision, where they are stored so */
+  readonly halves?: Uint16Array;
   /** The k-th matrix of a batch. */
   at(k: number): Float32Array | Float64Array;
 }
@@ -15,7 +17,7 @@ const CLUSTER_WIDTH = 0.01;
 
 /** The same case and seed give the same entries everywhere. */
 export function makeWorkload(of: Case, seed: number): Workload {
-  const { rows, cols, batch, dtype, spectrum } = of;
+  const { rows, cols, batch, dtype, stored, spectrum } = of;
   const size = rows * cols;
   const data = dtype === "float32" ? new Float32Array(size * batch) : new Float64Array(size * batch);
   for (let k = 0; k < batch; k++) {
@@ -24,7 +26,19 @@ export function makeWorkload(of: Case, seed: number): Workload {
     if (spectrum === "gaussian") for (let i = 0; i < size; i++) entries[i] = random.normal();
     else entries.set(withSingularValues(random, rows, cols, fallOff(spectrum, Math.min(rows, cols))));
   }
-  return { case: of, data, at: (k) => data.subarray(k * size, (k + 1) * size) };
+  const halves = stored === "bfloat16" ? roundedToBfloat16(data as Float32Array) : undefined;
+  return { case: of, data, halves, at: (k) => data.subarray(k * size, (k + 1) * size) };
+}
+
+/** Rounds the entries where they are, to even at a half, and returns their upper sixteen bits. */
+function roundedToBfloat16(data: Float32Array): Uint16Array {
+  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  const halves = new Uint16Array(data.length);
+  for (let i = 0; i < bits.length; i++) {
+    halves[i] = (bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) >>> 16;
+    bits[i] = halves[i] << 16;
+  }
+  return halves;
 }
 
 function fallOff(spectrum: "trained" | "clustered", count: number): Float64Array {
@@ -41,7 +55,7 @@ function fallOff(spectrum: "trained" | "clustered", count: number): Float64Array
  * index has a random partner: after a few more than log₂ n rounds a coordinate vector is spread over all of
  * them. It takes m·n·log(m·n) operations, where Haar-random factors take a cubic number.
  */
-function withSingularValues(random: Random, m: number, n: number, sigma: Float64Array): Float64Array {
+export function withSingularValues(random: Random, m: number, n: number, sigma: Float64Array): Float64Array {
   const A = new Float64Array(m * n);
   for (const [i, value] of sigma.entries()) A[i * n + i] = value;
   for (let round = rounds(m); round > 0; round--)

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Matrix } from "../../src/matrix/types.js";
+import type { MatrixLike } from "../../src/matrix/types.js";
 import type { SolveOptions } from "../../src/solve/options.js";
 import type { Case } from "../cases.js";
 import {
@@ -10,6 +10,7 @@ import {
   cubic,
   inProcess,
   type Task,
+  threadsText,
 } from "../contender.js";
 import type { Workload } from "../workload.js";
 
@@ -23,55 +24,72 @@ export async function importCore(dist: string): Promise<Core> {
 /** The dense SVD is there for what a decomposition is needed for; nobody waits minutes for it. */
 const SECONDS_PER_MULTIPLICATION = 5e-9;
 
-/** This package: the default accuracy, and looser ones to meet rivals at theirs. */
-export function coreContenders(core: Core, version: string): ContenderGroup {
-  const iterative = (name: string, task: Task, of: (matrix: Matrix) => Answer): Contender => ({
-    name: `spectral-norm ${name}`,
+/** In float32 that is below what the type has. */
+const DOUBLE_ONLY = 1e-7;
+
+/**
+ * This package: the default accuracy, and looser ones to meet rivals at theirs.
+ *
+ * @param threads  how many compute in the process that runs them
+ */
+export function coreContenders(core: Core, version: string, threads: number): ContenderGroup {
+  const row = (name: string, task: Task, of: (matrix: MatrixLike) => Answer): Contender => ({
+    name: `spectral-norm ${name}, ${threadsText(threads)}`,
     engine: "spectral-norm",
     ours: true,
     tasks: [task],
-    threads: 1,
-    roughSeconds: ({ rows, cols, batch }) => 2e-7 * rows * cols * batch,
+    threads,
+    takesHalves: true,
+    roughSeconds: ({ rows, cols, batch }) => 5e-8 * rows * cols * batch,
     declines: onlyOne,
     load: inProcess({ prepare: asMatrix, run: of, read: (answer) => answer }),
   });
   /** Where "auto" goes dense a tolerance changes nothing, and a second row of the same would win by luck. */
-  const looser = (contender: Contender): Contender => ({
+  const looser = (contender: Contender, rtol: number): Contender => ({
     ...contender,
     declines: (of) =>
       contender.declines(of) ??
-      (Math.min(of.rows, of.cols) <= 64 ? "is solved densely, whatever the tolerance" : undefined),
+      (Math.min(of.rows, of.cols) <= 64
+        ? "is solved densely, whatever the tolerance"
+        : rtol < DOUBLE_ONLY && of.dtype === "float32"
+          ? "asks for more digits than float32 has"
+          : undefined),
   });
-  const triplet = (label: string, options?: SolveOptions) =>
-    iterative(`singularTriplet${label}`, "triplet", (A) => {
-      const { sigma, u, v, passes } = core.singularTriplet(A, options);
-      return { sigmas: [sigma], u, v, passes };
-    });
-  const gradient = (label: string, options?: SolveOptions) =>
-    iterative(`valueAndGrad${label}`, "gradient", (A) => {
-      const { value, grad } = core.valueAndGrad(A, options);
-      return { sigmas: [value], gradients: grad.data };
-    });
+  const atEach = (
+    tolerances: readonly number[],
+    make: (label: string, options?: SolveOptions) => Contender,
+  ): Contender[] => [
+    make(""),
+    ...tolerances.map((rtol) => looser(make(` rtol ${exponential(rtol)}`, { rtol }), rtol)),
+  ];
 
   const singles: Contender[] = [
-    gradient(""),
-    looser(gradient(" rtol 1e-3", { rtol: 1e-3 })),
-    triplet(""),
-    looser(triplet(" rtol 1e-3", { rtol: 1e-3 })),
-    looser(triplet(" rtol 1e-5", { rtol: 1e-5 })),
-    iterative("spectralNorm", "value", (A) => ({ sigmas: [core.spectralNorm(A)] })),
+    ...atEach([1e-3, 1e-4, 1e-5], (label, options) =>
+      row(`valueAndGrad${label}`, "gradient", (A) => {
+        const { value, grad } = core.valueAndGrad(A, options);
+        return { sigmas: [value], gradients: grad.data };
+      }),
+    ),
+    ...atEach([1e-3, 1e-4, 1e-5, 1e-8], (label, options) =>
+      row(`singularTriplet${label}`, "triplet", (A) => {
+        const { sigma, u, v, passes } = core.singularTriplet(A, options);
+        return { sigmas: [sigma], u, v, passes };
+      }),
+    ),
+    row("spectralNorm", "value", (A) => ({ sigmas: [core.spectralNorm(A)] })),
     {
-      ...iterative("svdvals", "values", (A) => {
+      ...row("svdvals", "values", (A) => {
         const values = core.svdvals(A);
         return { sigmas: [values[0]], values };
       }),
+      dense: true,
       returns: "float64",
       roughSeconds: (of) => SECONDS_PER_MULTIPLICATION * cubic(of),
     },
   ];
   const batches: Contender[] = [
     {
-      ...iterative("valueAndGradBatch", "gradient", () => ({ sigmas: [] })),
+      ...row("valueAndGradBatch", "gradient", () => ({ sigmas: [] })),
       declines: onlyMany,
       load: inProcess({
         prepare: asBatch,
@@ -80,7 +98,7 @@ export function coreContenders(core: Core, version: string): ContenderGroup {
       }),
     },
     {
-      ...iterative("spectralNormBatch", "value", () => ({ sigmas: [] })),
+      ...row("spectralNormBatch", "value", () => ({ sigmas: [] })),
       declines: onlyMany,
       load: inProcess({
         prepare: asBatch,
@@ -92,6 +110,11 @@ export function coreContenders(core: Core, version: string): ContenderGroup {
   return { contenders: [...singles, ...batches], versions: { "spectral-norm": version } };
 }
 
+/** 1e-3 rather than 0.001. */
+function exponential(rtol: number): string {
+  return `1e${Math.round(Math.log10(rtol))}`;
+}
+
 function onlyOne({ batch }: Case): string | undefined {
   return batch === 1 ? undefined : "takes one matrix; the batch functions are measured instead";
 }
@@ -100,8 +123,10 @@ function onlyMany({ batch }: Case): string | undefined {
   return batch > 1 ? undefined : "takes a batch";
 }
 
-function asMatrix({ data, case: { rows, cols } }: Workload): Matrix {
-  return { data, shape: [rows, cols] };
+/** Half-precision entries are handed over as they are; the core takes them wherever it takes a matrix. */
+function asMatrix({ data, halves, case: { rows, cols } }: Workload): MatrixLike {
+  const shape = [rows, cols];
+  return halves ? { data: halves, dtype: "bfloat16", shape } : { data, shape };
 }
 
 function asBatch({ data, case: { rows, cols, batch } }: Workload) {

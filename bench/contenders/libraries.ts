@@ -13,6 +13,7 @@ export function mlMatrixContenders(): ContenderGroup {
     ours: false,
     tasks: vectors ? ["triplet", "gradient"] : ["value", "values"],
     threads: 1,
+    dense: true,
     returns: "float64",
     roughSeconds: (of) => 3e-8 * cubic(of),
     declines: () => undefined,
@@ -63,6 +64,7 @@ export async function numpyTsContenders(): Promise<ContenderGroup> {
         ours: false,
         tasks: ["value", "values"],
         threads: 1,
+        dense: true,
         roughSeconds: (of) => 1.2e-8 * cubic(of),
         declines: ({ batch }) => (batch > 1 ? "takes one matrix" : undefined),
         load: inProcess({

@@ -1,103 +1,126 @@
-import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { delimiter, join } from "node:path";
-import { createInterface } from "node:readline";
-import type { Readable, Writable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
-import { type Answer, type Contender, type ContenderGroup, cubic, type Task } from "../contender.js";
-import type { Workload } from "../workload.js";
+import { type Contender, type ContenderGroup, cubic, type Task, threadsText } from "../contender.js";
+import { AnsweringProcess, type Greeting } from "./answering.js";
 
 interface Row {
   readonly engine: string;
   readonly tasks: readonly Task[];
+  readonly dense?: boolean;
   readonly roughSeconds: Contender["roughSeconds"];
   readonly declines: Contender["declines"];
 }
 
 const onlyOne: Contender["declines"] = ({ batch }) => (batch > 1 ? "takes one matrix" : undefined);
 const always: Contender["declines"] = () => undefined;
+/** Reads of A that an iteration takes, two flops an entry and slower than memory in one thread. */
+const iterative: Contender["roughSeconds"] = ({ rows, cols }) => 5e-8 * rows * cols;
 const arpack: Row = {
   engine: "scipy",
   tasks: ["triplet"],
-  roughSeconds: ({ rows, cols }) => 1e-7 * rows * cols,
+  roughSeconds: iterative,
   declines: (of) =>
     onlyOne(of) ?? (Math.min(of.rows, of.cols) < 2 ? "needs more than one singular value" : undefined),
 };
+const double: Contender["declines"] = (of) =>
+  onlyOne(of) ?? (of.dtype === "float32" ? "is measured in float64" : undefined);
+const lowRank: Row = {
+  engine: "torch",
+  tasks: ["triplet"],
+  roughSeconds: iterative,
+  declines: (of) =>
+    onlyOne(of) ?? (Math.min(of.rows, of.cols) < 6 ? "needs six singular values or more" : undefined),
+};
+const slepc: Row = { engine: "slepc4py", tasks: ["triplet"], roughSeconds: iterative, declines: double };
+
 const rows: Readonly<Record<string, Row>> = {
   "PyTorch matrix_norm(2), backward": {
     engine: "torch",
     tasks: ["gradient"],
+    dense: true,
     roughSeconds: (of) => 5e-10 * cubic(of),
     declines: always,
   },
+  "PyTorch svd_lowrank(q=6, niter=2)": lowRank,
+  "PyTorch svd_lowrank(q=6, niter=30)": lowRank,
   "SciPy svds(k=1)": arpack,
   "SciPy svds(k=1, tol=1e-5)": arpack,
+  "SciPy svds(k=1, solver=propack)": {
+    ...arpack,
+    // In float32 SciPy 1.10 returns four digits of it, or does not converge.
+    declines: (of) => double(of) ?? arpack.declines(of),
+  },
+  "SLEPc TRLanczos": slepc,
+  "SLEPc TRLanczos, tol=1e-14": slepc,
   "NumPy linalg.norm(2)": {
     engine: "numpy",
     tasks: ["value"],
+    dense: true,
     roughSeconds: (of) => 3e-10 * cubic(of),
     declines: always,
   },
 };
 
-const HOW_TO = "Python: --python PATH, of one that has torch, scipy and numpy, adds their rows";
+const HOW_TO =
+  "PyTorch, SciPy, NumPy, SLEPc: --python PATH, of a Python that has torch, scipy, numpy and slepc4py, adds their rows " +
+  "(Debian: apt-get install --no-install-recommends python3-torch python3-scipy python3-slepc4py)";
 
-/** A pool of threads goes on spinning for some ten milliseconds; nobody else is to share that. */
-const SETTLE_MS = 60;
+const LIBRARIES: Readonly<Record<string, string>> = {
+  torch: "matrix_norm, svd_lowrank",
+  scipy: "svds by ARPACK and PROPACK",
+  slepc4py: "SLEPc's TRLanczos",
+};
 
-/** PyTorch, SciPy and NumPy, with one thread and with all of the machine's. */
-export async function pythonContenders(named: string | undefined, script: string): Promise<ContenderGroup> {
+/** PyTorch, SciPy, SLEPc and NumPy, with one thread and with all of the machine's. */
+export async function pythonContenders(
+  named: string | undefined,
+  script: string,
+  folder: string,
+): Promise<ContenderGroup> {
   const path = named ?? findPython();
   if (path === undefined) return { contenders: [], missing: [HOW_TO] };
-  const folder = mkdtempSync(join(tmpdir(), "bench-python-"));
-  const counts = [...new Set([1, availableParallelism()])];
-  const processes: PythonProcess[] = [];
+  const processes: AnsweringProcess[] = [];
   const close = () => {
     for (const process of processes) process.close();
-    rmSync(folder, { recursive: true, force: true });
   };
   const contenders: Contender[] = [];
-  let versions: Record<string, string> = {};
-  for (const threads of counts) {
-    const process = new PythonProcess(path, script, threads, folder);
+  let versions: Greeting["versions"] = {};
+  for (const threads of new Set([1, availableParallelism()])) {
+    const process = new AnsweringProcess({
+      path,
+      parts: [script],
+      threads,
+      folder,
+      name: `python-${threads}`,
+    });
     processes.push(process);
-    const greeting = await process
-      .answer<{ versions: Record<string, string>; names: string[] }>()
-      .catch(failure);
-    if (greeting instanceof Error) {
+    try {
+      const greeting = await process.greeting();
+      ({ versions } = greeting);
+      for (const name of greeting.names)
+        contenders.push({
+          ...rows[name],
+          name: `${name}, ${threadsText(threads)}`,
+          ours: false,
+          threads,
+          load: (workload) => process.load(name, workload),
+        });
+    } catch (error) {
       close();
-      return { contenders: [], missing: [`${HOW_TO} (${greeting.message})`] };
-    }
-    ({ versions } = greeting);
-    for (const name of greeting.names) contenders.push(contender(process, name, rows[name], threads));
-  }
-  const missing = ["torch", "scipy"]
-    .filter((name) => !(name in versions))
-    .map((name) => `${name}: the Python that was found does not have it`);
-  return { contenders, versions, missing, close };
-}
-
-function contender(process: PythonProcess, name: string, row: Row, threads: number): Contender {
-  return {
-    ...row,
-    name: `${name}, ${threads} ${threads === 1 ? "thread" : "threads"}`,
-    ours: false,
-    threads,
-    load: async (workload) => {
-      await process.load(workload);
       return {
-        async time(loops) {
-          const { ms } = await process.ask<{ ms: number }>({ do: "time", name, loops });
-          if (threads > 1) await sleep(SETTLE_MS);
-          return ms;
-        },
-        answer: () => process.answerOf(name, workload),
-        // The other rows of this process have the same entries; the next case replaces them.
-        release: () => process.release(),
+        contenders: [],
+        missing: [`${HOW_TO} (${error instanceof Error ? error.message : String(error)})`],
       };
-    },
-  };
+    }
+  }
+  const missing = Object.entries(LIBRARIES)
+    .filter(([name]) => !(name in versions))
+    .map(
+      ([name, what]) =>
+        `${name} (${what}): the Python that was found does not have it; Debian's is python3-${name}`,
+    );
+  return { contenders, versions, missing, close };
 }
 
 /** The Python of the PATH that has the most of the libraries, the first one of several. */
@@ -117,84 +140,4 @@ function findPython(): string | undefined {
   });
   const most = Math.max(...pythons.map(({ libraries }) => libraries));
   return most === 0 ? undefined : pythons.find(({ libraries }) => libraries === most)?.path;
-}
-
-function failure(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-/** A Python that answers one JSON line to each JSON line it is sent. */
-class PythonProcess {
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #answers: AsyncIterator<string>;
-  readonly #entries: string;
-  readonly #result: string;
-  #loaded: Workload | undefined;
-
-  constructor(path: string, script: string, threads: number, folder: string) {
-    this.#entries = join(folder, `entries-${threads}`);
-    this.#result = join(folder, `result-${threads}`);
-    const count = String(threads);
-    const env = {
-      ...process.env,
-      OMP_NUM_THREADS: count,
-      OPENBLAS_NUM_THREADS: count,
-      MKL_NUM_THREADS: count,
-    };
-    this.#child = spawn(path, [script], { stdio: ["pipe", "pipe", "inherit"], env });
-    // One that cannot be started, or has died, is reported by the answer that does not come.
-    this.#child.on("error", () => {});
-    this.#child.stdin.on("error", () => {});
-    this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-  }
-
-  async answer<T extends object>(): Promise<T> {
-    const { value, done } = await this.#answers.next();
-    if (done) throw new Error("it does not run, or has ended");
-    const reply = JSON.parse(value) as T | { error: string };
-    if ("error" in reply) throw new Error(reply.error);
-    return reply;
-  }
-
-  ask<T extends object>(request: object): Promise<T> {
-    this.#child.stdin.write(`${JSON.stringify(request)}\n`);
-    return this.answer<T>();
-  }
-
-  async load(workload: Workload): Promise<void> {
-    if (this.#loaded === workload) return;
-    const { data, case: of } = workload;
-    writeFileSync(this.#entries, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    const shape = of.batch > 1 ? [of.batch, of.rows, of.cols] : [of.rows, of.cols];
-    await this.ask({ do: "load", file: this.#entries, dtype: of.dtype, shape });
-    this.#loaded = workload;
-  }
-
-  async answerOf(name: string, { case: { dtype } }: Workload): Promise<Answer> {
-    const file = this.#result;
-    const { sigmas, parts } = await this.ask<{ sigmas: number[]; parts: [string, number][] }>({
-      do: "answer",
-      name,
-      file,
-    });
-    const { buffer } = Uint8Array.from(readFileSync(file));
-    const numbers = dtype === "float32" ? new Float32Array(buffer) : new Float64Array(buffer);
-    let offset = 0;
-    const arrays: Record<string, ArrayLike<number>> = {};
-    for (const [key, count] of parts) {
-      arrays[key] = numbers.subarray(offset, offset + count);
-      offset += count;
-    }
-    return { sigmas, ...arrays };
-  }
-
-  async release(): Promise<void> {
-    if (this.#loaded === undefined) return;
-    this.#loaded = undefined;
-    await this.ask({ do: "release" });
-  }
-
-  close(): void {
-    this.#child.stdin.end();
-  }
 }

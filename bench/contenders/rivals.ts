@@ -28,6 +28,7 @@ export function rivalContenders(folder: string): ContenderGroup {
     ours: false,
     tasks: ["triplet", "gradient", "values"],
     threads: 1,
+    dense: true,
     returns: "float64",
     roughSeconds: (of) => 2e-8 * cubic(of),
     declines: ({ batch }) => (batch > 1 ? "takes one matrix" : undefined),
@@ -57,6 +58,7 @@ export function rivalContenders(folder: string): ContenderGroup {
     ours: false,
     tasks: ["value"],
     threads: 1,
+    dense: true,
     returns: "float64",
     roughSeconds: (of) => 5e-7 * cubic(of),
     declines: ({ rows, cols, batch }) =>

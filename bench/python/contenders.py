@@ -1,24 +1,21 @@
-"""The contenders in Python, behind a protocol of JSON lines: a request on standard input, its answer on
-standard output. The process stays, so that each takes its turn between the others; the time is taken here,
-around the calls alone.
-
-    {"do": "load", "file", "dtype", "shape"}        entries, row-major, from a file
-    {"do": "time", "name", "loops"}                 {"ms"} in all
-    {"do": "answer", "name", "file"}                {"sigmas", "parts": [[key, count], ...]}, numbers in the file
-    {"do": "release"}
-
-The thread count is set by the environment before anything is imported.
+"""The contenders in Python, behind the protocol that contenders/answering.ts describes. The process stays, so that
+each takes its turn between the others; the time is taken here, around the calls alone. The thread count is set by
+the environment before anything is imported.
 """
 
 import ctypes
+import glob
 import json
 import os
 import re
 import sys
 import time
 
-answers = sys.stdout
-sys.stdout = sys.stderr
+# Libraries print warnings of their own, from C and Fortran, to either of the two: PROPACK does so at every product.
+answers = os.fdopen(os.dup(1), "w")
+silence = os.open(os.devnull, os.O_WRONLY)
+os.dup2(silence, 1)
+os.dup2(silence, 2)
 
 
 def answer(value):
@@ -35,11 +32,25 @@ try:
     import torch
 except Exception:
     torch = None
+# PROPACK has to be asked for up to SciPy 1.10.
+os.environ["SCIPY_USE_PROPACK"] = "1"
 try:
     import scipy
     from scipy.sparse.linalg import svds
 except Exception:
     scipy = None
+
+# Debian keeps it in a folder that its own .pth file does not always lead to.
+for name in ("petsc", "slepc"):
+    sys.path += glob.glob("/usr/lib/%sdir/*/*-real/lib/python3/dist-packages" % name)
+try:
+    import slepc4py
+
+    slepc4py.init([sys.argv[0], "-no_signal_handler"])
+    from petsc4py import PETSc
+    from slepc4py import SLEPc
+except Exception:
+    slepc4py = None
 
 threads = int(os.environ["OMP_NUM_THREADS"])
 if torch is not None:
@@ -47,6 +58,7 @@ if torch is not None:
 
 entries = None
 tensor = None
+operator = None
 
 
 def torch_gradient():
@@ -62,6 +74,18 @@ def answer_torch():
     return {"sigmas": norms.detach().reshape(-1).tolist()}, {"gradients": tensor.grad.numpy()}
 
 
+def low_rank(steps):
+    # A seed, as for the others below; the start is random.
+    torch.manual_seed(1)
+    with torch.no_grad():
+        return torch.svd_lowrank(tensor, q=6, niter=steps)
+
+
+def answer_low_rank(steps):
+    u, s, v = low_rank(steps)
+    return {"sigmas": [float(s[0])]}, {"u": u[:, 0].numpy(), "v": v[:, 0].numpy()}
+
+
 def arpack(tol):
     # A seed, so that the call whose answer is checked is the one that was timed.
     return svds(entries, k=1, tol=tol, random_state=1)
@@ -70,6 +94,35 @@ def arpack(tol):
 def answer_arpack(tol):
     u, s, vt = arpack(tol)
     return {"sigmas": [float(s[0])]}, {"u": u[:, 0], "v": vt[0]}
+
+
+def propack():
+    # At its own limit of ten steps it gives up on any of these matrices.
+    steps = min(200, *entries.shape)
+    return svds(entries, k=1, solver="propack", maxiter=steps, random_state=1)
+
+
+def answer_propack():
+    u, s, vt = propack()
+    return {"sigmas": [float(s[0])]}, {"u": u[:, 0], "v": vt[0]}
+
+
+def trlanczos(tol):
+    svd = SLEPc.SVD().create(PETSc.COMM_SELF)
+    svd.setOperator(operator)
+    svd.setType("trlanczos")
+    svd.setDimensions(1)
+    svd.setTolerances(tol=tol)
+    svd.solve()
+    u, v = operator.createVecs(side="left"), operator.createVecs(side="right")
+    sigma = svd.getSingularTriplet(0, u, v)
+    svd.destroy()
+    return sigma, u, v
+
+
+def answer_trlanczos(tol):
+    sigma, u, v = trlanczos(tol)
+    return {"sigmas": [float(sigma)]}, {"u": u.array.copy(), "v": v.array.copy()}
 
 
 def numpy_norm():
@@ -83,9 +136,19 @@ def answer_numpy():
 calls = {}
 if torch is not None:
     calls["PyTorch matrix_norm(2), backward"] = (torch_gradient, answer_torch)
+    for steps in (2, 30):
+        calls["PyTorch svd_lowrank(q=6, niter=%d)" % steps] = (
+            lambda steps=steps: low_rank(steps),
+            lambda steps=steps: answer_low_rank(steps),
+        )
 if scipy is not None:
     calls["SciPy svds(k=1)"] = (lambda: arpack(0), lambda: answer_arpack(0))
     calls["SciPy svds(k=1, tol=1e-5)"] = (lambda: arpack(1e-5), lambda: answer_arpack(1e-5))
+    calls["SciPy svds(k=1, solver=propack)"] = (propack, answer_propack)
+if slepc4py is not None:
+    # SLEPc's own tolerance, and one that asks for what the others give by default.
+    calls["SLEPc TRLanczos"] = (lambda: trlanczos(1e-8), lambda: answer_trlanczos(1e-8))
+    calls["SLEPc TRLanczos, tol=1e-14"] = (lambda: trlanczos(1e-14), lambda: answer_trlanczos(1e-14))
 calls["NumPy linalg.norm(2)"] = (numpy_norm, answer_numpy)
 
 
@@ -110,34 +173,39 @@ def blas():
     return "; ".join(sorted(names))
 
 
-def load(request):
-    global entries, tensor
-    entries = np.fromfile(request["file"], dtype=request["dtype"]).reshape(request["shape"])
+def load(file, dtype, batch, rows, cols):
+    global entries, tensor, operator
+    shape = [int(rows), int(cols)] if batch == "1" else [int(batch), int(rows), int(cols)]
+    entries = np.fromfile(file, dtype=dtype).reshape(shape)
     if torch is not None:
         tensor = torch.from_numpy(entries).requires_grad_(True)
+    if slepc4py is not None and dtype == "float64" and batch == "1":
+        operator = PETSc.Mat().createDense(shape, array=entries, comm=PETSc.COMM_SELF)
+        operator.assemble()
     return {}
 
 
-def clock(request):
-    call = calls[request["name"]][0]
+def clock(name, loops):
+    call = calls[name][0]
+    count = int(loops)
     begin = time.perf_counter()
-    for _ in range(request["loops"]):
+    for _ in range(count):
         call()
     return {"ms": (time.perf_counter() - begin) * 1000}
 
 
-def result(request):
-    found, arrays = calls[request["name"]][1]()
-    with open(request["file"], "wb") as out:
+def result(name, file):
+    found, arrays = calls[name][1]()
+    with open(file, "wb") as out:
         for values in arrays.values():
             out.write(np.ascontiguousarray(values).tobytes())
     found["parts"] = [[key, int(values.size)] for key, values in arrays.items()]
     return found
 
 
-def release(_request):
-    global entries, tensor
-    entries = tensor = None
+def release():
+    global entries, tensor, operator
+    entries = tensor = operator = None
     return {}
 
 
@@ -147,10 +215,12 @@ if torch is not None:
     versions["torch"] = torch.__version__
 if scipy is not None:
     versions["scipy"] = scipy.__version__
+if slepc4py is not None:
+    versions["slepc4py"] = slepc4py.__version__
 answer({"versions": versions, "names": list(calls)})
 for line in sys.stdin:
-    request = json.loads(line)
+    what, *words = line.rstrip("\n").split("\t")
     try:
-        answer(actions[request["do"]](request))
+        answer(actions[what](*words))
     except Exception as error:
         answer({"error": "%s: %s" % (type(error).__name__, error)})

@@ -1,14 +1,18 @@
-import { sizeName } from "../cases.js";
-import { asAccurate, power, ratioOf, short } from "../compare.js";
-import type { Task } from "../contender.js";
+import { type Storage, sizeName } from "../cases.js";
+import { asAccurate, matched, power, ratioOf, short } from "../compare.js";
+import { type Task, threadsText } from "../contender.js";
 import type { BenchResult, CaseResult, Row } from "../result.js";
-import { duration } from "../terminal.js";
+import { overLimit } from "../targets.js";
+import { duration, LARGE } from "../terminal.js";
 
 interface TableOf {
   readonly title: string;
   readonly task: Task;
-  readonly dtype: "float32" | "float64";
+  readonly stored: Storage;
+  /** of the core, at its default accuracy; each thread count has a column */
   readonly ours: string;
+  /** another function of ours that costs more and gives more */
+  readonly beside?: string;
   /** heading and the rows that count; of several the fastest */
   readonly rivals: readonly (readonly [heading: string, rows: RegExp])[];
 }
@@ -17,85 +21,197 @@ const tables: readonly TableOf[] = [
   {
     title: "σ₁ and its gradient u·vᵀ, float32",
     task: "gradient",
-    dtype: "float32",
-    ours: "spectral-norm valueAndGrad",
+    stored: "float32",
+    ours: "valueAndGrad",
     rivals: [
-      ["PyTorch `matrix_norm(2)`, forward + backward", /^PyTorch /],
+      ["PyTorch `matrix_norm(2)`, forward + backward", /^PyTorch matrix_norm/],
       ["TensorFlow.js, power iteration unrolled", /^TensorFlow\.js grad\(spectralNormUnrolled\)/],
+      ["jax-js, power iteration unrolled", /^jax-js jit\(grad\(power/],
       ["ml-matrix SVD (float64)", /^ml-matrix SVD with/],
     ],
   },
   {
     title: "σ₁, u and v, float32",
     task: "triplet",
-    dtype: "float32",
-    ours: "spectral-norm singularTriplet",
-    rivals: [["SciPy `svds(k=1)`, ARPACK", /^SciPy svds\(k=1\),/]],
+    stored: "float32",
+    ours: "singularTriplet",
+    rivals: [
+      ["SciPy `svds(k=1)`, ARPACK", /^SciPy svds\(k=1\),/],
+      ["PyTorch `svd_lowrank(niter=30)`", /^PyTorch svd_lowrank\(q=6, niter=30\)/],
+    ],
   },
   {
-    title: "All singular values, float64",
-    task: "values",
-    dtype: "float64",
-    ours: "spectral-norm svdvals",
+    title: "σ₁, u and v, float64",
+    task: "triplet",
+    stored: "float64",
+    ours: "singularTriplet",
+    rivals: [
+      ["SciPy, ARPACK", /^SciPy svds\(k=1\),/],
+      ["SciPy, PROPACK", /^SciPy svds\(k=1, solver=propack\)/],
+      ["R's irlba", /^irlba\(nv=1\),/],
+      ["R's RSpectra", /^RSpectra/],
+      ["SLEPc TRLanczos", /^SLEPc TRLanczos,/],
+    ],
+  },
+  {
+    title: "σ₁ alone, float64",
+    task: "value",
+    stored: "float64",
+    ours: "spectralNorm",
+    beside: "svdvals",
     rivals: [
       ["numpy-ts `svdvals`", /^numpy-ts/],
       ["ml-matrix SVD, values alone", /^ml-matrix SVD, values/],
+      ["NumPy `norm(2)`", /^NumPy/],
     ],
   },
 ];
 
-/** Everything between the markers. */
-export function readmeText(results: readonly BenchResult[]): string {
+/** Everything between the markers; the figures that were drawn are named as [alternative text, file]. */
+export function readmeText(
+  results: readonly BenchResult[],
+  figures: readonly (readonly [alternative: string, file: string])[],
+): string {
   const [result, ...others] = results;
-  const { machine, node, kernels, date, commit, versions, missing } = result;
-  const parts = tables.flatMap((table) => tableText(result, table));
+  const { machine, node, nodeFlags, kernels, date, commit, versions, missing } = result;
   const libraries = Object.entries(versions)
     .filter(([name]) => name !== "spectral-norm")
     .map(([name, version]) => `${name} ${version}`);
-  parts.push(
-    `Gaussian matrices. Each cell: median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of what it returned (for a value: its relative error), computed in float64 outside the timing, and for a rival how many times as long it took, as the median of the ratios round by round. An asterisk marks a rival that was the more accurate one. Of a rival's thread counts the fastest is shown; spectral-norm ran on one.`,
-    `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)} (${kernels} kernels); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
+  const flags = nodeFlags.length > 0 ? ` ${nodeFlags.join(" ")}` : "";
+  return [
+    ...tables.flatMap((table) => tableText(result, table)),
+    ...batchTable(result),
+    ...limitTable(result),
+    "Gaussian matrices. Each cell: median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of what it returned (for a value: its relative error), computed in float64 outside the timing. A rival's cell ends with how many times as long it took as the fastest of spectral-norm's rows, at any `rtol` and thread count, whose answer was as accurate as the rival's; the median of the ratios round by round. An asterisk: none was, and the ratio is to the most accurate. Of a rival's thread counts the fastest is shown.",
+    `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)}${flags} (${kernels} kernels); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
     ...others.map(elsewhere),
-    "![Time against size, one line for each library](bench/results/time.svg)",
-  );
-  return parts.join("\n\n");
+    ...figures.map(([alternative, file]) => `![${alternative}](${file})`),
+  ].join("\n\n");
 }
 
 function tableText(result: BenchResult, table: TableOf): string[] {
   const cases = result.cases.filter(
-    ({ spectrum, dtype, batch }) => spectrum === "gaussian" && dtype === table.dtype && batch === 1,
+    ({ spectrum, stored, batch }) => spectrum === "gaussian" && stored === table.stored && batch === 1,
   );
-  const present = table.rivals.filter(([, rows]) => cases.some((of) => fastest(of, rows)));
-  const lines = cases.flatMap((of) => {
-    const ours = of.results.find(({ name }) => name === table.ours);
-    if (!ours) return [];
-    const cells = present.map(([, rows]) => rivalCell(of, table, fastest(of, rows)));
-    return [
-      `| ${sizeName(of)} | **${duration(ours.ms.median)}** · ${errorText(ours)} | ${cells.join(" | ")} |`,
-    ];
-  });
-  if (lines.length === 0) return [];
-  const heads = ["", `\`${table.ours.split(" ")[1]}\``, ...present.map(([heading]) => heading)];
-  return [
-    `**${table.title}**`,
-    [`| ${heads.join(" | ")} |`, `|${heads.map(() => "---").join("|")}|`, ...lines].join("\n"),
+  const counts = threadCounts(cases, table.ours);
+  const rivals = table.rivals.filter(([, rows]) => cases.some((of) => fastest(of, rows)));
+  const beside = table.beside;
+  const besideRows = new RegExp(`^spectral-norm ${beside}, `);
+  const heads = [
+    ...counts.map((threads) => `\`${table.ours}\`, ${threadsText(threads)}`),
+    ...(beside ? [`\`${beside}\``] : []),
+    ...rivals.map(([heading]) => heading),
   ];
+  const lines = cases.map((of) => [
+    sizeName(of),
+    ...counts.map((threads) => ourCell(ourRow(of, table.ours, threads))),
+    ...(beside ? [plainCell(fastest(of, besideRows))] : []),
+    ...rivals.map(([, rows]) => rivalCell(of, table.task, fastest(of, rows))),
+  ]);
+  return lines.length === 0 ? [] : [`**${table.title}**`, grid(["", ...heads], lines)];
 }
 
-export function fastest({ results }: CaseResult, rows: RegExp): Row | undefined {
+function batchTable(result: BenchResult): string[] {
+  const cases = result.cases.filter(({ spectrum, batch }) => spectrum === "gaussian" && batch > 1);
+  if (cases.length === 0) return [];
+  const gradients = threadCounts(cases, "valueAndGradBatch");
+  const values = threadCounts(cases, "spectralNormBatch");
+  const heads = [
+    "",
+    ...gradients.map((threads) => `\`valueAndGradBatch\`, ${threadsText(threads)}`),
+    "PyTorch `matrix_norm(2)`, forward + backward",
+    ...values.map((threads) => `\`spectralNormBatch\`, ${threadsText(threads)}`),
+    "NumPy `norm(2)`",
+  ];
+  const lines = cases.map((of) => [
+    `${sizeName(of)} ${of.stored}`,
+    ...gradients.map((threads) => ourCell(ourRow(of, "valueAndGradBatch", threads))),
+    rivalCell(of, "gradient", fastest(of, /^PyTorch matrix_norm/)),
+    ...values.map((threads) => ourCell(ourRow(of, "spectralNormBatch", threads))),
+    rivalCell(of, "value", fastest(of, /^NumPy/)),
+  ]);
+  return ["**Batches**", grid(heads, lines)];
+}
+
+/** `singularTriplet` beside what reading A as often takes. */
+function limitTable(result: BenchResult): string[] {
+  const cases = result.cases.filter(
+    ({ spectrum, batch, bytes, stored, rows, cols }) =>
+      spectrum === "gaussian" &&
+      batch === 1 &&
+      // The same square in half precision stands beside the one in float32, however few bytes it has.
+      (bytes >= LARGE || (stored === "bfloat16" && rows * cols * 4 >= LARGE)),
+  );
+  const counts = threadCounts(cases, "singularTriplet");
+  if (cases.length === 0 || counts.length === 0) return [];
+  const heads = [
+    "",
+    "passes",
+    ...counts.flatMap((threads) => [
+      `one read, ${threadsText(threads)}`,
+      `\`singularTriplet\`, ${threadsText(threads)}`,
+      "÷ limit",
+    ]),
+  ];
+  const lines = cases.map((of) => [
+    `${sizeName(of)} ${of.stored}`,
+    String(ourRow(of, "singularTriplet", counts[0])?.passes ?? ""),
+    ...counts.flatMap((threads) => {
+      const read = of.reads.find((one) => one.threads === threads);
+      const row = ourRow(of, "singularTriplet", threads);
+      const over = row && overLimit(row, of);
+      return [
+        read ? `${duration(read.ms)} (${(of.bytes / read.ms / 1e6).toFixed(1)} GB/s)` : "",
+        plainCell(row),
+        over === undefined ? "" : `**${short(over)}**`,
+      ];
+    }),
+  ]);
+  return ["**Against the memory limit: passes × one plain read of A**", grid(heads, lines)];
+}
+
+function grid(heads: readonly string[], lines: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(heads), `|${heads.map(() => "---").join("|")}|`, ...lines.map(line)].join("\n");
+}
+
+export function fastest({ results }: Pick<CaseResult, "results">, rows: RegExp): Row | undefined {
   return results
     .filter(({ name }) => rows.test(name))
     .reduce<Row | undefined>((a, b) => (a && a.ms.median <= b.ms.median ? a : b), undefined);
 }
 
-function rivalCell(of: CaseResult, table: TableOf, rival: Row | undefined): string {
+function threadCounts(cases: readonly CaseResult[], name: string): number[] {
+  const counts = cases.flatMap(({ results }) =>
+    results
+      .filter((row) => row.name === `spectral-norm ${name}, ${threadsText(row.threads)}`)
+      .map(({ threads }) => threads),
+  );
+  return [...new Set(counts)].sort((a, b) => a - b);
+}
+
+function ourRow({ results }: CaseResult, name: string, threads: number): Row | undefined {
+  return results.find((row) => row.name === `spectral-norm ${name}, ${threadsText(threads)}`);
+}
+
+function ourCell(row: Row | undefined): string {
+  return row ? `**${duration(row.ms.median)}** · ${errorText(row)}` : "";
+}
+
+function plainCell(row: Row | undefined): string {
+  return row ? duration(row.ms.median) : "";
+}
+
+function rivalCell(of: CaseResult, task: Task, rival: Row | undefined): string {
   if (!rival) return "";
   if (rival.wrong) return `${duration(rival.ms.median)} · wrong: σ off by ${power(rival.sigmaError)}`;
-  const ours = of.results.find(({ name }) => name === table.ours);
-  if (!ours) return "";
-  const ratio = ratioOf(rival, ours).median;
-  const star = asAccurate(table.task, ours, rival) ? "" : "\\*";
-  return `${duration(rival.ms.median)} · ${errorText(rival)}${star} · ${short(ratio)}×`;
+  const ours = of.results.filter(
+    (row) => row.ours && row.engine === "spectral-norm" && row.tasks.includes(task),
+  );
+  if (ours.length === 0) return `${duration(rival.ms.median)} · ${errorText(rival)}`;
+  const { row } = matched(task, ours, rival);
+  const star = asAccurate(task, row, rival) ? "" : "\\*";
+  return `${duration(rival.ms.median)} · ${errorText(rival)}${star} · ${short(ratioOf(rival, row).median)}×`;
 }
 
 function errorText(row: Row): string {
@@ -103,11 +219,12 @@ function errorText(row: Row): string {
 }
 
 /** Ours on another Node, where the sizes are the same. */
-function elsewhere({ node, kernels, cases }: BenchResult): string {
-  const times = cases.flatMap(({ spectrum, dtype, batch, results, ...size }) => {
-    const ours = results.find(({ name }) => name === "spectral-norm valueAndGrad");
-    if (!ours || spectrum !== "gaussian" || dtype !== "float32" || batch !== 1) return [];
+function elsewhere({ node, nodeFlags, kernels, cases }: BenchResult): string {
+  const times = cases.flatMap(({ spectrum, stored, batch, results, ...size }) => {
+    const ours = fastest({ results }, /^spectral-norm valueAndGrad, /);
+    if (!ours || spectrum !== "gaussian" || stored !== "float32" || batch !== 1) return [];
     return [`${sizeName({ ...size, batch })} ${duration(ours.ms.median)}`];
   });
-  return `\`valueAndGrad\` in float32 on Node ${node.slice(1)} (${kernels} kernels): ${times.join(", ")}.`;
+  const flags = nodeFlags.length > 0 ? ` ${nodeFlags.join(" ")}` : "";
+  return `\`valueAndGrad\` in float32 on Node ${node.slice(1)}${flags} (${kernels} kernels), by the faster thread count: ${times.join(", ")}.`;
 }

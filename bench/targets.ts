@@ -1,0 +1,183 @@
+import { availableParallelism } from "node:os";
+import { asAccurate, matched, measureOf, power, ratioOf, short } from "./compare.js";
+import { type Task, threadsText } from "./contender.js";
+import type { CaseResult, Row, Target } from "./result.js";
+
+/** A rival's time by ours is to be at least `factor`, ours being the fastest row that is as accurate. */
+interface Race {
+  readonly id: string;
+  readonly task: Task;
+  /** of several that match, the fastest counts */
+  readonly rival: RegExp;
+  readonly rivalName: string;
+  readonly factor: number;
+  /** this row of ours, whatever its accuracy, where the rival always computes in more digits than it is asked for */
+  readonly ours?: RegExp;
+}
+
+/** Ours is to take at most `most` times what reading A as often takes. */
+interface Limit {
+  readonly id: string;
+  readonly threads: number;
+  readonly most: number;
+}
+
+const TORCH = { rival: /^PyTorch matrix_norm/, rivalName: "PyTorch's matrix_norm(2), forward and backward" };
+const ARPACK = { rival: /^SciPy svds\(k=1\),/, rivalName: "SciPy's svds(k=1), ARPACK" };
+const JAVASCRIPT = {
+  rival: /^(numpy-ts|ml-matrix SVD, values|svd-js|mathjs)/,
+  rivalName: "the fastest JavaScript library",
+};
+const ITERATIVE = [
+  { rival: /^irlba/, rivalName: "R's irlba" },
+  { rival: /^RSpectra/, rivalName: "R's RSpectra" },
+  { rival: /^SLEPc/, rivalName: "SLEPc's TRLanczos" },
+];
+
+function gaussian(size: string, dtype: string): string {
+  return `${size} ${dtype} gaussian`;
+}
+
+const races: readonly Race[] = [
+  ...(
+    [
+      ["64×128", "float32", 20],
+      ["64×128", "float64", 15],
+      ["256²", "float32", 20],
+      ["512²", "float32", 15],
+      ["1024²", "float32", 25],
+      ["1000 × (64×128)", "float32", 30],
+    ] as const
+  ).map(([size, dtype, factor]): Race => ({ id: gaussian(size, dtype), task: "gradient", ...TORCH, factor })),
+  ...(
+    [
+      ["256²", 3],
+      ["512²", 3],
+      ["1024²", 3],
+      ["2048²", 3],
+      ["4096²", 2.5],
+    ] as const
+  ).map(([size, factor]): Race => ({ id: gaussian(size, "float32"), task: "triplet", ...ARPACK, factor })),
+  ...(
+    [
+      ["64×128", 15],
+      ["512²", 100],
+    ] as const
+  ).map(([size, factor]): Race => ({ id: gaussian(size, "float64"), task: "value", ...JAVASCRIPT, factor })),
+  ...ITERATIVE.flatMap((rival) =>
+    ["64×128", "256²", "512²", "1024²", "2048²"].map(
+      (size): Race => ({ id: gaussian(size, "float64"), task: "triplet", ...rival, factor: 2 }),
+    ),
+  ),
+  {
+    id: gaussian("64×128", "float32"),
+    task: "gradient",
+    ours: /^spectral-norm valueAndGrad, /,
+    rival: /^ml-matrix SVD with U, V$/,
+    rivalName: "ml-matrix's SVD with U and V",
+    factor: 100,
+  },
+  {
+    id: gaussian("64×128", "float64"),
+    task: "values",
+    rival: /^ml-matrix SVD, values alone$/,
+    rivalName: "ml-matrix",
+    factor: 10,
+  },
+];
+
+const limits: readonly Limit[] = [...new Set([1, availableParallelism()])].flatMap((threads) =>
+  ["2048²", "4096²", "8192²"].map((size) => ({ id: gaussian(size, "float32"), threads, most: 1.5 })),
+);
+
+const WORK: Readonly<Record<Task, string>> = {
+  gradient: "value and gradient",
+  triplet: "triplet",
+  value: "value alone",
+  values: "all singular values",
+};
+
+/** What the package set out to reach, and what these cases say about it. */
+export function checkTargets(cases: readonly CaseResult[]): Target[] {
+  const of = (id: string) => cases.find((result) => result.id === id);
+  return [
+    ...races.map((race) => raceTarget(race, of(race.id))),
+    ...limits.map((limit) => limitTarget(limit, of(limit.id))),
+  ];
+}
+
+function raceTarget(
+  { id, task, ours, rival, rivalName, factor }: Race,
+  found: CaseResult | undefined,
+): Target {
+  const what = `${plain(id)}, ${WORK[task]}, against ${rivalName}`;
+  const wanted = `≥ ${factor} times faster`;
+  const rows = found?.results.filter(({ tasks }) => tasks.includes(task)) ?? [];
+  const mine = rows.filter(
+    (row) => row.ours && row.engine === "spectral-norm" && (ours?.test(row.name) ?? true),
+  );
+  const rivals = rows.filter((row) => !row.ours && !row.wrong && rival.test(row.name));
+  if (!found || rivals.length === 0 || mine.length === 0)
+    return {
+      what,
+      wanted,
+      missing: found
+        ? `${mine.length === 0 ? "ours" : rivalName} was not measured`
+        : "the case was not measured",
+    };
+  return { what, wanted, ...outcome(task, mine, fastestOf(rivals), factor, ours !== undefined) };
+}
+
+/** Races are decided by the median of the ratios round by round. */
+function outcome(
+  task: Task,
+  mine: readonly Row[],
+  theirs: Row,
+  factor: number,
+  anyAccuracy: boolean,
+): Pick<Target, "found" | "reached"> {
+  const { row, accurate } = anyAccuracy
+    ? { row: fastestOf(mine), accurate: asAccurate(task, fastestOf(mine), theirs) }
+    : matched(task, mine, theirs);
+  const { median, min, max } = ratioOf(theirs, row);
+  const measure = measureOf(task);
+  const name = measure === "residual" ? "residual" : "σ off by";
+  const errors = `${name} ${power(row[measure] ?? Number.NaN)}, theirs ${power(theirs[measure] ?? Number.NaN)}`;
+  const note = accurate ? "" : anyAccuracy ? ", which is smaller" : ": NONE of ours is as accurate";
+  return {
+    found: `${short(median)} (${short(min)} … ${short(max)}); ${row.name} against ${theirs.name}; ${errors}${note}`,
+    reached: median >= factor && (accurate || anyAccuracy),
+  };
+}
+
+function limitTarget({ id, threads, most }: Limit, found: CaseResult | undefined): Target {
+  const what = `${plain(id)}, triplet, ${threadsText(threads)}, against as many reads of A by ${threadsText(threads)}`;
+  const wanted = `≤ ${most} times as long`;
+  if (!found) return { what, wanted, missing: "the case was not measured" };
+  const row = found.results.find(
+    ({ name }) => name === `spectral-norm singularTriplet, ${threadsText(threads)}`,
+  );
+  if (!row) return { what, wanted, missing: `spectral-norm was not measured with ${threadsText(threads)}` };
+  const over = overLimit(row, found);
+  if (over === undefined) return { what, wanted, missing: "reading was not measured" };
+  return {
+    what,
+    wanted,
+    found: `${short(over)}; ${row.passes} passes in ${row.ms.median.toPrecision(3)} ms`,
+    reached: over <= most,
+  };
+}
+
+/** A call's time by that of as many plain reads of A, with the same number of threads. */
+export function overLimit(row: Row, { reads }: Pick<CaseResult, "reads">): number | undefined {
+  const read = reads.find(({ threads }) => threads === row.threads);
+  return row.passes === undefined || !read ? undefined : row.ms.median / (row.passes * read.ms);
+}
+
+function fastestOf(rows: readonly Row[]): Row {
+  return rows.reduce((a, b) => (b.ms.median < a.ms.median ? b : a));
+}
+
+function plain(id: string): string {
+  return id.replace(" gaussian", "");
+}

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import { matched } from "../../bench/compare.js";
+import type { CaseResult, Row } from "../../bench/result.js";
+import { checkTargets, overLimit } from "../../bench/targets.js";
+
+function row(name: string, ours: boolean, ms: number, residual: number, more: Partial<Row> = {}): Row {
+  return {
+    name,
+    engine: ours ? "spectral-norm" : "scipy",
+    ours,
+    tasks: ["triplet"],
+    threads: 1,
+    dtype: "float32",
+    ms: { median: ms, min: ms, max: ms, spread: 0, loops: 1, samples: [ms, ms, ms] },
+    sigmaError: 0,
+    residual,
+    wrong: false,
+    ...more,
+  };
+}
+
+function caseOf(rows: number, results: readonly Row[]): CaseResult {
+  return {
+    id: `${rows}² float32 gaussian`,
+    rows,
+    cols: rows,
+    batch: 1,
+    dtype: "float32",
+    stored: "float32",
+    spectrum: "gaussian",
+    truth: { sigma: 1, relativeGap: 0.1, residual: 0, largestExcess: 0 },
+    bytes: 4 * rows * rows,
+    reads: [{ threads: 1, ms: 2 }],
+    results,
+    comparisons: [],
+    leftOut: [],
+  };
+}
+
+const loose = row("spectral-norm singularTriplet rtol 1e-3, 1 thread", true, 1, 1e-4);
+const middle = row("spectral-norm singularTriplet rtol 1e-5, 1 thread", true, 2, 1e-6);
+const exact = row("spectral-norm singularTriplet, 1 thread", true, 8, 1e-7, { passes: 3 });
+
+const arpackTarget = (result: CaseResult) =>
+  checkTargets([result]).find(
+    ({ what }) => what.startsWith(`${result.rows}² float32`) && what.includes("ARPACK"),
+  );
+
+describe("ours against a rival", () => {
+  it("is the fastest that is as accurate", () => {
+    expect(matched("triplet", [loose, middle, exact], row("r", false, 9, 2e-6)).row).toBe(middle);
+    expect(matched("triplet", [loose, middle, exact], row("r", false, 9, 5e-7)).row).toBe(exact);
+    expect(matched("triplet", [loose, middle, exact], row("r", false, 9, 1e-2)).row).toBe(loose);
+  });
+
+  it("is the most accurate, and said not to suffice, where none is", () => {
+    expect(matched("triplet", [loose, middle], row("r", false, 9, 1e-7))).toEqual({
+      row: middle,
+      accurate: false,
+    });
+  });
+});
+
+describe("targets", () => {
+  it("are reached at the median of the ratios", () => {
+    const rival = row("SciPy svds(k=1), 1 thread", false, 6, 2e-6);
+    expect(arpackTarget(caseOf(256, [loose, middle, exact, rival]))?.reached).toBe(true);
+    const faster = row("SciPy svds(k=1), 1 thread", false, 5.9, 2e-6);
+    expect(arpackTarget(caseOf(256, [loose, middle, exact, faster]))?.reached).toBe(false);
+  });
+
+  it("are not reached by an answer that is less accurate", () => {
+    const rival = row("SciPy svds(k=1), 1 thread", false, 60, 2e-6);
+    const target = arpackTarget(caseOf(256, [loose, rival]));
+    expect(target?.reached).toBe(false);
+    expect(target?.found).toContain("NONE");
+  });
+
+  it("leave out a rival whose answer is wrong, and say what is missing", () => {
+    const wrong = row("SciPy svds(k=1), 1 thread", false, 60, 1, { wrong: true });
+    const target = arpackTarget(caseOf(256, [exact, wrong]));
+    expect(target?.found).toBeUndefined();
+    expect(target?.missing).toContain("ARPACK");
+    expect(target?.reached).toBeUndefined();
+  });
+
+  it("of the memory limit count the passes of the row with as many threads", () => {
+    const result = caseOf(2048, [exact]);
+    expect(overLimit(exact, result)).toBe(8 / (3 * 2));
+    const target = checkTargets([result]).find(({ what }) =>
+      what.startsWith("2048² float32, triplet, 1 thread"),
+    );
+    expect(target?.reached).toBe(true);
+    expect(overLimit({ ...exact, threads: 2 }, result)).toBeUndefined();
+    expect(overLimit(middle, result)).toBeUndefined();
+  });
+
+  it("of cases that were not measured are named all the same", () => {
+    for (const target of checkTargets([])) expect(target.missing).toBe("the case was not measured");
+  });
+});
