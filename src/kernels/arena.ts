@@ -38,7 +38,10 @@ export function createArena(memory: Growable): Arena {
     f32: (pointer, length) => new Float32Array(memory.buffer(), pointer, length),
     u16: (pointer, length) => new Uint16Array(memory.buffer(), pointer, length),
     fill(pointer, bytes) {
-      new Uint8Array(memory.buffer(), pointer, bytes).fill(0);
+      // Eight at a time: on shared memory every element is a store of its own.
+      const whole = Math.floor(bytes / 8);
+      new Float64Array(memory.buffer(), pointer, whole).fill(0);
+      if (bytes > 8 * whole) new Uint8Array(memory.buffer(), pointer + 8 * whole, bytes - 8 * whole).fill(0);
     },
   };
 }

@@ -13,9 +13,23 @@ export interface SlotRoutines {
   ) => void;
   join32(slots: number, size: number, count: number, from: number, n: number, z: number): void;
   join64(slots: number, size: number, count: number, from: number, n: number, z: number): void;
+  /** Columns from … to−1 of what `outerGram32` makes, both even. */
+  outerGramPart32: OuterGramPart;
+  outerGramPart64: OuterGramPart;
   blockRows32(rows: number): number;
   blockRows64(rows: number): number;
 }
+type OuterGramPart = (
+  a: number,
+  lda: number,
+  rows: number,
+  cols: number,
+  t: number,
+  c: number,
+  ldc: number,
+  from: number,
+  to: number,
+) => void;
 type GramSlots = (
   a: number,
   lda: number,
@@ -44,6 +58,8 @@ type TransposedSlots = (
 const WORTH = 2 ** 16;
 /** Chunks a job is cut into: many enough that a thread on a slower core holds the others up for little. */
 const CHUNKS = 32;
+/** Columns of a Gram matrix that a thread makes at a time; the later ones are shorter, as it is symmetric. */
+const GRAM_COLUMNS = 4;
 /** Bytes of scratch a thread has. */
 const SCRATCH = 64;
 
@@ -171,6 +187,32 @@ export function divided(
         });
     };
 
+  const outerGram =
+    (name: "outerGram32" | "outerGram64"): Products["outerGram64"] =>
+    (...args) => {
+      const [a, lda, rows, cols, , c, ldc] = args;
+      // Half of all pairs of rows.
+      if ((rows * rows * cols) / 2 < worth || rows <= GRAM_COLUMNS) whole[name](...args);
+      else
+        withScratch(SCRATCH, (own) =>
+          crew.run(
+            name.replace("outerGram", "outerGramPart"),
+            [
+              a,
+              lda,
+              rows,
+              cols,
+              own,
+              c,
+              ldc,
+              { base: 0, chunk: GRAM_COLUMNS },
+              { base: GRAM_COLUMNS, chunk: GRAM_COLUMNS },
+            ],
+            Math.ceil(rows / GRAM_COLUMNS),
+          ),
+        );
+    };
+
   /** `more`, of 16-bit numbers: scratch, and which they are. */
   const multiplyTransposed =
     (name: "multiplyTransposed64" | "multiplyTransposedWide" | "multiplyTransposedWideHalf") =>
@@ -214,5 +256,7 @@ export function divided(
     gram32: gram("gram32"),
     gram64: gram("gram64"),
     gramHalf: gram("gramHalf"),
+    outerGram32: outerGram("outerGram32"),
+    outerGram64: outerGram("outerGram64"),
   };
 }

@@ -20,7 +20,7 @@ export interface Action {
   /** whether P is Aᵀ: then the short side is u's */
   readonly transposed: boolean;
   readonly exponent: number;
-  /** what a pass costs, as a number of multiplications; Infinity where unknown */
+  /** what a pass costs, as a number of multiplications; Infinity where unknown. The same whatever the threads. */
   readonly cost: number;
   /** how many times A has been read from end to end */
   passes: number;

@@ -141,7 +141,12 @@ function stride(size: number, cost: number, now: number, before: number, since: 
   if (look < 0.01 * cost) return 1;
   const rate = Math.log(before / now) / since;
   if (!(rate > 0) || !Number.isFinite(rate)) return 2;
-  return Math.max(1, Math.min(LONGEST, Math.floor((0.85 * Math.log(now)) / rate)));
+  const foretold = Math.log(now) / rate;
+  // A step too many costs less than a look too many where passes are cheap.
+  return Math.max(
+    1,
+    Math.min(LONGEST, look > 0.5 * cost ? Math.ceil(foretold) : Math.floor(0.85 * foretold)),
+  );
 }
 
 /**

@@ -360,13 +360,29 @@ function take<T>(y: usize, w: usize, bytes: usize): void {
   memory.fill(y, 0, bytes);
 }
 
-/** Lower triangle of C (rows×rows, float64, leading dimension `ldc` numbers) ← A·Aᵀ. */
-function outerGram<T>(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
-  for (let j: usize = 0; j < rows; j += 2) {
-    const x = a + j * lda;
-    for (let i = j & ~3; i < rows; i += 4) {
-      dots2<T, T>(a + i * lda, lda, cols, x, x + lda, t, 0);
-      for (let k: usize = 0; k < 4; k++) v128.store(c + (((i + k) * ldc + j) << 3), v128.load(t + (k << 4)));
+/** Columns that all rows are multiplied over before the next: few enough that the rows stay in cache. */
+const STRIP: usize = 4096;
+
+/**
+ * Columns from … to−1 (both even) of the lower triangle of C (rows×rows, float64, leading dimension `ldc`) ← A·Aᵀ.
+ */
+function outerGram<T>(
+  a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize, from: usize, to: usize,
+): void {
+  to = min(to, rows);
+  for (let first: usize = 0; first < cols; first += STRIP, a += STRIP * sizeof<T>()) {
+    const n = min(STRIP, cols - first);
+    for (let j = from; j < to; j += 2) {
+      const x = a + j * lda;
+      for (let i = j & ~3; i < rows; i += 4) {
+        dots2<T, T>(a + i * lda, lda, n, x, x + lda, t, 0);
+        for (let k: usize = 0; k < 4; k++) {
+          const p = c + (((i + k) * ldc + j) << 3);
+          let sum = v128.load(t + (k << 4));
+          if (first > 0) sum = f64x2.add(v128.load(p), sum);
+          v128.store(p, sum);
+        }
+      }
     }
   }
 }
@@ -442,10 +458,16 @@ export function gram64(a: usize, lda: usize, rows: usize, cols: usize, x: usize,
   gram<f64>(a, lda, rows, cols, x, ldx, width, t, scratch, z, -1);
 }
 export function outerGram32(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
-  outerGram<f32>(a, lda, rows, cols, t, c, ldc);
+  outerGram<f32>(a, lda, rows, cols, t, c, ldc, 0, rows);
 }
 export function outerGram64(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
-  outerGram<f64>(a, lda, rows, cols, t, c, ldc);
+  outerGram<f64>(a, lda, rows, cols, t, c, ldc, 0, rows);
+}
+export function outerGramPart32(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize, from: usize, to: usize): void {
+  outerGram<f32>(a, lda, rows, cols, t, c, ldc, from, to);
+}
+export function outerGramPart64(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize, from: usize, to: usize): void {
+  outerGram<f64>(a, lda, rows, cols, t, c, ldc, from, to);
 }
 export function scale32(x: usize, n: usize, c: f32): void {
   scale<f32>(x, n, c);
