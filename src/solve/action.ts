@@ -153,6 +153,68 @@ function productsOf(routines: Products, P: Placed, t: number): StoredProducts {
 }
 
 /**
+ * What tells whether to read A once for its Gram matrix and iterate on that: n²·m flops once, against 8·n·m at each of
+ * some thirty steps (float64 fifty; a value 4·n·m), where a flop of the Gram matrix takes half as long again.
+ * Measured: where the two meet, on one thread. The iteration reads the Gram matrix, in float64, once a vector: A has
+ * to be longer than wide by `aspect`, or that costs as much.
+ */
+const GRAM_UP_TO = {
+  float32: { gradient: 160, value: 88, aspect: 8 },
+  float64: { gradient: 256, value: 180, aspect: 4 },
+};
+
+/** Whether the Gram matrix of the shorter side costs less than the passes over A that it saves. */
+export function gramPays(m: number, n: number, dtype: DType, of: "value" | "gradient"): boolean {
+  const [short, long] = m < n ? [m, n] : [n, m];
+  return short <= GRAM_UP_TO[dtype][of] && long >= GRAM_UP_TO[dtype].aspect * short;
+}
+
+/**
+ * A matrix in kernel memory, its short side down the rows, whose Gram matrix PPᵀ is formed now, in one read, so that
+ * the iteration reads that instead. As in the dense path, squaring loses nothing that rounding A does not.
+ */
+export function gramAction(kernels: Kernels, P: Placed): Action {
+  const { arena, routines } = kernels;
+  const whole = placedAction(kernels, P, false);
+  const n = P.paddedRows;
+  const gram = arena.take(8 * n * n);
+  const t = arena.take(64);
+  const outerGram = P.single ? routines.outerGram32 : routines.outerGram64;
+  outerGram(P.pointer, P.lda, n, P.paddedCols, t, gram, n);
+  const G = arena.f64(gram, n * n);
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) G[j * n + i] = G[i * n + j];
+  whole.passes++;
+  const apply = (x: number, z: number) => routines.multiply64(gram, 8 * n, n, n, x, 0, 1, z);
+  return {
+    ...whole,
+    padded: n,
+    single: false,
+    cost: 2 * n * n,
+    get passes() {
+      return whole.passes;
+    },
+    set passes(passes) {
+      whole.passes = passes;
+    },
+    gram(x, ldx, width, z) {
+      for (let c = 0; c < width; c++) apply(x + c * ldx, z + 8 * c * n);
+    },
+    gramOf(x) {
+      const mark = arena.mark();
+      const from = arena.take(8 * n);
+      const to = arena.take(8 * n);
+      const input = arena.f64(from, n);
+      input.fill(0);
+      input.set(x);
+      apply(from, to);
+      const result = arena.f64(to, P.rows).slice();
+      arena.release(mark);
+      return result;
+    },
+  };
+}
+
+/**
  * A linear operator. Its products are scaled by a power of two found from a first product with a random
  * vector: half of it on the way in and half on the way out, so that neither under- nor overflows.
  *

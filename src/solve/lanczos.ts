@@ -161,7 +161,7 @@ export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   // A value needs no second copy of a tied σ₁, and one vector costs half.
   const block = goal.of === "value" && !goal.start ? 1 : 2;
   const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed), block);
-  const precision = action.single ? "float32" : "float64";
+  const precision = action.dtype;
   const watched = goal.of === "value" ? 3 : 2;
   let steps = goal.start ? 1 : FIRST_LOOK;
   let before = Number.POSITIVE_INFINITY;

@@ -6,7 +6,7 @@ import { type Input, inputOf } from "../matrix/panels.js";
 import { pack } from "../matrix/sparse.js";
 import type { DenseMatrix, MatrixOrOperator, PanelType, RowPanelSource } from "../matrix/types.js";
 import { type OperatorView, room, type View, viewOf } from "../matrix/view.js";
-import { type Action, operatorAction, placedAction } from "./action.js";
+import { type Action, gramAction, gramPays, operatorAction, placedAction } from "./action.js";
 import { gramDense, operatorDense } from "./dense.js";
 import { complete, type Factors, type Found, factors, rayleigh, sigmaOnScale } from "./finish.js";
 import { type Goal, lanczos } from "./lanczos.js";
@@ -129,7 +129,7 @@ function solved<T extends Factors>(
   const mark = kernels.arena.mark();
   try {
     if (options.method === "power") return power(kernels, wholeOf(view), powerOptions(view, options));
-    const { action, find, dense } = prepare(kernels, view, options);
+    const { action, find, dense } = prepare(kernels, view, options, "gradient");
     const goal: Goal = {
       of: "gradient",
       rtol: options.rtol,
@@ -153,7 +153,7 @@ export function normOf(view: Input, options: CheckedOptions): number {
   const mark = kernels.arena.mark();
   try {
     if (options.method === "power") return power(kernels, wholeOf(view), powerOptions(view, options)).sigma;
-    const { action, find, dense } = prepare(kernels, view, options);
+    const { action, find, dense } = prepare(kernels, view, options, "value");
     // atol is on A's scale, the iteration on the action's, which may take a read to know.
     const goal: Goal = {
       of: "value",
@@ -175,6 +175,7 @@ function prepare(
   kernels: Kernels,
   input: Input,
   options: CheckedOptions,
+  of: Goal["of"],
 ): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
   const { m, n } = input;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
@@ -193,6 +194,10 @@ function prepare(
       dense,
       find: (goal) => (dense ? operatorDense(kernels, action) : lanczos(kernels, action, goal)),
     };
+  }
+  if (!dense && options.method === "auto" && gramPays(m, n, view.dtype, of)) {
+    const action = gramAction(kernels, place(kernels, view, m > n));
+    return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
   }
   // Short rows for the dense path, short columns for the other: see `placedAction`.
   const transposed = dense ? m > n : m < n;
