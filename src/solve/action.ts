@@ -154,19 +154,19 @@ function productsOf(routines: Products, P: Placed, t: number): StoredProducts {
 
 /**
  * What tells whether to read A once for its Gram matrix and iterate on that: n²·m flops once, against 8·n·m at each of
- * some thirty steps (float64 fifty; a value 4·n·m), where a flop of the Gram matrix takes half as long again.
- * Measured: where the two meet, on one thread. The iteration reads the Gram matrix, in float64, once a vector: A has
- * to be longer than wide by `aspect`, or that costs as much.
+ * some thirty steps (float64 fifty), where a flop of the Gram matrix takes half as long again. Measured: where the two
+ * meet, on one thread. The iteration reads the Gram matrix, in float64, once a vector: A has to be longer than wide by
+ * `aspect`, or that costs as much.
  */
-const GRAM_UP_TO = {
-  float32: { gradient: 160, value: 88, aspect: 8 },
-  float64: { gradient: 256, value: 180, aspect: 4 },
+const GRAM = {
+  float32: { upTo: 160, aspect: 8 },
+  float64: { upTo: 256, aspect: 4 },
 };
 
 /** Whether the Gram matrix of the shorter side costs less than the passes over A that it saves. */
-export function gramPays(m: number, n: number, dtype: DType, of: "value" | "gradient"): boolean {
+export function gramPays(m: number, n: number, dtype: DType): boolean {
   const [short, long] = m < n ? [m, n] : [n, m];
-  return short <= GRAM_UP_TO[dtype][of] && long >= GRAM_UP_TO[dtype].aspect * short;
+  return short <= GRAM[dtype].upTo && long >= GRAM[dtype].aspect * short;
 }
 
 /**

@@ -10,7 +10,10 @@ const CAPACITY = 64;
 const STRIP = 16;
 /** Bytes of a vector that `subtract` works on at a time. */
 const TILE = 1024;
-/** Vectors a block has at most: two, so that a second copy of a tied σ₁ is seen. */
+/**
+ * Vectors a block has: two, so that a second copy of a tied σ₁ is seen. A value needs no second copy, but of two
+ * singular values as close as its tolerance a space grown from one vector may show the lower one.
+ */
 const BLOCK = 2;
 
 /** The largest Ritz pairs of PᵀP: values θ descending, coefficients and residual norms. */
@@ -40,7 +43,6 @@ export class KrylovSpace {
   readonly #kernels: Kernels;
   readonly #action: Action;
   readonly #random: Random;
-  readonly #block: 1 | 2;
   readonly #capacity: number;
   readonly #basis: number;
   readonly #bytes: number;
@@ -56,13 +58,11 @@ export class KrylovSpace {
   /** the largest entry of T so far: what "zero" is measured against */
   #scale = 0;
 
-  /** @param block  vectors that G is applied to at a time */
-  constructor(kernels: Kernels, action: Action, random: Random, block: 1 | 2) {
+  constructor(kernels: Kernels, action: Action, random: Random) {
     const { arena } = kernels;
     this.#kernels = kernels;
     this.#action = action;
     this.#random = random;
-    this.#block = block;
     this.#capacity = Math.min(CAPACITY, action.short);
     const n = action.padded;
     const number = action.single ? 4 : 8;
@@ -214,7 +214,7 @@ export class KrylovSpace {
 
   /** Begins with a random block, its first vector the given one (any length but 0) if there is one. */
   start(first?: Float64Array): void {
-    const width = Math.min(this.#block, this.#action.short);
+    const width = Math.min(BLOCK, this.#action.short);
     for (let c = 0; c < width; c++) this.#randomize(c);
     if (first) {
       let most = 0;

@@ -158,9 +158,7 @@ function stride(size: number, cost: number, now: number, before: number, since: 
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const mark = kernels.arena.mark();
-  // A value needs no second copy of a tied σ₁, and one vector costs half.
-  const block = goal.of === "value" && !goal.start ? 1 : 2;
-  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed), block);
+  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed));
   const precision = action.dtype;
   const watched = goal.of === "value" ? 3 : 2;
   let steps = goal.start ? 1 : FIRST_LOOK;

@@ -129,7 +129,7 @@ function solved<T extends Factors>(
   const mark = kernels.arena.mark();
   try {
     if (options.method === "power") return power(kernels, wholeOf(view), powerOptions(view, options));
-    const { action, find, dense } = prepare(kernels, view, options, "gradient");
+    const { action, find, dense } = prepare(kernels, view, options);
     const goal: Goal = {
       of: "gradient",
       rtol: options.rtol,
@@ -153,7 +153,7 @@ export function normOf(view: Input, options: CheckedOptions): number {
   const mark = kernels.arena.mark();
   try {
     if (options.method === "power") return power(kernels, wholeOf(view), powerOptions(view, options)).sigma;
-    const { action, find, dense } = prepare(kernels, view, options, "value");
+    const { action, find, dense } = prepare(kernels, view, options);
     // atol is on A's scale, the iteration on the action's, which may take a read to know.
     const goal: Goal = {
       of: "value",
@@ -175,7 +175,6 @@ function prepare(
   kernels: Kernels,
   input: Input,
   options: CheckedOptions,
-  of: Goal["of"],
 ): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
   const { m, n } = input;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
@@ -195,7 +194,7 @@ function prepare(
       find: (goal) => (dense ? operatorDense(kernels, action) : lanczos(kernels, action, goal)),
     };
   }
-  if (!dense && options.method === "auto" && gramPays(m, n, view.dtype, of)) {
+  if (!dense && options.method === "auto" && gramPays(m, n, view.dtype)) {
     const action = gramAction(kernels, place(kernels, view, m > n));
     return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
   }
