@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { type Case, selectCases } from "./cases.js";
+import { choicesOfAuto } from "./choices.js";
 import { takeTurns } from "./clock.js";
 import { compare } from "./compare.js";
 import type { Contender, ContenderGroup, Loaded } from "./contender.js";
@@ -23,7 +24,7 @@ import { growthOf } from "./growth.js";
 import { leanChecks } from "./lean/lean.js";
 import type { BenchResult, CaseResult, Row } from "./result.js";
 import { checkTargets } from "./targets.js";
-import { caseTable, gapTable, growthTable, targetTable } from "./terminal.js";
+import { caseTable, choiceTable, gapTable, growthTable, targetTable } from "./terminal.js";
 import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
 import { makeWorkload } from "./workload.js";
 
@@ -145,6 +146,10 @@ status("passes against the gap");
 const gaps = passesAgainstGap(core, settings.seed);
 status("");
 console.log(gapTable(gaps));
+status("what auto chooses");
+const choices = choicesOfAuto(core, settings.seed);
+status("");
+console.log(choiceTable(choices));
 
 const targets = checkTargets(cases);
 console.log(targetTable("Targets", targets));
@@ -175,6 +180,7 @@ const result: BenchResult = {
   lean,
   gaps,
   growth,
+  choices,
   cases,
 };
 const file = resolve(given.out ?? defaultFile());

@@ -112,6 +112,17 @@ export interface Machine {
   readonly load: readonly [number, number];
 }
 
+/** What "auto" chose for a shape, and what it and the methods that can be asked for took; milliseconds. */
+export interface Choice {
+  readonly rows: number;
+  readonly cols: number;
+  readonly dtype: DType;
+  readonly chosen: "dense" | "Gram matrix" | "passes";
+  readonly autoMs: number;
+  readonly lanczosMs: number;
+  readonly denseMs: number;
+}
+
 /** What a run leaves behind; bench/results holds these as JSON. */
 export interface BenchResult {
   readonly date: string;
@@ -129,5 +140,6 @@ export interface BenchResult {
   readonly lean?: readonly Target[];
   readonly gaps: readonly GapPoint[];
   readonly growth: readonly Growth[];
+  readonly choices: readonly Choice[];
   readonly cases: readonly CaseResult[];
 }

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import { power, short } from "./compare.js";
 import { threadsText } from "./contender.js";
-import type { CaseResult, GapPoint, Growth, Target } from "./result.js";
+import type { CaseResult, Choice, GapPoint, Growth, Target } from "./result.js";
 import { overLimit } from "./targets.js";
 
 const style = { head: [], border: [], "padding-left": 1, "padding-right": 1 };
@@ -96,4 +96,13 @@ export function growthTable(growth: readonly Growth[]): string {
       `  n^${exponent.toFixed(2)}  ${name} (${sizes.map((n) => `${n}²`).join(", ")})`,
   );
   return ["", "How cost grows with n, float32 Gaussian n×n", ...lines].join("\n");
+}
+
+/** What "auto" costs, beside the methods that could have been asked for. */
+export function choiceTable(choices: readonly Choice[]): string {
+  const lines = choices.map(({ rows, cols, dtype, chosen, autoMs, lanczosMs, denseMs }) => {
+    const best = Math.min(lanczosMs, denseMs, autoMs);
+    return `  ${rows}×${cols} ${dtype}: ${chosen}, ${short(autoMs)} ms, ${short(autoMs / best)} times the best (passes ${short(lanczosMs)} ms, dense ${short(denseMs)} ms)`;
+  });
+  return ["", 'What method: "auto" chooses', ...lines].join("\n");
 }

@@ -44,8 +44,8 @@ export type PanelPrecision<T extends PanelType> = T extends "float64" ? Float64A
  *   OptionError; OverflowError if ‖A‖₂ is beyond the largest double
  *
  * Cost: one copy of A in kernel memory, or, where that does not fit and for `rowPanels`, a panel of it that every
- *   pass loads anew; min(m, n) ≤ 64: three passes and min²·max flops; else some 20 to 60 fused passes of 8 flops an
- *   element, and at most 72·min(m, n) + 2(m + n) numbers of memory (80·n + 2(m + n) for `rowPanels`).
+ *   pass loads anew; min(m, n) ≤ 64, or up to 256 and A much longer than wide: three passes and min²·max flops; else
+ *   some 20 to 60 fused passes of 8 flops an element, and at most 72·min(m, n) + 2(m + n) numbers of memory (80·n + 2(m + n) for `rowPanels`).
  * Not guaranteed: a random start can miss σ₁, with a probability that falls exponentially in the number of
  *   steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot.
  * Source: block Lanczos with thick restart (Golub & Underwood 1977; Wu & Simon, SIAM J. Matrix Anal. Appl.
