@@ -15,28 +15,9 @@ import {
 import { padTo } from "../../src/kernels/place.js";
 import { kernels } from "../../src/kernels/select.js";
 import { fromEntries, normalMatrix, withSpectrum } from "../matrices.js";
+import { highWater } from "./high-water.js";
 
 afterEach(() => setKernels("auto"));
-
-/** The most bytes of kernel memory that were taken at once while `run` ran. */
-function highWater(run: () => unknown): number {
-  const { arena } = kernels();
-  const { take } = arena;
-  const bottom = arena.mark();
-  let most = bottom;
-  arena.take = (bytes) => {
-    const pointer = take(bytes);
-    most = Math.max(most, arena.mark());
-    return pointer;
-  };
-  try {
-    run();
-  } finally {
-    arena.take = take;
-  }
-  expect(arena.mark()).toBe(bottom);
-  return most - bottom;
-}
 
 /** What does not grow with A: the projected problem of order 64, a strip of the rotation, alignment. */
 const FIXED = 8 * (3 * 64 * 64 + 1024);

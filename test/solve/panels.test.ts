@@ -21,6 +21,7 @@ import { kernels } from "../../src/kernels/select.js";
 import { leastMemory } from "../../src/solve/panels.js";
 import { fromEntries, gradientDistance, normalMatrix, withSpectrum } from "../matrices.js";
 import { expectNonFinite, expectRefusal } from "../refusal.js";
+import { highWater } from "./high-water.js";
 
 afterEach(() => setKernels("auto"));
 
@@ -450,26 +451,6 @@ describe("a source of row panels is refused", () => {
 });
 
 describe("kernel memory", () => {
-  /** The most bytes of kernel memory that were taken at once while `run` ran. */
-  function highWater(run: () => unknown): number {
-    const { arena } = kernels();
-    const { take } = arena;
-    const bottom = arena.mark();
-    let most = bottom;
-    arena.take = (bytes) => {
-      const pointer = take(bytes);
-      most = Math.max(most, arena.mark());
-      return pointer;
-    };
-    try {
-      run();
-    } finally {
-      arena.take = take;
-    }
-    expect(arena.mark()).toBe(bottom);
-    return most - bottom;
-  }
-
   const shapes: [number, number][] = [
     [900, 150],
     [150, 900],
