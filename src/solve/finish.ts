@@ -9,7 +9,7 @@ import type { SingularTriplet } from "./options.js";
 export const EPSILON: Record<DType, number> = { float32: 2 ** -23, float64: 2 ** -52 };
 
 export function rounded(x: Float64Array, dtype: DType): Float32Array | Float64Array {
-  return dtype === "float32" ? Float32Array.from(x) : x;
+  return dtype === "float32" ? new Float32Array(x) : x;
 }
 
 /** A number of A·2^−exponent on A's own scale. */
@@ -61,7 +61,7 @@ export interface Factors {
 function pair(action: Action, found: Found) {
   const { dtype } = action;
   const short = rounded(found.short, dtype);
-  const direction = action.toLong(dtype === "float32" ? Float64Array.from(short) : found.short);
+  const direction = action.toLong(dtype === "float32" ? new Float64Array(short) : found.short);
   const size = norm2(direction);
   const sigma = size / norm2(short);
   if (sigma > 0) for (let i = 0; i < direction.length; i++) direction[i] /= size;
@@ -92,7 +92,7 @@ export function complete(
   const { dtype } = action;
   const epsilon = EPSILON[dtype];
   const { short, long, direction, size, sigma } = pair(action, found);
-  const back = action.toShort(dtype === "float32" ? Float64Array.from(long) : direction);
+  const back = action.toShort(dtype === "float32" ? new Float64Array(long) : direction);
 
   let square = 0;
   if (long !== direction)
