@@ -1,10 +1,11 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DType } from "../../src/matrix/types.js";
-import type { Answer, Loaded } from "../contender.js";
+import { type Answer, type Contender, type ContenderGroup, type Loaded, threadsText } from "../contender.js";
 import type { Workload } from "../workload.js";
 
 /** What a process says of itself once it is ready. */
@@ -133,4 +134,48 @@ export class AnsweringProcess {
     this.#loaded = undefined;
     await this.#ask("release");
   }
+}
+
+/** What a language's libraries are, beside what its processes say of themselves. */
+export type Described = Pick<Contender, "engine" | "tasks" | "dense" | "roughSeconds" | "declines">;
+
+/**
+ * The contenders of a script that answers, with one thread and with all of the machine's, in a process each.
+ *
+ * @param howTo  said with the reason, where a process does not start
+ * @param lacking  what is said of libraries that it turns out not to have
+ */
+export async function answeringContenders(
+  command: Pick<Command, "path" | "parts" | "folder" | "name">,
+  describe: (name: string) => Described,
+  howTo: string,
+  lacking: (versions: Greeting["versions"]) => readonly string[],
+): Promise<ContenderGroup> {
+  const processes: AnsweringProcess[] = [];
+  const close = () => {
+    for (const process of processes) process.close();
+  };
+  const contenders: Contender[] = [];
+  let versions: Greeting["versions"] = {};
+  for (const threads of new Set([1, availableParallelism()])) {
+    const process = new AnsweringProcess({ ...command, threads, name: `${command.name}-${threads}` });
+    processes.push(process);
+    try {
+      const greeting = await process.greeting();
+      ({ versions } = greeting);
+      for (const name of greeting.names)
+        contenders.push({
+          ...describe(name),
+          name: `${name}, ${threadsText(threads)}`,
+          ours: false,
+          threads,
+          load: (workload) => process.load(name, workload),
+        });
+    } catch (error) {
+      close();
+      const why = error instanceof Error ? error.message : String(error);
+      return { contenders: [], missing: [`${howTo} (${why})`] };
+    }
+  }
+  return { contenders, versions, missing: lacking(versions), close };
 }

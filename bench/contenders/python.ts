@@ -1,22 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { availableParallelism } from "node:os";
 import { delimiter, join } from "node:path";
-import { type Contender, type ContenderGroup, cubic, type Task, threadsText } from "../contender.js";
-import { AnsweringProcess, type Greeting } from "./answering.js";
-
-interface Row {
-  readonly engine: string;
-  readonly tasks: readonly Task[];
-  readonly dense?: boolean;
-  readonly roughSeconds: Contender["roughSeconds"];
-  readonly declines: Contender["declines"];
-}
+import { type Contender, type ContenderGroup, cubic } from "../contender.js";
+import { answeringContenders, type Described } from "./answering.js";
 
 const onlyOne: Contender["declines"] = ({ batch }) => (batch > 1 ? "takes one matrix" : undefined);
 const always: Contender["declines"] = () => undefined;
 /** Reads of A that an iteration takes, two flops an entry and slower than memory in one thread. */
 const iterative: Contender["roughSeconds"] = ({ rows, cols }) => 5e-8 * rows * cols;
-const arpack: Row = {
+const arpack: Described = {
   engine: "scipy",
   tasks: ["triplet"],
   roughSeconds: iterative,
@@ -25,16 +16,21 @@ const arpack: Row = {
 };
 const double: Contender["declines"] = (of) =>
   onlyOne(of) ?? (of.dtype === "float32" ? "is measured in float64" : undefined);
-const lowRank: Row = {
+const lowRank: Described = {
   engine: "torch",
   tasks: ["triplet"],
   roughSeconds: iterative,
   declines: (of) =>
     onlyOne(of) ?? (Math.min(of.rows, of.cols) < 6 ? "needs six singular values or more" : undefined),
 };
-const slepc: Row = { engine: "slepc4py", tasks: ["triplet"], roughSeconds: iterative, declines: double };
+const slepc: Described = {
+  engine: "slepc4py",
+  tasks: ["triplet"],
+  roughSeconds: iterative,
+  declines: double,
+};
 
-const rows: Readonly<Record<string, Row>> = {
+const rows: Readonly<Record<string, Described>> = {
   "PyTorch matrix_norm(2), backward": {
     engine: "torch",
     tasks: ["gradient"],
@@ -80,47 +76,18 @@ export async function pythonContenders(
 ): Promise<ContenderGroup> {
   const path = named ?? findPython();
   if (path === undefined) return { contenders: [], missing: [HOW_TO] };
-  const processes: AnsweringProcess[] = [];
-  const close = () => {
-    for (const process of processes) process.close();
-  };
-  const contenders: Contender[] = [];
-  let versions: Greeting["versions"] = {};
-  for (const threads of new Set([1, availableParallelism()])) {
-    const process = new AnsweringProcess({
-      path,
-      parts: [script],
-      threads,
-      folder,
-      name: `python-${threads}`,
-    });
-    processes.push(process);
-    try {
-      const greeting = await process.greeting();
-      ({ versions } = greeting);
-      for (const name of greeting.names)
-        contenders.push({
-          ...rows[name],
-          name: `${name}, ${threadsText(threads)}`,
-          ours: false,
-          threads,
-          load: (workload) => process.load(name, workload),
-        });
-    } catch (error) {
-      close();
-      return {
-        contenders: [],
-        missing: [`${HOW_TO} (${error instanceof Error ? error.message : String(error)})`],
-      };
-    }
-  }
-  const missing = Object.entries(LIBRARIES)
-    .filter(([name]) => !(name in versions))
-    .map(
-      ([name, what]) =>
-        `${name} (${what}): the Python that was found does not have it; Debian's is python3-${name}`,
-    );
-  return { contenders, versions, missing, close };
+  return answeringContenders(
+    { path, parts: [script], folder, name: "python" },
+    (name) => rows[name],
+    HOW_TO,
+    (versions) =>
+      Object.entries(LIBRARIES)
+        .filter(([name]) => !(name in versions))
+        .map(
+          ([name, what]) =>
+            `${name} (${what}): the Python that was found does not have it; Debian's is python3-${name}`,
+        ),
+  );
 }
 
 /** The Python of the PATH that has the most of the libraries, the first one of several. */

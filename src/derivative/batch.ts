@@ -31,7 +31,7 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
  * @returns Float64Array(b)
  * @throws as `spectralNorm` does; a NaN is named by its place within its matrix, with the matrix's index
  *
- * Cost: that of b single calls; where min(m, n) ≤ 64, of which threads take a matrix each.
+ * Cost: that of b single calls, divided among the threads there are where min(m, n) ≤ 64.
  */
 export function spectralNormBatch(
   A: MatrixBatch | readonly (readonly (readonly number[])[])[],
@@ -63,15 +63,13 @@ export function valueAndGradBatch(
   const values = room("float64", count) as Float64Array;
   const size = count * m * n;
   const data = room(batch.dtype, size);
-  if (isSmall(batch, checked)) {
-    smallBatch(batch, values, data, within);
-    return { values, grads: { data, shape: [count, m, n] } };
-  }
-  for (let k = 0; k < count; k++) {
-    const factors = within(k, () => factorsOf(batch.at(k), checked));
-    values[k] = factors.sigma;
-    gradientOf(factors, data, k * m * n);
-  }
+  if (isSmall(batch, checked)) smallBatch(batch, values, data, within);
+  else
+    for (let k = 0; k < count; k++) {
+      const factors = within(k, () => factorsOf(batch.at(k), checked));
+      values[k] = factors.sigma;
+      gradientOf(factors, data, k * m * n);
+    }
   return { values, grads: { data, shape: [count, m, n] } };
 }
 

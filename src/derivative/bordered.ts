@@ -62,8 +62,8 @@ export function removeAlong(w: Float64Array, x: Float64Array): void {
  * @param a  length m, @param b  length n; both are overwritten
  * @returns p and q for A·2^−exponent, that is 2^exponent times those of A
  *
- * Cost: min(m, n) ≤ 64: a Gram matrix, in as many passes as it has columns, and a Cholesky factorization; else conjugate gradients, a pass over A a
- *   step, about √(σ₁/(σ₁−σ₂))·ln(1/tolerance)/2 of them.
+ * Cost: min(m, n) ≤ 64: a Gram matrix, in as many passes as it has columns, and a Cholesky factorization; else
+ *   conjugate gradients, a pass over A a step, about √(σ₁/(σ₁−σ₂))·ln(1/tolerance)/2 of them.
  * Source: conjugate gradients, Hestenes & Stiefel 1952 (Golub & Van Loan §11.3).
  */
 export function solveBordered(

@@ -149,6 +149,27 @@ export function divided(
   // Every other pass runs backwards: it begins with the rows that the caches still have of the one before.
   let backwards = false;
 
+  /**
+   * z += the slots that `routine` fills, each of `size` numbers, with one for each block; it is called with
+   * `before`, where the slots are and from which to which, and `after`.
+   */
+  const bySlots = (
+    routine: string,
+    before: readonly Argument[],
+    after: readonly Argument[],
+    { single, size, blocks, z }: { single: boolean; size: number; blocks: number; z: number },
+    order?: boolean,
+  ): void => {
+    const pointer = arena.take(blocks * size * (single ? 4 : 8));
+    const step = Math.ceil(blocks / CHUNKS);
+    const range: Argument[] = [
+      { base: 0, chunk: step },
+      { base: step, chunk: step },
+    ];
+    crew.run(routine, [...before, pointer, ...range, ...after], Math.ceil(blocks / step), order);
+    join(single, pointer, size, blocks, z);
+  };
+
   /** `half` is the kind of 16-bit numbers, where the routine is told one. */
   const gram =
     (name: "gram32" | "gram64" | "gramHalf") =>
@@ -160,30 +181,10 @@ export function divided(
       if (rows * cols * width < worth || blocks < 2) (whole[name] as (...args: number[]) => void)(...args);
       else
         withScratch(SCRATCH + (half.length > 0 ? 16 * cols : 0), (own) => {
-          const size = width * cols;
-          const pointer = arena.take(blocks * size * (single ? 4 : 8));
-          const step = Math.ceil(blocks / CHUNKS);
-          crew.run(
-            name.replace("gram", "gramSlots"),
-            [
-              a,
-              lda,
-              rows,
-              cols,
-              x,
-              ldx,
-              width,
-              own,
-              pointer,
-              { base: 0, chunk: step },
-              { base: step, chunk: step },
-              ...half,
-            ],
-            Math.ceil(blocks / step),
-            backwards,
-          );
+          const routine = name.replace("gram", "gramSlots");
+          const sums = { single, size: width * cols, blocks, z };
+          bySlots(routine, [a, lda, rows, cols, x, ldx, width, own], half, sums, backwards);
           backwards = !backwards;
-          join(single, pointer, size, blocks, z);
         });
     };
 
@@ -223,24 +224,9 @@ export function divided(
         (whole[name] as (...args: number[]) => void)(...args);
       else
         withScratch(more.length > 0 ? 16 * cols : 0, (own) => {
-          const pointer = arena.take(blocks * cols * 8);
-          const step = Math.ceil(blocks / CHUNKS);
-          crew.run(
-            name.replace("Transposed", "TransposedSlots"),
-            [
-              a,
-              lda,
-              rows,
-              cols,
-              y,
-              pointer,
-              { base: 0, chunk: step },
-              { base: step, chunk: step },
-              ...(more.length > 0 ? [own, more[1]] : []),
-            ],
-            Math.ceil(blocks / step),
-          );
-          join(false, pointer, cols, blocks, z);
+          const routine = name.replace("Transposed", "TransposedSlots");
+          const after = more.length > 0 ? [own, more[1]] : [];
+          bySlots(routine, [a, lda, rows, cols, y], after, { single: false, size: cols, blocks, z });
         });
     };
 

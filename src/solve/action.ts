@@ -93,21 +93,7 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
       arena.fill(z, 8 * width * P.paddedCols);
       gram(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, ldx, width, t, scratch, z);
     },
-    gramOf(x) {
-      const mark = arena.mark();
-      const bytes = P.single ? 4 : 8;
-      const from = arena.take(P.paddedCols * bytes);
-      const scratch = arena.take(P.paddedCols * bytes);
-      const to = arena.take(8 * P.paddedCols);
-      const input = P.single ? arena.f32(from, P.paddedCols) : arena.f64(from, P.paddedCols);
-      input.fill(0);
-      input.set(x);
-      arena.fill(scratch, P.paddedCols * bytes);
-      action.gram(from, 0, 1, to, scratch);
-      const result = arena.f64(to, P.cols).slice();
-      arena.release(mark);
-      return result;
-    },
+    gramOf: (x) => gramOfVector(kernels, action, P.paddedCols, x),
     toLong(x) {
       action.passes++;
       return across ? down(x) : back(x);
@@ -118,6 +104,36 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
     },
   };
   return action;
+}
+
+/** PᵀP·x for a vector that is not in kernel memory yet, by way of an action's own `gram`. */
+export function gramOfVector(
+  { arena }: Kernels,
+  action: Pick<Action, "single" | "gram">,
+  padded: number,
+  x: Float64Array,
+): Float64Array {
+  const mark = arena.mark();
+  const bytes = action.single ? 4 : 8;
+  const from = arena.take(padded * bytes);
+  const scratch = arena.take(padded * bytes);
+  const to = arena.take(8 * padded);
+  const input = action.single ? arena.f32(from, padded) : arena.f64(from, padded);
+  input.fill(0);
+  input.set(x);
+  arena.fill(scratch, padded * bytes);
+  action.gram(from, 0, 1, to, scratch);
+  const result = arena.f64(to, x.length).slice();
+  arena.release(mark);
+  return result;
+}
+
+/** The lower triangle of P·Pᵀ (paddedRows² float64) at `gram`. */
+export function formGram({ arena, routines }: Kernels, P: Placed, gram: number): void {
+  const mark = arena.mark();
+  const outerGram = P.single ? routines.outerGram32 : routines.outerGram64;
+  outerGram(P.pointer, P.lda, P.paddedRows, P.paddedCols, arena.take(64), gram, P.paddedRows);
+  arena.release(mark);
 }
 
 function isHalf(P: Placed): boolean {
@@ -178,14 +194,11 @@ export function gramAction(kernels: Kernels, P: Placed): Action {
   const whole = placedAction(kernels, P, false);
   const n = P.paddedRows;
   const gram = arena.take(8 * n * n);
-  const t = arena.take(64);
-  const outerGram = P.single ? routines.outerGram32 : routines.outerGram64;
-  outerGram(P.pointer, P.lda, n, P.paddedCols, t, gram, n);
+  formGram(kernels, P, gram);
   const G = arena.f64(gram, n * n);
   for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) G[j * n + i] = G[i * n + j];
   whole.passes++;
-  const apply = (x: number, z: number) => routines.multiply64(gram, 8 * n, n, n, x, 0, 1, z);
-  return {
+  const action: Action = {
     ...whole,
     padded: n,
     single: false,
@@ -197,21 +210,12 @@ export function gramAction(kernels: Kernels, P: Placed): Action {
       whole.passes = passes;
     },
     gram(x, ldx, width, z) {
-      for (let c = 0; c < width; c++) apply(x + c * ldx, z + 8 * c * n);
+      for (let c = 0; c < width; c++)
+        routines.multiply64(gram, 8 * n, n, n, x + c * ldx, 0, 1, z + 8 * c * n);
     },
-    gramOf(x) {
-      const mark = arena.mark();
-      const from = arena.take(8 * n);
-      const to = arena.take(8 * n);
-      const input = arena.f64(from, n);
-      input.fill(0);
-      input.set(x);
-      apply(from, to);
-      const result = arena.f64(to, P.rows).slice();
-      arena.release(mark);
-      return result;
-    },
+    gramOf: (x) => gramOfVector(kernels, action, n, x),
   };
+  return action;
 }
 
 /**

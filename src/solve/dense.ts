@@ -1,6 +1,6 @@
 import { eigenWork, type Kernels, LANES } from "../kernels/contract.js";
 import { type Placed, padTo } from "../kernels/place.js";
-import type { Action } from "./action.js";
+import { type Action, formGram } from "./action.js";
 import { EPSILON, type Found } from "./finish.js";
 
 /**
@@ -13,15 +13,12 @@ import { EPSILON, type Found } from "./finish.js";
  * σ₁ without a start vector, so nothing can be missed.
  */
 export function gramDense(kernels: Kernels, P: Placed): Found {
-  const { arena, routines } = kernels;
-  const n = P.rows;
+  const { arena } = kernels;
   const mark = arena.mark();
   const lda = P.paddedRows;
   const gram = arena.take(8 * lda * lda);
-  const t = arena.take(64);
-  const outerGram = P.single ? routines.outerGram32 : routines.outerGram64;
-  outerGram(P.pointer, P.lda, P.paddedRows, P.paddedCols, t, gram, lda);
-  const found = topOfGram(kernels, gram, lda, n, P.single ? EPSILON.float32 : EPSILON.float64);
+  formGram(kernels, P, gram);
+  const found = topOfGram(kernels, gram, lda, P.rows, P.single ? EPSILON.float32 : EPSILON.float64);
   arena.release(mark);
   return found;
 }

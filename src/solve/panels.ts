@@ -5,7 +5,7 @@ import { UnsupportedError } from "../matrix/errors.js";
 import { isZero, type PanelsView, panelsOfDense, rowsOfPanel } from "../matrix/panels.js";
 import type { DType } from "../matrix/types.js";
 import { room, type View } from "../matrix/view.js";
-import { type Action, placedAction } from "./action.js";
+import { type Action, formGram, gramOfVector, placedAction } from "./action.js";
 import { gramDense, topOfGram } from "./dense.js";
 import { EPSILON, type Found } from "./finish.js";
 
@@ -260,20 +260,7 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
       arena.release(mark);
       arena.f64(z, width * padded).set(sum.total());
     },
-    gramOf(x) {
-      const mark = arena.mark();
-      const from = arena.take(padded * bytes);
-      const scratch = arena.take(padded * bytes);
-      const to = arena.take(8 * padded);
-      const input = single ? arena.f32(from, padded) : arena.f64(from, padded);
-      input.fill(0);
-      input.set(x);
-      arena.fill(scratch, padded * bytes);
-      action.gram(from, 0, 1, to, scratch);
-      const result = arena.f64(to, cols).slice();
-      arena.release(mark);
-      return result;
-    },
+    gramOf: (x) => gramOfVector(kernels, action, padded, x),
     toLong: (x) => (wide ? back(x) : down(x)),
     toShort: (y) => (wide ? down(y) : back(y)),
   };
@@ -282,10 +269,8 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
 
 /** From PᵀP for a tall P, which is the sum of those of its panels. */
 function gramOfColumns(kernels: Kernels, panels: PanelsView, stream: Stream): Found {
-  const { arena, routines } = kernels;
+  const { arena } = kernels;
   const n = panels.cols;
-  const single = panels.dtype === "float32";
-  const outerGram = single ? routines.outerGram32 : routines.outerGram64;
   const lda = padTo(n, LANES);
   const mark = arena.mark();
   const gram = arena.take(8 * lda * lda);
@@ -293,8 +278,7 @@ function gramOfColumns(kernels: Kernels, panels: PanelsView, stream: Stream): Fo
   stream.read(
     true,
     (P, _first, power) => {
-      const t = arena.take(64);
-      outerGram(P.pointer, P.lda, P.paddedRows, P.paddedCols, t, gram, lda);
+      formGram(kernels, P, gram);
       sum.add(arena.f64(gram, lda * lda), 2 * power);
     },
     (power) => sum.scale(2 * power),

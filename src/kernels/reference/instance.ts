@@ -2,13 +2,14 @@ import { createArena } from "../arena.js";
 import type { Kernels } from "../contract.js";
 import { referenceEigen } from "./eigen.js";
 import { referenceLoad } from "./load.js";
+import { plainMemory } from "./memory.js";
 import { referenceProducts } from "./products.js";
 import { referenceSvd } from "./svd.js";
 
 /** The plain loops over a fresh memory of their own. */
 export function referenceKernels(): Kernels {
-  let bytes = new ArrayBuffer(1 << 20);
-  const memory = () => bytes;
+  const plain = plainMemory(1 << 20);
+  const memory = () => plain.buffer();
   return {
     name: "reference",
     routines: {
@@ -17,13 +18,6 @@ export function referenceKernels(): Kernels {
       ...referenceEigen(memory),
       ...referenceSvd(memory),
     },
-    arena: createArena({
-      buffer: memory,
-      grow(size) {
-        const grown = new ArrayBuffer(Math.ceil(Math.max(size, bytes.byteLength * 1.5) / 64) * 64);
-        new Uint8Array(grown).set(new Uint8Array(bytes));
-        bytes = grown;
-      },
-    }),
+    arena: createArena(plain),
   };
 }

@@ -1,10 +1,11 @@
 import { createArena } from "../arena.js";
 import type { ProofKernels } from "../proof-contract.js";
+import { plainMemory } from "./memory.js";
 
 /** The routines of a proof in plain loops. */
 export function referenceProof(): ProofKernels {
-  let bytes = new ArrayBuffer(1 << 16);
-  const numbersAt = (pointer: number) => new Float64Array(bytes, pointer);
+  const memory = plainMemory(1 << 16);
+  const numbersAt = (pointer: number) => new Float64Array(memory.buffer(), pointer);
   return {
     name: "reference",
     routines: {
@@ -47,14 +48,7 @@ export function referenceProof(): ProofKernels {
         return 1;
       },
     },
-    arena: createArena({
-      buffer: () => bytes,
-      grow(size) {
-        const grown = new ArrayBuffer(Math.ceil(Math.max(size, bytes.byteLength * 1.5) / 64) * 64);
-        new Uint8Array(grown).set(new Uint8Array(bytes));
-        bytes = grown;
-      },
-    }),
+    arena: createArena(memory),
   };
 }
 
