@@ -1,14 +1,15 @@
 import { convergence } from "./convergence.js";
 import { environment } from "./environment.js";
 import { errorsAgainst } from "./errors.js";
-import { addOuter, type GroundTruth, groundTruth } from "./ground-truth.js";
+import { float32Floor } from "./float32-floor.js";
+import { type GroundTruth, groundTruth } from "./ground-truth.js";
 import type { Method, MethodGroup } from "./method.js";
-import { coreMethods, denseTriplet } from "./methods/core.js";
+import { coreMethods } from "./methods/core.js";
 import { jaxMethods } from "./methods/jax.js";
 import { mlMatrixMethods } from "./methods/ml-matrix.js";
 import { pytorchMethods } from "./methods/pytorch.js";
 import { tfjsMethods } from "./methods/tfjs.js";
-import type { AccuracyRow, Errors, ExperimentResult } from "./result.js";
+import type { AccuracyRow, ExperimentResult } from "./result.js";
 import { measureSecondDerivatives } from "./second-derivative.js";
 import { measureSpeed } from "./speed.js";
 
@@ -124,11 +125,4 @@ async function measureAccuracy(
     found.push({ name, engine, dtype, ...errorsAgainst(truth, await method.evaluate(matrix)), runs });
   }
   return found;
-}
-
-function float32Floor(truth: GroundTruth): Errors {
-  const { sigma, u, v } = denseTriplet(Float32Array.from(truth.entries), truth.rows, truth.cols);
-  const gradient = new Float64Array(truth.gradient.length);
-  addOuter(gradient, u, v, 1);
-  return errorsAgainst(truth, { value: sigma, gradient: Float32Array.from(gradient) });
 }
