@@ -27,7 +27,7 @@ export class FigureView {
 
   show(figure: Figure): void {
     this.#figure = figure;
-    this.node.id = figure.id;
+    if (figure.id) this.node.id = figure.id;
     this.#title.textContent = figure.title;
     this.#legend.innerHTML = figure.legend?.text ?? "";
     this.#caption.innerHTML = figure.caption.text;

@@ -27,9 +27,7 @@ function kernels({ kernels, reason }: Machine): string {
 
 function threads({ cores, isolated }: Machine): string {
   const many = cores === 1 ? "one core" : `${cores} cores`;
-  return isolated
-    ? `${many}, which may share memory`
-    : `${many}, but one thread: ${notIsolated}`;
+  return isolated ? `${many}, which may share memory` : `${many}, but one thread: ${notIsolated}`;
 }
 
 /** Why threads cannot share memory where they cannot. */
