@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { openFile, readStream } from "../files/disk.js";
 import type { FileMatrix, SkippedEntry } from "../files/entry.js";
 import { readMatrices } from "../files/open.js";
-import { type ByteSource, openFile, readStream } from "../files/source.js";
+import type { ByteSource } from "../files/source.js";
 import { oneLine, quote } from "../files/text.js";
 import {
   type Certificate,
