@@ -34,6 +34,10 @@ export function openFile(path: string): ByteSource {
         fill(descriptor, bytes, offset);
         return bytes;
       },
+      readInto(offset, into) {
+        checkRange(offset, into.length, size);
+        fill(descriptor, into, offset);
+      },
       close() {
         closeSync(descriptor);
       },

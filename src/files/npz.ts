@@ -1,5 +1,5 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import type { FileEntry } from "./entry.js";
+import type { FailedEntry, FileEntry } from "./entry.js";
 import { checkNpyMatrix, npyMatrix } from "./npy.js";
 import { countNpyElements, isNpy, NPY_HEADER_BYTES, readNpyHeader, shapeText } from "./npy-header.js";
 import type { ByteSource } from "./source.js";
@@ -21,21 +21,39 @@ const NAMES_SHOWN = 20;
  * @throws FileError if the archive's directory is damaged, or if no member has that key
  */
 export function* readNpz(source: ByteSource, key?: string): Generator<FileEntry> {
-  const members = readZipDirectory(source).filter((member) => !member.name.endsWith("/"));
+  const members = membersOf(source);
+  const wanted = key === undefined ? members : findMembers(members, key);
+  yield* eachMember(source, wanted, (member) => readMember(source, member, key !== undefined));
+}
+
+/**
+ * The files in an archive, folders left out.
+ *
+ * @throws FileError if its directory is damaged
+ */
+export function membersOf(source: ByteSource): readonly ZipMember[] {
+  return readZipDirectory(source).filter((member) => !member.name.endsWith("/"));
+}
+
+/** What `read` makes of each member, one after the other; of one that stands twice or overlaps others, the error. */
+export function* eachMember<T>(
+  source: ByteSource,
+  members: readonly ZipMember[],
+  read: (member: ZipMember, key: string) => T,
+): Generator<T | FailedEntry> {
   const seen = new Set<string>();
   let budget = source.size;
-  const wanted = key === undefined ? members : findMembers(members, key);
-  for (const member of wanted) {
-    const name = keyOf(member);
+  for (const member of members) {
+    const key = keyOf(member);
     try {
-      if (seen.has(name)) throw new FileError("is there a second time under the same name");
-      seen.add(name);
+      if (seen.has(key)) throw new FileError("is there a second time under the same name");
+      seen.add(key);
       if (member.compressedSize > budget) throw new FileError("overlaps other members of the zip file");
       budget -= member.compressedSize;
-      yield readMember(source, member, key !== undefined);
+      yield read(member, key);
     } catch (error) {
       if (!(error instanceof SpectralNormError)) throw error;
-      yield { kind: "failed", key: name, error };
+      yield { kind: "failed", key, error };
     }
   }
 }
