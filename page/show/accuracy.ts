@@ -19,7 +19,7 @@ export function accuracySection(host: HTMLElement): void {
   const seed = numberField("Seed", 0, 2 ** 32 - 1, 0);
   const engines = engineButtons(() => void live.run());
   const [ofSpectrum, ofErrors] = [new FigureView(), new FigureView()];
-  const table = element("div");
+  const table = element("div", { class: "table" });
   const missing = noteList();
 
   const show = (found: Accuracy) => {

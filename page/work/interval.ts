@@ -31,12 +31,12 @@ export interface Interval {
   readonly certificate: Omit<Certificate, "triplet">;
 }
 
-/** Each halves the interval, and a double has 53 bits. */
+/** Each halves what is left, and a double has 53 bits. */
 const mostTests = 60;
 
 /**
- * An interval around ‖A‖₂ that is halved again and again: from below by ever more steps of Lanczos iteration, from
- * above by a floating-point Cholesky test at the middle, each with its rounding errors counted.
+ * An interval around ‖A‖₂ that closes in: from below by ever more steps of Lanczos iteration, from above by bisection with
+ * a floating-point Cholesky test, each with its rounding errors counted.
  */
 export const interval: Task<{ readonly kind: IntervalCase }, Interval> = ({ kind }, { progress }) => {
   const A = matrixOf(kind);
@@ -58,14 +58,13 @@ export const interval: Task<{ readonly kind: IntervalCase }, Interval> = ({ kind
 
     let lower = lowerAfter(1);
     let upper = P.frobenius;
-    // Where the next test is placed: above all that failed, which is no proof that ‖A‖₂ is larger.
+    // Tests are placed above all that failed, which is no proof that ‖A‖₂ is larger, and look at nothing else.
     let floor = lower;
     const first = { lower: inside(lower), upper: outside(upper) };
     const steps: IntervalStep[] = [];
     for (let count = 2; steps.length < mostTests; count++) {
       progress("testing", steps.length, mostTests);
       lower = Math.max(lower, lowerAfter(count));
-      floor = Math.max(floor, lower);
       const alpha = (floor + upper) / 2;
       // Rounding errors alone would lead back to where it is.
       if (Math.sqrt(alpha * alpha + test.loss(alpha * alpha)) >= upper) break;

@@ -51,9 +51,6 @@ export const norms: Task<{ readonly files: readonly File[] }, number, NormRow> =
 
 type Row = Omit<NormRow, "file"> & (MatrixNorms | { kind: "failed" | "skipped"; reason: string });
 
-/** The one place that says what can be read: whatever `readMatrices` knows. */
-export const accepted = [".npy", ".npz", ".mtx", ".csv", ".tsv"];
-
 function* entriesOf(file: File, compute: (entry: FileMatrix) => MatrixNorms): Generator<Row> {
   let any = false;
   for (const entry of readMatrices(fileSource(file), file.name)) {
