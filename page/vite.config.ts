@@ -29,7 +29,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1500,
-    rolldownOptions: { output: { legalComments: "none" } },
+    rolldownOptions: { output: { comments: { legal: false } } },
   },
   server: { headers: isolating },
   preview: { headers: isolating },

@@ -54,7 +54,7 @@ export function openEditor(
         javascriptLanguage,
         syntaxHighlighting(colors),
         theme,
-        EditorView.contentAttributes.of({ "aria-label": label }),
+        EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
         // Tab is left to move on to the next control: nobody is to be caught in here.
         keymap.of([
           ...["Ctrl-Enter", "Mod-Enter"].map((key) => ({ key, run: ran, preventDefault: true })),

@@ -60,9 +60,9 @@ export function choiceField<T>(
 /** Fields side by side; Enter in one of them runs what they are for. */
 export function fields(run: () => void, ...nodes: readonly HTMLElement[]): HTMLFormElement {
   const form = element("form", { class: "fields", novalidate: true }, ...nodes);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    run();
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target instanceof HTMLInputElement) run();
   });
   return form;
 }

@@ -38,6 +38,8 @@ export class FigureView {
     if (!this.#figure || this.#width === 0) return;
     const svg = Plot.plot(plotOptions(this.#figure, layoutOf(this.#width)));
     svg.setAttribute("role", "img");
+    // Of a picture only its own name is read out, and groups may have none.
+    for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
     this.#drawing.replaceChildren(svg);
   }
 }

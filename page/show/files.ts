@@ -88,7 +88,7 @@ function tableRow(row: NormRow): HTMLTableRowElement {
   const notes = [...(converged ? [] : ["not converged"]), ...(tied ? ["tied"] : [])];
   const cells = [
     `${rows}×${cols} ${dtype}`,
-    `${Number(sigma.toPrecision(dtype === "float64" ? 16 : 9))}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`,
+    `${/^(float32|b?float16)$/.test(dtype) ? Number(sigma.toPrecision(9)) : sigma}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`,
     sigma === 0 ? "exactly" : `${proven ? "" : "within "}${scientific((upper - lower) / sigma)}`,
     scientific(gradientError),
     String(Number(frobenius.toPrecision(6))),
