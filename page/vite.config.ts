@@ -1,16 +1,17 @@
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
-import { styled } from "./typeset/style.js";
-import { typeset } from "./typeset/typeset.js";
+import { packageAt } from "../build/licences.mjs";
+import { licences } from "./build/licences.js";
+import { styled } from "./build/style.js";
+import { typeset } from "./build/typeset.js";
 
-const manifest = (path: string): { name: string; version: string } =>
-  JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
+const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const versions = Object.fromEntries(
-  ["../package.json", "../node_modules/ml-matrix/package.json"]
-    .map(manifest)
+  ["..", "../node_modules/ml-matrix"]
+    .map((path) => packageAt(folder(path)))
     .map(({ name, version }) => [name, version]),
 );
+const { inPage, inWorker } = licences();
 
 /** Without these a browser gives a page no shared memory, and so no threads. */
 const isolating = {
@@ -19,12 +20,12 @@ const isolating = {
 };
 
 export default defineConfig({
-  root: fileURLToPath(new URL(".", import.meta.url)),
+  root: folder("."),
   // So that the built page runs in whatever folder it is put.
   base: "./",
-  plugins: [typeset(), styled()],
+  plugins: [typeset(), styled(), inPage],
   define: { BUNDLED_VERSIONS: JSON.stringify(versions) },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => [inWorker] },
   build: {
     target: "es2022",
     assetsInlineLimit: 0,

@@ -41,6 +41,9 @@ it.each([
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(overflow).toBeLessThanOrEqual(0);
 
+  // As high as the page, so that the editors draw all their lines.
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width, height });
   await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: `${pictures}/${width}-${colorScheme}.png`, fullPage: true });
 
