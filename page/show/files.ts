@@ -5,7 +5,7 @@ import { element } from "./element.js";
 import { compute } from "./engine.js";
 import { Live } from "./live.js";
 
-const heads = ["matrix", "size", "‖A‖₂", "proven to", "error of u·vᵀ", "‖A‖_F", "stable rank"];
+const heads = ["matrix", "size", "‖A‖₂", "proven to", "error of u·vᵀ", "Frobenius", "stable rank"];
 
 /** A place for the reader's own files. */
 export function filesSection(host: HTMLElement): void {
@@ -15,14 +15,21 @@ export function filesSection(host: HTMLElement): void {
     accept: accepted.join(","),
     id: "file-input",
   });
+  const example = element("button", { type: "button" }, "try a magic square");
   const zone = element(
     "div",
     { class: "drop" },
     element("p", {}, "Drop matrix files here, or"),
-    element("label", { class: "button", for: "file-input" }, "choose files"),
-    input,
+    element(
+      "div",
+      { class: "choices" },
+      input,
+      element("label", { class: "button", for: "file-input" }, "choose files"),
+      example,
+    ),
     element("p", { class: "formats" }, `${accepted.join(", ")}: NumPy, Matrix Market, text`),
   );
+  example.addEventListener("click", () => take([new File(["8,1,6\n3,5,7\n4,9,2\n"], "magic.csv")]));
   const body = element("tbody");
   const table = element(
     "div",
@@ -66,9 +73,6 @@ export function filesSection(host: HTMLElement): void {
     delete zone.dataset["over"];
     take(event.dataTransfer?.files ?? []);
   });
-  const example = element("button", { type: "button" }, "Try a magic square");
-  example.addEventListener("click", () => take([new File(["8,1,6\n3,5,7\n4,9,2\n"], "magic.csv")]));
-  live.node.append(example);
   host.append(zone, live.node, table);
 }
 
@@ -81,7 +85,7 @@ function tableRow(row: NormRow): HTMLTableRowElement {
       "tr",
       { class: row.kind },
       head,
-      element("td", { colspan: String(heads.length - 1) }, says),
+      element("td", { colspan: String(heads.length - 1) }, element("span", {}, says)),
     );
   }
   const { rows, cols, dtype, sigma, frobenius, gradientError, tied, converged, lower, upper, proven } = row;

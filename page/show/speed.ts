@@ -25,7 +25,7 @@ export function speedSection(host: HTMLElement): void {
   const engines = engineButtons(() => {});
   const figure = new FigureView();
   const table = element("div", { class: "table" });
-  const missing = noteList();
+  const remarks = noteList();
   const empty = element(
     "p",
     { class: "empty" },
@@ -38,7 +38,7 @@ export function speedSection(host: HTMLElement): void {
     figure.node.hidden = false;
     figure.show(timeFigure(found.speed, speeds({ ...found, accuracy: [] })));
     table.innerHTML = speedTable(found.speed).text;
-    missing.show(found.missing);
+    remarks.show(found.remarks);
   };
   const live = new Live<Speed>({
     run: "Time it",
@@ -55,6 +55,6 @@ export function speedSection(host: HTMLElement): void {
     empty,
     figure.node,
     table,
-    missing.node,
+    remarks.node,
   );
 }

@@ -16,8 +16,8 @@ export interface SpeedInput {
 export interface Speed {
   readonly speed: readonly SpeedRow[];
   readonly timing: { readonly runs: number; readonly loops: number; readonly budgetMs: number };
-  /** rows that there are none of, and why */
-  readonly missing: readonly string[];
+  /** what some rows are, and why there are none of others */
+  readonly remarks: readonly string[];
 }
 
 const timing = { runs: 7, loops: 10, budgetMs: 700 };
@@ -30,11 +30,15 @@ export const speed: Task<SpeedInput, Speed, Speed> = async (
   { rows, cols, engines },
   { progress, update },
 ) => {
-  const missing: string[] = [];
+  const remarks: string[] = [];
   const found: SpeedRow[] = [];
   const measure = async (methods: readonly Method[]) => {
     found.push(...(await measureSpeed(methods, { rows, cols, seed: 0, ...timing, onSample: progress })));
-    update({ speed: found, timing, missing });
+    // With the others of their engine, whenever they were taken.
+    const place = ({ engine, dtype }: SpeedRow) =>
+      found.findIndex((row) => row.engine === engine && row.dtype === dtype);
+    found.sort((a, b) => place(a) - place(b));
+    update({ speed: found, timing, remarks });
   };
 
   const alone = coreMethods().methods.filter(({ name }) => worthwhile(name, Math.min(rows, cols)));
@@ -42,12 +46,12 @@ export const speed: Task<SpeedInput, Speed, Speed> = async (
     progress(`loading ${engine}`, 0, 1);
     const { methods, missing: without } = await methodsOf(engine, rows, cols);
     alone.push(...methods);
-    if (without !== undefined) missing.push(without);
+    if (without !== undefined) remarks.push(without);
   }
   await measure(alone);
-  missing.push(...((await withThreads(measure)) ?? []));
-  missing.push(...((await withGpu(measure)) ?? []));
-  return { speed: found, timing, missing };
+  remarks.push(...(await withThreads(measure)));
+  remarks.push(...(await withGpu(measure)));
+  return { speed: found, timing, remarks };
 };
 
 function worthwhile(name: string, order: number): boolean {
@@ -58,8 +62,8 @@ function worthwhile(name: string, order: number): boolean {
 
 type Measure = (methods: readonly Method[]) => Promise<void>;
 
-/** @returns why not, where it cannot be done */
-async function withThreads(measure: Measure): Promise<string[] | undefined> {
+/** @returns what is to be said of it: why not, where it cannot be done */
+async function withThreads(measure: Measure): Promise<string[]> {
   const without = "threads: not available";
   if (kernelInfo().name === "reference") return [`${without}: they need WebAssembly`];
   if (globalThis.crossOriginIsolated !== true)
@@ -71,15 +75,17 @@ async function withThreads(measure: Measure): Promise<string[] | undefined> {
   try {
     const pool = await startThreads();
     try {
-      const named = `lanczos, ${pool.count} threads`;
+      const named = `${pool.count} threads`;
       await measure((["float64", "float32"] as const).map((dtype) => onThreads(named, dtype)));
+      return [
+        `${named}: lanczos once more, its products with the matrix divided among ${pool.count} threads`,
+      ];
     } finally {
       await pool.stop();
     }
   } catch (error) {
     return [`${without}: ${error instanceof Error ? error.message : String(error)}`];
   }
-  return undefined;
 }
 
 /** In a worker, what computes uses the threads that run. */
@@ -87,8 +93,8 @@ function onThreads(name: string, dtype: Method["dtype"]): Method {
   return asynchronous("core", name, dtype, async (A) => valueAndGrad(A, { method: "lanczos" }));
 }
 
-/** @returns why not, where it cannot be done */
-async function withGpu(measure: Measure): Promise<string[] | undefined> {
+/** @returns likewise */
+async function withGpu(measure: Measure): Promise<string[]> {
   const without = "WebGPU: not available";
   const reason = await webgpuState();
   if (reason !== undefined || !loadWebGpu) return [`${without}: ${reason}`];
@@ -98,7 +104,7 @@ async function withGpu(measure: Measure): Promise<string[] | undefined> {
   } catch (error) {
     return [`${without}: ${error instanceof Error ? error.message : String(error)}`];
   }
-  return undefined;
+  return [];
 }
 
 function asynchronous(

@@ -36,7 +36,7 @@ it.each([
     reducedMotion: "reduce",
   });
   await readThrough(page);
-  await page.getByRole("button", { name: "Try a magic square" }).click();
+  await page.getByRole("button", { name: "try a magic square" }).click();
   await page.getByText("One matrix; nothing was uploaded").waitFor();
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(overflow).toBeLessThanOrEqual(0);
