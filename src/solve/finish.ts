@@ -33,7 +33,7 @@ export function sigmaOfScale(value: number, exponent: number): number {
 }
 
 /** ‖P·x‖ / ‖x‖ in float64: σ to twice the digits that x has. */
-export function rayleigh(action: Action, x: Float64Array): number {
+export function rayleigh(action: Pick<Action, "toLong">, x: Float64Array): number {
   return norm2(action.toLong(x)) / norm2(x);
 }
 
@@ -66,8 +66,11 @@ type WithProducts<T> = Generator<Product, T, Float64Array>;
 /** What is said of an action where it is not asked for products. */
 type Facts = Pick<Action, "dtype" | "transposed" | "exponent" | "passes">;
 
+/** What answers at once. */
+type Answering = Pick<Action, "toLong" | "toShort">;
+
 /** Runs to the end with an action that answers at once. */
-function withAction<T>(action: Action, steps: WithProducts<T>): T {
+function withAction<T>(action: Answering, steps: WithProducts<T>): T {
   let step = steps.next();
   while (!step.done) {
     const { value } = step;
@@ -90,7 +93,7 @@ function* pair({ dtype }: Facts, found: Found) {
 }
 
 /** Completes σ, u and v alone: half of what `complete` reads. */
-export function factors(action: Action, found: Found): Factors {
+export function factors(action: Facts & Answering, found: Found): Factors {
   return withAction(action, makingFactors(action, found));
 }
 
@@ -109,7 +112,7 @@ export function* makingFactors(action: Facts, found: Found): WithProducts<Factor
  * the residual of the vectors as returned, and decides what that is worth.
  */
 export function complete(
-  action: Action,
+  action: Facts & Answering,
   found: Found,
   rtol: number | undefined,
   atol: number,
