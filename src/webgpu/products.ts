@@ -190,9 +190,11 @@ export class Products {
 /** Numbers of the log: steps that are recorded at a time, and the weights of a rotation. */
 export const LOG_NUMBERS = 16 * 448 + 32 * SLOTS;
 
-/** Threads to a row, and to the fours of columns of a chunk: few where there are few columns. */
+/**
+ * Threads to a row, each with some fours of it, and to the fours of columns of a chunk: neighbours read what lies side
+ * by side, and where there are few columns the threads have rows of their own.
+ */
 function lanesOf(cols: number): { across: number; down: number } {
-  const cols4 = Math.ceil(cols / 4);
-  const lanes = cols4 <= 8 ? 8 : cols4 <= 16 ? 16 : cols4 <= 32 ? 32 : 64;
-  return { across: lanes, down: lanes };
+  const lanes = (fours: number) => Math.min(64, Math.max(8, 2 ** Math.floor(Math.log2(fours))));
+  return { across: lanes(cols / 16), down: lanes(cols / 4) };
 }

@@ -1,4 +1,4 @@
-import { BINDING, ENTRY, GROUP, PARAMS } from "./common.js";
+import { BINDING, ENTRY, fold, GROUP, PARAMS } from "./common.js";
 
 /** Vectors that the space grows to, and slots of the basis: two for the next block, two for what is combined. */
 export const CAPACITY = 64;
@@ -46,11 +46,8 @@ ${ENTRY}
     sum1 += part1;
   }
   sums[local] = vec2<f32>((sum0.x + sum0.y) + (sum0.z + sum0.w), (sum1.x + sum1.y) + (sum1.z + sum1.w));
-  workgroupBarrier();
-  for (var half = ${GROUP / 2}u; half > 0u; half /= 2u) {
-    if (local < half) { sums[local] += sums[local + half]; }
-    workgroupBarrier();
-  }
+  let lane = local;
+  ${fold(`${GROUP}u`)}
   if (local == 0u) {
     let at = p.slot * ${LOG.stride}u + ${pass * LOG.pass}u + 2u * group;
     log[at] = sums[0].x;
@@ -66,37 +63,40 @@ ${ENTRY}
 export function subtract(pass: number): string {
   const normalizes = pass > 0;
   // Below this a vector is rounding: of a product at the first pass that normalizes, of a unit vector after that.
-  const nothing = pass === 1 ? "0.5 * 0x1p-23 * state.z" : "1e-6";
+  const nothing = pass === 1 ? "0.5 * 0x1p-23 * scale" : "1e-6";
   const factors = `
   let at = p.slot * ${LOG.stride}u + ${pass * LOG.pass}u;
+  let first_pass = p.slot * ${LOG.stride}u;
   var state = vec4<f32>();
-  var largest = 0.0;
-  if (local < p.next) {
-    let x = log[at + 2u * local];
-    let y = log[at + 2u * local + 1u];
-    state = vec4<f32>(x * x, x * y, y * y, 0.0);
+  for (var i = local; i < p.next + 2u; i += ${GROUP}u) {
+    let x = log[at + 2u * i];
+    let y = log[at + 2u * i + 1u];
+    if (i < p.next) { state += vec4<f32>(x * x, x * y, y * y, 0.0); }
+    state.w = max(state.w, max(abs(log[first_pass + 2u * i]), abs(log[first_pass + 2u * i + 1u])));
   }
-  if (local < p.next + 2u) {
-    largest = max(abs(log[p.slot * ${LOG.stride}u + 2u * local]), abs(log[p.slot * ${LOG.stride}u + 2u * local + 1u]));
-  }
-  sums[local] = vec4<f32>(state.xyz, largest);
+  sums[local] = state;
   workgroupBarrier();
-  for (var half = ${GROUP / 2}u; half > 0u; half /= 2u) {
-    if (local < half) {
-      let other = sums[local + half];
-      let mine = sums[local];
-      sums[local] = vec4<f32>(mine.xyz + other.xyz, max(mine.w, other.w));
+  if (local < 8u) {
+    for (var k = local + 8u; k < ${GROUP}u; k += 8u) {
+      state = vec4<f32>(state.xyz + sums[k].xyz, max(state.w, sums[k].w));
     }
-    workgroupBarrier();
+    sums[local] = state;
   }
-  let outside = sums[0].xyz;
-  state.z = max(log[(p.slot - 1u) * ${LOG.stride}u + ${LOG.scale}u], select(0.0, sums[0].w, p.keep > 0u));
+  workgroupBarrier();
+  state = sums[0];
+  for (var k = 1u; k < 8u; k++) {
+    state = vec4<f32>(state.xyz + sums[k].xyz, max(state.w, sums[k].w));
+  }
+  let scale = max(
+    log[(p.slot - 1u) * ${LOG.stride}u + ${LOG.scale}u],
+    select(0.0, state.w, p.keep > 0u),
+  );
   let nothing = ${nothing};
   let own = at + 2u * p.next;
-  let r00 = length_or_nothing(log[own] - outside.x, nothing);
+  let r00 = length_or_nothing(log[own] - state.x, nothing);
   let inverse0 = select(0.0, 1.0 / r00, r00 > 0.0);
-  let r01 = inverse0 * (log[own + 1u] - outside.y);
-  let r11 = length_or_nothing(log[own + 3u] - outside.z - r01 * r01, nothing);
+  let r01 = inverse0 * (log[own + 1u] - state.y);
+  let r11 = length_or_nothing(log[own + 3u] - state.z - r01 * r01, nothing);
   let inverse1 = select(0.0, 1.0 / r11, r11 > 0.0);`;
   return `${PARAMS}${BASIS}
 var<workgroup> sums: array<vec4<f32>, ${GROUP}>;
@@ -139,7 +139,7 @@ ${ENTRY}
     log[to] = r00;
     log[to + 1u] = r01;
     log[to + 2u] = r11;
-    log[p.slot * ${LOG.stride}u + ${LOG.scale}u] = state.z;
+    log[p.slot * ${LOG.stride}u + ${LOG.scale}u] = scale;
   }`
       : ""
   }

@@ -1,5 +1,24 @@
-/** Threads of a workgroup, in every shader here. */
-export const GROUP = 256;
+/** Threads of a workgroup, in every shader here: few, as the threads of a group wait for each other. */
+export const GROUP = 64;
+
+/** Sums that the first threads make of those of all, before one thread adds them up. */
+const FOLDED = 8;
+
+/**
+ * sums[local] of the first of each `lanes` threads ← the sum of all of theirs; `lane` says which a thread is. Two waits
+ * instead of one for each halving.
+ */
+export function fold(lanes: string): string {
+  return `
+  workgroupBarrier();
+  if (lane < ${FOLDED}u) {
+    for (var k = ${FOLDED}u; k < ${lanes}; k += ${FOLDED}u) { sums[local] += sums[local + k]; }
+  }
+  workgroupBarrier();
+  if (lane == 0u) {
+    for (var k = 1u; k < min(${FOLDED}u, ${lanes}); k++) { sums[local] += sums[local + k]; }
+  }`;
+}
 
 /** Where each routine finds what it works on: one layout for all, with `Layout` in ../programs.ts. */
 export const BINDING = { matrix: 0, basis: 1, side: 2, partials: 3, log: 4, params: 5 } as const;

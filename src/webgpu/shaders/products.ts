@@ -1,4 +1,4 @@
-import { BINDING, BLOCK, ENTRY, GROUP, PARAMS } from "./common.js";
+import { BINDING, BLOCK, ENTRY, fold, GROUP, PARAMS } from "./common.js";
 import { loadOf, type Reading } from "./matrix.js";
 
 /** Which buffer a product's vectors come from, or go to. */
@@ -36,11 +36,7 @@ ${ENTRY}
     }
   }
   sums[local] = vec2<f32>((sum0.x + sum0.y) + (sum0.z + sum0.w), (sum1.x + sum1.y) + (sum1.z + sum1.w));
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) { sums[local] += sums[local + half]; }
-    workgroupBarrier();
-  }
+  ${fold("LANES")}
   if (lane == 0u && row < p.rows) {
     to[p.to + p.first_row + row] = sums[local].x;
     to[p.to + p.to_ld + p.first_row + row] = sums[local].y;
@@ -86,23 +82,20 @@ ${ENTRY}
   sums[local] = sum0;
   sums[local + ${GROUP}u] = sum1;
   workgroupBarrier();
-  for (var half = each / 2u; half > 0u; half /= 2u) {
-    if (local < half * LANES) {
-      sums[local] += sums[local + half * LANES];
-      sums[local + ${GROUP}u] += sums[local + half * LANES + ${GROUP}u];
-    }
-    workgroupBarrier();
-  }
   if (local < LANES && c < cols4) {
+    for (var k = local + LANES; k < ${GROUP}u; k += LANES) {
+      sum0 += sums[k];
+      sum1 += sums[k + ${GROUP}u];
+    }
     let at = 2u * (p.first_chunk + chunk) * p.ld4 + c;
-    partials[at] = sums[local];
-    partials[at + p.ld4] = sums[local + ${GROUP}u];
+    partials[at] = sum0;
+    partials[at + p.ld4] = sum1;
   }
 }`;
 }
 
 /** Threads that share the chunks of a column; the others of a workgroup have other columns. */
-export const SUMMANDS = 16;
+export const SUMMANDS = 4;
 
 /** to[c] ← the sum of all chunks of partials[·][c], for two vectors c. */
 export function reduce(to: Place): string {
@@ -129,10 +122,9 @@ ${ENTRY}
   }
   sums[local] = sum;
   workgroupBarrier();
-  for (var half = ${SUMMANDS / 2}u; half > 0u; half /= 2u) {
-    if (local < half * ${lanes}u) { sums[local] += sums[local + half * ${lanes}u]; }
-    workgroupBarrier();
+  if (local < ${lanes}u && vector < 2u) {
+    for (var k = local + ${lanes}u; k < ${GROUP}u; k += ${lanes}u) { sum += sums[k]; }
+    to[(p.to + vector * p.to_ld) / 4u + c] = sum;
   }
-  if (local < ${lanes}u && vector < 2u) { to[(p.to + vector * p.to_ld) / 4u + c] = sums[local]; }
 }`;
 }
