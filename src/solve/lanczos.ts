@@ -1,8 +1,9 @@
 import type { Kernels } from "../kernels/contract.js";
 import type { Action } from "./action.js";
 import { EPSILON, type Found } from "./finish.js";
-import { KrylovSpace, type Ritz } from "./krylov.js";
-import { createRandom } from "./random.js";
+import { KrylovSpace } from "./krylov.js";
+import { createRandom, type Random } from "./random.js";
+import type { Ritz } from "./ritz.js";
 
 /** What has to be accurate before the iteration may stop. */
 export interface Goal {
@@ -149,6 +150,67 @@ function stride(size: number, cost: number, now: number, before: number, since: 
   );
 }
 
+/** What is known of a Krylov space without another step: its small projected problem. */
+export interface Projected {
+  readonly size: number;
+  readonly steps: number;
+  /** whether no further step is possible before a restart, and whether none is at all */
+  readonly full: boolean;
+  readonly exhausted: boolean;
+  ritz(wanted: number): Ritz;
+}
+
+/** What the iteration asks of whoever holds the space: up to `extend` block steps, or a restart. */
+export type Request = { extend: number } | { restart: Ritz };
+
+/** Where the iteration ended: all of `Found` but the vector, whose coefficients in the basis these are. */
+export type Ended = Omit<Found, "short"> & { coefficients: Float64Array };
+
+/**
+ * The iteration without its arithmetic: looks at the projected problem now and then, and says what to do next. So one
+ * text serves kernels that answer at once and a device that has to be waited for.
+ *
+ * `extend` means: as many steps as fit before the space is full or `goal.maxIterations` is reached.
+ */
+export function* steering(
+  space: Projected,
+  { short, dtype, cost }: Pick<Action, "short" | "dtype" | "cost">,
+  goal: Goal,
+): Generator<Request, Ended, void> {
+  const watched = goal.of === "value" ? 3 : 2;
+  let steps = goal.start ? 1 : FIRST_LOOK;
+  let before = Number.POSITIVE_INFINITY;
+  for (;;) {
+    const from = space.steps;
+    yield { extend: steps };
+    const ritz = space.ritz(watched);
+    const progress = progressOf(ritz);
+    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, dtype);
+    const more =
+      goal.start && now > 0 && now <= 1
+        ? stepsToTrust(ritz, space.steps, short, EPSILON[dtype], goal.of === "value" ? (goal.rtol ?? 0) : 0)
+        : 0;
+    const reached = now <= 1 && more === 0;
+    if (reached || space.steps >= goal.maxIterations)
+      return {
+        coefficients: ritz.coefficients[0],
+        second: progress.second,
+        secondError: progress.secondError,
+        reached,
+        iterations: space.steps,
+        method: "lanczos",
+      };
+    steps = more > 0 ? Math.min(more, 4) : stride(space.size, cost, now, before, space.steps - from);
+    before = now;
+    if (space.full) yield { restart: space.ritz(KEPT) };
+  }
+}
+
+/** The random numbers that the iteration takes, for a start and where it has to leave an invariant space. */
+export function startStream(seed: number): Random {
+  return createRandom(STREAM + seed);
+}
+
 /**
  * σ₁ and its short vector by block Lanczos on the smaller Gram side.
  *
@@ -158,43 +220,20 @@ function stride(size: number, cost: number, now: number, before: number, since: 
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const mark = kernels.arena.mark();
-  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed));
-  const precision = action.dtype;
-  const watched = goal.of === "value" ? 3 : 2;
-  let steps = goal.start ? 1 : FIRST_LOOK;
-  let before = Number.POSITIVE_INFINITY;
+  const space = new KrylovSpace(kernels, action, startStream(goal.seed));
   space.start(goal.start);
+  const iteration = steering(space, action, goal);
   for (;;) {
-    const from = space.steps;
-    for (let i = 0; i < steps && !space.full && space.steps < goal.maxIterations; i++) space.extend();
-    const ritz = space.ritz(watched);
-    const progress = progressOf(ritz);
-    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, precision);
-    const more =
-      goal.start && now > 0 && now <= 1
-        ? stepsToTrust(
-            ritz,
-            space.steps,
-            action.short,
-            EPSILON[precision],
-            goal.of === "value" ? (goal.rtol ?? 0) : 0,
-          )
-        : 0;
-    const reached = now <= 1 && more === 0;
-    if (reached || space.steps >= goal.maxIterations) {
-      const short = space.combine(ritz.coefficients[0]);
+    const { done, value } = iteration.next();
+    if (done) {
+      const { coefficients, ...ended } = value;
+      const short = space.combine(coefficients);
       kernels.arena.release(mark);
-      return {
-        short,
-        second: progress.second,
-        secondError: progress.secondError,
-        reached,
-        iterations: space.steps,
-        method: "lanczos",
-      };
+      return { short, ...ended };
     }
-    steps = more > 0 ? Math.min(more, 4) : stride(space.size, action.cost, now, before, space.steps - from);
-    before = now;
-    if (space.full) space.restart(space.ritz(KEPT));
+    if ("restart" in value) space.restart(value.restart);
+    else
+      for (let i = 0; i < value.extend && !space.full && space.steps < goal.maxIterations; i++)
+        space.extend();
   }
 }
