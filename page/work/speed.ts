@@ -97,7 +97,7 @@ function onThreads(name: string, dtype: Method["dtype"]): Method {
 async function withGpu(measure: Measure): Promise<string[]> {
   const without = "WebGPU: not available";
   const reason = await webgpuState();
-  if (reason !== undefined || !loadWebGpu) return [`${without}: ${reason}`];
+  if (reason !== undefined) return [`${without}: ${reason}`];
   try {
     const gpu: WebGpu = await loadWebGpu();
     await measure([asynchronous("webgpu", "lanczos", "float32", (A) => gpu.valueAndGrad(A))]);

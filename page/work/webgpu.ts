@@ -6,14 +6,14 @@ export interface WebGpu {
   valueAndGrad(A: Matrix): Promise<ValueAndGrad>;
 }
 
-/** How that is loaded; undefined while there is no such module. */
-export const loadWebGpu: (() => Promise<WebGpu>) | undefined = undefined;
+/** How that is loaded: when times are taken, and not before. */
+export const loadWebGpu: () => Promise<WebGpu> = () => import("../../src/webgpu/index.js");
 
 /** Why nothing can be computed on a GPU here; undefined where it can. */
 export async function webgpuState(): Promise<string | undefined> {
   const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } };
-  if (!gpu) return "this browser has no WebGPU";
+  if (!gpu)
+    return globalThis.isSecureContext ? "this browser has no WebGPU" : "WebGPU needs https, or localhost";
   const adapter = await gpu.requestAdapter().catch(() => null);
-  if (!adapter) return "this browser has WebGPU and no adapter for it";
-  return loadWebGpu ? undefined : "the package has no GPU kernels yet";
+  return adapter ? undefined : "this browser has WebGPU, but no adapter for it";
 }

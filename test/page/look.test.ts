@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { readThrough, type Site, startSite } from "./site.js";
+import { readThrough, type Site, settled, startSite } from "./site.js";
 
 /** Kept by whoever runs the tests, to be looked at. */
 const pictures = fileURLToPath(new URL("../../test-output/page", import.meta.url));
@@ -38,6 +38,12 @@ it.each([
   await readThrough(page);
   await page.getByRole("button", { name: "try a magic square" }).click();
   await page.getByText("One matrix; nothing was uploaded").waitFor();
+  if (width === 1280 && colorScheme === "light") {
+    const times = page.locator("#speed .actions");
+    await times.getByRole("button", { name: "Time it" }).click();
+    await settled(page, times);
+    expect(await page.locator("#speed .remarks").innerText()).toContain("WebGPU: not available");
+  }
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(overflow).toBeLessThanOrEqual(0);
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { build, preview } from "vite";
-import { startChromium } from "../threads/chromium.js";
+import { startChromium } from "../browser/chromium.js";
 
 const root = fileURLToPath(new URL("../../page", import.meta.url));
 const configFile = join(root, "vite.config.ts");
@@ -31,15 +31,19 @@ export interface Opened {
   close(): Promise<void>;
 }
 
-/** Builds the page into a folder of its own and serves it twice: as `npm run page` does, and without its headers. */
-export async function startSite(): Promise<Site> {
+/**
+ * Builds the page into a folder of its own and serves it twice: as `npm run page` does, and without its headers.
+ *
+ * @param flags  for the browser
+ */
+export async function startSite(...flags: readonly string[]): Promise<Site> {
   const outDir = mkdtempSync(join(tmpdir(), "page-"));
   await build({ configFile, logLevel: "error", build: { outDir, emptyOutDir: true } });
   const shared = { logLevel: "error", build: { outDir }, preview: { port: 0, host: "localhost" } } as const;
   const isolated = await preview({ configFile, ...shared });
   const plain = await preview({ configFile: false, root, base: "/some/folder/", ...shared });
   const urlOf = ({ resolvedUrls }: typeof plain) => resolvedUrls?.local[0] ?? "";
-  const chromium = await startChromium();
+  const chromium = await startChromium(...flags);
   return {
     async open({ plain: withoutHeaders, ...options } = {}) {
       const url = urlOf(withoutHeaders ? plain : isolated);
