@@ -178,7 +178,7 @@ function prepare(
 ): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
   const { m, n } = input;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
-  const view = input.kind === "dense" ? placedOrPanels(input, dense) : input;
+  const view = input.kind === "operator" ? input : placedOrPanels(input, dense);
   if (view.kind === "panels") {
     const { action, topOfGram } = panelSolver(kernels, view, dense);
     return { action, dense, find: (goal) => (dense ? topOfGram() : lanczos(kernels, action, goal)) };
