@@ -265,7 +265,8 @@ function reason(error: unknown): string {
   return `cannot be computed (${error instanceof Error ? error.message : String(error)})`;
 }
 
-function tolerance(text: string): number {
+/** A relative error. */
+export function tolerance(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (value > 0 && value < Number.POSITIVE_INFINITY) return value;
   throw new InvalidArgumentError("It takes a positive number, such as 1e-6.");

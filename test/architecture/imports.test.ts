@@ -20,6 +20,7 @@ const steps: readonly (readonly string[])[] = [
   ["index.ts"],
   ["tfjs", "jax", "files", "threads"],
   ["experiment"],
+  ["audit"],
   ["cli"],
 ];
 
@@ -33,6 +34,7 @@ const foreign: Readonly<Record<string, RegExp>> = {
   // Bundled into the command, which runs in Node.
   files: /./,
   experiment: /./,
+  audit: /./,
   cli: /./,
 };
 
