@@ -1,5 +1,4 @@
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
-import { shapeText } from "./audit-table.js";
 
 const COLUMNS = [
   "file",
@@ -34,7 +33,7 @@ export function csvRow(line: AuditLine | LeftOutLine, options: CsvOptions): stri
   const fields = line as unknown as Readonly<Record<string, unknown>>;
   return row(
     columns(options).map((name) =>
-      name === "shape" && line.shape ? shapeText(line.shape) : String(fields[name] ?? ""),
+      name === "shape" && line.shape ? line.shape.join("x") : String(fields[name] ?? ""),
     ),
   );
 }

@@ -76,7 +76,7 @@ function leftOutOf(lines: readonly LeftOutLine[]): string[] {
     });
 }
 
-export function shapeText(shape: readonly number[]): string {
+function shapeText(shape: readonly number[]): string {
   return shape.join("×");
 }
 
