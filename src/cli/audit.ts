@@ -3,17 +3,19 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { audit, type Finding, isSure, ORDERS, type Order } from "../audit/audit.js";
 import { openJournal } from "../audit/journal.js";
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
-import { planOf } from "../audit/plan.js";
+import { type Item, planOf } from "../audit/plan.js";
 import type { Shard } from "../audit/shard.js";
 import type { Layout } from "../files/tensor.js";
 import { oneLine, quote } from "../files/text.js";
-import { OptionError } from "../index.js";
+import { OptionError, SpectralNormError } from "../index.js";
+import { startThreads, type ThreadPool } from "../threads/index.js";
 import { csvHead, csvRow } from "./audit-csv.js";
 import { auditTables } from "./audit-table.js";
 import { byteSize } from "./byte-size.js";
 import { tolerance } from "./norm.js";
 import type { Progress } from "./progress.js";
 import { progressOn } from "./progress.js";
+import { wholeNumber } from "./whole-number.js";
 
 export interface AuditFlags {
   readonly json?: boolean;
@@ -27,6 +29,7 @@ export interface AuditFlags {
   readonly layout?: Layout;
   readonly embeddings?: boolean;
   readonly leftOut?: boolean;
+  readonly threads?: number;
 }
 
 /** Where the command writes. */
@@ -64,6 +67,11 @@ export function registerAudit(program: Command): void {
       ]),
     )
     .option("--embeddings", "tables of embeddings, too")
+    .option(
+      "--threads <n>",
+      "threads for large matrices (default: as many as cores; 1 with --shard)",
+      wholeNumber(1, 256),
+    )
     .option("--left-out", "with --json or --csv, lines for what is left out, too")
     .action(async (models: string[], flags: AuditFlags) => {
       const progress = progressOn(process.stderr);
@@ -91,14 +99,16 @@ export async function runAudit(
   const lines: AuditLine[] = [];
   const leftOut: LeftOutLine[] = [];
   let bad = false;
+  let pool: ThreadPool | undefined;
   try {
     const items = planOf(models, flags);
     const total = items.reduce((sum, { cost }) => sum + cost, 0);
     let done = 0;
-    const onItem = ({ name, file, cost }: (typeof items)[number]) => {
+    const onItem = ({ name, file, cost }: Item) => {
       progress.show("audit", oneLine(name ?? file), done, total);
       done += cost;
     };
+    pool = await threadsFor(items, flags);
     for (const finding of audit(items, { ...flags, journal, onItem })) {
       if (finding.kind === "fault") {
         bad = true;
@@ -120,6 +130,7 @@ export async function runAudit(
   } finally {
     progress.end();
     journal?.close();
+    await pool?.stop();
   }
   if (flags.sort) {
     lines.sort(ORDERS[flags.sort]);
@@ -127,6 +138,26 @@ export async function runAudit(
   }
   if (!flags.json && !flags.csv && !silent) stdout.write(auditTables(lines, leftOut));
   return bad ? 2 : lines.every(isSure) ? 0 : 1;
+}
+
+/** Numbers in a matrix that make threads worth their start. */
+const LARGE = 2 ** 19;
+
+/** Threads, where there is something for them to do. They change no digit of what comes out. */
+async function threadsFor(
+  items: readonly Item[],
+  { threads, shard }: AuditFlags,
+): Promise<ThreadPool | undefined> {
+  if (threads === 1 || (threads === undefined && shard)) return undefined;
+  const large = items.some((item) => item.kind === "weight" && item.weight.rows * item.weight.cols >= LARGE);
+  if (!large) return undefined;
+  try {
+    return await startThreads(threads);
+  } catch (error) {
+    // Nobody asked for them.
+    if (threads === undefined && error instanceof SpectralNormError) return undefined;
+    throw error;
+  }
 }
 
 /** What writes a line at once, where the form is one of lines. */
