@@ -1,6 +1,5 @@
 import type { OpenTensor } from "../files/tensor.js";
 import {
-  type Certificate,
   certify,
   FileError,
   type MatrixLike,
@@ -9,6 +8,7 @@ import {
   type SingularTriplet,
   singularTriplet,
 } from "../index.js";
+import { type Bounds, UNBOUNDED } from "./bounds.js";
 import { FrobeniusSum } from "./squares.js";
 import { placedError, type Weight } from "./weight.js";
 
@@ -26,17 +26,6 @@ export interface Measures {
   readonly frobenius: number;
   readonly certificate: Bounds | undefined;
 }
-
-export type Bounds = Pick<Certificate, "lower" | "upper" | "sigma2Upper" | "gradientErrorBound" | "proven">;
-
-/** What is certain of a matrix of which no proof is made. */
-const NOTHING: Bounds = {
-  lower: 0,
-  upper: Number.POSITIVE_INFINITY,
-  sigma2Upper: Number.POSITIVE_INFINITY,
-  gradientErrorBound: Number.POSITIVE_INFINITY,
-  proven: false,
-};
 
 /**
  * σ₁ with its vectors and ‖·‖_F of a weight, and bounds.
@@ -68,7 +57,7 @@ export function measure(weight: Weight, { rtol, certify: prove, memory }: Measur
     }
     const { A, frobenius } = panels(opened, weight, !streamed);
     const triplet = singularTriplet(A, options);
-    return { triplet, frobenius: frobenius(), certificate: prove ? NOTHING : undefined };
+    return { triplet, frobenius: frobenius(), certificate: prove ? UNBOUNDED : undefined };
   } catch (error) {
     throw placedError(weight, error);
   } finally {
