@@ -236,6 +236,13 @@ export class KrylovSpace {
     return this.#width === 0;
   }
 
+  /** The sum of all Ritz values. */
+  get trace(): number {
+    let sum = 0;
+    for (let i = 0; i < this.size; i++) sum += this.#projected[i * CAPACITY + i];
+    return sum;
+  }
+
   /** One block step: applies G to the next block and orthogonalizes the result. */
   extend(): void {
     const { routines, arena } = this.#kernels;
