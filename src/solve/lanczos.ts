@@ -8,6 +8,8 @@ import { createRandom } from "./random.js";
 export interface Goal {
   /** the value alone, or the vectors with it */
   of: "value" | "gradient";
+  /** whether σ₂ is asked for: the dense path need not look for it otherwise */
+  second: boolean;
   /** relative error wanted; undefined: what the dtype has */
   rtol: number | undefined;
   atol: number;

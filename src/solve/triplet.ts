@@ -107,22 +107,25 @@ function spread(x: Float32Array | Float64Array, places: Uint32Array, length: num
 
 /** As `singularTriplet`, from a view. */
 export function tripletOf(view: Input, options: CheckedOptions): SingularTriplet {
-  return solved(view, options, (action, found) => complete(action, found, options.rtol, options.atol ?? 0));
+  return solved(view, options, true, (action, found) =>
+    complete(action, found, options.rtol, options.atol ?? 0),
+  );
 }
 
 /** σ, u and v of the same triplet, without the read of A that its residual takes. */
 export function factorsOf(view: Input, options: CheckedOptions): Factors {
-  return solved(view, options, factors);
+  return solved(view, options, false, factors);
 }
 
 function solved<T extends Factors>(
   view: Input,
   options: CheckedOptions,
+  second: boolean,
   finish: (action: Action, found: Found) => T,
 ): T | SingularTriplet {
   const packed = packedFor(view, options);
   if (packed) {
-    const found = solved(packed.view, packed.options, finish);
+    const found = solved(packed.view, packed.options, second, finish);
     return { ...found, u: spread(found.u, packed.rows, view.m), v: spread(found.v, packed.columns, view.n) };
   }
   const kernels = chosen();
@@ -132,6 +135,7 @@ function solved<T extends Factors>(
     const { action, find, dense } = prepare(kernels, view, options);
     const goal: Goal = {
       of: "gradient",
+      second,
       rtol: options.rtol,
       atol: options.atol ?? 0,
       maxIterations: options.maxIterations ?? MOST_STEPS,
@@ -157,6 +161,7 @@ export function normOf(view: Input, options: CheckedOptions): number {
     // atol is on A's scale, the iteration on the action's, which may take a read to know.
     const goal: Goal = {
       of: "value",
+      second: false,
       rtol: options.rtol,
       atol: options.atol ? scaleByPower(options.atol, -action.exponent) : 0,
       maxIterations: options.maxIterations ?? MOST_STEPS,
@@ -206,9 +211,9 @@ function prepare(
   return {
     action,
     dense,
-    find: () => {
+    find: ({ second }) => {
       action.passes++;
-      return gramDense(kernels, P);
+      return gramDense(kernels, P, second ? 2 : 1);
     },
   };
 }
