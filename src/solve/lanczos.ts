@@ -1,15 +1,16 @@
 import type { Kernels } from "../kernels/contract.js";
 import type { Action } from "./action.js";
 import { EPSILON, type Found } from "./finish.js";
-import { KrylovSpace, type Ritz } from "./krylov.js";
-import { createRandom } from "./random.js";
+import { KrylovSpace } from "./krylov.js";
+import { createRandom, type Random } from "./random.js";
+import type { Ritz } from "./ritz.js";
 
 /** What has to be accurate before the iteration may stop. */
 export interface Goal {
   /** the value alone, or the vectors with it */
   of: "value" | "gradient";
-  /** whether σ₂ is asked for: the dense path need not look for it otherwise */
-  second: boolean;
+  /** false: nobody asks for σ₂, and the dense path need not look for it */
+  second?: boolean;
   /** relative error wanted; undefined: what the dtype has */
   rtol: number | undefined;
   atol: number;
@@ -177,7 +178,7 @@ const LONGEST = 12;
  * multiplications: where a pass costs a hundred times that, one; else most of the way that the last looks foretell,
  * so that the end is rarely overshot.
  */
-function stride(space: KrylovSpace, cost: number, now: number, before: number, since: number): number {
+function stride(space: Projected, cost: number, now: number, before: number, since: number): number {
   const look = 5e4 + 50 * space.size * space.size;
   if (look < 0.01 * cost) return 1;
   const rate = Math.log(before / now) / since;
@@ -189,6 +190,77 @@ function stride(space: KrylovSpace, cost: number, now: number, before: number, s
   return Math.max(1, Math.min(most, look > 0.5 * cost ? Math.ceil(foretold) : Math.floor(0.85 * foretold)));
 }
 
+/** What is known of a Krylov space without another step: its small projected problem. */
+export interface Projected {
+  readonly size: number;
+  readonly steps: number;
+  /** whether no further step is possible before a restart, and whether none is at all */
+  readonly full: boolean;
+  readonly exhausted: boolean;
+  /** the sum of all Ritz values; needed where the action knows its `squares` */
+  readonly trace?: number;
+  ritz(wanted: number): Ritz;
+}
+
+/** What the iteration asks of whoever holds the space: up to `extend` block steps, or a restart. */
+export type Request = { extend: number } | { restart: Ritz };
+
+/** Where the iteration ended: all of `Found` but the vector, whose coefficients in the basis these are. */
+export type Ended = Omit<Found, "short"> & { coefficients: Float64Array };
+
+/**
+ * The iteration without its arithmetic: looks at the projected problem now and then, and says what to do next. So one
+ * text serves kernels that answer at once and a device that has to be waited for.
+ *
+ * `extend` means: as many steps as fit before the space is full or `goal.maxIterations` is reached.
+ */
+export function* steering(
+  space: Projected,
+  { short, dtype, cost, squares }: Pick<Action, "short" | "dtype" | "cost" | "squares">,
+  goal: Goal,
+): Generator<Request, Ended, void> {
+  const watched = goal.of === "value" ? 3 : 2;
+  let steps = goal.start ? 1 : FIRST_LOOK;
+  let before = Number.POSITIVE_INFINITY;
+  // Of use where a start has found σ₁ before the space has grown; else the space knows more.
+  const whole = (goal.start && squares) || Number.POSITIVE_INFINITY;
+  const unseen = (trace: number) => Math.max(whole - trace, 0) + SQUARES_ERROR * whole;
+  for (;;) {
+    const from = space.steps;
+    yield { extend: steps };
+    const ritz = space.ritz(watched);
+    const progress = progressOf(ritz, unseen(space.trace ?? 0));
+    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, dtype);
+    const trusted = !goal.start || (goal.of === "value" && alone(progress));
+    const more =
+      !trusted && now > 0 && now <= 1
+        ? stepsToTrust(ritz, space.steps, short, EPSILON[dtype], goal.of === "value" ? (goal.rtol ?? 0) : 0)
+        : 0;
+    // Of a σ₂ that has not been looked for, all that is known are its bounds. They do for a loose tolerance.
+    const bounded = more > 0 && boundsDo(progress, goal, EPSILON[dtype]);
+    const reached = now <= 1 && (more === 0 || bounded);
+    if (reached || space.steps >= goal.maxIterations) {
+      const { second, secondError, secondMost } = progress;
+      return {
+        coefficients: ritz.coefficients[0],
+        second: bounded ? (second + secondMost) / 2 : second,
+        secondError: bounded ? (secondMost - second) / 2 : secondError,
+        reached,
+        iterations: space.steps,
+        method: "lanczos",
+      };
+    }
+    steps = more > 0 ? Math.min(more, 2) : stride(space, cost, now, before, space.steps - from);
+    before = now;
+    if (space.full) yield { restart: space.ritz(KEPT) };
+  }
+}
+
+/** The random numbers that the iteration takes, for a start and where it has to leave an invariant space. */
+export function startStream(seed: number): Random {
+  return createRandom(STREAM + seed);
+}
+
 /**
  * σ₁ and its short vector by block Lanczos on the smaller Gram side.
  *
@@ -198,50 +270,20 @@ function stride(space: KrylovSpace, cost: number, now: number, before: number, s
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const mark = kernels.arena.mark();
-  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed));
-  const precision = action.dtype;
-  const watched = goal.of === "value" ? 3 : 2;
-  let steps = goal.start ? 1 : FIRST_LOOK;
-  let before = Number.POSITIVE_INFINITY;
+  const space = new KrylovSpace(kernels, action, startStream(goal.seed));
   space.start(goal.start);
-  // Of use where a start has found σ₁ before the space has grown; else the space knows more.
-  const squares = (goal.start && action.squares) || Number.POSITIVE_INFINITY;
-  const unseen = (trace: number) => Math.max(squares - trace, 0) + SQUARES_ERROR * squares;
+  const iteration = steering(space, action, goal);
   for (;;) {
-    const from = space.steps;
-    for (let i = 0; i < steps && !space.full && space.steps < goal.maxIterations; i++) space.extend();
-    const ritz = space.ritz(watched);
-    const progress = progressOf(ritz, unseen(space.trace));
-    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, precision);
-    const trusted = !goal.start || (goal.of === "value" && alone(progress));
-    const more =
-      !trusted && now > 0 && now <= 1
-        ? stepsToTrust(
-            ritz,
-            space.steps,
-            action.short,
-            EPSILON[precision],
-            goal.of === "value" ? (goal.rtol ?? 0) : 0,
-          )
-        : 0;
-    // Of a σ₂ that has not been looked for, all that is known are its bounds. They do for a loose tolerance.
-    const bounded = more > 0 && boundsDo(progress, goal, EPSILON[precision]);
-    const reached = now <= 1 && (more === 0 || bounded);
-    if (reached || space.steps >= goal.maxIterations) {
-      const short = space.combine(ritz.coefficients[0]);
+    const { done, value } = iteration.next();
+    if (done) {
+      const { coefficients, ...ended } = value;
+      const short = space.combine(coefficients);
       kernels.arena.release(mark);
-      const { second, secondError, secondMost } = progress;
-      return {
-        short,
-        second: bounded ? (second + secondMost) / 2 : second,
-        secondError: bounded ? (secondMost - second) / 2 : secondError,
-        reached,
-        iterations: space.steps,
-        method: "lanczos",
-      };
+      return { short, ...ended };
     }
-    steps = more > 0 ? Math.min(more, 2) : stride(space, action.cost, now, before, space.steps - from);
-    before = now;
-    if (space.full) space.restart(space.ritz(KEPT));
+    if ("restart" in value) space.restart(value.restart);
+    else
+      for (let i = 0; i < value.extend && !space.full && space.steps < goal.maxIterations; i++)
+        space.extend();
   }
 }

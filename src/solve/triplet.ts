@@ -17,7 +17,7 @@ import { createRandom } from "./random.js";
 
 /** Up to this min(m, n), "auto" goes dense: a tridiagonal form costs less than the steps would. */
 export const DENSE_UP_TO = 64;
-const MOST_STEPS = 10_000;
+export const MOST_STEPS = 10_000;
 
 /** The dtype of what comes back: float32 for float32 and half-precision input, else float64. */
 type Precision<A> =
@@ -213,7 +213,7 @@ function prepare(
     dense,
     find: ({ second }) => {
       action.passes++;
-      return gramDense(kernels, P, second ? 2 : 1);
+      return gramDense(kernels, P, second === false ? 1 : 2);
     },
   };
 }
@@ -225,15 +225,18 @@ function startOf(
   options: CheckedOptions,
   dense: boolean,
 ): Float64Array | undefined {
-  const { start } = options;
+  const v = checkedStart(options.start, view.n);
+  if (dense || !v) return undefined;
+  return action.transposed ? action.toShort(v) : v;
+}
+
+/** A caller's first v, its largest element 1; undefined where there is none, or it is zero. */
+export function checkedStart(start: ArrayLike<number> | undefined, n: number): Float64Array | undefined {
   if (start === undefined) return undefined;
-  checkStart(start, view.n);
-  if (dense) return undefined;
+  checkStart(start, n);
   let most = 0;
   for (let i = 0; i < start.length; i++) most = Math.max(most, Math.abs(start[i]));
-  if (most === 0) return undefined;
-  const v = Float64Array.from(start, (value) => value / most);
-  return action.transposed ? action.toShort(v) : v;
+  return most === 0 ? undefined : Float64Array.from(start, (value) => value / most);
 }
 
 function checkStart(start: ArrayLike<number>, n: number): void {

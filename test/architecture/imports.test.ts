@@ -18,7 +18,7 @@ const steps: readonly (readonly string[])[] = [
   ["derivative"],
   ["certify"],
   ["index.ts"],
-  ["tfjs", "jax", "files", "threads"],
+  ["tfjs", "jax", "files", "threads", "webgpu"],
   ["experiment"],
   ["cli"],
 ];
