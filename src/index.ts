@@ -19,3 +19,4 @@ export { cond, matrixNorm, svdvals } from "./solve/matrix-norm.js";
 export type { NormOrder } from "./solve/norms.js";
 export type { Method, SingularTriplet, SolveOptions } from "./solve/options.js";
 export { singularTriplet, spectralNorm } from "./solve/triplet.js";
+export { kyFanNorm, type SingularTriplets, singularTriplets, type TripletsOptions } from "./solve/triplets.js";

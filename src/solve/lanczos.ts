@@ -18,16 +18,16 @@ export interface Goal {
 }
 
 /** Start vectors are a stream of their own: a matrix drawn with the same seed must not begin with one. */
-const STREAM = 2 ** 44;
+export const STREAM = 2 ** 44;
 /** Ritz vectors that a restart keeps. */
-const KEPT = 24;
+export const KEPT = 24;
 /** Residuals are taken down to this many ε·σ when no tolerance is given. */
-const TARGET = 4;
+export const TARGET = 4;
 
 /** Relative error of σ that is promised where no tolerance is given. */
 const PROMISED = { float32: 1e-6, float64: 1e-13 };
 /** The chance that is taken, beside a given start, of not having seen a larger singular value. */
-const CHANCE = 1e-3;
+export const CHANCE = 1e-3;
 
 /** How far the iteration has come, in singular values. */
 interface Progress {
@@ -128,7 +128,7 @@ function stepsToTrust(
 }
 
 /** Block steps before the first look, and at most between two. */
-const FIRST_LOOK = 4;
+export const FIRST_LOOK = 4;
 const LONGEST = 12;
 
 /**
@@ -136,7 +136,7 @@ const LONGEST = 12;
  * multiplications: where a pass costs a hundred times that, one; else most of the way that the last looks foretell,
  * so that the end is rarely overshot.
  */
-function stride(size: number, cost: number, now: number, before: number, since: number): number {
+export function stride(size: number, cost: number, now: number, before: number, since: number): number {
   const look = 5e4 + 50 * size * size;
   if (look < 0.01 * cost) return 1;
   const rate = Math.log(before / now) / since;
