@@ -11,6 +11,7 @@ export { type HessianOptions, hessianVectorProduct } from "./derivative/hessian.
 export { type TripletCotangents, tripletVjp } from "./derivative/vjp.js";
 export { type KernelInfo, kernelInfo, setKernels } from "./kernels/select.js";
 export * from "./matrix/errors.js";
+export { type CooParts, type CscParts, coo, csc } from "./matrix/coordinates.js";
 export { matrix } from "./matrix/matrix.js";
 export { rowPanels } from "./matrix/panels.js";
 export { type CsrParts, csr } from "./matrix/sparse.js";

@@ -116,10 +116,10 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
   /** Whether a multiple value may have more copies than were found, above the last one. */
   const doubtful = (): boolean => {
     const tolerance = 4 * target();
-    const last = found[k - 1];
+    const least = found[k - 1] + Math.max(tolerance, noise * largest);
     return (
       space.locked < action.short &&
-      found.some((value, i) => i + 1 < k && value - found[i + 1] <= tolerance && found[i + 1] - last > tolerance)
+      found.some((value, i) => i + 1 < k && value - found[i + 1] <= tolerance && found[i + 1] > least)
     );
   };
 
@@ -133,8 +133,9 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
       extend(steps, 2);
       const { sigmas, residuals } = look(2);
       const tolerance = target();
-      if (sigmas[0] > last + tolerance) {
-        const above = sigmas.filter((sigma) => sigma > last + tolerance).length;
+      const least = last + Math.max(tolerance, noise * largest);
+      if (sigmas[0] > least) {
+        const above = sigmas.filter((sigma) => sigma > least).length;
         if (Math.max(...residuals.slice(0, above)) <= tolerance || space.steps >= maxIterations) {
           reached &&= space.steps < maxIterations;
           lock(above, 2);
