@@ -1,7 +1,7 @@
 import { NonFiniteError, ShapeError } from "./errors.js";
 import { checkParts, checkPointers, csr, isIndex, numberAt, wholeNumbers } from "./sparse.js";
 import type { SparseMatrix } from "./types.js";
-import { dimensions } from "./view.js";
+import { dimensions, room } from "./view.js";
 
 /** What `csc` takes. */
 export interface CscParts {
@@ -71,7 +71,7 @@ export function coo(parts: CooParts): SparseMatrix {
 function byRows({ data, row, col, shape }: CooParts, name: string): SparseMatrix {
   const [m, n] = shape;
   const count = data.length;
-  const indptr = new Float64Array(m + 1);
+  const indptr = room("float64", m + 1);
   for (let k = 0; k < count; k++) {
     if (!isIndex(row[k], m))
       throw new ShapeError(`${name}: entry ${k} has row ${row[k]}, which is not in 0 … ${m - 1}`);

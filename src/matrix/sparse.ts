@@ -177,7 +177,9 @@ export function checkPointers(
   if (indices.length !== entries)
     throw new ShapeError(`${name}: ${entries} entries and ${indices.length} ${other} indices`);
   if (indptr.length !== count + 1)
-    throw new ShapeError(`${name}: ${count} ${line}s need ${count + 1} ${line} pointers, got ${indptr.length}`);
+    throw new ShapeError(
+      `${name}: ${count} ${line}s need ${count + 1} ${line} pointers, got ${indptr.length}`,
+    );
   if (indptr[0] !== 0 || indptr[count] !== entries)
     throw new ShapeError(
       `${name}: ${line} pointers must run from 0 to ${entries}, got ${indptr[0]} to ${indptr[count]}`,

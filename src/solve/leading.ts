@@ -102,11 +102,11 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
       const reach = sigmas[0] * Math.min(REACH, (TARGET * epsilon * largest) / tolerance);
       const within = nothing ? sigmas.length : sigmas.filter((sigma) => sigma >= reach).length;
       const now = nothing ? 0 : Math.max(...residuals.slice(0, within)) / tolerance;
-      if (now <= 1 && (sigmas.length === wanted || within < sigmas.length || space.exhausted))
-        return lock(within, wanted);
-      if (space.steps >= maxIterations) {
-        reached = false;
-        return lock(sigmas.length, wanted);
+      const done = now <= 1 && (sigmas.length === wanted || within < sigmas.length || space.exhausted);
+      if (done || space.steps >= maxIterations) {
+        reached = done;
+        lock(done ? within : sigmas.length, wanted);
+        return;
       }
       steps = now <= 1 ? 1 : stride(space.size, action.cost, now, before, space.steps - from);
       before = now;

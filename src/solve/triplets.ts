@@ -89,7 +89,9 @@ function checkTripletsOptions({ m, n }: Input, options: TripletsOptions): Checke
   const checked = checkOptions(options, ["k"]);
   const k: unknown = options?.k;
   if (typeof k !== "number" || !Number.isInteger(k) || k < 1 || k > Math.min(m, n))
-    throw new OptionError(`k: expected a whole number from 1 to min(m, n) = ${Math.min(m, n)}, got ${shown(k)}`);
+    throw new OptionError(
+      `k: expected a whole number from 1 to min(m, n) = ${Math.min(m, n)}, got ${shown(k)}`,
+    );
   if (checked.method === "power")
     throw new OptionError('method: "power" finds one triplet; expected "auto", "lanczos" or "dense"');
   return { ...checked, k };
@@ -225,7 +227,8 @@ function complete(
   const first = (vectors: readonly Float64Array[]) => vectors.slice(0, k).map((x) => rounded(x, dtype));
   const [right, left] = [first(short), first(long)];
   const single = dtype === "float32";
-  const wide = (vectors: typeof right) => vectors.map((x) => (single ? new Float64Array(x) : x) as Float64Array);
+  const wide = (vectors: typeof right) =>
+    vectors.map((x) => (single ? new Float64Array(x) : x) as Float64Array);
   const forward = images && !single ? images : action.toLongAll(wide(right));
   const back = action.toShortAll(wide(left));
   const sigma = values.slice(0, k);
