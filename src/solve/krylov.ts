@@ -57,7 +57,7 @@ export class KrylovSpace {
   #width = 0;
   #coupling = new Float64Array(BLOCK * BLOCK);
   #lastWidth = 0;
-  /** the largest entry of T so far: what "zero" is measured against */
+  /** the largest entry of T so far, or overlap with what is locked: what "zero" is measured against */
   #scale = 0;
 
   /** @param most  vectors it may grow to, where some of them get locked; default: 64, and none */
@@ -260,11 +260,11 @@ export class KrylovSpace {
     this.#orthogonalize(0, next, next, width, column);
     const T = this.#projected;
     const { locked } = this;
-    for (let i = locked; i < next; i++)
+    for (let i = 0; i < next; i++)
       for (let c = 0; c < width; c++) {
         const value = column[i * width + c];
         if (i > k + c) continue;
-        T[(k + c - locked) * this.#capacity + i - locked] = value;
+        if (i >= locked) T[(k + c - locked) * this.#capacity + i - locked] = value;
         this.#scale = Math.max(this.#scale, Math.abs(value));
       }
     this.size = next;

@@ -80,6 +80,7 @@ export function singularTriplets<A extends MatrixOrOperator>(
  * @throws, Cost, Not guaranteed: as for `singularTriplets`, whose options `options` are
  */
 export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
+  if (options && "k" in options) throw new OptionError("k: kyFanNorm takes it as its second argument");
   return singularTriplets(A, { ...options, k }).sigma.reduce((sum, sigma) => sum + sigma, 0);
 }
 
