@@ -21,16 +21,16 @@ export interface Goal {
 }
 
 /** Start vectors are a stream of their own: a matrix drawn with the same seed must not begin with one. */
-const STREAM = 2 ** 44;
+export const STREAM = 2 ** 44;
 /** Ritz vectors that a restart keeps. */
-const KEPT = 24;
+export const KEPT = 24;
 /** Residuals are taken down to this many ε·σ when no tolerance is given. */
-const TARGET = 4;
+export const TARGET = 4;
 
 /** Relative error of σ that is promised where no tolerance is given. */
 const PROMISED = { float32: 1e-6, float64: 1e-13 };
 /** The chance that is taken, beside a given start, of not having seen a larger singular value. */
-const CHANCE = 1e-3;
+export const CHANCE = 1e-3;
 
 /** Relative error of ‖P‖_F², and of the sum of Ritz values, at most. */
 const SQUARES_ERROR = 2 ** -13;
@@ -170,7 +170,7 @@ function stepsToTrust(
 }
 
 /** Block steps before the first look, and at most between two. */
-const FIRST_LOOK = 4;
+export const FIRST_LOOK = 4;
 const LONGEST = 12;
 
 /**
@@ -178,7 +178,13 @@ const LONGEST = 12;
  * multiplications: where a pass costs a hundred times that, one; else most of the way that the last looks foretell,
  * so that the end is rarely overshot.
  */
-function stride(space: Projected, cost: number, now: number, before: number, since: number): number {
+export function stride(
+  space: Pick<Projected, "size" | "steps">,
+  cost: number,
+  now: number,
+  before: number,
+  since: number,
+): number {
   const look = 5e4 + 50 * space.size * space.size;
   if (look < 0.01 * cost) return 1;
   const rate = Math.log(before / now) / since;

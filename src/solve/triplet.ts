@@ -20,7 +20,7 @@ export const DENSE_UP_TO = 64;
 export const MOST_STEPS = 10_000;
 
 /** The dtype of what comes back: float32 for float32 and half-precision input, else float64. */
-type Precision<A> =
+export type Precision<A> =
   A extends DenseMatrix<infer D>
     ? D
     : A extends RowPanelSource<infer T>
@@ -184,30 +184,24 @@ function prepare(
   const { m, n } = input;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
   const view = input.kind === "dense" ? placedOrPanels(input, dense) : input;
-  if (view.kind === "panels") {
-    const { action, topOfGram } = panelSolver(kernels, view, dense);
-    return { action, dense, find: (goal) => (dense ? topOfGram() : lanczos(kernels, action, goal)) };
-  }
-  if (view.kind === "operator") {
-    const random = createRandom(options.seed);
-    const probe = room("float64", Math.min(m, n)) as Float64Array;
-    for (let i = 0; i < probe.length; i++) probe[i] = random.normal();
-    const action = operatorAction(kernels, view, probe);
-    return {
-      action,
-      dense,
-      find: (goal) => (dense ? operatorDense(kernels, action) : lanczos(kernels, action, goal)),
-    };
-  }
-  if (!dense && options.method === "auto" && gramPays(m, n, view.dtype)) {
-    const action = gramAction(kernels, place(kernels, view, m > n));
+  if (!dense) {
+    const formed = view.kind === "dense" && options.method === "auto" && gramPays(m, n, view.dtype);
+    const action = formed
+      ? gramAction(kernels, place(kernels, view, m > n))
+      : steppingAction(kernels, view, options.seed);
     return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
   }
+  if (view.kind === "panels") {
+    const { action, topOfGram } = panelSolver(kernels, view, dense);
+    return { action, dense, find: topOfGram };
+  }
+  if (view.kind === "operator") {
+    const action = steppingAction(kernels, view, options.seed);
+    return { action, dense, find: () => operatorDense(kernels, action) };
+  }
   // Short rows for the dense path, short columns for the other: see `placedAction`.
-  const transposed = dense ? m > n : m < n;
-  const P = place(kernels, view, transposed, { half: !dense });
-  const action = placedAction(kernels, P, !dense);
-  if (!dense) return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
+  const P = place(kernels, view, m > n);
+  const action = placedAction(kernels, P, false);
   return {
     action,
     dense,
@@ -218,11 +212,26 @@ function prepare(
   };
 }
 
+/**
+ * A as it takes block steps.
+ *
+ * @param basis  vectors that the space may grow to; default: those of one triplet
+ */
+export function steppingAction(kernels: Kernels, view: Input, seed: number, basis?: number): Action {
+  if (view.kind === "panels") return panelSolver(kernels, view, false, basis).action;
+  if (view.kind === "dense")
+    return placedAction(kernels, place(kernels, view, view.m < view.n, { half: true }), true);
+  const random = createRandom(seed);
+  const probe = room("float64", Math.min(view.m, view.n)) as Float64Array;
+  for (let i = 0; i < probe.length; i++) probe[i] = random.normal();
+  return operatorAction(kernels, view, probe);
+}
+
 /** The caller's first v, as a vector of the short side; the dense path has no use for it. */
-function startOf(
+export function startOf(
   view: Input,
   action: Action,
-  options: CheckedOptions,
+  options: Pick<CheckedOptions, "start">,
   dense: boolean,
 ): Float64Array | undefined {
   const v = checkedStart(options.start, view.n);

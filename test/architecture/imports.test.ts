@@ -14,6 +14,7 @@ const source = fileURLToPath(new URL("../../src", import.meta.url));
 const steps: readonly (readonly string[])[] = [
   ["matrix"],
   ["kernels"],
+  ["operators"],
   ["solve"],
   ["derivative"],
   ["certify"],
