@@ -22,6 +22,8 @@ export interface Placed {
   readonly transposed: boolean;
   /** A = P·2^exponent */
   readonly exponent: number;
+  /** ‖P‖_F², to 2⁻¹⁴ of itself, where the scan has found it: not of half precision, nor of what had to be scaled */
+  readonly squares: number | undefined;
 }
 
 type Storage = "float64" | "float32" | "float16" | "bfloat16";
@@ -93,6 +95,7 @@ export function place(
 
   let storage: Storage = packed ?? view.dtype;
   let largest: number;
+  let squares: number | undefined;
   if (packed) {
     largest = halfDecoder(packed)(routines.largest16(pointer, total));
     if (!Number.isFinite(largest)) throwNonFinite(view);
@@ -104,7 +107,11 @@ export function place(
       routines.lift16(pointer, total);
     }
   } else {
-    largest = single ? routines.largest32(pointer, total) : routines.largest64(pointer, total);
+    const mark = arena.mark();
+    const sum = arena.take(8);
+    largest = (single ? routines.largest32 : routines.largest64)(pointer, total, sum);
+    squares = arena.f64(sum, 1)[0];
+    arena.release(mark);
     if (Number.isNaN(largest)) throwNonFinite(view);
   }
   let exponent = 0;
@@ -112,6 +119,7 @@ export function place(
     const e = exponentOf(largest);
     if (Math.abs(e) > (single ? SAFE_EXPONENT.single : SAFE_EXPONENT.double)) {
       exponent = e;
+      squares = undefined;
       // In two factors: 2^1074 is not a double, 2^149 no float32.
       const part = Math.trunc(-e / 2);
       for (const factor of [2 ** part, 2 ** (-e - part)]) {
@@ -132,6 +140,7 @@ export function place(
     single,
     transposed,
     exponent,
+    squares,
   };
 }
 

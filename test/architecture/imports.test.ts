@@ -14,11 +14,12 @@ const source = fileURLToPath(new URL("../../src", import.meta.url));
 const steps: readonly (readonly string[])[] = [
   ["matrix"],
   ["kernels"],
+  ["operators"],
   ["solve"],
   ["derivative"],
   ["certify"],
   ["index.ts"],
-  ["tfjs", "jax", "files", "threads"],
+  ["tfjs", "jax", "files", "threads", "webgpu"],
   ["experiment"],
   ["audit"],
   ["cli"],
