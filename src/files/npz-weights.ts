@@ -13,11 +13,12 @@ const FLOATS: readonly string[] = ["float64", "float32", "float16"] satisfies Pa
  * The tensors of a `.npz` file, in the order of its directory. Nothing but their headers is read; a member's checksum
  * is looked at when it is opened. Integers and what is no number are left out.
  *
- * @param source  stays open as long as a tensor is read
+ * @param source  where the headers are read
+ * @param again  the same file, opened for the numbers of one tensor and closed with it
  * @throws FileError if the archive's directory is damaged
  */
-export function readNpzTensors(source: ByteSource): TensorEntry[] {
-  const entries = eachMember(source, membersOf(source), (member, key) => entryOf(source, member, key));
+export function readNpzTensors(source: ByteSource, again: () => ByteSource): TensorEntry[] {
+  const entries = eachMember(source, membersOf(source), (member, key) => entryOf(source, member, key, again));
   return Array.from(entries, (entry) =>
     entry.kind === "failed" && "key" in entry
       ? { kind: "failed", name: entry.key, error: entry.error }
@@ -25,7 +26,7 @@ export function readNpzTensors(source: ByteSource): TensorEntry[] {
   );
 }
 
-function entryOf(source: ByteSource, member: ZipMember, name: string): TensorEntry {
+function entryOf(source: ByteSource, member: ZipMember, name: string, again: () => ByteSource): TensorEntry {
   const head = readZipHead(source, member, NPY_HEADER_BYTES);
   if (!isNpy(head.read(0, Math.min(6, head.size)))) {
     if (member.name.endsWith(".npy")) throw new FileError("is not a .npy file");
@@ -47,12 +48,21 @@ function entryOf(source: ByteSource, member: ZipMember, name: string): TensorEnt
     reversed: fortran && shape.length > 1,
     bytes: count * BYTES[read],
     unpacked: member.method !== 0 || bigEndian,
-    open: () => open(openZipMember(source, member), header, read),
+    open() {
+      const file = again();
+      try {
+        const tensor = open(openZipMember(file, member), header, read);
+        return { numbers: tensor.numbers, close: () => file.close() };
+      } catch (error) {
+        file.close();
+        throw error;
+      }
+    },
   };
 }
 
-function open(content: ByteSource, header: NpyHeader, dtype: PanelType): OpenTensor {
+function open(content: ByteSource, header: NpyHeader, dtype: PanelType): Pick<OpenTensor, "numbers"> {
   if (!header.dtype.bigEndian) return storedNumbers(content, header.dataOffset, dtype);
   const data = readNpyData(content, header) as PanelData;
-  return { numbers: (first, count) => data.subarray(first, first + count) as PanelData, close() {} };
+  return { numbers: (first, count) => data.subarray(first, first + count) as PanelData };
 }

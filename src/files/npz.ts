@@ -1,6 +1,6 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import type { FailedEntry, FileEntry } from "./entry.js";
-import { checkNpyMatrix, npyMatrix } from "./npy.js";
+import type { FailedEntry, FileEntry, FilePanels } from "./entry.js";
+import { checkNpyMatrix, npyMatrix, npyPanels } from "./npy.js";
 import { countNpyElements, isNpy, NPY_HEADER_BYTES, readNpyHeader, shapeText } from "./npy-header.js";
 import type { ByteSource } from "./source.js";
 import { oneLine, quote } from "./text.js";
@@ -18,12 +18,23 @@ const NAMES_SHOWN = 20;
  * matrix of just the size that the archive says, and all members together may be given as many
  * compressed bytes as the file has: members that overlap, which blow up small archives, run out.
  *
+ * @param memory  bytes; a matrix that takes more stays in the archive, if it is stored uncompressed
  * @throws FileError if the archive's directory is damaged, or if no member has that key
  */
-export function* readNpz(source: ByteSource, key?: string): Generator<FileEntry> {
+export function readNpz(source: ByteSource, key?: string): Generator<FileEntry>;
+export function readNpz(
+  source: ByteSource,
+  key: string | undefined,
+  memory: number | undefined,
+): Generator<FileEntry | FilePanels>;
+export function* readNpz(
+  source: ByteSource,
+  key?: string,
+  memory = Number.POSITIVE_INFINITY,
+): Generator<FileEntry | FilePanels> {
   const members = membersOf(source);
   const wanted = key === undefined ? members : findMembers(members, key);
-  yield* eachMember(source, wanted, (member) => readMember(source, member, key !== undefined));
+  yield* eachMember(source, wanted, (member) => readMember(source, member, key !== undefined, memory));
 }
 
 /**
@@ -58,7 +69,12 @@ export function* eachMember<T>(
   }
 }
 
-function readMember(source: ByteSource, member: ZipMember, mustBeMatrix: boolean): FileEntry {
+function readMember(
+  source: ByteSource,
+  member: ZipMember,
+  mustBeMatrix: boolean,
+  memory: number,
+): FileEntry | FilePanels {
   const key = keyOf(member);
   const head = readZipHead(source, member, NPY_HEADER_BYTES);
   if (!isNpy(head.read(0, Math.min(6, head.size)))) {
@@ -73,7 +89,12 @@ function readMember(source: ByteSource, member: ZipMember, mustBeMatrix: boolean
   }
   checkNpyMatrix(header);
   countNpyElements(header, member.size);
-  return { ...npyMatrix(openZipMember(source, member), header), key };
+  if (member.size <= memory) return { ...npyMatrix(openZipMember(source, member), header), key };
+  if (member.method !== 0)
+    throw new FileError(
+      `is compressed, and its ${member.size} bytes are more than the memory allowed; store it as it is`,
+    );
+  return { ...npyPanels(openZipMember(source, member), header), key };
 }
 
 /** NumPy names an array `weights`, its member `weights.npy`. */

@@ -1,7 +1,7 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import type { PanelType } from "../matrix/types.js";
 import { isObject, type JsonPath, parseJson } from "./json.js";
-import { type ByteSource, windowOf } from "./source.js";
+import type { ByteSource } from "./source.js";
 import {
   BYTES,
   checkedShape,
@@ -57,14 +57,10 @@ export function isSafetensors(head: Uint8Array): boolean {
  * Format: https://huggingface.co/docs/safetensors, a length of 8 bytes, a JSON header, the numbers.
  *
  * @param source  where the header is read
- * @param again  the same file, opened for the numbers of one tensor and closed with it; default: `source`, which then
- *   has to stay open as long as a tensor is read
+ * @param again  the same file, opened for the numbers of one tensor and closed with it
  * @throws FileError if the header is damaged, or longer than the file or 100 MB
  */
-export function readSafetensors(
-  source: ByteSource,
-  again: () => ByteSource = () => windowOf(source, 0, source.size),
-): TensorEntry[] {
+export function readSafetensors(source: ByteSource, again: () => ByteSource): TensorEntry[] {
   const { fields, duplicates, start } = readHeader(source);
   const declared: Declared[] = [];
   const failed = new Map<string, SpectralNormError>();

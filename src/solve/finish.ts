@@ -174,6 +174,6 @@ export function* completing(
  * matrix and of its Householder reflections: up to 70ε at n = 128, 30ε at 1024 (a column of ones, a star, an
  * arrow), where float32 data, worked on in float64 in the end, leaves 4ε.
  */
-function floorOf(dtype: DType, length: number): number {
+export function floorOf(dtype: DType, length: number): number {
   return dtype === "float32" ? 16 * EPSILON.float32 : (32 + 4 * Math.sqrt(length)) * EPSILON.float64;
 }

@@ -14,12 +14,14 @@ const source = fileURLToPath(new URL("../../src", import.meta.url));
 const steps: readonly (readonly string[])[] = [
   ["matrix"],
   ["kernels"],
+  ["operators"],
   ["solve"],
   ["derivative"],
   ["certify"],
   ["index.ts"],
   ["tfjs", "jax", "files", "threads", "webgpu"],
   ["experiment"],
+  ["audit"],
   ["cli"],
 ];
 
@@ -33,6 +35,7 @@ const foreign: Readonly<Record<string, RegExp>> = {
   // Bundled into the command, which runs in Node.
   files: /./,
   experiment: /./,
+  audit: /./,
   cli: /./,
 };
 

@@ -24,7 +24,7 @@ export function text(value: unknown): Uint8Array {
 
 /** The entries of a model in memory. */
 export function entriesOf(files: Files, name: string): TensorEntry[] {
-  return readModel(memorySource(files[name]), name, folderOfFiles(files));
+  return readModel(() => memorySource(files[name]), name, folderOfFiles(files));
 }
 
 export function tensorIn(entries: readonly TensorEntry[], name: string): WeightTensor {
@@ -85,7 +85,10 @@ export function safetensors(parts: readonly SafetensorsPart[], metadata?: object
 }
 
 /** Numbers as the bytes of a float type, rounded to the nearest and, at a tie, to even. */
-export function floats(dtype: "F64" | "F32" | "F16" | "BF16", numbers: ArrayLike<number>): Uint8Array {
+export function floats(
+  dtype: "F64" | "F32" | "F16" | "BF16",
+  numbers: ArrayLike<number>,
+): Uint8Array<ArrayBuffer> {
   if (dtype === "F64") return new Uint8Array(Float64Array.from(numbers).buffer);
   const single = Float32Array.from(numbers);
   if (dtype === "F32") return new Uint8Array(single.buffer);
