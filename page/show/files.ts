@@ -1,6 +1,6 @@
 import { scientific } from "../../src/experiment/report/numbers.js";
 import type { NormRow } from "../work/norms.js";
-import { accepted } from "../work/readers.js";
+import { accepted, described } from "../work/readers.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";
 import { Live } from "./live.js";
@@ -12,7 +12,7 @@ export function filesSection(host: HTMLElement): void {
   const input = element("input", {
     type: "file",
     multiple: true,
-    accept: accepted.join(","),
+    accept: accepted,
     id: "file-input",
   });
   const example = element("button", { type: "button" }, "try a magic square");
@@ -27,7 +27,7 @@ export function filesSection(host: HTMLElement): void {
       element("label", { class: "button", for: "file-input" }, "choose files"),
       example,
     ),
-    element("p", { class: "formats" }, `${accepted.join(", ")}: NumPy, Matrix Market, text`),
+    element("p", { class: "formats" }, described),
   );
   example.addEventListener("click", () => take([new File(["8,1,6\n3,5,7\n4,9,2\n"], "magic.csv")]));
   const body = element("tbody");
@@ -50,7 +50,13 @@ export function filesSection(host: HTMLElement): void {
       if (files.length === 0) throw new Error("There is no file yet.");
       body.replaceChildren();
       table.hidden = false;
-      return compute("norms", { files }, { ...listener, update: (row) => body.append(tableRow(row)) });
+      let last: string | undefined;
+      const update = (row: NormRow) => {
+        if (row.key !== undefined && row.file !== last) body.append(groupRow(row.file));
+        last = row.file;
+        body.append(tableRow(row));
+      };
+      return compute("norms", { files }, { ...listener, update });
     },
     show: (count) => `${count === 1 ? "One matrix" : `${count} matrices`}; nothing was uploaded`,
   });
@@ -76,24 +82,26 @@ export function filesSection(host: HTMLElement): void {
   host.append(zone, live.node, table);
 }
 
+/** Above what is in a file that holds several. */
+function groupRow(file: string): HTMLTableRowElement {
+  const head = element("th", { scope: "rowgroup", colspan: String(heads.length) }, file);
+  return element("tr", { class: "group" }, head);
+}
+
 function tableRow(row: NormRow): HTMLTableRowElement {
-  const name = row.key === undefined ? row.file : `${row.file}: ${row.key}`;
-  const head = element("th", { scope: "row" }, name);
+  const head = element("th", { scope: "row" }, row.key ?? row.file);
   if (row.kind !== "norms") {
     const says = row.kind === "failed" ? row.reason : `left out: ${row.reason}`;
-    return element(
-      "tr",
-      { class: row.kind },
-      head,
-      element("td", { colspan: String(heads.length - 1) }, element("span", {}, says)),
-    );
+    const cell = element("td", { colspan: String(heads.length - 1) }, element("span", {}, says));
+    return element("tr", { class: row.kind === "failed" ? "failed" : "left-out" }, head, cell);
   }
-  const { rows, cols, dtype, sigma, frobenius, gradientError, tied, converged, lower, upper, proven } = row;
+  const { rows, cols, dtype, sigma, frobenius, gradientError, tied, converged, bounds } = row;
   const notes = [...(converged ? [] : ["not converged"]), ...(tied ? ["tied"] : [])];
+  const single = dtype === "float32" || dtype === "float16" || dtype === "bfloat16";
   const cells = [
     `${rows}×${cols} ${dtype}`,
-    `${/^(float32|b?float16)$/.test(dtype) ? Number(sigma.toPrecision(9)) : sigma}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`,
-    sigma === 0 ? "exactly" : `${proven ? "" : "within "}${scientific((upper - lower) / sigma)}`,
+    `${single ? Number(sigma.toPrecision(9)) : sigma}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`,
+    bounds ? (sigma === 0 ? "exact" : scientific((bounds.upper - bounds.lower) / sigma)) : "too large",
     scientific(gradientError),
     String(Number(frobenius.toPrecision(6))),
     sigma === 0 ? "–" : ((frobenius / sigma) ** 2).toFixed(2),

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,8 +7,12 @@ import { accuracy } from "../../page/work/accuracy.js";
 import { gap } from "../../page/work/gap.js";
 import { type Printed, runCode } from "../../page/work/run-code.js";
 import type { Report } from "../../page/work/task.js";
+import { measure } from "../../src/audit/measure.js";
+import { weightOf } from "../../src/audit/weight.js";
 import { normalEntries } from "../../src/experiment/ground-truth.js";
+import { folderOf, openFile } from "../../src/files/disk.js";
 import { readMatrixMarket } from "../../src/files/matrixmarket.js";
+import { readModel } from "../../src/files/model.js";
 import { memorySource } from "../../src/files/source.js";
 import { certify, matrix, spectralNorm } from "../../src/index.js";
 import { createRandom } from "../../src/solve/random.js";
@@ -224,6 +229,34 @@ describe("files", () => {
     expect(found[0][2]).toMatch(/short\.npy|ends early|bytes/);
     expect(found[1][2]).toMatch(/row 1.*column 1|nan/i);
     expect(Math.abs(Number(found[3][3]) / 5.464985704219043 - 1)).toBeLessThan(4 * epsilon);
+  });
+
+  it("of a model are put together, and every weight has its norm", async () => {
+    const folder = fileURLToPath(new URL("../../node_modules/@vladmandic/face-api/model/", import.meta.url));
+    const names = ["face_landmark_68_tiny_model-weights_manifest.json", "face_landmark_68_tiny_model.bin"];
+    const files = names.map((name) => ({ name, bytes: new Uint8Array(readFileSync(join(folder, name))) }));
+    await drop([...files, { name: "alone.bin", bytes: new Uint8Array(8) }]);
+    const expected = readModel(
+      () => openFile(join(folder, names[0])),
+      names[0],
+      folderOf(join(folder, names[0])),
+    )
+      .map((entry) => weightOf(entry, {}))
+      .flatMap((weight) => (weight.kind === "weight" ? [weight] : []));
+    expect(expected.length).toBeGreaterThan(5);
+    const found = await rows();
+    expect(found[0].slice(0, 2)).toEqual(["group", names[0]]);
+    for (const weight of expected) {
+      const row = found.find(([, name]) => name === weight.tensor.name)!;
+      expect(row[2]).toBe(`${weight.rows}×${weight.cols} float32`);
+      // As shown, to nine digits.
+      const { sigma } = measure(weight, {}).triplet;
+      expect(Math.abs(Number.parseFloat(row[3]) - sigma)).toBeLessThanOrEqual(1e-8 * sigma);
+    }
+    expect(found.at(-1)?.[2]).toContain("is part of a model");
+    await drop(files.slice(0, 1));
+    for (const row of (await rows()).filter(([kind]) => kind === "failed"))
+      expect(row[2]).toContain("was not among the files");
   });
 
   it("can be chosen by the keyboard's way too", async () => {
