@@ -1,19 +1,22 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { FileMatrix, SkippedEntry } from "../files/entry.js";
+import { type Bounds, UNBOUNDED } from "../audit/bounds.js";
+import { openFile, readStream } from "../files/disk.js";
+import type { FileMatrix, FilePanels, SkippedEntry } from "../files/entry.js";
 import { readMatrices } from "../files/open.js";
-import { type ByteSource, openFile, readStream } from "../files/source.js";
+import type { ByteSource } from "../files/source.js";
 import { oneLine, quote } from "../files/text.js";
 import {
-  type Certificate,
   certify,
   FileError,
   type Method,
+  NonFiniteError,
   OptionError,
   type SingularTriplet,
   type SolveOptions,
   SpectralNormError,
   singularTriplet,
 } from "../index.js";
+import { byteSize } from "./byte-size.js";
 import { wholeNumber } from "./whole-number.js";
 
 export interface NormOptions {
@@ -25,6 +28,8 @@ export interface NormOptions {
   readonly method?: Method;
   readonly seed?: number;
   readonly maxIterations?: number;
+  /** bytes; a larger matrix is read from its file in every pass, a few rows at a time */
+  readonly memory?: number;
   /** proven bounds beside the estimates */
   readonly certify?: boolean;
 }
@@ -54,6 +59,11 @@ export function registerNorm(program: Command): void {
     .addOption(new Option("--method <m>", "how it is found").choices(METHODS))
     .option("--max-iterations <n>", "Krylov or power steps", wholeNumber(1, 1e9))
     .option("--seed <s>", "of the random start", wholeNumber(0, 2 ** 32 - 1))
+    .option(
+      "--memory <size>",
+      "larger .npy and .npz matrices are read a few rows at a time, such as 512MB",
+      byteSize,
+    )
     .option("--certify", "add an interval around it and a bound on the gradient's error, both proven")
     .action(async (files: string[], options: NormOptions) => {
       process.exitCode = await runNorm(files, options, process);
@@ -91,7 +101,7 @@ export async function runNorm(
       source = file === "-" ? await stdin! : openFile(file);
       const skipped: SkippedEntry[] = [];
       let found = false;
-      for (const entry of readMatrices(source, file === "-" ? "" : file, options.key)) {
+      for (const entry of readMatrices(source, file === "-" ? "" : file, options.key, options.memory)) {
         if (entry.kind === "skipped") {
           skipped.push(entry);
           continue;
@@ -103,14 +113,15 @@ export async function runNorm(
           continue;
         }
         try {
-          const triplet = singularTriplet(entry.matrix, solveOptions(options));
-          const certificate = options.certify ? certify(entry.matrix, { triplet }) : undefined;
+          const A = entry.kind === "panels" ? entry.panels : entry.matrix;
+          const triplet = singularTriplet(A, solveOptions(options));
+          const certificate = options.certify ? certificateOf(entry, triplet) : undefined;
           unsure ||= !triplet.converged || certificate?.proven === false;
           status.clear();
           print(file, entry, triplet, certificate);
         } catch (error) {
           if (error instanceof OptionError) throw error;
-          complain(`${name}: ${reason(error)}`);
+          complain(`${name}: ${reason(inFile(entry, error))}`);
         }
         // Lets the streams report what happened to them, such as a reader that has gone.
         await new Promise((resolve) => setImmediate(resolve));
@@ -133,6 +144,22 @@ export async function runNorm(
   return bad ? 2 : unsure ? 1 : 0;
 }
 
+/** Bounds; of a matrix that is not in memory there are none. */
+function certificateOf(entry: FileMatrix | FilePanels, triplet: SingularTriplet): Bounds {
+  return entry.kind === "panels" ? UNBOUNDED : certify(entry.matrix, { triplet });
+}
+
+/** An error that says where a number of the panels is NaN, as one that says where it is in the file's matrix. */
+function inFile(entry: FileMatrix | FilePanels, error: unknown): unknown {
+  if (entry.kind !== "panels" || !entry.transposed || !(error instanceof NonFiniteError)) return error;
+  const { row, column, message } = error;
+  return new NonFiniteError(
+    message.replace(/row \d+, column \d+/, `row ${column}, column ${row}`),
+    column,
+    row,
+  );
+}
+
 function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): SolveOptions {
   return {
     ...(rtol !== undefined && { rtol }),
@@ -143,16 +170,12 @@ function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): Solve
 }
 
 /** What the matrix was computed as: the file's own precision, double for integers. */
-function computedDtype({ dtype }: FileMatrix): string {
+function computedDtype({ dtype }: Named): string {
   return dtype === "float32" || dtype === "float16" ? dtype : "float64";
 }
 
-type Print = (
-  file: string,
-  entry: FileMatrix,
-  triplet: SingularTriplet,
-  certificate: Certificate | undefined,
-) => void;
+type Named = Pick<FileMatrix, "key" | "shape" | "dtype">;
+type Print = (file: string, entry: Named, triplet: SingularTriplet, certificate: Bounds | undefined) => void;
 
 function jsonLines({ stdout }: NormStreams): Print {
   return (file, entry, triplet, certificate) => {
@@ -211,7 +234,8 @@ function table({ stdout }: NormStreams): Print {
 }
 
 /** Below the line of its matrix. */
-function certificateLines(certificate: Certificate): string {
+function certificateLines(certificate: Bounds): string {
+  if (!("method" in certificate)) return `${" ".repeat(24)}not proven: the matrix is larger than --memory\n`;
   const { lower, upper, sigma2Upper, gradientErrorBound, proven, method } = certificate;
   const ways = {
     cholesky: "",
@@ -264,7 +288,8 @@ function reason(error: unknown): string {
   return `cannot be computed (${error instanceof Error ? error.message : String(error)})`;
 }
 
-function tolerance(text: string): number {
+/** A relative error. */
+export function tolerance(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (value > 0 && value < Number.POSITIVE_INFINITY) return value;
   throw new InvalidArgumentError("It takes a positive number, such as 1e-6.");

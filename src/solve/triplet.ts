@@ -183,7 +183,7 @@ function prepare(
 ): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
   const { m, n } = input;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
-  const view = input.kind === "dense" ? placedOrPanels(input, dense) : input;
+  const view = input.kind === "operator" ? input : placedOrPanels(input, dense);
   if (!dense) {
     const formed = view.kind === "dense" && options.method === "auto" && gramPays(m, n, view.dtype);
     const action = formed

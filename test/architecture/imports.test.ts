@@ -21,6 +21,7 @@ const steps: readonly (readonly string[])[] = [
   ["index.ts"],
   ["tfjs", "jax", "files", "threads", "webgpu"],
   ["experiment"],
+  ["audit"],
   ["cli"],
 ];
 
@@ -34,6 +35,7 @@ const foreign: Readonly<Record<string, RegExp>> = {
   // Bundled into the command, which runs in Node.
   files: /./,
   experiment: /./,
+  audit: /./,
   cli: /./,
 };
 
