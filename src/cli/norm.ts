@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { EngineTriplet } from "../engines/slepc.js";
 import type { FileMatrix, SkippedEntry } from "../files/entry.js";
 import { readMatrices } from "../files/open.js";
+import { type RowsEntry, readRows } from "../files/open-rows.js";
 import { type ByteSource, openFile, readStream } from "../files/source.js";
 import { oneLine, quote } from "../files/text.js";
 import {
@@ -14,9 +16,10 @@ import {
   SpectralNormError,
   singularTriplet,
 } from "../index.js";
+import { addEngineOptions, type EngineOptions, findEngine } from "./engine.js";
 import { wholeNumber } from "./whole-number.js";
 
-export interface NormOptions {
+export interface NormOptions extends EngineOptions {
   /** one JSON object a line instead of a table */
   readonly json?: boolean;
   /** which matrix of a `.npz` file */
@@ -40,9 +43,11 @@ const METHODS: readonly Method[] = ["auto", "lanczos", "power", "dense"];
 
 /** Adds `spectral-norm norm`. */
 export function registerNorm(program: Command): void {
-  program
+  const command = program
     .command("norm")
-    .description("the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv")
+    .description(
+      "the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv, .petsc (PETSc binary)",
+    )
     .argument("<file...>", "files; - is standard input")
     .option("--json", "one JSON object a line instead of a table")
     .option("--key <name>", "of a .npz file only this matrix")
@@ -58,6 +63,7 @@ export function registerNorm(program: Command): void {
     .action(async (files: string[], options: NormOptions) => {
       process.exitCode = await runNorm(files, options, process);
     });
+  addEngineOptions(command);
 }
 
 /**
@@ -83,15 +89,26 @@ export async function runNorm(
     streams.stderr.write(`spectral-norm: ${oneLine(why)}\n`);
   };
 
+  let engine: Awaited<ReturnType<typeof findEngine>>;
+  try {
+    engine = await findEngine(options);
+  } catch (error) {
+    if (!(error instanceof SpectralNormError)) throw error;
+    complain(error.message);
+    return 2;
+  }
+
   for (const [at, file] of files.entries()) {
-    status.show(`${at + 1} of ${files.length}: ${file}`);
+    const show = (what = file) => status.show(`${at + 1} of ${files.length}: ${what}`);
+    show();
     let source: ByteSource | undefined;
     try {
       if (file === "-") stdin ??= readStream(streams.stdin);
       source = file === "-" ? await stdin! : openFile(file);
       const skipped: SkippedEntry[] = [];
       let found = false;
-      for (const entry of readMatrices(source, file === "-" ? "" : file, options.key)) {
+      const path = file === "-" ? undefined : file;
+      for (const entry of (engine ? readRows : readMatrices)(source, path ?? "", options.key)) {
         if (entry.kind === "skipped") {
           skipped.push(entry);
           continue;
@@ -103,8 +120,14 @@ export async function runNorm(
           continue;
         }
         try {
-          const triplet = singularTriplet(entry.matrix, solveOptions(options));
-          const certificate = options.certify ? certify(entry.matrix, { triplet }) : undefined;
+          const triplet =
+            "rows" in entry
+              ? await engine!.triplet(entry, path, (what) => show(`${name}: ${what}`))
+              : singularTriplet(entry.matrix, solveOptions(options));
+          const { sigma, u, v, gap } = triplet;
+          const certificate = options.certify
+            ? certify("rows" in entry ? entry.whole() : entry.matrix, { triplet: { sigma, u, v, gap } })
+            : undefined;
           unsure ||= !triplet.converged || certificate?.proven === false;
           status.clear();
           print(file, entry, triplet, certificate);
@@ -142,17 +165,16 @@ function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): Solve
   };
 }
 
-/** What the matrix was computed as: the file's own precision, double for integers. */
-function computedDtype({ dtype }: FileMatrix): string {
-  return dtype === "float32" || dtype === "float16" ? dtype : "float64";
+/** What the matrix was computed as: the file's own precision, double for integers and by another engine. */
+function computedDtype(entry: Answered): string {
+  const { dtype } = entry;
+  return !("rows" in entry) && (dtype === "float32" || dtype === "float16") ? dtype : "float64";
 }
 
-type Print = (
-  file: string,
-  entry: FileMatrix,
-  triplet: SingularTriplet,
-  certificate: Certificate | undefined,
-) => void;
+type Answered = FileMatrix | RowsEntry;
+type Triplet = SingularTriplet | EngineTriplet;
+
+type Print = (file: string, entry: Answered, triplet: Triplet, certificate: Certificate | undefined) => void;
 
 function jsonLines({ stdout }: NormStreams): Print {
   return (file, entry, triplet, certificate) => {

@@ -19,7 +19,7 @@ const steps: readonly (readonly string[])[] = [
   ["certify"],
   ["index.ts"],
   ["tfjs", "jax", "files", "threads"],
-  ["experiment"],
+  ["experiment", "engines"],
   ["cli"],
 ];
 
@@ -32,6 +32,7 @@ const foreign: Readonly<Record<string, RegExp>> = {
   jax: /^@jax-js\/jax$/,
   // Bundled into the command, which runs in Node.
   files: /./,
+  engines: /./,
   experiment: /./,
   cli: /./,
 };
