@@ -45,8 +45,10 @@ export async function converse(
     child.kill("SIGTERM");
     setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS).unref();
   };
+  let over = false;
   const listen = () => {
     clearTimeout(silence);
+    if (over) return;
     silence = setTimeout(() => kill(`has given no sign of life for ${silenceMs / 1000} s`), silenceMs);
   };
   const hear = (text: string) => {
@@ -62,6 +64,10 @@ export async function converse(
   const take = onLeaving(() => child.kill("SIGTERM"));
   try {
     listen();
+    child.on("exit", () => {
+      over = true;
+      listen();
+    });
     // One that has ended is reported as such.
     child.stdin.on("error", () => {});
     child.stdin.write("\n");

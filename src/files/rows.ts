@@ -3,7 +3,7 @@ import { halfDecoder } from "../matrix/half.js";
 import type { MatrixLike, SparseMatrix } from "../matrix/types.js";
 import { at, viewOf } from "../matrix/view.js";
 import { checkNpyMatrix, readNpyData } from "./npy.js";
-import type { NpyHeader } from "./npy-header.js";
+import { countNpyElements, type NpyHeader } from "./npy-header.js";
 import { type ByteSource, windowOf } from "./source.js";
 
 /** Some consecutive rows, every number of them. */
@@ -104,11 +104,13 @@ function sparseRows({ data, indices, indptr, shape }: SparseMatrix): MatrixRows 
 /**
  * The rows of a `.npy` file, straight from the file; in Fortran order those of the transpose.
  *
- * @throws FileError as `readNpy` does, before anything is read but the header; each read NonFiniteError for nothing:
- *   what is not finite comes through
+ * Not guaranteed: that the numbers are finite; `checkFinite` tells.
+ *
+ * @throws FileError as `readNpy` does, before any number is read
  */
 export function npyRows(source: ByteSource, header: NpyHeader): MatrixRows {
   checkNpyMatrix(header);
+  countNpyElements(header, source.size);
   const { dtype, dataOffset, fortran } = header;
   const [m, n] = fortran ? [header.shape[1], header.shape[0]] : header.shape;
   const step = rowsAtATime(n);
