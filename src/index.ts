@@ -23,7 +23,7 @@ export type { Conv2dOptions } from "./operators/conv2d-geometry.js";
 export { kronecker } from "./operators/kronecker.js";
 export { type LowRankGrad, type LowRankParts, lowRank } from "./operators/low-rank.js";
 export { linearOperator, type Operator, type ParametricOperator } from "./operators/operator.js";
-export { cond, matrixNorm, svdvals } from "./solve/matrix-norm.js";
+export { cond, matrixNorm, schattenNorm, svdvals } from "./solve/matrix-norm.js";
 export type { NormOrder } from "./solve/norms.js";
 export type { Method, SingularTriplet, SolveOptions } from "./solve/options.js";
 export { singularTriplet, spectralNorm } from "./solve/triplet.js";

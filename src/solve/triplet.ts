@@ -77,7 +77,7 @@ export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): numbe
 }
 
 /** A sparse matrix with few rows or columns in use, and the options, both for those alone. */
-function packedFor(view: Input, options: CheckedOptions) {
+export function packedFor(view: Input, options: CheckedOptions) {
   if (view.kind !== "operator" || !view.entries || options.method === "power") return undefined;
   const packed = pack(view.entries);
   if (!packed) return undefined;
@@ -97,7 +97,7 @@ function packedFor(view: Input, options: CheckedOptions) {
 }
 
 /** A vector with its elements at their places, and zero elsewhere. */
-function spread(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
+export function spread(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
   const all = x instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
   places.forEach((place, k) => {
     all[place] = x[k];

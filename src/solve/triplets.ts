@@ -1,17 +1,26 @@
 import { scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
-import { OptionError } from "../matrix/errors.js";
+import { OptionError, OverflowError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
-import type { DType, Matrix, MatrixOrOperator } from "../matrix/types.js";
+import type { Matrix, MatrixOrOperator } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
 import type { Action } from "./action.js";
 import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
 import { basisFor, leadingVectors } from "./leading.js";
+import { sum } from "./norms.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
 import { placedOrPanels } from "./panels.js";
 import { svd } from "./svd.js";
-import { DENSE_UP_TO, MOST_STEPS, type Precision, startOf, steppingAction } from "./triplet.js";
+import {
+  DENSE_UP_TO,
+  MOST_STEPS,
+  type Precision,
+  packedFor,
+  spread,
+  startOf,
+  steppingAction,
+} from "./triplet.js";
 
 /** What `singularTriplets` takes: how many, and the solver's own; "power" finds one alone. */
 export interface TripletsOptions extends SolveOptions {
@@ -81,7 +90,10 @@ export function singularTriplets<A extends MatrixOrOperator>(
  */
 export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
   if (options && "k" in options) throw new OptionError("k: kyFanNorm takes it as its second argument");
-  return singularTriplets(A, { ...options, k }).sigma.reduce((sum, sigma) => sum + sigma, 0);
+  const value = sum(singularTriplets(A, { ...options, k }).sigma, (sigma) => sigma);
+  if (value === Number.POSITIVE_INFINITY)
+    throw new OverflowError("kyFanNorm: the sum is beyond the largest double; scale A down first");
+  return value;
 }
 
 type Checked = CheckedOptions & { k: number };
@@ -101,6 +113,13 @@ function checkTripletsOptions({ m, n }: Input, options: TripletsOptions): Checke
 function tripletsOf(input: Input, options: Checked): SingularTriplets {
   const { k, method } = options;
   const { m, n } = input;
+  const packed = packedFor(input, options);
+  if (packed && k <= Math.min(packed.view.m, packed.view.n)) {
+    const found = tripletsOf(packed.view, { ...packed.options, k });
+    const at = (x: Matrix, places: Uint32Array, length: number) =>
+      stacked(rowsOf(x).map((row) => spread(row, places, length)));
+    return { ...found, u: at(found.u, packed.rows, m), v: at(found.v, packed.columns, n) };
+  }
   const short = Math.min(m, n);
   const dense =
     method === "dense" ||
@@ -245,8 +264,8 @@ function complete(
   const [u, v] = action.transposed ? [right, left] : [left, right];
   return {
     sigma: sigma.map((value) => sigmaOnScale(action, value)),
-    u: stacked(u, dtype),
-    v: stacked(v, dtype),
+    u: stacked(u),
+    v: stacked(v),
     residual: onScale,
     iterations,
     passes: action.passes,
@@ -255,10 +274,14 @@ function complete(
   };
 }
 
+function rowsOf({ data, shape: [k, n] }: Matrix): (Float32Array | Float64Array)[] {
+  return Array.from({ length: k }, (_, i) => data.subarray(i * n, i * n + n));
+}
+
 /** Vectors as the rows of a matrix. */
-function stacked(vectors: readonly (Float32Array | Float64Array)[], dtype: DType): Matrix {
+function stacked(vectors: readonly (Float32Array | Float64Array)[]): Matrix {
   const n = vectors[0].length;
-  const data = room(dtype, vectors.length * n);
+  const data = room(vectors[0] instanceof Float32Array ? "float32" : "float64", vectors.length * n);
   vectors.forEach((x, i) => {
     data.set(x, i * n);
   });

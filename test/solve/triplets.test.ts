@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import {
+  coo,
   csr,
   kyFanNorm,
   type LinearOperator,
+  linearOperator,
   matrixNorm,
   rowPanels,
   type SingularTriplets,
+  schattenNorm,
   singularTriplet,
   singularTriplets,
   svdvals,
@@ -300,6 +303,35 @@ describe("every form of a matrix", () => {
         expectTriplets(singularTriplets(form, { k, method }), A, values, k, `${name} ${method}`);
   });
 
+  it("sparse with few rows and columns in use", () => {
+    const size = 4_000_000;
+    const [rows, columns] = [
+      [5, 70, 1000, 3_999_999],
+      [0, 3, 9, 2_000_000],
+    ];
+    const diagonal = [3, 1, 4, 2];
+    const sparse = coo({ data: diagonal, row: rows, col: columns, shape: [size, size] });
+    const t = singularTriplets(sparse, { k: 3 });
+    expect([t.u.shape, t.v.shape, t.converged]).toEqual([[3, size], [3, size], true]);
+    [2, 0, 3].forEach((entry, p) => {
+      const [u, v] = [t.u.data[p * size + rows[entry]], t.v.data[p * size + columns[entry]]];
+      for (const [found, expected] of [
+        [t.sigma[p], diagonal[entry]],
+        [Math.abs(u), 1],
+        [u * v, 1],
+      ])
+        expect(Math.abs(found - expected)).toBeLessThan(40 * 2 ** -52 * 4);
+    });
+    // More than there are rows in use: null vectors have to come from elsewhere.
+    const small = coo({ data: diagonal, row: [1, 7, 8, 99], col: [0, 3, 9, 50], shape: [100, 90] });
+    const dense = new Float64Array(9000);
+    [1, 7, 8, 99].forEach((i, k) => {
+      dense[i * 90 + [0, 3, 9, 50][k]] = diagonal[k];
+    });
+    const expected = Array.from({ length: 90 }, (_, i) => [4, 3, 2, 1][i] ?? 0);
+    expectTriplets(singularTriplets(small, { k: 6 }), { data: dense, shape: [100, 90] }, expected, 6);
+  });
+
   it("panels of a wide matrix, whose space is that of its columns", () => {
     const W = withSpectrum(30, 200, (i) => 0.8 ** i, 7);
     const panels = rowPanels({
@@ -416,6 +448,33 @@ describe("options", () => {
   });
 });
 
+describe("Schatten norms", () => {
+  it("run from the nuclear norm over the Frobenius norm to the spectral norm", () => {
+    const A = normalMatrix(40, 35, 1);
+    const close = (found: number, expected: number) =>
+      expect(Math.abs(found / expected - 1)).toBeLessThan(1e-14);
+    close(schattenNorm(A, 1), matrixNorm(A, "nuc"));
+    close(schattenNorm(A, 2), matrixNorm(A, "fro"));
+    close(schattenNorm(A, Number.POSITIVE_INFINITY), matrixNorm(A, 2));
+    close(schattenNorm(A, 1e4), matrixNorm(A, 2));
+    const values = singularValuesOf(A);
+    close(schattenNorm(A, 3.5), values.reduce((sum, x) => sum + x ** 3.5, 0) ** (1 / 3.5));
+    for (const scale of [1e-300, 1e300])
+      close(
+        schattenNorm({ data: A.data.map((x) => x * scale), shape: A.shape }, 4) / scale,
+        schattenNorm(A, 4),
+      );
+    expect(schattenNorm([[0, 0]], 3)).toBe(0);
+  });
+
+  it("refuse other orders, and what has no entries", () => {
+    for (const p of [0.5, 0, -1, Number.NaN, "2"])
+      expectRefusal(() => schattenNorm([[1]], p as never), "ERR_OPTION", "p: ");
+    expectRefusal(() => schattenNorm([[1.7e308, 1.7e308]], 3), "ERR_OVERFLOW", "schattenNorm");
+    expectRefusal(() => schattenNorm(linearOperator([[1]]) as never, 3), "ERR_UNSUPPORTED", "kyFanNorm");
+  });
+});
+
 describe("Ky Fan norms", () => {
   it("run from the spectral to the nuclear norm", () => {
     const A = normalMatrix(80, 75, 1);
@@ -434,5 +493,11 @@ describe("Ky Fan norms", () => {
   it("refuse what singularTriplets refuses", () => {
     expectRefusal(() => kyFanNorm([[1, 2]], 2), "ERR_OPTION", "k: ", "= 1");
     expectRefusal(() => kyFanNorm([[1, 2]], 1, { k: 2 } as never), "ERR_OPTION", "k: ");
+    const large = [
+      [1.7e308, 0],
+      [0, 1.7e308],
+    ];
+    expect(kyFanNorm(large, 1)).toBeCloseTo(1.7e308, -300);
+    expectRefusal(() => kyFanNorm(large, 2), "ERR_OVERFLOW", "kyFanNorm");
   });
 });
