@@ -1,6 +1,7 @@
-import { errorsAgainst } from "../../src/experiment/errors.js";
+import { accuracyOf } from "../../src/experiment/accuracy.js";
 import { float32Floor } from "../../src/experiment/float32-floor.js";
 import { groundTruth } from "../../src/experiment/ground-truth.js";
+import { provenIntervals } from "../../src/experiment/interval.js";
 import { coreMethods } from "../../src/experiment/methods/core.js";
 import type { AccuracyRow, Truth } from "../../src/experiment/result.js";
 import { type Engine, methodsOf } from "./engines.js";
@@ -26,7 +27,7 @@ export const accuracy: Task<AccuracyInput, Accuracy, Accuracy> = async (
 ) => {
   progress("building the matrix", 0, 1);
   const truth = groundTruth(rows, cols, seed);
-  const matrix = { data: truth.entries, rows, cols };
+  const certificate = provenIntervals(truth);
   const shown = { rows, cols, seed, sigma: [...truth.sigma], float32Floor: float32Floor(truth) };
   const found: AccuracyRow[] = [];
   const missing: string[] = [];
@@ -35,9 +36,8 @@ export const accuracy: Task<AccuracyInput, Accuracy, Accuracy> = async (
     const { methods, missing: without } = await group();
     if (without !== undefined) missing.push(without);
     for (const [i, method] of methods.entries()) {
-      const { name, engine, dtype, runs } = method;
-      progress(`${engine} ${name}, ${dtype}`, i, methods.length);
-      found.push({ name, engine, dtype, ...errorsAgainst(truth, await method.evaluate(matrix)), runs });
+      progress(`${method.engine} ${method.name}, ${method.dtype}`, i, methods.length);
+      found.push(await accuracyOf(method, truth, certificate));
     }
     update({ truth: shown, accuracy: found, missing });
   }

@@ -11,6 +11,7 @@ import { secondDerivativeProse } from "./second-derivative-prose.js";
 export interface Prose {
   readonly spectrum: Markup;
   readonly errors: Markup;
+  readonly interval: Markup;
   readonly convergence: Markup;
   readonly secondDerivative: Markup;
   readonly times: Markup;
@@ -21,6 +22,7 @@ export function prose(result: ExperimentResult): Prose {
   return {
     spectrum: spectrum(result),
     errors: errors(result),
+    interval: interval(result),
     convergence: convergence(result),
     secondDerivative: secondDerivativeProse(result),
     times: speeds(result),
@@ -66,6 +68,28 @@ every row; a float32 method is handed X rounded to float32, and rounding alone m
 function exactNote(rows: readonly AccuracyRow[]): string {
   const exact = rows.some(({ forwardError, gradientError }) => forwardError === 0 || gradientError === 0);
   return exact ? " An error that is exactly 0 stands at the left end of the scale." : "";
+}
+
+function interval({ accuracy, certificate }: ExperimentResult): Markup {
+  const { float64, float32 } = certificate;
+  const inside = accuracy.filter(({ outsideInterval }) => outsideInterval === 0);
+  const exact = accuracy.filter(({ dtype }) => dtype === "float64");
+  const below = exact.filter(({ outsideInterval }) => outsideInterval < 0);
+  const worst = below.reduce<AccuracyRow | undefined>(
+    (most, row) => (most && most.outsideInterval <= row.outsideInterval ? most : row),
+    undefined,
+  );
+  const cheaper = [float64, float32].some(({ proven }) => !proven)
+    ? html` X is too large for the proof at its default cost; the bounds shown hold as well, but are what less work can show.`
+    : html``;
+  return html`${String(inside.length)} of ${String(accuracy.length)} values lie inside. ${
+    worst
+      ? html`Furthest below in float64 is ${engineTitle(worst.engine)} ${worst.name}, by ${scientific(-worst.outsideInterval)}: an iteration that
+stops early stops below, since no vector is stretched by more than σ₁. `
+      : ""
+  }A value that a method returns as a float32 number is itself rounded by up to 2⁻²⁴·σ₁ (dashed line), which is more than
+the interval is wide. The core’s float32 rows compute σ̂ in float64, of vectors that are rounded to float32, which costs it
+the square of their error.${cheaper}`;
 }
 
 export function convergence({
