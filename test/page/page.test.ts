@@ -39,6 +39,9 @@ afterAll(async () => {
   await site?.close();
 });
 
+/** What a page shows once it has got there. */
+const eventually = <T>(get: () => Promise<T>) => expect.poll(get, { timeout: 20_000 });
+
 const actionsOf = (section: string): Locator => page.locator(`${section} .actions`).first();
 const run = async (section: string, button: string) => {
   await actionsOf(section).getByRole("button", { name: button }).click();
@@ -118,8 +121,8 @@ describe("the slider of the gap", () => {
     const before = await page.locator("#gap figcaption").innerText();
     // As a hand does that drags it.
     for (let step = 0; step < 30; step++) await slider.press("ArrowLeft");
-    await expect.poll(() => page.locator("#gap output").innerText()).toContain("a digit takes 11,513 steps");
-    await expect.poll(() => page.locator("#gap .actions").getAttribute("data-state")).toBe("done");
+    await eventually(() => page.locator("#gap output").innerText()).toContain("a digit takes 11,513 steps");
+    await eventually(() => page.locator("#gap .actions").getAttribute("data-state")).toBe("done");
     expect(await page.locator("#gap figcaption").innerText()).not.toBe(before);
     const { convergence } = await gap({ rows: 64, cols: 128, seed: 0, gap: 1e-4 }, quiet);
     const [power, lanczos] = [convergence.power.at(-1)!, convergence.lanczos.at(-1)!];
@@ -164,16 +167,10 @@ describe("a cell", () => {
     await write("print('begun');\nwhile (true) {}");
     await page.keyboard.press("Control+Enter");
     await cell().locator(".output").getByText("begun").waitFor();
-    const frames = await page.evaluate(async () => {
-      let count = 0;
-      const begun = performance.now();
-      while (performance.now() - begun < 300) {
-        await new Promise(requestAnimationFrame);
-        count++;
-      }
-      return count;
+    // Blocked, it would have none.
+    await page.evaluate(async () => {
+      for (let frame = 0; frame < 10; frame++) await new Promise(requestAnimationFrame);
     });
-    expect(frames).toBeGreaterThan(3);
     await actions().getByRole("button", { name: "Stop" }).click();
     expect(await settled(page, actions())).toBe("Stopped.");
     await actions().getByRole("button", { name: "Reset" }).click();
@@ -261,7 +258,7 @@ describe("files", () => {
 
   it("can be chosen by the keyboard's way too", async () => {
     await page.setInputFiles("#file-input", fixture("west0479.mtx"));
-    await expect.poll(async () => (await rows())[0]?.[1]).toBe("west0479.mtx");
+    await eventually(async () => (await rows())[0]?.[1]).toBe("west0479.mtx");
     await settled(page, actionsOf("#files"));
     const [row] = await rows();
     expect(Math.abs(Number(row[3]) / 318951.75980514265 - 1)).toBeLessThan(16 * epsilon);
@@ -274,7 +271,7 @@ it("refuses a size that it does not take, in place", async () => {
   expect(await page.getByLabel("Rows", { exact: true }).getAttribute("aria-invalid")).toBe("true");
   await page.getByLabel("Rows", { exact: true }).fill("12");
   await page.getByLabel("Rows", { exact: true }).press("Enter");
-  await expect.poll(() => page.locator("#figure-spectrum").innerText()).toContain("The singular values");
+  await eventually(() => page.locator("#figure-spectrum").innerText()).toContain("The singular values");
   expect(await settled(page, actionsOf("#accuracy"))).toContain("Block Lanczos");
 });
 
@@ -284,7 +281,8 @@ describe("times", () => {
     const table = await page
       .locator("#speed tbody tr:has(td)")
       .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent ?? "")));
-    expect(table.map(([name]) => name)).toContain("2 threads");
+    const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+    expect(table.map(([name]) => name)).toContain(`${cores} threads`);
     for (const [, median, min, max] of table) {
       expect(Number(min)).toBeGreaterThan(0);
       expect(Number(median)).toBeGreaterThanOrEqual(Number(min));
@@ -340,7 +338,7 @@ it("has had nothing to complain of, and has asked for nothing elsewhere", () => 
 
 it("works in any folder and without isolation, and says what it lacks", async () => {
   const plain = await site.open({ plain: true });
-  await expect.poll(() => plain.page.locator("#machine").innerText()).toContain("cross-origin isolated");
+  await eventually(() => plain.page.locator("#machine").innerText()).toContain("cross-origin isolated");
   const speed = plain.page.locator("#speed .actions");
   await speed.getByRole("button", { name: "Time it" }).click();
   expect(await settled(plain.page, speed)).toContain("Fastest");
