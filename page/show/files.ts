@@ -4,8 +4,11 @@ import { accepted, described } from "../work/readers.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";
 import { Live } from "./live.js";
+import { noteList } from "./notes.js";
 
-const heads = ["matrix", "size", "‖A‖₂", "proven to", "error of u·vᵀ", "Frobenius", "stable rank"];
+const heads = ["matrix", "‖A‖₂", "proven to", "size", "error of u·vᵀ", "Frobenius", "stable rank"];
+/** Names of what was left out that are listed. */
+const mostNames = 5;
 
 /** A place for the reader's own files. */
 export function filesSection(host: HTMLElement): void {
@@ -42,6 +45,7 @@ export function filesSection(host: HTMLElement): void {
       body,
     ),
   );
+  const remarks = noteList();
   let files: File[] = [];
 
   const live = new Live<number>({
@@ -50,8 +54,15 @@ export function filesSection(host: HTMLElement): void {
       if (files.length === 0) throw new Error("There is no file yet.");
       body.replaceChildren();
       table.hidden = false;
+      remarks.show([]);
+      const leftOut: string[] = [];
       let last: string | undefined;
       const update = (row: NormRow) => {
+        if (row.kind === "left out") {
+          leftOut.push(`${row.key ?? row.file} ${row.reason}`);
+          remarks.show([leftOutText(leftOut)]);
+          return;
+        }
         if (row.key !== undefined && row.file !== last) body.append(groupRow(row.file));
         last = row.file;
         body.append(tableRow(row));
@@ -79,7 +90,7 @@ export function filesSection(host: HTMLElement): void {
     delete zone.dataset["over"];
     take(event.dataTransfer?.files ?? []);
   });
-  host.append(zone, live.node, table);
+  host.append(zone, live.node, table, remarks.node);
 }
 
 /** Above what is in a file that holds several. */
@@ -88,20 +99,24 @@ function groupRow(file: string): HTMLTableRowElement {
   return element("tr", { class: "group" }, head);
 }
 
-function tableRow(row: NormRow): HTMLTableRowElement {
+function leftOutText(all: readonly string[]): string {
+  const rest = all.length - mostNames;
+  return `Left out: ${all.slice(0, mostNames).join(", ")}${rest > 0 ? `, and ${rest} more` : ""}`;
+}
+
+function tableRow(row: Exclude<NormRow, { readonly kind: "left out" }>): HTMLTableRowElement {
   const head = element("th", { scope: "row" }, row.key ?? row.file);
-  if (row.kind !== "norms") {
-    const says = row.kind === "failed" ? row.reason : `left out: ${row.reason}`;
-    const cell = element("td", { colspan: String(heads.length - 1) }, element("span", {}, says));
-    return element("tr", { class: row.kind === "failed" ? "failed" : "left-out" }, head, cell);
+  if (row.kind === "failed") {
+    const cell = element("td", { colspan: String(heads.length - 1) }, element("span", {}, row.reason));
+    return element("tr", { class: "failed" }, head, cell);
   }
   const { rows, cols, dtype, sigma, frobenius, gradientError, tied, converged, bounds } = row;
   const notes = [...(converged ? [] : ["not converged"]), ...(tied ? ["tied"] : [])];
   const single = dtype === "float32" || dtype === "float16" || dtype === "bfloat16";
   const cells = [
-    `${rows}×${cols} ${dtype}`,
     `${single ? Number(sigma.toPrecision(9)) : sigma}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`,
     bounds ? (sigma === 0 ? "exact" : scientific((bounds.upper - bounds.lower) / sigma)) : "too large",
+    `${rows}×${cols} ${dtype}`,
     scientific(gradientError),
     String(Number(frobenius.toPrecision(6))),
     sigma === 0 ? "–" : ((frobenius / sigma) ** 2).toFixed(2),

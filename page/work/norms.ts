@@ -22,10 +22,17 @@ export type NormRow = {
   readonly file: string;
   /** its name in a file that holds several */
   readonly key?: string;
-} & (MatrixNorms | Remark);
+} & (MatrixNorms | Failed | LeftOut);
 
-interface Remark {
-  readonly kind: "failed" | "left out";
+/** What cannot be read, or cannot be computed. */
+interface Failed {
+  readonly kind: "failed";
+  readonly reason: string;
+}
+
+/** What is whole, and no matrix. */
+interface LeftOut {
+  readonly kind: "left out";
   readonly reason: string;
 }
 
@@ -83,7 +90,7 @@ export const norms: Task<{ readonly files: readonly File[] }, number, NormRow> =
 
 const isJson = ({ name }: File): boolean => name.toLowerCase().endsWith(".json");
 
-type Row = { readonly key?: string } & (MatrixNorms | Remark);
+type Row = { readonly key?: string } & (MatrixNorms | Failed | LeftOut);
 
 function* rowsOf(file: File, folder: Folder, told: Report<never>["progress"]): Generator<Row> {
   let any = false;
@@ -152,7 +159,7 @@ function asNorms(
   };
 }
 
-function attempt(compute: () => MatrixNorms): MatrixNorms | Remark {
+function attempt(compute: () => MatrixNorms): MatrixNorms | Failed {
   try {
     return compute();
   } catch (error) {
