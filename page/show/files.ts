@@ -99,13 +99,18 @@ function groupRow(file: string): HTMLTableRowElement {
   return element("tr", { class: "group" }, head);
 }
 
+/** A long name that may go on in the next line after its separators. */
+function breakable(name: string): (string | HTMLElement)[] {
+  return name.split(/(?<=[/._:-])/).flatMap((part) => [part, element("wbr")]);
+}
+
 function leftOutText(all: readonly string[]): string {
   const rest = all.length - mostNames;
   return `Left out: ${all.slice(0, mostNames).join(", ")}${rest > 0 ? `, and ${rest} more` : ""}`;
 }
 
 function tableRow(row: Exclude<NormRow, { readonly kind: "left out" }>): HTMLTableRowElement {
-  const head = element("th", { scope: "row" }, row.key ?? row.file);
+  const head = element("th", { scope: "row" }, ...breakable(row.key ?? row.file));
   if (row.kind === "failed") {
     const cell = element("td", { colspan: String(heads.length - 1) }, element("span", {}, row.reason));
     return element("tr", { class: "failed" }, head, cell);
