@@ -11,6 +11,7 @@ interface Kind {
 const kinds: readonly Kind[] = [
   { ends: [".npy", ".npz"], called: "NumPy", holds: "matrices" },
   { ends: [".mtx"], called: "Matrix Market", holds: "matrices" },
+  { ends: [".petsc"], called: "PETSc", holds: "matrices" },
   { ends: [".csv", ".tsv"], called: "text", holds: "matrices" },
   { ends: [".safetensors"], called: "weights", holds: "model" },
   { ends: [".json"], called: "a TensorFlow.js model or an index, with the files it names", holds: "model" },
