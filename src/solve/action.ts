@@ -22,6 +22,8 @@ export interface Action {
   readonly exponent: number;
   /** what a pass costs, as a number of multiplications; Infinity where unknown. The same whatever the threads. */
   readonly cost: number;
+  /** ‖P‖_F², to 2⁻¹⁴ of itself, where it has been found in passing */
+  readonly squares?: number | undefined;
   /** how many times A has been read from end to end */
   passes: number;
   /**
@@ -101,6 +103,7 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
     transposed: across ? P.transposed : !P.transposed,
     exponent: P.exponent,
     cost: P.rows * P.cols,
+    squares: P.squares,
     passes: 0,
     gram(x, ldx, width, z, scratch) {
       action.passes++;

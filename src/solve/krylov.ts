@@ -1,8 +1,8 @@
 import type { Kernels } from "../kernels/contract.js";
-import { eigenWork } from "../kernels/contract.js";
 import { padTo } from "../kernels/place.js";
 import type { Action } from "./action.js";
 import type { Random } from "./random.js";
+import { type Ritz, ritzOf } from "./ritz.js";
 
 /** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */
 const CAPACITY = 64;
@@ -15,15 +15,6 @@ const TILE = 1024;
  * singular values as close as its tolerance a space grown from one vector may show the lower one.
  */
 const BLOCK = 2;
-
-/** The largest Ritz pairs of PᵀP: values θ descending, coefficients and residual norms. */
-export interface Ritz {
-  readonly values: Float64Array;
-  /** row p: coefficients of the p-th Ritz vector in the basis */
-  readonly coefficients: Float64Array[];
-  /** ‖PᵀP·x − θ·x‖ of each */
-  readonly residuals: Float64Array;
-}
 
 /**
  * A block Krylov space of G = PᵀP with full reorthogonalization and thick restart.
@@ -241,6 +232,13 @@ export class KrylovSpace {
     return this.#width === 0;
   }
 
+  /** The sum of all Ritz values, but of what is locked. */
+  get trace(): number {
+    let sum = 0;
+    for (let i = 0; i < this.size - this.locked; i++) sum += this.#projected[i * this.#capacity + i];
+    return sum;
+  }
+
   /** One block step: applies G to the next block and orthogonalizes the result. */
   extend(): void {
     const { routines, arena } = this.#kernels;
@@ -275,38 +273,19 @@ export class KrylovSpace {
 
   /** The `wanted` largest Ritz pairs. Cost: O(size³), and nothing in the length of the vectors. */
   ritz(wanted: number): Ritz {
-    const { routines, arena } = this.#kernels;
-    const k = this.size - this.locked;
-    const count = Math.min(wanted, k);
-    const mark = arena.mark();
-    const lda = k + (k & 1);
-    const T = arena.take(8 * k * lda);
-    const values = arena.take(8 * count);
-    const vectors = arena.take(8 * count * lda);
-    const work = arena.take(8 * eigenWork(k));
-    const matrix = arena.f64(T, k * lda);
-    for (let i = 0; i < k; i++)
-      matrix.set(this.#projected.subarray(i * this.#capacity, i * this.#capacity + i + 1), i * lda);
-    routines.eigenLargest(T, lda, k, count, count, values, vectors, lda, work);
-
-    const coefficients: Float64Array[] = [];
-    const residuals = new Float64Array(count);
-    const last = this.#lastWidth;
-    for (let p = 0; p < count; p++) {
-      const y = arena.f64(vectors + 8 * p * lda, k).slice();
-      coefficients.push(y);
-      // B·(the last block's coefficients), B being upper triangular.
-      let square = 0;
-      for (let row = 0; row < this.#width; row++) {
-        let sum = 0;
-        for (let c = 0; c < last; c++) sum += this.#coupling[row * BLOCK + c] * y[k - last + c];
-        square += sum * sum;
-      }
-      residuals[p] = Math.sqrt(square);
-    }
-    const found = arena.f64(values, count).slice();
-    arena.release(mark);
-    return { values: found, coefficients, residuals };
+    return ritzOf(
+      this.#kernels,
+      {
+        T: this.#projected,
+        ldt: this.#capacity,
+        size: this.size - this.locked,
+        B: this.#coupling,
+        ldb: BLOCK,
+        width: this.#width,
+        lastWidth: this.#lastWidth,
+      },
+      wanted,
+    );
   }
 
   /** Keeps the given Ritz vectors and the next block; the rest of the space is dropped. */

@@ -108,7 +108,7 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
         lock(done ? within : sigmas.length, wanted);
         return;
       }
-      steps = now <= 1 ? 1 : stride(space.size, action.cost, now, before, space.steps - from);
+      steps = now <= 1 ? 1 : stride(space, action.cost, now, before, space.steps - from);
       before = now;
     }
   };

@@ -2,7 +2,7 @@ import { kernelBudget } from "../kernels/budget.js";
 import { type Kernels, LANES } from "../kernels/contract.js";
 import { awayFromPages, type Placed, padTo, place, scaleByPower } from "../kernels/place.js";
 import { UnsupportedError } from "../matrix/errors.js";
-import { isZero, type PanelsView, panelsOfDense, rowsOfPanel } from "../matrix/panels.js";
+import { isZero, type PanelsView, panelsOfDense, rowsOfPanel, viewOfPanels } from "../matrix/panels.js";
 import type { DType } from "../matrix/types.js";
 import { room, type View } from "../matrix/view.js";
 import { type Action, formGram, gramOfVector, placedAction } from "./action.js";
@@ -328,7 +328,8 @@ function gramOfRows(kernels: Kernels, panels: PanelsView, action: Action): Found
   return found;
 }
 
-/** Where A is to be found: in kernel memory, if a copy fits; else its panels. */
-export function placedOrPanels(view: View, dense: boolean, basis?: number): View | PanelsView {
-  return fits(view, dense, basis) ? view : panelsOfDense(view);
+/** Where A is to be found: in kernel memory, if a copy fits and may be kept; else its panels. */
+export function placedOrPanels(input: View | PanelsView, dense: boolean, basis?: number): View | PanelsView {
+  if (input.kind === "dense") return fits(input, dense, basis) ? input : panelsOfDense(input);
+  return input.keep && fits(input, dense, basis) ? viewOfPanels(input) : input;
 }

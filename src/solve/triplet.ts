@@ -107,22 +107,25 @@ export function spread(x: Float32Array | Float64Array, places: Uint32Array, leng
 
 /** As `singularTriplet`, from a view. */
 export function tripletOf(view: Input, options: CheckedOptions): SingularTriplet {
-  return solved(view, options, (action, found) => complete(action, found, options.rtol, options.atol ?? 0));
+  return solved(view, options, true, (action, found) =>
+    complete(action, found, options.rtol, options.atol ?? 0),
+  );
 }
 
 /** σ, u and v of the same triplet, without the read of A that its residual takes. */
 export function factorsOf(view: Input, options: CheckedOptions): Factors {
-  return solved(view, options, factors);
+  return solved(view, options, false, factors);
 }
 
 function solved<T extends Factors>(
   view: Input,
   options: CheckedOptions,
+  second: boolean,
   finish: (action: Action, found: Found) => T,
 ): T | SingularTriplet {
   const packed = packedFor(view, options);
   if (packed) {
-    const found = solved(packed.view, packed.options, finish);
+    const found = solved(packed.view, packed.options, second, finish);
     return { ...found, u: spread(found.u, packed.rows, view.m), v: spread(found.v, packed.columns, view.n) };
   }
   const kernels = chosen();
@@ -132,6 +135,7 @@ function solved<T extends Factors>(
     const { action, find, dense } = prepare(kernels, view, options);
     const goal: Goal = {
       of: "gradient",
+      second,
       rtol: options.rtol,
       atol: options.atol ?? 0,
       maxIterations: options.maxIterations ?? MOST_STEPS,
@@ -157,6 +161,7 @@ export function normOf(view: Input, options: CheckedOptions): number {
     // atol is on A's scale, the iteration on the action's, which may take a read to know.
     const goal: Goal = {
       of: "value",
+      second: false,
       rtol: options.rtol,
       atol: options.atol ? scaleByPower(options.atol, -action.exponent) : 0,
       maxIterations: options.maxIterations ?? MOST_STEPS,
@@ -178,7 +183,7 @@ function prepare(
 ): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
   const { m, n } = input;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
-  const view = input.kind === "dense" ? placedOrPanels(input, dense) : input;
+  const view = input.kind === "operator" ? input : placedOrPanels(input, dense);
   if (!dense) {
     const formed = view.kind === "dense" && options.method === "auto" && gramPays(m, n, view.dtype);
     const action = formed
@@ -200,9 +205,9 @@ function prepare(
   return {
     action,
     dense,
-    find: () => {
+    find: ({ second }) => {
       action.passes++;
-      return gramDense(kernels, P);
+      return gramDense(kernels, P, second === false ? 1 : 2);
     },
   };
 }
@@ -229,15 +234,18 @@ export function startOf(
   options: Pick<CheckedOptions, "start">,
   dense: boolean,
 ): Float64Array | undefined {
-  const { start } = options;
+  const v = checkedStart(options.start, view.n);
+  if (dense || !v) return undefined;
+  return action.transposed ? action.toShort(v) : v;
+}
+
+/** A caller's first v, its largest element 1; undefined where there is none, or it is zero. */
+export function checkedStart(start: ArrayLike<number> | undefined, n: number): Float64Array | undefined {
   if (start === undefined) return undefined;
-  checkStart(start, view.n);
-  if (dense) return undefined;
+  checkStart(start, n);
   let most = 0;
   for (let i = 0; i < start.length; i++) most = Math.max(most, Math.abs(start[i]));
-  if (most === 0) return undefined;
-  const v = Float64Array.from(start, (value) => value / most);
-  return action.transposed ? action.toShort(v) : v;
+  return most === 0 ? undefined : Float64Array.from(start, (value) => value / most);
 }
 
 function checkStart(start: ArrayLike<number>, n: number): void {

@@ -134,7 +134,7 @@ function tripletsOf(input: Input, options: Checked): SingularTriplets {
   const mark = kernels.arena.mark();
   try {
     const basis = basisFor(k);
-    const view = input.kind === "dense" ? placedOrPanels(input, false, basis) : input;
+    const view = input.kind === "operator" ? input : placedOrPanels(input, false, basis);
     const action = steppingAction(kernels, view, options.seed, basis);
     const start = startOf(input, action, options, dense);
     if (dense) return complete(action, options, { ...wholeSpace(action), iterations: 0, reached: true });

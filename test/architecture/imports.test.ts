@@ -19,8 +19,9 @@ const steps: readonly (readonly string[])[] = [
   ["derivative"],
   ["certify"],
   ["index.ts"],
-  ["tfjs", "jax", "files", "threads"],
-  ["experiment"],
+  ["tfjs", "jax", "files", "threads", "webgpu"],
+  ["experiment", "engines"],
+  ["audit"],
   ["cli"],
 ];
 
@@ -33,7 +34,9 @@ const foreign: Readonly<Record<string, RegExp>> = {
   jax: /^@jax-js\/jax$/,
   // Bundled into the command, which runs in Node.
   files: /./,
+  engines: /./,
   experiment: /./,
+  audit: /./,
   cli: /./,
 };
 
