@@ -1,9 +1,9 @@
 // What a program needs that has no declarations of WebGPU, or the compiler's own.
 import type { Matrix } from "spectral-norm";
 import {
-  type Buffer,
   type Device,
   type DeviceArray,
+  type DeviceBuffer,
   requestDevice,
   singularTriplet,
   spectralNorm,
@@ -14,10 +14,10 @@ import {
 const A = { data: new Float32Array([3, 0, 0, 0, 4, 0]), shape: [2, 3] };
 
 /** Never called where there is no device; it has to compile. */
-export async function onDevice(device: Device, buffer: Buffer): Promise<number> {
+export async function onDevice(device: Device, buffer: DeviceBuffer): Promise<number> {
   const there: DeviceArray = { buffer, shape: [2, 3] };
   const value: number = await spectralNorm(there, { device, rtol: 1e-3 });
-  const left: Buffer = (await valueAndGrad(there, { device })).grad.buffer;
+  const left: DeviceBuffer = (await valueAndGrad(there, { device })).grad.buffer;
   const brought: Matrix<Float32Array> = (await valueAndGrad(there, { device, output: "host" })).grad;
   const here: Matrix<Float32Array> = (await valueAndGrad(A, { device })).grad;
   const sent: DeviceArray<[number]> = (await singularTriplet(A, { device, output: "device" })).u;
