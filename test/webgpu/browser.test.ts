@@ -194,6 +194,28 @@ describe("engines with their data on the device", () => {
   });
 });
 
+it("a GPU process that dies: the call is refused, and the next one has a device again", async () => {
+  const survivor = await open("/");
+  await survivor.waitForFunction("window.webgpu");
+  await inPage(
+    survivor,
+    `const n = 400, A = { data: Float32Array.from({ length: n * n }, (_, k) => Math.sin(k * k)), shape: [n, n] };
+    await webgpu.spectralNorm([[3, 4]]);
+    const forever = async () => {
+      for (;;) await webgpu.spectralNorm(A);
+    };
+    window.pending = forever().catch(({ code, message }) => [code, message]);`,
+  );
+  const browser = await chromium.browser.newBrowserCDPSession();
+  await browser.send("Browser.crashGpuProcess");
+  const [code, message] = await inPage<[string, string]>(survivor, "return window.pending");
+  expect(code).toBe("ERR_DEVICE");
+  expect(message).toContain("lost");
+  expect(await inPage<number>(survivor, "return webgpu.spectralNorm([[3, 4]])")).toBeCloseTo(5, 5);
+  await browser.detach();
+  await survivor.close();
+});
+
 it("nothing has complained", () => {
   expect(complaints).toEqual([]);
 });
