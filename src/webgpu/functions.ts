@@ -32,7 +32,8 @@ function checked(A: unknown, options: unknown, name: string): [DeviceInput, Chec
  *
  * @param A  m×n, finite: dense, in the memory of the host, in any form that `spectral-norm` takes (what is not float32
  *   is rounded to it on its way); or `{ buffer, shape, offset? }`, row-major float32 in a `GPUBuffer` with
- *   `GPUBufferUsage.STORAGE`, of `options.device`, which is read where it lies. Neither changed nor kept
+ *   `GPUBufferUsage.STORAGE`, of `options.device`, which is read where it lies. Neither changed nor kept; not to
+ *   be changed by others before the promise settles
  * @param options  those of `spectralNorm` of `spectral-norm`, but `method` "power" and "dense", and
  *   `device`: the `GPUDevice` to use; default: that of `requestDevice()`
  * @returns a number, of a matrix on the host good to float64 of the vectors found (an error of (ε/gap)²·σ, ε = 2⁻²³,
