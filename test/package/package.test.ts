@@ -57,6 +57,8 @@ describe("the tarball", () => {
         "dist/threads/index.d.ts",
         "dist/threads/index.js",
         "dist/tfjs/index.js",
+        "dist/webgpu/index.d.ts",
+        "dist/webgpu/index.js",
       ]),
     );
     console.log(`tarball: ${installed.packed.length} files, ${installed.tarballBytes} bytes`);
@@ -125,6 +127,19 @@ describe("the engine-free part", () => {
     for (const value of values) expect(value).toBeCloseTo(value > 4.5 ? 5 : 4, 6);
   });
 
+  it.each([
+    ["nodenext", ["es2022"]],
+    ["nodenext", ["es2022", "dom"]],
+    ["bundler", ["es2022"]],
+    ["bundler", ["es2022", "dom"]],
+  ] as const)("its WebGPU type-checks under %s with %j, and misses a device", (resolution, lib) => {
+    const folder = write(installed, `webgpu-${resolution}-${lib.length}`, {
+      "webgpu.ts": consumer("webgpu"),
+    });
+    expect(compile(installed, folder, resolution, lib)).toEqual([]);
+    expect(resultsOf(folder, "webgpu")).toEqual({ spectralNorm: "ERR_DEVICE", requestDevice: "ERR_DEVICE" });
+  });
+
   it("exports functions and classes that are all in the README", () => {
     const list = `console.log(JSON.stringify(Object.keys(await import("spectral-norm"))))`;
     const names: string[] = JSON.parse(run(installed.folder, "--input-type=module", "--eval", list));
@@ -173,6 +188,8 @@ describe("the engine-free part", () => {
     console.log(`${what}: ${bytes} bytes gzipped, ${(bytes / 1024).toFixed(1)} KiB`);
     // Whoever does not start threads does not load them.
     expect(outputFiles[0].text).not.toMatch(/startThreads|new Worker/);
+    // Nor WebGPU.
+    expect(outputFiles[0].text).not.toMatch(/requestAdapter|workgroup/);
     expect(bytes).toBeLessThanOrEqual(most * 1024);
   });
 });
