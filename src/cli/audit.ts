@@ -92,7 +92,7 @@ export async function runAudit(
   flags: AuditFlags,
   { stdout, stderr, progress, isStdout }: AuditStreams,
 ): Promise<number> {
-  const journal = flags.resume === undefined ? undefined : openJournal(flags.resume, flags.certify ?? false);
+  const journal = flags.resume === undefined ? undefined : openJournal(flags.resume, flags);
   // What the journal takes is there already.
   const silent = flags.resume !== undefined && isStdout(flags.resume);
   const print = silent ? () => {} : printing(flags, stdout);
