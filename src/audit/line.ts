@@ -31,6 +31,9 @@ export interface AuditLine {
   readonly proven?: boolean;
   /** the largest, descending, if they were asked for */
   readonly singularValues?: readonly number[];
+  /** of the tensor of that name in a model that it is compared with, and `sigma` over it; null where there is none */
+  readonly sigmaAgainst?: number | null;
+  readonly ratio?: number | null;
 }
 
 /** Something of a model that is not audited, and why. */
