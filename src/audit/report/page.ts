@@ -24,6 +24,9 @@ export interface AuditReport {
   readonly version: string;
 }
 
+/** Names of tensors have no spaces to break at. */
+const more = ".findings span, h2, .figure-title, li { overflow-wrap: anywhere; }";
+
 /** An audit as one HTML page that needs nothing else: styles and SVG figures are in it, and it runs no script. */
 export function auditPage({
   lines,
@@ -56,7 +59,7 @@ export function auditPage({
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>The spectral norms of ${files.join(", ")}</title>
-<style>${new Markup(style)}</style>
+<style>${new Markup(style + more)}</style>
 </head>
 <body>
 <main>
@@ -109,7 +112,7 @@ ${
           id: `figure-sigma-${k}`,
           title: "σ₁ by layer",
           label: "σ₁",
-          caption: html`The scale is logarithmic. ${zeros(lines)}`,
+          caption: html`${zeros(lines)}`,
           names,
           values: lines.map(({ sigma }) => sigma),
         }),
@@ -153,9 +156,7 @@ ${leftOutList(leftOut)}
 
 function zeros(lines: readonly AuditLine[]): string {
   const count = lines.filter(({ sigma }) => sigma === 0).length;
-  return count === 0
-    ? ""
-    : `${count === 1 ? "One matrix is" : `${count} matrices are`} zero, and stand at its lower end.`;
+  return count === 0 ? "" : `${count === 1 ? "One matrix is" : `${count} matrices are`} zero.`;
 }
 
 function largestOf(lines: readonly AuditLine[], value: (line: AuditLine) => number): AuditLine | undefined {
