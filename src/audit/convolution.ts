@@ -1,5 +1,5 @@
 import type { PanelData } from "../index.js";
-import { type Conv2dOperator, conv2d, type LinearOperator } from "../index.js";
+import { type Conv2dOperator, conv2d, type LinearOperator, NonFiniteError } from "../index.js";
 import { halfDecoder } from "../matrix/half.js";
 import { type Axis, axisOf, checkConv2dOptions } from "../operators/conv2d-geometry.js";
 import { frobenius } from "../solve/norms.js";
@@ -31,15 +31,21 @@ export function isConvolution({ tensor }: Pick<Weight, "tensor">): boolean {
  *
  * @param numbers  of the tensor, as they lie in its file
  * @returns the operator; its norm ‖·‖_F, of the matrix that it stands for
- * @throws ShapeError if the kernel is larger than the padded input; NonFiniteError for a weight that is NaN
+ * @throws ShapeError if the kernel is larger than the padded input; NonFiniteError naming row and column, in `stored`, of a weight that is none
  */
 export function convolutionOf(
-  { tensor }: Weight,
+  { tensor, stored }: Weight,
   numbers: PanelData,
   tensorflow: boolean,
   options: ConvolutionOptions,
 ): { A: Conv2dOperator & LinearOperator; frobenius: number } {
-  const data = rowMajor(decoded(numbers, tensor.dtype), tensor.shape, tensor.reversed ?? false);
+  const lying = decoded(numbers, tensor.dtype);
+  const bad = lying.findIndex((x) => !Number.isFinite(x));
+  if (bad >= 0) {
+    const [row, column] = [Math.floor(bad / stored[1]), bad % stored[1]];
+    throw new NonFiniteError(`row ${row}, column ${column} is ${lying[bad]} (counted from 0)`, row, column);
+  }
+  const data = rowMajor(lying, tensor.shape, tensor.reversed ?? false);
   const depthwise = DEPTHWISE.test(tensor.name);
   let [shape, groups] = [tensor.shape, 1];
   if (tensorflow && depthwise) {

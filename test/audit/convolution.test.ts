@@ -167,6 +167,21 @@ it("with circular boundaries has the largest norm of the kernel's Fourier transf
   expect(Math.abs(lines[0].sigma / largest - 1)).toBeLessThan(1e-13);
 });
 
+it("says where a weight is NaN", async () => {
+  const numbers = oihw(plain).map((x, k) => (k === 20 ? Number.NaN : x));
+  const path = join(folder, "bad.safetensors");
+  const parts = [
+    { name: "conv.weight", dtype: "F64", shape: [3, 2, 3, 3], data: floats("F64", numbers) },
+    { name: "fine.weight", dtype: "F64", shape: [3, 2, 3, 3], data: floats("F64", oihw(plain)) },
+  ];
+  writeFileSync(path, safetensors(parts));
+  const { status, stderr, lines } = await answers([path], { conv: "operator", input: [h, w] });
+  expect([status, lines.length]).toEqual([2, 1]);
+  expect(stderr).toBe(
+    `spectral-norm: ${path}: "conv.weight": row 1, column 2 of 3×18 is NaN (counted from 0)\n`,
+  );
+});
+
 it("does not take what does not go with it", async () => {
   const bad = (flags: Parameters<typeof answers>[1]) => answers([torch], flags);
   await expect(bad({ conv: "operator" })).rejects.toThrow(/--input 32x32/);
