@@ -1,4 +1,5 @@
 import { Footnotes } from "../experiment/footnotes.js";
+import { placed } from "../experiment/interval.js";
 import type { ExperimentResult, Finding, RowName, SpeedRow } from "../experiment/result.js";
 import { ruledTable } from "./ruled-table.js";
 
@@ -10,11 +11,14 @@ export function experimentTables(result: ExperimentResult): string {
     `Node ${environment.node}, ${environment.platform}, ${environment.cpu}, ${environment.cores} cores; kernels: ${environment.kernels}`,
     section(
       `Accuracy on a ${truth.rows}×${truth.cols} matrix of known decomposition (seed ${truth.seed}, σ₁ = ${truth.sigma[0].toPrecision(6)})`,
-      ["forward", "backward", "gradient"],
+      ["forward", "backward", "gradient", "proven interval"],
       result.accuracy,
-      ({ forwardError, backwardError, gradientError }) =>
-        [forwardError, backwardError, gradientError].map(error),
+      ({ forwardError, backwardError, gradientError, outsideInterval }) => [
+        ...[forwardError, backwardError, gradientError].map(error),
+        placed(outsideInterval),
+      ],
     ),
+    intervals(result),
     "forward |σ₁ − σ̂| · backward: RMS of the entries of u₁v₁ᵀ − Ĝ · gradient ‖u₁v₁ᵀ − Ĝ‖_F\n" +
       `Truth is that of X in float64; rounding X to float32 alone costs ${error(truth.float32Floor.forwardError)} and, in the gradient, ${error(truth.float32Floor.gradientError)}.`,
     ...secondDerivative(result),
@@ -28,6 +32,17 @@ export function experimentTables(result: ExperimentResult): string {
     ...(result.missing.length > 0 ? [result.missing.map((line) => `Not here: ${line}`).join("\n")] : []),
   ];
   return `${sections.join("\n\n")}\n\n`;
+}
+
+/** The intervals that the accuracy table speaks of. */
+function intervals({ certificate }: ExperimentResult): string {
+  const rows = (["float64", "float32"] as const).map((dtype) => {
+    const { lower, upper, gradientErrorBound, proven } = certificate[dtype];
+    const cheaper = proven ? "" : "; by cheaper bounds, X being large";
+    const width = error((upper - lower) / upper);
+    return `${dtype}  [${lower}, ${upper}], relative width ${width}; gradient within ${error(gradientErrorBound)}${cheaper}`;
+  });
+  return ["Proven by certify, of X as each dtype has it, ‖X‖₂ in", ...rows].join("\n");
 }
 
 function secondDerivative({ secondDerivative, secondDerivativeReference }: ExperimentResult): string[] {

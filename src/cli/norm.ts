@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Bounds, UNBOUNDED } from "../audit/bounds.js";
+import type { EngineTriplet } from "../engines/slepc.js";
 import { openFile, readStream } from "../files/disk.js";
 import type { FileMatrix, FilePanels, SkippedEntry } from "../files/entry.js";
 import { readMatrices } from "../files/open.js";
+import { type RowsEntry, readRows } from "../files/open-rows.js";
 import type { ByteSource } from "../files/source.js";
 import { oneLine, quote } from "../files/text.js";
 import {
@@ -17,9 +19,10 @@ import {
   singularTriplet,
 } from "../index.js";
 import { byteSize } from "./byte-size.js";
+import { addEngineOptions, type EngineOptions, findEngine } from "./engine.js";
 import { wholeNumber } from "./whole-number.js";
 
-export interface NormOptions {
+export interface NormOptions extends EngineOptions {
   /** one JSON object a line instead of a table */
   readonly json?: boolean;
   /** which matrix of a `.npz` file */
@@ -45,9 +48,11 @@ const METHODS: readonly Method[] = ["auto", "lanczos", "power", "dense"];
 
 /** Adds `spectral-norm norm`. */
 export function registerNorm(program: Command): void {
-  program
+  const command = program
     .command("norm")
-    .description("the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv")
+    .description(
+      "the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv, .petsc (PETSc binary)",
+    )
     .argument("<file...>", "files; - is standard input")
     .option("--json", "one JSON object a line instead of a table")
     .option("--key <name>", "of a .npz file only this matrix")
@@ -68,6 +73,7 @@ export function registerNorm(program: Command): void {
     .action(async (files: string[], options: NormOptions) => {
       process.exitCode = await runNorm(files, options, process);
     });
+  addEngineOptions(command);
 }
 
 /**
@@ -93,15 +99,29 @@ export async function runNorm(
     streams.stderr.write(`spectral-norm: ${oneLine(why)}\n`);
   };
 
+  let engine: Awaited<ReturnType<typeof findEngine>>;
+  try {
+    engine = await findEngine(options);
+  } catch (error) {
+    if (!(error instanceof SpectralNormError)) throw error;
+    complain(error.message);
+    return 2;
+  }
+
   for (const [at, file] of files.entries()) {
-    status.show(`${at + 1} of ${files.length}: ${file}`);
+    const show = (what = file) => status.show(`${at + 1} of ${files.length}: ${what}`);
+    show();
     let source: ByteSource | undefined;
     try {
       if (file === "-") stdin ??= readStream(streams.stdin);
       source = file === "-" ? await stdin! : openFile(file);
       const skipped: SkippedEntry[] = [];
       let found = false;
-      for (const entry of readMatrices(source, file === "-" ? "" : file, options.key, options.memory)) {
+      const path = file === "-" ? undefined : file;
+      const entries = engine
+        ? readRows(source, path ?? "", options.key)
+        : readMatrices(source, path ?? "", options.key, options.memory);
+      for (const entry of entries) {
         if (entry.kind === "skipped") {
           skipped.push(entry);
           continue;
@@ -113,8 +133,10 @@ export async function runNorm(
           continue;
         }
         try {
-          const A = entry.kind === "panels" ? entry.panels : entry.matrix;
-          const triplet = singularTriplet(A, solveOptions(options));
+          const triplet =
+            "rows" in entry
+              ? await engine!.triplet(entry, path, (what) => show(`${name}: ${what}`))
+              : singularTriplet(entry.kind === "panels" ? entry.panels : entry.matrix, solveOptions(options));
           const certificate = options.certify ? certificateOf(entry, triplet) : undefined;
           unsure ||= !triplet.converged || certificate?.proven === false;
           status.clear();
@@ -144,13 +166,14 @@ export async function runNorm(
   return bad ? 2 : unsure ? 1 : 0;
 }
 
-/** Bounds; of a matrix that is not in memory there are none. */
-function certificateOf(entry: FileMatrix | FilePanels, triplet: SingularTriplet): Bounds {
-  return entry.kind === "panels" ? UNBOUNDED : certify(entry.matrix, { triplet });
+/** Bounds; of a matrix that is larger than it may be there are none. */
+function certificateOf(entry: Answered, { sigma, u, v, gap }: Triplet): Bounds {
+  if (entry.kind === "panels") return UNBOUNDED;
+  return certify("rows" in entry ? entry.whole() : entry.matrix, { triplet: { sigma, u, v, gap } });
 }
 
 /** An error that says where a number of the panels is NaN, as one that says where it is in the file's matrix. */
-function inFile(entry: FileMatrix | FilePanels, error: unknown): unknown {
+function inFile(entry: Answered, error: unknown): unknown {
   if (entry.kind !== "panels" || !entry.transposed || !(error instanceof NonFiniteError)) return error;
   const { row, column, message } = error;
   return new NonFiniteError(
@@ -169,13 +192,15 @@ function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): Solve
   };
 }
 
-/** What the matrix was computed as: the file's own precision, double for integers. */
-function computedDtype({ dtype }: Named): string {
-  return dtype === "float32" || dtype === "float16" ? dtype : "float64";
+/** What the matrix was computed as: the file's own precision, double for integers and by another engine. */
+function computedDtype(entry: Answered): string {
+  const { dtype } = entry;
+  return !("rows" in entry) && (dtype === "float32" || dtype === "float16") ? dtype : "float64";
 }
 
-type Named = Pick<FileMatrix, "key" | "shape" | "dtype">;
-type Print = (file: string, entry: Named, triplet: SingularTriplet, certificate: Bounds | undefined) => void;
+type Answered = FileMatrix | FilePanels | RowsEntry;
+type Triplet = SingularTriplet | EngineTriplet;
+type Print = (file: string, entry: Answered, triplet: Triplet, certificate: Bounds | undefined) => void;
 
 function jsonLines({ stdout }: NormStreams): Print {
   return (file, entry, triplet, certificate) => {

@@ -5,11 +5,12 @@ import { isMatrixMarket, readMatrixMarket } from "./matrixmarket.js";
 import { readNpy } from "./npy.js";
 import { isNpy } from "./npy-header.js";
 import { readNpz } from "./npz.js";
+import { isPetsc, readPetsc } from "./petsc.js";
 import type { ByteSource } from "./source.js";
 import { quote } from "./text.js";
 import { isZip } from "./zip.js";
 
-export type Format = "npy" | "npz" | "mtx" | "csv";
+export type Format = "npy" | "npz" | "mtx" | "csv" | "petsc";
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   npy: "npy",
@@ -17,6 +18,7 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
   mtx: "mtx",
   csv: "csv",
   tsv: "csv",
+  petsc: "petsc",
 };
 
 /** So many first bytes tell the formats apart. */
@@ -45,7 +47,6 @@ export function* readMatrices(
   key?: string,
   memory?: number,
 ): Generator<FileEntry | FilePanels> {
-  if (source.size === 0) throw new FileError("is empty");
   const format = formatOf(source, name);
   if (format === "npz") {
     yield* readNpz(source, key, memory);
@@ -55,19 +56,26 @@ export function* readMatrices(
     throw new FileError(`holds one matrix without a name; key ${quote(key)} is for .npz files`);
   }
   if (format === "npy") yield readNpy(source, memory);
-  else yield { mtx: readMatrixMarket, csv: readCsv }[format](source);
+  else yield { mtx: readMatrixMarket, csv: readCsv, petsc: readPetsc }[format](source);
 }
 
-/** By extension, else by content. */
-function formatOf(source: ByteSource, name: string): Format {
+/**
+ * What kind of file it is, by extension, else by content.
+ *
+ * @throws FileError if it is empty, or none that can be read
+ */
+export function formatOf(source: ByteSource, name: string): Format {
+  if (source.size === 0) throw new FileError("is empty");
   const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase() ?? "";
   if (Object.hasOwn(EXTENSIONS, extension)) return EXTENSIONS[extension];
   const head = source.read(0, Math.min(HEAD_BYTES, source.size));
   if (isNpy(head)) return "npy";
   if (isZip(head)) return "npz";
   if (isMatrixMarket(head)) return "mtx";
+  if (isPetsc(head)) return "petsc";
   if (head[0] === 0x1f && head[1] === 0x8b) throw new FileError("is compressed with gzip; unpack it first");
   const utf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff);
-  if (head.includes(0) && !utf16) throw new FileError("is none of .npy, .npz, Matrix Market and csv");
+  if (head.includes(0) && !utf16)
+    throw new FileError("is none of .npy, .npz, Matrix Market, PETSc binary and csv");
   return "csv";
 }

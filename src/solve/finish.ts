@@ -128,7 +128,6 @@ export function* completing(
   atol: number,
 ): WithProducts<SingularTriplet> {
   const { dtype } = action;
-  const epsilon = EPSILON[dtype];
   const { short, long, direction, size, sigma } = yield* pair(action, found);
   const back = yield { toShort: dtype === "float32" ? new Float64Array(long) : direction };
 
@@ -137,22 +136,11 @@ export function* completing(
     for (let i = 0; i < long.length; i++) square += (direction[i] * size - sigma * long[i]) ** 2;
   for (let i = 0; i < back.length; i++) square += (back[i] - sigma * short[i]) ** 2;
   const residual = Math.sqrt(square);
-  const gap = Math.max(sigma - found.second, 0);
-  // What cannot be excluded: σ₂ is as large as its own residual allows, and below float64's own rounding
-  // no residual can be told from zero.
-  const sureGap = gap - found.secondError;
-  const floor = Math.max(residual, 2 ** -52 * sigma);
-  const secondFloor = Math.max(found.secondError, epsilon * sigma);
-  const reachable = floorOf(dtype, long.length + short.length) * sigma;
-  const atFloor = residual <= reachable;
-  const tied =
-    sigma === 0 || (atFloor && found.secondError <= reachable && gap <= 4 * Math.max(residual, secondFloor));
-  const gradientError = tied
-    ? Math.SQRT2
-    : Math.min(Math.SQRT2, Math.max(sureGap > 0 ? floor / sureGap : Math.SQRT2, epsilon));
-  const converged =
-    tied ||
-    (rtol === undefined && atol === 0 ? atFloor && found.reached : gradientError <= (rtol ?? epsilon) + atol);
+  const { gap, gradientError, converged, tied } = judge(
+    { ...found, sigma, residual, dtype, length: long.length + short.length },
+    rtol,
+    atol,
+  );
 
   return {
     sigma: sigmaOnScale(action, sigma),
@@ -167,6 +155,47 @@ export function* completing(
     tied,
     method: found.method,
   };
+}
+
+/** What is known of a pair when it is judged, in any one unit. */
+export interface Measured {
+  sigma: number;
+  /** of the vectors as returned */
+  residual: number;
+  /** estimate of σ₂, and how far it may be below the truth */
+  second: number;
+  secondError: number;
+  /** whether the iteration ended because it had what was asked for */
+  reached: boolean;
+  dtype: DType;
+  /** m + n */
+  length: number;
+}
+
+/** What a pair is worth: its distance from σ₂, the error of u·vᵀ, and whether that will do. */
+export function judge(
+  { sigma, residual, second, secondError, reached, dtype, length }: Measured,
+  rtol: number | undefined,
+  atol: number,
+): Pick<SingularTriplet, "gap" | "gradientError" | "converged" | "tied"> {
+  const epsilon = EPSILON[dtype];
+  const gap = Math.max(sigma - second, 0);
+  // What cannot be excluded: σ₂ is as large as its own residual allows, and below float64's own rounding
+  // no residual can be told from zero.
+  const sureGap = gap - secondError;
+  const floor = Math.max(residual, 2 ** -52 * sigma);
+  const secondFloor = Math.max(secondError, epsilon * sigma);
+  const reachable = floorOf(dtype, length) * sigma;
+  const atFloor = residual <= reachable;
+  const tied =
+    sigma === 0 || (atFloor && secondError <= reachable && gap <= 4 * Math.max(residual, secondFloor));
+  const gradientError = tied
+    ? Math.SQRT2
+    : Math.min(Math.SQRT2, Math.max(sureGap > 0 ? floor / sureGap : Math.SQRT2, epsilon));
+  const converged =
+    tied ||
+    (rtol === undefined && atol === 0 ? atFloor && reached : gradientError <= (rtol ?? epsilon) + atol);
+  return { gap, gradientError, converged, tied };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Random } from "./random.js";
 import { type Ritz, ritzOf } from "./ritz.js";
 
 /** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */
-export const CAPACITY = 64;
+const CAPACITY = 64;
 /** Columns that a restart rotates at a time, as `rotate` has it. */
 const STRIP = 16;
 /** Bytes of a vector that `subtract` works on at a time. */
@@ -14,7 +14,7 @@ const TILE = 1024;
  * Vectors a block has: two, so that a second copy of a tied σ₁ is seen. A value needs no second copy, but of two
  * singular values as close as its tolerance a space grown from one vector may show the lower one.
  */
-export const BLOCK = 2;
+const BLOCK = 2;
 
 /**
  * A block Krylov space of G = PᵀP with full reorthogonalization and thick restart.

@@ -1,9 +1,8 @@
 import { gradientOf } from "../derivative/gradient.js";
 import type { DenseMatrix, HalfMatrix, IntegerMatrix } from "../matrix/types.js";
-import { requestDevice } from "./device.js";
 import { type CheckedDeviceOptions, checkDeviceOptions, type DeviceInput, deviceInputOf } from "./input.js";
 import { outerOn, vectorOn } from "./outer.js";
-import { Session } from "./session.js";
+import { withSession } from "./session.js";
 import { normOn, tripletOn } from "./solve.js";
 import type {
   DeviceArray,
@@ -17,25 +16,11 @@ import type {
 /** A matrix in the memory of the host, dense in any form. */
 export type HostMatrix = DenseMatrix | HalfMatrix | IntegerMatrix | readonly (readonly number[])[];
 
-type OnHost = DeviceOptions & { output: "host" };
-type OnDevice = DeviceOptions & { output: "device" };
-type WhereHostIs = DeviceOptions & { output?: "host" };
-type WhereDeviceIs = DeviceOptions & { output?: "device" };
-
-/** Runs one call: its device found, its buffers destroyed at the end, come what may. */
-export async function withSession<T>(
-  { device }: CheckedDeviceOptions,
-  compute: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = new Session(device ?? (await requestDevice()));
-  try {
-    const result = await compute(session);
-    await session.settle();
-    return result;
-  } finally {
-    session.end();
-  }
-}
+/** Options that say where results go, or leave them where A is. */
+export type OnHost = DeviceOptions & { output: "host" };
+export type OnDevice = DeviceOptions & { output: "device" };
+export type WhereHostIs = DeviceOptions & { output?: "host" };
+export type WhereDeviceIs = DeviceOptions & { output?: "device" };
 
 function checked(A: unknown, options: unknown, name: string): [DeviceInput, CheckedDeviceOptions] {
   const input = deviceInputOf(A, name);

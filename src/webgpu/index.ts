@@ -1,3 +1,4 @@
+export { type HostBatch, spectralNormBatch, valueAndGradBatch } from "./batch.js";
 export { requestDevice } from "./device.js";
 export { type HostMatrix, singularTriplet, spectralNorm, valueAndGrad } from "./functions.js";
 export type {

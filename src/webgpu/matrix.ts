@@ -162,7 +162,7 @@ function copyRows(session: Session, view: View, lda: number, buffer: GPUBuffer, 
 /** ⌊log₂⌋ of the largest magnitude; 0 for the zero matrix. */
 async function scaleOf(session: Session, placed: Placed, A: DeviceInput): Promise<number> {
   const { parts, lda, cols } = placed;
-  const program = await session.programs.get({ name: "scan" });
+  const program = await session.wait(session.programs.get({ name: "scan" }));
   const found = session.storage("the scan", 2 * parts.length);
   const before = new Uint32Array(2 * parts.length);
   parts.forEach((_, k) => {
@@ -211,10 +211,10 @@ export interface Bound {
   readonly log: GPUBuffer;
 }
 
-/** Something to bind where a routine has no use for it. */
-export function spareBuffers(session: Session): Bound {
+/** Something to bind where a routine has no use for it: a buffer each, as no two bindings may share one. */
+export function spareBuffers(session: Session): Bound & { matrix: GPUBuffer } {
   const spare = () => session.storage("nothing", 4);
-  return { basis: spare(), side: spare(), partials: spare(), log: spare() };
+  return { matrix: spare(), basis: spare(), side: spare(), partials: spare(), log: spare() };
 }
 
 export function bind(

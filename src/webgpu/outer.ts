@@ -32,7 +32,7 @@ export async function outerOn(
     const begin = from - (from % 64);
     const bindings = bind(
       session,
-      { buffer: spare.log },
+      { buffer: spare.matrix },
       { ...spare, basis: right, side: left },
       { buffer, offset: 4 * begin, size: 4 * (from + count * n - begin) },
     );

@@ -1,5 +1,5 @@
 import { DeviceError } from "../matrix/errors.js";
-import { messageOf, USAGE } from "./device.js";
+import { messageOf, requestDevice, USAGE } from "./device.js";
 import { type Program, type Programs, programsOf } from "./programs.js";
 import { PARAM_NAMES } from "./shaders/common.js";
 
@@ -14,10 +14,27 @@ export interface Dispatch {
   readonly params: Params & { groups: number };
 }
 
+/** Runs one call: its device found, its buffers destroyed at the end, come what may. */
+export async function withSession<T>(
+  { device }: { device: GPUDevice | undefined },
+  compute: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = new Session(device ?? (await requestDevice()));
+  try {
+    const result = await compute(session);
+    await session.settle();
+    return result;
+  } finally {
+    session.end();
+  }
+}
+
 /** Bytes between the parameters of two dispatches: the alignment that every device accepts. */
 const APART = 256;
 /** Bytes of `Params`. */
 const PARAM_BYTES = 4 * PARAM_NAMES.length + 16;
+/** How long a failure may wait to be explained by the loss of the device. */
+const LOSS_MS = 100;
 /** Dispatches to a submission. */
 const MOST = 512;
 /** Bytes that are handed to the device at a time. */
@@ -83,7 +100,20 @@ export class Session {
   async settle(): Promise<void> {
     const scopes = this.#scopes;
     this.#scopes = [];
-    await this.wait(Promise.all(scopes));
+    await this.#orLost(Promise.all(scopes), "computing");
+  }
+
+  /** Waits; of a failure that comes of the loss of the device says that instead. */
+  async #orLost<T>(what: Promise<T>, doing: string): Promise<T> {
+    try {
+      return await this.wait(what);
+    } catch (error) {
+      // A device that is lost refuses first, and says that it is lost after that.
+      await this.wait(new Promise((resolve) => setTimeout(resolve, LOSS_MS)));
+      throw error instanceof DeviceError
+        ? error
+        : new DeviceError(`device: ${doing} failed: ${messageOf(error)}`);
+    }
   }
 
   /** A new buffer, zero. */
@@ -185,15 +215,7 @@ export class Session {
     mapped.catch(() => {});
     // What went wrong before says more than that there is nothing to map.
     await this.settle();
-    try {
-      await this.wait(mapped);
-    } catch (error) {
-      // A device that is lost refuses to map first, and says that it is lost after that.
-      await this.wait(new Promise((resolve) => setTimeout(resolve, 100)));
-      throw error instanceof DeviceError
-        ? error
-        : new DeviceError(`device: reading back failed: ${messageOf(error)}`);
-    }
+    await this.#orLost(mapped, "reading back");
     const numbers = new Float32Array(stage.getMappedRange(0, bytes).slice(0));
     stage.unmap();
     this.drop(stage);

@@ -20,7 +20,7 @@ const steps: readonly (readonly string[])[] = [
   ["certify"],
   ["index.ts"],
   ["tfjs", "jax", "files", "threads", "webgpu"],
-  ["experiment"],
+  ["experiment", "engines"],
   ["audit"],
   ["cli"],
 ];
@@ -34,6 +34,7 @@ const foreign: Readonly<Record<string, RegExp>> = {
   jax: /^@jax-js\/jax$/,
   // Bundled into the command, which runs in Node.
   files: /./,
+  engines: /./,
   experiment: /./,
   audit: /./,
   cli: /./,

@@ -68,11 +68,11 @@ export function subtract(pass: number): string {
   let at = p.slot * ${LOG.stride}u + ${pass * LOG.pass}u;
   let first_pass = p.slot * ${LOG.stride}u;
   var state = vec4<f32>();
-  for (var i = local; i < p.next + 2u; i += ${GROUP}u) {
+  for (var i = local; i < p.next; i += ${GROUP}u) {
     let x = log[at + 2u * i];
     let y = log[at + 2u * i + 1u];
-    if (i < p.next) { state += vec4<f32>(x * x, x * y, y * y, 0.0); }
-    state.w = max(state.w, max(abs(log[first_pass + 2u * i]), abs(log[first_pass + 2u * i + 1u])));
+    let largest = max(abs(log[first_pass + 2u * i]), abs(log[first_pass + 2u * i + 1u]));
+    state = vec4<f32>(state.xyz + vec3<f32>(x * x, x * y, y * y), max(state.w, largest));
   }
   sums[local] = state;
   workgroupBarrier();
