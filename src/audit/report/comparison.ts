@@ -1,4 +1,4 @@
-import { figureMarkup } from "../../experiment/report/figure.js";
+import { figureMarkup } from "../../experiment/report/figure-markup.js";
 import { html, type Markup } from "../../experiment/report/markup.js";
 import type { Comparison } from "../compare.js";
 import type { AuditLine } from "../line.js";

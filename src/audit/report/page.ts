@@ -1,4 +1,4 @@
-import { figureMarkup } from "../../experiment/report/figure.js";
+import { figureMarkup } from "../../experiment/report/figure-markup.js";
 import { html, Markup } from "../../experiment/report/markup.js";
 import { scientific } from "../../experiment/report/numbers.js";
 import { style } from "../../experiment/report/style.js";
