@@ -442,16 +442,21 @@ describe.runIf(python !== undefined)("SLEPc itself", () => {
       "eye.csv",
       [0, 1, 2, 3, 4].map((i) => row([0, 1, 2, 3, 4].map((j) => (i === j ? 7 : 0)))).join(""),
     );
-    const files = [fixture("well1033"), fixture("west0479"), one, put("row.csv", "3,4\n"), eye];
+    // SLEPc's own space ends after as many steps as there are singular values that are not 0.
+    const few = put(
+      "few.mtx",
+      "%%MatrixMarket matrix coordinate real general\n50 40 3\n1 7 5\n9 3 4\n30 20 2\n",
+    );
+    const files = [fixture("well1033"), fixture("west0479"), one, put("row.csv", "3,4\n"), eye, few];
     const { status, answers, stderr } = await norm(files, { python, ...two });
     expect([status, stderr]).toEqual([0, ""]);
-    const sigma = [1.8065110200065646, 318951.75980514265, 5 * Math.sqrt(30), 5, 7];
-    const second = [1.7678371616479138, 317252.89983629173, 0, 0];
+    const sigma = [1.8065110200065646, 318951.75980514265, 5 * Math.sqrt(30), 5, 7, 5];
+    const second = [1.7678371616479138, 317252.89983629173, 0, 0, 7, 4];
     answers.forEach((answer, k) => {
       // The value's error is quadratic in the residual: what is left is rounding.
       expect(Math.abs(answer.sigma / sigma[k] - 1)).toBeLessThan(1e-14);
       expect(answer).toMatchObject({ method: "slepc", converged: true, tied: k === 4 });
-      if (k < 4) expect(Math.abs(answer.gap / (sigma[k] - second[k]) - 1)).toBeLessThan(1e-3);
+      if (k !== 4) expect(Math.abs(answer.gap / (sigma[k] - second[k]) - 1)).toBeLessThan(1e-3);
     });
   });
 
