@@ -22,9 +22,10 @@ import { threadedContenders } from "./contenders/threads.js";
 import { passesAgainstGap } from "./gaps.js";
 import { growthOf } from "./growth.js";
 import { leanChecks } from "./lean/lean.js";
+import { proofs } from "./proofs.js";
 import type { BenchResult, CaseResult, Row } from "./result.js";
 import { checkTargets } from "./targets.js";
-import { caseTable, choiceTable, gapTable, growthTable, targetTable } from "./terminal.js";
+import { caseTable, choiceTable, gapTable, growthTable, proofTable, targetTable } from "./terminal.js";
 import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
 import { makeWorkload } from "./workload.js";
 
@@ -151,7 +152,18 @@ const choices = choicesOfAuto(core, settings.seed);
 status("");
 console.log(choiceTable(choices));
 
-const targets = checkTargets(cases);
+const proven = await proofs(core, settings.seed, given.quick, {
+  rounds: settings.rounds,
+  // A proof of order 1000 takes seconds, and one sample has no spread.
+  budgetMs: (given.quick ? settings.budget : 10) * 1000,
+  sampleMs: settings.sampleMs,
+  warmUpMs: settings.warmUpMs,
+  onTurn: (name, round) => status(`${name}, ${round === 0 ? "warm-up" : `round ${round}`}`),
+});
+status("");
+console.log(proofTable(proven));
+
+const targets = checkTargets(cases, proven);
 console.log(targetTable("Targets", targets));
 const lean = given["no-lean"]
   ? undefined
@@ -181,6 +193,7 @@ const result: BenchResult = {
   gaps,
   growth,
   choices,
+  proofs: proven,
   cases,
 };
 const file = resolve(given.out ?? defaultFile());
