@@ -25,8 +25,17 @@ import { leanChecks } from "./lean/lean.js";
 import { proofs } from "./proofs.js";
 import type { BenchResult, CaseResult, Row } from "./result.js";
 import { checkTargets } from "./targets.js";
-import { caseTable, choiceTable, gapTable, growthTable, proofTable, targetTable } from "./terminal.js";
+import {
+  caseTable,
+  choiceTable,
+  gapTable,
+  growthTable,
+  proofTable,
+  targetTable,
+  warmTable,
+} from "./terminal.js";
 import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
+import { passesOfWarmStarts } from "./warm.js";
 import { makeWorkload } from "./workload.js";
 
 // Compiled, it lies in bench/dist.
@@ -151,6 +160,10 @@ status("what auto chooses");
 const choices = choicesOfAuto(core, settings.seed);
 status("");
 console.log(choiceTable(choices));
+status("warm starts");
+const warm = passesOfWarmStarts(core, settings.seed);
+status("");
+console.log(warmTable(warm));
 
 const proven = await proofs(core, settings.seed, given.quick, {
   rounds: settings.rounds,
@@ -194,6 +207,7 @@ const result: BenchResult = {
   growth,
   choices,
   proofs: proven,
+  warm,
   cases,
 };
 const file = resolve(given.out ?? defaultFile());

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import { power, short } from "./compare.js";
 import { threadsText } from "./contender.js";
-import type { CaseResult, Choice, GapPoint, Growth, Proof, Target } from "./result.js";
+import type { CaseResult, Choice, GapPoint, Growth, Proof, Target, WarmStart } from "./result.js";
 import { overLimit } from "./targets.js";
 
 const style = { head: [], border: [], "padding-left": 1, "padding-right": 1 };
@@ -107,6 +107,13 @@ export function proofTable(found: readonly Proof[]): string {
       `gradient off by ${power(gradientError)}, at most ${power(gradientErrorBound)}`,
   );
   return ["", "certify, float64, one thread", ...lines].join("\n");
+}
+
+export function warmTable(starts: readonly WarmStart[]): string {
+  const lines = starts.map(
+    ({ spectrum, rtol, cold, warm }) => `  σᵢ ${spectrum}, rtol ${power(rtol)}: ${warm} passes for ${cold}`,
+  );
+  return ["", "Warm starts after a change of 1e-6·‖A‖₂, 512² float64", ...lines].join("\n");
 }
 
 /** What "auto" costs, beside the methods that could have been asked for. */

@@ -1,7 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { delimiter, join } from "node:path";
 import { type Contender, type ContenderGroup, cubic } from "../contender.js";
 import { answeringContenders, type Described } from "./answering.js";
+import { findPython } from "./find-python.js";
 
 const onlyOne: Contender["declines"] = ({ batch }) => (batch > 1 ? "takes one matrix" : undefined);
 const always: Contender["declines"] = () => undefined;
@@ -88,23 +87,4 @@ export async function pythonContenders(
             `${name} (${what}): the Python that was found does not have it; Debian's is python3-${name}`,
         ),
   );
-}
-
-/** The Python of the PATH that has the most of the libraries, the first one of several. */
-function findPython(): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/bin"];
-  const count =
-    "from importlib.util import find_spec; print(sum(find_spec(n) is not None for n in ('torch', 'scipy')))";
-  const pythons = [...new Set(folders.map((folder) => join(folder, "python3")))].map((path) => {
-    try {
-      return {
-        path,
-        libraries: Number(execFileSync(path, ["-c", count], { stdio: ["ignore", "pipe", "ignore"] })),
-      };
-    } catch {
-      return { path, libraries: 0 };
-    }
-  });
-  const most = Math.max(...pythons.map(({ libraries }) => libraries));
-  return most === 0 ? undefined : pythons.find(({ libraries }) => libraries === most)?.path;
 }

@@ -13,6 +13,7 @@ export interface EngineOptions {
   readonly rtol?: number;
   readonly maxIterations?: number;
   readonly seed?: number;
+  readonly memory?: number;
 }
 
 /** Adds what `EngineOptions` has beside the options that `norm` has anyway. */
@@ -49,7 +50,7 @@ export function addEngineOptions(command: Command): void {
  * @throws OptionError for options that do not go together; as `Slepc.find`
  */
 export async function findEngine(options: EngineOptions): Promise<Slepc | undefined> {
-  const { engine, method, mpiexec, python, timeout } = options;
+  const { engine, method, memory, mpiexec, python, timeout } = options;
   if (engine === undefined) {
     for (const [name, value] of Object.entries({ mpiexec, python, timeout }))
       if (value !== undefined) throw new OptionError(`--${name} goes with --engine slepc`);
@@ -58,6 +59,10 @@ export async function findEngine(options: EngineOptions): Promise<Slepc | undefi
   if (method !== undefined)
     throw new OptionError(
       `--method ${method} is one of our own; --engine slepc has its TRLANCZOS: leave one of them out`,
+    );
+  if (memory !== undefined)
+    throw new OptionError(
+      "--memory is for our own engine; --engine slepc reads .npy files by rows in any case",
     );
   return Slepc.find(options);
 }

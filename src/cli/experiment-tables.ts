@@ -1,15 +1,7 @@
-import Table from "cli-table3";
 import { Footnotes } from "../experiment/footnotes.js";
+import { placed } from "../experiment/interval.js";
 import type { ExperimentResult, Finding, RowName, SpeedRow } from "../experiment/result.js";
-
-/** Rules above, below the head and at the end, as in a printed table; no boxes. */
-const rules = {
-  ...{ top: "─", "top-mid": "─", "top-left": "─", "top-right": "─" },
-  ...{ bottom: "─", "bottom-mid": "─", "bottom-left": "─", "bottom-right": "─" },
-  ...{ left: " ", right: " ", middle: " " },
-  // An empty rule is left out.
-  ...{ mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
-};
+import { ruledTable } from "./ruled-table.js";
 
 /** What `spectral-norm experiment` prints on a terminal: where, how accurate, how fast, what is missing. */
 export function experimentTables(result: ExperimentResult): string {
@@ -19,11 +11,14 @@ export function experimentTables(result: ExperimentResult): string {
     `Node ${environment.node}, ${environment.platform}, ${environment.cpu}, ${environment.cores} cores; kernels: ${environment.kernels}`,
     section(
       `Accuracy on a ${truth.rows}×${truth.cols} matrix of known decomposition (seed ${truth.seed}, σ₁ = ${truth.sigma[0].toPrecision(6)})`,
-      ["forward", "backward", "gradient"],
+      ["forward", "backward", "gradient", "proven interval"],
       result.accuracy,
-      ({ forwardError, backwardError, gradientError }) =>
-        [forwardError, backwardError, gradientError].map(error),
+      ({ forwardError, backwardError, gradientError, outsideInterval }) => [
+        ...[forwardError, backwardError, gradientError].map(error),
+        placed(outsideInterval),
+      ],
     ),
+    intervals(result),
     "forward |σ₁ − σ̂| · backward: RMS of the entries of u₁v₁ᵀ − Ĝ · gradient ‖u₁v₁ᵀ − Ĝ‖_F\n" +
       `Truth is that of X in float64; rounding X to float32 alone costs ${error(truth.float32Floor.forwardError)} and, in the gradient, ${error(truth.float32Floor.gradientError)}.`,
     ...secondDerivative(result),
@@ -37,6 +32,17 @@ export function experimentTables(result: ExperimentResult): string {
     ...(result.missing.length > 0 ? [result.missing.map((line) => `Not here: ${line}`).join("\n")] : []),
   ];
   return `${sections.join("\n\n")}\n\n`;
+}
+
+/** The intervals that the accuracy table speaks of. */
+function intervals({ certificate }: ExperimentResult): string {
+  const rows = (["float64", "float32"] as const).map((dtype) => {
+    const { lower, upper, gradientErrorBound, proven } = certificate[dtype];
+    const cheaper = proven ? "" : "; by cheaper bounds, X being large";
+    const width = error((upper - lower) / upper);
+    return `${dtype}  [${lower}, ${upper}], relative width ${width}; gradient within ${error(gradientErrorBound)}${cheaper}`;
+  });
+  return ["Proven by certify, of X as each dtype has it, ‖X‖₂ in", ...rows].join("\n");
 }
 
 function secondDerivative({ secondDerivative, secondDerivativeReference }: ExperimentResult): string[] {
@@ -69,21 +75,16 @@ function section<R extends RowName>(
   rows: readonly R[],
   cells: (row: R) => string[],
 ): string {
-  const table = new Table({
-    chars: rules,
-    style: { head: [], border: [], "padding-left": 1, "padding-right": 1 },
-    colAligns: ["left", "left", "left", ...heads.map(() => "right" as const)],
-  });
-  table.push(["method", "engine", "dtype", ...heads]);
+  const lines: string[][] = [];
   let before: RowName | undefined;
   for (const row of rows) {
     const sameGroup = before?.engine === row.engine && before.dtype === row.dtype;
-    if (before && !sameGroup) table.push(["", "", "", ...heads.map(() => "")]);
-    table.push([row.name, row.engine, row.dtype, ...cells(row)]);
+    if (before && !sameGroup) lines.push([]);
+    lines.push([row.name, row.engine, row.dtype, ...cells(row)]);
     before = row;
   }
-  const [rule, head, ...body] = table.toString().split("\n");
-  return [title, rule, head, rule, ...body].map((line) => line.trimEnd()).join("\n");
+  const aligns = ["left", "left", "left", ...heads.map(() => "right" as const)] as const;
+  return [title, ...ruledTable(["method", "engine", "dtype", ...heads], aligns, lines)].join("\n");
 }
 
 function error(value: number): string {

@@ -1,21 +1,24 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Bounds, UNBOUNDED } from "../audit/bounds.js";
 import type { EngineTriplet } from "../engines/slepc.js";
-import type { FileMatrix, SkippedEntry } from "../files/entry.js";
+import { openFile, readStream } from "../files/disk.js";
+import type { FileMatrix, FilePanels, SkippedEntry } from "../files/entry.js";
 import { readMatrices } from "../files/open.js";
 import { type RowsEntry, readRows } from "../files/open-rows.js";
-import { type ByteSource, openFile, readStream } from "../files/source.js";
+import type { ByteSource } from "../files/source.js";
 import { oneLine, quote } from "../files/text.js";
 import {
-  type Certificate,
   certify,
   FileError,
   type Method,
+  NonFiniteError,
   OptionError,
   type SingularTriplet,
   type SolveOptions,
   SpectralNormError,
   singularTriplet,
 } from "../index.js";
+import { byteSize } from "./byte-size.js";
 import { addEngineOptions, type EngineOptions, findEngine } from "./engine.js";
 import { wholeNumber } from "./whole-number.js";
 
@@ -28,6 +31,8 @@ export interface NormOptions extends EngineOptions {
   readonly method?: Method;
   readonly seed?: number;
   readonly maxIterations?: number;
+  /** bytes; a larger matrix is read from its file in every pass, a few rows at a time */
+  readonly memory?: number;
   /** proven bounds beside the estimates */
   readonly certify?: boolean;
 }
@@ -59,6 +64,11 @@ export function registerNorm(program: Command): void {
     .addOption(new Option("--method <m>", "how it is found").choices(METHODS))
     .option("--max-iterations <n>", "Krylov or power steps", wholeNumber(1, 1e9))
     .option("--seed <s>", "of the random start", wholeNumber(0, 2 ** 32 - 1))
+    .option(
+      "--memory <size>",
+      "larger .npy and .npz matrices are read a few rows at a time, such as 512MB",
+      byteSize,
+    )
     .option("--certify", "add an interval around it and a bound on the gradient's error, both proven")
     .action(async (files: string[], options: NormOptions) => {
       process.exitCode = await runNorm(files, options, process);
@@ -108,7 +118,10 @@ export async function runNorm(
       const skipped: SkippedEntry[] = [];
       let found = false;
       const path = file === "-" ? undefined : file;
-      for (const entry of (engine ? readRows : readMatrices)(source, path ?? "", options.key)) {
+      const entries = engine
+        ? readRows(source, path ?? "", options.key)
+        : readMatrices(source, path ?? "", options.key, options.memory);
+      for (const entry of entries) {
         if (entry.kind === "skipped") {
           skipped.push(entry);
           continue;
@@ -123,17 +136,14 @@ export async function runNorm(
           const triplet =
             "rows" in entry
               ? await engine!.triplet(entry, path, (what) => show(`${name}: ${what}`))
-              : singularTriplet(entry.matrix, solveOptions(options));
-          const { sigma, u, v, gap } = triplet;
-          const certificate = options.certify
-            ? certify("rows" in entry ? entry.whole() : entry.matrix, { triplet: { sigma, u, v, gap } })
-            : undefined;
+              : singularTriplet(entry.kind === "panels" ? entry.panels : entry.matrix, solveOptions(options));
+          const certificate = options.certify ? certificateOf(entry, triplet) : undefined;
           unsure ||= !triplet.converged || certificate?.proven === false;
           status.clear();
           print(file, entry, triplet, certificate);
         } catch (error) {
           if (error instanceof OptionError) throw error;
-          complain(`${name}: ${reason(error)}`);
+          complain(`${name}: ${reason(inFile(entry, error))}`);
         }
         // Lets the streams report what happened to them, such as a reader that has gone.
         await new Promise((resolve) => setImmediate(resolve));
@@ -156,6 +166,23 @@ export async function runNorm(
   return bad ? 2 : unsure ? 1 : 0;
 }
 
+/** Bounds; of a matrix that is larger than it may be there are none. */
+function certificateOf(entry: Answered, { sigma, u, v, gap }: Triplet): Bounds {
+  if (entry.kind === "panels") return UNBOUNDED;
+  return certify("rows" in entry ? entry.whole() : entry.matrix, { triplet: { sigma, u, v, gap } });
+}
+
+/** An error that says where a number of the panels is NaN, as one that says where it is in the file's matrix. */
+function inFile(entry: Answered, error: unknown): unknown {
+  if (entry.kind !== "panels" || !entry.transposed || !(error instanceof NonFiniteError)) return error;
+  const { row, column, message } = error;
+  return new NonFiniteError(
+    message.replace(/row \d+, column \d+/, `row ${column}, column ${row}`),
+    column,
+    row,
+  );
+}
+
 function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): SolveOptions {
   return {
     ...(rtol !== undefined && { rtol }),
@@ -171,10 +198,9 @@ function computedDtype(entry: Answered): string {
   return !("rows" in entry) && (dtype === "float32" || dtype === "float16") ? dtype : "float64";
 }
 
-type Answered = FileMatrix | RowsEntry;
+type Answered = FileMatrix | FilePanels | RowsEntry;
 type Triplet = SingularTriplet | EngineTriplet;
-
-type Print = (file: string, entry: Answered, triplet: Triplet, certificate: Certificate | undefined) => void;
+type Print = (file: string, entry: Answered, triplet: Triplet, certificate: Bounds | undefined) => void;
 
 function jsonLines({ stdout }: NormStreams): Print {
   return (file, entry, triplet, certificate) => {
@@ -233,7 +259,8 @@ function table({ stdout }: NormStreams): Print {
 }
 
 /** Below the line of its matrix. */
-function certificateLines(certificate: Certificate): string {
+function certificateLines(certificate: Bounds): string {
+  if (!("method" in certificate)) return `${" ".repeat(24)}not proven: the matrix is larger than --memory\n`;
   const { lower, upper, sigma2Upper, gradientErrorBound, proven, method } = certificate;
   const ways = {
     cholesky: "",
@@ -286,7 +313,8 @@ function reason(error: unknown): string {
   return `cannot be computed (${error instanceof Error ? error.message : String(error)})`;
 }
 
-function tolerance(text: string): number {
+/** A relative error. */
+export function tolerance(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (value > 0 && value < Number.POSITIVE_INFINITY) return value;
   throw new InvalidArgumentError("It takes a positive number, such as 1e-6.");

@@ -1,8 +1,9 @@
 import { join, resolve } from "node:path";
+import { openFile } from "../files/disk.js";
 import type { RowsEntry } from "../files/open-rows.js";
 import { petscBytes, writePetsc } from "../files/petsc-writer.js";
 import { checkFinite } from "../files/rows.js";
-import { type ByteSource, openFile } from "../files/source.js";
+import type { ByteSource } from "../files/source.js";
 import { DeviceError, OverflowError, type SingularTriplet } from "../index.js";
 import { floorOf, judge } from "../solve/finish.js";
 import { commandWords } from "./command-words.js";

@@ -1,14 +1,16 @@
+import { accuracyOf } from "./accuracy.js";
 import { convergence } from "./convergence.js";
 import { environment } from "./environment.js";
-import { errorsAgainst } from "./errors.js";
-import { addOuter, type GroundTruth, groundTruth } from "./ground-truth.js";
+import { float32Floor } from "./float32-floor.js";
+import { type GroundTruth, groundTruth } from "./ground-truth.js";
+import { provenIntervals } from "./interval.js";
 import type { Method, MethodGroup } from "./method.js";
-import { coreMethods, denseTriplet } from "./methods/core.js";
+import { coreMethods } from "./methods/core.js";
 import { jaxMethods } from "./methods/jax.js";
 import { mlMatrixMethods } from "./methods/ml-matrix.js";
 import { pytorchMethods } from "./methods/pytorch.js";
 import { tfjsMethods } from "./methods/tfjs.js";
-import type { AccuracyRow, Errors, ExperimentResult } from "./result.js";
+import type { AccuracyRow, ExperimentResult } from "./result.js";
 import { measureSecondDerivatives } from "./second-derivative.js";
 import { measureSpeed } from "./speed.js";
 
@@ -30,9 +32,9 @@ const defaultBudgetMs = 4000;
 const mostFlops = 512 ** 3;
 
 /**
- * The notebook's experiment: every method's errors against a matrix of known decomposition, how
- * power and Lanczos iteration converge on it, what each method's second derivative is worth, and every
- * method's time on fresh normal matrices.
+ * The notebook's experiment: every method's errors against a matrix of known decomposition, whether its value lies in
+ * the interval that is proven to hold ‖X‖₂, how power and Lanczos iteration converge on it, what each method's second
+ * derivative is worth, and every method's time on fresh normal matrices.
  *
  * @throws FileError when `python` cannot be run
  */
@@ -46,7 +48,9 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
 
     onProgress?.("Ground truth", "", 0, 1);
     const truth = groundTruth(rows, cols, seed);
-    const accuracy = await measureAccuracy(methods, truth, (label, done, total) =>
+    onProgress?.("Proof", "", 0, 1);
+    const certificate = provenIntervals(truth);
+    const accuracy = await measureAccuracy(methods, truth, certificate, (label, done, total) =>
       onProgress?.("Accuracy", label, done, total),
     );
     onProgress?.("Convergence", "", 0, 1);
@@ -70,6 +74,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
     return {
       environment: machine,
       truth: { rows, cols, seed, sigma: [...truth.sigma], float32Floor: float32Floor(truth) },
+      certificate,
       accuracy,
       speed,
       secondDerivative: second.rows,
@@ -113,22 +118,14 @@ function withinReach(groups: readonly MethodGroup[], rows: number, cols: number)
 async function measureAccuracy(
   methods: readonly Method[],
   truth: GroundTruth,
+  certificate: ExperimentResult["certificate"],
   onMethod: (label: string, done: number, total: number) => void,
 ): Promise<AccuracyRow[]> {
   const taking = methods.filter(({ part }) => part !== "speed");
-  const matrix = { data: truth.entries, rows: truth.rows, cols: truth.cols };
   const found: AccuracyRow[] = [];
   for (const method of taking) {
-    const { name, engine, dtype, runs } = method;
-    onMethod(`${engine} ${name}`, found.length, taking.length);
-    found.push({ name, engine, dtype, ...errorsAgainst(truth, await method.evaluate(matrix)), runs });
+    onMethod(`${method.engine} ${method.name}`, found.length, taking.length);
+    found.push(await accuracyOf(method, truth, certificate));
   }
   return found;
-}
-
-function float32Floor(truth: GroundTruth): Errors {
-  const { sigma, u, v } = denseTriplet(Float32Array.from(truth.entries), truth.rows, truth.cols);
-  const gradient = new Float64Array(truth.gradient.length);
-  addOuter(gradient, u, v, 1);
-  return errorsAgainst(truth, { value: sigma, gradient: Float32Array.from(gradient) });
 }

@@ -18,7 +18,20 @@ export interface Errors {
 }
 
 export interface AccuracyRow extends RowName, Errors {
+  /** σ̂ */
+  readonly sigma: number;
+  /** how far σ̂ lies outside the proven interval of its dtype: 0 inside, negative below, positive above */
+  readonly outsideInterval: number;
   readonly runs: string;
+}
+
+/** What `certify` proves of X; see its `Certificate`. */
+export interface ProvenInterval {
+  readonly lower: number;
+  readonly upper: number;
+  readonly sigma2Upper: number;
+  readonly gradientErrorBound: number;
+  readonly proven: boolean;
 }
 
 /** Times in milliseconds of one forward and backward evaluation. */
@@ -98,6 +111,8 @@ export interface Truth {
 export interface ExperimentResult {
   readonly environment: Environment;
   readonly truth: Truth;
+  /** of X in float64, and of X rounded to float32 */
+  readonly certificate: Readonly<Record<DType, ProvenInterval>>;
   readonly accuracy: readonly AccuracyRow[];
   readonly speed: readonly SpeedRow[];
   readonly secondDerivative: readonly SecondDerivativeRow[];

@@ -1,6 +1,6 @@
 import { FileError } from "../matrix/errors.js";
 import { readCsv } from "./csv.js";
-import type { FileEntry } from "./entry.js";
+import type { FileEntry, FilePanels } from "./entry.js";
 import { isMatrixMarket, readMatrixMarket } from "./matrixmarket.js";
 import { readNpy } from "./npy.js";
 import { isNpy } from "./npy-header.js";
@@ -30,18 +30,33 @@ const HEAD_BYTES = 512;
  * @param name  the file's name, whose extension says the format; for any other extension, or none (as
  *   for standard input), the first bytes do
  * @param key  which matrix of a `.npz` file; the other formats hold one, without a name
+ * @param memory  bytes; a `.npy` matrix, or one in a `.npz` file, that takes more stays in its file, which then has to
+ *   stay open. Text is read whole
  * @throws FileError, NonFiniteError
  */
-export function* readMatrices(source: ByteSource, name: string, key?: string): Generator<FileEntry> {
+export function readMatrices(source: ByteSource, name: string, key?: string): Generator<FileEntry>;
+export function readMatrices(
+  source: ByteSource,
+  name: string,
+  key: string | undefined,
+  memory: number | undefined,
+): Generator<FileEntry | FilePanels>;
+export function* readMatrices(
+  source: ByteSource,
+  name: string,
+  key?: string,
+  memory?: number,
+): Generator<FileEntry | FilePanels> {
   const format = formatOf(source, name);
   if (format === "npz") {
-    yield* readNpz(source, key);
+    yield* readNpz(source, key, memory);
     return;
   }
   if (key !== undefined) {
     throw new FileError(`holds one matrix without a name; key ${quote(key)} is for .npz files`);
   }
-  yield { npy: readNpy, mtx: readMatrixMarket, csv: readCsv, petsc: readPetsc }[format](source);
+  if (format === "npy") yield readNpy(source, memory);
+  else yield { mtx: readMatrixMarket, csv: readCsv, petsc: readPetsc }[format](source);
 }
 
 /**

@@ -13,12 +13,12 @@ export function rounded(x: Float64Array, dtype: DType): Float32Array | Float64Ar
 }
 
 /** A number of A·2^−exponent on A's own scale. */
-export function onScaleOf(action: Action, value: number): number {
+export function onScaleOf(action: Pick<Action, "exponent">, value: number): number {
   return scaleByPower(value, action.exponent);
 }
 
 /** σ₁ on A's own scale. */
-export function sigmaOnScale(action: Action, value: number): number {
+export function sigmaOnScale(action: Pick<Action, "exponent">, value: number): number {
   return sigmaOfScale(value, action.exponent);
 }
 
@@ -33,7 +33,7 @@ export function sigmaOfScale(value: number, exponent: number): number {
 }
 
 /** ‖P·x‖ / ‖x‖ in float64: σ to twice the digits that x has. */
-export function rayleigh(action: Action, x: Float64Array): number {
+export function rayleigh(action: Pick<Action, "toLong">, x: Float64Array): number {
   return norm2(action.toLong(x)) / norm2(x);
 }
 
@@ -57,11 +57,34 @@ export interface Factors {
   v: Float32Array | Float64Array;
 }
 
+/** A product that is needed: P·toLong, or Pᵀ·toShort. The answer is in float64. */
+export type Product = { toLong: Float64Array } | { toShort: Float64Array };
+
+/** Something that takes products with P on the way. */
+type WithProducts<T> = Generator<Product, T, Float64Array>;
+
+/** What is said of an action where it is not asked for products. */
+type Facts = Pick<Action, "dtype" | "transposed" | "exponent" | "passes">;
+
+/** What answers at once. */
+type Answering = Pick<Action, "toLong" | "toShort">;
+
+/** Runs to the end with an action that answers at once. */
+function withAction<T>(action: Answering, steps: WithProducts<T>): T {
+  let step = steps.next();
+  while (!step.done) {
+    const { value } = step;
+    step = steps.next("toLong" in value ? action.toLong(value.toLong) : action.toShort(value.toShort));
+  }
+  return step.value;
+}
+
 /** The long vector that goes with a short one, both rounded to A's dtype; one read of A, in float64. */
-function pair(action: Action, found: Found) {
-  const { dtype } = action;
+function* pair({ dtype }: Facts, found: Found) {
   const short = rounded(found.short, dtype);
-  const direction = action.toLong(dtype === "float32" ? new Float64Array(short) : found.short);
+  const direction: Float64Array = yield {
+    toLong: dtype === "float32" ? new Float64Array(short) : found.short,
+  };
   const size = norm2(direction);
   const sigma = size / norm2(short);
   if (sigma > 0) for (let i = 0; i < direction.length; i++) direction[i] /= size;
@@ -70,8 +93,13 @@ function pair(action: Action, found: Found) {
 }
 
 /** Completes σ, u and v alone: half of what `complete` reads. */
-export function factors(action: Action, found: Found): Factors {
-  const { short, long, sigma } = pair(action, found);
+export function factors(action: Facts & Answering, found: Found): Factors {
+  return withAction(action, makingFactors(action, found));
+}
+
+/** `factors`, for whoever has the products. */
+export function* makingFactors(action: Facts, found: Found): WithProducts<Factors> {
+  const { short, long, sigma } = yield* pair(action, found);
   return {
     sigma: sigmaOnScale(action, sigma),
     u: action.transposed ? short : long,
@@ -84,14 +112,24 @@ export function factors(action: Action, found: Found): Factors {
  * the residual of the vectors as returned, and decides what that is worth.
  */
 export function complete(
-  action: Action,
+  action: Facts & Answering,
   found: Found,
   rtol: number | undefined,
   atol: number,
 ): SingularTriplet {
+  return withAction(action, completing(action, found, rtol, atol));
+}
+
+/** `complete`, for whoever has the products; `action.passes` is looked at when they have been taken. */
+export function* completing(
+  action: Facts,
+  found: Found,
+  rtol: number | undefined,
+  atol: number,
+): WithProducts<SingularTriplet> {
   const { dtype } = action;
-  const { short, long, direction, size, sigma } = pair(action, found);
-  const back = action.toShort(dtype === "float32" ? new Float64Array(long) : direction);
+  const { short, long, direction, size, sigma } = yield* pair(action, found);
+  const back = yield { toShort: dtype === "float32" ? new Float64Array(long) : direction };
 
   let square = 0;
   if (long !== direction)

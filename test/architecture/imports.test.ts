@@ -14,12 +14,14 @@ const source = fileURLToPath(new URL("../../src", import.meta.url));
 const steps: readonly (readonly string[])[] = [
   ["matrix"],
   ["kernels"],
+  ["operators"],
   ["solve"],
   ["derivative"],
   ["certify"],
   ["index.ts"],
-  ["tfjs", "jax", "files", "threads"],
+  ["tfjs", "jax", "files", "threads", "webgpu"],
   ["experiment", "engines"],
+  ["audit"],
   ["cli"],
 ];
 
@@ -34,6 +36,7 @@ const foreign: Readonly<Record<string, RegExp>> = {
   files: /./,
   engines: /./,
   experiment: /./,
+  audit: /./,
   cli: /./,
 };
 

@@ -107,7 +107,7 @@ export function singularValuesAbove(
 
 const BITS = 700n;
 
-function root(x: bigint): bigint {
+export function root(x: bigint): bigint {
   if (x <= 0n) return 0n;
   let r = 1n << BigInt((x.toString(2).length + 1) >> 1);
   for (;;) {

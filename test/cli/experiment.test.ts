@@ -32,7 +32,7 @@ function json(...argv: string[]): ExperimentResult {
 
 const finite = (value: unknown) => typeof value === "number" && Number.isFinite(value);
 
-function checkRows({ accuracy, speed, secondDerivative }: ExperimentResult): void {
+function checkRows({ certificate, accuracy, speed, secondDerivative }: ExperimentResult): void {
   for (const { name, engine, dtype, tied, ...finding } of secondDerivative) {
     expect([name, engine].every((text) => text.length > 0)).toBe(true);
     expect(dtype).toMatch(/^float(32|64)$/);
@@ -41,6 +41,15 @@ function checkRows({ accuracy, speed, secondDerivative }: ExperimentResult): voi
       expect([name, error === null]).toEqual([name, verdict === "none" || verdict === "NaN"]);
       expect(error === null || finite(error)).toBe(true);
     }
+  }
+  for (const { lower, upper, sigma2Upper, gradientErrorBound, proven } of Object.values(certificate)) {
+    expect([lower, upper, sigma2Upper, gradientErrorBound].every(finite)).toBe(true);
+    expect([proven, lower <= upper]).toEqual([true, true]);
+  }
+  for (const { name, dtype, sigma, outsideInterval } of accuracy) {
+    const { lower, upper } = certificate[dtype];
+    const expected = sigma < lower ? sigma - lower : sigma > upper ? sigma - upper : 0;
+    expect([name, outsideInterval]).toEqual([name, expected]);
   }
   for (const { name, engine, dtype, forwardError, backwardError, gradientError } of accuracy) {
     expect([name, engine].every((text) => text.length > 0)).toBe(true);
@@ -107,6 +116,22 @@ describe("--json", () => {
         true,
       ]);
     for (const row of result.accuracy) expect([row.name, row.gradientError < 1]).toEqual([row.name, true]);
+  });
+
+  it("proves an interval that holds the truth and the value of every dense method in float64", () => {
+    const { float64, float32 } = result.certificate;
+    const [first, second] = result.truth.sigma;
+    // X differs from U·diag(σ)·Vᵀ by rounding: ‖δX‖_F ≤ k·ε·‖X‖_F or so, k the number of terms summed.
+    const rounded = 20 * 2 ** -52 * first;
+    expect(float64.lower - rounded).toBeLessThan(first);
+    expect(float64.upper + rounded).toBeGreaterThan(first);
+    expect((float64.upper - float64.lower) / first).toBeLessThan(1e-11);
+    expect(float64.sigma2Upper + rounded).toBeGreaterThan(second);
+    // What rounding to float32 moves: ‖δX‖_F ≤ 2⁻²⁴‖X‖_F.
+    expect(Math.abs(float32.upper - first)).toBeLessThan(2 ** -24 * Math.hypot(...result.truth.sigma));
+    for (const { name, engine, dtype, outsideInterval } of result.accuracy)
+      if (dtype === "float64" && name !== "power")
+        expect([engine, name, outsideInterval]).toEqual([engine, name, 0]);
   });
 
   it("has the second derivative of each method that has one, right where lower singular values tie too", () => {
@@ -184,7 +209,7 @@ describe("--report", () => {
     expect(stdout).toContain("PyTorch: --python");
     const page = readFileSync(file, "utf8");
     expect(page).toMatch(/^<!doctype html>/);
-    expect(page.match(/<figure /g)?.length).toBe(5);
+    expect(page.match(/<figure /g)?.length).toBe(6);
     expect(page.match(/NaN|undefined|unbundled/)?.[0]).toBeUndefined();
   });
 

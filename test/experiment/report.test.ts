@@ -1,5 +1,6 @@
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
+import { placed } from "../../src/experiment/interval.js";
 import { html } from "../../src/experiment/report/markup.js";
 import { duration, powerOfTen, scientific, spreadOut, times } from "../../src/experiment/report/numbers.js";
 import { reportPage } from "../../src/experiment/report/page.js";
@@ -16,11 +17,12 @@ describe("reportPage", () => {
     expect(page.match(/\s(src|href)=/)?.[0]).toBeUndefined();
   });
 
-  it("has five figures, each with a caption, drawn for wide and for narrow screens, and named", () => {
+  it("has six figures, each with a caption, drawn for wide and for narrow screens, and named", () => {
     const figures = [...document.querySelectorAll("figure")];
     expect(figures.map(({ id }) => id)).toEqual([
       "figure-spectrum",
       "figure-errors",
+      "figure-interval",
       "figure-convergence",
       "figure-second-derivative",
       "figure-times",
@@ -44,7 +46,7 @@ describe("reportPage", () => {
   });
 
   it("has every row of the result in its tables", () => {
-    const [accuracy, second, speed] = [...document.querySelectorAll("table")];
+    const [accuracy, , second, speed] = [...document.querySelectorAll("table")];
     const names = (table: Element) =>
       [...table.querySelectorAll('th[scope="row"]')].map((cell) => cell.textContent);
     expect(names(accuracy)).toEqual(sampleResult.accuracy.map(({ name }) => name));
@@ -57,7 +59,7 @@ describe("reportPage", () => {
   });
 
   it("says what is wrong with a second derivative: in the table, in the figure, in words, and why in notes", () => {
-    const second = [...document.querySelectorAll("table")][1].textContent;
+    const second = [...document.querySelectorAll("table")][2].textContent;
     expect(second).toMatch(/unrolled\s*4\.00e-5\s*silently wrong 1\.2/);
     expect(second).toMatch(/norm\s*1\.00e-13\s*NaN/);
     expect(second).toMatch(/SpectralNorm3\s*silently wrong 1\s*silently wrong 1/);
@@ -70,6 +72,23 @@ describe("reportPage", () => {
     expect(caption).toMatch(/Silently wrong[^.]*: TensorFlow\.js unrolled; PyTorch SpectralNorm\./);
     expect(caption).toMatch(/Not a number on diag\(3, 1, 1\)[^.]*: PyTorch norm\./);
     expect(caption).toMatch(/No second derivative is to be had from the core’s power; jax-js svdvals\./);
+  });
+
+  it("says where each value lies relative to the proven interval, and what the interval is", () => {
+    const [accuracy, proven] = [...document.querySelectorAll("table")].map(({ textContent }) => textContent);
+    expect(accuracy).toMatch(/matrixNorm[\de.-]+inside\s*power[\de.-]+below by 1\.0e-8/);
+    expect(accuracy).toMatch(/unrolled[\de.-]+above by 1\.[23]e-7/);
+    const { lower, upper } = sampleResult.certificate.float64;
+    expect(proven).toContain(`float64${lower}${upper}`);
+    const figure = document.querySelector("#figure-interval");
+    const [wide] = [...(figure?.querySelectorAll("svg.plot") ?? [])];
+    const titles = [...wide.querySelectorAll("title")].map(({ textContent }) => textContent);
+    expect(titles).toEqual(
+      sampleResult.accuracy.map(({ name, outsideInterval }) => `${name}: ${placed(outsideInterval)}`),
+    );
+    expect(figure?.querySelector("figcaption")?.textContent).toMatch(
+      /^4 of 6 values lie inside\. Furthest below in float64 is Core power, by 1\.0\u202f×\u202f10⁻⁸/,
+    );
   });
 
   it("escapes what comes from the machine", () => {

@@ -1,13 +1,14 @@
 import type { ExperimentResult } from "../result.js";
 import { convergenceFigure } from "./convergence-figure.js";
 import { errorFigure } from "./error-figure.js";
-import { figureMarkup } from "./figure.js";
+import { figureMarkup } from "./figure-markup.js";
+import { intervalFigure } from "./interval-figure.js";
 import { html, Markup } from "./markup.js";
 import { prose } from "./prose.js";
 import { secondDerivativeFigure } from "./second-derivative-figure.js";
 import { spectrumFigure } from "./spectrum-figure.js";
 import { style } from "./style.js";
-import { accuracyTable, methodsList, secondDerivativeTable, speedTable } from "./tables.js";
+import { accuracyTable, intervalTable, methodsList, secondDerivativeTable, speedTable } from "./tables.js";
 import { timeFigure } from "./time-figure.js";
 
 /**
@@ -15,7 +16,7 @@ import { timeFigure } from "./time-figure.js";
  * runs no script.
  */
 export function reportPage(result: ExperimentResult): string {
-  const { environment, truth, accuracy, speed, secondDerivative, timing } = result;
+  const { environment, truth, certificate, accuracy, speed, secondDerivative, timing } = result;
   const size = `${truth.rows}×${truth.cols}`;
   const text = prose(result);
   const page = html`<!doctype html>
@@ -53,6 +54,15 @@ u₁v₁ᵀ − Ĝ, where Ĝ is the gradient that the method returns; and the gr
 difference.</p>
 ${figureMarkup(errorFigure(accuracy, truth, text.errors))}
 ${accuracyTable(accuracy)}
+</section>
+
+<section>
+<h2>What is certain</h2>
+<p>The errors above are known because X was built from its decomposition. <code>certify(X)</code> needs no such luck: from the
+entries alone it proves, with every rounding accounted for, an interval that holds ‖X‖₂, a bound on σ₂, and how far the
+gradient can be off. A method whose value lies outside is wrong, and nobody has to know the answer to say so.</p>
+${intervalTable(certificate)}
+${figureMarkup(intervalFigure(accuracy, certificate, text.interval))}
 </section>
 
 <section>

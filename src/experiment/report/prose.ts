@@ -11,6 +11,7 @@ import { secondDerivativeProse } from "./second-derivative-prose.js";
 export interface Prose {
   readonly spectrum: Markup;
   readonly errors: Markup;
+  readonly interval: Markup;
   readonly convergence: Markup;
   readonly secondDerivative: Markup;
   readonly times: Markup;
@@ -21,6 +22,7 @@ export function prose(result: ExperimentResult): Prose {
   return {
     spectrum: spectrum(result),
     errors: errors(result),
+    interval: interval(result),
     convergence: convergence(result),
     secondDerivative: secondDerivativeProse(result),
     times: speeds(result),
@@ -37,7 +39,7 @@ function pick<R extends RowName>(
   return rows.find((row) => row.engine.startsWith(engine) && row.name === name && row.dtype === dtype);
 }
 
-function spectrum({ truth: { sigma } }: ExperimentResult): Markup {
+export function spectrum({ truth: { sigma } }: Pick<ExperimentResult, "truth">): Markup {
   if (sigma.length < 2) return html`X has a single singular value, which is its norm.`;
   const ratio = sigma[1] / sigma[0];
   return html`The σ are one draw from a Dirichlet(1, …, 1) distribution, sorted; they add up to 1. σ₂ lies
@@ -45,7 +47,7 @@ ${percent(1 - ratio)} below σ₁. That gap decides how hard the task is: the gr
 u₁ and v₁ from u₂ and v₂, and power iteration comes nearer by the factor (σ₂/σ₁)² = ${scientific(ratio ** 2)} a step.`;
 }
 
-function errors({ accuracy, truth }: ExperimentResult): Markup {
+export function errors({ accuracy, truth }: Pick<ExperimentResult, "accuracy" | "truth">): Markup {
   const lanczos = pick(accuracy, "core", "lanczos", "float64");
   const power = pick(accuracy, "core", "power", "float64");
   const { gradientError: floor } = truth.float32Floor;
@@ -68,7 +70,32 @@ function exactNote(rows: readonly AccuracyRow[]): string {
   return exact ? " An error that is exactly 0 stands at the left end of the scale." : "";
 }
 
-function convergence({ convergence: { power, lanczos, notebookStop }, truth }: ExperimentResult): Markup {
+function interval({ accuracy, certificate }: ExperimentResult): Markup {
+  const { float64, float32 } = certificate;
+  const inside = accuracy.filter(({ outsideInterval }) => outsideInterval === 0);
+  const exact = accuracy.filter(({ dtype }) => dtype === "float64");
+  const below = exact.filter(({ outsideInterval }) => outsideInterval < 0);
+  const worst = below.reduce<AccuracyRow | undefined>(
+    (most, row) => (most && most.outsideInterval <= row.outsideInterval ? most : row),
+    undefined,
+  );
+  const cheaper = [float64, float32].some(({ proven }) => !proven)
+    ? html` X is too large for the proof at its default cost; the bounds shown hold as well, but are what less work can show.`
+    : html``;
+  return html`${String(inside.length)} of ${String(accuracy.length)} values lie inside. ${
+    worst
+      ? html`Furthest below in float64 is ${engineTitle(worst.engine)} ${worst.name}, by ${scientific(-worst.outsideInterval)}: an iteration that
+stops early stops below, since no vector is stretched by more than σ₁. `
+      : ""
+  }A value that a method returns as a float32 number is itself rounded by up to 2⁻²⁴·σ₁ (dashed line), which is more than
+the interval is wide. The core’s float32 rows compute σ̂ in float64, of vectors that are rounded to float32, which costs it
+the square of their error.${cheaper}`;
+}
+
+export function convergence({
+  convergence: { power, lanczos, notebookStop },
+  truth,
+}: Pick<ExperimentResult, "convergence" | "truth">): Markup {
   const lambda = truth.sigma[0] ** 2;
   const [lastPower, lastLanczos] = [power.at(-1), lanczos.at(-1)];
   if (!lastPower || !lastLanczos) return html``;
@@ -93,7 +120,11 @@ function settled(curve: readonly ConvergencePoint[]): ConvergencePoint {
   return curve.find(({ gradientError }) => gradientError <= 3 * best) ?? curve[curve.length - 1];
 }
 
-function speeds({ accuracy, speed, timing }: ExperimentResult): Markup {
+export function speeds({
+  accuracy,
+  speed,
+  timing,
+}: Pick<ExperimentResult, "accuracy" | "speed" | "timing">): Markup {
   const ours = fastestAccurate(accuracy, speed);
   const slowest = speed.reduce((a, b) => (b.medianMs > a.medianMs ? b : a));
   const fastest = speed.reduce((a, b) => (b.medianMs < a.medianMs ? b : a));

@@ -1,5 +1,13 @@
 import { Footnotes } from "../footnotes.js";
-import type { AccuracyRow, Finding, RowName, SecondDerivativeRow, SpeedRow } from "../result.js";
+import { placed } from "../interval.js";
+import type {
+  AccuracyRow,
+  ExperimentResult,
+  Finding,
+  RowName,
+  SecondDerivativeRow,
+  SpeedRow,
+} from "../result.js";
 import { html, type Markup } from "./markup.js";
 import { grouped } from "./method-axis.js";
 
@@ -7,11 +15,33 @@ import { grouped } from "./method-axis.js";
 export function accuracyTable(rows: readonly AccuracyRow[]): Markup {
   return table(
     "Errors on the ground truth",
-    ["forward", "backward", "gradient"],
+    ["forward", "backward", "gradient", "proven interval"],
     rows,
-    ({ forwardError, backwardError, gradientError }) =>
-      [forwardError, backwardError, gradientError].map(error),
+    ({ forwardError, backwardError, gradientError, outsideInterval }) => [
+      ...[forwardError, backwardError, gradientError].map(error),
+      placed(outsideInterval),
+    ],
   );
+}
+
+/** What `certify` proves of X, in each dtype. */
+export function intervalTable(certificate: ExperimentResult["certificate"]): Markup {
+  const caption = "What is proven of X";
+  const heads = ["lower", "upper", "width, relative", "σ₂ at most", "gradient within"];
+  const rows = (["float64", "float32"] as const).map((dtype) => ({ dtype, ...certificate[dtype] }));
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
+<caption>${caption}</caption>
+<thead><tr><th scope="col">X in</th>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+<tbody>${rows.map(
+    ({ dtype, lower, upper, sigma2Upper, gradientErrorBound }) =>
+      html`<tr><th scope="row">${dtype}</th>${[
+        ...[lower, upper].map(String),
+        error((upper - lower) / upper),
+        sigma2Upper.toPrecision(7),
+        error(gradientErrorBound),
+      ].map((cell) => html`<td>${cell}</td>`)}</tr>
+`,
+  )}</tbody></table></div>`;
 }
 
 /** Median, range and number of samples of every method, in milliseconds. */
