@@ -130,6 +130,9 @@ describe("norm --engine slepc", () => {
     expect(answers[0].lower).toBeLessThanOrEqual(5);
     expect(answers[0].upper).toBeGreaterThanOrEqual(5);
     expect(answers[0].gradientErrorBound).toBeLessThan(1e-12);
+    const large = await norm([diagonal], { python: works, certify: true, memory: 71 });
+    expect(large.stderr).toBe("");
+    expect([large.status, large.answers[0].sigma, large.answers[0].proven]).toEqual([1, 5, false]);
   });
 
   it("hands the matrix over in PETSc's format, and the options", async () => {
