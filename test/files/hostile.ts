@@ -1,5 +1,5 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
-import { expect } from "vitest";
 import type { FileEntry } from "../../src/files/entry.js";
 import { readMatrices } from "../../src/files/open.js";
 import { memorySource } from "../../src/files/source.js";
@@ -21,9 +21,9 @@ export function readOrRefuse(bytes: Uint8Array, name: string): FileEntry[] | Spe
 
 function checkError(error: unknown): void {
   if (!(error instanceof SpectralNormError)) throw error;
-  expect(KINDS).toContain(error.code);
-  expect(error.message).not.toMatch(/[\n\r]|undefined|\[object/);
-  expect(error.message.length).toBeLessThan(1000);
+  assert.ok(KINDS.has(error.code), error.code);
+  assert.doesNotMatch(error.message, /[\n\r]|undefined|\[object/);
+  assert.ok(error.message.length < 1000);
 }
 
 /** The error that reading ends with; fails if it ends well. */
