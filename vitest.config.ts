@@ -18,6 +18,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     reporters: ["default", count],
+    globalSetup: ["test/webgpu/software-vulkan.ts"],
     // One file to a process: kernels, TensorFlow.js backends and memory counts are per process.
     pool: "forks",
     maxWorkers: 2,

@@ -14,6 +14,7 @@ export async function compile() {
     entryPoints: [
       "measure",
       "report",
+      "audit",
       "threads/answers",
       "threads/reads",
       "lean/memory",

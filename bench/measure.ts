@@ -24,8 +24,9 @@ import { growthOf } from "./growth.js";
 import { leanChecks } from "./lean/lean.js";
 import type { BenchResult, CaseResult, Row } from "./result.js";
 import { checkTargets } from "./targets.js";
-import { caseTable, choiceTable, gapTable, growthTable, targetTable } from "./terminal.js";
+import { caseTable, choiceTable, gapTable, growthTable, targetTable, warmTable } from "./terminal.js";
 import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
+import { passesOfWarmStarts } from "./warm.js";
 import { makeWorkload } from "./workload.js";
 
 // Compiled, it lies in bench/dist.
@@ -150,6 +151,10 @@ status("what auto chooses");
 const choices = choicesOfAuto(core, settings.seed);
 status("");
 console.log(choiceTable(choices));
+status("warm starts");
+const warm = passesOfWarmStarts(core, settings.seed);
+status("");
+console.log(warmTable(warm));
 
 const targets = checkTargets(cases);
 console.log(targetTable("Targets", targets));
@@ -181,6 +186,7 @@ const result: BenchResult = {
   gaps,
   growth,
   choices,
+  warm,
   cases,
 };
 const file = resolve(given.out ?? defaultFile());

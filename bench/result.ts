@@ -123,6 +123,14 @@ export interface Choice {
   readonly denseMs: number;
 }
 
+/** Passes over a 512² float64 matrix, started at random and with the v of one that differs by 1e-6·‖A‖₂. */
+export interface WarmStart {
+  readonly spectrum: "1/i" | "1/√i" | "0.9ⁱ" | "gaussian";
+  readonly rtol: number;
+  readonly cold: number;
+  readonly warm: number;
+}
+
 /** What a run leaves behind; bench/results holds these as JSON. */
 export interface BenchResult {
   readonly date: string;
@@ -141,5 +149,7 @@ export interface BenchResult {
   readonly gaps: readonly GapPoint[];
   readonly growth: readonly Growth[];
   readonly choices: readonly Choice[];
+  /** absent from results of earlier versions */
+  readonly warm?: readonly WarmStart[];
   readonly cases: readonly CaseResult[];
 }

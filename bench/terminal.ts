@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import { power, short } from "./compare.js";
 import { threadsText } from "./contender.js";
-import type { CaseResult, Choice, GapPoint, Growth, Target } from "./result.js";
+import type { CaseResult, Choice, GapPoint, Growth, Target, WarmStart } from "./result.js";
 import { overLimit } from "./targets.js";
 
 const style = { head: [], border: [], "padding-left": 1, "padding-right": 1 };
@@ -96,6 +96,13 @@ export function growthTable(growth: readonly Growth[]): string {
       `  n^${exponent.toFixed(2)}  ${name} (${sizes.map((n) => `${n}²`).join(", ")})`,
   );
   return ["", "How cost grows with n, float32 Gaussian n×n", ...lines].join("\n");
+}
+
+export function warmTable(starts: readonly WarmStart[]): string {
+  const lines = starts.map(
+    ({ spectrum, rtol, cold, warm }) => `  σᵢ ${spectrum}, rtol ${power(rtol)}: ${warm} passes for ${cold}`,
+  );
+  return ["", "Warm starts after a change of 1e-6·‖A‖₂, 512² float64", ...lines].join("\n");
 }
 
 /** What "auto" costs, beside the methods that could have been asked for. */

@@ -1,10 +1,11 @@
 // Bundles the command into dist/cli, so that the package installs nothing: commander, the table and
 // plotting libraries and the like are in it, their licences beside it. The core and the adapters stay
 // outside, as the one copy in dist; the tensor libraries are the user's own.
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { licenceOf, packageAt, packageFolder } from "./licences.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const source = join(root, "src");
@@ -12,7 +13,7 @@ const target = join(root, "dist", "cli");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 /** What ends up in the bundle; every other folder of src keeps its place in dist. */
-const bundledFolders = ["cli", "experiment", "files"];
+const bundledFolders = ["audit", "cli", "engines", "experiment", "files"];
 
 const publishedStaysOutside = {
   name: "published-stays-outside",
@@ -35,30 +36,15 @@ const nothing = {
   },
 };
 
-function packageAt(folder) {
-  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-}
-
 /** Folders of the packages of which something is in the bundle. */
 function packagesIn(metafile) {
   const folders = new Set();
   for (const { inputs } of Object.values(metafile.outputs))
     for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
-      const inside = file.match(/^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//);
-      if (inside && bytesInOutput > 0) folders.add(inside[1]);
+      const inside = packageFolder(file);
+      if (inside && bytesInOutput > 0) folders.add(inside);
     }
   return [...folders].sort();
-}
-
-function licenceOf(folder) {
-  const { name, version, license, author } = packageAt(join(root, folder));
-  const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
-  if (!file && !license) throw new Error(`${name} is bundled and states no licence`);
-  const holder = typeof author === "string" ? author : author?.name;
-  const text = file
-    ? readFileSync(join(root, folder, file), "utf8").trim()
-    : `${license}${holder ? `, ${holder}` : ""} (the package has no file with its text)`;
-  return `${name} ${version}\n${"=".repeat(`${name} ${version}`.length)}\n\n${text}\n`;
 }
 
 // The compiler has left the same folders there as separate modules, whose imports are only ours to have.
@@ -92,6 +78,6 @@ const { metafile } = await build({
 });
 
 chmodSync(join(target, "spectral-norm.js"), 0o755);
-const licences = packagesIn(metafile).map(licenceOf);
+const licences = packagesIn(metafile).map((folder) => licenceOf(join(root, folder)));
 const preface = "The command contains the following packages, each under its own licence.\n";
 writeFileSync(join(target, "THIRD-PARTY-LICENSES.txt"), [preface, ...licences].join("\n\n"));

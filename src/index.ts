@@ -8,14 +8,28 @@ export {
 } from "./derivative/batch.js";
 export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
 export { type HessianOptions, hessianVectorProduct } from "./derivative/hessian.js";
+export { type ValueAndParameterGrad, valueAndParameterGrad } from "./derivative/parameter-gradient.js";
 export { type TripletCotangents, tripletVjp } from "./derivative/vjp.js";
 export { type KernelInfo, kernelInfo, setKernels } from "./kernels/select.js";
+export { type CooParts, type CscParts, coo, csc } from "./matrix/coordinates.js";
 export * from "./matrix/errors.js";
 export { matrix } from "./matrix/matrix.js";
 export { rowPanels } from "./matrix/panels.js";
 export { type CsrParts, csr } from "./matrix/sparse.js";
 export type * from "./matrix/types.js";
-export { cond, matrixNorm, svdvals } from "./solve/matrix-norm.js";
+export { diagonal, productOf, scaled, sumOf, transposeOf } from "./operators/algebra.js";
+export { type Conv2dOperator, type ConvKernel, type ConvKernelGrad, conv2d } from "./operators/conv2d.js";
+export type { Conv2dOptions } from "./operators/conv2d-geometry.js";
+export { kronecker } from "./operators/kronecker.js";
+export { type LowRankGrad, type LowRankParts, lowRank } from "./operators/low-rank.js";
+export { linearOperator, type Operator, type ParametricOperator } from "./operators/operator.js";
+export { cond, matrixNorm, schattenNorm, svdvals } from "./solve/matrix-norm.js";
 export type { NormOrder } from "./solve/norms.js";
 export type { Method, SingularTriplet, SolveOptions } from "./solve/options.js";
 export { singularTriplet, spectralNorm } from "./solve/triplet.js";
+export {
+  kyFanNorm,
+  type SingularTriplets,
+  singularTriplets,
+  type TripletsOptions,
+} from "./solve/triplets.js";

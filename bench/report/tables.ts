@@ -82,6 +82,7 @@ export function readmeText(
     ...tables.flatMap((table) => tableText(result, table)),
     ...batchTable(result),
     ...limitTable(result),
+    ...warmTable(result),
     "Gaussian matrices. Each cell: median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of what it returned (for a value: its relative error), computed in float64 outside the timing. A rival's cell ends with how many times as long it took as the fastest of spectral-norm's rows, at any `rtol` and thread count, whose answer was as accurate as the rival's; the median of the ratios round by round. An asterisk: none was, and the ratio is to the most accurate. Of a rival's thread counts the fastest is shown.",
     `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)}${flags} (${kernels} kernels); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
     ...others.map(elsewhere),
@@ -168,6 +169,23 @@ function limitTable(result: BenchResult): string[] {
     }),
   ]);
   return ["**Against the memory limit: passes × one plain read of A**", grid(heads, lines)];
+}
+
+function warmTable({ warm = [] }: BenchResult): string[] {
+  if (warm.length === 0) return [];
+  const spectra = [...new Set(warm.map(({ spectrum }) => spectrum))];
+  const tolerances = [...new Set(warm.map(({ rtol }) => rtol))];
+  const lines = spectra.map((spectrum) => [
+    spectrum === "gaussian" ? "Gaussian" : `σᵢ = ${spectrum}`,
+    ...tolerances.map((rtol) => {
+      const found = warm.find((one) => one.spectrum === spectrum && one.rtol === rtol);
+      return found ? `**${found.warm}** for ${found.cold}` : "";
+    }),
+  ]);
+  return [
+    "**Warm starts: passes with the v of a matrix that differs by 10⁻⁶·‖A‖₂ as `start`, for those without; 512² float64**",
+    grid(["", ...tolerances.map((rtol) => `\`rtol\` ${power(rtol)}`)], lines),
+  ];
 }
 
 function grid(heads: readonly string[], lines: readonly (readonly string[])[]): string {

@@ -1,4 +1,4 @@
-import { figureMarkup } from "../../src/experiment/report/figure.js";
+import { figureMarkup } from "../../src/experiment/report/figure-markup.js";
 import { html, Markup } from "../../src/experiment/report/markup.js";
 import { style } from "../../src/experiment/report/style.js";
 import { standingAt } from "./attack.js";

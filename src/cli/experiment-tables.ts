@@ -1,16 +1,7 @@
-import Table from "cli-table3";
 import { Footnotes } from "../experiment/footnotes.js";
 import { placed } from "../experiment/interval.js";
 import type { ExperimentResult, Finding, RowName, SpeedRow } from "../experiment/result.js";
-
-/** Rules above, below the head and at the end, as in a printed table; no boxes. */
-const rules = {
-  ...{ top: "─", "top-mid": "─", "top-left": "─", "top-right": "─" },
-  ...{ bottom: "─", "bottom-mid": "─", "bottom-left": "─", "bottom-right": "─" },
-  ...{ left: " ", right: " ", middle: " " },
-  // An empty rule is left out.
-  ...{ mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
-};
+import { ruledTable } from "./ruled-table.js";
 
 /** What `spectral-norm experiment` prints on a terminal: where, how accurate, how fast, what is missing. */
 export function experimentTables(result: ExperimentResult): string {
@@ -84,21 +75,16 @@ function section<R extends RowName>(
   rows: readonly R[],
   cells: (row: R) => string[],
 ): string {
-  const table = new Table({
-    chars: rules,
-    style: { head: [], border: [], "padding-left": 1, "padding-right": 1 },
-    colAligns: ["left", "left", "left", ...heads.map(() => "right" as const)],
-  });
-  table.push(["method", "engine", "dtype", ...heads]);
+  const lines: string[][] = [];
   let before: RowName | undefined;
   for (const row of rows) {
     const sameGroup = before?.engine === row.engine && before.dtype === row.dtype;
-    if (before && !sameGroup) table.push(["", "", "", ...heads.map(() => "")]);
-    table.push([row.name, row.engine, row.dtype, ...cells(row)]);
+    if (before && !sameGroup) lines.push([]);
+    lines.push([row.name, row.engine, row.dtype, ...cells(row)]);
     before = row;
   }
-  const [rule, head, ...body] = table.toString().split("\n");
-  return [title, rule, head, rule, ...body].map((line) => line.trimEnd()).join("\n");
+  const aligns = ["left", "left", "left", ...heads.map(() => "right" as const)] as const;
+  return [title, ...ruledTable(["method", "engine", "dtype", ...heads], aligns, lines)].join("\n");
 }
 
 function error(value: number): string {

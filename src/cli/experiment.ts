@@ -1,7 +1,7 @@
-import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { runExperiment } from "../experiment/experiment.js";
-import { FileError } from "../index.js";
+import { probe, writing } from "../files/writable.js";
 import { experimentTables } from "./experiment-tables.js";
 import { progressOn } from "./progress.js";
 import { wholeNumber } from "./whole-number.js";
@@ -44,34 +44,6 @@ async function experiment({ json, report, ...options }: Flags): Promise<void> {
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : experimentTables(result));
   if (report === undefined) return;
   const { reportPage } = await import("../experiment/report/page.js");
-  attempt(report, () => writeFileSync(report, reportPage(result)));
+  writing(report, () => writeFileSync(report, reportPage(result)));
   if (!json) process.stdout.write(`Report: ${report}\n`);
 }
-
-/** Fails at once where the report could not be written after a minute's work. */
-function probe(file: string): void {
-  attempt(file, () => {
-    const existed = existsSync(file);
-    closeSync(openSync(file, "a"));
-    if (!existed) rmSync(file);
-  });
-}
-
-function attempt(file: string, action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    throw new FileError(`${file}: cannot be written (${reasons[code] ?? (error as Error).message})`);
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "no such folder",
-  ENOTDIR: "part of the path is not a folder",
-  EISDIR: "it is a folder",
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EROFS: "read-only file system",
-  ENOSPC: "no space left",
-};

@@ -1,22 +1,28 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { FileMatrix, SkippedEntry } from "../files/entry.js";
+import { type Bounds, UNBOUNDED } from "../audit/bounds.js";
+import type { EngineTriplet } from "../engines/slepc.js";
+import { openFile, readStream } from "../files/disk.js";
+import type { FileMatrix, FilePanels, SkippedEntry } from "../files/entry.js";
 import { readMatrices } from "../files/open.js";
-import { type ByteSource, openFile, readStream } from "../files/source.js";
+import { type RowsEntry, readRows } from "../files/open-rows.js";
+import type { ByteSource } from "../files/source.js";
 import { oneLine, quote } from "../files/text.js";
 import {
-  type Certificate,
   certify,
   FileError,
   type Method,
+  NonFiniteError,
   OptionError,
   type SingularTriplet,
   type SolveOptions,
   SpectralNormError,
   singularTriplet,
 } from "../index.js";
+import { byteSize } from "./byte-size.js";
+import { addEngineOptions, type EngineOptions, findEngine } from "./engine.js";
 import { wholeNumber } from "./whole-number.js";
 
-export interface NormOptions {
+export interface NormOptions extends EngineOptions {
   /** one JSON object a line instead of a table */
   readonly json?: boolean;
   /** which matrix of a `.npz` file */
@@ -25,6 +31,8 @@ export interface NormOptions {
   readonly method?: Method;
   readonly seed?: number;
   readonly maxIterations?: number;
+  /** bytes; a larger matrix is read from its file in every pass, a few rows at a time */
+  readonly memory?: number;
   /** proven bounds beside the estimates */
   readonly certify?: boolean;
 }
@@ -40,9 +48,11 @@ const METHODS: readonly Method[] = ["auto", "lanczos", "power", "dense"];
 
 /** Adds `spectral-norm norm`. */
 export function registerNorm(program: Command): void {
-  program
+  const command = program
     .command("norm")
-    .description("the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv")
+    .description(
+      "the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv, .petsc (PETSc binary)",
+    )
     .argument("<file...>", "files; - is standard input")
     .option("--json", "one JSON object a line instead of a table")
     .option("--key <name>", "of a .npz file only this matrix")
@@ -54,10 +64,16 @@ export function registerNorm(program: Command): void {
     .addOption(new Option("--method <m>", "how it is found").choices(METHODS))
     .option("--max-iterations <n>", "Krylov or power steps", wholeNumber(1, 1e9))
     .option("--seed <s>", "of the random start", wholeNumber(0, 2 ** 32 - 1))
+    .option(
+      "--memory <size>",
+      "larger .npy and .npz matrices are read a few rows at a time, such as 512MB",
+      byteSize,
+    )
     .option("--certify", "add an interval around it and a bound on the gradient's error, both proven")
     .action(async (files: string[], options: NormOptions) => {
       process.exitCode = await runNorm(files, options, process);
     });
+  addEngineOptions(command);
 }
 
 /**
@@ -83,15 +99,29 @@ export async function runNorm(
     streams.stderr.write(`spectral-norm: ${oneLine(why)}\n`);
   };
 
+  let engine: Awaited<ReturnType<typeof findEngine>>;
+  try {
+    engine = await findEngine(options);
+  } catch (error) {
+    if (!(error instanceof SpectralNormError)) throw error;
+    complain(error.message);
+    return 2;
+  }
+
   for (const [at, file] of files.entries()) {
-    status.show(`${at + 1} of ${files.length}: ${file}`);
+    const show = (what = file) => status.show(`${at + 1} of ${files.length}: ${what}`);
+    show();
     let source: ByteSource | undefined;
     try {
       if (file === "-") stdin ??= readStream(streams.stdin);
       source = file === "-" ? await stdin! : openFile(file);
       const skipped: SkippedEntry[] = [];
       let found = false;
-      for (const entry of readMatrices(source, file === "-" ? "" : file, options.key)) {
+      const path = file === "-" ? undefined : file;
+      const entries = engine
+        ? readRows(source, path ?? "", options.key)
+        : readMatrices(source, path ?? "", options.key, options.memory);
+      for (const entry of entries) {
         if (entry.kind === "skipped") {
           skipped.push(entry);
           continue;
@@ -103,14 +133,17 @@ export async function runNorm(
           continue;
         }
         try {
-          const triplet = singularTriplet(entry.matrix, solveOptions(options));
-          const certificate = options.certify ? certify(entry.matrix, { triplet }) : undefined;
+          const triplet =
+            "rows" in entry
+              ? await engine!.triplet(entry, path, (what) => show(`${name}: ${what}`))
+              : singularTriplet(entry.kind === "panels" ? entry.panels : entry.matrix, solveOptions(options));
+          const certificate = options.certify ? certificateOf(entry, triplet) : undefined;
           unsure ||= !triplet.converged || certificate?.proven === false;
           status.clear();
           print(file, entry, triplet, certificate);
         } catch (error) {
           if (error instanceof OptionError) throw error;
-          complain(`${name}: ${reason(error)}`);
+          complain(`${name}: ${reason(inFile(entry, error))}`);
         }
         // Lets the streams report what happened to them, such as a reader that has gone.
         await new Promise((resolve) => setImmediate(resolve));
@@ -133,6 +166,23 @@ export async function runNorm(
   return bad ? 2 : unsure ? 1 : 0;
 }
 
+/** Bounds; of a matrix that is larger than it may be there are none. */
+function certificateOf(entry: Answered, { sigma, u, v, gap }: Triplet): Bounds {
+  if (entry.kind === "panels") return UNBOUNDED;
+  return certify("rows" in entry ? entry.whole() : entry.matrix, { triplet: { sigma, u, v, gap } });
+}
+
+/** An error that says where a number of the panels is NaN, as one that says where it is in the file's matrix. */
+function inFile(entry: Answered, error: unknown): unknown {
+  if (entry.kind !== "panels" || !entry.transposed || !(error instanceof NonFiniteError)) return error;
+  const { row, column, message } = error;
+  return new NonFiniteError(
+    message.replace(/row \d+, column \d+/, `row ${column}, column ${row}`),
+    column,
+    row,
+  );
+}
+
 function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): SolveOptions {
   return {
     ...(rtol !== undefined && { rtol }),
@@ -142,17 +192,15 @@ function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): Solve
   };
 }
 
-/** What the matrix was computed as: the file's own precision, double for integers. */
-function computedDtype({ dtype }: FileMatrix): string {
-  return dtype === "float32" || dtype === "float16" ? dtype : "float64";
+/** What the matrix was computed as: the file's own precision, double for integers and by another engine. */
+function computedDtype(entry: Answered): string {
+  const { dtype } = entry;
+  return !("rows" in entry) && (dtype === "float32" || dtype === "float16") ? dtype : "float64";
 }
 
-type Print = (
-  file: string,
-  entry: FileMatrix,
-  triplet: SingularTriplet,
-  certificate: Certificate | undefined,
-) => void;
+type Answered = FileMatrix | FilePanels | RowsEntry;
+type Triplet = SingularTriplet | EngineTriplet;
+type Print = (file: string, entry: Answered, triplet: Triplet, certificate: Bounds | undefined) => void;
 
 function jsonLines({ stdout }: NormStreams): Print {
   return (file, entry, triplet, certificate) => {
@@ -211,7 +259,8 @@ function table({ stdout }: NormStreams): Print {
 }
 
 /** Below the line of its matrix. */
-function certificateLines(certificate: Certificate): string {
+function certificateLines(certificate: Bounds): string {
+  if (!("method" in certificate)) return `${" ".repeat(24)}not proven: the matrix is larger than --memory\n`;
   const { lower, upper, sigma2Upper, gradientErrorBound, proven, method } = certificate;
   const ways = {
     cholesky: "",
@@ -264,7 +313,8 @@ function reason(error: unknown): string {
   return `cannot be computed (${error instanceof Error ? error.message : String(error)})`;
 }
 
-function tolerance(text: string): number {
+/** A relative error. */
+export function tolerance(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (value > 0 && value < Number.POSITIVE_INFINITY) return value;
   throw new InvalidArgumentError("It takes a positive number, such as 1e-6.");

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../experiment/bundled-versions.js";
 import { SpectralNormError } from "../index.js";
+import { registerAudit } from "./audit.js";
 import { registerExperiment } from "./experiment.js";
 import { registerNorm } from "./norm.js";
 
@@ -17,6 +18,7 @@ export function createProgram(): Command {
   // After the settings above: a subcommand inherits those that are there when it is added.
   registerExperiment(program);
   registerNorm(program);
+  registerAudit(program);
   return program;
 }
 

@@ -3,12 +3,14 @@ import { Presets, SingleBar } from "cli-progress";
 /** A progress bar on a terminal, and nothing anywhere else. */
 export interface Progress {
   show(phase: string, label: string, done: number, total: number): void;
+  /** Takes it off the screen until it is shown again, for a line of something else. */
+  clear(): void;
   end(): void;
 }
 
 /** The bar for `stream`; does nothing unless the stream is a terminal. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
-  if (!stream.isTTY) return { show() {}, end() {} };
+  if (!stream.isTTY) return { show() {}, clear() {}, end() {} };
   const bar = new SingleBar(
     {
       stream,
@@ -22,6 +24,10 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
     Presets.shades_classic,
   );
   let running = false;
+  const stop = () => {
+    if (running) bar.stop();
+    running = false;
+  };
   return {
     show(phase, label, done, total) {
       if (!running) bar.start(total, done, { phase, label });
@@ -29,9 +35,7 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
       bar.setTotal(total);
       bar.update(done, { phase: phase.padEnd(12), label: label.padEnd(32) });
     },
-    end() {
-      if (running) bar.stop();
-      running = false;
-    },
+    clear: stop,
+    end: stop,
   };
 }

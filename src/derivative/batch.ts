@@ -78,7 +78,12 @@ function within<T>(k: number, compute: () => T): T {
   try {
     return compute();
   } catch (error) {
-    if (error instanceof Error) error.message = `batch ${k}: ${error.message}`;
-    throw error;
+    throw ofMatrix(k, error);
   }
+}
+
+/** The error, saying that it is that of matrix k. */
+export function ofMatrix(k: number, error: unknown): unknown {
+  if (error instanceof Error) error.message = `batch ${k}: ${error.message}`;
+  return error;
 }

@@ -82,7 +82,8 @@ export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOpti
   const view = inputOf(A);
   if (view.kind === "operator" && !view.entries)
     throw new UnsupportedError(
-      "valueAndGrad: the gradient of an operator has no entries to be written to; call singularTriplet, it is u·vᵀ",
+      "valueAndGrad: the gradient of an operator has no entries to be written to; call singularTriplet, it is u·vᵀ, or " +
+        "valueAndParameterGrad for that of a kernel or of factors",
     );
   const checked = checkOptions(options);
   const out = view.kind === "dense" ? undefined : roomForGradient(view);

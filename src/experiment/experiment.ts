@@ -1,15 +1,16 @@
+import { accuracyOf } from "./accuracy.js";
 import { convergence } from "./convergence.js";
 import { environment } from "./environment.js";
-import { errorsAgainst } from "./errors.js";
-import { addOuter, type GroundTruth, groundTruth } from "./ground-truth.js";
-import { outside, provenIntervals } from "./interval.js";
+import { float32Floor } from "./float32-floor.js";
+import { type GroundTruth, groundTruth } from "./ground-truth.js";
+import { provenIntervals } from "./interval.js";
 import type { Method, MethodGroup } from "./method.js";
-import { coreMethods, denseTriplet } from "./methods/core.js";
+import { coreMethods } from "./methods/core.js";
 import { jaxMethods } from "./methods/jax.js";
 import { mlMatrixMethods } from "./methods/ml-matrix.js";
 import { pytorchMethods } from "./methods/pytorch.js";
 import { tfjsMethods } from "./methods/tfjs.js";
-import type { AccuracyRow, Errors, ExperimentResult } from "./result.js";
+import type { AccuracyRow, ExperimentResult } from "./result.js";
 import { measureSecondDerivatives } from "./second-derivative.js";
 import { measureSpeed } from "./speed.js";
 
@@ -121,26 +122,10 @@ async function measureAccuracy(
   onMethod: (label: string, done: number, total: number) => void,
 ): Promise<AccuracyRow[]> {
   const taking = methods.filter(({ part }) => part !== "speed");
-  const matrix = { data: truth.entries, rows: truth.rows, cols: truth.cols };
   const found: AccuracyRow[] = [];
   for (const method of taking) {
-    const { name, engine, dtype, runs } = method;
-    onMethod(`${engine} ${name}`, found.length, taking.length);
-    const evaluation = await method.evaluate(matrix);
-    found.push({
-      ...{ name, engine, dtype },
-      ...errorsAgainst(truth, evaluation),
-      sigma: evaluation.value,
-      outsideInterval: outside(certificate[dtype], evaluation.value),
-      runs,
-    });
+    onMethod(`${method.engine} ${method.name}`, found.length, taking.length);
+    found.push(await accuracyOf(method, truth, certificate));
   }
   return found;
-}
-
-function float32Floor(truth: GroundTruth): Errors {
-  const { sigma, u, v } = denseTriplet(Float32Array.from(truth.entries), truth.rows, truth.cols);
-  const gradient = new Float64Array(truth.gradient.length);
-  addOuter(gradient, u, v, 1);
-  return errorsAgainst(truth, { value: sigma, gradient: Float32Array.from(gradient) });
 }

@@ -6,7 +6,7 @@ export interface GroundTruth {
   readonly rows: number;
   readonly cols: number;
   readonly seed: number;
-  /** min(rows, cols) singular values, descending, with sum 1 */
+  /** min(rows, cols) singular values, descending; of `groundTruth`, with sum 1 */
   readonly sigma: Float64Array;
   /** left singular vectors, one array of length `rows` each */
   readonly left: readonly Float64Array[];
@@ -37,13 +37,22 @@ export function groundTruth(rows: number, cols: number, seed: number): GroundTru
   const left = haarColumns(random, rows, k);
   const right = haarColumns(random, cols, k);
   const sigma = dirichlet(random, k).sort().reverse();
+  return { seed, ...assembled(left, right, sigma) };
+}
 
+/** The matrix of a decomposition: as many left and right singular vectors as there are σ, which descend. */
+export function assembled(
+  left: readonly Float64Array[],
+  right: readonly Float64Array[],
+  sigma: Float64Array,
+): Omit<GroundTruth, "seed"> {
+  const [rows, cols, k] = [left[0].length, right[0].length, sigma.length];
   const entries = new Float64Array(rows * cols);
   // From the smallest term to the largest, which keeps the rounding of the sum down.
   for (let r = k - 1; r >= 0; r--) addOuter(entries, left[r], right[r], sigma[r]);
   const gradient = new Float64Array(rows * cols);
   addOuter(gradient, left[0], right[0], 1);
-  return { rows, cols, seed, sigma, left, right, entries, gradient };
+  return { rows, cols, sigma, left, right, entries, gradient };
 }
 
 /** A point drawn uniformly from the simplex: k exponentials over their sum, which is Dirichlet(1, …, 1). */

@@ -1,5 +1,5 @@
 import type { SpectralNormError } from "../matrix/errors.js";
-import type { MatrixLike } from "../matrix/types.js";
+import type { MatrixLike, RowPanelSource } from "../matrix/types.js";
 
 /** A matrix as a file holds it. */
 export interface FileMatrix {
@@ -16,6 +16,14 @@ export interface FileMatrix {
    * the number of zeros among them (see `coordinates.ts`).
    */
   readonly matrix: MatrixLike;
+}
+
+/** A matrix that stays in its file, which has to stay open, and is read a few rows at a time. */
+export interface FilePanels extends Omit<FileMatrix, "kind" | "matrix"> {
+  readonly kind: "panels";
+  /** its rows or, of one that lies in Fortran's order, those of its transpose */
+  readonly panels: RowPanelSource;
+  readonly transposed: boolean;
 }
 
 /** Something in the file that is whole but not a matrix: a vector, a text, a scalar. */

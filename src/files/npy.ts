@@ -1,6 +1,7 @@
 import { FileError } from "../matrix/errors.js";
-import type { MatrixLike } from "../matrix/types.js";
-import type { FileMatrix } from "./entry.js";
+import { rowPanels } from "../matrix/panels.js";
+import type { MatrixLike, PanelData, PanelType } from "../matrix/types.js";
+import type { FileMatrix, FilePanels } from "./entry.js";
 import { countNpyElements, type NpyDtype, type NpyHeader, readNpyHeader, shapeText } from "./npy-header.js";
 import { allocate, type ByteSource } from "./source.js";
 
@@ -21,12 +22,15 @@ const CHUNK = 1 << 16;
 /**
  * A two-dimensional `.npy` file (versions 1–3, C or Fortran order, either byte order).
  *
+ * @param memory  bytes; a matrix that takes more stays in the file
  * @throws FileError if it is malformed, has not two dimensions, or holds what is no real number
  */
-export function readNpy(source: ByteSource): FileMatrix {
+export function readNpy(source: ByteSource): FileMatrix;
+export function readNpy(source: ByteSource, memory: number | undefined): FileMatrix | FilePanels;
+export function readNpy(source: ByteSource, memory = Number.POSITIVE_INFINITY): FileMatrix | FilePanels {
   const header = readNpyHeader(source);
   checkNpyMatrix(header);
-  return npyMatrix(source, header);
+  return source.size - header.dataOffset > memory ? npyPanels(source, header) : npyMatrix(source, header);
 }
 
 /**
@@ -55,6 +59,26 @@ export function npyMatrix(source: ByteSource, header: NpyHeader): FileMatrix {
   };
 }
 
+/** The same without reading any number now. Fortran order makes it the transpose, whose rows are contiguous. */
+export function npyPanels(source: ByteSource, header: NpyHeader): FilePanels {
+  countNpyElements(header, source.size);
+  const [rows, columns] = header.shape;
+  const shape = header.fortran ? ([columns, rows] as const) : ([rows, columns] as const);
+  const { name } = header.dtype;
+  const dtype: PanelType = name === "float32" || name === "float16" ? name : "float64";
+  const panels = rowPanels({
+    shape,
+    dtype,
+    rows(first, count): PanelData {
+      const data = readNpyRange(source, header, first * shape[1], count * shape[1]);
+      return dtype === "float64" && !(data instanceof Float64Array)
+        ? Float64Array.from(data)
+        : (data as PanelData);
+    },
+  });
+  return { kind: "panels", shape: [rows, columns], dtype: name, panels, transposed: header.fortran };
+}
+
 /**
  * The numbers of a `.npy` file of any shape, in the order of the file.
  *
@@ -73,17 +97,26 @@ export function npyMatrix(source: ByteSource, header: NpyHeader): FileMatrix {
  *   for complex numbers, long doubles, objects, texts, dates and structures
  */
 export function readNpyData(source: ByteSource, header: NpyHeader): NpyData {
-  const { dtype, dataOffset } = header;
-  checkReadable(dtype);
-  const count = countNpyElements(header, source.size);
+  checkReadable(header.dtype);
+  return readNpyRange(source, header, 0, countNpyElements(header, source.size));
+}
+
+/** Some of them, of a kind that can be read: `count`, from number `first` on. */
+function readNpyRange(
+  source: ByteSource,
+  { dtype, dataOffset }: NpyHeader,
+  first: number,
+  count: number,
+): NpyData {
+  const offset = dataOffset + first * dtype.size;
   if (
     dtype.letter === "b" ||
     (dtype.letter !== "f" && dtype.size === 8) ||
     (dtype.bigEndian && dtype.size > 1)
   ) {
-    return convert(source, dataOffset, count, dtype);
+    return convert(source, offset, count, dtype);
   }
-  const bytes = source.read(dataOffset, count * dtype.size);
+  const bytes = source.read(offset, count * dtype.size);
   return viewAs(dtype, bytes.byteOffset % dtype.size === 0 ? bytes : copyOf(bytes));
 }
 

@@ -1,6 +1,6 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import type { FileEntry } from "./entry.js";
-import { checkNpyMatrix, npyMatrix } from "./npy.js";
+import type { FailedEntry, FileEntry, FilePanels } from "./entry.js";
+import { checkNpyMatrix, npyMatrix, npyPanels } from "./npy.js";
 import { countNpyElements, isNpy, NPY_HEADER_BYTES, readNpyHeader, shapeText } from "./npy-header.js";
 import type { ByteSource } from "./source.js";
 import { oneLine, quote } from "./text.js";
@@ -18,29 +18,63 @@ const NAMES_SHOWN = 20;
  * matrix of just the size that the archive says, and all members together may be given as many
  * compressed bytes as the file has: members that overlap, which blow up small archives, run out.
  *
+ * @param memory  bytes; a matrix that takes more stays in the archive, if it is stored uncompressed
  * @throws FileError if the archive's directory is damaged, or if no member has that key
  */
-export function* readNpz(source: ByteSource, key?: string): Generator<FileEntry> {
-  const members = readZipDirectory(source).filter((member) => !member.name.endsWith("/"));
+export function readNpz(source: ByteSource, key?: string): Generator<FileEntry>;
+export function readNpz(
+  source: ByteSource,
+  key: string | undefined,
+  memory: number | undefined,
+): Generator<FileEntry | FilePanels>;
+export function* readNpz(
+  source: ByteSource,
+  key?: string,
+  memory = Number.POSITIVE_INFINITY,
+): Generator<FileEntry | FilePanels> {
+  const members = membersOf(source);
+  const wanted = key === undefined ? members : findMembers(members, key);
+  yield* eachMember(source, wanted, (member) => readMember(source, member, key !== undefined, memory));
+}
+
+/**
+ * The files in an archive, folders left out.
+ *
+ * @throws FileError if its directory is damaged
+ */
+export function membersOf(source: ByteSource): readonly ZipMember[] {
+  return readZipDirectory(source).filter((member) => !member.name.endsWith("/"));
+}
+
+/** What `read` makes of each member, one after the other; of one that stands twice or overlaps others, the error. */
+export function* eachMember<T>(
+  source: ByteSource,
+  members: readonly ZipMember[],
+  read: (member: ZipMember, key: string) => T,
+): Generator<T | FailedEntry> {
   const seen = new Set<string>();
   let budget = source.size;
-  const wanted = key === undefined ? members : findMembers(members, key);
-  for (const member of wanted) {
-    const name = keyOf(member);
+  for (const member of members) {
+    const key = keyOf(member);
     try {
-      if (seen.has(name)) throw new FileError("is there a second time under the same name");
-      seen.add(name);
+      if (seen.has(key)) throw new FileError("is there a second time under the same name");
+      seen.add(key);
       if (member.compressedSize > budget) throw new FileError("overlaps other members of the zip file");
       budget -= member.compressedSize;
-      yield readMember(source, member, key !== undefined);
+      yield read(member, key);
     } catch (error) {
       if (!(error instanceof SpectralNormError)) throw error;
-      yield { kind: "failed", key: name, error };
+      yield { kind: "failed", key, error };
     }
   }
 }
 
-function readMember(source: ByteSource, member: ZipMember, mustBeMatrix: boolean): FileEntry {
+function readMember(
+  source: ByteSource,
+  member: ZipMember,
+  mustBeMatrix: boolean,
+  memory: number,
+): FileEntry | FilePanels {
   const key = keyOf(member);
   const head = readZipHead(source, member, NPY_HEADER_BYTES);
   if (!isNpy(head.read(0, Math.min(6, head.size)))) {
@@ -55,7 +89,12 @@ function readMember(source: ByteSource, member: ZipMember, mustBeMatrix: boolean
   }
   checkNpyMatrix(header);
   countNpyElements(header, member.size);
-  return { ...npyMatrix(openZipMember(source, member), header), key };
+  if (member.size <= memory) return { ...npyMatrix(openZipMember(source, member), header), key };
+  if (member.method !== 0)
+    throw new FileError(
+      `is compressed, and its ${member.size} bytes are more than the memory allowed; store it as it is`,
+    );
+  return { ...npyPanels(openZipMember(source, member), header), key };
 }
 
 /** NumPy names an array `weights`, its member `weights.npy`. */

@@ -1,15 +1,16 @@
 import { FileError } from "../matrix/errors.js";
 import { readCsv } from "./csv.js";
-import type { FileEntry } from "./entry.js";
+import type { FileEntry, FilePanels } from "./entry.js";
 import { isMatrixMarket, readMatrixMarket } from "./matrixmarket.js";
 import { readNpy } from "./npy.js";
 import { isNpy } from "./npy-header.js";
 import { readNpz } from "./npz.js";
+import { isPetsc, readPetsc } from "./petsc.js";
 import type { ByteSource } from "./source.js";
 import { quote } from "./text.js";
 import { isZip } from "./zip.js";
 
-export type Format = "npy" | "npz" | "mtx" | "csv";
+export type Format = "npy" | "npz" | "mtx" | "csv" | "petsc";
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   npy: "npy",
@@ -17,6 +18,7 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
   mtx: "mtx",
   csv: "csv",
   tsv: "csv",
+  petsc: "petsc",
 };
 
 /** So many first bytes tell the formats apart. */
@@ -28,31 +30,52 @@ const HEAD_BYTES = 512;
  * @param name  the file's name, whose extension says the format; for any other extension, or none (as
  *   for standard input), the first bytes do
  * @param key  which matrix of a `.npz` file; the other formats hold one, without a name
+ * @param memory  bytes; a `.npy` matrix, or one in a `.npz` file, that takes more stays in its file, which then has to
+ *   stay open. Text is read whole
  * @throws FileError, NonFiniteError
  */
-export function* readMatrices(source: ByteSource, name: string, key?: string): Generator<FileEntry> {
-  if (source.size === 0) throw new FileError("is empty");
+export function readMatrices(source: ByteSource, name: string, key?: string): Generator<FileEntry>;
+export function readMatrices(
+  source: ByteSource,
+  name: string,
+  key: string | undefined,
+  memory: number | undefined,
+): Generator<FileEntry | FilePanels>;
+export function* readMatrices(
+  source: ByteSource,
+  name: string,
+  key?: string,
+  memory?: number,
+): Generator<FileEntry | FilePanels> {
   const format = formatOf(source, name);
   if (format === "npz") {
-    yield* readNpz(source, key);
+    yield* readNpz(source, key, memory);
     return;
   }
   if (key !== undefined) {
     throw new FileError(`holds one matrix without a name; key ${quote(key)} is for .npz files`);
   }
-  yield { npy: readNpy, mtx: readMatrixMarket, csv: readCsv }[format](source);
+  if (format === "npy") yield readNpy(source, memory);
+  else yield { mtx: readMatrixMarket, csv: readCsv, petsc: readPetsc }[format](source);
 }
 
-/** By extension, else by content. */
-function formatOf(source: ByteSource, name: string): Format {
+/**
+ * What kind of file it is, by extension, else by content.
+ *
+ * @throws FileError if it is empty, or none that can be read
+ */
+export function formatOf(source: ByteSource, name: string): Format {
+  if (source.size === 0) throw new FileError("is empty");
   const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase() ?? "";
   if (Object.hasOwn(EXTENSIONS, extension)) return EXTENSIONS[extension];
   const head = source.read(0, Math.min(HEAD_BYTES, source.size));
   if (isNpy(head)) return "npy";
   if (isZip(head)) return "npz";
   if (isMatrixMarket(head)) return "mtx";
+  if (isPetsc(head)) return "petsc";
   if (head[0] === 0x1f && head[1] === 0x8b) throw new FileError("is compressed with gzip; unpack it first");
   const utf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff);
-  if (head.includes(0) && !utf16) throw new FileError("is none of .npy, .npz, Matrix Market and csv");
+  if (head.includes(0) && !utf16)
+    throw new FileError("is none of .npy, .npz, Matrix Market, PETSc binary and csv");
   return "csv";
 }

@@ -122,9 +122,12 @@ type Rotate = (
 
 /** Loading, and the small dense problems; always float64 where nothing else is said. */
 export interface Dense {
-  /** The largest |x| of n numbers (a multiple of LANES); NaN as soon as one of them is NaN or infinite. */
-  largest32(x: number, n: number): number;
-  largest64(x: number, n: number): number;
+  /**
+   * The largest |x| of n numbers (a multiple of LANES); NaN as soon as one of them is NaN or infinite. At `squares`
+   * (float64) is Σx² then, within 2⁻¹⁴ of itself; infinite where the precision of x overflows.
+   */
+  largest32(x: number, n: number, squares: number): number;
+  largest64(x: number, n: number, squares: number): number;
   /** B (cols×rows, `ldb` bytes from row to row) ← Aᵀ; multiples of 4, A's rows end to end. */
   transpose32(a: number, rows: number, cols: number, b: number, ldb: number): void;
   transpose64(a: number, rows: number, cols: number, b: number, ldb: number): void;

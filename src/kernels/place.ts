@@ -22,6 +22,8 @@ export interface Placed {
   readonly transposed: boolean;
   /** A = P·2^exponent */
   readonly exponent: number;
+  /** ‖P‖_F², to 2⁻¹⁴ of itself, where the scan has found it: not of half precision, nor of what had to be scaled */
+  readonly squares: number | undefined;
 }
 
 type Storage = "float64" | "float32" | "float16" | "bfloat16";
@@ -86,24 +88,14 @@ export function place(
   // Half precision comes in as it is, and becomes float32 in its place if it has to.
   const packed = single ? view.half : undefined;
   const pointer = arena.take(total * (packed ? 2 : bytes));
-  const source: Grid = {
-    data: view.data,
-    read: packed ? undefined : view.read,
-    offset: view.offset,
-    down: transposed ? view.columnStride : view.rowStride,
-    across: transposed ? view.rowStride : view.columnStride,
-  };
-  copyInto(kernels, source, packed ? "half" : view.dtype, {
-    pointer,
-    rows,
-    cols,
-    paddedRows,
-    paddedCols,
-    alone,
-  });
+  const target = { pointer, rows, cols, paddedCols, total, alone };
+  const kind = packed ? "half" : view.dtype;
+  if (view.parts) copyParts(kernels, view.parts, transposed, kind, target);
+  else copyInto(kernels, gridOf(view, transposed, kind), kind, target);
 
   let storage: Storage = packed ?? view.dtype;
   let largest: number;
+  let squares: number | undefined;
   if (packed) {
     largest = halfDecoder(packed)(routines.largest16(pointer, total));
     if (!Number.isFinite(largest)) throwNonFinite(view);
@@ -115,7 +107,11 @@ export function place(
       routines.lift16(pointer, total);
     }
   } else {
-    largest = single ? routines.largest32(pointer, total) : routines.largest64(pointer, total);
+    const mark = arena.mark();
+    const sum = arena.take(8);
+    largest = (single ? routines.largest32 : routines.largest64)(pointer, total, sum);
+    squares = arena.f64(sum, 1)[0];
+    arena.release(mark);
     if (Number.isNaN(largest)) throwNonFinite(view);
   }
   let exponent = 0;
@@ -123,6 +119,7 @@ export function place(
     const e = exponentOf(largest);
     if (Math.abs(e) > (single ? SAFE_EXPONENT.single : SAFE_EXPONENT.double)) {
       exponent = e;
+      squares = undefined;
       // In two factors: 2^1074 is not a double, 2^149 no float32.
       const part = Math.trunc(-e / 2);
       for (const factor of [2 ** part, 2 ** (-e - part)]) {
@@ -143,6 +140,7 @@ export function place(
     single,
     transposed,
     exponent,
+    squares,
   };
 }
 
@@ -155,29 +153,84 @@ const COPIED = {
   half: { bytes: 2, view: "u16", transpose: "transpose16" },
 } as const;
 
-/** Fills the rows at `pointer`, and the padding around them with zeros. */
-function copyInto(
-  { arena, routines }: Kernels,
-  source: Grid,
-  kind: keyof typeof COPIED,
-  to: Pick<Placed, "pointer" | "rows" | "cols" | "paddedRows" | "paddedCols"> & { alone: boolean },
+type Copied = keyof typeof COPIED;
+
+/** Rows in kernel memory, and what is theirs from `pointer` on. */
+interface Target {
+  readonly pointer: number;
+  readonly rows: number;
+  readonly cols: number;
+  /** numbers from row to row */
+  readonly paddedCols: number;
+  /** numbers in all */
+  readonly total: number;
+  /** whether there is one row, and no padding below it */
+  readonly alone: boolean;
+}
+
+/** Where the numbers lie, as rows of A or Aᵀ; of half precision its bits. */
+function gridOf(view: View, transposed: boolean, kind: Copied): Grid {
+  return {
+    data: view.data,
+    read: kind === "half" ? undefined : view.read,
+    offset: view.offset,
+    down: transposed ? view.columnStride : view.rowStride,
+    across: transposed ? view.rowStride : view.columnStride,
+  };
+}
+
+/** Fills the target, its padding with zeros. */
+function copyInto(kernels: Kernels, source: Grid, kind: Copied, to: Target): void {
+  const { pointer, rows, cols, paddedCols, total, alone } = to;
+  const transposed = copyNumbers(kernels, source, kind, to);
+  const out = kernels.arena[COPIED[kind].view](pointer, total);
+  if (!transposed) out.fill(0, rows * paddedCols);
+  else if (!alone)
+    for (let from = 0; from < total; from += paddedCols)
+      out.fill(0, from + padTo(cols, 4), from + paddedCols);
+}
+
+/** The same from a matrix that comes in parts: each fills its rows or, transposed, its columns. */
+function copyParts(
+  kernels: Kernels,
+  parts: NonNullable<View["parts"]>,
+  transposed: boolean,
+  kind: Copied,
+  to: Target,
 ): void {
-  const { pointer, rows, cols, paddedRows, paddedCols, alone } = to;
+  const { bytes } = COPIED[kind];
+  kernels.arena.fill(to.pointer, to.total * bytes);
+  parts((part, first) => {
+    const start = transposed ? first : first * to.paddedCols;
+    copyNumbers(kernels, gridOf(part, transposed, kind), kind, {
+      ...to,
+      pointer: to.pointer + start * bytes,
+      rows: transposed ? part.n : part.m,
+      cols: transposed ? part.m : part.n,
+      total: to.total - start,
+    });
+  });
+}
+
+/**
+ * Fills rows and columns, and of the padding what is convenient.
+ *
+ * @returns whether they were transposed, panel by panel
+ */
+function copyNumbers({ arena, routines }: Kernels, source: Grid, kind: Copied, to: Target): boolean {
+  const { pointer, rows, cols, paddedCols, total, alone } = to;
   const { bytes, view, transpose } = COPIED[kind];
-  const total = (alone ? 1 : paddedRows) * paddedCols;
+  if (alone || !isFlat(source) || source.down !== 1 || source.across === 1) {
+    fillRows(source, rows, cols, arena[view](pointer, total), paddedCols);
+    return false;
+  }
   const mark = arena.mark();
   const stage = arena.take(PANEL * CHUNK * bytes);
-  const out: Numbers = arena[view](pointer, total);
-  if (!alone && isFlat(source) && source.down === 1 && source.across !== 1) {
-    fillColumns(source, rows, cols, arena[view](stage, PANEL * CHUNK), (count, length, i, j) =>
-      routines[transpose](stage, count, length, pointer + (i * paddedCols + j) * bytes, paddedCols * bytes),
-    );
-    for (let i = 0; i < paddedRows; i++) out.fill(0, i * paddedCols + padTo(cols, 4), (i + 1) * paddedCols);
-  } else {
-    fillRows(source, rows, cols, out, paddedCols);
-    out.fill(0, rows * paddedCols);
-  }
+  fillColumns(source, rows, cols, arena[view](stage, PANEL * CHUNK), (count, length, i, j) =>
+    routines[transpose](stage, count, length, pointer + (i * paddedCols + j) * bytes, paddedCols * bytes),
+  );
   arena.release(mark);
+  return true;
 }
 
 /** ⌊log₂ x⌋, exact, subnormals included. */

@@ -30,6 +30,10 @@ export interface PanelsView {
   readonly panelBytes: number;
   /** whether reading costs what nobody here knows: a file, a generator */
   readonly foreign: boolean;
+  /** whether a copy of it may be kept while it is worked on */
+  readonly keep: boolean;
+  /** what its numbers are, where they come as half-precision bits */
+  readonly half: HalfType | undefined;
   /** Reads P once from end to end: hands over `count` rows at a time, the last time what is left. */
   each(count: number, use: (panel: View, first: number) => void): void;
 }
@@ -55,20 +59,27 @@ export function rowsOfPanel(
   return Math.min(rows, FOUR * Math.max(1, Math.floor(bytes / (FOUR * row))));
 }
 
-/** What a stored number is computed in, the arrays that may hold it, and how it is read. */
-const STORED: Record<PanelType, { dtype: DType; arrays: readonly string[]; make(length: number): Numbers }> =
-  {
-    float64: { dtype: "float64", arrays: ["Float64Array"], make: (length) => new Float64Array(length) },
-    float32: { dtype: "float32", arrays: ["Float32Array"], make: (length) => new Float32Array(length) },
-    float16: {
-      dtype: "float32",
-      arrays: ["Uint16Array", "Float16Array"],
-      make: (length) => new Uint16Array(length),
-    },
-    bfloat16: { dtype: "float32", arrays: ["Uint16Array"], make: (length) => new Uint16Array(length) },
-  };
+/** What a stored number is computed in, the arrays that may hold it, how one is made, and one over the same memory. */
+const STORED: Record<
+  PanelType,
+  { dtype: DType; arrays: readonly string[]; make(length: number): Numbers; over(data: Numbers): Numbers }
+> = {
+  float64: { dtype: "float64", arrays: ["Float64Array"], ...arraysOf(Float64Array) },
+  float32: { dtype: "float32", arrays: ["Float32Array"], ...arraysOf(Float32Array) },
+  // A Float16Array's memory holds the bits.
+  float16: { dtype: "float32", arrays: ["Uint16Array", "Float16Array"], ...arraysOf(Uint16Array) },
+  bfloat16: { dtype: "float32", arrays: ["Uint16Array"], ...arraysOf(Uint16Array) },
+};
 
 type Numbers = Float32Array | Float64Array | Uint16Array;
+
+function arraysOf(Kind: Float32ArrayConstructor | Float64ArrayConstructor | Uint16ArrayConstructor) {
+  return {
+    make: (length: number): Numbers => new Kind(length),
+    over: (data: Numbers): Numbers =>
+      data instanceof Kind ? data : new Kind(data.buffer as ArrayBuffer, data.byteOffset, data.length),
+  };
+}
 
 /**
  * A matrix as a source of row panels: for one that does not fit into memory, or lies in a file. Every read of A,
@@ -81,13 +92,15 @@ type Numbers = Float32Array | Float64Array | Uint16Array;
  *   `source`, and what it throws passes through
  * @param source.panelRows  rows to ask for at a time, the last time what is left; default: what makes about 4 MiB,
  *   and at least 32. It changes no digit of any result
+ * @param source.keep  whether each call may read A once and keep a copy in kernel memory, if it fits there, as it does
+ *   with a matrix in ordinary memory, to the same bits; default false
  * @returns a source that `spectralNorm`, `singularTriplet`, `valueAndGrad`, `hessianVectorProduct`, `tripletVjp` and
  *   `matrixNorm` (2, "fro", ±1, ±Infinity) take
  * @throws ShapeError if m or n is 0 or `rows` is no function; OptionError for `panelRows` that is no whole number
- *   from 1 up; UnsupportedError for another dtype. Each call: ShapeError if `rows` returns another kind of array or
+ *   from 1 up and `keep` that is no boolean; UnsupportedError for another dtype. Each call: ShapeError if `rows` returns another kind of array or
  *   another length; NonFiniteError naming row and column, in the whole matrix, of a NaN or an infinity
  *
- * Cost: nothing is read here. Memory: a panel; `singularTriplet` takes, m < n or not, some 80·n + 2(m + n)
+ * Cost: nothing is read here. Memory: a panel and, with `keep`, A once; `singularTriplet` takes, m < n or not, some 80·n + 2(m + n)
  *   numbers; where n ≤ 64 an n×n matrix instead, where m ≤ 64 and m < n all of A, in ordinary and in kernel memory.
  *   So give a long and thin matrix with its long side as rows: Aᵀ has the same norm, and u and v change places.
  * Not guaranteed: that a matrix which changes from one read to the next is noticed.
@@ -98,6 +111,7 @@ export function rowPanels<T extends PanelType>(source: RowPanelSource<T>): RowPa
     shape: [m, n],
     dtype: source.dtype,
     panelRows: source.panelRows,
+    keep: source.keep,
     rows: (first, count) => source.rows(first, count),
   };
 }
@@ -122,6 +136,8 @@ function panelsOf(A: unknown): PanelsView {
   const { panelRows } = source;
   if (panelRows !== undefined && !(Number.isInteger(panelRows) && panelRows >= 1))
     throw new OptionError(`panelRows: expected a whole number from 1 up, got ${shown(panelRows)}`);
+  const { keep = false } = source;
+  if (typeof keep !== "boolean") throw new OptionError(`keep: expected true or false, got ${shown(keep)}`);
   const [m, n] = dimensions(source.shape, 2);
   const { dtype } = STORED[source.dtype];
   return {
@@ -134,6 +150,8 @@ function panelsOf(A: unknown): PanelsView {
     cols: n,
     panelBytes: PANEL_BYTES,
     foreign: true,
+    keep,
+    half: halfOf(source),
     each: (count, use) => readSource(source, m, n, count, use),
   };
 }
@@ -152,19 +170,13 @@ function readSource(
   const { dtype, make } = STORED[source.dtype];
   const given = source.panelRows ?? rowsOfPanel({ rows: m, cols: n, dtype, panelBytes: PANEL_BYTES });
   let gathered: Numbers | undefined;
-  let kind: string | undefined;
   let waiting = 0;
-  const hand = (data: ArrayLike<number>, from: number, size: number, first: number): void =>
+  const hand = (data: Numbers, from: number, size: number, first: number): void =>
     use(panelOf(source, data, from, size, n, first), first);
 
   for (let first = 0; first < m; first += given) {
     const size = Math.min(given, m - first);
     const data = checkedRows(source, first, size, n);
-    kind ??= arrayName(data);
-    if (arrayName(data) !== kind)
-      throw new ShapeError(
-        `rowPanels: rows(${first}, ${size}) returned ${describe(data)}, and ${kind} before`,
-      );
     let used = 0;
     while (used < size) {
       const missing = Math.min(count, m - (first + used - waiting)) - waiting;
@@ -174,8 +186,7 @@ function readSource(
         continue;
       }
       const more = Math.min(missing, size - used);
-      // A Float16Array's own numbers are exact in float32; its bits are not at hand.
-      gathered ??= kind === "Float16Array" ? new Float32Array(count * n) : make(count * n);
+      gathered ??= make(count * n);
       gathered.set(data.subarray(used * n, (used + more) * n), waiting * n);
       waiting += more;
       used += more;
@@ -187,10 +198,10 @@ function readSource(
   }
 }
 
-/** What `rows` returned, or why that will not do. */
+/** What `rows` returned, as an array of this realm's and of bits where it is half precision; or why that will not do. */
 function checkedRows(source: RowPanelSource, first: number, count: number, n: number): Numbers {
   const data: unknown = source.rows(first, count);
-  const { arrays } = STORED[source.dtype];
+  const { arrays, over } = STORED[source.dtype];
   const name = arrayName(data);
   if (name === undefined || !arrays.includes(name))
     throw new ShapeError(
@@ -202,26 +213,31 @@ function checkedRows(source: RowPanelSource, first: number, count: number, n: nu
     throw new ShapeError(
       `rowPanels: rows(${first}, ${count}) must return ${count}×${n} = ${count * n} numbers, got ${numbers.length}`,
     );
-  return numbers;
+  return over(numbers);
+}
+
+function halfOf({ dtype }: RowPanelSource): HalfType | undefined {
+  return dtype === "float16" || dtype === "bfloat16" ? dtype : undefined;
 }
 
 function panelOf(
   source: RowPanelSource,
-  data: ArrayLike<number>,
+  data: Numbers,
   offset: number,
   m: number,
   n: number,
   first: number,
 ): View {
   const { dtype } = STORED[source.dtype];
-  const half = dtype === "float32" && arrayName(data) === "Uint16Array";
+  const half = halfOf(source);
   const panel: View = {
     kind: "dense",
     m,
     n,
     dtype,
     data,
-    read: half ? halfDecoder(source.dtype as HalfType) : undefined,
+    read: half && halfDecoder(half),
+    half,
     offset,
     rowStride: n,
     columnStride: 1,
@@ -265,10 +281,41 @@ export function panelsOfDense(view: View): PanelsView {
     cols: P.n,
     panelBytes: Math.abs(P.columnStride) === 1 ? PANEL_BYTES : RUNS * PANEL_BYTES,
     foreign: false,
+    keep: false,
+    half: view.half,
     each(count, use) {
       for (let first = 0; first < P.m; first += count)
         use({ ...P, m: Math.min(count, P.m - first), offset: P.offset + first * P.rowStride, refuse }, first);
     },
+  };
+}
+
+/** The same matrix, to be copied to where it is worked on, a panel at a time. */
+export function viewOfPanels(panels: PanelsView): View {
+  const { m, n, cols, dtype, half } = panels;
+  if (panels.transposed) throw new Error("a source gives rows of A");
+  const parts: View["parts"] = (use) => panels.each(rowsOfPanel(panels), use);
+  const refuse = (): never => {
+    parts((part) => {
+      for (let i = 0; i < part.m; i++)
+        for (let j = 0; j < part.n; j++) if (!Number.isFinite(at(part, i, j))) part.refuse?.();
+    });
+    throw new NonFiniteError("matrix: holds a NaN or an infinity");
+  };
+  const read = half && halfDecoder(half);
+  return {
+    kind: "dense",
+    m,
+    n,
+    dtype,
+    data: [],
+    read,
+    half,
+    offset: 0,
+    rowStride: cols,
+    columnStride: 1,
+    parts,
+    refuse,
   };
 }
 

@@ -23,29 +23,11 @@ export interface CsrParts {
  * Cost: memory for one copy; a product with it is two flops an entry.
  */
 export function csr(parts: CsrParts): SparseMatrix {
-  if (typeof parts !== "object" || parts === null)
-    throw new ShapeError("csr: expected { data, indices, indptr, shape }");
+  checkParts(parts, "csr", ["data", "indices", "indptr"]);
   const [m, n] = dimensions(parts.shape, 2);
-  for (const name of ["data", "indices", "indptr"] as const)
-    if (!Array.isArray(parts[name]) && !(ArrayBuffer.isView(parts[name]) && "length" in parts[name]))
-      throw new ShapeError(`csr: ${name} must be an array`);
-  if (n > MOST_COLUMNS) throw new ShapeError(`csr: ${n} columns are more than indices of 32 bits reach`);
   parts = { ...parts, indices: wholeNumbers(parts.indices), indptr: wholeNumbers(parts.indptr) };
+  checkPointers(parts, "csr", "row", m);
   const count = parts.data.length;
-  if (parts.indices.length !== count)
-    throw new ShapeError(`csr: ${count} entries and ${parts.indices.length} column indices`);
-  if (parts.indptr.length !== m + 1)
-    throw new ShapeError(`csr: ${m} rows need ${m + 1} row pointers, got ${parts.indptr.length}`);
-  if (parts.indptr[0] !== 0 || parts.indptr[m] !== count)
-    throw new ShapeError(
-      `csr: row pointers must run from 0 to ${count}, got ${parts.indptr[0]} to ${parts.indptr[m]}`,
-    );
-  for (let i = 1; i <= m; i++) {
-    const pointer = parts.indptr[i];
-    const before = parts.indptr[i - 1];
-    if (!Number.isInteger(pointer) || pointer < before || pointer > count)
-      throw new ShapeError(`csr: row pointer ${i} is ${pointer}, after ${before} and of ${count}`);
-  }
   const indptr = new Float64Array(m + 1);
   const indices = new Uint32Array(count);
   const values = parts.data instanceof Float32Array ? new Float32Array(count) : new Float64Array(count);
@@ -58,12 +40,12 @@ export function csr(parts: CsrParts): SparseMatrix {
     const first = end;
     for (let k = parts.indptr[i]; k < parts.indptr[i + 1]; k++) {
       const j = parts.indices[k];
-      if (!Number.isInteger(j) || j < 0 || j >= n)
+      if (!isIndex(j, n))
         throw new ShapeError(`csr: entry ${k} (row ${i}) has column ${j}, which is not in 0 … ${n - 1}`);
       const written = dense ? dense[j] : (few.get(j) ?? 0);
       const again = written > first;
       const to = again ? written - 1 : end++;
-      values[to] = numberAt(parts.data, k) + (again ? values[to] : 0);
+      values[to] = numberAt(parts.data, k, "csr") + (again ? values[to] : 0);
       indices[to] = j;
       if (dense) dense[j] = to + 1;
       else few.set(j, to + 1);
@@ -164,22 +146,72 @@ const MOST_COLUMNS = 2 ** 32;
 /** Terms that are summed before they join a total, and entries a column may have without care for its sum. */
 const BLOCK = 128;
 
+/** Whether all parts are there, and the indices within reach of 32 bits. */
+export function checkParts<P extends { shape: readonly [number, number] }>(
+  parts: P,
+  name: string,
+  arrays: readonly (keyof P & string)[],
+): void {
+  if (typeof parts !== "object" || parts === null)
+    throw new ShapeError(`${name}: expected { ${arrays.join(", ")}, shape }`);
+  const [m, n] = dimensions(parts.shape, 2);
+  for (const part of arrays)
+    if (!Array.isArray(parts[part]) && !(ArrayBuffer.isView(parts[part]) && "length" in parts[part]))
+      throw new ShapeError(`${name}: ${part} must be an array`);
+  const most = name === "csr" ? n : Math.max(m, n);
+  if (most > MOST_COLUMNS)
+    throw new ShapeError(
+      `${name}: ${most} ${most === n ? "columns" : "rows"} are more than indices of 32 bits reach`,
+    );
+}
+
+/** Whether the pointers of `count` compressed rows or columns rise from 0 to the number of entries. */
+export function checkPointers(
+  { data, indices, indptr }: Omit<CsrParts, "shape">,
+  name: string,
+  line: "row" | "column",
+  count: number,
+): void {
+  const entries = data.length;
+  const other = line === "row" ? "column" : "row";
+  if (indices.length !== entries)
+    throw new ShapeError(`${name}: ${entries} entries and ${indices.length} ${other} indices`);
+  if (indptr.length !== count + 1)
+    throw new ShapeError(
+      `${name}: ${count} ${line}s need ${count + 1} ${line} pointers, got ${indptr.length}`,
+    );
+  if (indptr[0] !== 0 || indptr[count] !== entries)
+    throw new ShapeError(
+      `${name}: ${line} pointers must run from 0 to ${entries}, got ${indptr[0]} to ${indptr[count]}`,
+    );
+  for (let i = 1; i <= count; i++) {
+    const pointer = indptr[i];
+    const before = indptr[i - 1];
+    if (!Number.isInteger(pointer) || pointer < before || pointer > entries)
+      throw new ShapeError(`${name}: ${line} pointer ${i} is ${pointer}, after ${before} and of ${entries}`);
+  }
+}
+
+export function isIndex(index: number, bound: number): boolean {
+  return Number.isInteger(index) && index >= 0 && index < bound;
+}
+
 /** SciPy's indices may be of 64 bits. */
-function wholeNumbers(x: ArrayLike<number> | BigInt64Array | BigUint64Array): ArrayLike<number> {
+export function wholeNumbers(x: ArrayLike<number> | BigInt64Array | BigUint64Array): ArrayLike<number> {
   return x instanceof BigInt64Array || x instanceof BigUint64Array
     ? Float64Array.from(x as BigInt64Array, Number)
     : x;
 }
 
-function numberAt(data: ArrayLike<unknown>, k: number): number {
+export function numberAt(data: ArrayLike<unknown>, k: number, name: string): number {
   const value = data[k];
   if (typeof value === "number") return value;
   if (typeof value === "bigint") return Number(value);
   if (typeof value === "object" && value !== null && ("re" in value || "im" in value))
     throw new UnsupportedError(
-      `csr: entry ${k} is complex; ‖A‖₂ of A = B + iC is that of the real [B −C; C B]`,
+      `${name}: entry ${k} is complex; ‖A‖₂ of A = B + iC is that of the real [B −C; C B]`,
     );
-  throw new ShapeError(`csr: entry ${k} is not a number`);
+  throw new ShapeError(`${name}: entry ${k} is not a number`);
 }
 
 /** The first column, from the left, that is NaN or infinite. */

@@ -81,6 +81,8 @@ export interface RowPanelSource<T extends PanelType = PanelType> {
   readonly dtype: T;
   /** rows to ask for at a time; default: what makes about 4 MiB */
   readonly panelRows?: number | undefined;
+  /** whether a call may read it once and keep a copy for its time, in kernel memory; default false */
+  readonly keep?: boolean | undefined;
   /**
    * Rows first … first+count−1, row-major: count·n numbers, at once and not as a promise. The array is read before
    * the next call and may be used again for it. The same rows must hold the same numbers every time.

@@ -17,6 +17,8 @@ export interface View {
   readonly offset: number;
   readonly rowStride: number;
   readonly columnStride: number;
+  /** of a matrix that comes a few of its rows at a time: hands them over, from the first to the last; `data` is empty */
+  readonly parts?: ((use: (part: View, first: number) => void) => void) | undefined;
   /** of a part of a larger matrix: throws with the place, in the whole, of a NaN or an infinity */
   readonly refuse?: (() => never) | undefined;
 }

@@ -22,6 +22,8 @@ export interface Action {
   readonly exponent: number;
   /** what a pass costs, as a number of multiplications; Infinity where unknown. The same whatever the threads. */
   readonly cost: number;
+  /** ‖P‖_F², to 2⁻¹⁴ of itself, where it has been found in passing */
+  readonly squares?: number | undefined;
   /** how many times A has been read from end to end */
   passes: number;
   /**
@@ -35,6 +37,9 @@ export interface Action {
   toLong(x: Float64Array): Float64Array;
   /** Pᵀ·y, in float64 */
   toShort(y: Float64Array): Float64Array;
+  /** The same for several vectors, in as few reads of A as there may be. */
+  toLongAll(x: readonly Float64Array[]): Float64Array[];
+  toShortAll(y: readonly Float64Array[]): Float64Array[];
 }
 
 /**
@@ -48,35 +53,46 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
   const t = arena.take(64 + (isHalf(P) ? 16 * P.paddedCols : 0));
   const { multiply, multiplyTransposed, gram } = productsOf(routines, P, t);
 
-  /** P·x for x over the columns. */
-  const down = (x: Float64Array): Float64Array => {
+  /** P·x for one or two x over the columns, in one read. */
+  const down = (x: readonly Float64Array[]): Float64Array[] => {
     const mark = arena.mark();
-    const from = arena.take(8 * P.paddedCols);
-    const to = arena.take(8 * P.paddedRows);
-    const input = arena.f64(from, P.paddedCols);
+    const width = x.length;
+    const from = arena.take(8 * width * P.paddedCols);
+    const to = arena.take(8 * width * P.paddedRows);
+    const input = arena.f64(from, width * P.paddedCols);
     input.fill(0);
-    input.set(x);
-    multiply(P.pointer, P.lda, P.paddedRows, P.paddedCols, from, 0, 1, to);
-    const result = arena.f64(to, P.rows).slice();
+    x.forEach((one, c) => {
+      input.set(one, c * P.paddedCols);
+    });
+    multiply(P.pointer, P.lda, P.paddedRows, P.paddedCols, from, 8 * P.paddedCols, width, to);
+    const results = arena.f64(to, width * P.rows);
+    const result = x.map((_, c) =>
+      width === 1 ? results.slice() : Float64Array.from({ length: P.rows }, (_, i) => results[2 * i + c]),
+    );
     arena.release(mark);
+    action.passes++;
     return result;
   };
-  /** Pᵀ·y for y over the rows. */
-  const back = (y: Float64Array): Float64Array => {
+  /** Pᵀ·y for one or two y over the rows. */
+  const back = (y: readonly Float64Array[]): Float64Array[] => {
     const mark = arena.mark();
-    const from = arena.take(8 * P.paddedRows);
-    const partial = arena.take(8 * P.paddedCols);
-    const to = arena.take(8 * P.paddedCols);
-    const input = arena.f64(from, P.paddedRows);
+    const width = y.length;
+    const from = arena.take(8 * width * P.paddedRows);
+    const partial = arena.take(8 * width * P.paddedCols);
+    const to = arena.take(8 * width * P.paddedCols);
+    const input = arena.f64(from, width * P.paddedRows);
     input.fill(0);
-    input.set(y);
-    arena.fill(partial, 8 * P.paddedCols);
-    arena.fill(to, 8 * P.paddedCols);
-    multiplyTransposed(P.pointer, P.lda, P.paddedRows, P.paddedCols, from, 1, partial, to);
-    const result = arena.f64(to, P.cols).slice();
+    if (width === 1) input.set(y[0]);
+    else for (let i = 0; i < P.rows; i++) for (let c = 0; c < width; c++) input[width * i + c] = y[c][i];
+    arena.fill(partial, 8 * width * P.paddedCols);
+    arena.fill(to, 8 * width * P.paddedCols);
+    multiplyTransposed(P.pointer, P.lda, P.paddedRows, P.paddedCols, from, width, partial, to);
+    const result = y.map((_, c) => arena.f64(to + 8 * c * P.paddedCols, P.cols).slice());
     arena.release(mark);
+    action.passes++;
     return result;
   };
+  const [long, short] = across ? [down, back] : [back, down];
 
   const action: Action = {
     short: across ? P.cols : P.rows,
@@ -87,6 +103,7 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
     transposed: across ? P.transposed : !P.transposed,
     exponent: P.exponent,
     cost: P.rows * P.cols,
+    squares: P.squares,
     passes: 0,
     gram(x, ldx, width, z, scratch) {
       action.passes++;
@@ -94,16 +111,16 @@ export function placedAction(kernels: Kernels, P: Placed, across: boolean): Acti
       gram(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, ldx, width, t, scratch, z);
     },
     gramOf: (x) => gramOfVector(kernels, action, P.paddedCols, x),
-    toLong(x) {
-      action.passes++;
-      return across ? down(x) : back(x);
-    },
-    toShort(y) {
-      action.passes++;
-      return across ? back(y) : down(y);
-    },
+    toLong: (x) => long([x])[0],
+    toShort: (y) => short([y])[0],
+    toLongAll: (x) => inPairs(x).flatMap(long),
+    toShortAll: (y) => inPairs(y).flatMap(short),
   };
   return action;
+}
+
+function inPairs<T>(all: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(all.length / 2) }, (_, k) => all.slice(2 * k, 2 * k + 2));
 }
 
 /** PᵀP·x for a vector that is not in kernel memory yet, by way of an action's own `gram`. */
@@ -307,6 +324,8 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
       toShort();
       return x.slice();
     },
+    toLongAll: (inputs) => inputs.map(action.toLong),
+    toShortAll: (inputs) => inputs.map(action.toShort),
   };
   return action;
 }

@@ -11,22 +11,31 @@ import { EPSILON, type Found } from "./finish.js";
  *
  * Cost: min² · max flops for the Gram matrix and 4/3·min³ for its tridiagonal form; min² numbers. It finds
  * σ₁ without a start vector, so nothing can be missed.
+ *
+ * @param pairs  singular values that are looked for: 1 leaves σ₂ at zero
  */
-export function gramDense(kernels: Kernels, P: Placed): Found {
+export function gramDense(kernels: Kernels, P: Placed, pairs: 1 | 2 = 2): Found {
   const { arena } = kernels;
   const mark = arena.mark();
   const lda = P.paddedRows;
   const gram = arena.take(8 * lda * lda);
   formGram(kernels, P, gram);
-  const found = topOfGram(kernels, gram, lda, P.rows, P.single ? EPSILON.float32 : EPSILON.float64);
+  const found = topOfGram(kernels, gram, lda, P.rows, P.single ? EPSILON.float32 : EPSILON.float64, pairs);
   arena.release(mark);
   return found;
 }
 
 /** The same from a Gram matrix that is there already (lower triangle; overwritten). */
-export function topOfGram(kernels: Kernels, gram: number, lda: number, n: number, epsilon: number): Found {
+export function topOfGram(
+  kernels: Kernels,
+  gram: number,
+  lda: number,
+  n: number,
+  epsilon: number,
+  pairs: 1 | 2 = 2,
+): Found {
   const { arena, routines } = kernels;
-  const wanted = Math.min(2, n);
+  const wanted = Math.min(pairs, n);
   const ldv = padTo(n, LANES);
   const values = arena.take(16);
   const vectors = arena.take(8 * ldv);

@@ -13,12 +13,12 @@ export function rounded(x: Float64Array, dtype: DType): Float32Array | Float64Ar
 }
 
 /** A number of A·2^−exponent on A's own scale. */
-export function onScaleOf(action: Action, value: number): number {
+export function onScaleOf(action: Pick<Action, "exponent">, value: number): number {
   return scaleByPower(value, action.exponent);
 }
 
 /** σ₁ on A's own scale. */
-export function sigmaOnScale(action: Action, value: number): number {
+export function sigmaOnScale(action: Pick<Action, "exponent">, value: number): number {
   return sigmaOfScale(value, action.exponent);
 }
 
@@ -33,7 +33,7 @@ export function sigmaOfScale(value: number, exponent: number): number {
 }
 
 /** ‖P·x‖ / ‖x‖ in float64: σ to twice the digits that x has. */
-export function rayleigh(action: Action, x: Float64Array): number {
+export function rayleigh(action: Pick<Action, "toLong">, x: Float64Array): number {
   return norm2(action.toLong(x)) / norm2(x);
 }
 
@@ -57,11 +57,34 @@ export interface Factors {
   v: Float32Array | Float64Array;
 }
 
+/** A product that is needed: P·toLong, or Pᵀ·toShort. The answer is in float64. */
+export type Product = { toLong: Float64Array } | { toShort: Float64Array };
+
+/** Something that takes products with P on the way. */
+type WithProducts<T> = Generator<Product, T, Float64Array>;
+
+/** What is said of an action where it is not asked for products. */
+type Facts = Pick<Action, "dtype" | "transposed" | "exponent" | "passes">;
+
+/** What answers at once. */
+type Answering = Pick<Action, "toLong" | "toShort">;
+
+/** Runs to the end with an action that answers at once. */
+function withAction<T>(action: Answering, steps: WithProducts<T>): T {
+  let step = steps.next();
+  while (!step.done) {
+    const { value } = step;
+    step = steps.next("toLong" in value ? action.toLong(value.toLong) : action.toShort(value.toShort));
+  }
+  return step.value;
+}
+
 /** The long vector that goes with a short one, both rounded to A's dtype; one read of A, in float64. */
-function pair(action: Action, found: Found) {
-  const { dtype } = action;
+function* pair({ dtype }: Facts, found: Found) {
   const short = rounded(found.short, dtype);
-  const direction = action.toLong(dtype === "float32" ? new Float64Array(short) : found.short);
+  const direction: Float64Array = yield {
+    toLong: dtype === "float32" ? new Float64Array(short) : found.short,
+  };
   const size = norm2(direction);
   const sigma = size / norm2(short);
   if (sigma > 0) for (let i = 0; i < direction.length; i++) direction[i] /= size;
@@ -70,8 +93,13 @@ function pair(action: Action, found: Found) {
 }
 
 /** Completes σ, u and v alone: half of what `complete` reads. */
-export function factors(action: Action, found: Found): Factors {
-  const { short, long, sigma } = pair(action, found);
+export function factors(action: Facts & Answering, found: Found): Factors {
+  return withAction(action, makingFactors(action, found));
+}
+
+/** `factors`, for whoever has the products. */
+export function* makingFactors(action: Facts, found: Found): WithProducts<Factors> {
+  const { short, long, sigma } = yield* pair(action, found);
   return {
     sigma: sigmaOnScale(action, sigma),
     u: action.transposed ? short : long,
@@ -84,37 +112,35 @@ export function factors(action: Action, found: Found): Factors {
  * the residual of the vectors as returned, and decides what that is worth.
  */
 export function complete(
-  action: Action,
+  action: Facts & Answering,
   found: Found,
   rtol: number | undefined,
   atol: number,
 ): SingularTriplet {
+  return withAction(action, completing(action, found, rtol, atol));
+}
+
+/** `complete`, for whoever has the products; `action.passes` is looked at when they have been taken. */
+export function* completing(
+  action: Facts,
+  found: Found,
+  rtol: number | undefined,
+  atol: number,
+): WithProducts<SingularTriplet> {
   const { dtype } = action;
-  const epsilon = EPSILON[dtype];
-  const { short, long, direction, size, sigma } = pair(action, found);
-  const back = action.toShort(dtype === "float32" ? new Float64Array(long) : direction);
+  const { short, long, direction, size, sigma } = yield* pair(action, found);
+  const back = yield { toShort: dtype === "float32" ? new Float64Array(long) : direction };
 
   let square = 0;
   if (long !== direction)
     for (let i = 0; i < long.length; i++) square += (direction[i] * size - sigma * long[i]) ** 2;
   for (let i = 0; i < back.length; i++) square += (back[i] - sigma * short[i]) ** 2;
   const residual = Math.sqrt(square);
-  const gap = Math.max(sigma - found.second, 0);
-  // What cannot be excluded: σ₂ is as large as its own residual allows, and below float64's own rounding
-  // no residual can be told from zero.
-  const sureGap = gap - found.secondError;
-  const floor = Math.max(residual, 2 ** -52 * sigma);
-  const secondFloor = Math.max(found.secondError, epsilon * sigma);
-  const reachable = floorOf(dtype, long.length + short.length) * sigma;
-  const atFloor = residual <= reachable;
-  const tied =
-    sigma === 0 || (atFloor && found.secondError <= reachable && gap <= 4 * Math.max(residual, secondFloor));
-  const gradientError = tied
-    ? Math.SQRT2
-    : Math.min(Math.SQRT2, Math.max(sureGap > 0 ? floor / sureGap : Math.SQRT2, epsilon));
-  const converged =
-    tied ||
-    (rtol === undefined && atol === 0 ? atFloor && found.reached : gradientError <= (rtol ?? epsilon) + atol);
+  const { gap, gradientError, converged, tied } = judge(
+    { ...found, sigma, residual, dtype, length: long.length + short.length },
+    rtol,
+    atol,
+  );
 
   return {
     sigma: sigmaOnScale(action, sigma),
@@ -131,11 +157,52 @@ export function complete(
   };
 }
 
+/** What is known of a pair when it is judged, in any one unit. */
+export interface Measured {
+  sigma: number;
+  /** of the vectors as returned */
+  residual: number;
+  /** estimate of σ₂, and how far it may be below the truth */
+  second: number;
+  secondError: number;
+  /** whether the iteration ended because it had what was asked for */
+  reached: boolean;
+  dtype: DType;
+  /** m + n */
+  length: number;
+}
+
+/** What a pair is worth: its distance from σ₂, the error of u·vᵀ, and whether that will do. */
+export function judge(
+  { sigma, residual, second, secondError, reached, dtype, length }: Measured,
+  rtol: number | undefined,
+  atol: number,
+): Pick<SingularTriplet, "gap" | "gradientError" | "converged" | "tied"> {
+  const epsilon = EPSILON[dtype];
+  const gap = Math.max(sigma - second, 0);
+  // What cannot be excluded: σ₂ is as large as its own residual allows, and below float64's own rounding
+  // no residual can be told from zero.
+  const sureGap = gap - secondError;
+  const floor = Math.max(residual, 2 ** -52 * sigma);
+  const secondFloor = Math.max(secondError, epsilon * sigma);
+  const reachable = floorOf(dtype, length) * sigma;
+  const atFloor = residual <= reachable;
+  const tied =
+    sigma === 0 || (atFloor && secondError <= reachable && gap <= 4 * Math.max(residual, secondFloor));
+  const gradientError = tied
+    ? Math.SQRT2
+    : Math.min(Math.SQRT2, Math.max(sureGap > 0 ? floor / sureGap : Math.SQRT2, epsilon));
+  const converged =
+    tied ||
+    (rtol === undefined && atol === 0 ? atFloor && reached : gradientError <= (rtol ?? epsilon) + atol);
+  return { gap, gradientError, converged, tied };
+}
+
 /**
  * Relative residuals up to this are all that the dtype has. In float64 they are the rounding of the Gram
  * matrix and of its Householder reflections: up to 70ε at n = 128, 30ε at 1024 (a column of ones, a star, an
  * arrow), where float32 data, worked on in float64 in the end, leaves 4ε.
  */
-function floorOf(dtype: DType, length: number): number {
+export function floorOf(dtype: DType, length: number): number {
   return dtype === "float32" ? 16 * EPSILON.float32 : (32 + 4 * Math.sqrt(length)) * EPSILON.float64;
 }

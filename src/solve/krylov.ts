@@ -1,8 +1,8 @@
 import type { Kernels } from "../kernels/contract.js";
-import { eigenWork } from "../kernels/contract.js";
 import { padTo } from "../kernels/place.js";
 import type { Action } from "./action.js";
 import type { Random } from "./random.js";
+import { type Ritz, ritzOf } from "./ritz.js";
 
 /** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */
 const CAPACITY = 64;
@@ -15,15 +15,6 @@ const TILE = 1024;
  * singular values as close as its tolerance a space grown from one vector may show the lower one.
  */
 const BLOCK = 2;
-
-/** The largest Ritz pairs of PᵀP: values θ descending, coefficients and residual norms. */
-export interface Ritz {
-  readonly values: Float64Array;
-  /** row p: coefficients of the p-th Ritz vector in the basis */
-  readonly coefficients: Float64Array[];
-  /** ‖PᵀP·x − θ·x‖ of each */
-  readonly residuals: Float64Array;
-}
 
 /**
  * A block Krylov space of G = PᵀP with full reorthogonalization and thick restart.
@@ -39,6 +30,8 @@ export class KrylovSpace {
   size = 0;
   /** block steps taken so far */
   steps = 0;
+  /** the first so many vectors are settled: what comes is orthogonal to them, and T is that of what comes */
+  locked = 0;
 
   readonly #kernels: Kernels;
   readonly #action: Action;
@@ -50,24 +43,27 @@ export class KrylovSpace {
   readonly #coefficients: number;
   readonly #scratch: number;
   readonly #strip: number;
-  readonly #projected = new Float64Array(CAPACITY * CAPACITY);
+  readonly #projected: Float64Array;
   /** vectors in the next block, and B, which ties the last block to it */
   #width = 0;
   #coupling = new Float64Array(BLOCK * BLOCK);
   #lastWidth = 0;
-  /** the largest entry of T so far: what "zero" is measured against */
+  /** the largest entry of T so far, or overlap with what is locked: what "zero" is measured against */
   #scale = 0;
 
-  constructor(kernels: Kernels, action: Action, random: Random) {
+  /** @param most  vectors it may grow to, where some of them get locked; default: 64, and none */
+  constructor(kernels: Kernels, action: Action, random: Random, most?: number) {
     const { arena } = kernels;
     this.#kernels = kernels;
     this.#action = action;
     this.#random = random;
-    this.#capacity = Math.min(CAPACITY, action.short);
+    this.#capacity = Math.min(most ?? CAPACITY, action.short);
+    this.#projected = new Float64Array(this.#capacity ** 2);
     const n = action.padded;
     const number = action.single ? 4 : 8;
     this.#bytes = n * number;
-    const slots = padTo(this.#capacity + BLOCK, 4);
+    // Rows come in fours, from the first that is not locked on.
+    const slots = padTo(this.#capacity + BLOCK, 4) + (most === undefined ? 0 : 4);
     this.#basis = arena.take(slots * this.#bytes);
     arena.fill(this.#basis, slots * this.#bytes);
     this.#product = arena.take(BLOCK * n * 8);
@@ -75,7 +71,7 @@ export class KrylovSpace {
     this.#scratch = arena.take(scratch);
     arena.fill(this.#scratch, scratch);
     this.#coefficients = arena.take(BLOCK * slots * 8);
-    this.#strip = arena.take(STRIP * CAPACITY * number);
+    this.#strip = arena.take(STRIP * Math.max(CAPACITY, this.#capacity) * number);
   }
 
   #slot(i: number): number {
@@ -236,6 +232,13 @@ export class KrylovSpace {
     return this.#width === 0;
   }
 
+  /** The sum of all Ritz values, but of what is locked. */
+  get trace(): number {
+    let sum = 0;
+    for (let i = 0; i < this.size - this.locked; i++) sum += this.#projected[i * this.#capacity + i];
+    return sum;
+  }
+
   /** One block step: applies G to the next block and orthogonalizes the result. */
   extend(): void {
     const { routines, arena } = this.#kernels;
@@ -250,15 +253,16 @@ export class KrylovSpace {
     const column = new Float64Array(next * width);
     // What is large first: the last two blocks, or all after a restart, which ties the next block to every
     // vector kept. Then all, down to rounding.
-    const near = this.#lastWidth > 0 ? k - this.#lastWidth : 0;
+    const near = this.#lastWidth > 0 && this.locked === 0 ? k - this.#lastWidth : 0;
     this.#orthogonalize(near, next, next, width, column);
     this.#orthogonalize(0, next, next, width, column);
     const T = this.#projected;
+    const { locked } = this;
     for (let i = 0; i < next; i++)
       for (let c = 0; c < width; c++) {
         const value = column[i * width + c];
         if (i > k + c) continue;
-        T[(k + c) * CAPACITY + i] = value;
+        if (i >= locked) T[(k + c - locked) * this.#capacity + i - locked] = value;
         this.#scale = Math.max(this.#scale, Math.abs(value));
       }
     this.size = next;
@@ -269,44 +273,26 @@ export class KrylovSpace {
 
   /** The `wanted` largest Ritz pairs. Cost: O(size³), and nothing in the length of the vectors. */
   ritz(wanted: number): Ritz {
-    const { routines, arena } = this.#kernels;
-    const k = this.size;
-    const count = Math.min(wanted, k);
-    const mark = arena.mark();
-    const lda = k + (k & 1);
-    const T = arena.take(8 * k * lda);
-    const values = arena.take(8 * count);
-    const vectors = arena.take(8 * count * lda);
-    const work = arena.take(8 * eigenWork(k));
-    const matrix = arena.f64(T, k * lda);
-    for (let i = 0; i < k; i++)
-      matrix.set(this.#projected.subarray(i * CAPACITY, i * CAPACITY + i + 1), i * lda);
-    routines.eigenLargest(T, lda, k, count, count, values, vectors, lda, work);
-
-    const coefficients: Float64Array[] = [];
-    const residuals = new Float64Array(count);
-    const last = this.#lastWidth;
-    for (let p = 0; p < count; p++) {
-      const y = arena.f64(vectors + 8 * p * lda, k).slice();
-      coefficients.push(y);
-      // B·(the last block's coefficients), B being upper triangular.
-      let square = 0;
-      for (let row = 0; row < this.#width; row++) {
-        let sum = 0;
-        for (let c = 0; c < last; c++) sum += this.#coupling[row * BLOCK + c] * y[k - last + c];
-        square += sum * sum;
-      }
-      residuals[p] = Math.sqrt(square);
-    }
-    const found = arena.f64(values, count).slice();
-    arena.release(mark);
-    return { values: found, coefficients, residuals };
+    return ritzOf(
+      this.#kernels,
+      {
+        T: this.#projected,
+        ldt: this.#capacity,
+        size: this.size - this.locked,
+        B: this.#coupling,
+        ldb: BLOCK,
+        width: this.#width,
+        lastWidth: this.#lastWidth,
+      },
+      wanted,
+    );
   }
 
   /** Keeps the given Ritz vectors and the next block; the rest of the space is dropped. */
   restart({ values, coefficients }: Ritz): void {
     const { routines, arena } = this.#kernels;
-    const k = this.size;
+    const { locked } = this;
+    const k = this.size - locked;
     const keep = coefficients.length;
     const rows = padTo(k, 4);
     const mark = arena.mark();
@@ -317,13 +303,35 @@ export class KrylovSpace {
       Y.set(vector, p * rows);
     });
     const rotate = this.#action.single ? routines.rotate32 : routines.rotate64;
-    rotate(this.#basis, this.#bytes, rows, this.#action.padded, y, keep, this.#strip);
+    rotate(this.#slot(locked), this.#bytes, rows, this.#action.padded, y, keep, this.#strip);
     arena.release(mark);
-    for (let c = 0; c < this.#width; c++) this.#vector(keep + c).set(this.#vector(k + c));
+    for (let c = 0; c < this.#width; c++) this.#vector(locked + keep + c).set(this.#vector(this.size + c));
     this.#projected.fill(0);
-    for (let p = 0; p < keep; p++) this.#projected[p * CAPACITY + p] = values[p];
-    this.size = keep;
+    for (let p = 0; p < keep; p++) this.#projected[p * this.#capacity + p] = values[p];
+    this.size = locked + keep;
     this.#lastWidth = 0;
+  }
+
+  /**
+   * Locks the given Ritz vectors, drops the rest of the space and begins again with a random block. What G does to
+   * that is small where the locked vectors belong to what is large in G, and is now known to its own digits.
+   */
+  lock(ritz: Ritz): void {
+    this.restart(ritz);
+    this.#projected.fill(0);
+    this.#scale = 0;
+    this.locked = this.size;
+    this.#coupling.fill(0);
+    this.#width = Math.min(BLOCK, this.#action.short - this.size);
+    for (let c = 0; c < this.#width; c++) this.#replace(this.size + c);
+  }
+
+  /** The locked vectors in float64, made up to `count` by random ones, orthonormal to them. */
+  lockedVectors(count: number): Float64Array[] {
+    while (this.locked < count) this.#replace(this.locked++);
+    return Array.from({ length: this.locked }, (_, i) =>
+      Float64Array.from(this.#vector(i).subarray(0, this.#action.short)),
+    );
   }
 
   /** The vector with these coefficients in the basis, in float64. */

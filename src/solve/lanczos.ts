@@ -1,13 +1,16 @@
 import type { Kernels } from "../kernels/contract.js";
 import type { Action } from "./action.js";
 import { EPSILON, type Found } from "./finish.js";
-import { KrylovSpace, type Ritz } from "./krylov.js";
-import { createRandom } from "./random.js";
+import { KrylovSpace } from "./krylov.js";
+import { createRandom, type Random } from "./random.js";
+import type { Ritz } from "./ritz.js";
 
 /** What has to be accurate before the iteration may stop. */
 export interface Goal {
   /** the value alone, or the vectors with it */
   of: "value" | "gradient";
+  /** false: nobody asks for σ₂, and the dense path need not look for it */
+  second?: boolean;
   /** relative error wanted; undefined: what the dtype has */
   rtol: number | undefined;
   atol: number;
@@ -18,16 +21,19 @@ export interface Goal {
 }
 
 /** Start vectors are a stream of their own: a matrix drawn with the same seed must not begin with one. */
-const STREAM = 2 ** 44;
+export const STREAM = 2 ** 44;
 /** Ritz vectors that a restart keeps. */
-const KEPT = 24;
+export const KEPT = 24;
 /** Residuals are taken down to this many ε·σ when no tolerance is given. */
-const TARGET = 4;
+export const TARGET = 4;
 
 /** Relative error of σ that is promised where no tolerance is given. */
 const PROMISED = { float32: 1e-6, float64: 1e-13 };
 /** The chance that is taken, beside a given start, of not having seen a larger singular value. */
-const CHANCE = 1e-3;
+export const CHANCE = 1e-3;
+
+/** Relative error of ‖P‖_F², and of the sum of Ritz values, at most. */
+const SQUARES_ERROR = 2 ** -13;
 
 /** How far the iteration has come, in singular values. */
 interface Progress {
@@ -39,22 +45,47 @@ interface Progress {
   secondResidual: number;
   /** σ₃, as large as its residual allows; σ₁ where nothing is known of it */
   third: number;
+  /** what σ₂ cannot exceed; Infinity where nothing is known */
+  secondMost: number;
 }
 
-function progressOf(ritz: Ritz): Progress {
+/** @param unseen  what the trace of G has beyond the sum of the Ritz values; Infinity where it is not known */
+function progressOf(ritz: Ritz, unseen: number): Progress {
   const root = (p: number) => Math.sqrt(Math.max(ritz.values[p] ?? 0, 0));
   const sigma = root(0);
   const second = root(1);
   // For G = PᵀP a residual ρ of (θ, x) is a residual ρ/σ of the singular pair.
   const over = (p: number) => Math.sqrt(Math.max(ritz.values[p] ?? 0, 0) + (ritz.residuals[p] ?? 0));
+  // On the complement of the first Ritz vector, G is positive semidefinite: its largest eigenvalue there is at most
+  // the largest Ritz value plus the trace of the rest, and that is not below the second of all of G (Cauchy).
+  const secondMost = Math.sqrt(Math.max(ritz.values[1] ?? 0, 0) + unseen);
   return {
     sigma,
     second,
-    secondError: over(1) - second,
+    secondError: Math.min(over(1), secondMost) - second,
+    secondMost,
     residual: sigma > 0 ? ritz.residuals[0] / sigma : 0,
     secondResidual: second > 0 ? ritz.residuals[1] / second : Math.sqrt(ritz.residuals[1] ?? 0),
     third: ritz.values.length > 2 ? over(2) : sigma,
   };
+}
+
+function given({ rtol, atol }: Goal): boolean {
+  return rtol !== undefined || atol !== 0;
+}
+
+/** Whether no other singular value can be as large as σ₁ is known to be. */
+function alone(p: Progress): boolean {
+  return p.sigma - p.residual > p.secondMost;
+}
+
+/**
+ * Whether what bounds σ₂ from above does for the gradient's tolerance, so that σ₂ need not be found: the residual that
+ * it takes has to be well above what rounding u and v leaves.
+ */
+function boundsDo(p: Progress, goal: Goal, epsilon: number): boolean {
+  const apart = p.sigma - p.secondMost;
+  return alone(p) && ((goal.rtol ?? 0) + goal.atol) * apart >= 8 * epsilon * p.sigma;
 }
 
 /**
@@ -73,10 +104,10 @@ function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): numbe
     const tolerance = Math.max((goal.rtol ?? 0) * p.sigma + goal.atol, (epsilon / 4) * p.sigma);
     // Three or more values closer together than the residual pass for two, and then the error is up to half the
     // residual itself: that must not be above what was asked for, however wide the gaps look.
-    const linear =
-      goal.rtol === undefined && goal.atol === 0
-        ? PROMISED[precision] * p.sigma
-        : Math.max(2 * tolerance, 8 * epsilon * p.sigma);
+    const linear = given(goal)
+      ? Math.max(2 * tolerance, 8 * epsilon * p.sigma)
+      : PROMISED[precision] * p.sigma;
+    if (alone(p)) return p.residual / Math.sqrt(tolerance * (p.sigma - p.secondMost));
     const quadratic = Math.min(
       p.secondError <= gap / 2 && gap > 0
         ? p.residual / Math.sqrt(tolerance * (gap - p.secondError))
@@ -87,25 +118,30 @@ function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): numbe
     );
     return Math.min(p.residual / tolerance, Math.max(p.residual / linear, quadratic));
   }
+  // What the residual must be below, for a gap; as returned it has the rounding of u and v on top, and below a tenth
+  // of that nothing is gained.
+  const enough = (apart: number) =>
+    given(goal)
+      ? Math.max(0.7 * ((goal.rtol ?? epsilon) + goal.atol) * apart, 0.1 * epsilon * p.sigma)
+      : floor;
+  if (boundsDo(p, goal, epsilon)) return p.residual / enough(p.sigma - p.secondMost);
   const both = Math.max(p.residual, p.secondResidual);
   // A tie: both residuals as low as they go, and the gap does not rise above them.
   if (gap <= 4 * Math.max(both, epsilon * p.sigma)) return both / (0.5 * epsilon * p.sigma);
   // The gap is not believed before σ₂'s own error is below half of it.
   const unseen = p.secondError / (gap / 2);
   const sure = Math.max(gap - p.secondError, gap / 2);
-  const wanted =
-    goal.rtol === undefined && goal.atol === 0
-      ? floor
-      : // The residual as returned has the rounding of u and v on top; below a tenth of that nothing is gained.
-        Math.max(0.7 * ((goal.rtol ?? epsilon) + goal.atol) * sure, 0.1 * epsilon * p.sigma);
-  return Math.max(p.residual / wanted, unseen);
+  return Math.max(p.residual / enough(sure), unseen);
 }
 
 /**
  * A given start may be a singular vector, but not the first, and would then pass for converged at once. What
- * speaks against a larger σ is the random vector beside it: either its own first pair has converged too, or, σ₂
- * being the most it has found, it has taken so many steps that a larger one would have shown itself
- * (Kuczyński & Woźniakowski 1992: missed with a probability of about √n·e^{−(2k−1)√ε}, ε = 1 − σ₂²/σ₁²).
+ * speaks against a larger σ is the random vector r beside it: either its own first pair has converged too, or, θ₂
+ * being the most it has found, it has taken so many steps that a larger one would have shown itself. For if G has an
+ * eigenvalue λ with a unit vector x, the polynomial of degree k−1 that is 1 at λ and least on [0, b] makes a Ritz value
+ * above b = (1−ε)λ of K_k(r), unless (xᵀr/‖r‖)² ≤ (1−ε)/ε · T_{k−1}((1+ε)/(1−ε))⁻², T being Chebyshev's polynomials;
+ * and a random r is as near to orthogonal to x as t with a probability of at most t·√(2n/π). (The argument is that of
+ * Kuczyński & Woźniakowski 1992; where ε is not small this says more than their exponential.)
  *
  * @returns block steps until that is so, as things look now; 0: it is
  */
@@ -118,17 +154,23 @@ function stepsToTrust(
 ): number {
   if (values.length < 2) return 0;
   const rest = residuals[1] / values[0];
-  // Converged on the whole, and, where the two are close, also what is between them.
-  const settled = rest <= Math.max(CHANCE / Math.sqrt(n), 8 * epsilon);
-  const below = values[1] + residuals[1] <= values[0] || rest <= Math.max(tolerance, 8 * epsilon);
-  if (settled && below) return 0;
-  const apart = 1 - Math.max(values[1], 0) / values[0];
-  const wanted = (1 + Math.log((2 * Math.sqrt(n)) / CHANCE) / Math.sqrt(apart)) / 2;
+  // ε = 1 − below, for a λ just above what the start has found.
+  const below = Math.max(values[1], 0) / values[0];
+  const apart = 1 - below;
+  const size = Math.sqrt((2 * n) / Math.PI);
+  const floor = 8 * epsilon;
+  // A second Ritz vector y = p(G)r has |xᵀy| ≤ ρ/(λ−θ₂), ρ being its residual, and |xᵀy| ≥ |xᵀr|/‖r‖ · (λ/θ₂)^(k−1),
+  // the roots of p lying below θ₂. Where θ₁ and θ₂ are as close as rounding, all that can be had is a low residual.
+  const settled = size * rest * below ** (steps - 1) <= CHANCE * apart || rest <= floor;
+  const clear = values[1] + residuals[1] <= values[0] || rest <= Math.max(tolerance, floor);
+  if (settled && clear) return 0;
+  const hidden = (size * Math.sqrt(below / apart)) / CHANCE;
+  const wanted = 1 + Math.acosh(Math.max(hidden, 1)) / Math.acosh((2 - below) / Math.max(below, 2 ** -52));
   return Math.max(0, Math.ceil(wanted - steps));
 }
 
 /** Block steps before the first look, and at most between two. */
-const FIRST_LOOK = 4;
+export const FIRST_LOOK = 4;
 const LONGEST = 12;
 
 /**
@@ -136,17 +178,93 @@ const LONGEST = 12;
  * multiplications: where a pass costs a hundred times that, one; else most of the way that the last looks foretell,
  * so that the end is rarely overshot.
  */
-function stride(size: number, cost: number, now: number, before: number, since: number): number {
-  const look = 5e4 + 50 * size * size;
+export function stride(
+  space: Pick<Projected, "size" | "steps">,
+  cost: number,
+  now: number,
+  before: number,
+  since: number,
+): number {
+  const look = 5e4 + 50 * space.size * space.size;
   if (look < 0.01 * cost) return 1;
   const rate = Math.log(before / now) / since;
-  if (!(rate > 0) || !Number.isFinite(rate)) return 2;
+  // The first steps tell little of the rate, so no more than have been taken already.
+  const most = Math.min(LONGEST, space.steps);
+  if (!(rate > 0) || !Number.isFinite(rate)) return Math.min(2, most);
   const foretold = Math.log(now) / rate;
   // A step too many costs less than a look too many where passes are cheap.
-  return Math.max(
-    1,
-    Math.min(LONGEST, look > 0.5 * cost ? Math.ceil(foretold) : Math.floor(0.85 * foretold)),
-  );
+  return Math.max(1, Math.min(most, look > 0.5 * cost ? Math.ceil(foretold) : Math.floor(0.85 * foretold)));
+}
+
+/** What is known of a Krylov space without another step: its small projected problem. */
+export interface Projected {
+  readonly size: number;
+  readonly steps: number;
+  /** whether no further step is possible before a restart, and whether none is at all */
+  readonly full: boolean;
+  readonly exhausted: boolean;
+  /** the sum of all Ritz values; needed where the action knows its `squares` */
+  readonly trace?: number;
+  ritz(wanted: number): Ritz;
+}
+
+/** What the iteration asks of whoever holds the space: up to `extend` block steps, or a restart. */
+export type Request = { extend: number } | { restart: Ritz };
+
+/** Where the iteration ended: all of `Found` but the vector, whose coefficients in the basis these are. */
+export type Ended = Omit<Found, "short"> & { coefficients: Float64Array };
+
+/**
+ * The iteration without its arithmetic: looks at the projected problem now and then, and says what to do next. So one
+ * text serves kernels that answer at once and a device that has to be waited for.
+ *
+ * `extend` means: as many steps as fit before the space is full or `goal.maxIterations` is reached.
+ */
+export function* steering(
+  space: Projected,
+  { short, dtype, cost, squares }: Pick<Action, "short" | "dtype" | "cost" | "squares">,
+  goal: Goal,
+): Generator<Request, Ended, void> {
+  const watched = goal.of === "value" ? 3 : 2;
+  let steps = goal.start ? 1 : FIRST_LOOK;
+  let before = Number.POSITIVE_INFINITY;
+  // Of use where a start has found σ₁ before the space has grown; else the space knows more.
+  const whole = (goal.start && squares) || Number.POSITIVE_INFINITY;
+  const unseen = (trace: number) => Math.max(whole - trace, 0) + SQUARES_ERROR * whole;
+  for (;;) {
+    const from = space.steps;
+    yield { extend: steps };
+    const ritz = space.ritz(watched);
+    const progress = progressOf(ritz, unseen(space.trace ?? 0));
+    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, dtype);
+    const trusted = !goal.start || (goal.of === "value" && alone(progress));
+    const more =
+      !trusted && now > 0 && now <= 1
+        ? stepsToTrust(ritz, space.steps, short, EPSILON[dtype], goal.of === "value" ? (goal.rtol ?? 0) : 0)
+        : 0;
+    // Of a σ₂ that has not been looked for, all that is known are its bounds. They do for a loose tolerance.
+    const bounded = more > 0 && boundsDo(progress, goal, EPSILON[dtype]);
+    const reached = now <= 1 && (more === 0 || bounded);
+    if (reached || space.steps >= goal.maxIterations) {
+      const { second, secondError, secondMost } = progress;
+      return {
+        coefficients: ritz.coefficients[0],
+        second: bounded ? (second + secondMost) / 2 : second,
+        secondError: bounded ? (secondMost - second) / 2 : secondError,
+        reached,
+        iterations: space.steps,
+        method: "lanczos",
+      };
+    }
+    steps = more > 0 ? Math.min(more, 2) : stride(space, cost, now, before, space.steps - from);
+    before = now;
+    if (space.full) yield { restart: space.ritz(KEPT) };
+  }
+}
+
+/** The random numbers that the iteration takes, for a start and where it has to leave an invariant space. */
+export function startStream(seed: number): Random {
+  return createRandom(STREAM + seed);
 }
 
 /**
@@ -158,43 +276,20 @@ function stride(size: number, cost: number, now: number, before: number, since: 
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const mark = kernels.arena.mark();
-  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed));
-  const precision = action.dtype;
-  const watched = goal.of === "value" ? 3 : 2;
-  let steps = goal.start ? 1 : FIRST_LOOK;
-  let before = Number.POSITIVE_INFINITY;
+  const space = new KrylovSpace(kernels, action, startStream(goal.seed));
   space.start(goal.start);
+  const iteration = steering(space, action, goal);
   for (;;) {
-    const from = space.steps;
-    for (let i = 0; i < steps && !space.full && space.steps < goal.maxIterations; i++) space.extend();
-    const ritz = space.ritz(watched);
-    const progress = progressOf(ritz);
-    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, precision);
-    const more =
-      goal.start && now > 0 && now <= 1
-        ? stepsToTrust(
-            ritz,
-            space.steps,
-            action.short,
-            EPSILON[precision],
-            goal.of === "value" ? (goal.rtol ?? 0) : 0,
-          )
-        : 0;
-    const reached = now <= 1 && more === 0;
-    if (reached || space.steps >= goal.maxIterations) {
-      const short = space.combine(ritz.coefficients[0]);
+    const { done, value } = iteration.next();
+    if (done) {
+      const { coefficients, ...ended } = value;
+      const short = space.combine(coefficients);
       kernels.arena.release(mark);
-      return {
-        short,
-        second: progress.second,
-        secondError: progress.secondError,
-        reached,
-        iterations: space.steps,
-        method: "lanczos",
-      };
+      return { short, ...ended };
     }
-    steps = more > 0 ? Math.min(more, 4) : stride(space.size, action.cost, now, before, space.steps - from);
-    before = now;
-    if (space.full) space.restart(space.ritz(KEPT));
+    if ("restart" in value) space.restart(value.restart);
+    else
+      for (let i = 0; i < value.extend && !space.full && space.steps < goal.maxIterations; i++)
+        space.extend();
   }
 }

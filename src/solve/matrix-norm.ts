@@ -6,7 +6,7 @@ import { copyOf, entriesOf, throwNonFinite, type View } from "../matrix/view.js"
 import * as norms from "./norms.js";
 import { checkOptions } from "./options.js";
 import { normOfPanels } from "./panel-norms.js";
-import { singularValues } from "./svd.js";
+import { scaledSingularValues, singularValues } from "./svd.js";
 import { normOf } from "./triplet.js";
 
 const ORDERS: readonly unknown[] = [
@@ -62,6 +62,32 @@ export function svdvals(A: MatrixLike): Float64Array {
 export function cond(A: MatrixLike): number {
   const view = entriesOf(A, "cond", "it takes every singular value; call singularTriplet for σ₁ alone");
   return norms.cond(numbers(view), view.m, view.n);
+}
+
+/**
+ * The Schatten norm of order p: (Σ σᵢᵖ)^(1/p), which is the nuclear norm for p = 1, the Frobenius norm for 2 and
+ * ‖A‖₂ for Infinity.
+ *
+ * @param A  m×n with entries, finite; neither changed nor kept
+ * @param p  1 or more, or Infinity
+ * @throws OptionError for another p; ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels;
+ *   OverflowError if the norm is beyond the largest double
+ *
+ * Cost: that of `svdvals`; for Infinity that of `spectralNorm`.
+ */
+export function schattenNorm(A: MatrixLike, p: number): number {
+  if (typeof p !== "number" || !(p >= 1))
+    throw new OptionError(`p: expected a number from 1 up, got ${shown(p)}`);
+  if (p === Number.POSITIVE_INFINITY) return matrixNorm(A, 2);
+  const view = entriesOf(A, "schattenNorm", "spectralNorm and kyFanNorm take operators");
+  // Apart from its exponent every value is at most a matrix's order, and near 1 no power vanishes that counts.
+  const { values, exponent } = scaledSingularValues(numbers(view), view.m, view.n);
+  if (values[0] === 0) return 0;
+  const ratio = norms.sum(values, (sigma) => (sigma / values[0]) ** p);
+  const value = values[0] * ratio ** (1 / p) * 2 ** exponent;
+  if (value === Number.POSITIVE_INFINITY)
+    throw new OverflowError("schattenNorm: beyond the largest double; scale A down first");
+  return value;
 }
 
 /**

@@ -59,7 +59,7 @@ export function frobenius(A: Float64Array): number {
 }
 
 /** Σ term(x), in blocks of blocks. */
-function sum(x: Float64Array, term: (x: number) => number): number {
+export function sum(x: Float64Array, term: (x: number) => number): number {
   let total = 0;
   for (let outer = 0; outer < x.length; outer += BLOCK * BLOCK) {
     const stop = Math.min(outer + BLOCK * BLOCK, x.length);

@@ -17,7 +17,11 @@ export interface SolveOptions {
   atol?: number;
   /** Krylov or power steps; default 10000, for "power" 1000. */
   maxIterations?: number;
-  /** A first v (length n). It speeds up and is never trusted: a random vector runs beside it. */
+  /**
+   * A first v (length n). It speeds up and is never trusted: a random vector runs beside it, and what it takes until
+   * that has shown, to one chance in a thousand, that no larger singular value is hidden depends on the spectrum. Where
+   * σ₁² is more than half of ‖A‖_F² there can be none, and a good start is done at once.
+   */
   start?: ArrayLike<number>;
   /** Of the random start; an integer, default 0. */
   seed?: number;

@@ -2,7 +2,7 @@ import { kernelBudget } from "../kernels/budget.js";
 import { type Kernels, LANES } from "../kernels/contract.js";
 import { awayFromPages, type Placed, padTo, place, scaleByPower } from "../kernels/place.js";
 import { UnsupportedError } from "../matrix/errors.js";
-import { isZero, type PanelsView, panelsOfDense, rowsOfPanel } from "../matrix/panels.js";
+import { isZero, type PanelsView, panelsOfDense, rowsOfPanel, viewOfPanels } from "../matrix/panels.js";
 import type { DType } from "../matrix/types.js";
 import { room, type View } from "../matrix/view.js";
 import { type Action, formGram, gramOfVector, placedAction } from "./action.js";
@@ -11,6 +11,8 @@ import { EPSILON, type Found } from "./finish.js";
 
 /** Kernel memory that does not grow with A: the projected problem, a strip of the rotation, a stage. */
 const FIXED = 2 ** 19;
+/** Vectors of a Krylov space for one triplet. */
+const BASIS = 64;
 
 function bytesOf({ dtype }: { dtype: DType }): number {
   return dtype === "float32" ? 4 : 8;
@@ -20,22 +22,29 @@ function bytesOf({ dtype }: { dtype: DType }): number {
  * Kernel memory that the solver takes beside A, at most, and for a panel of four rows: less cannot be done with.
  *
  * @param short  length of a basis vector
+ * @param basis  as many of them
  */
-export function leastMemory(short: number, long: number, dtype: DType, dense: boolean): number {
+export function leastMemory(
+  short: number,
+  long: number,
+  dtype: DType,
+  dense: boolean,
+  basis = BASIS,
+): number {
   const bytes = bytesOf({ dtype });
   const vectors = 2 * (padTo(short, LANES) + padTo(long, LANES));
   const row = (padTo(short, LANES) + 64) * bytes;
   if (dense) return 8 * (padTo(short, LANES) ** 2 + 8 * short + 2 * vectors) + 4 * row + FIXED;
-  return (padTo(Math.min(short, 64) + 2, 4) + 4) * row + 8 * (8 * short + vectors) + FIXED;
+  return (padTo(Math.min(short, basis) + 2, 4) + 4) * row + 8 * (8 * short + vectors) + FIXED;
 }
 
 /** Whether a copy of A fits into kernel memory, beside what works on it. */
-export function fits(view: Pick<View, "m" | "n" | "dtype">, dense: boolean): boolean {
+export function fits(view: Pick<View, "m" | "n" | "dtype">, dense: boolean, basis = BASIS): boolean {
   const [short, long] = view.m < view.n ? [view.m, view.n] : [view.n, view.m];
   const bytes = bytesOf(view);
   const row = awayFromPages(padTo(dense ? long : short, LANES), bytes) * bytes;
   const copy = row * padTo(dense ? short : long, 4);
-  return copy + leastMemory(short, long, view.dtype, dense) <= kernelBudget();
+  return copy + leastMemory(short, long, view.dtype, dense, basis) <= kernelBudget();
 }
 
 /**
@@ -89,11 +98,11 @@ class Stream {
   /** undefined before the first read has ended */
   #exponent: number | undefined;
 
-  constructor(kernels: Kernels, panels: PanelsView, dense: boolean) {
+  constructor(kernels: Kernels, panels: PanelsView, dense: boolean, basis: number) {
     this.#kernels = kernels;
     this.#panels = panels;
     const { rows, cols } = panels;
-    const left = kernelBudget() - leastMemory(cols, rows, panels.dtype, dense);
+    const left = kernelBudget() - leastMemory(cols, rows, panels.dtype, dense, basis);
     // Twice: what is placed may be padded, and partial sums lie beside it.
     this.#rows = rowsOfPanel(panels, left / 2);
     this.count = Math.ceil(rows / this.#rows);
@@ -162,12 +171,17 @@ export interface PanelSolver {
  *
  * @param dense  whether `topOfGram` will be called, and not the action's `gram`
  */
-export function panelSolver(kernels: Kernels, panels: PanelsView, dense: boolean): PanelSolver {
+export function panelSolver(
+  kernels: Kernels,
+  panels: PanelsView,
+  dense: boolean,
+  basis = BASIS,
+): PanelSolver {
   const { rows, cols } = panels;
   const wide = dense && rows < cols;
-  if (wide ? !fits(panels, true) : leastMemory(cols, rows, panels.dtype, dense) > kernelBudget())
+  if (wide ? !fits(panels, true) : leastMemory(cols, rows, panels.dtype, dense, basis) > kernelBudget())
     tooLarge(panels);
-  const stream = new Stream(kernels, panels, dense);
+  const stream = new Stream(kernels, panels, dense, basis);
   const action = panelAction(kernels, panels, stream, wide);
   return {
     action,
@@ -196,35 +210,44 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
     if (P.paddedCols !== padded) throw new Error(`a panel is ${P.paddedCols} wide, not ${padded}`);
     return placedAction(kernels, P, true);
   };
-  /** P·x */
-  const down = (x: Float64Array): Float64Array => {
-    const y = room("float64", rows) as Float64Array;
+  /** P·x of each */
+  const down = (x: readonly Float64Array[]): Float64Array[] => {
+    const y = x.map(() => room("float64", rows) as Float64Array);
     let end = 0;
     stream.read(
       false,
       (P, first, power) => {
-        const part = acting(P).toLong(x);
         const factor = scaleByPower(1, power);
-        for (let i = 0; i < part.length; i++) y[first + i] = factor * part[i];
-        end = first + part.length;
+        acting(P)
+          .toLongAll(x)
+          .forEach((part, c) => {
+            for (let i = 0; i < part.length; i++) y[c][first + i] = factor * part[i];
+          });
+        end = first + P.rows;
       },
       (power) => {
         const factor = scaleByPower(1, power);
-        for (let i = 0; i < end; i++) y[i] *= factor;
+        for (const one of y) for (let i = 0; i < end; i++) one[i] *= factor;
       },
     );
     return y;
   };
-  /** Pᵀ·y */
-  const back = (y: Float64Array): Float64Array => {
-    const sum = new BlockedSum(cols, stream.count);
+  /** Pᵀ·y of each */
+  const back = (y: readonly Float64Array[]): Float64Array[] => {
+    const sums = y.map(() => new BlockedSum(cols, stream.count));
     stream.read(
       false,
-      (P, first, power) => sum.add(acting(P).toShort(y.subarray(first, first + P.rows)), power),
-      (power) => sum.scale(power),
+      (P, first, power) => {
+        const parts = acting(P).toShortAll(y.map((one) => one.subarray(first, first + P.rows)));
+        for (const [c, part] of parts.entries()) sums[c].add(part, power);
+      },
+      (power) => {
+        for (const sum of sums) sum.scale(power);
+      },
     );
-    return sum.total();
+    return sums.map((sum) => sum.total());
   };
+  const [toLongAll, toShortAll] = wide ? [back, down] : [down, back];
 
   const action: Action = {
     short: wide ? rows : cols,
@@ -261,8 +284,10 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
       arena.f64(z, width * padded).set(sum.total());
     },
     gramOf: (x) => gramOfVector(kernels, action, padded, x),
-    toLong: (x) => (wide ? back(x) : down(x)),
-    toShort: (y) => (wide ? down(y) : back(y)),
+    toLong: (x) => toLongAll([x])[0],
+    toShort: (y) => toShortAll([y])[0],
+    toLongAll,
+    toShortAll,
   };
   return action;
 }
@@ -303,7 +328,8 @@ function gramOfRows(kernels: Kernels, panels: PanelsView, action: Action): Found
   return found;
 }
 
-/** Where A is to be found: in kernel memory, if a copy fits; else its panels. */
-export function placedOrPanels(view: View, dense: boolean): View | PanelsView {
-  return fits(view, dense) ? view : panelsOfDense(view);
+/** Where A is to be found: in kernel memory, if a copy fits and may be kept; else its panels. */
+export function placedOrPanels(input: View | PanelsView, dense: boolean, basis?: number): View | PanelsView {
+  if (input.kind === "dense") return fits(input, dense, basis) ? input : panelsOfDense(input);
+  return input.keep && fits(input, dense, basis) ? viewOfPanels(input) : input;
 }

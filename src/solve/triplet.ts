@@ -17,10 +17,10 @@ import { createRandom } from "./random.js";
 
 /** Up to this min(m, n), "auto" goes dense: a tridiagonal form costs less than the steps would. */
 export const DENSE_UP_TO = 64;
-const MOST_STEPS = 10_000;
+export const MOST_STEPS = 10_000;
 
 /** The dtype of what comes back: float32 for float32 and half-precision input, else float64. */
-type Precision<A> =
+export type Precision<A> =
   A extends DenseMatrix<infer D>
     ? D
     : A extends RowPanelSource<infer T>
@@ -77,7 +77,7 @@ export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): numbe
 }
 
 /** A sparse matrix with few rows or columns in use, and the options, both for those alone. */
-function packedFor(view: Input, options: CheckedOptions) {
+export function packedFor(view: Input, options: CheckedOptions) {
   if (view.kind !== "operator" || !view.entries || options.method === "power") return undefined;
   const packed = pack(view.entries);
   if (!packed) return undefined;
@@ -97,7 +97,7 @@ function packedFor(view: Input, options: CheckedOptions) {
 }
 
 /** A vector with its elements at their places, and zero elsewhere. */
-function spread(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
+export function spread(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
   const all = x instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
   places.forEach((place, k) => {
     all[place] = x[k];
@@ -107,22 +107,25 @@ function spread(x: Float32Array | Float64Array, places: Uint32Array, length: num
 
 /** As `singularTriplet`, from a view. */
 export function tripletOf(view: Input, options: CheckedOptions): SingularTriplet {
-  return solved(view, options, (action, found) => complete(action, found, options.rtol, options.atol ?? 0));
+  return solved(view, options, true, (action, found) =>
+    complete(action, found, options.rtol, options.atol ?? 0),
+  );
 }
 
 /** σ, u and v of the same triplet, without the read of A that its residual takes. */
 export function factorsOf(view: Input, options: CheckedOptions): Factors {
-  return solved(view, options, factors);
+  return solved(view, options, false, factors);
 }
 
 function solved<T extends Factors>(
   view: Input,
   options: CheckedOptions,
+  second: boolean,
   finish: (action: Action, found: Found) => T,
 ): T | SingularTriplet {
   const packed = packedFor(view, options);
   if (packed) {
-    const found = solved(packed.view, packed.options, finish);
+    const found = solved(packed.view, packed.options, second, finish);
     return { ...found, u: spread(found.u, packed.rows, view.m), v: spread(found.v, packed.columns, view.n) };
   }
   const kernels = chosen();
@@ -132,6 +135,7 @@ function solved<T extends Factors>(
     const { action, find, dense } = prepare(kernels, view, options);
     const goal: Goal = {
       of: "gradient",
+      second,
       rtol: options.rtol,
       atol: options.atol ?? 0,
       maxIterations: options.maxIterations ?? MOST_STEPS,
@@ -157,6 +161,7 @@ export function normOf(view: Input, options: CheckedOptions): number {
     // atol is on A's scale, the iteration on the action's, which may take a read to know.
     const goal: Goal = {
       of: "value",
+      second: false,
       rtol: options.rtol,
       atol: options.atol ? scaleByPower(options.atol, -action.exponent) : 0,
       maxIterations: options.maxIterations ?? MOST_STEPS,
@@ -178,57 +183,69 @@ function prepare(
 ): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
   const { m, n } = input;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
-  const view = input.kind === "dense" ? placedOrPanels(input, dense) : input;
-  if (view.kind === "panels") {
-    const { action, topOfGram } = panelSolver(kernels, view, dense);
-    return { action, dense, find: (goal) => (dense ? topOfGram() : lanczos(kernels, action, goal)) };
-  }
-  if (view.kind === "operator") {
-    const random = createRandom(options.seed);
-    const probe = room("float64", Math.min(m, n)) as Float64Array;
-    for (let i = 0; i < probe.length; i++) probe[i] = random.normal();
-    const action = operatorAction(kernels, view, probe);
-    return {
-      action,
-      dense,
-      find: (goal) => (dense ? operatorDense(kernels, action) : lanczos(kernels, action, goal)),
-    };
-  }
-  if (!dense && options.method === "auto" && gramPays(m, n, view.dtype)) {
-    const action = gramAction(kernels, place(kernels, view, m > n));
+  const view = input.kind === "operator" ? input : placedOrPanels(input, dense);
+  if (!dense) {
+    const formed = view.kind === "dense" && options.method === "auto" && gramPays(m, n, view.dtype);
+    const action = formed
+      ? gramAction(kernels, place(kernels, view, m > n))
+      : steppingAction(kernels, view, options.seed);
     return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
   }
+  if (view.kind === "panels") {
+    const { action, topOfGram } = panelSolver(kernels, view, dense);
+    return { action, dense, find: topOfGram };
+  }
+  if (view.kind === "operator") {
+    const action = steppingAction(kernels, view, options.seed);
+    return { action, dense, find: () => operatorDense(kernels, action) };
+  }
   // Short rows for the dense path, short columns for the other: see `placedAction`.
-  const transposed = dense ? m > n : m < n;
-  const P = place(kernels, view, transposed, { half: !dense });
-  const action = placedAction(kernels, P, !dense);
-  if (!dense) return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
+  const P = place(kernels, view, m > n);
+  const action = placedAction(kernels, P, false);
   return {
     action,
     dense,
-    find: () => {
+    find: ({ second }) => {
       action.passes++;
-      return gramDense(kernels, P);
+      return gramDense(kernels, P, second === false ? 1 : 2);
     },
   };
 }
 
+/**
+ * A as it takes block steps.
+ *
+ * @param basis  vectors that the space may grow to; default: those of one triplet
+ */
+export function steppingAction(kernels: Kernels, view: Input, seed: number, basis?: number): Action {
+  if (view.kind === "panels") return panelSolver(kernels, view, false, basis).action;
+  if (view.kind === "dense")
+    return placedAction(kernels, place(kernels, view, view.m < view.n, { half: true }), true);
+  const random = createRandom(seed);
+  const probe = room("float64", Math.min(view.m, view.n)) as Float64Array;
+  for (let i = 0; i < probe.length; i++) probe[i] = random.normal();
+  return operatorAction(kernels, view, probe);
+}
+
 /** The caller's first v, as a vector of the short side; the dense path has no use for it. */
-function startOf(
+export function startOf(
   view: Input,
   action: Action,
-  options: CheckedOptions,
+  options: Pick<CheckedOptions, "start">,
   dense: boolean,
 ): Float64Array | undefined {
-  const { start } = options;
+  const v = checkedStart(options.start, view.n);
+  if (dense || !v) return undefined;
+  return action.transposed ? action.toShort(v) : v;
+}
+
+/** A caller's first v, its largest element 1; undefined where there is none, or it is zero. */
+export function checkedStart(start: ArrayLike<number> | undefined, n: number): Float64Array | undefined {
   if (start === undefined) return undefined;
-  checkStart(start, view.n);
-  if (dense) return undefined;
+  checkStart(start, n);
   let most = 0;
   for (let i = 0; i < start.length; i++) most = Math.max(most, Math.abs(start[i]));
-  if (most === 0) return undefined;
-  const v = Float64Array.from(start, (value) => value / most);
-  return action.transposed ? action.toShort(v) : v;
+  return most === 0 ? undefined : Float64Array.from(start, (value) => value / most);
 }
 
 function checkStart(start: ArrayLike<number>, n: number): void {

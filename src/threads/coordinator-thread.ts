@@ -17,6 +17,7 @@ const functions: Readonly<Record<FunctionName, unknown>> = {
   spectralNorm: core.spectralNorm,
   valueAndGrad: core.valueAndGrad,
   singularTriplet: core.singularTriplet,
+  singularTriplets: core.singularTriplets,
   tripletVjp: core.tripletVjp,
   hessianVectorProduct: core.hessianVectorProduct,
   spectralNormBatch: core.spectralNormBatch,

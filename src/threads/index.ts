@@ -5,6 +5,7 @@ export {
   hessianVectorProduct,
   matrixNorm,
   singularTriplet,
+  singularTriplets,
   spectralNorm,
   spectralNormBatch,
   svdvals,

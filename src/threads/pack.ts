@@ -17,6 +17,7 @@ const FORM: Readonly<
   spectralNorm: { matrices: 1, options: 1 },
   valueAndGrad: { matrices: 1, options: 1 },
   singularTriplet: { matrices: 1, options: 1 },
+  singularTriplets: { matrices: 1, options: 1, more: ["k"] },
   tripletVjp: { matrices: 1 },
   hessianVectorProduct: { matrices: 2, options: 2, more: ["triplet"] },
   spectralNormBatch: { matrices: 1, options: 1, batch: true },

@@ -12,6 +12,7 @@ export type FunctionName =
   | "spectralNorm"
   | "valueAndGrad"
   | "singularTriplet"
+  | "singularTriplets"
   | "tripletVjp"
   | "hessianVectorProduct"
   | "spectralNormBatch"

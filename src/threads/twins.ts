@@ -6,6 +6,7 @@ import type { TripletCotangents } from "../derivative/vjp.js";
 import type { DenseMatrix, Matrix, MatrixLike } from "../matrix/types.js";
 import type { NormOrder } from "../solve/norms.js";
 import type { SingularTriplet, SolveOptions } from "../solve/options.js";
+import type { SingularTriplets, TripletsOptions } from "../solve/triplets.js";
 import { ask } from "./pool.js";
 
 // Each does what the function of the same name in `spectral-norm` does, whose comment has the rest.
@@ -50,6 +51,14 @@ export function singularTriplet<A extends MatrixLike>(
   options?: SolveOptions,
 ): Promise<SingularTriplet<Precision<A>>> {
   return ask("singularTriplet", [A, options]) as Promise<SingularTriplet<Precision<A>>>;
+}
+
+/** The k largest singular values with their vectors; see `spectralNorm`. */
+export function singularTriplets<A extends MatrixLike>(
+  A: A,
+  options: TripletsOptions,
+): Promise<SingularTriplets<Precision<A>>> {
+  return ask("singularTriplets", [A, options]) as Promise<SingularTriplets<Precision<A>>>;
 }
 
 /** Cotangents of (σ, u, v) pulled back to A; see `spectralNorm`. */

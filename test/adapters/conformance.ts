@@ -4,12 +4,17 @@ import { fromEntries, normalMatrix, withSpectrum } from "../matrices.js";
 
 type Shape = [number, number];
 
+interface ValueAndGrad {
+  value: number;
+  grad: ArrayLike<number>;
+}
+
 /** What computes ‖A‖₂ with its gradient, whatever its arrays are: a kernel set, or an engine's adapter. */
 export interface Implementation {
   name: string;
   /** the arithmetic's spacing at 1 */
   epsilon: number;
-  valueAndGrad(data: Float64Array, shape: Shape): { value: number; grad: ArrayLike<number> };
+  valueAndGrad(data: Float64Array, shape: Shape): ValueAndGrad | Promise<ValueAndGrad>;
 }
 
 /** The promises that every implementation keeps, first derivatives only. */
@@ -21,17 +26,17 @@ export function conformance({ name, epsilon, valueAndGrad }: Implementation): vo
   const gradientTolerance = single ? 2e-6 : 1e-12;
 
   describe(name, () => {
-    it.each(CLOSED)("$name", ({ m, n, entry, sigma }) => {
+    it.each(CLOSED)("$name", async ({ m, n, entry, sigma }) => {
       const { data } = fromEntries(m, n, entry);
-      const { value, grad } = valueAndGrad(data, [m, n]);
+      const { value, grad } = await valueAndGrad(data, [m, n]);
       expect(grad.length).toBe(m * n);
       expect(Math.abs(value / sigma - 1)).toBeLessThan(sigmaTolerance);
       expect(Math.abs(inner(grad, rounded(data)) / sigma - 1)).toBeLessThan(20 * epsilon + 2 * epsilon);
     });
 
-    it.each(TIED)("tied: $name, a subgradient", ({ m, n, entry, sigma }) => {
+    it.each(TIED)("tied: $name, a subgradient", async ({ m, n, entry, sigma }) => {
       const { data } = fromEntries(m, n, entry);
-      const { value, grad } = valueAndGrad(data, [m, n]);
+      const { value, grad } = await valueAndGrad(data, [m, n]);
       expect(Math.abs(value / sigma - 1)).toBeLessThan(sigmaTolerance);
       expect(Math.abs(inner(grad, rounded(data)) / sigma - 1)).toBeLessThan(22 * epsilon);
       if (m <= 30) expect(nuclear(grad, m, n)).toBeLessThan(1 + 20 * epsilon);
@@ -43,7 +48,7 @@ export function conformance({ name, epsilon, valueAndGrad }: Implementation): vo
       ["gap 1e-3", (i) => (i === 0 ? 1 : i === 1 ? 0.999 : 0.9 - i / 1000)],
       ["tied below", (i) => (i === 0 ? 3 : 1)],
       ["rank one", (i) => (i === 0 ? 1 : 0)],
-    ])("known gradient, %s", (_, spectrum) => {
+    ])("known gradient, %s", async (_, spectrum) => {
       for (const [m, n] of [
         [1, 5],
         [5, 1],
@@ -54,7 +59,7 @@ export function conformance({ name, epsilon, valueAndGrad }: Implementation): vo
         const known = withSpectrum(m, n, spectrum, m + n);
         const gap = Math.min(m, n) > 1 ? (spectrum(0) - spectrum(1)) / spectrum(0) : 1;
         for (const scale of [1, 1e-12, 1e12]) {
-          const { value, grad } = valueAndGrad(
+          const { value, grad } = await valueAndGrad(
             known.data.map((x) => x * scale),
             [m, n],
           );
@@ -67,26 +72,26 @@ export function conformance({ name, epsilon, valueAndGrad }: Implementation): vo
       }
     });
 
-    it("the zero matrix: 0 and 0", () => {
+    it("the zero matrix: 0 and 0", async () => {
       for (const [m, n] of [
         [1, 1],
         [3, 2],
         [70, 66],
       ] as Shape[]) {
-        const { value, grad } = valueAndGrad(new Float64Array(m * n), [m, n]);
+        const { value, grad } = await valueAndGrad(new Float64Array(m * n), [m, n]);
         expect(value).toBe(0);
         expect(Array.from(grad).every((x) => x === 0)).toBe(true);
       }
     });
 
-    it("triangle inequality, and the gradient as a support: ‖B‖ ≥ ⟨G(A), B⟩", () => {
+    it("triangle inequality, and the gradient as a support: ‖B‖ ≥ ⟨G(A), B⟩", async () => {
       for (let seed = 0; seed < 12; seed++) {
         const [m, n] = [1 + (seed % 5), 1 + ((3 * seed) % 7)];
         const A = normalMatrix(m, n, 100 + seed).data;
         const B = normalMatrix(m, n, 200 + seed).data;
-        const a = valueAndGrad(A, [m, n]);
-        const b = valueAndGrad(B, [m, n]);
-        const sum = valueAndGrad(
+        const a = await valueAndGrad(A, [m, n]);
+        const b = await valueAndGrad(B, [m, n]);
+        const sum = await valueAndGrad(
           A.map((x, i) => x + B[i]),
           [m, n],
         );

@@ -14,12 +14,14 @@ const source = fileURLToPath(new URL("../../src", import.meta.url));
 const steps: readonly (readonly string[])[] = [
   ["matrix"],
   ["kernels"],
+  ["operators"],
   ["solve"],
   ["derivative"],
   ["certify"],
   ["index.ts"],
-  ["tfjs", "jax", "files", "threads"],
-  ["experiment"],
+  ["tfjs", "jax", "files", "threads", "webgpu"],
+  ["experiment", "engines"],
+  ["audit"],
   ["cli"],
 ];
 
@@ -32,7 +34,9 @@ const foreign: Readonly<Record<string, RegExp>> = {
   jax: /^@jax-js\/jax$/,
   // Bundled into the command, which runs in Node.
   files: /./,
+  engines: /./,
   experiment: /./,
+  audit: /./,
   cli: /./,
 };
 

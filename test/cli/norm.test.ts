@@ -378,3 +378,58 @@ describe("norm's command line", () => {
     expect(stderr).toMatch(/^spectral-norm: [^\n]*rtol[^\n]*\n$/);
   });
 });
+
+describe("--memory", () => {
+  const size = [90, 70] as const;
+  const numbers = Array.from({ length: size[0] * size[1] }, (_, k) => Math.sin(k * k));
+  const matrixOf = (descr: string, fortran: boolean, values: readonly number[] = numbers) =>
+    npy({ descr, shape: size, fortran, data: encode(descr, values) });
+
+  it.each(["<f8", "<f4", ">f8", ">f4", "<i4"])(
+    "streams %s of either order from a file, to the same answer",
+    async (descr) => {
+      const values = descr.endsWith("i4") ? numbers.map((x) => Math.round(100 * x)) : numbers;
+      for (const fortran of [false, true]) {
+        const path = put("streamed.npy", matrixOf(descr, fortran, values));
+        const archive = put(
+          "streamed.npz",
+          zip([{ name: "w.npy", content: matrixOf(descr, fortran, values) }]),
+        );
+        const { answers: whole } = await answers([path, archive]);
+        const { status, stderr, answers: streamed } = await answers([path, archive], { memory: 1000 });
+        expect([status, stderr]).toEqual([0, ""]);
+        streamed.forEach((answer, k) => {
+          expect(answer).toMatchObject({ rows: 90, cols: 70, dtype: whole[k].dtype, converged: true });
+          const unit = answer.dtype === "float32" ? 1e-6 : 1e-13;
+          expect(Math.abs(answer.sigma / whole[k].sigma - 1)).toBeLessThan(unit);
+        });
+      }
+    },
+  );
+
+  it("says where a NaN is in the matrix, and refuses what is compressed", async () => {
+    const bad = numbers.map((x, k) => (k === 5 + 90 * 7 ? Number.NaN : x));
+    const path = put("nan.npy", matrixOf("<f8", true, bad));
+    const { status, stderr } = await answers([path], { memory: 1000 });
+    expect([status, stderr]).toEqual([
+      2,
+      `spectral-norm: ${path}: matrix: row 5, column 7 is NaN (counted from 0)\n`,
+    ]);
+    const packed = put(
+      "packed.npz",
+      zip([{ name: "w.npy", content: matrixOf("<f8", false), deflate: true }]),
+    );
+    const refused = await answers([packed], { memory: 1000 });
+    expect(refused.stderr).toMatch(/"w": is compressed, and its \d+ bytes are more than the memory allowed/);
+  });
+
+  it("proves nothing of what is not in memory, and says so", async () => {
+    const path = put("unproven.npy", matrixOf("<f8", false));
+    const { status, answers: found } = await answers([path], { memory: 1000, certify: true });
+    expect(status).toBe(1);
+    expect(found[0]).toMatchObject({ lower: 0, upper: null, proven: false });
+    expect((await norm([path], { memory: 1000, certify: true })).stdout).toMatch(
+      /not proven: .* larger than --memory/,
+    );
+  });
+});

@@ -3,8 +3,9 @@ import { chmodSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { openFile, readStream } from "../../src/files/disk.js";
 import { readMatrices } from "../../src/files/open.js";
-import { allocate, memorySource, openFile, readStream, windowOf } from "../../src/files/source.js";
+import { allocate, memorySource, windowOf } from "../../src/files/source.js";
 import { FileError } from "../../src/matrix/errors.js";
 import { expand } from "./expand.js";
 import { largestAllocation } from "./hostile.js";

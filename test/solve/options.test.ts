@@ -255,6 +255,39 @@ describe("start", () => {
       }
   });
 
+  it.each([
+    ["square", 256, 256],
+    ["tall", 300, 200],
+  ])("of a matrix that has hardly changed: three passes, where σ₁² is most of ‖A‖_F²: %s", (_, m, n) => {
+    const old = withSpectrum(m, n, (i) => 1 / (i + 1), 3);
+    const noise = normalMatrix(m, n, 4).data;
+    const size = spectralNorm({ data: noise, shape: [m, n] });
+    const A = { data: old.data.map((x, k) => x + (1e-6 / size) * noise[k]), shape: [m, n] };
+    const truth = singularTriplet(A);
+    const loose = singularTriplet(A, { start: old.v!, rtol: 1e-3 });
+    expect(loose.passes).toBe(3);
+    const tight = singularTriplet(A, { start: old.v!, rtol: 1e-6 });
+    expect(tight.passes).toBeLessThanOrEqual(singularTriplet(A, { rtol: 1e-6 }).passes / 2);
+    for (const t of [loose, tight]) {
+      expect(t.converged).toBe(true);
+      expect(gradientDistance(t, truth)).toBeLessThan(t.gradientError + truth.gradientError);
+      expect(t.gap / truth.gap).toBeGreaterThan(0.5);
+      expect(t.gap / truth.gap).toBeLessThan(2);
+    }
+  });
+
+  it("inside a cluster of three hides nothing", () => {
+    const e = (k: number) => Float64Array.from({ length: 90 }, (_, i) => (i === k ? 1 : 0));
+    for (const width of [1e-3, 1e-5])
+      for (const rtol of [1e-2, 1e-4])
+        for (let seed = 0; seed < 20; seed++) {
+          const A = fromEntries(90, 90, (i, j) => (i !== j ? 0 : i < 3 ? 1 - width * i : 0.5 / i));
+          const t = singularTriplet(A, { start: e(1 + (seed % 2)), seed, rtol });
+          const distance = gradientDistance(t, { u: e(0), v: e(0) });
+          if (!t.tied) expect(distance, `${width}, ${rtol}, ${seed}`).toBeLessThan(5 * t.gradientError);
+        }
+  });
+
   it("that is the second singular vector misleads at no seed", () => {
     const spectra: ((i: number) => number)[] = [
       (i) => (i === 0 ? 1 : i === 1 ? 0.9 : 0.01),

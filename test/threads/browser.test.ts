@@ -8,7 +8,7 @@ import type { Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as core from "../../src/index.js";
-import { startChromium } from "./chromium.js";
+import { startChromium } from "../browser/chromium.js";
 
 /** The built files, as a browser gets them: no bundler, no import map. */
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));

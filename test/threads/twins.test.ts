@@ -36,6 +36,7 @@ it("gives the bits of the function of the same name", async () => {
     ),
     ["spectralNorm", core.spectralNorm(A, { start }), threads.spectralNorm(A, { start })],
     ["valueAndGrad", core.valueAndGrad(A, { rtol: 1e-3 }), threads.valueAndGrad(A, { rtol: 1e-3 })],
+    ["triplets", core.singularTriplets(A, { k: 7 }), threads.singularTriplets(A, { k: 7 })],
     ["rows", core.valueAndGrad(rows), threads.valueAndGrad(rows)],
     ["sparse", core.valueAndGrad(sparse), threads.valueAndGrad(sparse)],
     ["hessian", core.hessianVectorProduct(A, E), threads.hessianVectorProduct(A, E)],

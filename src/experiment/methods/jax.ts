@@ -2,7 +2,8 @@ import type * as Jax from "@jax-js/jax";
 import type { DType } from "../../matrix/types.js";
 import { type Entries, inProcess, type Method, type MethodGroup, type SecondOrderMethod } from "../method.js";
 import { secondOrder } from "../second-order-method.js";
-import { absent, installedVersion } from "./peer.js";
+import { installedVersion } from "./installed-version.js";
+import { absent } from "./peer.js";
 
 type JaxModule = typeof Jax;
 

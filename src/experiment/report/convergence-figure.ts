@@ -21,16 +21,23 @@ const curves = [
   },
 ] as const;
 
+/** What the scales hold beside the data, so that they stay where they are when that changes. */
+export interface Frame {
+  readonly passes: number;
+  readonly errors: readonly number[];
+}
+
 /** Gradient error against passes over A, both scales logarithmic. */
-export function convergenceFigure(convergence: Convergence, caption: Markup): Figure {
-  const { ticks, domain, clamp } = decades(
-    curves.flatMap(({ key }) => convergence[key].map(({ gradientError }) => gradientError)),
-  );
+export function convergenceFigure(convergence: Convergence, caption: Markup, frame?: Frame): Figure {
+  const { ticks, domain, clamp } = decades([
+    ...(frame?.errors ?? []),
+    ...curves.flatMap(({ key }) => convergence[key].map(({ gradientError }) => gradientError)),
+  ]);
   const onScale = (point: ConvergencePoint) => ({ ...point, gradientError: clamp(point.gradientError) });
   const points = curves.flatMap(({ key, ...look }) =>
     convergence[key].map((point) => ({ ...onScale(point), ...look })),
   );
-  const most = Math.max(...points.map(({ passes }) => passes));
+  const most = Math.max(frame?.passes ?? 1, ...points.map(({ passes }) => passes));
   const stop = convergence.notebookStop && onScale(convergence.notebookStop);
   return {
     id: "figure-convergence",

@@ -13,7 +13,7 @@ export interface MethodAxis<R extends RowName> {
 
 /** The engine's colour; it also has a heading of its own, so that colour never carries it alone. */
 export function engineColor(engine: string): string {
-  if (engine === "core") return "var(--core)";
+  if (engine === "core" || engine === "webgpu") return "var(--core)";
   if (engine.startsWith("tfjs")) return "var(--tfjs)";
   if (engine.startsWith("jax")) return "var(--jax)";
   return engine === "pytorch" ? "var(--pytorch)" : "var(--peer)";
@@ -22,6 +22,7 @@ export function engineColor(engine: string): string {
 /** "this package's core", "TensorFlow.js (wasm)", … */
 export function engineTitle(engine: string): string {
   if (engine === "core") return "Core";
+  if (engine === "webgpu") return "WebGPU";
   if (engine.startsWith("tfjs-")) return `TensorFlow.js, ${engine.slice("tfjs-".length)}`;
   if (engine.startsWith("jax-")) return `jax-js, ${engine.slice("jax-".length)}`;
   return engine === "pytorch" ? "PyTorch" : engine;

@@ -1,7 +1,7 @@
 import type { ExperimentResult } from "../result.js";
 import { convergenceFigure } from "./convergence-figure.js";
 import { errorFigure } from "./error-figure.js";
-import { figureMarkup } from "./figure.js";
+import { figureMarkup } from "./figure-markup.js";
 import { intervalFigure } from "./interval-figure.js";
 import { html, Markup } from "./markup.js";
 import { prose } from "./prose.js";

@@ -39,7 +39,7 @@ function pick<R extends RowName>(
   return rows.find((row) => row.engine.startsWith(engine) && row.name === name && row.dtype === dtype);
 }
 
-function spectrum({ truth: { sigma } }: ExperimentResult): Markup {
+export function spectrum({ truth: { sigma } }: Pick<ExperimentResult, "truth">): Markup {
   if (sigma.length < 2) return html`X has a single singular value, which is its norm.`;
   const ratio = sigma[1] / sigma[0];
   return html`The σ are one draw from a Dirichlet(1, …, 1) distribution, sorted; they add up to 1. σ₂ lies
@@ -47,7 +47,7 @@ ${percent(1 - ratio)} below σ₁. That gap decides how hard the task is: the gr
 u₁ and v₁ from u₂ and v₂, and power iteration comes nearer by the factor (σ₂/σ₁)² = ${scientific(ratio ** 2)} a step.`;
 }
 
-function errors({ accuracy, truth }: ExperimentResult): Markup {
+export function errors({ accuracy, truth }: Pick<ExperimentResult, "accuracy" | "truth">): Markup {
   const lanczos = pick(accuracy, "core", "lanczos", "float64");
   const power = pick(accuracy, "core", "power", "float64");
   const { gradientError: floor } = truth.float32Floor;
@@ -92,7 +92,10 @@ the interval is wide. The core’s float32 rows compute σ̂ in float64, of vect
 the square of their error.${cheaper}`;
 }
 
-function convergence({ convergence: { power, lanczos, notebookStop }, truth }: ExperimentResult): Markup {
+export function convergence({
+  convergence: { power, lanczos, notebookStop },
+  truth,
+}: Pick<ExperimentResult, "convergence" | "truth">): Markup {
   const lambda = truth.sigma[0] ** 2;
   const [lastPower, lastLanczos] = [power.at(-1), lanczos.at(-1)];
   if (!lastPower || !lastLanczos) return html``;
@@ -117,7 +120,11 @@ function settled(curve: readonly ConvergencePoint[]): ConvergencePoint {
   return curve.find(({ gradientError }) => gradientError <= 3 * best) ?? curve[curve.length - 1];
 }
 
-function speeds({ accuracy, speed, timing }: ExperimentResult): Markup {
+export function speeds({
+  accuracy,
+  speed,
+  timing,
+}: Pick<ExperimentResult, "accuracy" | "speed" | "timing">): Markup {
   const ours = fastestAccurate(accuracy, speed);
   const slowest = speed.reduce((a, b) => (b.medianMs > a.medianMs ? b : a));
   const fastest = speed.reduce((a, b) => (b.medianMs < a.medianMs ? b : a));

@@ -1,21 +1,27 @@
+/** The colours by day. */
+export const light = `  --page: #f6f4ee; --surface: #fffefb; --ink: #1f1d18; --muted: #656056; --rule: #dedacf;
+  --core: #0a5f95; --tfjs: #b04a08; --peer: #6d3fa6; --pytorch: #1c7448;
+  --jax: #8a6100; --wrong: #b3261e;
+  --series-1: #0a5f95; --series-2: #b04a08; --series-3: #a3195b;`;
+
+/** And by night. */
+export const dark = `  --page: #121417; --surface: #1a1d22; --ink: #ebe7de; --muted: #a8a397; --rule: #363a42;
+  --core: #6fb9ec; --tfjs: #f2a45c; --peer: #c6a6f2; --pytorch: #7fd3a3;
+  --jax: #e3cf6a; --wrong: #ff8a80;
+  --series-1: #6fb9ec; --series-2: #f2a45c; --series-3: #f58bb8;`;
+
 /** The page's style: one column of text, figures a little wider, light and dark, down to phone width. */
 export const style = `
 :root {
   color-scheme: light dark;
-  --page: #f6f4ee; --surface: #fffefb; --ink: #1f1d18; --muted: #656056; --rule: #dedacf;
-  --core: #0a5f95; --tfjs: #b04a08; --peer: #6d3fa6; --pytorch: #1c7448;
-  --jax: #8a6100; --wrong: #b3261e;
-  --series-1: #0a5f95; --series-2: #b04a08; --series-3: #a3195b;
+${light}
   --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif;
   --serif: "Iowan Old Style", "Palatino Linotype", Palatino, Charter, "Noto Serif", Georgia, serif;
   --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --page: #121417; --surface: #1a1d22; --ink: #ebe7de; --muted: #a8a397; --rule: #363a42;
-    --core: #6fb9ec; --tfjs: #f2a45c; --peer: #c6a6f2; --pytorch: #7fd3a3;
-    --jax: #e3cf6a; --wrong: #ff8a80;
-    --series-1: #6fb9ec; --series-2: #f2a45c; --series-3: #f58bb8;
+${dark}
   }
 }
 * { box-sizing: border-box; }

@@ -3,13 +3,16 @@ import type { Dense } from "../contract.js";
 
 /** The scan on loading, in plain loops. */
 export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLargest"> {
-  function largest(x: Float32Array | Float64Array): number {
+  function largest(x: Float32Array | Float64Array, squares: number): number {
     let most = 0;
+    let sum = 0;
     for (let i = 0; i < x.length; i++) {
       const size = Math.abs(x[i]);
       if (!(size < Number.POSITIVE_INFINITY)) return Number.NaN;
       if (size > most) most = size;
+      sum += size * size;
     }
+    new Float64Array(memory(), squares, 1)[0] = sum;
     return most;
   }
   function transpose(numbers: Float32Array | Float64Array | Uint16Array): Dense["transpose64"] {
@@ -20,8 +23,8 @@ export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLarg
     };
   }
   return {
-    largest32: (x, n) => largest(new Float32Array(memory(), x, n)),
-    largest64: (x, n) => largest(new Float64Array(memory(), x, n)),
+    largest32: (x, n, squares) => largest(new Float32Array(memory(), x, n), squares),
+    largest64: (x, n, squares) => largest(new Float64Array(memory(), x, n), squares),
     transpose32: (...sizes) => transpose(new Float32Array(memory()))(...sizes),
     transpose64: (...sizes) => transpose(new Float64Array(memory()))(...sizes),
     transpose16: (...sizes) => transpose(new Uint16Array(memory()))(...sizes),

@@ -1,51 +1,78 @@
 // The scan that every matrix goes through as it is loaded.
 
+/** Bytes between two additions to the sum in float64: 256 float32 squares to a lane, or half as many float64. */
+const BLOCK: usize = 16384;
+
 /**
- * The largest |x| of n numbers (a multiple of four); NaN where one of them is NaN or infinite. Two pairs of
- * vectors in turn, so that neither maximum nor sum waits for the one before.
+ * The largest |x| of n numbers (a multiple of four), lane by lane, and Σx² at `squares`. Four accumulators in turn, so
+ * that neither maximum nor sum waits for the one before.
  */
 @inline
-function largest<T>(x: usize, n: usize): v128 {
-  const zero = f64x2.splat(0), end = x + n * sizeof<T>(), even = x + ((n * sizeof<T>()) & ~63);
-  let most0 = zero, most1 = zero, most2 = zero, most3 = zero, spoilt0 = zero, spoilt1 = zero, spoilt2 = zero, spoilt3 = zero;
-  for (; x < even; x += 64) {
-    const a = v128.load(x), b = v128.load(x, 16), c = v128.load(x, 32), d = v128.load(x, 48);
-    most0 = v128.pmax<T>(most0, v128.abs<T>(a));
-    most1 = v128.pmax<T>(most1, v128.abs<T>(b));
-    most2 = v128.pmax<T>(most2, v128.abs<T>(c));
-    most3 = v128.pmax<T>(most3, v128.abs<T>(d));
-    // 0·x is 0 for every finite x and NaN for the rest; pmax alone may drop a NaN.
-    spoilt0 = v128.add<T>(spoilt0, v128.mul<T>(a, zero));
-    spoilt1 = v128.add<T>(spoilt1, v128.mul<T>(b, zero));
-    spoilt2 = v128.add<T>(spoilt2, v128.mul<T>(c, zero));
-    spoilt3 = v128.add<T>(spoilt3, v128.mul<T>(d, zero));
+function scan<T>(x: usize, n: usize, squares: usize): v128 {
+  const zero = f64x2.splat(0), end = x + n * sizeof<T>();
+  let most0 = zero, most1 = zero, most2 = zero, most3 = zero;
+  let sum: f64 = 0;
+  while (x < end) {
+    const stop = min(end, x + BLOCK), even = x + ((stop - x) & ~63);
+    let sum0 = zero, sum1 = zero, sum2 = zero, sum3 = zero;
+    for (; x < even; x += 64) {
+      const a = v128.load(x), b = v128.load(x, 16), c = v128.load(x, 32), d = v128.load(x, 48);
+      most0 = v128.pmax<T>(most0, v128.abs<T>(a));
+      most1 = v128.pmax<T>(most1, v128.abs<T>(b));
+      most2 = v128.pmax<T>(most2, v128.abs<T>(c));
+      most3 = v128.pmax<T>(most3, v128.abs<T>(d));
+      sum0 = v128.add<T>(sum0, v128.mul<T>(a, a));
+      sum1 = v128.add<T>(sum1, v128.mul<T>(b, b));
+      sum2 = v128.add<T>(sum2, v128.mul<T>(c, c));
+      sum3 = v128.add<T>(sum3, v128.mul<T>(d, d));
+    }
+    for (; x < stop; x += 16) {
+      const a = v128.load(x);
+      most0 = v128.pmax<T>(most0, v128.abs<T>(a));
+      sum0 = v128.add<T>(sum0, v128.mul<T>(a, a));
+    }
+    const all = v128.add<T>(v128.add<T>(sum0, sum1), v128.add<T>(sum2, sum3));
+    if (sizeof<T>() == 4) {
+      const low = f64x2.promote_low_f32x4(all), high = f64x2.promote_low_f32x4(v128.shuffle<u64>(all, all, 1, 0));
+      const both = f64x2.add(low, high);
+      sum += f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
+    } else sum += f64x2.extract_lane(all, 0) + f64x2.extract_lane(all, 1);
   }
-  for (; x < end; x += 16) {
-    const a = v128.load(x);
-    most0 = v128.pmax<T>(most0, v128.abs<T>(a));
-    spoilt0 = v128.add<T>(spoilt0, v128.mul<T>(a, zero));
-  }
-  const most = v128.pmax<T>(v128.pmax<T>(most0, most1), v128.pmax<T>(most2, most3));
-  // Each is 0 or NaN, so that the sum is the maximum or NaN, lane by lane.
-  return v128.add<T>(most, v128.add<T>(v128.add<T>(spoilt0, spoilt1), v128.add<T>(spoilt2, spoilt3)));
+  store<f64>(squares, sum);
+  return v128.pmax<T>(v128.pmax<T>(most0, most1), v128.pmax<T>(most2, most3));
 }
 
+/** Whether one of n numbers is NaN or infinite: 0·x is 0 for every finite x and NaN for the rest. */
 @inline
-function larger(a: f64, b: f64): f64 {
-  return a >= b || a != a ? a : b;
+function spoilt<T>(x: usize, n: usize): bool {
+  const zero = f64x2.splat(0);
+  let sum = zero;
+  for (const end = x + n * sizeof<T>(); x < end; x += 16)
+    sum = v128.add<T>(sum, v128.mul<T>(v128.load(x), zero));
+  return v128.any_true(v128.ne<T>(sum, sum));
 }
 
-export function largest32(x: usize, n: usize): f64 {
-  const w = largest<f32>(x, n);
-  return larger(
-    larger(<f64>f32x4.extract_lane(w, 0), <f64>f32x4.extract_lane(w, 1)),
-    larger(<f64>f32x4.extract_lane(w, 2), <f64>f32x4.extract_lane(w, 3)),
+/**
+ * The largest |x| of n numbers (a multiple of four); NaN where one of them is NaN or infinite. The maximum may drop a
+ * NaN; the squares do not, and only where their sum is not finite, which it may be by overflow, is it looked into.
+ */
+@inline
+function largest<T>(x: usize, n: usize, squares: usize): v128 {
+  const most = scan<T>(x, n, squares);
+  return isFinite(load<f64>(squares)) || !spoilt<T>(x, n) ? most : v128.splat<T>(<T>NaN);
+}
+
+export function largest32(x: usize, n: usize, squares: usize): f64 {
+  const w = largest<f32>(x, n, squares);
+  return max<f64>(
+    max<f64>(<f64>f32x4.extract_lane(w, 0), <f64>f32x4.extract_lane(w, 1)),
+    max<f64>(<f64>f32x4.extract_lane(w, 2), <f64>f32x4.extract_lane(w, 3)),
   );
 }
 
-export function largest64(x: usize, n: usize): f64 {
-  const w = largest<f64>(x, n);
-  return larger(f64x2.extract_lane(w, 0), f64x2.extract_lane(w, 1));
+export function largest64(x: usize, n: usize, squares: usize): f64 {
+  const w = largest<f64>(x, n, squares);
+  return max<f64>(f64x2.extract_lane(w, 0), f64x2.extract_lane(w, 1));
 }
 
 /** B (cols×rows, `ldb` bytes from row to row) ← Aᵀ; rows and cols are multiples of 4, A's rows lie end to end. */

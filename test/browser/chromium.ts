@@ -3,8 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 
-/** A Chromium that npm has brought, unpacked into a folder of its own; it is removed when the browser is closed. */
-export async function startChromium(): Promise<{ browser: Browser; close(): Promise<void> }> {
+/**
+ * A Chromium that npm has brought, unpacked into a folder of its own; it is removed when the browser is closed.
+ *
+ * @param more  arguments beside those that it needs to run anywhere
+ */
+export async function startChromium(
+  ...more: readonly string[]
+): Promise<{ browser: Browser; close(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), "chromium-"));
   const before = process.env["TMPDIR"];
   process.env["TMPDIR"] = folder;
@@ -20,6 +26,7 @@ export async function startChromium(): Promise<{ browser: Browser; close(): Prom
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        ...more,
       ],
     });
     return {

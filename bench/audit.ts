@@ -1,0 +1,164 @@
+// npm run bench:audit [-- --size 2GB --threads 2 --options "--rtol 1e-3" --folder DIR]: `spectral-norm audit` of a
+// synthetic safetensors file of transformer shapes, against what reading each matrix as often would take, and the peak of
+// its memory. `npm run build` first.
+import { spawn } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { availableParallelism, cpus, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { byteSize } from "../src/cli/byte-size.js";
+import { createRandom } from "../src/solve/random.js";
+import { readingContenders } from "./contenders/reading.js";
+import type { Workload } from "./workload.js";
+
+/** The matrices of one layer of a transformer of 7·10⁹ parameters. */
+const LAYER = [
+  ["self_attn.q_proj", 4096, 4096],
+  ["self_attn.k_proj", 4096, 4096],
+  ["self_attn.v_proj", 4096, 4096],
+  ["self_attn.o_proj", 4096, 4096],
+  ["mlp.gate_proj", 11008, 4096],
+  ["mlp.up_proj", 11008, 4096],
+  ["mlp.down_proj", 4096, 11008],
+] as const;
+const LARGEST = 2 * 4096 * 11008;
+/** What is asked for: at least this share of the speed that reading allows, and memory below. */
+const SHARE = 0.5;
+const MOST_BYTES = 600e6;
+
+const { values } = parseArgs({
+  options: {
+    size: { type: "string", default: "500MB" },
+    threads: { type: "string", default: String(availableParallelism()) },
+    options: { type: "string", default: "" },
+    folder: { type: "string", default: tmpdir() },
+  },
+});
+const size = byteSize(values.size);
+const threads = Number(values.threads);
+const here = dirname(fileURLToPath(import.meta.url));
+const folder = mkdtempSync(join(values.folder, "spectral-norm-bench-"));
+try {
+  const path = join(folder, "model.safetensors");
+  const bytes = writeModel(path);
+  const { ms, peak, lines } = await timed(path);
+  const read = lines.reduce((sum, { rows, cols, passes }) => sum + 2 * rows * cols * passes, 0);
+  const bandwidth = await measuredBandwidth();
+  const allowed = (1000 * read) / bandwidth;
+  const passes = lines.map((line) => line.passes).sort((a, b) => a - b);
+  const GB = (value: number) => (value / 1e9).toFixed(2);
+  console.log(
+    [
+      `${cpus()[0]?.model}, Node ${process.version}, ${threads} threads${values.options && `, ${values.options}`}`,
+      `${lines.length} matrices of bfloat16, ${GB(bytes)} GB; ${passes[0]} to ${passes[passes.length - 1]} passes, ${GB(read)} GB read in all`,
+      `memory: ${GB(bandwidth)} GB/s, which allows ${(allowed / 1000).toFixed(2)} s`,
+      `audit: ${(ms / 1000).toFixed(2)} s, all in all`,
+      `${allowed / ms >= SHARE ? "✓" : "✗"} share of that speed: ${((100 * allowed) / ms).toFixed(0)}% (aim: ${100 * SHARE}%)`,
+      `${peak < MOST_BYTES ? "✓" : "✗"} peak memory: ${(peak / 1e6).toFixed(0)} MB (aim: below ${MOST_BYTES / 1e6} MB)`,
+    ].join("\n"),
+  );
+} finally {
+  rmSync(folder, { recursive: true });
+}
+process.exit();
+
+/** A file of about so many bytes, of independent normal numbers; the header first. */
+function writeModel(path: string): number {
+  const tensors: { name: string; shape: readonly [number, number] }[] = [];
+  let total = 0;
+  for (let k = 0; total === 0 || total < size - LARGEST / 2; k++) {
+    const [name, m, n] = LAYER[k % LAYER.length];
+    tensors.push({ name: `model.layers.${Math.floor(k / LAYER.length)}.${name}.weight`, shape: [m, n] });
+    total += 2 * m * n;
+  }
+  let at = 0;
+  const fields = tensors.map(({ name, shape }) => {
+    const begin = at;
+    at += 2 * shape[0] * shape[1];
+    return [name, { dtype: "BF16", shape, data_offsets: [begin, at] }];
+  });
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(fields)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const descriptor = openSync(path, "w");
+  writeSync(descriptor, length);
+  writeSync(descriptor, header);
+  const quantiles = normalBits();
+  const block = new Uint16Array(1 << 21);
+  let state = 1;
+  for (let left = total / 2; left > 0; left -= block.length) {
+    for (let i = 0; i < block.length; i += 2) {
+      // xorshift32 (Marsaglia, J. Stat. Softw. 8:14, 2003)
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      block[i] = quantiles[state & 0xffff];
+      block[i + 1] = quantiles[state >>> 16];
+    }
+    writeSync(descriptor, new Uint8Array(block.buffer, 0, 2 * Math.min(left, block.length)));
+  }
+  closeSync(descriptor);
+  return total;
+}
+
+/** 65536 normal numbers of variance 1/4096, as bfloat16. */
+function normalBits(): Uint16Array {
+  const random = createRandom(1);
+  const singles = Float32Array.from({ length: 65536 }, () => random.normal() / 64);
+  return Uint16Array.from(new Uint32Array(singles.buffer), (bits) => bits >>> 16);
+}
+
+interface Line {
+  readonly rows: number;
+  readonly cols: number;
+  readonly passes: number;
+}
+
+/** The command from its start to its end. */
+async function timed(path: string): Promise<{ ms: number; peak: number; lines: Line[] }> {
+  const command = join(here, "..", "..", "dist", "cli", "spectral-norm.js");
+  const more = values.options.split(" ").filter((option) => option !== "");
+  const begin = performance.now();
+  const child = spawn(
+    process.execPath,
+    [command, "audit", path, "--json", "--threads", values.threads, ...more],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (some) => {
+    text += some;
+  });
+  let peak = 0;
+  const watch = setInterval(() => {
+    peak = Math.max(peak, residentPeak(child.pid as number));
+  }, 20);
+  await new Promise((resolve) => child.on("close", resolve));
+  clearInterval(watch);
+  const lines = text.split("\n").slice(0, -1);
+  return { ms: performance.now() - begin, peak, lines: lines.map((line) => JSON.parse(line) as Line) };
+}
+
+/** The most that a process has had in memory, which the system counts; 0 once it has ended. */
+function residentPeak(pid: number): number {
+  try {
+    const [, kilobytes] = readFileSync(`/proc/${pid}/status`, "utf8").match(/VmHWM:\s*(\d+) kB/) ?? [];
+    return 1024 * Number(kilobytes ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** Bytes a second that as many threads read, of a matrix as large as the largest. */
+async function measuredBandwidth(): Promise<number> {
+  const { contenders, close } = await readingContenders(join(here, "threads", "reads.js"));
+  const reading = contenders.find((one) => one.threads === Math.min(threads, availableParallelism()));
+  if (!reading) throw new Error(`--threads: 1 or ${availableParallelism()} can be compared with reading`);
+  const loaded = await reading.load({ data: new Uint8Array(LARGEST).fill(1) } as unknown as Workload);
+  const rates: number[] = [];
+  for (let round = 0; round < 7; round++) rates.push((1000 * 5 * LARGEST) / (await loaded.time(5)));
+  close?.();
+  return rates.sort((a, b) => a - b)[3];
+}

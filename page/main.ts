@@ -1,0 +1,30 @@
+import "katex/dist/katex.min.css";
+import "./page.css";
+import certify from "./cells/certify.js?raw";
+import gradient from "./cells/gradient.js?raw";
+import power from "./cells/power.js?raw";
+import tie from "./cells/tie.js?raw";
+import { accuracySection } from "./show/accuracy.js";
+import { cell } from "./show/cell.js";
+import { markCurrent } from "./show/contents.js";
+import { find } from "./show/element.js";
+import { filesSection } from "./show/files.js";
+import { gapSection } from "./show/gap.js";
+import { intervalSection } from "./show/interval.js";
+import { machineLine } from "./show/machine.js";
+import { speedSection } from "./show/speed.js";
+import { themeToggle } from "./show/theme.js";
+
+themeToggle(find<HTMLButtonElement>("#theme"));
+markCurrent(find(".top nav"));
+machineLine(find("#machine"));
+
+cell(find("[data-cell=gradient]"), "value and gradient", gradient);
+cell(find("[data-cell=power]"), "power iteration", power);
+accuracySection(find("#accuracy .live"));
+gapSection(find("#gap .live"));
+cell(find("[data-cell=tie]"), "a walk through a tie", tie);
+intervalSection(find("#interval .live"));
+cell(find("[data-cell=certify]"), "a bad start and a proof", certify);
+speedSection(find("#speed .live"));
+filesSection(find("#files .live"));

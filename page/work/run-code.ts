@@ -1,0 +1,89 @@
+import { groundTruth } from "../../src/experiment/ground-truth.js";
+import * as core from "../../src/index.js";
+import { type PlotRequest, plotRequest } from "./plot-request.js";
+import { shownValue } from "./show-value.js";
+import type { Task } from "./task.js";
+
+/** What a cell puts below itself. */
+export type Printed =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "plot"; readonly plot: PlotRequest };
+
+/** More than that nobody reads, and a loop that prints for ever must not fill the page. */
+const mostPrinted = 400;
+
+/** What can be imported, beside what is in scope already. */
+const modules: Readonly<Record<string, () => Promise<object>>> = {
+  "spectral-norm": () => Promise.resolve(core),
+  "spectral-norm/threads": () => import("../../src/threads/index.js"),
+};
+
+/**
+ * Runs a cell's code: JavaScript with `await` and the package's names in scope, `print` and `plot`, and `import`s of the
+ * package, written as in any module.
+ *
+ * @throws whatever the code throws, with the line where that is known
+ */
+export const runCode: Task<{ readonly code: string }, undefined, Printed> = async ({ code }, { update }) => {
+  let printed = 0;
+  const put = (item: Printed) => {
+    printed++;
+    if (printed <= mostPrinted) update(item);
+    if (printed === mostPrinted) update({ kind: "text", text: "… what is printed from here on is left out" });
+  };
+  const print = (...values: unknown[]) => put({ kind: "text", text: values.map(shownValue).join(" ") });
+  const scope = {
+    ...core,
+    groundTruth,
+    print,
+    plot: (series: unknown, options?: unknown) => put({ kind: "plot", plot: plotRequest(series, options) }),
+    console: { log: print, info: print, warn: print, error: print, debug: print },
+    $import: load,
+  };
+  const run = new AsyncFunction(
+    ...Object.keys(scope),
+    `"use strict"; return (async () => {\n${loading(code)}\n})();`,
+  );
+  try {
+    await run(...Object.values(scope));
+  } catch (error) {
+    throw located(error);
+  }
+  return undefined;
+};
+
+const AsyncFunction = (async () => {}).constructor as new (
+  ...parts: string[]
+) => (...values: unknown[]) => Promise<unknown>;
+
+async function load(name: string): Promise<object> {
+  const module = Object.hasOwn(modules, name) ? modules[name] : undefined;
+  if (!module)
+    throw new TypeError(`import: there is no ${name} here, only ${Object.keys(modules).join(", ")}`);
+  return module();
+}
+
+/** `import` declarations as what a function's body may have instead; lines stay where they are. */
+function loading(code: string): string {
+  return code
+    .replace(
+      /^[ \t]*import\s+\*\s+as\s+(\w+)\s+from\s*("[^"\n]*"|'[^'\n]*')/gm,
+      "const $1 = await $import($2)",
+    )
+    .replace(
+      /^[ \t]*import\s*\{([^}]*)\}\s*from\s*("[^"\n]*"|'[^'\n]*')/gm,
+      (_, names: string, from: string) => `const {${names.replace(/\bas\b/g, ":")}} = await $import(${from})`,
+    );
+}
+
+/** The engine's own lines before the code's first. */
+const linesBefore = 3;
+
+function located(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const place = /<anonymous>:(\d+):\d+|AsyncFunction:(\d+):\d+/.exec(error.stack ?? "");
+  const line = Number(place?.[1] ?? place?.[2]) - linesBefore;
+  if (!(line >= 1)) return error;
+  error.message = `${error.message} (line ${line})`;
+  return error;
+}

@@ -1,0 +1,61 @@
+/** Entries of an array that are printed, and rows and columns of a matrix. */
+const mostEntries = 12;
+const mostRows = 8;
+
+/** A value as a cell prints it: texts as they are, matrices in rows, long arrays cut short. */
+export function shownValue(value: unknown): string {
+  return typeof value === "string" ? value : shown(value, "");
+}
+
+function shown(value: unknown, indent: string): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return `function ${value.name || "(no name)"}`;
+  if (value instanceof Error) return `${value.name}: ${value.message}`;
+  if (typeof value !== "object" || value === null) return String(value);
+  if (isMatrix(value)) return shownMatrix(value, indent);
+  if (ArrayBuffer.isView(value) || Array.isArray(value))
+    return shownArray(value as ArrayLike<unknown>, indent);
+  return shownObject(value, indent);
+}
+
+function shownArray(array: ArrayLike<unknown>, indent: string): string {
+  const name = Array.isArray(array) ? "" : `${array.constructor.name}(${array.length}) `;
+  const entries = Array.from({ length: Math.min(array.length, mostEntries) }, (_, k) =>
+    shown(array[k], `${indent}  `),
+  );
+  const rest = array.length - entries.length;
+  if (rest > 0) entries.push(`… ${rest} more`);
+  return `${name}[${entries.join(", ")}]`;
+}
+
+function shownObject(object: object, indent: string): string {
+  const inner = `${indent}  `;
+  const entries = Object.entries(object).map(([key, value]) => `${inner}${key}: ${shown(value, inner)}`);
+  return entries.length === 0 ? "{}" : `{\n${entries.join(",\n")}\n${indent}}`;
+}
+
+interface DenseMatrix {
+  readonly data: ArrayLike<number>;
+  readonly shape: readonly [number, number];
+}
+
+/** What the package returns as a matrix: row-major, all of it there. */
+function isMatrix(value: object): value is DenseMatrix {
+  const { data, shape, stride } = value as { data?: unknown; shape?: unknown; stride?: unknown };
+  if (!ArrayBuffer.isView(data) || !Array.isArray(shape) || stride !== undefined) return false;
+  return shape.length === 2 && (data as unknown as ArrayLike<number>).length === shape[0] * shape[1];
+}
+
+function shownMatrix({ data, shape: [rows, cols] }: DenseMatrix, indent: string): string {
+  const heading = `${rows}×${cols} ${data.constructor.name.replace("Array", "")}`;
+  const lines: string[][] = [];
+  for (let i = 0; i < Math.min(rows, mostRows); i++) {
+    const count = Math.min(cols, mostRows);
+    const line = Array.from({ length: count }, (_, j) => String(Number(data[i * cols + j].toPrecision(8))));
+    lines.push(cols > count ? [...line, "…"] : line);
+  }
+  const width = Math.max(...lines.flat().map(({ length }) => length));
+  const text = lines.map((line) => `${indent}  ${line.map((entry) => entry.padStart(width)).join("  ")}`);
+  if (rows > mostRows) text.push(`${indent}  …`);
+  return `${heading}\n${text.join("\n")}`;
+}

@@ -1,0 +1,135 @@
+import type { Entries, Evaluation, Method } from "../../src/experiment/method.js";
+import { coreMethods } from "../../src/experiment/methods/core.js";
+import type { SpeedRow } from "../../src/experiment/result.js";
+import { measureSpeed } from "../../src/experiment/speed.js";
+import { kernelInfo, matrix, valueAndGrad } from "../../src/index.js";
+import { type Engine, methodsOf } from "./engines.js";
+import type { Task } from "./task.js";
+import { loadWebGpu, type WebGpu, webgpuState } from "./webgpu.js";
+
+export interface SpeedInput {
+  readonly rows: number;
+  readonly cols: number;
+  readonly engines: readonly Engine[];
+}
+
+export interface Speed {
+  readonly speed: readonly SpeedRow[];
+  readonly timing: { readonly runs: number; readonly loops: number; readonly budgetMs: number };
+  /** what some rows are, and why there are none of others */
+  readonly remarks: readonly string[];
+}
+
+const timing = { runs: 7, loops: 10, budgetMs: 700 };
+/** Above this order whole decompositions take longer than anybody would watch. */
+const mostForDense = 256;
+const mostForPower = 512;
+
+/** Times of every method in this browser; threads and the GPU after the others, which would feel them. */
+export const speed: Task<SpeedInput, Speed, Speed> = async (
+  { rows, cols, engines },
+  { progress, update },
+) => {
+  const remarks: string[] = [];
+  const found: SpeedRow[] = [];
+  const measure = async (methods: readonly Method[]) => {
+    found.push(...(await measureSpeed(methods, { rows, cols, seed: 0, ...timing, onSample: progress })));
+    // With the others of their engine, whenever they were taken.
+    const place = ({ engine, dtype }: SpeedRow) =>
+      found.findIndex((row) => row.engine === engine && row.dtype === dtype);
+    found.sort((a, b) => place(a) - place(b));
+    update({ speed: found, timing, remarks });
+  };
+
+  const alone = coreMethods().methods.filter(({ name }) => worthwhile(name, Math.min(rows, cols)));
+  for (const engine of engines) {
+    progress(`loading ${engine}`, 0, 1);
+    const { methods, missing: without } = await methodsOf(engine, rows, cols);
+    alone.push(...methods);
+    if (without !== undefined) remarks.push(without);
+  }
+  await measure(alone);
+  remarks.push(...(await withThreads(measure)));
+  remarks.push(...(await withGpu(measure)));
+  return { speed: found, timing, remarks };
+};
+
+function worthwhile(name: string, order: number): boolean {
+  if (name === "lanczos") return true;
+  if (name === "power") return order <= mostForPower;
+  return name === "norm" && order <= mostForDense;
+}
+
+type Measure = (methods: readonly Method[]) => Promise<void>;
+
+/** @returns what is to be said of it: why not, where it cannot be done */
+async function withThreads(measure: Measure): Promise<string[]> {
+  const without = "threads: not available";
+  if (kernelInfo().name === "reference") return [`${without}: they need WebAssembly`];
+  if (globalThis.crossOriginIsolated !== true)
+    return [
+      `${without}: this page came without the headers that make it cross-origin isolated, so memory cannot be shared`,
+    ];
+  if (navigator.hardwareConcurrency === 1) return [`${without}: there is one core`];
+  const { startThreads } = await import("../../src/threads/index.js");
+  try {
+    const pool = await startThreads();
+    try {
+      const named = `${pool.count} threads`;
+      await measure((["float64", "float32"] as const).map((dtype) => onThreads(named, dtype)));
+      return [
+        `${named}: lanczos once more, its products with the matrix divided among ${pool.count} threads`,
+      ];
+    } finally {
+      await pool.stop();
+    }
+  } catch (error) {
+    return [`${without}: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+/** In a worker, what computes uses the threads that run. */
+function onThreads(name: string, dtype: Method["dtype"]): Method {
+  return asynchronous("core", name, dtype, async (A) => valueAndGrad(A, { method: "lanczos" }));
+}
+
+/** @returns likewise */
+async function withGpu(measure: Measure): Promise<string[]> {
+  const without = "WebGPU: not available";
+  const reason = await webgpuState();
+  if (reason !== undefined) return [`${without}: ${reason}`];
+  try {
+    const gpu: WebGpu = await loadWebGpu();
+    await measure([asynchronous("webgpu", "lanczos", "float32", (A) => gpu.valueAndGrad(A))]);
+  } catch (error) {
+    return [`${without}: ${error instanceof Error ? error.message : String(error)}`];
+  }
+  return [];
+}
+
+function asynchronous(
+  engine: string,
+  name: string,
+  dtype: Method["dtype"],
+  run: (A: ReturnType<typeof matrix>) => Promise<{ value: number; grad: { data: ArrayLike<number> } }>,
+): Method {
+  const load = ({ data, rows, cols }: Entries) =>
+    matrix(dtype === "float32" ? Float32Array.from(data) : data, [rows, cols]);
+  const evaluate = async (A: ReturnType<typeof matrix>): Promise<Evaluation> => {
+    const { value, grad } = await run(A);
+    return { value, gradient: grad.data };
+  };
+  return {
+    name,
+    engine,
+    dtype,
+    runs: `valueAndGrad, ${name}`,
+    evaluate: (entries) => evaluate(load(entries)),
+    async time(matrices) {
+      const loaded = matrices.map(load);
+      const begin = performance.now();
+      for (const one of loaded) await evaluate(one);
+      return (performance.now() - begin) / matrices.length;
+    },
+  };
+}

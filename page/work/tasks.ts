@@ -1,0 +1,12 @@
+import { accuracy } from "./accuracy.js";
+import { gap } from "./gap.js";
+import { interval } from "./interval.js";
+import { machine } from "./machine.js";
+import { norms } from "./norms.js";
+import { runCode } from "./run-code.js";
+import { speed } from "./speed.js";
+
+/** What the page has done off the page, by name. */
+export const tasks = { accuracy, gap, interval, machine, norms, runCode, speed };
+
+export type Tasks = typeof tasks;

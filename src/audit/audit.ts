@@ -1,0 +1,69 @@
+import { SpectralNormError } from "../index.js";
+import type { Journal } from "./journal.js";
+import { type AuditLine, type LeftOutLine, lineOf } from "./line.js";
+import { type MeasureOptions, measure } from "./measure.js";
+import type { Fault, Item } from "./plan.js";
+
+export interface AuditOptions extends MeasureOptions {
+  /** what is in it already is not done again, and the rest is added as it is done */
+  readonly journal?: Journal;
+  /** called before each item, with its number from 0 */
+  onItem?(item: Item, at: number): void;
+}
+
+/** What becomes of an item. */
+export type Finding =
+  | {
+      readonly kind: "line";
+      readonly line: AuditLine /** whether it was in the journal */;
+      readonly known: boolean;
+    }
+  | { readonly kind: "left out"; readonly line: LeftOutLine }
+  | Omit<Fault, "cost">;
+
+/**
+ * Does what is planned, one item after the other, as the findings are asked for. A tensor that cannot be computed with
+ * is a fault, and the next one's turn comes.
+ */
+export function* audit(items: readonly Item[], options: AuditOptions): Generator<Finding> {
+  const { journal } = options;
+  for (const [at, item] of items.entries()) {
+    options.onItem?.(item, at);
+    if (item.kind !== "weight") {
+      yield item;
+      continue;
+    }
+    const { file, name } = item;
+    const known = journal?.take(file, name);
+    if (known) {
+      yield { kind: "line", line: known, known: true };
+      continue;
+    }
+    let line: AuditLine;
+    try {
+      line = lineOf(file, item.weight, measure(item.weight, options));
+    } catch (error) {
+      if (!(error instanceof SpectralNormError) || error.code === "ERR_OPTION") throw error;
+      yield { kind: "fault", file, name, error };
+      continue;
+    }
+    journal?.append(line);
+    yield { kind: "line", line, known: false };
+  }
+}
+
+/** Whether it is all that was asked for. */
+export function isSure({ converged, proven }: AuditLine): boolean {
+  return converged && proven !== false;
+}
+
+/** By what lines are sorted: the largest first, names ascending. */
+export const ORDERS = {
+  sigma: (a: AuditLine, b: AuditLine) => b.sigma - a.sigma,
+  frobenius: (a: AuditLine, b: AuditLine) => b.frobenius - a.frobenius,
+  rank: (a: AuditLine, b: AuditLine) => b.stableRank - a.stableRank,
+  size: (a: AuditLine, b: AuditLine) => b.rows * b.cols - a.rows * a.cols,
+  name: (a: AuditLine, b: AuditLine) => (a.tensor < b.tensor ? -1 : a.tensor > b.tensor ? 1 : 0),
+} as const;
+
+export type Order = keyof typeof ORDERS;

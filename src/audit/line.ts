@@ -1,0 +1,74 @@
+import type { Measures } from "./measure.js";
+import type { Weight } from "./weight.js";
+
+/** What is said of one weight; as JSON it is a line. */
+export interface AuditLine {
+  /** the model as it was named */
+  readonly file: string;
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly rows: number;
+  readonly cols: number;
+  /** of its numbers as they were computed with */
+  readonly dtype: string;
+  readonly sigma: number;
+  readonly frobenius: number;
+  /** ‖A‖_F²/σ₁²; 0 for a zero matrix */
+  readonly stableRank: number;
+  readonly converged: boolean;
+  /** √(‖Av−σu‖² + ‖Aᵀu−σv‖²): a singular value is no further from `sigma` */
+  readonly residual: number;
+  /** estimate of ‖ûv̂ᵀ−u₁v₁ᵀ‖_F; null where nothing is known */
+  readonly gradientError: number | null;
+  readonly tied: boolean;
+  /** how many times the matrix was read from end to end */
+  readonly passes: number;
+  /** with a certificate; null where a bound is infinite */
+  readonly lower?: number;
+  readonly upper?: number | null;
+  readonly sigma2Upper?: number | null;
+  readonly gradientErrorBound?: number | null;
+  readonly proven?: boolean;
+}
+
+/** Something of a model that is not audited, and why. */
+export interface LeftOutLine {
+  readonly file: string;
+  readonly tensor: string;
+  readonly shape?: readonly number[];
+  readonly dtype?: string;
+  readonly leftOut: string;
+}
+
+export function lineOf(file: string, { tensor, rows, cols }: Weight, found: Measures): AuditLine {
+  const { sigma, converged, residual, gradientError, tied, passes } = found.triplet;
+  const { frobenius, certificate } = found;
+  return {
+    file,
+    tensor: tensor.name,
+    shape: tensor.shape,
+    rows,
+    cols,
+    dtype: tensor.dtype,
+    sigma,
+    frobenius,
+    stableRank: sigma === 0 ? 0 : (frobenius / sigma) ** 2,
+    converged,
+    residual,
+    gradientError: finite(gradientError),
+    tied,
+    passes,
+    ...(certificate && {
+      lower: certificate.lower,
+      upper: finite(certificate.upper),
+      sigma2Upper: finite(certificate.sigma2Upper),
+      gradientErrorBound: finite(certificate.gradientErrorBound),
+      proven: certificate.proven,
+    }),
+  };
+}
+
+/** As JSON has it. */
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,105 @@
+import { openFile } from "../files/disk.js";
+import { folderOf } from "../files/folder.js";
+import { readModel } from "../files/model.js";
+import type { TensorEntry } from "../files/tensor.js";
+import { quote } from "../files/text.js";
+import { FileError, SpectralNormError } from "../index.js";
+import type { LeftOutLine } from "./line.js";
+import { costOf, inShard, type Shard } from "./shard.js";
+import { type Weight, type WeightOptions, weightOf } from "./weight.js";
+
+/** One thing to do, or to say. */
+export type Item =
+  | {
+      readonly kind: "weight";
+      readonly file: string;
+      readonly name: string;
+      readonly cost: number;
+      readonly weight: Weight;
+    }
+  | {
+      readonly kind: "left out";
+      readonly file: string;
+      readonly name: string;
+      readonly cost: number;
+      readonly line: LeftOutLine;
+    }
+  | Fault;
+
+/** A model (then without a name), or a tensor of it, that cannot be read. */
+export interface Fault {
+  readonly kind: "fault";
+  readonly file: string;
+  readonly name: string | undefined;
+  readonly cost: number;
+  readonly error: SpectralNormError;
+}
+
+export interface PlanOptions extends WeightOptions {
+  readonly certify?: boolean;
+  readonly shard?: Shard;
+}
+
+/**
+ * What there is to do for some models, in their order and in that of their tensors: from their headers alone.
+ *
+ * Of a shard it is that shard's part; tensors that are left out or damaged belong to one shard each, and a model that
+ * cannot be read at all to every one.
+ */
+export function planOf(files: readonly string[], options: PlanOptions): Item[] {
+  const items = files.flatMap((file) => itemsOf(file, options));
+  const { shard } = options;
+  if (!shard) return items;
+  const named = items.filter(({ name }) => name !== undefined);
+  const mine = inShard(
+    named.map(({ file, name, cost }) => ({ key: JSON.stringify([file, name]), cost })),
+    shard,
+  );
+  const chosen = new Set(named.filter((_, i) => mine[i]));
+  return items.filter((item) => item.name === undefined || chosen.has(item));
+}
+
+function itemsOf(file: string, options: PlanOptions): Item[] {
+  let entries: TensorEntry[];
+  try {
+    entries = readModel(() => openFile(file), file, folderOf(file));
+  } catch (error) {
+    if (!(error instanceof SpectralNormError)) throw error;
+    return [{ kind: "fault", file, name: undefined, cost: 0, error }];
+  }
+  const items = entries.map((entry): Item => {
+    const found = weightOf(entry, options);
+    const here = { file, name: entry.name };
+    if (found.kind === "failed") return { ...here, kind: "fault", cost: 1, error: found.error };
+    if (found.kind === "left out") {
+      const { shape, dtype, reason } = found;
+      const line = {
+        file,
+        tensor: entry.name,
+        ...(shape && { shape }),
+        ...(dtype && { dtype }),
+        leftOut: reason,
+      };
+      return { ...here, kind: "left out", cost: 1, line };
+    }
+    return {
+      ...here,
+      kind: "weight",
+      cost: costOf(found.rows, found.cols, options.certify ?? false),
+      weight: found,
+    };
+  });
+  if (items.some(({ kind }) => kind !== "left out")) return items;
+  const error = new FileError(`holds no weight matrix${reasons(items)}`);
+  return [...items, { kind: "fault", file, name: undefined, cost: 0, error }];
+}
+
+const SHOWN = 5;
+
+function reasons(items: readonly Item[]): string {
+  const lines = items.flatMap((item) => (item.kind === "left out" ? [item.line] : []));
+  if (lines.length === 0) return "";
+  const shown = lines.slice(0, SHOWN).map(({ tensor, leftOut }) => `${quote(tensor)} ${leftOut}`);
+  if (lines.length > SHOWN) shown.push(`and ${lines.length - SHOWN} more`);
+  return `: ${shown.join(", ")}`;
+}

@@ -1,0 +1,89 @@
+import type { FailedTensor, Layout, LeftOutTensor, TensorEntry, WeightTensor } from "../files/tensor.js";
+import { NonFiniteError } from "../index.js";
+
+/** A tensor as the matrix that spectral normalization makes of it. */
+export interface Weight {
+  readonly kind: "weight";
+  readonly tensor: WeightTensor;
+  readonly rows: number;
+  readonly cols: number;
+  /**
+   * Rows and columns of the matrix that the numbers are, row by row, as they lie: A itself or, in Fortran's order, Aᵀ,
+   * whose columns (or rows) may stand in another order, which changes no singular value.
+   */
+  readonly stored: readonly [number, number];
+}
+
+export interface WeightOptions {
+  /** which axis is that of the outputs; default: what the kind of file has */
+  readonly layout?: Layout;
+  /** whether tables of embeddings are taken, too; default false */
+  readonly embeddings?: boolean;
+}
+
+/** What the name of a tensor ends with, of a layer of one. */
+const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|params?|value|data|\d+)$/i;
+
+/**
+ * A model's tensor as a matrix, or why it is none: fewer than two axes, none in them, a table of embeddings.
+ *
+ * With more than two axes, TensorFlow's [h, w, in, out] becomes (h·w·in)×out, PyTorch's [out, in, h, w] becomes
+ * out×(in·h·w), and other numbers of axes likewise. TensorFlow's depthwise kernels [h, w, in, multiplier] become
+ * (h·w·in)×multiplier, as its own spectral normalization has it.
+ */
+export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | LeftOutTensor | FailedTensor {
+  if (entry.kind !== "tensor") return entry;
+  const { name, shape, dtype, reversed } = entry;
+  const leave = (reason: string): LeftOutTensor => ({ kind: "left out", name, shape, dtype, reason });
+  if (shape.length === 0) return leave("is a scalar");
+  if (shape.length === 1) return leave("is a vector");
+  if (shape.includes(0)) return leave("is empty");
+  if (!options.embeddings && isEmbedding(name)) return leave("is a table of embeddings, by its name");
+  const layout = options.layout ?? entry.layout;
+  const count = product(shape);
+  const out = layout === "pytorch" ? shape[0] : shape[shape.length - 1];
+  const [rows, cols] = layout === "pytorch" ? [out, count / out] : [count / out, out];
+  return { kind: "weight", tensor: entry, rows, cols, stored: reversed ? [cols, rows] : [rows, cols] };
+}
+
+/**
+ * Whether a name is that of a table of embeddings: its last part, words like "weight" left out, contains "embed" (and
+ * none of "proj", "map", "out", which name layers), or is GPT-2's "wte" or "wpe".
+ */
+export function isEmbedding(name: string): boolean {
+  const parts = name.split(/[./:]/).filter((part) => part !== "");
+  let last = parts.length - 1;
+  while (last > 0 && PARAMETER.test(parts[last])) last--;
+  const part = parts[last] ?? "";
+  return /^(wte|wpe)$/i.test(part) || (/embed/i.test(part) && !/proj|map|out/i.test(part));
+}
+
+/** An error that says where a number of `stored` is NaN, as one that says where it is in the matrix. */
+export function placedError({ tensor, rows, cols, stored }: Weight, error: unknown): unknown {
+  if (!(error instanceof NonFiniteError) || error.row === undefined || error.column === undefined)
+    return error;
+  const value = /\bis (\S+) \(/.exec(error.message)?.[1] ?? "not finite";
+  let flat = error.row * stored[1] + error.column;
+  if (tensor.reversed) {
+    // First axis fastest there, last axis fastest here.
+    let rest = flat;
+    flat = 0;
+    let step = product(tensor.shape);
+    for (const length of tensor.shape) {
+      step /= length;
+      flat += (rest % length) * step;
+      rest = Math.floor(rest / length);
+    }
+  }
+  const row = Math.floor(flat / cols);
+  const column = flat % cols;
+  return new NonFiniteError(
+    `row ${row}, column ${column} of ${rows}×${cols} is ${value} (counted from 0)`,
+    row,
+    column,
+  );
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}

@@ -1,0 +1,52 @@
+import { FileError } from "../matrix/errors.js";
+import type { Folder } from "./folder.js";
+import { parseJson } from "./json.js";
+import { readNpzTensors } from "./npz-weights.js";
+import { isSafetensors, readSafetensors } from "./safetensors.js";
+import { isSafetensorsIndex, readSafetensorsIndex } from "./safetensors-index.js";
+import type { ByteSource } from "./source.js";
+import type { TensorEntry } from "./tensor.js";
+import { isTfjsModel, readTfjsModel } from "./tfjs-weights.js";
+import { isZip } from "./zip.js";
+
+/** A model's description is text; weights are in files of their own. */
+const JSON_LIMIT = 2 ** 28;
+
+const HEAD_BYTES = 16;
+
+/**
+ * The tensors of a model: a `.safetensors` file or the `.index.json` of several, a TensorFlow.js `model.json` or
+ * weights manifest, or a `.npz` file. Which it is its first bytes say, and for `.safetensors` and `.npz` its name.
+ * Nothing but headers is read before a tensor is opened, and no file stays open.
+ *
+ * @param open  opens the file, once for its header and once for each tensor in it that is opened
+ * @param name  the file's
+ * @param folder  where other files that it names are
+ * @throws FileError if it is none of these, or nothing of it can be read
+ */
+export function readModel(open: () => ByteSource, name: string, folder: Folder): TensorEntry[] {
+  const source = open();
+  try {
+    if (source.size === 0) throw new FileError("is empty");
+    const head = source.read(0, Math.min(HEAD_BYTES, source.size));
+    const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase();
+    if (extension === "npz" || (extension !== "safetensors" && isZip(head)))
+      return readNpzTensors(source, open);
+    if (extension === "safetensors" || isSafetensors(head)) return readSafetensors(source, open);
+    if (extension !== "json" && head[0] !== 0x7b && head[0] !== 0x5b) throw unknown();
+    if (source.size > JSON_LIMIT)
+      throw new FileError(`is a JSON text of ${source.size} bytes; no model's description is that long`);
+    const json = parseJson(source.read(0, source.size));
+    if (isSafetensorsIndex(json.value)) return readSafetensorsIndex(json, folder);
+    if (isTfjsModel(json.value)) return readTfjsModel(json, folder);
+    throw unknown();
+  } finally {
+    source.close();
+  }
+}
+
+function unknown(): FileError {
+  return new FileError(
+    "is none of a .safetensors file or index, a TensorFlow.js model.json or weights manifest, and .npz",
+  );
+}

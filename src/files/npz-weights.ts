@@ -1,0 +1,68 @@
+import { FileError } from "../matrix/errors.js";
+import type { PanelData, PanelType } from "../matrix/types.js";
+import { readNpyData } from "./npy.js";
+import { countNpyElements, isNpy, NPY_HEADER_BYTES, type NpyHeader, readNpyHeader } from "./npy-header.js";
+import { eachMember, membersOf } from "./npz.js";
+import type { ByteSource } from "./source.js";
+import { BYTES, type OpenTensor, storedNumbers, type TensorEntry } from "./tensor.js";
+import { openZipMember, readZipHead, type ZipMember } from "./zip.js";
+
+const FLOATS: readonly string[] = ["float64", "float32", "float16"] satisfies PanelType[];
+
+/**
+ * The tensors of a `.npz` file, in the order of its directory. Nothing but their headers is read; a member's checksum
+ * is looked at when it is opened. Integers and what is no number are left out.
+ *
+ * @param source  where the headers are read
+ * @param again  the same file, opened for the numbers of one tensor and closed with it
+ * @throws FileError if the archive's directory is damaged
+ */
+export function readNpzTensors(source: ByteSource, again: () => ByteSource): TensorEntry[] {
+  const entries = eachMember(source, membersOf(source), (member, key) => entryOf(source, member, key, again));
+  return Array.from(entries, (entry) =>
+    entry.kind === "failed" && "key" in entry
+      ? { kind: "failed", name: entry.key, error: entry.error }
+      : entry,
+  );
+}
+
+function entryOf(source: ByteSource, member: ZipMember, name: string, again: () => ByteSource): TensorEntry {
+  const head = readZipHead(source, member, NPY_HEADER_BYTES);
+  if (!isNpy(head.read(0, Math.min(6, head.size)))) {
+    if (member.name.endsWith(".npy")) throw new FileError("is not a .npy file");
+    return { kind: "left out", name, reason: "is not a .npy file" };
+  }
+  const header = readNpyHeader(head);
+  const { shape, fortran } = header;
+  const { name: dtype, bigEndian } = header.dtype;
+  if (!FLOATS.includes(dtype))
+    return { kind: "left out", name, shape, dtype, reason: `dtype ${dtype} is none of ${FLOATS.join(", ")}` };
+  const count = countNpyElements(header, member.size);
+  const read = dtype as PanelType;
+  return {
+    kind: "tensor",
+    name,
+    shape,
+    dtype: read,
+    layout: "tensorflow",
+    reversed: fortran && shape.length > 1,
+    bytes: count * BYTES[read],
+    unpacked: member.method !== 0 || bigEndian,
+    open() {
+      const file = again();
+      try {
+        const tensor = open(openZipMember(file, member), header, read);
+        return { numbers: tensor.numbers, close: () => file.close() };
+      } catch (error) {
+        file.close();
+        throw error;
+      }
+    },
+  };
+}
+
+function open(content: ByteSource, header: NpyHeader, dtype: PanelType): Pick<OpenTensor, "numbers"> {
+  if (!header.dtype.bigEndian) return storedNumbers(content, header.dataOffset, dtype);
+  const data = readNpyData(content, header) as PanelData;
+  return { numbers: (first, count) => data.subarray(first, first + count) as PanelData };
+}

@@ -1,0 +1,252 @@
+import { FileError } from "../matrix/errors.js";
+import { csr } from "../matrix/sparse.js";
+import type { FileMatrix } from "./entry.js";
+import { type MatrixRows, type Rows, rowsAtATime } from "./rows.js";
+import { allocate, type ByteSource } from "./source.js";
+
+/** What a matrix begins with in PETSc's binary format. */
+export const PETSC_MATRIX = 1211216;
+/** Objects of PETSc begin with a number in this range: vectors, index sets and others with one of their own. */
+const PETSC_OBJECTS = [1211211, 1211299] as const;
+/** In place of the number of entries: all of them follow. */
+export const PETSC_DENSE = -1;
+
+/** Rows whose lengths are looked at in one go. */
+const STEP = 2 ** 16;
+
+/** What a PETSc binary file says of its matrix, and where its parts begin. */
+export interface PetscHeader {
+  readonly shape: readonly [number, number];
+  /** entries that are stored; undefined: dense */
+  readonly entries: number | undefined;
+  /** of the integers: 4, or 8 as a PETSc with 64-bit indices writes them */
+  readonly indexBytes: 4 | 8;
+  /** of a sparse matrix */
+  readonly lengthsOffset: number;
+  readonly columnsOffset: number;
+  readonly valuesOffset: number;
+}
+
+/** True if these first bytes are those of a matrix in PETSc's binary format, of either width. */
+export function isPetsc(head: Uint8Array): boolean {
+  return indexBytesOf(head) !== undefined;
+}
+
+function indexBytesOf(head: Uint8Array): 4 | 8 | undefined {
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
+  if (head.length >= 4 && view.getInt32(0) === PETSC_MATRIX) return 4;
+  if (head.length >= 8 && view.getInt32(0) === 0 && view.getInt32(4) === PETSC_MATRIX) return 8;
+  return undefined;
+}
+
+/**
+ * The header of a matrix in PETSc's binary format (`MatView`, `MatLoad`): everything with the high byte first, the
+ * integers class id, rows, columns and entries (−1: dense, and its numbers follow by rows); of a sparse matrix the
+ * number of entries in each row, their columns, counted from 0, and their values. What follows it, as often a
+ * right-hand side does, is left alone.
+ *
+ * Checked against the file's length alone; `readPetsc` and `petscRows` check what is within.
+ *
+ * @throws FileError if it is not such a file, is cut short, or its numbers are not doubles: single precision, complex
+ */
+export function readPetscHeader(source: ByteSource): PetscHeader {
+  const head = source.read(0, Math.min(source.size, 32));
+  const indexBytes = indexBytesOf(head);
+  if (indexBytes === undefined) throw new FileError(otherObject(head));
+  const valuesBegin = 4 * indexBytes;
+  if (source.size < valuesBegin) throw new FileError("is cut short within the PETSc header");
+  const [m, n, stored] = Array.from(integers(head, 1, 3, indexBytes));
+  if (m < 0 || n < 0) throw new FileError(`its header says ${m}×${n}, a negative size`);
+  if (m === 0 || n === 0) throw new FileError(`holds an empty matrix, ${m}×${n}`);
+  if (stored < PETSC_DENSE) throw new FileError(`its header promises ${stored} entries`);
+  const dense = stored === PETSC_DENSE;
+  const count = dense ? m * n : stored;
+  if (!dense && stored > m * n)
+    throw new FileError(`its header promises ${stored} entries, more than ${m}×${n} has`);
+  const columnsOffset = valuesBegin + (dense ? 0 : m * indexBytes);
+  const valuesOffset = columnsOffset + (dense ? 0 : count * indexBytes);
+  const header: PetscHeader = {
+    shape: [m, n],
+    entries: dense ? undefined : stored,
+    indexBytes,
+    lengthsOffset: valuesBegin,
+    columnsOffset,
+    valuesOffset,
+  };
+  checkLength(source, header, count);
+  return header;
+}
+
+function otherObject(head: Uint8Array): string {
+  const other = head.length >= 4 ? new DataView(head.buffer, head.byteOffset, 4).getInt32(0) : 0;
+  if (isObject(other)) return `begins with another object of PETSc's (class id ${other}), not a matrix`;
+  return `does not begin as a matrix in PETSc's binary format does (class id ${PETSC_MATRIX})`;
+}
+
+function isObject(classId: number): boolean {
+  return classId >= PETSC_OBJECTS[0] && classId <= PETSC_OBJECTS[1];
+}
+
+/** That `count` doubles follow, and no other kind of number: only the length tells them apart. */
+function checkLength(
+  source: ByteSource,
+  { shape, entries, valuesOffset, indexBytes }: PetscHeader,
+  count: number,
+) {
+  const held = source.size - valuesOffset;
+  const promised = 8 * count;
+  const endsAfter = (bytes: number): boolean =>
+    held === bytes ||
+    (held >= bytes + indexBytes && isObject(integerAt(source, valuesOffset + bytes, indexBytes)));
+  if (endsAfter(promised)) return;
+  if (count > 0 && endsAfter(2 * promised))
+    throw new FileError(
+      "holds complex numbers (16 bytes each), as a complex PETSc writes them; complex data is not supported",
+    );
+  if (count > 0 && endsAfter(promised / 2))
+    throw new FileError(
+      "holds numbers of 4 bytes, as a PETSc in single precision writes them; only doubles are read",
+    );
+  const what =
+    entries === undefined ? `${shape.join("×")} dense` : `${shape.join("×")} with ${entries} entries`;
+  const whole = valuesOffset + promised;
+  throw new FileError(
+    source.size < whole
+      ? `its header promises ${what}, ${whole} bytes; the file holds ${source.size}`
+      : `its header promises ${what}, ${whole} bytes; ${source.size - whole} more follow that are no object of PETSc's`,
+  );
+}
+
+function integerAt(source: ByteSource, offset: number, indexBytes: 4 | 8): number {
+  return integers(source.read(offset, indexBytes), 0, 1, indexBytes)[0];
+}
+
+/** Integers from the `from`-th on; those of 8 bytes that no double holds are rounded, which is far beyond any size. */
+function integers(bytes: Uint8Array, from: number, count: number, indexBytes: 4 | 8): Float64Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const numbers = new Float64Array(count);
+  for (let k = 0; k < count; k++) {
+    const offset = (from + k) * indexBytes;
+    numbers[k] = indexBytes === 4 ? view.getInt32(offset) : Number(view.getBigInt64(offset));
+  }
+  return numbers;
+}
+
+/** Doubles with the high byte first, into an array of the machine's own. */
+function doubles(source: ByteSource, offset: number, into: Float64Array): void {
+  // A view of memory that others see is not to be turned around in place.
+  const bytes = Buffer.from(into.buffer, into.byteOffset, into.byteLength);
+  bytes.set(source.read(offset, bytes.length));
+  bytes.swap64();
+}
+
+/**
+ * A matrix in PETSc's binary format: dense as float64, sparse in compressed rows; of several objects in the file the
+ * first.
+ *
+ * Memory: the matrix, and a sparse one once more while it is put together; nothing before the file's length is
+ * known to fit.
+ *
+ * @throws FileError as `readPetscHeader` does, and where the rows' lengths do not add up to the entries, or a
+ *   column does not exist; NonFiniteError for a NaN or an infinity in a sparse matrix
+ */
+export function readPetsc(source: ByteSource): FileMatrix {
+  const header = readPetscHeader(source);
+  const { shape, entries, valuesOffset } = header;
+  const [m, n] = shape;
+  const common = { kind: "matrix", shape, dtype: "float64" } as const;
+  if (entries === undefined) {
+    const data = new Float64Array(allocate(8 * m * n).buffer);
+    const step = STEP * 8;
+    for (let at = 0; at < data.length; at += step)
+      doubles(source, valuesOffset + 8 * at, data.subarray(at, Math.min(at + step, data.length)));
+    return { ...common, matrix: { data, shape } };
+  }
+  const indptr = new Float64Array(allocate(8 * (m + 1)).buffer);
+  const indices = new Uint32Array(allocate(4 * entries).buffer);
+  const data = new Float64Array(allocate(8 * entries).buffer);
+  let filled = 0;
+  for (const rows of petscRows(source, header).read()) {
+    if (rows.kind === "dense") continue;
+    indices.set(rows.columns, filled);
+    data.set(rows.values, filled);
+    for (let i = 1; i <= rows.count; i++) indptr[rows.first + i] = filled + rows.starts[i];
+    filled += rows.values.length;
+  }
+  return { ...common, matrix: csr({ data, indices, indptr, shape }) };
+}
+
+/**
+ * The rows of a matrix in PETSc's binary format, straight from the file.
+ *
+ * @throws each read FileError where the rows' lengths do not add up to the entries, or a column does not exist
+ */
+export function petscRows(source: ByteSource, header: PetscHeader): MatrixRows {
+  const { shape, entries, valuesOffset } = header;
+  const [m, n] = shape;
+  const step = rowsAtATime(n);
+  return {
+    shape,
+    transposed: false,
+    entries,
+    read: () => (entries === undefined ? dense() : sparse(source, header)),
+  };
+
+  function* dense(): Generator<Rows> {
+    const buffer = new Float64Array(allocate(8 * Math.min(step, m) * n).buffer);
+    for (let first = 0; first < m; first += step) {
+      const count = Math.min(step, m - first);
+      const data = buffer.subarray(0, count * n);
+      doubles(source, valuesOffset + 8 * first * n, data);
+      yield { kind: "dense", first, count, data };
+    }
+  }
+}
+
+/** Entries of a row beyond what is read at a time are read all the same. */
+function* sparse(source: ByteSource, header: PetscHeader): Generator<Rows> {
+  const { shape, indexBytes, lengthsOffset, columnsOffset, valuesOffset } = header;
+  const [m, n] = shape;
+  const entries = header.entries ?? 0;
+  const most = rowsAtATime(1);
+  let done = 0;
+  for (let block = 0; block < m; block += STEP) {
+    const count = Math.min(STEP, m - block);
+    const lengths = integers(
+      source.read(lengthsOffset + block * indexBytes, count * indexBytes),
+      0,
+      count,
+      indexBytes,
+    );
+    for (let i = 0; i < count; ) {
+      const first = i;
+      const starts = [0];
+      let taken = 0;
+      for (; i < count && (i === first || taken + lengths[i] <= most); i++) {
+        const length = lengths[i];
+        if (length < 0 || length > n)
+          throw new FileError(
+            `row ${block + i} (counted from 0) is said to have ${length} entries, of ${n} columns`,
+          );
+        taken += length;
+        starts.push(taken);
+        if (done + taken > entries)
+          throw new FileError(`its rows have more entries than the ${entries} that its header promises`);
+      }
+      const columns = integers(
+        source.read(columnsOffset + done * indexBytes, taken * indexBytes),
+        0,
+        taken,
+        indexBytes,
+      );
+      for (let k = 0; k < taken; k++)
+        if (!(columns[k] >= 0 && columns[k] < n))
+          throw new FileError(`an entry has column ${columns[k]} (counted from 0), of ${n} columns`);
+      const values = new Float64Array(taken);
+      doubles(source, valuesOffset + 8 * done, values);
+      yield { kind: "sparse", first: block + first, count: i - first, starts, columns, values };
+      done += taken;
+    }
+  }
+  if (done !== entries) throw new FileError(`its rows have ${done} entries, its header promises ${entries}`);
+}

@@ -1,0 +1,78 @@
+import { FileError, SpectralNormError } from "../matrix/errors.js";
+import { type Folder, inside } from "./folder.js";
+import { isObject, type Json, type JsonObject } from "./json.js";
+import { readSafetensors } from "./safetensors.js";
+import type { ByteSource } from "./source.js";
+import type { FailedTensor, TensorEntry } from "./tensor.js";
+import { quote } from "./text.js";
+
+/** Whether a JSON text is the index of a model in several safetensors files. */
+export function isSafetensorsIndex(value: unknown): value is JsonObject {
+  return isObject(value) && isObject(value["weight_map"]);
+}
+
+/**
+ * The tensors of a model in several safetensors files, by its index: `{ "weight_map": { tensor: file } }`. They come
+ * file by file, and of each in the order in which their bytes lie; a file is open while its header, and again while a
+ * tensor of it, is read.
+ *
+ * A tensor fails if the index has it twice or names a file that is missing, damaged, outside the index's folder, or
+ * without that tensor. One that a file has and the index has not is left out.
+ *
+ * @throws FileError if the index is damaged
+ */
+export function readSafetensorsIndex({ value, duplicates }: Json, folder: Folder): TensorEntry[] {
+  if (!isSafetensorsIndex(value)) throw new FileError('has no "weight_map"');
+  if (duplicates.some((path) => path.length === 1 && path[0] === "weight_map"))
+    throw new FileError('has its "weight_map" twice');
+  const twice = new Set(duplicates.filter(([first]) => first === "weight_map").map((path) => path[1]));
+  const files = new Map<unknown, string[]>();
+  const entries: TensorEntry[] = [];
+  for (const [name, file] of Object.entries(value["weight_map"] as JsonObject)) {
+    if (twice.has(name)) entries.push(failed(name, new FileError("stands twice in the index")));
+    else files.set(file, [...(files.get(file) ?? []), name]);
+  }
+  for (const [file, names] of files) entries.push(...readShard(file, new Set(names), folder));
+  return entries;
+}
+
+function failed(name: string, error: SpectralNormError): FailedTensor {
+  return { kind: "failed", name, error };
+}
+
+function readShard(file: unknown, names: ReadonlySet<string>, folder: Folder): TensorEntry[] {
+  let source: ByteSource | undefined;
+  try {
+    if (typeof file !== "string") throw new FileError("the index does not say in which file it is");
+    source = folder.open(inside(file));
+    const found = readSafetensors(source, () => folder.open(file));
+    const have = new Set(found.map(({ name }) => name));
+    const missing = [...names].filter((name) => !have.has(name));
+    return [
+      ...found.map((entry) => ofShard(entry, file, names)),
+      ...missing.map((name) =>
+        failed(name, new FileError(`is not in ${quote(file)}, where the index has it`)),
+      ),
+    ];
+  } catch (error) {
+    if (!(error instanceof SpectralNormError)) throw error;
+    const why = typeof file === "string" ? `its file ${quote(file)}: ${error.message}` : error.message;
+    return [...names].map((name) => failed(name, new FileError(why)));
+  } finally {
+    source?.close();
+  }
+}
+
+function ofShard(entry: TensorEntry, file: string, names: ReadonlySet<string>): TensorEntry {
+  if (!names.has(entry.name))
+    return {
+      ...(entry.kind === "failed" ? {} : { shape: entry.shape, dtype: entry.dtype }),
+      kind: "left out",
+      name: entry.name,
+      reason: `is in ${quote(file)}, and the index does not have it`,
+    };
+  if (entry.kind === "failed")
+    return failed(entry.name, new FileError(`in ${quote(file)}: ${entry.error.message}`));
+  if (entry.kind === "left out") return entry;
+  return entry;
+}

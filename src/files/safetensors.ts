@@ -1,0 +1,176 @@
+import { FileError, SpectralNormError } from "../matrix/errors.js";
+import type { PanelType } from "../matrix/types.js";
+import { isObject, type JsonPath, parseJson } from "./json.js";
+import type { ByteSource } from "./source.js";
+import {
+  BYTES,
+  checkedShape,
+  type FailedTensor,
+  type LeftOutTensor,
+  storedNumbers,
+  type TensorEntry,
+  type WeightTensor,
+} from "./tensor.js";
+import { quote } from "./text.js";
+
+const LENGTH_BYTES = 8;
+
+/** As the format's own library has it. */
+const HEADER_LIMIT = 100_000_000;
+
+/** The numbers that can be computed with. */
+const FLOATS: Readonly<Record<string, PanelType>> = {
+  F64: "float64",
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+};
+
+/** What a header says of a tensor, checked but for the place of its bytes. */
+interface Declared {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly count: number;
+  /** of its first byte and behind its last, in the file */
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Whether these first bytes are those of a safetensors file. */
+export function isSafetensors(head: Uint8Array): boolean {
+  return head.length > LENGTH_BYTES && head[LENGTH_BYTES] === 0x7b && head[LENGTH_BYTES - 1] === 0;
+}
+
+/**
+ * The tensors of a safetensors file, in the order in which their bytes lie. Nothing but the header is read.
+ *
+ * | stored | read as |
+ * |---|---|
+ * | F64, F32 | themselves |
+ * | F16, BF16 | their bits, in a `Uint16Array` |
+ * | anything else | left out, by name |
+ *
+ * A tensor fails, and the others do not, if its name stands twice in the header, if its bytes are not as many as its
+ * shape and dtype take, reach beyond the file, or overlap those of another (then both fail).
+ *
+ * Format: https://huggingface.co/docs/safetensors, a length of 8 bytes, a JSON header, the numbers.
+ *
+ * @param source  where the header is read
+ * @param again  the same file, opened for the numbers of one tensor and closed with it
+ * @throws FileError if the header is damaged, or longer than the file or 100 MB
+ */
+export function readSafetensors(source: ByteSource, again: () => ByteSource): TensorEntry[] {
+  const { fields, duplicates, start } = readHeader(source);
+  const declared: Declared[] = [];
+  const failed = new Map<string, SpectralNormError>();
+  for (const [name, field] of Object.entries(fields)) {
+    if (name === "__metadata__") continue;
+    try {
+      const twice = duplicates.find(([first]) => first === name);
+      if (twice) throw duplicateKey(twice);
+      declared.push(declaredIn(name, field, start, source.size));
+    } catch (error) {
+      if (!(error instanceof SpectralNormError)) throw error;
+      failed.set(name, error);
+    }
+  }
+  declared.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  for (const [name, other] of overlapping(declared))
+    failed.set(name, new FileError(`its bytes overlap those of ${quote(other)}`));
+  return [
+    ...declared.filter(({ name }) => !failed.has(name)).map((one) => entryOf(one, source.size, again)),
+    ...[...failed].map(([name, error]): FailedTensor => ({ kind: "failed", name, error })),
+  ];
+}
+
+function duplicateKey(path: JsonPath): FileError {
+  if (path.length === 1) return new FileError("stands twice in the header");
+  return new FileError(`its entry in the header has ${quote(String(path[1]))} twice`);
+}
+
+function readHeader(source: ByteSource) {
+  if (source.size < LENGTH_BYTES) throw new FileError("is cut short within the safetensors header");
+  const bytes = source.read(0, LENGTH_BYTES);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
+  const held = source.size - LENGTH_BYTES;
+  if (length > BigInt(held))
+    throw new FileError(`is cut short: a header of ${length} bytes is promised, ${held} are there`);
+  if (length > BigInt(HEADER_LIMIT))
+    throw new FileError(
+      `its header of ${length} bytes is longer than the ${HEADER_LIMIT} of any safetensors file`,
+    );
+  let header: ReturnType<typeof parseJson>;
+  try {
+    header = parseJson(source.read(LENGTH_BYTES, Number(length)));
+  } catch (error) {
+    if (error instanceof FileError) throw new FileError(`its header ${error.message}`);
+    throw error;
+  }
+  if (!isObject(header.value)) throw new FileError("its header is not a JSON object");
+  return { fields: header.value, duplicates: header.duplicates, start: LENGTH_BYTES + Number(length) };
+}
+
+function declaredIn(name: string, field: unknown, start: number, size: number): Declared {
+  if (!isObject(field)) throw new FileError("its entry in the header is not an object");
+  const { dtype, data_offsets: offsets } = field;
+  if (typeof dtype !== "string") throw new FileError("its dtype is not said");
+  const { shape, count } = checkedShape(field["shape"]);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((at) => Number.isSafeInteger(at)))
+    throw new FileError("its data_offsets are not two whole numbers");
+  const [begin, end] = offsets as [number, number];
+  if (begin < 0 || end < begin) throw new FileError(`its data_offsets [${begin}, ${end}] are no range`);
+  if (start + end > size)
+    throw new FileError(`ends at byte ${start + end}, and the file has ${size}: it is cut short or damaged`);
+  if (Object.hasOwn(FLOATS, dtype)) {
+    const promised = count * BYTES[FLOATS[dtype]];
+    if (promised !== end - begin)
+      throw new FileError(
+        `[${shape.join(", ")}] ${dtype} takes ${promised} bytes, and its data_offsets have ${end - begin}`,
+      );
+  }
+  return { name, dtype, shape, count, begin: start + begin, end: start + end };
+}
+
+/** Pairs of names whose bytes overlap, each name at least once, of tensors in the order of their first bytes. */
+function overlapping(declared: readonly Declared[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  let furthest: Declared | undefined;
+  for (const one of declared) {
+    if (one.begin === one.end) continue;
+    if (furthest && one.begin < furthest.end)
+      pairs.push([one.name, furthest.name], [furthest.name, one.name]);
+    if (!furthest || one.end > furthest.end) furthest = one;
+  }
+  return pairs;
+}
+
+function entryOf(
+  { name, dtype, shape, begin, end }: Declared,
+  size: number,
+  again: () => ByteSource,
+): WeightTensor | LeftOutTensor {
+  if (!Object.hasOwn(FLOATS, dtype))
+    return {
+      kind: "left out",
+      name,
+      shape,
+      dtype,
+      reason: `dtype ${quote(dtype)} is none of ${Object.keys(FLOATS).join(", ")}`,
+    };
+  const read = FLOATS[dtype];
+  return {
+    kind: "tensor",
+    name,
+    shape,
+    dtype: read,
+    layout: "pytorch",
+    bytes: end - begin,
+    open() {
+      const source = again();
+      if (source.size === size) return storedNumbers(source, begin, read);
+      source.close();
+      throw new FileError("its file has changed since the header was read");
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import { FileError, type SpectralNormError } from "../matrix/errors.js";
+import type { PanelData, PanelType } from "../matrix/types.js";
+import { allocate, type ByteSource, readInto } from "./source.js";
+
+/** Which axis of a weight is that of its outputs: TensorFlow's [h, w, in, out] or PyTorch's [out, in, h, w]. */
+export type Layout = "tensorflow" | "pytorch";
+
+/** A tensor's numbers as they lie, a run of them at a time: row-major, unless the tensor says `reversed`. */
+export interface OpenTensor {
+  /**
+   * Numbers first … first+count−1, in an array that the next call may use again.
+   *
+   * @throws FileError if the file has become shorter
+   */
+  numbers(first: number, count: number): PanelData;
+  close(): void;
+}
+
+/** A tensor of floating-point numbers, of which nothing but the header has been read. */
+export interface WeightTensor {
+  readonly kind: "tensor";
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** what its numbers are read as */
+  readonly dtype: PanelType;
+  readonly layout: Layout;
+  /** whether the numbers lie first axis fastest, in Fortran's order, and so come as those of the axes reversed */
+  readonly reversed?: boolean;
+  /** of its numbers as they are read; the file has been seen to hold them */
+  readonly bytes: number;
+  /** whether opening it takes memory for all of it: it is compressed, or in another byte order */
+  readonly unpacked?: boolean;
+  /** @throws FileError */
+  open(): OpenTensor;
+}
+
+/** Something that is whole, but no tensor of floating-point numbers. */
+export interface LeftOutTensor {
+  readonly kind: "left out";
+  readonly name: string;
+  readonly shape?: readonly number[];
+  /** as the file has it */
+  readonly dtype?: string;
+  readonly reason: string;
+}
+
+/** A part of a model that cannot be read; the others still can. */
+export interface FailedTensor {
+  readonly kind: "failed";
+  readonly name: string;
+  readonly error: SpectralNormError;
+}
+
+export type TensorEntry = WeightTensor | LeftOutTensor | FailedTensor;
+
+/** Bytes of a number. */
+export const BYTES: Readonly<Record<PanelType, number>> = { float64: 8, float32: 4, float16: 2, bfloat16: 2 };
+
+/** An array over bytes that begin at a multiple of eight. */
+export function numbersIn(bytes: Uint8Array<ArrayBuffer>, dtype: PanelType): PanelData {
+  const count = bytes.length / BYTES[dtype];
+  if (dtype === "float64") return new Float64Array(bytes.buffer, bytes.byteOffset, count);
+  if (dtype === "float32") return new Float32Array(bytes.buffer, bytes.byteOffset, count);
+  return new Uint16Array(bytes.buffer, bytes.byteOffset, count);
+}
+
+/** Memory that is used again, as long as it is large enough. */
+export class Buffer64 {
+  #bytes = new Uint8Array(0);
+
+  take(length: number): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.length < length) this.#bytes = allocate(length);
+    return this.#bytes.subarray(0, length);
+  }
+}
+
+/**
+ * Numbers that lie in a source as they are in memory, low byte first.
+ *
+ * @param source  closed with the tensor
+ */
+export function storedNumbers(source: ByteSource, offset: number, dtype: PanelType): OpenTensor {
+  const size = BYTES[dtype];
+  const buffer = new Buffer64();
+  return {
+    numbers(first, count) {
+      const bytes = buffer.take(count * size);
+      readInto(source, offset + first * size, bytes);
+      return numbersIn(bytes, dtype);
+    },
+    close: () => source.close(),
+  };
+}
+
+/**
+ * The lengths of a tensor's axes out of a header, and their product.
+ *
+ * @param name  of the tensor, left out of what is thrown
+ * @throws FileError if they are no whole numbers from 0 up, or their product is beyond counting
+ */
+export function checkedShape(shape: unknown): { shape: readonly number[]; count: number } {
+  if (!Array.isArray(shape)) throw new FileError("its shape is not a list of numbers");
+  for (const length of shape)
+    if (!(Number.isSafeInteger(length) && length >= 0))
+      throw new FileError(
+        `its shape has ${JSON.stringify(length)?.slice(0, 40)} where a whole number belongs`,
+      );
+  const lengths = shape as readonly number[];
+  const count = lengths.includes(0) ? 0 : lengths.reduce((product, length) => product * length, 1);
+  if (!Number.isSafeInteger(count))
+    throw new FileError(`its shape [${shown(lengths)}] has more numbers than can be counted`);
+  return { shape: lengths, count };
+}
+
+const AXES_SHOWN = 8;
+
+function shown(shape: readonly number[]): string {
+  return shape.length > AXES_SHOWN ? `${shape.slice(0, AXES_SHOWN).join(", ")}, …` : shape.join(", ");
+}

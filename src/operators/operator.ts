@@ -1,0 +1,124 @@
+import { ShapeError } from "../matrix/errors.js";
+import { inputOf, type PanelsView, rowsOfPanel } from "../matrix/panels.js";
+import type { LinearOperator, MatrixOrOperator } from "../matrix/types.js";
+import { at, room, throwNonFinite, type View } from "../matrix/view.js";
+
+/** A linear operator that this package made. */
+export interface Operator extends LinearOperator {
+  readonly shape: readonly [number, number];
+}
+
+/** An operator that depends on parameters: the kernel of a convolution, the factors of an update. */
+export interface ParametricOperator<G> extends Operator {
+  /** ∂(uᵀ·A·v)/∂parameters for u (m) and v (n), in the parameters' shapes and dtypes */
+  parameterGrad(u: ArrayLike<number>, v: ArrayLike<number>): G;
+}
+
+/**
+ * Any matrix as an operator, SciPy's `aslinearoperator`: what the operators of this module do with their parts.
+ *
+ * @param A  m×n, finite, in any form. It is referred to, not copied: where it changes, so does the operator
+ * @returns an operator whose products are computed in float64, in plain loops
+ * @throws ShapeError; NonFiniteError naming the first NaN or infinity
+ *
+ * Cost: a read of A now; a product is two flops an entry, and about a nanosecond.
+ */
+export function linearOperator(A: MatrixOrOperator): Operator {
+  const view = inputOf(A);
+  const { m, n } = view;
+  if (view.kind === "dense") {
+    for (let i = 0; i < m; i++)
+      for (let j = 0; j < n; j++) if (!Number.isFinite(at(view, i, j))) throwNonFinite(view);
+    const turned = transposed(view);
+    // Along the entries that lie side by side.
+    const byRows = Math.abs(view.columnStride) <= Math.abs(view.rowStride);
+    return checked([m, n], {
+      matvec: (x, out) => (byRows ? innerProducts(view, x, out) : combination(turned, x, out)),
+      rmatvec: (y, out) => (byRows ? combination(view, y, out) : innerProducts(turned, y, out)),
+    });
+  }
+  return checked([m, n], view.kind === "panels" ? panelProducts(view) : view);
+}
+
+type Products = Pick<LinearOperator, "matvec" | "rmatvec">;
+
+/** An operator that refuses vectors of the wrong length, with whatever else it has. */
+export function checked<More extends object>(
+  [m, n]: readonly [number, number],
+  { matvec, rmatvec }: Products,
+  more?: More,
+): Operator & More {
+  const product =
+    (name: keyof Products, run: Products["matvec"], from: number, to: number): Products["matvec"] =>
+    (x, out) => {
+      if (x.length !== from || out.length !== to)
+        throw new ShapeError(
+          `${name}: takes ${from} numbers and gives ${to}; got vectors of ${x.length} and ${out.length}`,
+        );
+      run(x, out);
+    };
+  return {
+    ...(more as More),
+    shape: [m, n],
+    matvec: product("matvec", matvec, n, m),
+    rmatvec: product("rmatvec", rmatvec, m, n),
+  };
+}
+
+function transposed(A: View): View {
+  return { ...A, m: A.n, n: A.m, rowStride: A.columnStride, columnStride: A.rowStride };
+}
+
+/** Terms that are summed before they join a total. */
+const BLOCK = 128;
+
+/** out (m) ← A·x, a row at a time. */
+function innerProducts(A: View, x: Float64Array, out: Float64Array): void {
+  const { m, n, data, read, offset, rowStride, columnStride } = A;
+  for (let i = 0; i < m; i++) {
+    let sum = 0;
+    for (let first = 0, p = offset + i * rowStride; first < n; first += BLOCK) {
+      const last = Math.min(first + BLOCK, n);
+      let part = 0;
+      if (read) for (let j = first; j < last; j++, p += columnStride) part += read(data[p]) * x[j];
+      else for (let j = first; j < last; j++, p += columnStride) part += data[p] * x[j];
+      sum += part;
+    }
+    out[i] = sum;
+  }
+}
+
+/** out (n) ← Aᵀ·y, a row at a time. */
+function combination(A: View, y: Float64Array, out: Float64Array): void {
+  const { m, n, data, read, offset, rowStride, columnStride } = A;
+  const part = new Float64Array(n);
+  out.fill(0);
+  for (let first = 0; first < m; first += BLOCK) {
+    part.fill(0);
+    for (let i = first; i < Math.min(first + BLOCK, m); i++) {
+      const weight = y[i];
+      let p = offset + i * rowStride;
+      if (read) for (let j = 0; j < n; j++, p += columnStride) part[j] += weight * read(data[p]);
+      else for (let j = 0; j < n; j++, p += columnStride) part[j] += weight * data[p];
+    }
+    for (let j = 0; j < n; j++) out[j] += part[j];
+  }
+}
+
+/** Products with row panels, one read each. */
+function panelProducts(A: PanelsView): Products {
+  const count = rowsOfPanel(A);
+  return {
+    matvec(x, out) {
+      A.each(count, (panel, first) => innerProducts(panel, x, out.subarray(first, first + panel.m)));
+    },
+    rmatvec(y, out) {
+      const part = room("float64", A.n) as Float64Array;
+      out.fill(0);
+      A.each(count, (panel, first) => {
+        combination(panel, y.subarray(first, first + panel.m), part);
+        for (let j = 0; j < part.length; j++) out[j] += part[j];
+      });
+    },
+  };
+}

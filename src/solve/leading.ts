@@ -1,0 +1,168 @@
+import type { Kernels } from "../kernels/contract.js";
+import type { Action } from "./action.js";
+import { EPSILON, floorOf } from "./finish.js";
+import { KrylovSpace } from "./krylov.js";
+import { CHANCE, FIRST_LOOK, KEPT, STREAM, stride, TARGET } from "./lanczos.js";
+import { createRandom } from "./random.js";
+
+/** What has to be accurate before the iteration may stop; tolerances on the action's scale. */
+export interface LeadingGoal {
+  /** singular vectors wanted */
+  k: number;
+  /** residual allowed, relative to σ₁; undefined: what the dtype has */
+  rtol: number | undefined;
+  atol: number;
+  maxIterations: number;
+  seed: number;
+  /** a first vector of the short side */
+  start: Float64Array | undefined;
+}
+
+/** A basis of the space of the first k right singular vectors of P, or of a few more. */
+export interface Leading {
+  /** k or more vectors of the short side, orthonormal as far as the precision of `gram` goes */
+  vectors: Float64Array[];
+  iterations: number;
+  reached: boolean;
+}
+
+/** Vectors that the space may grow to. */
+export function basisFor(k: number): number {
+  return Math.max(64, 2 * k + 32);
+}
+
+/**
+ * What the space of PᵀP tells of singular values below this many times its largest one is lost in rounding: an error
+ * of ε·s² in PᵀP is a residual of ε·s²/σ of a pair.
+ */
+const REACH = 1 / 16;
+/** Times the rounding of A's own products. */
+const NOISY = 1000;
+
+/**
+ * The first k right singular vectors by block Lanczos with thick restart, in stages: what has converged is locked, and
+ * the space begun again in its orthogonal complement, where PᵀP is small and its rounding with it. So values far below
+ * σ₁ are as good as A's rounding leaves them, in spite of the square.
+ *
+ * A space grown from blocks of two holds two copies of a multiple value. Where two have been found, and smaller values
+ * counted after them, a fresh random block in the complement shows whether there are more.
+ *
+ * Cost: a pass over A a step; `basisFor(k)` vectors of the short side.
+ */
+export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGoal): Leading {
+  const { k, maxIterations } = goal;
+  const epsilon = EPSILON[action.dtype];
+  const noise = floorOf(action.dtype, action.short + action.long) / 2;
+  const mark = kernels.arena.mark();
+  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed), basisFor(k));
+  /** of the locked vectors, descending */
+  const found: number[] = [];
+  let largest = 0;
+  let reached = true;
+  space.start(goal.start);
+
+  const target = () =>
+    goal.rtol === undefined && goal.atol === 0
+      ? TARGET * epsilon * largest
+      : Math.max(0.7 * ((goal.rtol ?? 0) * largest + goal.atol), TARGET * epsilon * largest);
+  const look = (wanted: number) => {
+    const ritz = space.ritz(wanted);
+    const sigmas = Array.from(ritz.values, (value) => Math.sqrt(Math.max(value, 0)));
+    largest = Math.max(largest, sigmas[0]);
+    const residuals = sigmas.map((sigma, p) =>
+      space.exhausted || sigma === 0 ? 0 : ritz.residuals[p] / sigma,
+    );
+    return { ritz, sigmas, residuals };
+  };
+  const lock = (count: number, wanted: number) => {
+    const { ritz, sigmas } = look(wanted);
+    space.lock({ ...ritz, coefficients: ritz.coefficients.slice(0, count) });
+    found.push(...sigmas.slice(0, count));
+    found.sort((a, b) => b - a);
+  };
+  const extend = (steps: number, wanted: number) => {
+    for (let i = 0; i < steps && space.steps < maxIterations && !space.exhausted; i++) {
+      if (space.full) space.restart(space.ritz(Math.max(KEPT, wanted + 12)));
+      space.extend();
+    }
+  };
+
+  /** Locks the next singular vectors, some or all of the missing ones. */
+  const stage = (): void => {
+    const wanted = k - space.locked;
+    let steps = Math.max(FIRST_LOOK, Math.ceil(wanted / 2));
+    let before = Number.POSITIVE_INFINITY;
+    for (;;) {
+      const from = space.steps;
+      extend(steps, wanted);
+      const { sigmas, residuals } = look(wanted);
+      // Nothing but rounding is left: any vectors serve. Not far above that, rounding is what the residuals are of.
+      const nothing = sigmas[0] <= noise * largest;
+      const tolerance = sigmas[0] <= NOISY * noise * largest ? Math.max(target(), noise * largest) : target();
+      const reach = sigmas[0] * Math.min(REACH, (TARGET * epsilon * largest) / tolerance);
+      const within = nothing ? sigmas.length : sigmas.filter((sigma) => sigma >= reach).length;
+      const now = nothing ? 0 : Math.max(...residuals.slice(0, within)) / tolerance;
+      const done = now <= 1 && (sigmas.length === wanted || within < sigmas.length || space.exhausted);
+      if (done || space.steps >= maxIterations) {
+        reached = done;
+        lock(done ? within : sigmas.length, wanted);
+        return;
+      }
+      steps = now <= 1 ? 1 : stride(space, action.cost, now, before, space.steps - from);
+      before = now;
+    }
+  };
+
+  /** Whether a multiple value may have more copies than were found, above the last one. */
+  const doubtful = (): boolean => {
+    const tolerance = 4 * target();
+    const least = found[k - 1] + Math.max(tolerance, noise * largest);
+    return (
+      space.locked < action.short &&
+      found.some((value, i) => i + 1 < k && value - found[i + 1] <= tolerance && found[i + 1] > least)
+    );
+  };
+
+  /** Looks for what is larger than the last one and was missed; locks it and returns true if there is such. */
+  const missed = (): boolean => {
+    const from = space.steps;
+    const last = found[k - 1];
+    let steps = FIRST_LOOK;
+    if (from >= maxIterations) reached = false;
+    while (reached) {
+      extend(steps, 2);
+      const { sigmas, residuals } = look(2);
+      const tolerance = target();
+      const least = last + Math.max(tolerance, noise * largest);
+      if (sigmas[0] > least) {
+        const above = sigmas.filter((sigma) => sigma > least).length;
+        if (Math.max(...residuals.slice(0, above)) <= tolerance || space.steps >= maxIterations) {
+          reached &&= space.steps < maxIterations;
+          lock(above, 2);
+          return true;
+        }
+      } else if (space.exhausted || absent(sigmas[0], residuals[0], last, space.steps - from)) return false;
+      else if (space.steps >= maxIterations) reached = false;
+      steps = 2;
+    }
+    return false;
+  };
+  /**
+   * As in Lanczos from a random start (Kuczyński & Woźniakowski 1992): what is larger would have been seen by now, or
+   * the largest that there is has settled.
+   */
+  const absent = (sigma: number, residual: number, last: number, steps: number): boolean => {
+    const root = Math.sqrt(action.short);
+    if (residual <= Math.max(CHANCE / root, 8 * epsilon) * sigma) return true;
+    const apart = Math.sqrt(Math.max(0, 1 - (sigma / last) ** 2));
+    return (2 * steps - 1) * apart >= Math.log((1.648 * root) / CHANCE);
+  };
+
+  while (space.locked < k && reached)
+    if (space.steps < maxIterations) stage();
+    else reached = false;
+  if (reached) while ((goal.start !== undefined || doubtful()) && space.locked < 2 * k && missed());
+  const vectors = space.lockedVectors(k);
+  kernels.arena.release(mark);
+  return { vectors, iterations: space.steps, reached };
+}

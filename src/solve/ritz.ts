@@ -1,0 +1,59 @@
+import { eigenWork, type Kernels } from "../kernels/contract.js";
+
+/** The largest Ritz pairs of PᵀP: values θ descending, coefficients and residual norms. */
+export interface Ritz {
+  readonly values: Float64Array;
+  /** row p: coefficients of the p-th Ritz vector in the basis */
+  readonly coefficients: Float64Array[];
+  /** ‖PᵀP·x − θ·x‖ of each */
+  readonly residuals: Float64Array;
+}
+
+/** What a block Krylov space has made of G: G·Q = Q·T + Q₊·B·Eᵀ, as `KrylovSpace` has it. */
+export interface ProjectedProblem {
+  /** size×size in its lower triangle, `ldt` numbers from row to row */
+  readonly T: Float64Array;
+  readonly ldt: number;
+  readonly size: number;
+  /** ties the last block, of `lastWidth` vectors, to the next, of `width`; upper triangular */
+  readonly B: Float64Array;
+  readonly ldb: number;
+  readonly width: number;
+  readonly lastWidth: number;
+}
+
+/** The `wanted` largest Ritz pairs. Cost: O(size³), and nothing in the length of the vectors. */
+export function ritzOf({ arena, routines }: Kernels, problem: ProjectedProblem, wanted: number): Ritz {
+  const { size: k, width, lastWidth } = problem;
+  const count = Math.min(wanted, k);
+  const mark = arena.mark();
+  const lda = k + (k & 1);
+  const T = arena.take(8 * k * lda);
+  const values = arena.take(8 * count);
+  const vectors = arena.take(8 * count * lda);
+  const work = arena.take(8 * eigenWork(k));
+  const matrix = arena.f64(T, k * lda);
+  for (let i = 0; i < k; i++) {
+    const row = i * problem.ldt;
+    matrix.set(problem.T.subarray(row, row + i + 1), i * lda);
+  }
+  routines.eigenLargest(T, lda, k, count, count, values, vectors, lda, work);
+
+  const coefficients: Float64Array[] = [];
+  const residuals = new Float64Array(count);
+  for (let p = 0; p < count; p++) {
+    const y = arena.f64(vectors + 8 * p * lda, k).slice();
+    coefficients.push(y);
+    // B·(the last block's coefficients).
+    let square = 0;
+    for (let row = 0; row < width; row++) {
+      let sum = 0;
+      for (let c = 0; c < lastWidth; c++) sum += problem.B[row * problem.ldb + c] * y[k - lastWidth + c];
+      square += sum * sum;
+    }
+    residuals[p] = Math.sqrt(square);
+  }
+  const found = arena.f64(values, count).slice();
+  arena.release(mark);
+  return { values: found, coefficients, residuals };
+}

@@ -1,0 +1,289 @@
+import { scaleByPower } from "../kernels/place.js";
+import { kernels as chosen, trim } from "../kernels/select.js";
+import { OptionError, OverflowError } from "../matrix/errors.js";
+import { type Input, inputOf } from "../matrix/panels.js";
+import { shown } from "../matrix/shown.js";
+import type { Matrix, MatrixOrOperator } from "../matrix/types.js";
+import { room } from "../matrix/view.js";
+import type { Action } from "./action.js";
+import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
+import { basisFor, leadingVectors } from "./leading.js";
+import { sum } from "./norms.js";
+import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
+import { placedOrPanels } from "./panels.js";
+import { svd } from "./svd.js";
+import {
+  DENSE_UP_TO,
+  MOST_STEPS,
+  type Precision,
+  packedFor,
+  spread,
+  startOf,
+  steppingAction,
+} from "./triplet.js";
+
+/** What `singularTriplets` takes: how many, and the solver's own; "power" finds one alone. */
+export interface TripletsOptions extends SolveOptions {
+  /** how many of the largest singular values, from 1 to min(m, n) */
+  k: number;
+  method?: "auto" | "lanczos" | "dense";
+}
+
+/** The k largest singular values, descending, with their vectors, and how far they can be trusted. */
+export interface SingularTriplets<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  /** k numbers, descending */
+  sigma: Float64Array;
+  /** k×m, in A's dtype: row i is the unit left vector of `sigma[i]` */
+  u: Matrix<D>;
+  /** k×n, in A's dtype: row i is the unit right vector of `sigma[i]` */
+  v: Matrix<D>;
+  /** √(‖Avᵢ−σᵢuᵢ‖² + ‖Aᵀuᵢ−σᵢvᵢ‖²) of each, of the vectors as returned, on A's scale */
+  residual: Float64Array;
+  /** block Lanczos steps; 0 on the dense path */
+  iterations: number;
+  /** how many times A was read from end to end */
+  passes: number;
+  converged: boolean;
+  method: "lanczos" | "dense";
+}
+
+/** Numbers of A up to which the dense path serves for a large k. */
+const MOST_DENSE = 2 ** 24;
+
+/**
+ * The k largest singular values of A (m×n) with their vectors: A ≈ Σ σᵢ·uᵢ·vᵢᵀ, the best approximation of rank k.
+ *
+ * @param A  m×n, finite, in any form, operators and row panels too; neither changed nor kept
+ * @param options.k  how many, from 1 to min(m, n)
+ * @param options.rtol  residual allowed, relative to σ₁; default: what A's dtype supports. Every σᵢ is as close to a
+ *   singular value as its residual is small; a vector turns by residual/gap, where the gap is that to the next value
+ * @param options.start  a first v: speeds up, and is never trusted
+ * @param options.maxIterations  block steps, default 10000; not enough gives the best so far with `converged: false`
+ * @param options.method  "auto": "dense", an SVD of all of A, for min(m, n) ≤ 64, and for 3k > min(m, n) where A has
+ *   up to 2²⁴ entries; else "lanczos"
+ * @returns the rows of `u` are orthonormal to a few ε, and so are those of `v`, also where σᵢ is zero
+ * @throws as `singularTriplet` does; OptionError if k is no whole number from 1 to min(m, n), and for method "power"
+ *
+ * Cost: one fused pass over A for two steps of the space, of which there are some 20 to 100, more where values lie
+ *   close together; for values 16 and more times smaller than the one before a new start. Then 3k/2 passes (`rowPanels`:
+ *   3) and 6·k²·(m + n) flops. (2k + 32)·min(m, n) + 3k·(m + n) numbers of memory beside A.
+ * Not guaranteed: as for `singularTriplet`. Three or more equal values: where two of them are among the k and smaller
+ *   ones too, a random block looks for more of them, with a chance of 0.001 to miss them. Within a tie any vectors of
+ *   its space are as good as others.
+ * Source: thick restart (Wu & Simon, SIAM J. Matrix Anal. Appl. 22:602, 2000) of block Lanczos, locking, and at the
+ *   end the singular values of A on the space found (Rayleigh–Ritz; Parlett, The Symmetric Eigenvalue Problem, §11).
+ */
+export function singularTriplets<A extends MatrixOrOperator>(
+  A: A,
+  options: TripletsOptions,
+): SingularTriplets<Precision<A>> {
+  const view = inputOf(A);
+  return tripletsOf(view, checkTripletsOptions(view, options)) as SingularTriplets<Precision<A>>;
+}
+
+/**
+ * The Ky Fan norm of order k: σ₁ + … + σ_k. For k = 1 it is ‖A‖₂, for k = min(m, n) the nuclear norm.
+ *
+ * @param A  m×n, finite, in any form; neither changed nor kept
+ * @param k  how many, from 1 to min(m, n)
+ * @throws, Cost, Not guaranteed: as for `singularTriplets`, whose options `options` are
+ */
+export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
+  if (options && "k" in options) throw new OptionError("k: kyFanNorm takes it as its second argument");
+  const value = sum(singularTriplets(A, { ...options, k }).sigma, (sigma) => sigma);
+  if (value === Number.POSITIVE_INFINITY)
+    throw new OverflowError("kyFanNorm: the sum is beyond the largest double; scale A down first");
+  return value;
+}
+
+type Checked = CheckedOptions & { k: number };
+
+function checkTripletsOptions({ m, n }: Input, options: TripletsOptions): Checked {
+  const checked = checkOptions(options, ["k"]);
+  const k: unknown = options?.k;
+  if (typeof k !== "number" || !Number.isInteger(k) || k < 1 || k > Math.min(m, n))
+    throw new OptionError(
+      `k: expected a whole number from 1 to min(m, n) = ${Math.min(m, n)}, got ${shown(k)}`,
+    );
+  if (checked.method === "power")
+    throw new OptionError('method: "power" finds one triplet; expected "auto", "lanczos" or "dense"');
+  return { ...checked, k };
+}
+
+function tripletsOf(input: Input, options: Checked): SingularTriplets {
+  const { k, method } = options;
+  const { m, n } = input;
+  const packed = packedFor(input, options);
+  if (packed && k <= Math.min(packed.view.m, packed.view.n)) {
+    const found = tripletsOf(packed.view, { ...packed.options, k });
+    const at = (x: Matrix, places: Uint32Array, length: number) =>
+      stacked(rowsOf(x).map((row) => spread(row, places, length)));
+    return { ...found, u: at(found.u, packed.rows, m), v: at(found.v, packed.columns, n) };
+  }
+  const short = Math.min(m, n);
+  const dense =
+    method === "dense" ||
+    (method === "auto" && (short <= DENSE_UP_TO || (3 * k > short && m * n <= MOST_DENSE)));
+  const kernels = chosen();
+  const mark = kernels.arena.mark();
+  try {
+    const basis = basisFor(k);
+    const view = input.kind === "operator" ? input : placedOrPanels(input, false, basis);
+    const action = steppingAction(kernels, view, options.seed, basis);
+    const start = startOf(input, action, options, dense);
+    if (dense) return complete(action, options, { ...wholeSpace(action), iterations: 0, reached: true });
+    const atol = options.atol ? scaleByPower(options.atol, -action.exponent) : 0;
+    const found = leadingVectors(kernels, action, {
+      k,
+      rtol: options.rtol,
+      atol,
+      maxIterations: options.maxIterations ?? MOST_STEPS,
+      seed: options.seed,
+      start,
+    });
+    return complete(action, options, { ...found, ...onSpace(action, found.vectors) });
+  } finally {
+    kernels.arena.release(mark);
+    trim();
+  }
+}
+
+/** Singular values and vectors of P on a space, descending: rows of `short` and `long` are the vectors. */
+interface OnSpace {
+  values: Float64Array;
+  short: Float64Array[];
+  long: Float64Array[];
+  /** P·x for each row x of `short`, as far as it is known */
+  images?: Float64Array[];
+}
+
+/** All of P. */
+function wholeSpace(action: Action): OnSpace {
+  const { short, long } = action;
+  const units = (size: number) =>
+    Array.from({ length: size }, (_, i) => {
+      const unit = new Float64Array(size);
+      unit[i] = 1;
+      return unit;
+    });
+  // Columns or rows of P, whichever are fewer.
+  const across = short <= long;
+  const lines = across ? action.toLongAll(units(short)) : action.toShortAll(units(long));
+  const { S, U, V } = svdOfColumns(lines);
+  const [left, right] = across ? [U, V] : [V, U];
+  return { values: S, short: right, long: left };
+}
+
+/** P on the span of the given vectors. */
+function onSpace(action: Action, vectors: Float64Array[]): OnSpace {
+  orthonormalize(vectors);
+  const images = action.toLongAll(vectors);
+  const { S, U, V } = svdOfColumns(images);
+  return {
+    values: S,
+    short: V.map((y) => combination(y, vectors)),
+    long: U,
+    images: V.map((y) => combination(y, images)),
+  };
+}
+
+/** The thin SVD of a matrix given by its columns; U and V by their columns too. */
+function svdOfColumns(columns: readonly Float64Array[]) {
+  const [m, n] = [columns[0].length, columns.length];
+  const data = room("float64", m * n) as Float64Array;
+  columns.forEach((column, j) => {
+    for (let i = 0; i < m; i++) data[i * n + j] = column[i];
+  });
+  const { U, S, V } = svd(data, m, n);
+  const split = (data: Float64Array, length: number) =>
+    Array.from(S, (_, j) => Float64Array.from({ length }, (_, i) => data[i * S.length + j]));
+  return { S, U: split(U, m), V: split(V, n) };
+}
+
+/** Gram–Schmidt, twice, for vectors that are orthonormal to the precision they were kept in. */
+function orthonormalize(vectors: readonly Float64Array[]): void {
+  vectors.forEach((x, i) => {
+    for (let round = 0; round < 2; round++) {
+      for (const q of vectors.slice(0, i)) axpy(-dot(q, x), q, x);
+      const factor = 1 / Math.sqrt(dot(x, x));
+      for (let j = 0; j < x.length; j++) x[j] *= factor;
+    }
+  });
+}
+
+/** Σ y[i]·xᵢ */
+function combination(y: Float64Array, x: readonly Float64Array[]): Float64Array {
+  const sum = new Float64Array(x[0].length);
+  x.forEach((one, i) => {
+    axpy(y[i], one, sum);
+  });
+  return sum;
+}
+
+function axpy(c: number, x: Float64Array, y: Float64Array): void {
+  for (let i = 0; i < y.length; i++) y[i] += c * x[i];
+}
+
+function dot(x: Float64Array, y: Float64Array): number {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let i = 0;
+  for (; i + 3 < x.length; i += 4) {
+    a += x[i] * y[i];
+    b += x[i + 1] * y[i + 1];
+    c += x[i + 2] * y[i + 2];
+    d += x[i + 3] * y[i + 3];
+  }
+  for (; i < x.length; i++) a += x[i] * y[i];
+  return a + b + (c + d);
+}
+
+/** Rounds the vectors to A's dtype and measures the residuals of what that gives. */
+function complete(
+  action: Action,
+  { k, rtol, atol }: Checked,
+  { values, short, long, images, iterations, reached }: OnSpace & { iterations: number; reached: boolean },
+): SingularTriplets {
+  const { dtype } = action;
+  const first = (vectors: readonly Float64Array[]) => vectors.slice(0, k).map((x) => rounded(x, dtype));
+  const [right, left] = [first(short), first(long)];
+  const single = dtype === "float32";
+  const wide = (vectors: typeof right) =>
+    vectors.map((x) => (single ? new Float64Array(x) : x) as Float64Array);
+  const forward = images && !single ? images : action.toLongAll(wide(right));
+  const back = action.toShortAll(wide(left));
+  const sigma = values.slice(0, k);
+  const residual = sigma.map((value, i) => {
+    let square = 0;
+    for (let j = 0; j < left[i].length; j++) square += (forward[i][j] - value * left[i][j]) ** 2;
+    for (let j = 0; j < right[i].length; j++) square += (back[i][j] - value * right[i][j]) ** 2;
+    return Math.sqrt(square);
+  });
+  const onScale = residual.map((value) => onScaleOf(action, value));
+  const floor = floorOf(dtype, action.short + action.long) * sigma[0];
+  const wanted = (rtol ?? 0) * sigmaOnScale(action, sigma[0]) + (atol ?? 0);
+  const [u, v] = action.transposed ? [right, left] : [left, right];
+  return {
+    sigma: sigma.map((value) => sigmaOnScale(action, value)),
+    u: stacked(u),
+    v: stacked(v),
+    residual: onScale,
+    iterations,
+    passes: action.passes,
+    converged: reached && residual.every((value, i) => value <= floor || onScale[i] <= wanted),
+    method: iterations === 0 ? "dense" : "lanczos",
+  };
+}
+
+function rowsOf({ data, shape: [k, n] }: Matrix): (Float32Array | Float64Array)[] {
+  return Array.from({ length: k }, (_, i) => data.subarray(i * n, i * n + n));
+}
+
+/** Vectors as the rows of a matrix. */
+function stacked(vectors: readonly (Float32Array | Float64Array)[]): Matrix {
+  const n = vectors[0].length;
+  const data = room(vectors[0] instanceof Float32Array ? "float32" : "float64", vectors.length * n);
+  vectors.forEach((x, i) => {
+    data.set(x, i * n);
+  });
+  return { data, shape: [vectors.length, n] };
+}

@@ -1,0 +1,16 @@
+export { type HostBatch, spectralNormBatch, valueAndGradBatch } from "./batch.js";
+export { requestDevice } from "./device.js";
+export { type HostMatrix, singularTriplet, spectralNorm, valueAndGrad } from "./functions.js";
+export type {
+  Buffer,
+  Device,
+  DeviceArray,
+  DeviceOptions,
+  DeviceTriplet,
+  DeviceValueAndGrad,
+  DeviceValuesAndGrads,
+  HostTriplet,
+  HostValueAndGrad,
+  HostValuesAndGrads,
+  Output,
+} from "./types.js";

@@ -1,0 +1,150 @@
+import { scaleByPower } from "../kernels/place.js";
+import { kernels, trim } from "../kernels/select.js";
+import { panelsOfDense } from "../matrix/panels.js";
+import type { View } from "../matrix/view.js";
+import type { Action } from "../solve/action.js";
+import { complete, completing, type Found, type Product, rayleigh, sigmaOnScale } from "../solve/finish.js";
+import { type Goal, startStream, steering } from "../solve/lanczos.js";
+import { norm2 } from "../solve/norm2.js";
+import type { CheckedOptions } from "../solve/options.js";
+import { panelSolver } from "../solve/panels.js";
+import { checkedStart, MOST_STEPS } from "../solve/triplet.js";
+import type { DeviceInput } from "./input.js";
+import { DeviceKrylovSpace } from "./krylov.js";
+import { type StoredMatrix, store } from "./matrix.js";
+import { Products } from "./products.js";
+import type { Session } from "./session.js";
+import type { HostTriplet } from "./types.js";
+
+/** A matrix on the device, with what is known of it; numbers are those of A·2^−exponent. */
+class Solver {
+  readonly facts: Pick<Action, "short" | "long" | "dtype" | "transposed" | "exponent" | "passes" | "cost">;
+  readonly #session: Session;
+  readonly #products: Products;
+
+  constructor(session: Session, matrix: StoredMatrix, products: Products) {
+    const { rows, cols, flipped, exponent } = matrix;
+    this.#session = session;
+    this.#products = products;
+    this.facts = {
+      short: products.short,
+      long: products.long,
+      dtype: "float32",
+      transposed: flipped !== rows < cols,
+      exponent,
+      passes: 0,
+      // A look costs a wait, which is worth some passes: as if they cost less.
+      cost: (rows * cols) / 64,
+    };
+  }
+
+  static async of(session: Session, A: DeviceInput): Promise<Solver> {
+    const matrix = await store(session, A);
+    return new Solver(session, matrix, await Products.of(session, matrix));
+  }
+
+  /** A product with one vector, through the first slot of the basis. */
+  async product(wanted: Product): Promise<Float64Array> {
+    const session = this.#session;
+    const { bound, short, long } = this.#products;
+    this.facts.passes++;
+    if ("toLong" in wanted) {
+      session.write(bound.basis, 0, Float32Array.from(wanted.toLong));
+      session.run(this.#products.toLong(0));
+      return new Float64Array(await session.read(bound.side, 0, long));
+    }
+    session.write(bound.side, 0, Float32Array.from(wanted.toShort));
+    session.run(this.#products.toShort(0));
+    return new Float64Array(await session.read(bound.basis, 0, short));
+  }
+
+  /** σ₁'s short vector, by the iteration that solve/lanczos.ts steers. */
+  async find(goal: Goal): Promise<Found> {
+    const space = await DeviceKrylovSpace.of(this.#session, this.#products, startStream(goal.seed));
+    await space.start(goal.start);
+    const iteration = steering(space, this.facts, goal);
+    const before = this.facts.passes;
+    for (;;) {
+      const { done, value } = iteration.next();
+      // A step reads A for P and again for Pᵀ.
+      this.facts.passes = before + 2 * space.steps;
+      if (done) {
+        const { coefficients, ...ended } = value;
+        return { short: unit(await space.combine(coefficients)), ...ended };
+      }
+      if ("restart" in value) space.restart(value.restart);
+      else await space.extend(value.extend, goal.maxIterations);
+    }
+  }
+}
+
+function unit(x: Float64Array): Float64Array {
+  const size = norm2(x);
+  return size > 0 ? x.map((value) => value / size) : x;
+}
+
+async function startOf(solver: Solver, A: DeviceInput, options: CheckedOptions) {
+  const v = checkedStart(options.start, A.n);
+  if (!v) return undefined;
+  return solver.facts.transposed ? unit(await solver.product({ toShort: v })) : v;
+}
+
+/** The triplet, its vectors in the memory of the host. */
+export async function tripletOn(
+  session: Session,
+  A: DeviceInput,
+  options: CheckedOptions,
+): Promise<HostTriplet> {
+  const solver = await Solver.of(session, A);
+  const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
+  const start = await startOf(solver, A, options);
+  const found = await solver.find({ of: "gradient", rtol, atol, maxIterations, seed, start });
+  if (A.kind === "dense")
+    return onHost(A, solver, (products) =>
+      complete({ ...solver.facts, passes: solver.facts.passes + 2, ...products }, found, rtol, atol),
+    ) as HostTriplet;
+  const steps = completing(solver.facts, found, rtol, atol);
+  let step = steps.next();
+  while (!step.done) step = steps.next(await solver.product(step.value));
+  return step.value as HostTriplet;
+}
+
+/** ‖A‖₂. */
+export async function normOn(session: Session, A: DeviceInput, options: CheckedOptions): Promise<number> {
+  const solver = await Solver.of(session, A);
+  const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
+  const { facts } = solver;
+  const start = await startOf(solver, A, options);
+  const scaledAtol = atol ? scaleByPower(atol, -facts.exponent) : 0;
+  const { short } = await solver.find({ of: "value", rtol, atol: scaledAtol, maxIterations, seed, start });
+  if (A.kind === "dense")
+    return onHost(A, solver, (products) => sigmaOnScale(facts, rayleigh(products, short)));
+  const long = await solver.product({ toLong: short });
+  return sigmaOnScale(facts, norm2(long) / norm2(short));
+}
+
+/** Computes with A where the caller has it, in float64, a panel at a time, on the scale and side of the device. */
+function onHost<T>(
+  view: View,
+  { facts }: Solver,
+  compute: (products: Pick<Action, "toLong" | "toShort">) => T,
+): T {
+  const set = kernels();
+  const mark = set.arena.mark();
+  try {
+    const { action } = panelSolver(set, panelsOfDense(view), false);
+    const scaled = (x: Float64Array) => {
+      const factor = scaleByPower(1, action.exponent - facts.exponent);
+      return factor === 1 ? x : x.map((value) => value * factor);
+    };
+    // A square matrix has no shorter side.
+    const turned = action.transposed !== facts.transposed;
+    return compute({
+      toLong: (x) => scaled(turned ? action.toShort(x) : action.toLong(x)),
+      toShort: (y) => scaled(turned ? action.toLong(y) : action.toShort(y)),
+    });
+  } finally {
+    set.arena.release(mark);
+    trim();
+  }
+}

@@ -1,0 +1,270 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { answers, auditOf, linesOf } from "../audit/models.js";
+import { floats, type SafetensorsPart, safetensors, text } from "../files/models.js";
+import { encode, npy, zip } from "../files/writers.js";
+import { runCommand } from "./run-command.js";
+
+const folder = mkdtempSync(join(tmpdir(), "audit-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function put(name: string, content: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const diagonal = (...values: number[]) =>
+  values.flatMap((value, i) => values.map((_, j) => (i === j ? value : 0)));
+const part = (name: string, numbers: readonly number[], shape: readonly number[]): SafetensorsPart => ({
+  name,
+  dtype: "F64",
+  shape,
+  data: floats("F64", numbers),
+});
+const model = put(
+  "model.safetensors",
+  safetensors([
+    part("first.weight", diagonal(3, -5, 1), [3, 3]),
+    part("first.bias", [1, 2, 3], [3]),
+    part("conv.weight", [3, 0, 0, 0, 0, 4, 0, 0], [2, 2, 2, 1]),
+    part("embed_tokens.weight", [1, 1, 1, 1], [2, 2]),
+    { name: "ids", dtype: "I64", shape: [1, 2], data: new Uint8Array(16) },
+    part("last.weight", diagonal(7, 7), [2, 2]),
+  ]),
+);
+const poisoned = put(
+  "poisoned.safetensors",
+  safetensors([
+    part("w", [1, 2, 3, 4, Number.NaN, 6], [2, 3]),
+    part("v", [1, Number.NEGATIVE_INFINITY], [1, 2]),
+    part("good", [3, 4], [1, 2]),
+  ]),
+);
+
+describe("audit", () => {
+  it("answers with the fields that are promised", async () => {
+    const { status, stderr, lines } = await answers([model]);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(lines.map(({ tensor }) => tensor)).toEqual(["first.weight", "conv.weight", "last.weight"]);
+    const promised = "file tensor shape rows cols dtype sigma frobenius stableRank converged".split(" ");
+    const more = "residual gradientError tied passes".split(" ");
+    for (const line of lines) expect(Object.keys(line)).toEqual([...promised, ...more]);
+    const [first, conv, last] = lines;
+    expect(first).toMatchObject({
+      file: model,
+      shape: [3, 3],
+      rows: 3,
+      cols: 3,
+      dtype: "float64",
+      converged: true,
+    });
+    expect(first.sigma).toBeCloseTo(5, 13);
+    expect(first.frobenius).toBeCloseTo(Math.sqrt(35), 13);
+    expect(first.stableRank).toBeCloseTo(35 / 25, 13);
+    expect(conv).toMatchObject({ shape: [2, 2, 2, 1], rows: 2, cols: 4 });
+    expect(conv.sigma).toBeCloseTo(4, 13);
+    expect(last).toMatchObject({ tied: true });
+  });
+
+  it("adds the certificate's fields", async () => {
+    const { status, lines } = await answers([model], { certify: true });
+    expect(status).toBe(0);
+    const proof = "lower upper sigma2Upper gradientErrorBound proven".split(" ");
+    for (const line of lines) {
+      expect(Object.keys(line).slice(-5)).toEqual(proof);
+      expect(line.lower as number).toBeLessThanOrEqual(line.sigma);
+      expect(line.upper as number).toBeGreaterThanOrEqual(line.sigma);
+      expect(line.proven).toBe(true);
+    }
+  });
+
+  it("lists what it leaves out, below the table and, if asked, as lines", async () => {
+    const { stdout } = await auditOf([model]);
+    expect(stdout).toMatch(/model\.safetensors: 3 matrices\n─/);
+    expect(stdout).toMatch(/last\.weight \(tied\)/);
+    for (const said of [
+      /is a vector \(1\): first\.bias \[3\]/,
+      /is a table of embeddings, by its name \(1\): embed_tokens\.weight \[2, 2\]/,
+      /dtype "I64" is none of F64, F32, F16, BF16 \(1\): ids \[1, 2\]/,
+    ])
+      expect(stdout).toMatch(said);
+    const all = linesOf((await auditOf([model], { json: true, leftOut: true })).stdout);
+    expect(all.length).toBe(6);
+    expect(all[1]).toEqual({
+      file: model,
+      tensor: "first.bias",
+      shape: [3],
+      dtype: "float64",
+      leftOut: "is a vector",
+    });
+    expect((await answers([model], { embeddings: true })).lines.length).toBe(4);
+  });
+
+  it("writes comma-separated values that quote what has to be", async () => {
+    const named = put("names.safetensors", safetensors([part('a,"b"', [3, 4], [1, 2])]));
+    const { stdout } = await auditOf([named], { csv: true, certify: true });
+    const [head, row, end] = stdout.split("\r\n");
+    expect(head.split(",").slice(0, 10).join(" ")).toBe(
+      "file tensor shape rows cols dtype sigma frobenius stableRank converged",
+    );
+    expect(row.startsWith(`${named},"a,""b""",1x2,1,2,float64,5,5,1,true,`)).toBe(true);
+    expect(row.split(",").length).toBe(head.split(",").length + 1);
+    expect(end).toBe("");
+  });
+
+  it("sorts, in every form", async () => {
+    const by = async (sort: "sigma" | "name" | "rank" | "size" | "frobenius") =>
+      (await answers([model], { sort })).lines.map(({ tensor }) => tensor.split(".")[0]);
+    expect(await by("sigma")).toEqual(["last", "first", "conv"]);
+    expect(await by("name")).toEqual(["conv", "first", "last"]);
+    expect(await by("size")).toEqual(["first", "conv", "last"]);
+    expect(await by("rank")).toEqual(["last", "conv", "first"]);
+  });
+
+  it("says where a number is NaN or infinite, and does the rest", async () => {
+    const { status, stderr, lines } = await answers([poisoned, model]);
+    expect(status).toBe(2);
+    expect(stderr.split("\n")).toEqual([
+      `spectral-norm: ${poisoned}: "w": row 1, column 1 of 2×3 is NaN (counted from 0)`,
+      `spectral-norm: ${poisoned}: "v": row 0, column 1 of 1×2 is -Infinity (counted from 0)`,
+      "",
+    ]);
+    expect(lines.map(({ tensor }) => tensor)).toEqual(["good", "first.weight", "conv.weight", "last.weight"]);
+  });
+
+  it("says it in the places of the matrix where numbers lie in Fortran's order, or transposed", async () => {
+    // [h, w, in, out] = [2, 1, 2, 3]: the number at [1, 0, 1, 2] is in row 3, column 2.
+    const shape = [2, 1, 2, 3];
+    const numbers = Array.from({ length: 12 }, (_, k) => k);
+    const fortran = [...numbers];
+    fortran[1 + 2 * (0 + 1 * (1 + 2 * 2))] = Number.NaN;
+    const c = [...numbers];
+    c[2 + 3 * (1 + 2 * (0 + 1 * 1))] = Number.NaN;
+    const content = (data: readonly number[], order: boolean) =>
+      npy({ descr: "<f8", shape, fortran: order, data: encode("<f8", data) });
+    const path = put(
+      "places.npz",
+      zip([
+        { name: "f.npy", content: content(fortran, true) },
+        { name: "c.npy", content: content(c, false) },
+      ]),
+    );
+    const { status, stderr } = await answers([path]);
+    expect(status).toBe(2);
+    for (const name of ["f", "c"]) expect(stderr).toContain(`"${name}": row 3, column 2 of 4×3 is NaN`);
+  });
+
+  it("gives the norm of Fortran's order and of the other layout", async () => {
+    const numbers = [3, 0, 0, 0, 4, 1];
+    const path = put(
+      "orders.npz",
+      zip([
+        {
+          name: "f.npy",
+          content: npy({ descr: "<f8", shape: [3, 2], fortran: true, data: encode("<f8", numbers) }),
+        },
+        { name: "c.npy", content: npy({ descr: "<f8", shape: [2, 3], data: encode("<f8", numbers) }) },
+      ]),
+    );
+    const { lines } = await answers([path]);
+    expect(lines.map(({ rows, cols }) => [rows, cols])).toEqual([
+      [3, 2],
+      [2, 3],
+    ]);
+    expect(lines[0].sigma).toBeCloseTo(lines[1].sigma, 14);
+    const turned = await answers([model], { layout: "tensorflow" });
+    expect(turned.lines[1]).toMatchObject({ rows: 8, cols: 1 });
+  });
+
+  it("costs a bad model its own line, and a damaged tensor its own", async () => {
+    const missing = join(folder, "missing.safetensors");
+    const strange = put("strange.bin", text("hello, world"));
+    const empty = put("empty.npz", new Uint8Array(0));
+    const vectors = put("vectors.safetensors", safetensors([part("bias", [1], [1])]));
+    const cut = put(
+      "cut.safetensors",
+      safetensors([part("whole", [3, 4], [1, 2]), part("torn", [3, 4], [1, 2])]).subarray(0, -1),
+    );
+    const { status, stderr, lines } = await answers([missing, strange, empty, vectors, cut, model]);
+    expect(status).toBe(2);
+    const said = stderr.split("\n");
+    expect(said.length).toBe(6);
+    [
+      `${missing}: no such file`,
+      `${strange}: is none of`,
+      `${empty}: is empty`,
+      `${vectors}: holds no weight matrix: "bias" is a vector`,
+      `${cut}: "torn": ends at byte`,
+    ].forEach((why, i) => {
+      expect(said[i].startsWith(`spectral-norm: ${why}`)).toBe(true);
+    });
+    expect(lines.length).toBe(4);
+  });
+
+  it("ends with 1 where something did not converge or could not be proven", async () => {
+    const flat = Float64Array.from({ length: 200 * 200 }, (_, k) => Math.sin(k * k));
+    const close = put(
+      "close.safetensors",
+      safetensors([{ ...part("w", [], [200, 200]), data: floats("F64", flat) }]),
+    );
+    expect((await answers([close], { memory: 1000, certify: true })).status).toBe(1);
+    const { lines } = await answers([close], { memory: 1000, certify: true });
+    expect(lines[0]).toMatchObject({ lower: 0, upper: null, proven: false, converged: true });
+    expect((await answers([close, poisoned], { memory: 1000, certify: true })).status).toBe(2);
+    const { stdout } = await auditOf([close], { memory: 1000, certify: true });
+    expect(stdout).toMatch(/w \(not proven\)/);
+    expect(stdout).toMatch(/1 of 1 did not converge or could not be proven/);
+  });
+
+  it("takes names with line ends for what they are: names", async () => {
+    const path = put(
+      "odd.safetensors",
+      safetensors([part("a\nb\u001b[31m", [3, Number.NaN], [1, 2]), part("c\nd", [3, 4], [1, 2])]),
+    );
+    const { stderr } = await answers([path]);
+    expect(stderr).toMatch(/^spectral-norm: [^\n]*"a\\nb\\x1b\[31m": row 0[^\n]*\n$/);
+    expect((await auditOf([path])).stdout).toMatch(/c\\nd/);
+  });
+});
+
+describe("the command", () => {
+  it("prints nothing but the lines where standard error is no terminal", () => {
+    const { status, stdout, stderr } = runCommand("audit", model, "--json");
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(linesOf(stdout).length).toBe(3);
+  });
+
+  it.each([
+    [["audit"], /missing required argument 'model'/],
+    [["audit", model, "--shard", "0/3"], /--shard .* i\/n/],
+    [["audit", model, "--shard", "4/3"], /--shard/],
+    [["audit", model, "--shard", "1"], /--shard/],
+    [["audit", model, "--memory", "much"], /--memory .* 512MB/],
+    [["audit", model, "--rtol", "-1"], /--rtol/],
+    [["audit", model, "--sort", "colour"], /--sort .*sigma/],
+    [["audit", model, "--layout", "onnx"], /--layout/],
+    [["audit", model, "--json", "--csv"], /'--json' cannot be used with option '--csv'/],
+    [
+      ["audit", model, "--resume", join(folder, "none", "out.jsonl")],
+      /out\.jsonl: cannot be written \(no such folder\)/,
+    ],
+    [["audit", model, "--threads", "0"], /--threads/],
+  ])("%j is bad usage", (argv, message) => {
+    const { status, stdout, stderr } = runCommand(...argv);
+    expect(stderr).toMatch(/^spectral-norm: [^\n]+\n$/);
+    expect(stderr).toMatch(message);
+    expect([status, stdout]).toEqual([2, ""]);
+  });
+
+  it("does not read what it may not", () => {
+    const secret = put("secret.safetensors", text("x"));
+    chmodSync(secret, 0);
+    const { status, stderr } = runCommand("audit", secret, folder);
+    expect(status).toBe(2);
+    if (process.getuid?.() !== 0) expect(stderr).toContain("permission denied");
+    expect(stderr).toContain("is a directory");
+  });
+});

@@ -1,0 +1,249 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseJson } from "../../src/files/json.js";
+import { SpectralNormError } from "../../src/matrix/errors.js";
+import { largestAllocation, mutations } from "./hostile.js";
+import {
+  entriesOf,
+  type Files,
+  fault,
+  floats,
+  numbersOf,
+  safetensors,
+  tensorIn,
+  text,
+  withHeader,
+} from "./models.js";
+
+const numbers = [1, -2, 0.5, 4, -0.25, 3];
+const part = (name: string, dtype: "F64" | "F32" | "F16" | "BF16", shape = [2, 3]) => ({
+  name,
+  dtype,
+  shape,
+  data: floats(dtype, numbers),
+});
+const read = (bytes: Uint8Array) => entriesOf({ "m.safetensors": bytes }, "m.safetensors");
+const refused = (bytes: Uint8Array) => {
+  try {
+    read(bytes);
+  } catch (error) {
+    if (error instanceof SpectralNormError) return error.message;
+    throw error;
+  }
+  throw new Error("was read");
+};
+
+describe("a safetensors file", () => {
+  it("gives the numbers of each float type", () => {
+    const file = safetensors(
+      (["F64", "F32", "F16", "BF16"] as const).map((dtype) => part(dtype, dtype)),
+      { format: "pt" },
+    );
+    const entries = read(file);
+    expect(entries.map(({ name }) => name)).toEqual(["F64", "F32", "F16", "BF16"]);
+    for (const entry of entries) {
+      expect(entry).toMatchObject({ kind: "tensor", shape: [2, 3], layout: "pytorch" });
+      expect(numbersOf(tensorIn(entries, entry.name))).toEqual(numbers);
+    }
+    expect(tensorIn(entries, "BF16").dtype).toBe("bfloat16");
+  });
+
+  it("lists tensors in the order of their bytes, wherever they begin", () => {
+    const bytes = withHeader(
+      {
+        b: { dtype: "F32", shape: [1], data_offsets: [5, 9] },
+        a: { dtype: "U8", shape: [5], data_offsets: [0, 5] },
+      },
+      Uint8Array.of(0, 0, 0, 0, 0),
+      floats("F32", [7]),
+    );
+    const entries = read(bytes);
+    expect(entries.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect(numbersOf(tensorIn(entries, "b"))).toEqual([7]);
+  });
+
+  it("leaves out what it does not know, by name", () => {
+    const entries = read(
+      safetensors([
+        { name: "i", dtype: "I64", shape: [1], data: new Uint8Array(8) },
+        { name: "f8", dtype: "F8_E4M3", shape: [2, 2], data: new Uint8Array(4) },
+        { name: "new", dtype: "toString", shape: [2], data: new Uint8Array(3) },
+        part("w", "F32"),
+      ]),
+    );
+    expect(fault(entries, "i")).toBe('dtype "I64" is none of F64, F32, F16, BF16');
+    expect(fault(entries, "f8")).toMatch(/F8_E4M3/);
+    expect(fault(entries, "new")).toMatch(/toString/);
+    expect(numbersOf(tensorIn(entries, "w"))).toEqual(numbers);
+  });
+
+  it.each([
+    [2n ** 63n, /header of 9223372036854775808 bytes is promised, 20 are there/],
+    [2n ** 64n - 1n, /header of 18446744073709551615 bytes/],
+    [21n, /header of 21 bytes is promised, 20 are there/],
+  ])("refuses a header of %s bytes without reading it", (length, message) => {
+    const bytes = new Uint8Array(28);
+    new DataView(bytes.buffer).setBigUint64(0, length, true);
+    bytes[8] = 0x7b;
+    let why = "";
+    expect(
+      largestAllocation(() => {
+        why = refused(bytes);
+      }),
+    ).toBeLessThan(1000);
+    expect(why).toMatch(message);
+  });
+
+  it.each([
+    [new Uint8Array(7).fill(1), /cut short within the safetensors header/],
+    [withHeader("{"), /its header is not JSON/],
+    [withHeader("[1]"), /its header is not a JSON object/],
+    [withHeader('{"a'), /its header is not JSON/],
+    [withHeader("\u00e4".repeat(3)).map((byte) => (byte === 0xa4 ? 0xff : byte)), /its header is not UTF-8/],
+  ])("refuses a damaged header", (bytes, message) => {
+    expect(refused(bytes)).toMatch(message);
+  });
+
+  it.each([
+    [{ dtype: "F32", shape: [2, 3], data_offsets: [24, 52] }, /ends at byte \d+, and the file has \d+/],
+    [{ dtype: "F32", shape: [2, 3], data_offsets: [24, 2 ** 53 - 1] }, /ends at byte/],
+    [{ dtype: "F32", shape: [2, 3], data_offsets: [48, 24] }, /data_offsets \[48, 24\] are no range/],
+    [{ dtype: "F32", shape: [2, 3], data_offsets: [-24, 0] }, /are no range/],
+    [{ dtype: "F32", shape: [2, 3], data_offsets: [24.5, 48] }, /are not two whole numbers/],
+    [{ dtype: "F32", shape: [2, 3], data_offsets: [24] }, /are not two whole numbers/],
+    [{ dtype: "F32", shape: [2, 3] }, /are not two whole numbers/],
+    [
+      { dtype: "F32", shape: [2, 4], data_offsets: [24, 48] },
+      /\[2, 4\] F32 takes 32 bytes, and its data_offsets have 24/,
+    ],
+    [{ dtype: "F32", shape: [2 ** 40, 2 ** 40], data_offsets: [24, 48] }, /more numbers than can be counted/],
+    [{ dtype: "F32", shape: [2, -3], data_offsets: [24, 48] }, /its shape has -3/],
+    [{ dtype: "F32", shape: [1.5, 4], data_offsets: [24, 48] }, /its shape has 1\.5/],
+    [{ dtype: "F32", shape: "2x3", data_offsets: [24, 48] }, /its shape is not a list/],
+    [{ shape: [2, 3], data_offsets: [24, 48] }, /its dtype is not said/],
+    [7, /not an object/],
+    [null, /not an object/],
+  ])("refuses the tensor %j and reads the other", (bad, message) => {
+    const good = { dtype: "F32", shape: [2, 3], data_offsets: [0, 24] };
+    const entries = read(withHeader({ bad, good }, floats("F32", [...numbers, ...numbers])));
+    expect(fault(entries, "bad")).toMatch(message);
+    expect(numbersOf(tensorIn(entries, "good"))).toEqual(numbers);
+  });
+
+  it("refuses tensors that overlap, all of them, and no others", () => {
+    const at = (begin: number, end: number) => ({
+      dtype: "F32",
+      shape: [(end - begin) / 4],
+      data_offsets: [begin, end],
+    });
+    const entries = read(
+      withHeader(
+        { a: at(0, 16), b: at(8, 12), c: at(12, 20), d: at(20, 24), e: at(20, 20) },
+        new Uint8Array(24),
+      ),
+    );
+    expect(fault(entries, "a")).toMatch(/overlap those of "[bc]"/);
+    expect(fault(entries, "b")).toMatch(/overlap those of "a"/);
+    expect(fault(entries, "c")).toMatch(/overlap those of "a"/);
+    expect(tensorIn(entries, "d").shape).toEqual([1]);
+    expect(tensorIn(entries, "e").shape).toEqual([0]);
+  });
+
+  it("notices a name that stands twice, and a key within one", () => {
+    const one = (offsets: string) => `{"dtype":"F32","shape":[1],"data_offsets":[${offsets}]}`;
+    const header = `{"a":${one("0,4")},"b":${one("4,8")},"\\u0061":${one("8,12")},"c":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[12,16]}}`;
+    const entries = read(withHeader(header, new Uint8Array(16)));
+    expect(fault(entries, "a")).toBe("stands twice in the header");
+    expect(fault(entries, "c")).toMatch(/has "dtype" twice/);
+    expect(numbersOf(tensorIn(entries, "b"))).toEqual([0]);
+  });
+
+  it("answers or refuses, whatever becomes of its bytes", () => {
+    const original = safetensors([part("first", "F32"), part("second", "BF16")]);
+    fc.assert(
+      fc.property(mutations(original), (bytes) => {
+        try {
+          for (const entry of read(bytes)) if (entry.kind === "tensor") numbersOf(entry);
+        } catch (error) {
+          if (!(error instanceof SpectralNormError)) throw error;
+          expect(error.message).not.toMatch(/[\n\r]|undefined|\[object/);
+        }
+      }),
+      { numRuns: 400, seed: 1 },
+    );
+  });
+});
+
+describe("an index of several", () => {
+  const files: Files = {
+    "one.safetensors": safetensors([part("a", "F32"), part("extra", "F32")]),
+    "two.safetensors": safetensors([part("b", "F16"), part("c", "BF16")]),
+    "broken.safetensors": withHeader("{"),
+  };
+  const index = (map: string | object) =>
+    entriesOf(
+      { ...files, "m.index.json": text(typeof map === "string" ? map : { weight_map: map }) },
+      "m.index.json",
+    );
+
+  it("gives the tensors of its files, file by file", () => {
+    const entries = index({ c: "two.safetensors", a: "one.safetensors", b: "two.safetensors" });
+    expect(entries.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+      "b tensor",
+      "c tensor",
+      "a tensor",
+      "extra left out",
+    ]);
+    for (const name of ["a", "b", "c"]) expect(numbersOf(tensorIn(entries, name))).toEqual(numbers);
+  });
+
+  it("says which tensors a missing, damaged or foreign file takes with it", () => {
+    const entries = index({
+      a: "one.safetensors",
+      lost: "three.safetensors",
+      worse: "broken.safetensors",
+      absent: "two.safetensors",
+      foreign: "../../etc/passwd",
+      rooted: "/etc/passwd",
+      none: 7,
+    });
+    expect(fault(entries, "lost")).toBe('its file "three.safetensors": no such file');
+    expect(fault(entries, "worse")).toMatch(/its file "broken.safetensors": its header is not JSON/);
+    expect(fault(entries, "absent")).toMatch(/is not in "two.safetensors"/);
+    expect(fault(entries, "foreign")).toMatch(
+      /"\.\.\/\.\.\/etc\/passwd" is not a file in the model's own folder/,
+    );
+    expect(fault(entries, "rooted")).toMatch(/own folder/);
+    expect(fault(entries, "none")).toMatch(/does not say in which file/);
+    expect(numbersOf(tensorIn(entries, "a"))).toEqual(numbers);
+  });
+
+  it("notices a tensor that stands twice, and a damaged index", () => {
+    const entries = index(
+      '{"weight_map":{"a":"one.safetensors","b":"two.safetensors","a":"two.safetensors"}}',
+    );
+    expect(fault(entries, "a")).toBe("stands twice in the index");
+    expect(numbersOf(tensorIn(entries, "b"))).toEqual(numbers);
+    expect(() => index('{"weight_map":{},"weight_map":{}}')).toThrow(/twice/);
+    expect(() => index('{"weight_map":[]}')).toThrow(/none of a .safetensors/);
+  });
+});
+
+describe("duplicate keys of JSON", () => {
+  const duplicates = (json: string) => parseJson(text(json)).duplicates;
+
+  it("are found at any depth, escaped or not, and strings that are no keys are left alone", () => {
+    expect(duplicates('{"a":"a","b":["a","a",{"a":"}\\"","x":1}]}')).toEqual([]);
+    expect(duplicates('{"a":1, "b":[0,{"c" :1,"d":{}, "c":2}],"\\u0061":3}')).toEqual([["b", 1, "c"], ["a"]]);
+    expect(duplicates('[[],{"__proto__":1,"__proto__":2}]')).toEqual([[1, "__proto__"]]);
+  });
+
+  it("are the only thing that parsing twice would change", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(duplicates(JSON.stringify(value))).toEqual([]);
+      }),
+      { numRuns: 200, seed: 1 },
+    );
+  });
+});

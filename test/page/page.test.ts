@@ -1,0 +1,337 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { accuracy } from "../../page/work/accuracy.js";
+import { gap } from "../../page/work/gap.js";
+import { type Printed, runCode } from "../../page/work/run-code.js";
+import type { Report } from "../../page/work/task.js";
+import { normalEntries } from "../../src/experiment/ground-truth.js";
+import { readMatrixMarket } from "../../src/files/matrixmarket.js";
+import { memorySource } from "../../src/files/source.js";
+import { certify, matrix, spectralNorm } from "../../src/index.js";
+import { createRandom } from "../../src/solve/random.js";
+import { encode, npy } from "../files/writers.js";
+import { type Opened, readThrough, type Site, settled, startSite } from "./site.js";
+
+const epsilon = 2 ** -53;
+const quiet: Report<never> = { progress() {}, update() {} };
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+const cellText = (name: string) =>
+  readFileSync(fileURLToPath(new URL(`../../page/cells/${name}.js`, import.meta.url)), "utf8");
+
+let site: Site;
+let opened: Opened;
+let page: Page;
+
+beforeAll(async () => {
+  // With WebGPU on SwiftShader, which the browser brings.
+  site = await startSite("--enable-unsafe-webgpu");
+  opened = await site.open();
+  page = opened.page;
+});
+afterAll(async () => {
+  await site?.close();
+});
+
+const actionsOf = (section: string): Locator => page.locator(`${section} .actions`).first();
+const run = async (section: string, button: string) => {
+  await actionsOf(section).getByRole("button", { name: button }).click();
+  return settled(page, actionsOf(section));
+};
+
+describe("every section", () => {
+  it("runs to its result as the page is read", async () => {
+    await readThrough(page);
+    const states = await page
+      .locator(".actions")
+      .evaluateAll((all) => all.map((node) => (node as HTMLElement).dataset["state"]));
+    // Times and files wait for the reader.
+    expect(states.filter((state) => state === "done")).toHaveLength(7);
+    expect(states.filter((state) => state !== "done")).toEqual([undefined, undefined]);
+    expect(await page.locator("figure svg[role=img]").count()).toBe(7);
+    expect(await page.locator(".editor .cm-editor").count()).toBe(4);
+    await page.waitForFunction(() => document.querySelectorAll("#machine dd").length === 3);
+  });
+
+  it("has the errors that Node has", async () => {
+    const { truth, accuracy: rows } = await accuracy(
+      { rows: 64, cols: 128, seed: 0, engines: [] },
+      quiet as never,
+    );
+    const table = await page
+      .locator("#accuracy tbody tr:has(td)")
+      .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent ?? "")));
+    expect(table.map(([name]) => name)).toEqual(rows.map(({ name }) => name));
+    const relativeGap = 1 - truth.sigma[1] / truth.sigma[0];
+    for (const [i, { name, dtype, gradientError }] of rows.entries()) {
+      const shown = Number(table[i][3]);
+      // Where the iteration was stopped early, that decides; elsewhere rounding does, divided by the gap.
+      if (name === "power") expect(Math.abs(shown / gradientError - 1)).toBeLessThan(0.01);
+      else expect(shown).toBeLessThan((64 * (dtype === "float64" ? epsilon : 2 ** -24)) / relativeGap);
+    }
+  });
+
+  it.each(["gradient", "power", "tie", "certify"])("prints in the cell %s what Node prints", async (name) => {
+    const expected: string[] = [];
+    const update = (item: Printed) => item.kind === "text" && expected.push(item.text);
+    await runCode({ code: cellText(name) }, { ...quiet, update });
+    const shown = await page.locator(`[data-cell=${name}] .output pre`).allTextContents();
+    expect(shown.map(words)).toEqual(expected.map(words));
+    // The vectors of ‖A‖₂ = O(1) agree to rounding over the gap, here no smaller than a hundredth.
+    const [found, wanted] = [shown, expected].map((lines) => lines.flatMap(numbers));
+    for (const [i, value] of wanted.entries()) expect(Math.abs(found[i] - value)).toBeLessThan(1e-11);
+  });
+
+  it("proves an interval that shares a number with Node's", async () => {
+    const { lower, upper } = certify(matrix(normalEntries(createRandom(1), 64, 128), [64, 128]));
+    const [first, second] = numbers(await page.locator(".certificate dd").nth(1).innerText());
+    expect(Math.max(lower, first)).toBeLessThanOrEqual(Math.min(upper, second));
+    expect((second - first) / second).toBeLessThan(1e-12);
+    // And so do those of the figure, wherever its slider stands.
+    const slider = page.getByLabel("Tests so far");
+    for (const step of ["3", "20", "40"]) {
+      await slider.fill(step);
+      const bounds = (await page.locator(".bounds .digits").allInnerTexts()).map(Number);
+      expect(Math.max(lower, bounds[0])).toBeLessThanOrEqual(Math.min(upper, bounds[1]));
+    }
+  });
+
+  it("says of a tie that nothing is known", async () => {
+    await page.locator("#interval select").selectOption({ label: "a tie, σ₁ = σ₂" });
+    await settled(page, actionsOf("#interval"));
+    await expect
+      .poll(() => page.locator(".certificate dd").nth(3).innerText())
+      .toContain("a tie cannot be excluded");
+  });
+});
+
+describe("the slider of the gap", () => {
+  it("has convergence follow it", async () => {
+    const slider = page.getByLabel("Relative gap");
+    await slider.focus();
+    const before = await page.locator("#gap figcaption").innerText();
+    // As a hand does that drags it.
+    for (let step = 0; step < 30; step++) await slider.press("ArrowLeft");
+    await expect.poll(() => page.locator("#gap output").innerText()).toContain("a digit takes 11,513 steps");
+    await expect.poll(() => page.locator("#gap .actions").getAttribute("data-state")).toBe("done");
+    expect(await page.locator("#gap figcaption").innerText()).not.toBe(before);
+    const { convergence } = await gap({ rows: 64, cols: 128, seed: 0, gap: 1e-4 }, quiet);
+    const [power, lanczos] = [convergence.power.at(-1)!, convergence.lanczos.at(-1)!];
+    // A thousand passes have hardly begun to tell v₁ from v₂; Lanczos ends where rounding divided by the gap does.
+    const said = /^Power iteration: (.*) after (\d+) passes; Lanczos: (.*) after (\d+) /.exec(
+      await page.locator("#gap .status").innerText(),
+    )!;
+    expect(asNumber(said[1])).toBeGreaterThan(0.1);
+    expect(Math.abs(asNumber(said[1]) / power.gradientError - 1)).toBeLessThan(0.05);
+    expect(Number(said[2])).toBe(power.passes);
+    for (const error of [asNumber(said[3]), lanczos.gradientError])
+      expect(error).toBeLessThan((64 * epsilon) / 1e-4);
+  });
+});
+
+describe("a cell", () => {
+  const cell = () => page.locator("[data-cell=certify]");
+  const actions = () => cell().locator(".actions");
+  const write = async (code: string) => {
+    await cell().locator(".cm-content").click();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.insertText(code);
+  };
+
+  it("runs what is written, by the keyboard, and prints the last value", async () => {
+    await write(
+      'import { svdvals as all } from "spectral-norm";\nprint("σ", all([[3, 0], [0, 4]]));\nspectralNorm([[3, 4]])',
+    );
+    await page.keyboard.press("Control+Enter");
+    expect(await settled(page, actions())).toContain("Done");
+    expect(await cell().locator(".output pre").allTextContents()).toEqual(["σ Float64Array(2) [4, 3]", "5"]);
+  });
+
+  it("says what went wrong, and where", async () => {
+    await write("const x = 1;\nspectralNorm([[x, NaN]]);");
+    await page.keyboard.press("Control+Enter");
+    await page.waitForFunction(() => document.querySelector("[data-cell=certify] [data-state=failed]"));
+    expect(await settled(page, actions())).toMatch(/NaN.*\(line 2\)/);
+  });
+
+  it("is stopped, while the page goes on, and can run again", async () => {
+    await write("print('begun');\nwhile (true) {}");
+    await page.keyboard.press("Control+Enter");
+    await cell().locator(".output").getByText("begun").waitFor();
+    const frames = await page.evaluate(async () => {
+      let count = 0;
+      const begun = performance.now();
+      while (performance.now() - begun < 300) {
+        await new Promise(requestAnimationFrame);
+        count++;
+      }
+      return count;
+    });
+    expect(frames).toBeGreaterThan(3);
+    await actions().getByRole("button", { name: "Stop" }).click();
+    expect(await settled(page, actions())).toBe("Stopped.");
+    await actions().getByRole("button", { name: "Reset" }).click();
+    await cell().locator(".output").getByText("power iteration:").waitFor();
+    expect(await cell().locator(".cm-content").innerText()).toContain("almost along the second");
+  });
+});
+
+describe("files", () => {
+  const rows = () =>
+    page
+      .locator("#files tbody tr")
+      .evaluateAll((all) =>
+        all.map((row) => [row.className, ...[...row.children].map((node) => node.textContent ?? "")]),
+      );
+  const drop = async (files: readonly { name: string; bytes: Uint8Array }[]) => {
+    const sent = files.map(({ name, bytes }) => ({ name, bytes: [...bytes] }));
+    const transfer = await page.evaluateHandle((all) => {
+      const made = new DataTransfer();
+      for (const { name, bytes } of all) made.items.add(new File([new Uint8Array(bytes)], name));
+      return made;
+    }, sent);
+    await page.dispatchEvent("#files .drop", "drop", { dataTransfer: transfer });
+    return settled(page, actionsOf("#files"));
+  };
+
+  it("are read where they are dropped", async () => {
+    const bytes = npy({ descr: "<f8", shape: [2, 3], data: encode("<f8", [3, 0, 0, 0, 4, 0]) });
+    const mtx = readFileSync(fixture("well1033.mtx"));
+    const said = await drop([
+      { name: "a.npy", bytes },
+      { name: "well1033.mtx", bytes: mtx },
+    ]);
+    expect(said).toContain("2 matrices; nothing was uploaded");
+    const [first, second] = await rows();
+    expect(first.slice(0, 4)).toEqual(["", "a.npy", "2×3 float64", "4"]);
+    const expected = spectralNorm(readMatrixMarket(memorySource(mtx)).matrix);
+    expect(Math.abs(Number(second[3]) / expected - 1)).toBeLessThan(16 * epsilon);
+    // 1033 by 320: within reach of a proof.
+    expect(second[4]).toMatch(/^\d.*10⁻¹\S$/);
+  });
+
+  it("that are bad say so in their place, and the others are still done", async () => {
+    const whole = npy({ descr: "<f8", shape: [2, 2], data: encode("<f8", [1, 2, 3, 4]) });
+    await drop([
+      { name: "short.npy", bytes: whole.subarray(0, whole.length - 9) },
+      { name: "nan.csv", bytes: new TextEncoder().encode("1,2\n3,nan\n") },
+      { name: "picture.npz", bytes: new Uint8Array(100) },
+      { name: "whole.npy", bytes: whole },
+    ]);
+    const found = await rows();
+    expect(found.map(([kind]) => kind)).toEqual(["failed", "failed", "failed", ""]);
+    expect(found[0][2]).toMatch(/short\.npy|ends early|bytes/);
+    expect(found[1][2]).toMatch(/row 1.*column 1|nan/i);
+    expect(Math.abs(Number(found[3][3]) / 5.464985704219043 - 1)).toBeLessThan(4 * epsilon);
+  });
+
+  it("can be chosen by the keyboard's way too", async () => {
+    await page.setInputFiles("#file-input", fixture("west0479.mtx"));
+    await expect.poll(async () => (await rows())[0]?.[1]).toBe("west0479.mtx");
+    await settled(page, actionsOf("#files"));
+    const [row] = await rows();
+    expect(Math.abs(Number(row[3]) / 318951.75980514265 - 1)).toBeLessThan(16 * epsilon);
+  });
+});
+
+it("refuses a size that it does not take, in place", async () => {
+  await page.getByLabel("Rows", { exact: true }).fill("1");
+  expect(await run("#accuracy", "Run")).toBe("Rows: it takes a whole number from 2 to 400.");
+  expect(await page.getByLabel("Rows", { exact: true }).getAttribute("aria-invalid")).toBe("true");
+  await page.getByLabel("Rows", { exact: true }).fill("12");
+  await page.getByLabel("Rows", { exact: true }).press("Enter");
+  await expect.poll(() => page.locator("#figure-spectrum").innerText()).toContain("The singular values");
+  expect(await settled(page, actionsOf("#accuracy"))).toContain("Block Lanczos");
+});
+
+describe("times", () => {
+  it("are taken in this browser, with threads and on the GPU", async () => {
+    expect(await run("#speed", "Time it")).toContain("Fastest");
+    const table = await page
+      .locator("#speed tbody tr:has(td)")
+      .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent ?? "")));
+    expect(table.map(([name]) => name)).toContain("2 threads");
+    for (const [, median, min, max] of table) {
+      expect(Number(min)).toBeGreaterThan(0);
+      expect(Number(median)).toBeGreaterThanOrEqual(Number(min));
+      expect(Number(max)).toBeGreaterThanOrEqual(Number(median));
+    }
+    expect(await page.locator("#speed th[scope=rowgroup]").allInnerTexts()).toEqual([
+      "Core · float64",
+      "Core · float32",
+      "WebGPU · float32",
+    ]);
+    expect(await page.locator("#machine").innerText()).toContain("WebGPU is there");
+  });
+});
+
+it("has loaded less than 500 KB with gzip when all of that is done", () => {
+  const files = opened.loaded();
+  const total = [...files.values()].reduce((sum, size) => sum + size, 0);
+  console.log(`${files.size} files, ${(total / 1000).toFixed(0)} KB with gzip`);
+  expect(total).toBeLessThan(500_000);
+  expect([...files.keys()].filter((name) => /tfjs|ml-matrix/.test(name))).toEqual([]);
+  expect([...files.keys()].filter((name) => /\.woff2$/.test(name)).length).toBeGreaterThan(0);
+});
+
+it("loads other libraries when they are asked for, and not before", async () => {
+  await page.locator("#accuracy").getByRole("button", { name: "Add ml-matrix" }).click();
+  await settled(page, actionsOf("#accuracy"));
+  await page.locator("#accuracy").getByRole("button", { name: "Add TensorFlow.js" }).click();
+  await settled(page, actionsOf("#accuracy"));
+  const groups = await page.locator("#accuracy th[scope=rowgroup]").allInnerTexts();
+  expect(groups).toEqual([
+    "Core · float64",
+    "Core · float32",
+    "ml-matrix · float64",
+    "TensorFlow.js, wasm · float32",
+  ]);
+  const methods = await page.locator("#accuracy tbody th[scope=row]").allInnerTexts();
+  expect(methods).toEqual(expect.arrayContaining(["spectralNorm", "unrolled", "SVD"]));
+});
+
+it("keeps the reader's choice of day and night", async () => {
+  const theme = () => page.evaluate(() => getComputedStyle(document.documentElement).colorScheme);
+  await page.getByRole("button", { name: "Dark" }).click();
+  expect(await theme()).toBe("dark");
+  await page.reload();
+  expect(await theme()).toBe("dark");
+  await page.getByRole("button", { name: "Dark" }).click();
+  expect(await theme()).toBe("light");
+});
+
+it("has had nothing to complain of, and has asked for nothing elsewhere", () => {
+  expect(opened.amiss).toEqual([]);
+});
+
+it("works in any folder and without isolation, and says what it lacks", async () => {
+  const plain = await site.open({ plain: true });
+  await expect.poll(() => plain.page.locator("#machine").innerText()).toContain("cross-origin isolated");
+  const speed = plain.page.locator("#speed .actions");
+  await speed.getByRole("button", { name: "Time it" }).click();
+  expect(await settled(plain.page, speed)).toContain("Fastest");
+  expect(await plain.page.locator("#speed .remarks").innerText()).toContain("threads: not available");
+  expect(plain.amiss).toEqual([]);
+  await plain.close();
+});
+
+/** A line without its numbers. */
+function words(line: string): string {
+  return line.replace(/-?\d+(\.\d+)?(e[+-]\d+)?/g, "#").replace(/ +/g, " ");
+}
+
+function numbers(line: string): number[] {
+  return [...line.matchAll(/-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/g)].map(([text]) => Number(text));
+}
+
+/** 3.1 × 10⁻¹⁵ */
+function asNumber(typeset: string): number {
+  const digits = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+  const [mantissa, power = ""] = typeset.split("×").map((part) => part.trim());
+  const exponent = power.replace(/^10/, "").replace("⁻", "-");
+  return (
+    Number(mantissa) *
+    10 ** Number(exponent.replace(/[⁰-⁹¹²³]/g, (digit) => String(digits.indexOf(digit))) || 0)
+  );
+}

@@ -1,0 +1,216 @@
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { csr, rowPanels } from "../../src/index.js";
+import {
+  type DeviceOptions,
+  requestDevice,
+  singularTriplet,
+  spectralNorm,
+  spectralNormBatch,
+  valueAndGrad,
+} from "../../src/webgpu/index.js";
+import { normalMatrix } from "../matrices.js";
+import { dawn, startDevice } from "./dawn.js";
+import { altered, bufferOf, counted, limited } from "./observed.js";
+
+const A = { data: Float32Array.from(normalMatrix(40, 30, 1).data), shape: [40, 30] as [number, number] };
+const any = (options: object) => options as DeviceOptions;
+
+/** That the promise rejects, soon, with this code and all of these words. */
+async function refused(promise: Promise<unknown>, code: string, ...words: string[]): Promise<void> {
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("it hangs")), 20_000));
+  const error = (await Promise.race([promise, late]).then(
+    () => expect.fail("not refused"),
+    (error) => error,
+  )) as { code?: string; message: string };
+  expect(error).toMatchObject({ code });
+  for (const word of words) expect(error.message).toContain(word);
+}
+
+describe("the device that is found by itself", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it("is asked for once, with the adapter's limits, and again when it is lost", async () => {
+    const asked: unknown[] = [];
+    const requestAdapter = async (options: unknown) => {
+      asked.push(options);
+      return dawn().requestAdapter();
+    };
+    vi.stubGlobal("navigator", { gpu: { requestAdapter } });
+    const [device, same] = await Promise.all([requestDevice(), requestDevice()]);
+    const adapter = await dawn().requestAdapter();
+    expect(device).toBe(same);
+    expect(device.limits.maxBufferSize).toBe(adapter!.limits.maxBufferSize);
+    expect(device.limits.maxStorageBufferBindingSize).toBe(adapter!.limits.maxStorageBufferBindingSize);
+    const before = await spectralNorm(A);
+    expect(asked).toEqual([{ powerPreference: "high-performance" }]);
+    device.destroy();
+    await device.lost;
+    expect(await spectralNorm(A)).toBe(before);
+    expect(asked.length).toBe(2);
+    const second = await requestDevice();
+    second.destroy();
+    await second.lost;
+  });
+
+  it.each<[string, object, string, string]>([
+    ["no WebGPU", {}, "navigator.gpu", "spectral-norm"],
+    ["no adapter", { gpu: { requestAdapter: async () => null } }, "no adapter", "spectral-norm"],
+    [
+      "an adapter that fails",
+      { gpu: { requestAdapter: () => Promise.reject(new Error("blocked")) } },
+      "blocked",
+      "adapter",
+    ],
+    [
+      "an adapter that refuses",
+      {
+        gpu: {
+          requestAdapter: async () => ({
+            limits: {},
+            requestDevice: () => Promise.reject(new Error("used up")),
+          }),
+        },
+      },
+      "used up",
+      "device",
+    ],
+  ])("is missed clearly: %s", async (_, navigator, ...words) => {
+    vi.stubGlobal("navigator", navigator);
+    await refused(spectralNorm(A), "ERR_DEVICE", ...words);
+    await refused(spectralNormBatch([[[1]]]), "ERR_DEVICE", ...words);
+    // It is not remembered: the next call asks again.
+    await refused(valueAndGrad(A), "ERR_DEVICE", ...words);
+  });
+});
+
+describe("a device that fails", () => {
+  it("lost before, or at any time while it computes: said so, and nothing hangs", async () => {
+    for (const wait of [0, 1, 5, 20, 60, 150]) {
+      const device = await startDevice();
+      const { device: watched, left } = counted(device);
+      const A = { data: Float32Array.from(normalMatrix(300, 200, 1).data), shape: [300, 200] };
+      const pending = singularTriplet(A, { device: watched });
+      const outcome = refused(pending, "ERR_DEVICE", "lost", "destroyed");
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      device.destroy();
+      await outcome;
+      expect(left()).toEqual([]);
+      await refused(spectralNorm(A, { device }), "ERR_DEVICE", "lost");
+    }
+  });
+
+  it("out of memory: said so, with what for and how much", async () => {
+    const device = await startDevice();
+    const scopes: string[] = [];
+    const poor = altered(device, {
+      pushErrorScope: (filter: GPUErrorFilter) => scopes.push(filter),
+      popErrorScope: async () => (scopes.pop() === "out-of-memory" ? { message: "" } : null),
+    });
+    await refused(spectralNorm(A, { device: poor }), "ERR_DEVICE", "out of memory", "bytes");
+    const small = limited(device, { maxBufferSize: 200_000 });
+    const large = { data: new Float32Array(300 * 200), shape: [300, 200] };
+    const gradient = valueAndGrad(large, { device: small, output: "device" });
+    await refused(gradient, "ERR_DEVICE", "the gradient", "240000 bytes", "200000");
+    device.destroy();
+  });
+
+  it("refusing what is run: said so, and its buffers are gone", async () => {
+    const device = await startDevice();
+    const { device: watched, left } = counted(device);
+    const broken = altered(watched, {
+      createBuffer: (descriptor: GPUBufferDescriptor) =>
+        watched.createBuffer(
+          descriptor.label === "the basis" ? { ...descriptor, usage: 0x8 | 0x4 } : descriptor,
+        ),
+    });
+    await refused(spectralNorm(A, { device: broken }), "ERR_DEVICE", "the basis");
+    expect(left()).toEqual([]);
+    device.destroy();
+  });
+});
+
+describe("what is refused", () => {
+  let device: GPUDevice;
+  beforeAll(async () => {
+    device = await startDevice();
+    return () => device.destroy();
+  });
+
+  it("buffers that are too short, not for computing, destroyed, or another device's", async () => {
+    const good = bufferOf(device, A.data);
+    const read = (shape: number[], offset?: unknown) =>
+      spectralNorm({ buffer: good, shape, offset: offset as number }, { device });
+    await refused(read([40, 31]), "ERR_SHAPE", "too short", "4960", "4800");
+    await refused(read([40, 30], 1), "ERR_SHAPE", "too short");
+    await refused(read([40, 30], -1), "ERR_SHAPE", "offset");
+    await refused(read([40, 30], 0.5), "ERR_SHAPE", "offset");
+    await refused(read([0, 30]), "ERR_SHAPE", "empty");
+    await refused(read([40]), "ERR_SHAPE", "[m, n]");
+    const still = bufferOf(device, A.data, 0, 0x8 | 0x4);
+    await refused(spectralNorm({ buffer: still, shape: A.shape }, { device }), "ERR_UNSUPPORTED", "STORAGE");
+    const other = await startDevice();
+    await refused(spectralNorm({ buffer: good, shape: A.shape }, { device: other }), "ERR_DEVICE");
+    other.destroy();
+    good.destroy();
+    await refused(spectralNorm({ buffer: good, shape: A.shape }, { device }), "ERR_DEVICE", "destroyed");
+    still.destroy();
+  });
+
+  it("NaN and infinity, by their place", async () => {
+    for (const [value, place] of [
+      [Number.NaN, 0],
+      [Number.POSITIVE_INFINITY, 611],
+      [Number.NEGATIVE_INFINITY, 1199],
+      [Number.NaN, 700],
+    ] as const) {
+      const data = A.data.with(place, value).with(1199, value);
+      const where = `row ${Math.floor(place / 30)}, column ${place % 30} `;
+      const at = { row: Math.floor(place / 30), column: place % 30 };
+      const buffer = bufferOf(device, data);
+      // Parts of three rows, whose search runs side by side.
+      const parts = limited(device, { maxStorageBufferBindingSize: 1024 });
+      for (const [input, on] of [
+        [{ data, shape: [40, 30] }, device],
+        [{ data: Float64Array.from(data), shape: [40, 30] }, device],
+        [{ buffer, shape: [40, 30] }, device],
+        [{ buffer, shape: [40, 30] }, parts],
+        [{ data, shape: [40, 30] }, parts],
+      ] as const) {
+        await refused(spectralNorm(input, { device: on }), "ERR_NON_FINITE", where);
+        await expect(spectralNorm(input, { device: on })).rejects.toMatchObject(at);
+      }
+      buffer.destroy();
+    }
+    // Named as A has it, however it is stored.
+    const turned = { data: A.data.with(65, Number.NaN), shape: [30, 40], stride: [1, 30] };
+    await refused(spectralNorm(turned, { device }), "ERR_NON_FINITE", "row 5, column 2 ");
+  });
+
+  it("what has no entries, naming what to call instead", async () => {
+    const operator = { shape: [2, 2], matvec() {}, rmatvec() {} } as never;
+    const sparse = csr({ data: [1], indices: [0], indptr: [0, 1], shape: [1, 1] }) as never;
+    const panels = rowPanels({ shape: [1, 1], dtype: "float32", rows: () => new Float32Array(1) }) as never;
+    await refused(spectralNorm(operator, { device }), "ERR_UNSUPPORTED", "spectralNorm of spectral-norm");
+    await refused(valueAndGrad(operator, { device }), "ERR_UNSUPPORTED", "singularTriplet of spectral-norm");
+    await refused(valueAndGrad(sparse, { device }), "ERR_UNSUPPORTED", "valueAndGrad of spectral-norm");
+    await refused(singularTriplet(panels, { device }), "ERR_UNSUPPORTED", "singularTriplet of spectral-norm");
+  });
+
+  it("options that it does not have", async () => {
+    await refused(
+      spectralNorm(A, any({ device, method: "dense" })),
+      "ERR_UNSUPPORTED",
+      "dense",
+      "spectral-norm",
+    );
+    await refused(spectralNorm(A, any({ device, method: "power" })), "ERR_UNSUPPORTED", "power");
+    await refused(spectralNorm(A, any({ device, method: "qr" })), "ERR_OPTION", "method");
+    await refused(spectralNorm(A, any({ device, output: "gpu" })), "ERR_OPTION", "output", "host");
+    await refused(spectralNorm(A, any({ device: "gpu" })), "ERR_OPTION", "device", "GPUDevice");
+    await refused(spectralNorm(A, any({ device, tol: 1 })), "ERR_OPTION", "tol");
+    await refused(spectralNorm(A, { device, start: [1, 2] }), "ERR_SHAPE", "start", "30");
+    await refused(spectralNorm([[1, 2], [3]], { device }), "ERR_SHAPE", "ragged");
+  });
+});
