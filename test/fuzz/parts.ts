@@ -19,15 +19,25 @@ export interface Part {
   run(run: Run): Promise<string | undefined>;
 }
 
-function part<T>(name: string, runs: number, arbitrary: fc.Arbitrary<T>, property: (value: T) => void): Part {
+function part<T>(
+  name: string,
+  runs: number,
+  arbitrary: fc.Arbitrary<T>,
+  property: (value: T) => unknown,
+): Part {
   return {
     runs,
     async run({ seed, runs, path }) {
-      const details = fc.check(fc.property(arbitrary, property), {
-        seed,
-        numRuns: runs,
-        ...(path === undefined ? {} : { path }),
-      });
+      const details = fc.check(
+        fc.property(arbitrary, (value) => {
+          property(value);
+        }),
+        {
+          seed,
+          numRuns: runs,
+          ...(path === undefined ? {} : { path }),
+        },
+      );
       return reported(details, name);
     },
   };
