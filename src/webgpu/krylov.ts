@@ -2,7 +2,7 @@ import { kernels } from "../kernels/select.js";
 import type { Projected } from "../solve/lanczos.js";
 import type { Random } from "../solve/random.js";
 import { type Ritz, ritzOf } from "../solve/ritz.js";
-import type { Products } from "./products.js";
+import { mustBeFinite, type Products } from "./products.js";
 import { CAPACITY, type Program } from "./programs.js";
 import type { Dispatch, Session } from "./session.js";
 import { LOG, PASSES } from "./shaders/basis.js";
@@ -170,6 +170,7 @@ export class DeviceKrylovSpace implements Projected {
     const column = new Float64Array(2 * next);
     const B = Float64Array.of(1, 0, 0, 1);
     for (let pass = 0; pass < PASSES; pass++) accumulate(entry, pass, next, column, B);
+    mustBeFinite(column, B);
     this.#scale = Math.max(this.#scale, entry[LOG.scale]);
     this.size = next;
     this.steps++;
