@@ -47,6 +47,8 @@ export class DeviceKrylovSpace implements Projected {
   readonly #random: Random;
   readonly #capacity: number;
   readonly #recorded: number;
+  /** steps recorded next time: one where the last were taken back, as one vanished vector is rarely the last */
+  #ahead: number;
   readonly #routines: Routines;
   readonly #projected = new Float64Array(CAPACITY * CAPACITY);
   /** B, 2×2 by rows */
@@ -63,6 +65,7 @@ export class DeviceKrylovSpace implements Projected {
     this.#capacity = Math.min(CAPACITY, products.short);
     const step = 2 * products.short * products.long;
     this.#recorded = Math.max(1, Math.min(RECORDED, Math.floor(READ_AT_ONCE / step)));
+    this.#ahead = this.#recorded;
   }
 
   static async of(session: Session, products: Products, random: Random): Promise<DeviceKrylovSpace> {
@@ -117,7 +120,7 @@ export class DeviceKrylovSpace implements Projected {
       const planned: { size: number; width: number }[] = [];
       let { size } = this;
       let width = this.#width;
-      const most = Math.min(left, this.#recorded, mostSteps - this.steps);
+      const most = Math.min(left, this.#ahead, mostSteps - this.steps);
       while (planned.length < most && width > 0 && size + width <= this.#capacity) {
         planned.push({ size, width });
         size += width;
@@ -132,9 +135,12 @@ export class DeviceKrylovSpace implements Projected {
         ]),
       );
       const log = await this.#session.read(this.#products.bound.log, LOG.stride, planned.length * LOG.stride);
+      this.#ahead = Math.min(2 * this.#ahead, this.#recorded);
       for (const [s, { width }] of planned.entries()) {
         left--;
-        if (!(await this.#take(log.subarray(s * LOG.stride, (s + 1) * LOG.stride), width))) break;
+        if (await this.#take(log.subarray(s * LOG.stride, (s + 1) * LOG.stride), width)) continue;
+        this.#ahead = 1;
+        break;
       }
     }
   }
