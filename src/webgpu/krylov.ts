@@ -7,6 +7,7 @@ import { CAPACITY, type Program } from "./programs.js";
 import type { Dispatch, Session } from "./session.js";
 import { LOG, PASSES } from "./shaders/basis.js";
 import { GROUP } from "./shaders/common.js";
+import { accumulate, type Entry, factorsOf } from "./step-log.js";
 
 const EPSILON = 2 ** -23;
 /** A vector with less than this many ε of the largest coefficient is rounding, and its space is left. */
@@ -19,9 +20,6 @@ const READ_AT_ONCE = 2 ** 32;
 const WEIGHTS = 16 * LOG.stride;
 /** Slots beyond the basis and the next block. */
 const COMBINED = CAPACITY + 2;
-
-/** What a step, or a repair of its block, has left in the log. */
-type Entry = Float32Array;
 
 interface Routines {
   project: readonly Program[];
@@ -291,22 +289,4 @@ export class DeviceKrylovSpace implements Projected {
     this.#rotate([y], COMBINED, 0);
     return new Float64Array(await this.#session.read(bound.basis, COMBINED * ld, short));
   }
-}
-
-/** r₀₀, r₀₁, r₁₁ of a pass that normalizes. */
-function factorsOf(entry: Entry, pass: number): Float32Array {
-  return entry.subarray(LOG.factors + 3 * pass, LOG.factors + 3 * pass + 3);
-}
-
-/** W = Q·C + U·R: what a pass adds to the coefficients of G·Q (by columns, a row each) and makes of B. */
-function accumulate(entry: Entry, pass: number, next: number, column: Float64Array, B: Float64Array): void {
-  for (let i = 0; i < next; i++) {
-    const [c0, c1] = entry.subarray(pass * LOG.pass + 2 * i, pass * LOG.pass + 2 * i + 2);
-    column[2 * i] += c0 * B[0] + c1 * B[2];
-    column[2 * i + 1] += c0 * B[1] + c1 * B[3];
-  }
-  if (pass === 0) return;
-  const [r00, r01, r11] = factorsOf(entry, pass);
-  const [b00, b01, b10, b11] = B;
-  B.set([r00 * b00 + r01 * b10, r00 * b01 + r01 * b11, r11 * b10, r11 * b11]);
 }
