@@ -36,8 +36,7 @@ function checked(A: unknown, options: unknown, name: string): [DeviceInput, Chec
  *   be changed by others before the promise settles
  * @param options  those of `spectralNorm` of `spectral-norm`, but `method` "power" and "dense", and
  *   `device`: the `GPUDevice` to use; default: that of `requestDevice()`
- * @returns a number, of a matrix on the host good to float64 of the vectors found (an error of (ε/gap)²·σ, ε = 2⁻²³,
- *   gap relative), as the last product is taken there in float64; of one on the device to some ε·σ
+ * @returns a number, good to 1e-6 of it: the iteration stops when float32 has no more digits of σ
  * @throws (rejects) what `spectralNorm` throws; UnsupportedError for operators, sparse matrices and row panels;
  *   DeviceError where there is no device, it is lost, has no memory, or the buffer is another device's or destroyed
  *
@@ -58,8 +57,8 @@ export async function spectralNorm(A: HostMatrix | DeviceArray, options?: Device
  * @param A, options  as for `spectralNorm`; `output`: "host" for u and v as Float32Array, "device" for buffers
  *   (`{ buffer, shape }`, the caller's to destroy); default: where A is
  * @returns as `singularTriplet` of `spectral-norm`; u and v are float32 whatever A is. Of a matrix on the host σ, u
- *   and `residual` are taken from v in float64 there; of one on the device in float32, so that `residual` tells
- *   nothing below some ε·σ
+ *   and `residual` are taken from v in float64 there, σ with an error of (ε/gap)²·σ for ε = 2⁻²³ and gap relative; of
+ *   one on the device in float32, so that σ and `residual` tell nothing below some ε·σ
  * @throws (rejects) as `spectralNorm` does
  *
  * Cost: as `spectralNorm`, and one more read of A.

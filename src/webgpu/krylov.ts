@@ -2,11 +2,12 @@ import { kernels } from "../kernels/select.js";
 import type { Projected } from "../solve/lanczos.js";
 import type { Random } from "../solve/random.js";
 import { type Ritz, ritzOf } from "../solve/ritz.js";
-import type { Products } from "./products.js";
+import { mustBeFinite, type Products } from "./products.js";
 import { CAPACITY, type Program } from "./programs.js";
 import type { Dispatch, Session } from "./session.js";
 import { LOG, PASSES } from "./shaders/basis.js";
 import { GROUP } from "./shaders/common.js";
+import { accumulate, type Entry, factorsOf } from "./step-log.js";
 
 const EPSILON = 2 ** -23;
 /** A vector with less than this many ε of the largest coefficient is rounding, and its space is left. */
@@ -19,9 +20,6 @@ const READ_AT_ONCE = 2 ** 32;
 const WEIGHTS = 16 * LOG.stride;
 /** Slots beyond the basis and the next block. */
 const COMBINED = CAPACITY + 2;
-
-/** What a step, or a repair of its block, has left in the log. */
-type Entry = Float32Array;
 
 interface Routines {
   project: readonly Program[];
@@ -47,6 +45,8 @@ export class DeviceKrylovSpace implements Projected {
   readonly #random: Random;
   readonly #capacity: number;
   readonly #recorded: number;
+  /** steps recorded next time: one where the last were taken back, as one vanished vector is rarely the last */
+  #ahead: number;
   readonly #routines: Routines;
   readonly #projected = new Float64Array(CAPACITY * CAPACITY);
   /** B, 2×2 by rows */
@@ -63,6 +63,7 @@ export class DeviceKrylovSpace implements Projected {
     this.#capacity = Math.min(CAPACITY, products.short);
     const step = 2 * products.short * products.long;
     this.#recorded = Math.max(1, Math.min(RECORDED, Math.floor(READ_AT_ONCE / step)));
+    this.#ahead = this.#recorded;
   }
 
   static async of(session: Session, products: Products, random: Random): Promise<DeviceKrylovSpace> {
@@ -117,7 +118,7 @@ export class DeviceKrylovSpace implements Projected {
       const planned: { size: number; width: number }[] = [];
       let { size } = this;
       let width = this.#width;
-      const most = Math.min(left, this.#recorded, mostSteps - this.steps);
+      const most = Math.min(left, this.#ahead, mostSteps - this.steps);
       while (planned.length < most && width > 0 && size + width <= this.#capacity) {
         planned.push({ size, width });
         size += width;
@@ -132,9 +133,12 @@ export class DeviceKrylovSpace implements Projected {
         ]),
       );
       const log = await this.#session.read(this.#products.bound.log, LOG.stride, planned.length * LOG.stride);
+      this.#ahead = Math.min(2 * this.#ahead, this.#recorded);
       for (const [s, { width }] of planned.entries()) {
         left--;
-        if (!(await this.#take(log.subarray(s * LOG.stride, (s + 1) * LOG.stride), width))) break;
+        if (await this.#take(log.subarray(s * LOG.stride, (s + 1) * LOG.stride), width)) continue;
+        this.#ahead = 1;
+        break;
       }
     }
   }
@@ -170,6 +174,7 @@ export class DeviceKrylovSpace implements Projected {
     const column = new Float64Array(2 * next);
     const B = Float64Array.of(1, 0, 0, 1);
     for (let pass = 0; pass < PASSES; pass++) accumulate(entry, pass, next, column, B);
+    mustBeFinite(column, B);
     this.#scale = Math.max(this.#scale, entry[LOG.scale]);
     this.size = next;
     this.steps++;
@@ -284,22 +289,4 @@ export class DeviceKrylovSpace implements Projected {
     this.#rotate([y], COMBINED, 0);
     return new Float64Array(await this.#session.read(bound.basis, COMBINED * ld, short));
   }
-}
-
-/** r₀₀, r₀₁, r₁₁ of a pass that normalizes. */
-function factorsOf(entry: Entry, pass: number): Float32Array {
-  return entry.subarray(LOG.factors + 3 * pass, LOG.factors + 3 * pass + 3);
-}
-
-/** W = Q·C + U·R: what a pass adds to the coefficients of G·Q (by columns, a row each) and makes of B. */
-function accumulate(entry: Entry, pass: number, next: number, column: Float64Array, B: Float64Array): void {
-  for (let i = 0; i < next; i++) {
-    const [c0, c1] = entry.subarray(pass * LOG.pass + 2 * i, pass * LOG.pass + 2 * i + 2);
-    column[2 * i] += c0 * B[0] + c1 * B[2];
-    column[2 * i + 1] += c0 * B[1] + c1 * B[3];
-  }
-  if (pass === 0) return;
-  const [r00, r01, r11] = factorsOf(entry, pass);
-  const [b00, b01, b10, b11] = B;
-  B.set([r00 * b00 + r01 * b10, r00 * b01 + r01 * b11, r11 * b10, r11 * b11]);
 }

@@ -1,4 +1,5 @@
 import { padTo } from "../kernels/place.js";
+import { DeviceError } from "../matrix/errors.js";
 import { type Bound, bind, type StoredMatrix } from "./matrix.js";
 import type { Program } from "./programs.js";
 import type { Dispatch, Session } from "./session.js";
@@ -185,6 +186,18 @@ export class Products {
     };
     return [...sums, total];
   }
+}
+
+/**
+ * Of what came of products with a finite matrix, scaled so that nothing overflows.
+ *
+ * @throws DeviceError where it is not finite
+ */
+export function mustBeFinite(...results: readonly Float64Array[]): void {
+  if (!results.every((numbers) => numbers.every(Number.isFinite)))
+    throw new DeviceError(
+      "device: its products are not finite, though the matrix was; was it changed while it was computed with?",
+    );
 }
 
 /** Numbers of the log: steps that are recorded at a time, and the weights of a rotation. */

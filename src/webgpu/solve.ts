@@ -12,7 +12,7 @@ import { checkedStart, MOST_STEPS } from "../solve/triplet.js";
 import type { DeviceInput } from "./input.js";
 import { DeviceKrylovSpace } from "./krylov.js";
 import { type StoredMatrix, store } from "./matrix.js";
-import { Products } from "./products.js";
+import { mustBeFinite, Products } from "./products.js";
 import type { Session } from "./session.js";
 import type { HostTriplet } from "./types.js";
 
@@ -48,14 +48,19 @@ class Solver {
     const session = this.#session;
     const { bound, short, long } = this.#products;
     this.facts.passes++;
+    let product: Float32Array;
     if ("toLong" in wanted) {
       session.write(bound.basis, 0, Float32Array.from(wanted.toLong));
       session.run(this.#products.toLong(0));
-      return new Float64Array(await session.read(bound.side, 0, long));
+      product = await session.read(bound.side, 0, long);
+    } else {
+      session.write(bound.side, 0, Float32Array.from(wanted.toShort));
+      session.run(this.#products.toShort(0));
+      product = await session.read(bound.basis, 0, short);
     }
-    session.write(bound.side, 0, Float32Array.from(wanted.toShort));
-    session.run(this.#products.toShort(0));
-    return new Float64Array(await session.read(bound.basis, 0, short));
+    const found = new Float64Array(product);
+    mustBeFinite(found);
+    return found;
   }
 
   /** σ₁'s short vector, by the iteration that solve/lanczos.ts steers. */

@@ -131,6 +131,29 @@ describe("a device that fails", () => {
   });
 });
 
+it("a matrix that turns into NaN on the way is no number's norm", async () => {
+  const device = await startDevice();
+  const [m, n] = [200, 150];
+  const buffer = bufferOf(device, normalMatrix(m, n, 1).data);
+  const nothing = new Float32Array(m * n).fill(Number.NaN);
+  // After the search and the start, before the steps: the sixth time that something is run.
+  let runs = 0;
+  const queue = new Proxy(device.queue, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      if (name !== "submit") return value.bind(target);
+      return (commands: GPUCommandBuffer[]) => {
+        if (++runs === 6) device.queue.writeBuffer(buffer, 0, nothing);
+        device.queue.submit(commands);
+      };
+    },
+  });
+  const pending = singularTriplet({ buffer, shape: [m, n] }, { device: altered(device, { queue }) });
+  await refused(pending, "ERR_DEVICE", "not finite", "changed");
+  device.destroy();
+});
+
 describe("what is refused", () => {
   let device: GPUDevice;
   beforeAll(async () => {

@@ -130,11 +130,11 @@ describe("products are those of plain loops", () => {
   );
 });
 
-it("hundreds of thousands of numbers of one sign: no digit lost to their number", async () => {
+it("64,000 numbers of one sign: no digit lost to their number", async () => {
   // Added one after the other in float32, they would lose 1e-6 and more.
   for (const [m, n] of [
-    [16_000, 8],
-    [8, 16_000],
+    [8_000, 8],
+    [8, 8_000],
   ]) {
     const buffer = bufferOf(device, new Float32Array(m * n).fill(0.1));
     const exact = Math.fround(0.1) * Math.sqrt(m * n);
