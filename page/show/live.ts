@@ -41,9 +41,12 @@ export class Live<Output> {
     this.#job?.stop();
     let job: Job<Output> | undefined;
     try {
-      const begun = performance.now();
+      let begun = performance.now();
       job = this.#options.start({
-        begun: () => this.#progress("computing"),
+        begun: () => {
+          begun = performance.now();
+          this.#progress("computing");
+        },
         progress: (label, done, total) => this.#progress(label, done / total),
       });
       this.#job = job;

@@ -1,5 +1,4 @@
-import { openFile } from "../files/disk.js";
-import { folderOf } from "../files/folder.js";
+import { folderOf, openFile } from "../files/disk.js";
 import { readModel } from "../files/model.js";
 import type { TensorEntry } from "../files/tensor.js";
 import { quote } from "../files/text.js";

@@ -59,6 +59,8 @@ describe("the tarball", () => {
         "dist/threads/index.d.ts",
         "dist/threads/index.js",
         "dist/tfjs/index.js",
+        "dist/webgpu/index.d.ts",
+        "dist/webgpu/index.js",
       ]),
     );
     console.log(`tarball: ${installed.packed.length} files, ${installed.tarballBytes} bytes`);
@@ -115,6 +117,8 @@ describe("the engine-free part", () => {
     close(results.batch, [4, 6]);
     close(results.values, [4, 6]);
     close(results.svdvals, [4, 3]);
+    close(results.largest, [4, 3, 2, 3]);
+    close(results.parameters, [1, 1]);
   });
 
   it.each(["nodenext", "bundler"] as const)("its threads type-check and run under %s", (resolution) => {
@@ -123,6 +127,19 @@ describe("the engine-free part", () => {
     const { values, ...rest } = resultsOf(folder, "threads");
     expect(rest).toEqual({ shape: [2, 3], refused: "ERR_UNSUPPORTED", count: 2 });
     for (const value of values) expect(value).toBeCloseTo(value > 4.5 ? 5 : 4, 6);
+  });
+
+  it.each([
+    ["nodenext", ["es2022"]],
+    ["nodenext", ["es2022", "dom"]],
+    ["bundler", ["es2022"]],
+    ["bundler", ["es2022", "dom"]],
+  ] as const)("its WebGPU type-checks under %s with %j, and misses a device", (resolution, lib) => {
+    const folder = write(installed, `webgpu-${resolution}-${lib.length}`, {
+      "webgpu.ts": consumer("webgpu"),
+    });
+    expect(compile(installed, folder, resolution, lib)).toEqual([]);
+    expect(resultsOf(folder, "webgpu")).toEqual({ spectralNorm: "ERR_DEVICE", requestDevice: "ERR_DEVICE" });
   });
 
   it("exports functions and classes that are all in the README", () => {
@@ -156,9 +173,13 @@ describe("the engine-free part", () => {
     expect(used).toEqual(expect.arrayContaining(["Module", "Instance", "Memory"]));
   });
 
-  it("takes at most 50 KiB, minified and gzipped with its WebAssembly", async () => {
+  // With the WebAssembly that they use; a bundler leaves out the rest.
+  it.each([
+    ["all that there is", 60, "*"],
+    ["value, gradient, triplet", 40, "{ spectralNorm, valueAndGrad, singularTriplet }"],
+  ])("%s: at most %i KiB, minified and gzipped", async (what, most, names) => {
     const { outputFiles } = await build({
-      stdin: { contents: `export * from "spectral-norm";`, resolveDir: installed.folder },
+      stdin: { contents: `export ${names} from "spectral-norm";`, resolveDir: installed.folder },
       bundle: true,
       minify: true,
       format: "esm",
@@ -166,10 +187,12 @@ describe("the engine-free part", () => {
       write: false,
     });
     const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
-    console.log(`the engine-free exports: ${bytes} bytes gzipped, ${(bytes / 1024).toFixed(1)} KiB`);
+    console.log(`${what}: ${bytes} bytes gzipped, ${(bytes / 1024).toFixed(1)} KiB`);
     // Whoever does not start threads does not load them.
     expect(outputFiles[0].text).not.toMatch(/startThreads|new Worker/);
-    expect(bytes).toBeLessThanOrEqual(50 * 1024);
+    // Nor WebGPU.
+    expect(outputFiles[0].text).not.toMatch(/requestAdapter|workgroup/);
+    expect(bytes).toBeLessThanOrEqual(most * 1024);
   });
 });
 
