@@ -43,7 +43,7 @@ bits, and what each library makes of them. \`npm run robustness\` runs it all an
 | ✗ | wrong in silence: further off, and nothing says so |
 | † | it says so itself: \`converged: false\`, or a warning |
 | NaN | NaN or infinity where there is a finite answer |
-| E · T · K | an exception · no answer within ${limitSeconds} s · the process dies |
+| E · T · K | an exception · no answer within ${limitSeconds} s of processor time · the process dies |
 | – | not asked: the entries are beyond its type |
 
 Where entries are NaN or infinite, an exception or a NaN is right; where the norm is beyond the largest double, so are an

@@ -1,5 +1,5 @@
 import type { Adversary } from "./adversary.js";
-import { nuclearNorm } from "./nuclear.js";
+import { nuclearNorm } from "./jacobi.js";
 
 /** What a method said of a matrix. */
 export interface Answer {

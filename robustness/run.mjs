@@ -16,6 +16,17 @@ await build({
   target: "node20",
   logLevel: "warning",
 });
+// TensorFlow.js keeps its gradients in a file that Node cannot import: an ES module in a CommonJS package.
+await build({
+  absWorkingDir: here,
+  stdin: { contents: 'import "@tensorflow/tfjs-core/dist/register_all_gradients.js";', resolveDir: here },
+  outfile: "dist/gradients.js",
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  logLevel: "error",
+});
 const { status } = spawnSync(process.execPath, [join(here, "dist", "run.js"), ...process.argv.slice(2)], {
   stdio: "inherit",
 });

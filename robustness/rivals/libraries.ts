@@ -38,7 +38,8 @@ export function libraries(require: NodeJS.Require): Readonly<Record<string, Call
       };
       const wide = given.rows < given.cols;
       const { q, u, v } = SVD(nested(given, wide));
-      const first = q.reduce((most, value, i) => (value > q[most] ? i : most), 0);
+      // Unsorted; a NaN among them is the largest for Math.max, too.
+      const first = q.findIndex((value) => Object.is(value, Math.max(...q)));
       const [left, right] = [u, v].map((vectors) => vectors.map((row) => row[first]));
       return { value: q[first], gradient: wide ? outer(right, left) : outer(left, right) };
     },

@@ -27,10 +27,10 @@ export interface QuantizationEntry {
 export function quantizationOf(entry: unknown, dtype: string): QuantizationEntry {
   if (!isObject(entry)) throw new FileError("its quantization is not an object");
   const { dtype: stored, scale, min } = entry;
-  if (typeof stored !== "string" || !Object.hasOwn(SIZES, stored))
-    throw new FileError(
-      `its quantization has the dtype ${quote(String(stored))}, none of ${Object.keys(SIZES).join(", ")}`,
-    );
+  const known = Object.keys(SIZES).join(", ");
+  if (typeof stored !== "string") throw new FileError(`its quantization has no dtype; it may be ${known}`);
+  if (!Object.hasOwn(SIZES, stored))
+    throw new FileError(`its quantization has the dtype ${quote(stored)}, none of ${known}`);
   const size = SIZES[stored];
   if (stored === "float16") return { quantization: { dtype: stored }, size, fault: undefined };
   if (typeof scale === "number" && typeof min === "number")

@@ -1,5 +1,5 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
-import { expect } from "vitest";
 import type { FileEntry } from "../../src/files/entry.js";
 import { readMatrices } from "../../src/files/open.js";
 import { memorySource } from "../../src/files/source.js";
@@ -14,16 +14,17 @@ export function readOrRefuse(bytes: Uint8Array, name: string): FileEntry[] | Spe
     for (const entry of entries) if (entry.kind === "failed") checkError(entry.error);
     return entries;
   } catch (error) {
-    checkError(error);
-    return error as SpectralNormError;
+    return checkError(error);
   }
 }
 
-function checkError(error: unknown): void {
+/** Throws what is none of the errors that say what is wrong with a file; returns what is. */
+export function checkError(error: unknown): SpectralNormError {
   if (!(error instanceof SpectralNormError)) throw error;
-  expect(KINDS).toContain(error.code);
-  expect(error.message).not.toMatch(/[\n\r]|undefined|\[object/);
-  expect(error.message.length).toBeLessThan(1000);
+  assert.ok(KINDS.has(error.code), error.code);
+  assert.doesNotMatch(error.message, /[\n\r]|undefined|\[object/);
+  assert.ok(error.message.length < 1000);
+  return error;
 }
 
 /** The error that reading ends with; fails if it ends well. */

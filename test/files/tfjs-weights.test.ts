@@ -98,6 +98,8 @@ describe("TensorFlow.js weights", () => {
 
   it.each([
     [weight("bad", quantized("int4", 1, 0)), /has the dtype "int4"/],
+    [weight("bad", { quantization: { scale: 1, min: 0 } }), /has no dtype; it may be uint8/],
+    [weight("bad", { quantization: { dtype: 7, scale: 1, min: 0 } }), /has no dtype; it may be uint8/],
     [weight("bad", { quantization: 7 }), /quantization is not an object/],
     [weight("bad", { shape: [2 ** 40, 2 ** 40] }), /more numbers than can be counted/],
     [weight("bad", { shape: [-1] }), /its shape has -1/],

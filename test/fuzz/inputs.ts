@@ -1,0 +1,286 @@
+import fc from "fast-check";
+import { csr, type MatrixOrOperator, rowPanels } from "../../src/index.js";
+import { halfDecoder } from "../../src/matrix/half.js";
+import { createRandom } from "../../src/solve/random.js";
+
+/** A matrix in some form, and what it is. */
+export interface Input {
+  readonly form: string;
+  readonly A: MatrixOrOperator;
+  /** row-major, in float64, exactly as A has them */
+  readonly entries: Float64Array;
+  readonly m: number;
+  readonly n: number;
+  /** what is computed and returned in */
+  readonly dtype: "float32" | "float64";
+  readonly finite: boolean;
+  /** the memory behind A, which nobody may change */
+  readonly memory: readonly ArrayBufferView[];
+}
+
+/** What an input is made from; it is this that fast-check shrinks and prints. */
+export interface Recipe {
+  readonly form: (typeof FORMS)[number];
+  readonly kind: (typeof KINDS)[number];
+  readonly shape: readonly [number, number];
+  readonly seed: number;
+  /** all entries times 2^scale */
+  readonly scale: number;
+  /** entries replaced: where, and by what */
+  readonly specials: readonly { readonly at: number; readonly value: number }[];
+  /** of strided forms: element distances, gaps and signs */
+  readonly steps: readonly [number, number];
+  readonly offset: number;
+  readonly backwards: boolean;
+}
+
+const FORMS = [
+  "float64",
+  "float32",
+  "strided float64",
+  "strided float32",
+  "columns first",
+  "float16",
+  "bfloat16",
+  "int8",
+  "uint8",
+  "int32",
+  "nested",
+  "csr",
+  "csr float32",
+  "panels",
+  "panels float32",
+  "operator",
+] as const;
+
+const KINDS = [
+  "normal",
+  "whole",
+  "equal",
+  "sparse",
+  "diagonal",
+  "orthogonal",
+  "rank one",
+  "graded",
+  "cluster",
+  "zero",
+] as const;
+
+const SPECIAL = [
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  -0,
+  0,
+  Number.MIN_VALUE,
+  -(2 ** -1022),
+  2 ** -149,
+  Number.MAX_VALUE,
+  -3.4e38,
+  1,
+];
+
+const side = fc.oneof(
+  { weight: 10, arbitrary: fc.integer({ min: 1, max: 6 }) },
+  { weight: 3, arbitrary: fc.integer({ min: 7, max: 33 }) },
+);
+const shape = fc.oneof(
+  { weight: 30, arbitrary: fc.tuple(side, side) },
+  { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 100, max: 700 })) },
+  { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 100, max: 700 }), fc.integer({ min: 1, max: 3 })) },
+  // What does not go dense by itself.
+  { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 64, max: 80 }), fc.integer({ min: 64, max: 90 })) },
+);
+
+/** Any matrix. */
+export const recipes: fc.Arbitrary<Recipe> = fc.record({
+  form: fc.constantFrom(...FORMS),
+  kind: fc.constantFrom(...KINDS),
+  shape,
+  seed: fc.nat({ max: 2 ** 31 }),
+  scale: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.integer({ min: -1080, max: 1020 }) },
+    { weight: 1, arbitrary: fc.integer({ min: -140, max: 120 }) },
+  ),
+  specials: fc.oneof(
+    { weight: 4, arbitrary: fc.constant([]) },
+    {
+      weight: 1,
+      arbitrary: fc.array(fc.record({ at: fc.nat({ max: 5000 }), value: fc.constantFrom(...SPECIAL) }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+    },
+  ),
+  steps: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+  offset: fc.nat({ max: 5 }),
+  backwards: fc.boolean(),
+});
+
+/** The matrix that a recipe describes. */
+export function made(recipe: Recipe): Input {
+  const [m, n] = recipe.shape;
+  const wanted = content(recipe);
+  return { ...formed(recipe, wanted, m, n), form: recipe.form, m, n };
+}
+
+function content({ kind, shape: [m, n], seed, scale, specials }: Recipe): Float64Array {
+  const random = createRandom(seed);
+  const whole = () => Math.floor(random.uniform() * 9) - 4;
+  const a = Array.from({ length: m }, whole);
+  const b = Array.from({ length: n }, whole);
+  const entry: Record<(typeof KINDS)[number], (i: number, j: number) => number> = {
+    normal: () => random.normal(),
+    whole,
+    equal: () => 0.7,
+    sparse: () => (random.uniform() < 0.15 ? random.normal() : 0),
+    diagonal: (i, j) => (i === j ? whole() : 0),
+    orthogonal: (i, j) => ((((i & j) ^ ((i & j) >> 1) ^ ((i & j) >> 2)) & 1) === 1 ? -1 : 1),
+    "rank one": (i, j) => a[i] * b[j],
+    graded: (i) => random.normal() * 2 ** (-3 * i),
+    cluster: (i, j) => (i === j ? 1 - 2 ** -(10 + (seed % 40)) * i : 0),
+    zero: () => 0,
+  };
+  // In two factors: one alone may be beyond a double.
+  const [up, rest] = [2 ** Math.trunc(scale / 2), 2 ** (scale - Math.trunc(scale / 2))];
+  const data = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) data[i * n + j] = entry[kind](i, j) * up * rest;
+  for (const { at, value } of specials) data[at % data.length] = value;
+  return data;
+}
+
+type Formed = Omit<Input, "form" | "m" | "n">;
+
+function formed(recipe: Recipe, wanted: Float64Array, m: number, n: number): Formed {
+  const { form } = recipe;
+  const shape: [number, number] = [m, n];
+  const finite = (entries: Float64Array) => entries.every(Number.isFinite);
+  const as = (
+    A: MatrixOrOperator,
+    entries: Float64Array,
+    dtype: Input["dtype"],
+    memory: Formed["memory"],
+  ) => ({
+    ...{ A, entries, dtype, memory },
+    finite: finite(entries),
+  });
+  switch (form) {
+    case "float64":
+    case "float32": {
+      const data = form === "float64" ? wanted : Float32Array.from(wanted);
+      return as({ data, shape }, Float64Array.from(data), form, [data]);
+    }
+    case "strided float64":
+    case "strided float32":
+    case "columns first":
+      return strided(recipe, wanted, m, n);
+    case "float16":
+    case "bfloat16": {
+      // Any bits at all, most of them of numbers near 1.
+      const random = createRandom(recipe.seed);
+      const middle = form === "float16" ? 0x3c00 : 0x3f80;
+      const data = Uint16Array.from(wanted, (x) => {
+        const sign = x < 0 ? 0x8000 : 0;
+        if (!Number.isFinite(x)) return sign | 0x7f80 | 0x7c00;
+        return x === 0 ? sign : sign | (middle + Math.floor((random.uniform() - 0.5) * 0x700));
+      });
+      const decode = halfDecoder(form);
+      return as({ data, dtype: form, shape }, Float64Array.from(data, decode), "float32", [data]);
+    }
+    case "int8":
+    case "uint8":
+    case "int32": {
+      const Type = { int8: Int8Array, uint8: Uint8Array, int32: Int32Array }[form];
+      const data = Type.from(wanted);
+      return as({ data, shape }, Float64Array.from(data), "float64", [data]);
+    }
+    case "nested":
+      return as(
+        Array.from({ length: m }, (_, i) => [...wanted.subarray(i * n, (i + 1) * n)]),
+        wanted,
+        "float64",
+        [],
+      );
+    case "csr":
+    case "csr float32":
+      return sparse(form === "csr" ? wanted : Float32Array.from(wanted), m, n);
+    case "panels":
+    case "panels float32": {
+      const data = form === "panels" ? wanted : Float32Array.from(wanted);
+      const dtype = form === "panels" ? ("float64" as const) : ("float32" as const);
+      const A = rowPanels({
+        ...{ shape, dtype },
+        panelRows: 1 + recipe.offset,
+        rows: (first, count) => data.slice(first * n, (first + count) * n) as Float64Array,
+      });
+      return as(A, Float64Array.from(data), dtype, [data]);
+    }
+    case "operator":
+      return as(operator(wanted, m, n), wanted, "float64", [wanted]);
+  }
+}
+
+function strided(
+  { form, steps, offset, backwards }: Recipe,
+  wanted: Float64Array,
+  m: number,
+  n: number,
+): Formed {
+  const columns = form === "columns first";
+  const dtype = form === "strided float32" ? "float32" : "float64";
+  const [rowStep, columnStep] = columns ? [1, m] : [n * steps[1] * steps[0], steps[1]];
+  const sign = backwards ? -1 : 1;
+  const length = (m - 1) * rowStep + (n - 1) * columnStep + 1 + offset;
+  const base = backwards ? length - 1 : offset;
+  // What lies between the entries is no part of the matrix.
+  const data = (dtype === "float32" ? new Float32Array(length) : new Float64Array(length)).fill(Number.NaN);
+  const entries = new Float64Array(m * n);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) {
+      const at = base + sign * (i * rowStep + j * columnStep);
+      data[at] = wanted[i * n + j];
+      entries[i * n + j] = data[at];
+    }
+  const A = { data, shape: [m, n], stride: [sign * rowStep, sign * columnStep], offset: base };
+  return { A, entries, dtype, finite: entries.every(Number.isFinite), memory: [data] };
+}
+
+function sparse(wanted: Float32Array | Float64Array, m: number, n: number): Formed {
+  const kept: number[] = [];
+  const indices: number[] = [];
+  const indptr = [0];
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++)
+      if (wanted[i * n + j] !== 0) {
+        kept.push(wanted[i * n + j]);
+        indices.push(j);
+      }
+    indptr.push(kept.length);
+  }
+  const data = wanted instanceof Float32Array ? Float32Array.from(kept) : Float64Array.from(kept);
+  const entries = Float64Array.from(wanted);
+  const dtype = wanted instanceof Float32Array ? "float32" : "float64";
+  const finite = entries.every(Number.isFinite);
+  // It is refused when it is made.
+  const A = finite
+    ? csr({ data, indices, indptr, shape: [m, n] })
+    : { data: Float64Array.from(wanted), shape: [m, n] };
+  return { A, entries, dtype: finite ? dtype : "float64", finite, memory: [data] };
+}
+
+function operator(entries: Float64Array, m: number, n: number): MatrixOrOperator {
+  return {
+    shape: [m, n],
+    matvec(x, out) {
+      for (let i = 0; i < m; i++) {
+        out[i] = 0;
+        for (let j = 0; j < n; j++) out[i] += entries[i * n + j] * x[j];
+      }
+    },
+    rmatvec(y, out) {
+      out.fill(0);
+      for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) out[j] += entries[i * n + j] * y[i];
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import { readModel } from "../../src/files/model.js";
+import { memorySource } from "../../src/files/source.js";
+import { checkError, readOrRefuse } from "../files/hostile.js";
+import { type Files, floats, folderOfFiles, numbersOf, safetensors, text } from "../files/models.js";
+import { encode, join, npy, zip } from "../files/writers.js";
+
+/** A valid file, or several that belong together, small enough that a mutation is likely to hit what matters. */
+export interface Original {
+  readonly files: Files;
+  /** the file that a user would name */
+  readonly main: string;
+  /** reads all there is, or throws what `checkError` lets pass; returns what it came to, for comparison */
+  readonly read: (files: Files, name: string) => string;
+}
+
+/** A matrix file by any name: it is read as what its name says, or its bytes. */
+function matrices(files: Files, name: string): string {
+  const entries = readOrRefuse(files[name], name);
+  return Array.isArray(entries) ? entries.map(({ kind }) => kind).join() : entries.message;
+}
+
+/** A model's files: every tensor is opened and read to its end. */
+function model(files: Files, name: string): string {
+  const guarded = (work: () => string): string => {
+    try {
+      return work();
+    } catch (error) {
+      return checkError(error).message;
+    }
+  };
+  return guarded(() =>
+    readModel(() => memorySource(files[name]), name, folderOfFiles(files))
+      .map((entry) => {
+        if (entry.kind === "tensor") return guarded(() => String(numbersOf(entry).length));
+        return entry.kind === "failed" ? checkError(entry.error).message : entry.reason;
+      })
+      .join("; "),
+  );
+}
+
+const one = (main: string, bytes: Uint8Array, read = matrices): Original => ({
+  files: { [main]: bytes },
+  main,
+  read,
+});
+
+const numbers = (count: number) => Array.from({ length: count }, (_, k) => Math.sin(k) * 3);
+const doubles = npy({ descr: "<f8", shape: [3, 4], data: encode("<f8", numbers(12)) });
+const halves = npy({
+  ...{ descr: "<f2", shape: [4, 2], fortran: true },
+  data: encode("<f2", [1, 2, 3, 4, 5, 6, 7, 8]),
+});
+const whole = npy({
+  ...{ descr: ">i4", shape: [2, 5], major: 2 },
+  data: encode(">i4", [1, -2, 3, 4, 5, 6, 7, 8, 9, 1]),
+});
+const i4 = (...values: number[]) => encode(">i4", values);
+const f8 = (...values: number[]) => encode(">f8", values);
+
+const tensor = (name: string, dtype: "F64" | "F32" | "F16" | "BF16") => ({
+  ...{ name, dtype, shape: [2, 3] },
+  data: floats(dtype, numbers(6)),
+});
+const shard = safetensors([tensor("b", "F16")]);
+const weights = [
+  { name: "a", shape: [2, 3], dtype: "float32" },
+  { name: "q", shape: [4], dtype: "float32", quantization: { dtype: "uint8", scale: 0.5, min: -1 } },
+];
+const manifest = [{ paths: ["g.bin", "h.bin"], weights }];
+const shards = { "g.bin": floats("F32", numbers(4)), "h.bin": join(floats("F32", numbers(2)), i4(70_000)) };
+
+/**
+ * Files of every format that is read. A reader joins the fuzzer by a line here: its `read` has to look at everything
+ * and to hand to `checkError` what is thrown.
+ */
+export const ORIGINALS: readonly Original[] = [
+  one("doubles.npy", doubles),
+  one("halves.npy", halves),
+  one("whole.npy", whole),
+  one(
+    "stored.npz",
+    zip([
+      { name: "a.npy", content: doubles },
+      { name: "b.npy", content: whole },
+    ]),
+  ),
+  one(
+    "packed.npz",
+    zip([
+      { name: "a.npy", content: doubles, deflate: true },
+      { name: "b.npy", content: halves, deflate: true },
+    ]),
+  ),
+  one("long.npz", zip([{ name: "a.npy", content: doubles, zip64: true }], true)),
+  one(
+    "coordinate.mtx",
+    text("%%MatrixMarket matrix coordinate real general\n% why\n4 5 3\n1 1 2.5\n3 4 -1e3\n4 5 7\n"),
+  ),
+  one(
+    "symmetric.mtx",
+    text("%%MatrixMarket matrix coordinate integer symmetric\n3 3 3\n1 1 2\n2 1 -1\n3 3 4\n"),
+  ),
+  one("pattern.mtx", text("%%MatrixMarket matrix coordinate pattern skew-symmetric\n3 3 1\n2 1\n")),
+  one("array.mtx", text("%%MatrixMarket matrix array real general\n2 3\n1\n2\n3.5\n4\n-5e-1\n6\n")),
+  one("table.csv", text('a,b,"c d"\n1,2.5,-3\n4e2,"5",6\n')),
+  one("table.tsv", text("1\t2\t3\n4\t5\t6\n")),
+  one("semicolons.csv", join(Uint8Array.of(0xef, 0xbb, 0xbf), text("1,5;2\n3;4\r\n"))),
+  one("sparse.petsc", join(i4(1211216, 3, 3, 3), i4(2, 0, 1), i4(0, 2, 1), f8(1.5, -2, 4))),
+  one("dense.petsc", join(i4(1211216, 2, 3, -1), f8(1, 2, 3, 4, 5, 6))),
+  one("weights.safetensors", safetensors([tensor("a", "F32"), tensor("b", "BF16")], { format: "pt" }), model),
+  one("weights.npz", zip([{ name: "a.npy", content: doubles, deflate: true }]), model),
+  {
+    files: {
+      "m.safetensors.index.json": text({
+        metadata: {},
+        weight_map: { a: "1.safetensors", b: "2.safetensors" },
+      }),
+      "1.safetensors": safetensors([tensor("a", "F64")]),
+      "2.safetensors": shard,
+    },
+    main: "m.safetensors.index.json",
+    read: model,
+  },
+  { files: { "weights.json": text(manifest), ...shards }, main: "weights.json", read: model },
+  {
+    files: {
+      "model.json": text({ format: "layers-model", modelTopology: {}, weightsManifest: manifest }),
+      ...shards,
+    },
+    main: "model.json",
+    read: model,
+  },
+];
