@@ -10,6 +10,8 @@ export interface LiveOptions<Output> {
   start(listener: Listener<never>): Job<Output>;
   /** Shows what came of it; returns that in a sentence, for the line beside the button. */
   show(output: Output): string;
+  /** What to say of an error, instead of its message alone. */
+  explain?(error: Error): string;
   /** It was stopped or failed: whatever is half shown may be taken back. */
   ended?(): void;
 }
@@ -60,8 +62,13 @@ export class Live<Output> {
       if (this.#job !== job) return;
       this.#options.ended?.();
       if (error instanceof Stopped) this.#end("stopped", "Stopped.");
-      else this.#end("failed", messageOf(error));
+      else this.#end("failed", this.#explained(error));
     }
+  }
+
+  #explained(error: unknown): string {
+    if (!(error instanceof Error)) return String(error);
+    return this.#options.explain?.(error) ?? error.message;
   }
 
   #begin(): void {
@@ -101,10 +108,6 @@ export function whenSeen(node: Element, action: () => void): void {
     { rootMargin: "25%" },
   );
   observer.observe(node);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function seconds(ms: number): string {

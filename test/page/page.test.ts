@@ -164,6 +164,9 @@ describe("a cell", () => {
     await page.keyboard.press("Control+Enter");
     await page.waitForFunction(() => document.querySelector("[data-cell=certify] [data-state=failed]"));
     expect(await settled(page, actions())).toMatch(/NaN.*\(line 2\)/);
+    await write("print(1);\n\nconst = 2;\nprint(3);");
+    await page.keyboard.press("Control+Enter");
+    await eventually(() => actions().getByRole("status").innerText()).toMatch(/\(line 3\)/);
   });
 
   it("is stopped, while the page goes on, and can run again", async () => {
@@ -310,6 +313,15 @@ it("has loaded less than 500 KB with gzip when all of that is done", () => {
   expect(total).toBeLessThan(500_000);
   expect([...files.keys()].filter((name) => /tfjs|ml-matrix/.test(name))).toEqual([]);
   expect([...files.keys()].filter((name) => /\.woff2$/.test(name)).length).toBeGreaterThan(0);
+});
+
+it("has nothing in the page to compute with: all of that is in the worker", async () => {
+  const script = await page.evaluate(async () => {
+    const { src } = document.querySelector<HTMLScriptElement>("script[type=module][src]")!;
+    return (await fetch(src)).text();
+  });
+  expect(script.length).toBeGreaterThan(100_000);
+  expect(script).not.toMatch(/WebAssembly\.|new Function/);
 });
 
 it("loads other libraries when they are asked for, and not before", async () => {
