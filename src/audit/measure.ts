@@ -19,6 +19,8 @@ export interface MeasureOptions {
   readonly rtol?: number;
   /** proven bounds too */
   readonly certify?: boolean;
+  /** flops that the proof of one may cost; default: as `certify` has it */
+  readonly maxCost?: number;
   /** so many of the largest singular values too, or all where there are fewer */
   readonly top?: number;
   /** bytes; a tensor that is larger is read from its file in every pass, a few rows at a time */
@@ -59,7 +61,7 @@ interface Form {
  *   that copy, and one in float64.
  */
 export function measure(weight: Weight, options: MeasureOptions): Measures {
-  const { certify: prove, top } = options;
+  const { certify: prove, maxCost, top } = options;
   return withForm(weight, options, ({ A, rows, cols, entries, frobenius }) => {
     const triplet = singularTriplet(A, tolerance(options));
     return {
@@ -67,7 +69,11 @@ export function measure(weight: Weight, options: MeasureOptions): Measures {
       cols,
       triplet,
       frobenius: frobenius(),
-      certificate: prove ? (entries ? certify(entries, { triplet }) : UNBOUNDED) : undefined,
+      certificate: prove
+        ? entries
+          ? certify(entries, { triplet, ...(maxCost !== undefined && { maxCost }) })
+          : UNBOUNDED
+        : undefined,
       singularValues: top === undefined ? undefined : leading(A, Math.min(top, rows, cols), options),
     };
   });

@@ -19,6 +19,11 @@ export function registerAudit(program: Command): void {
     .addOption(new Option("--json", "one JSON object a line instead of tables").conflicts("csv"))
     .option("--csv", "comma-separated values instead of tables")
     .option("--certify", "add an interval around each norm and a bound on its gradient's error, proven")
+    .option(
+      "--max-cost <flops>",
+      "with --certify, what a proof may cost (default: 4e10, for orders up to 2700)",
+      flops,
+    )
     .option("--top <k>", "add the k largest singular values", wholeNumber(1, 1000))
     .option("--report <file>", "write a self-contained HTML page with figures")
     .option(
@@ -82,6 +87,12 @@ function inputOf(text: string): readonly [number, number] {
   const parts = /^([1-9]\d{0,4})x([1-9]\d{0,4})$/i.exec(text);
   if (parts) return [Number(parts[1]), Number(parts[2])];
   throw new InvalidArgumentError("It takes height and width, such as 32x32.");
+}
+
+function flops(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (value >= 0 && value < Number.POSITIVE_INFINITY) return value;
+  throw new InvalidArgumentError("It takes a number of flops, such as 1e12.");
 }
 
 /** As a shell takes it. */

@@ -146,9 +146,19 @@ function convolutionIn({ conv, input, boundary }: AuditFlags): ConvolutionOption
   return undefined;
 }
 
-function refuseMixtures({ conv, certify, against, shard, resume, report, spectrum }: AuditFlags): void {
+function refuseMixtures({
+  conv,
+  certify,
+  maxCost,
+  against,
+  shard,
+  resume,
+  report,
+  spectrum,
+}: AuditFlags): void {
   if (conv === "operator" && certify)
     throw new OptionError("--certify: proofs are of matrices with entries, and not of --conv operator");
+  if (maxCost !== undefined && !certify) throw new OptionError("--max-cost: is for --certify");
   if (against !== undefined && (shard ?? resume))
     throw new OptionError("--against: compares whole models, and not with --shard or --resume");
   if (spectrum !== undefined && report === undefined) throw new OptionError("--spectrum: is for --report");

@@ -214,6 +214,8 @@ describe("audit", () => {
     const { lines } = await answers([close], { memory: 1000, certify: true });
     expect(lines[0]).toMatchObject({ lower: 0, upper: null, proven: false, converged: true });
     expect((await answers([close, poisoned], { memory: 1000, certify: true })).status).toBe(2);
+    expect((await answers([close], { certify: true, maxCost: 1e5 })).status).toBe(1);
+    expect((await answers([close], { certify: true, maxCost: 1e9 })).status).toBe(0);
     const { stdout } = await auditOf([close], { memory: 1000, certify: true });
     expect(stdout).toMatch(/w \(not proven\)/);
     expect(stdout).toMatch(/1 of 1 did not converge or could not be proven/);
@@ -252,6 +254,8 @@ describe("the command", () => {
       /out\.jsonl: cannot be written \(no such folder\)/,
     ],
     [["audit", model, "--threads", "0"], /--threads/],
+    [["audit", model, "--certify", "--max-cost", "much"], /--max-cost .* 1e12/],
+    [["audit", model, "--max-cost", "1e12"], /--max-cost: is for --certify/],
   ])("%j is bad usage", (argv, message) => {
     const { status, stdout, stderr } = runCommand(...argv);
     expect(stderr).toMatch(/^spectral-norm: [^\n]+\n$/);
