@@ -20,6 +20,8 @@ export async function compile() {
       "lean/memory",
       "lean/calls",
       "lean/import",
+      "webgpu/measure",
+      "webgpu/software-vulkan",
     ].map((name) => join(bench, `${name}.ts`)),
     outbase: bench,
     outdir,

@@ -22,9 +22,18 @@ import { threadedContenders } from "./contenders/threads.js";
 import { passesAgainstGap } from "./gaps.js";
 import { growthOf } from "./growth.js";
 import { leanChecks } from "./lean/lean.js";
+import { proofs } from "./proofs.js";
 import type { BenchResult, CaseResult, Row } from "./result.js";
 import { checkTargets } from "./targets.js";
-import { caseTable, choiceTable, gapTable, growthTable, targetTable, warmTable } from "./terminal.js";
+import {
+  caseTable,
+  choiceTable,
+  gapTable,
+  growthTable,
+  proofTable,
+  targetTable,
+  warmTable,
+} from "./terminal.js";
 import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
 import { passesOfWarmStarts } from "./warm.js";
 import { makeWorkload } from "./workload.js";
@@ -156,7 +165,18 @@ const warm = passesOfWarmStarts(core, settings.seed);
 status("");
 console.log(warmTable(warm));
 
-const targets = checkTargets(cases);
+const proven = await proofs(core, settings.seed, given.quick, {
+  rounds: settings.rounds,
+  // A proof of order 1000 takes seconds, and one sample has no spread.
+  budgetMs: (given.quick ? settings.budget : 10) * 1000,
+  sampleMs: settings.sampleMs,
+  warmUpMs: settings.warmUpMs,
+  onTurn: (name, round) => status(`${name}, ${round === 0 ? "warm-up" : `round ${round}`}`),
+});
+status("");
+console.log(proofTable(proven));
+
+const targets = checkTargets(cases, proven);
 console.log(targetTable("Targets", targets));
 const lean = given["no-lean"]
   ? undefined
@@ -186,6 +206,7 @@ const result: BenchResult = {
   gaps,
   growth,
   choices,
+  proofs: proven,
   warm,
   cases,
 };

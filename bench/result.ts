@@ -92,6 +92,26 @@ export interface Growth {
   readonly sizes: readonly number[];
 }
 
+/** What a proof costs beside the value and gradient that it is of, and what it proves; float64, one thread. */
+export interface Proof {
+  readonly rows: number;
+  readonly cols: number;
+  readonly certifyMs: Times;
+  readonly gradientMs: Times;
+  /** of certify's time to valueAndGrad's, round by round */
+  readonly ratio: number;
+  readonly proven: boolean;
+  /** (upper − lower)/lower */
+  readonly width: number;
+  /** how far the bound on σ₂ is above the reference's σ₂, relatively */
+  readonly secondExcess: number;
+  readonly gradientErrorBound: number;
+  /** ‖ûv̂ᵀ − u₁v₁ᵀ‖_F against the reference, of what is proven to be below that bound */
+  readonly gradientError: number;
+  /** the reference's σ₁ lies within */
+  readonly holds: boolean;
+}
+
 /** A figure to reach, and what this run says about it. */
 export interface Target {
   readonly what: string;
@@ -149,6 +169,8 @@ export interface BenchResult {
   readonly gaps: readonly GapPoint[];
   readonly growth: readonly Growth[];
   readonly choices: readonly Choice[];
+  /** absent from results that are older than it */
+  readonly proofs?: readonly Proof[];
   /** absent from results of earlier versions */
   readonly warm?: readonly WarmStart[];
   readonly cases: readonly CaseResult[];

@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
+import { sizeName } from "./cases.js";
 import { asAccurate, matched, measureOf, power, ratioOf, short } from "./compare.js";
 import { type Task, threadsText } from "./contender.js";
-import type { CaseResult, Row, Target } from "./result.js";
+import type { CaseResult, Proof, Row, Target } from "./result.js";
 
 /** A rival's time by ours is to be at least `factor`, ours being the fastest row that is as accurate. */
 interface Race {
@@ -90,6 +91,20 @@ const limits: readonly Limit[] = [...new Set([1, availableParallelism()])].flatM
   ["2048²", "4096²", "8192²"].map((size) => ({ id: gaussian(size, "float32"), threads, most: 1.5 })),
 );
 
+/** A proof is to take at most `most` times the gradient, or seconds, and its interval to be at most `width` wide. */
+interface ProofGoal {
+  readonly rows: number;
+  readonly cols: number;
+  readonly of: "gradient" | "seconds";
+  readonly most: number;
+  readonly width: number;
+}
+
+const proofGoals: readonly ProofGoal[] = [
+  { rows: 64, cols: 128, of: "gradient", most: 10, width: 1e-11 },
+  { rows: 1000, cols: 1000, of: "seconds", most: 5, width: 1e-9 },
+];
+
 const WORK: Readonly<Record<Task, string>> = {
   gradient: "value and gradient",
   triplet: "triplet",
@@ -98,11 +113,12 @@ const WORK: Readonly<Record<Task, string>> = {
 };
 
 /** What the package set out to reach, and what these cases say about it. */
-export function checkTargets(cases: readonly CaseResult[]): Target[] {
+export function checkTargets(cases: readonly CaseResult[], proofs: readonly Proof[] = []): Target[] {
   const of = (id: string) => cases.find((result) => result.id === id);
   return [
     ...races.map((race) => raceTarget(race, of(race.id))),
     ...limits.map((limit) => limitTarget(limit, of(limit.id))),
+    ...proofGoals.map((goal) => proofTarget(goal, proofs)),
   ];
 }
 
@@ -165,6 +181,22 @@ function limitTarget({ id, threads, most }: Limit, found: CaseResult | undefined
     wanted,
     found: `${short(over)}; ${row.passes} passes in ${row.ms.median.toPrecision(3)} ms`,
     reached: over <= most,
+  };
+}
+
+function proofTarget({ rows, cols, of, most, width }: ProofGoal, proofs: readonly Proof[]): Target {
+  const what = `${sizeName({ rows, cols, batch: 1 })} float64, certify, 1 thread${of === "gradient" ? ", against valueAndGrad" : ""}`;
+  const wanted = `${of === "gradient" ? `≤ ${most} times as long` : `≤ ${most} s`}, proven to ${power(width)}`;
+  const found = proofs.find((proof) => proof.rows === rows && proof.cols === cols);
+  if (!found) return { what, wanted, missing: "the proof was not measured" };
+  const { certifyMs, ratio, proven, holds } = found;
+  const cost = of === "gradient" ? ratio : certifyMs.median / 1000;
+  const outcome = proven ? `proven to ${power(found.width)}` : "NOT proven";
+  return {
+    what,
+    wanted,
+    found: `${short(cost)}${of === "gradient" ? "" : " s"}; ${outcome}${holds ? "" : ", and the reference is NOT within"}`,
+    reached: cost <= most && proven && holds && found.width <= width,
   };
 }
 

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import { power, short } from "./compare.js";
 import { threadsText } from "./contender.js";
-import type { CaseResult, Choice, GapPoint, Growth, Target, WarmStart } from "./result.js";
+import type { CaseResult, Choice, GapPoint, Growth, Proof, Target, WarmStart } from "./result.js";
 import { overLimit } from "./targets.js";
 
 const style = { head: [], border: [], "padding-left": 1, "padding-right": 1 };
@@ -96,6 +96,17 @@ export function growthTable(growth: readonly Growth[]): string {
       `  n^${exponent.toFixed(2)}  ${name} (${sizes.map((n) => `${n}²`).join(", ")})`,
   );
   return ["", "How cost grows with n, float32 Gaussian n×n", ...lines].join("\n");
+}
+
+/** What a proof costs, and what it proves. */
+export function proofTable(found: readonly Proof[]): string {
+  const lines = found.map(
+    ({ rows, cols, certifyMs, gradientMs, ratio, proven, width, gradientErrorBound, gradientError, holds }) =>
+      `  ${rows}×${cols}: ${duration(certifyMs.median)} ± ${(100 * certifyMs.spread).toFixed(0)}%, ${short(ratio)} times valueAndGrad's ${duration(gradientMs.median)}; ` +
+      `${proven ? "proven" : "NOT PROVEN"}, interval ${power(width)} wide${holds ? "" : " and WITHOUT the reference"}, ` +
+      `gradient off by ${power(gradientError)}, at most ${power(gradientErrorBound)}`,
+  );
+  return ["", "certify, float64, one thread", ...lines].join("\n");
 }
 
 export function warmTable(starts: readonly WarmStart[]): string {

@@ -168,7 +168,7 @@ function distance(G: ArrayLike<number>, m: number, n: number, { u, v }: Truth): 
 }
 
 /** ‖uvᵀ − u₁v₁ᵀ‖_F from the differences of the vectors, without the matrices and without cancellation. */
-function outerDistance(u: ArrayLike<number>, v: ArrayLike<number>, truth: Truth): number {
+export function outerDistance(u: ArrayLike<number>, v: ArrayLike<number>, truth: Truth): number {
   const sign = dot(v, truth.v) < 0 ? -1 : 1;
   const du = Float64Array.from({ length: u.length }, (_, i) => sign * u[i] - truth.u[i]);
   const dv = Float64Array.from({ length: v.length }, (_, j) => sign * v[j] - truth.v[j]);

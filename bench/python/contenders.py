@@ -42,7 +42,7 @@ except Exception:
 
 # Debian keeps it in a folder that its own .pth file does not always lead to.
 for name in ("petsc", "slepc"):
-    sys.path += glob.glob("/usr/lib/%sdir/*/*-real/lib/python3/dist-packages" % name)
+    sys.path += sorted(glob.glob("/usr/lib/%sdir/*/*-real/lib/python3/dist-packages" % name))
 try:
     import slepc4py
 

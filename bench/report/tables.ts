@@ -82,6 +82,7 @@ export function readmeText(
     ...tables.flatMap((table) => tableText(result, table)),
     ...batchTable(result),
     ...limitTable(result),
+    ...proofTable(result),
     ...warmTable(result),
     "Gaussian matrices. Each cell: median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of what it returned (for a value: its relative error), computed in float64 outside the timing. A rival's cell ends with how many times as long it took as the fastest of spectral-norm's rows, at any `rtol` and thread count, whose answer was as accurate as the rival's; the median of the ratios round by round. An asterisk: none was, and the ratio is to the most accurate. Of a rival's thread counts the fastest is shown.",
     `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)}${flags} (${kernels} kernels); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
@@ -169,6 +170,30 @@ function limitTable(result: BenchResult): string[] {
     }),
   ]);
   return ["**Against the memory limit: passes × one plain read of A**", grid(heads, lines)];
+}
+
+/** What is proven, beside the time that it takes. */
+function proofTable({ proofs = [] }: BenchResult): string[] {
+  if (proofs.length === 0) return [];
+  const heads = [
+    "",
+    "`certify`",
+    "`valueAndGrad`",
+    "ratio",
+    "interval's width",
+    "bound on the gradient's error",
+  ];
+  const lines = proofs.map(
+    ({ certifyMs, gradientMs, ratio, proven, holds, width, gradientErrorBound, ...size }) => [
+      sizeName({ ...size, batch: 1 }),
+      `**${duration(certifyMs.median)}**`,
+      duration(gradientMs.median),
+      `${short(ratio)}×`,
+      `${power(width)}${proven ? "" : ", not proven"}${holds ? "" : ", wrong"}`,
+      power(gradientErrorBound),
+    ],
+  );
+  return ["**Proof, float64, 1 thread**", grid(heads, lines)];
 }
 
 function warmTable({ warm = [] }: BenchResult): string[] {

@@ -37,6 +37,10 @@ export function cell(host: HTMLElement, title: string, code: string): void {
       delete output.dataset["state"];
       return "Done";
     },
+    explain: ({ name, message }) => {
+      const line = name === "SyntaxError" ? text.brokenLine?.() : undefined;
+      return line === undefined ? message : `${message} (line ${line})`;
+    },
     ended: () => delete output.dataset["state"],
   });
   const run = () => void live.run();
@@ -66,6 +70,8 @@ export interface Text {
   set(next: string): unknown;
   /** with its last value printed, as a notebook does */
   runnable?(): string;
+  /** the line in which it stops to be JavaScript, which engines do not tell */
+  brokenLine?(): number | undefined;
 }
 
 function printed(item: Printed): HTMLElement {

@@ -71,7 +71,22 @@ export function openEditor(
     get,
     set: (next) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: next } }),
     runnable: () => printingLast(get()),
+    brokenLine: () => {
+      const place = firstError(get());
+      return place === undefined ? undefined : view.state.doc.lineAt(place).number;
+    },
   };
+}
+
+function firstError(code: string): number | undefined {
+  let place: number | undefined;
+  javascriptLanguage.parser.parse(code).iterate({
+    enter: ({ type, from }) => {
+      if (type.isError) place ??= from;
+      return place === undefined;
+    },
+  });
+  return place;
 }
 
 /** The code, printing the value of its last statement where that is an expression without a semicolon, as a notebook does. */

@@ -87,6 +87,8 @@ function hire(): Worker {
     else if (data.kind === "update") first.listener.update?.(data.part);
     else {
       queue.shift();
+      // What a reader's code has done there (other kernels, threads that run) is nobody else's concern.
+      if (first.request.task === "runCode") dismiss();
       if (data.kind === "done") first.resolve(data.value);
       else first.reject(new Failed(data.failure));
       begin();

@@ -1,9 +1,9 @@
 import type { Engine } from "../work/engines.js";
 import { element } from "./element.js";
 
-const names: readonly { readonly engine: Engine; readonly label: string; readonly size: string }[] = [
-  { engine: "tfjs", label: "TensorFlow.js", size: "0.5 MB" },
-  { engine: "ml-matrix", label: "ml-matrix", size: "20 KB" },
+const names: readonly { readonly engine: Engine; readonly label: string }[] = [
+  { engine: "tfjs", label: "TensorFlow.js" },
+  { engine: "ml-matrix", label: "ml-matrix" },
 ];
 
 /** Buttons that add libraries to a comparison. */
@@ -16,9 +16,8 @@ export interface EngineButtons {
 /** @param onAdd  called when another one was added */
 export function engineButtons(onAdd: () => void): EngineButtons {
   const chosen: Engine[] = [];
-  const buttons = names.map(({ engine, label, size }) => {
+  const buttons = names.map(({ engine, label }) => {
     const button = element("button", { type: "button" }, `Add ${label}`);
-    button.title = `loads ${size} from where this page comes from`;
     button.addEventListener("click", () => {
       chosen.push(engine);
       button.disabled = true;

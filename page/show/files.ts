@@ -1,18 +1,21 @@
 import { scientific } from "../../src/experiment/report/numbers.js";
 import type { NormRow } from "../work/norms.js";
-import { accepted } from "../work/readers.js";
+import { accepted, described } from "../work/readers.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";
 import { Live } from "./live.js";
+import { noteList } from "./notes.js";
 
-const heads = ["matrix", "size", "‖A‖₂", "proven to", "error of u·vᵀ", "Frobenius", "stable rank"];
+const heads = ["matrix", "‖A‖₂", "proven to", "size", "error of u·vᵀ", "Frobenius", "stable rank"];
+/** Names of what was left out that are listed. */
+const mostNames = 5;
 
 /** A place for the reader's own files. */
 export function filesSection(host: HTMLElement): void {
   const input = element("input", {
     type: "file",
     multiple: true,
-    accept: accepted.join(","),
+    accept: accepted,
     id: "file-input",
   });
   const example = element("button", { type: "button" }, "try a magic square");
@@ -27,7 +30,7 @@ export function filesSection(host: HTMLElement): void {
       element("label", { class: "button", for: "file-input" }, "choose files"),
       example,
     ),
-    element("p", { class: "formats" }, `${accepted.join(", ")}: NumPy, Matrix Market, text`),
+    element("p", { class: "formats" }, described),
   );
   example.addEventListener("click", () => take([new File(["8,1,6\n3,5,7\n4,9,2\n"], "magic.csv")]));
   const body = element("tbody");
@@ -42,6 +45,7 @@ export function filesSection(host: HTMLElement): void {
       body,
     ),
   );
+  const remarks = noteList();
   let files: File[] = [];
 
   const live = new Live<number>({
@@ -50,7 +54,20 @@ export function filesSection(host: HTMLElement): void {
       if (files.length === 0) throw new Error("There is no file yet.");
       body.replaceChildren();
       table.hidden = false;
-      return compute("norms", { files }, { ...listener, update: (row) => body.append(tableRow(row)) });
+      remarks.show([]);
+      const leftOut: string[] = [];
+      let last: string | undefined;
+      const update = (row: NormRow) => {
+        if (row.kind === "left out") {
+          leftOut.push(`${row.key ?? row.file} ${row.reason}`);
+          remarks.show([leftOutText(leftOut)]);
+          return;
+        }
+        if (row.key !== undefined && row.file !== last) body.append(groupRow(row.file));
+        last = row.file;
+        body.append(tableRow(row));
+      };
+      return compute("norms", { files }, { ...listener, update });
     },
     show: (count) => `${count === 1 ? "One matrix" : `${count} matrices`}; nothing was uploaded`,
   });
@@ -73,27 +90,38 @@ export function filesSection(host: HTMLElement): void {
     delete zone.dataset["over"];
     take(event.dataTransfer?.files ?? []);
   });
-  host.append(zone, live.node, table);
+  host.append(zone, live.node, table, remarks.node);
 }
 
-function tableRow(row: NormRow): HTMLTableRowElement {
-  const name = row.key === undefined ? row.file : `${row.file}: ${row.key}`;
-  const head = element("th", { scope: "row" }, name);
-  if (row.kind !== "norms") {
-    const says = row.kind === "failed" ? row.reason : `left out: ${row.reason}`;
-    return element(
-      "tr",
-      { class: row.kind },
-      head,
-      element("td", { colspan: String(heads.length - 1) }, element("span", {}, says)),
-    );
+/** Above what is in a file that holds several. */
+function groupRow(file: string): HTMLTableRowElement {
+  const head = element("th", { scope: "rowgroup", colspan: String(heads.length) }, file);
+  return element("tr", { class: "group" }, head);
+}
+
+/** A long name that may go on in the next line after its separators. */
+function breakable(name: string): (string | HTMLElement)[] {
+  return name.split(/(?<=[/._:-])/).flatMap((part) => [part, element("wbr")]);
+}
+
+function leftOutText(all: readonly string[]): string {
+  const rest = all.length - mostNames;
+  return `Left out: ${all.slice(0, mostNames).join(", ")}${rest > 0 ? `, and ${rest} more` : ""}`;
+}
+
+function tableRow(row: Exclude<NormRow, { readonly kind: "left out" }>): HTMLTableRowElement {
+  const head = element("th", { scope: "row" }, ...breakable(row.key ?? row.file));
+  if (row.kind === "failed") {
+    const cell = element("td", { colspan: String(heads.length - 1) }, element("span", {}, row.reason));
+    return element("tr", { class: "failed" }, head, cell);
   }
-  const { rows, cols, dtype, sigma, frobenius, gradientError, tied, converged, lower, upper, proven } = row;
+  const { rows, cols, dtype, sigma, frobenius, gradientError, tied, converged, bounds } = row;
   const notes = [...(converged ? [] : ["not converged"]), ...(tied ? ["tied"] : [])];
+  const single = dtype === "float32" || dtype === "float16" || dtype === "bfloat16";
   const cells = [
+    `${single ? Number(sigma.toPrecision(9)) : sigma}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`,
+    bounds ? (sigma === 0 ? "exact" : scientific((bounds.upper - bounds.lower) / sigma)) : "too large",
     `${rows}×${cols} ${dtype}`,
-    `${/^(float32|b?float16)$/.test(dtype) ? Number(sigma.toPrecision(9)) : sigma}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`,
-    sigma === 0 ? "exactly" : `${proven ? "" : "within "}${scientific((upper - lower) / sigma)}`,
     scientific(gradientError),
     String(Number(frobenius.toPrecision(6))),
     sigma === 0 ? "–" : ((frobenius / sigma) ** 2).toFixed(2),

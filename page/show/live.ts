@@ -10,6 +10,8 @@ export interface LiveOptions<Output> {
   start(listener: Listener<never>): Job<Output>;
   /** Shows what came of it; returns that in a sentence, for the line beside the button. */
   show(output: Output): string;
+  /** What to say of an error, instead of its message alone. */
+  explain?(error: Error): string;
   /** It was stopped or failed: whatever is half shown may be taken back. */
   ended?(): void;
 }
@@ -41,9 +43,12 @@ export class Live<Output> {
     this.#job?.stop();
     let job: Job<Output> | undefined;
     try {
-      const begun = performance.now();
+      let begun = performance.now();
       job = this.#options.start({
-        begun: () => this.#progress("computing"),
+        begun: () => {
+          begun = performance.now();
+          this.#progress("computing");
+        },
         progress: (label, done, total) => this.#progress(label, done / total),
       });
       this.#job = job;
@@ -57,8 +62,13 @@ export class Live<Output> {
       if (this.#job !== job) return;
       this.#options.ended?.();
       if (error instanceof Stopped) this.#end("stopped", "Stopped.");
-      else this.#end("failed", messageOf(error));
+      else this.#end("failed", this.#explained(error));
     }
+  }
+
+  #explained(error: unknown): string {
+    if (!(error instanceof Error)) return String(error);
+    return this.#options.explain?.(error) ?? error.message;
   }
 
   #begin(): void {
@@ -98,10 +108,6 @@ export function whenSeen(node: Element, action: () => void): void {
     { rootMargin: "25%" },
   );
   observer.observe(node);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function seconds(ms: number): string {

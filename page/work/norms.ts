@@ -1,15 +1,40 @@
+import { measure } from "../../src/audit/measure.js";
+import { type Weight, weightOf } from "../../src/audit/weight.js";
+import { gramCost, testCost } from "../../src/certify/gram-test.js";
 import type { FileEntry, FileMatrix } from "../../src/files/entry.js";
+import type { Folder } from "../../src/files/folder.js";
+import { readModel } from "../../src/files/model.js";
 import { readMatrices } from "../../src/files/open.js";
-import { certify, matrixNorm, SpectralNormError, singularTriplet } from "../../src/index.js";
+import {
+  certify,
+  FileError,
+  matrixNorm,
+  type SingularTriplet,
+  SpectralNormError,
+  singularTriplet,
+} from "../../src/index.js";
 import { fileSource } from "./file-source.js";
-import type { Task } from "./task.js";
+import { holds } from "./readers.js";
+import type { Report, Task } from "./task.js";
 
 /** A line of the table of norms. */
 export type NormRow = {
   readonly file: string;
   /** its name in a file that holds several */
   readonly key?: string;
-} & (MatrixNorms | { readonly kind: "failed" | "skipped"; readonly reason: string });
+} & (MatrixNorms | Failed | LeftOut);
+
+/** What cannot be read, or cannot be computed. */
+interface Failed {
+  readonly kind: "failed";
+  readonly reason: string;
+}
+
+/** What is whole, and no matrix. */
+interface LeftOut {
+  readonly kind: "left out";
+  readonly reason: string;
+}
 
 export interface MatrixNorms {
   readonly kind: "norms";
@@ -21,65 +46,125 @@ export interface MatrixNorms {
   readonly gradientError: number;
   readonly converged: boolean;
   readonly tied: boolean;
-  readonly lower: number;
-  readonly upper: number;
-  readonly proven: boolean;
+  /** what is certain of sigma; absent where that would have taken too long */
+  readonly bounds?: { readonly lower: number; readonly upper: number };
 }
 
 /** Flops that a proof may take here: a second or two. */
 const maxCost = 5e9;
 
-/** The norms of every matrix in the files, told one by one; what cannot be read is told in its place. */
+/**
+ * The norms of every matrix in the files, told one by one; what cannot be read is told in its place. Files that a
+ * model's description names are looked for among the others.
+ *
+ * @returns how many matrices there were
+ */
 export const norms: Task<{ readonly files: readonly File[] }, number, NormRow> = async (
   { files },
   { progress, update },
 ) => {
   let count = 0;
-  for (const [i, file] of files.entries()) {
-    progress(file.name, i, files.length);
-    try {
-      for (const row of entriesOf(file, (entry) => normsOf(entry))) {
-        if (row.kind === "norms") count++;
-        update({ file: file.name, ...row });
-      }
-    } catch (error) {
-      update({ file: file.name, kind: "failed", reason: reasonOf(error) });
+  const parts = new Set<File>();
+  const folder: Folder = {
+    open(name) {
+      const file = files.find((one) => one.name === name.split("/").at(-1));
+      if (!file) throw new FileError("was not among the files that were dropped together");
+      parts.add(file);
+      return fileSource(file);
+    },
+  };
+  // Descriptions first, since they say what else belongs to them.
+  const inOrder = [...files].sort((a, b) => Number(isJson(b)) - Number(isJson(a)));
+  for (const [i, file] of inOrder.entries()) {
+    if (parts.has(file)) continue;
+    const told: Report<never>["progress"] = (name) =>
+      progress(name === "" ? file.name : `${file.name}: ${name}`, i, files.length);
+    told("", 0, 1);
+    for (const row of rowsOf(file, folder, told)) {
+      if (row.kind === "norms") count++;
+      update({ file: file.name, ...row });
     }
   }
   return count;
 };
 
-type Row = Omit<NormRow, "file"> & (MatrixNorms | { kind: "failed" | "skipped"; reason: string });
+const isJson = ({ name }: File): boolean => name.toLowerCase().endsWith(".json");
 
-function* entriesOf(file: File, compute: (entry: FileMatrix) => MatrixNorms): Generator<Row> {
+type Row = { readonly key?: string } & (MatrixNorms | Failed | LeftOut);
+
+function* rowsOf(file: File, folder: Folder, told: Report<never>["progress"]): Generator<Row> {
   let any = false;
-  for (const entry of readMatrices(fileSource(file), file.name)) {
-    any ||= entry.kind === "matrix";
-    yield rowOf(entry, compute);
+  try {
+    if (holds(file.name) === "parts")
+      throw new FileError("is part of a model; drop the model.json that names it together with it");
+    const rows = holds(file.name) === "model" ? weightsOf(file, folder, told) : matricesOf(file);
+    for (const row of rows) {
+      any ||= row.kind !== "left out";
+      yield row;
+    }
+    if (!any) yield { kind: "failed", reason: "holds no matrix" };
+  } catch (error) {
+    yield { kind: "failed", reason: reasonOf(error) };
   }
-  if (!any) yield { kind: "failed", reason: "holds no matrix" };
 }
 
-function rowOf(entry: FileEntry, compute: (entry: FileMatrix) => MatrixNorms): Row {
+function* matricesOf(file: File): Generator<Row> {
+  for (const entry of readMatrices(fileSource(file), file.name)) yield rowOf(entry);
+}
+
+function rowOf(entry: FileEntry): Row {
   const named = entry.key === undefined ? {} : { key: entry.key };
-  if (entry.kind === "skipped") return { ...named, kind: "skipped", reason: entry.reason };
+  if (entry.kind === "skipped") return { ...named, kind: "left out", reason: entry.reason };
   if (entry.kind === "failed") return { ...named, kind: "failed", reason: entry.error.message };
-  try {
-    return { ...named, ...compute(entry) };
-  } catch (error) {
-    return { ...named, kind: "failed", reason: reasonOf(error) };
-  }
+  return { ...named, ...attempt(() => normsOf(entry)) };
 }
 
 function normsOf({ matrix, shape: [rows, cols], dtype }: FileMatrix): MatrixNorms {
   const triplet = singularTriplet(matrix);
-  const { lower, upper, proven } = certify(matrix, { triplet, maxCost });
-  const { sigma, gradientError, converged, tied } = triplet;
-  const frobenius = matrixNorm(matrix, "fro");
+  const { lower, upper } = certify(matrix, { triplet, maxCost });
+  return asNorms({ rows, cols, dtype }, triplet, matrixNorm(matrix, "fro"), { lower, upper });
+}
+
+function* weightsOf(file: File, folder: Folder, told: Report<never>["progress"]): Generator<Row> {
+  const entries = readModel(() => fileSource(file), file.name, folder);
+  for (const [i, entry] of entries.entries()) {
+    const { name: key } = entry;
+    told(key, i, entries.length);
+    const weight = weightOf(entry, {});
+    if (weight.kind === "left out") yield { key, kind: "left out", reason: weight.reason };
+    else if (weight.kind === "failed") yield { key, kind: "failed", reason: weight.error.message };
+    else yield { key, ...attempt(() => weightNorms(weight)) };
+  }
+}
+
+function weightNorms(weight: Weight): MatrixNorms {
+  const { rows, cols, tensor } = weight;
+  const [short, long] = [Math.min(rows, cols), Math.max(rows, cols)];
+  const affordable = gramCost(short, long) + 3 * testCost(short) <= maxCost;
+  const { triplet, frobenius, certificate } = measure(weight, { certify: affordable });
+  return asNorms({ rows, cols, dtype: tensor.dtype }, triplet, frobenius, certificate);
+}
+
+function asNorms(
+  size: Pick<MatrixNorms, "rows" | "cols" | "dtype">,
+  { sigma, gradientError, converged, tied }: SingularTriplet,
+  frobenius: number,
+  bounds: MatrixNorms["bounds"],
+): MatrixNorms {
   return {
     kind: "norms",
-    ...{ rows, cols, dtype, sigma, frobenius, gradientError, converged, tied, lower, upper, proven },
+    ...size,
+    ...{ sigma, frobenius, gradientError, converged, tied },
+    ...(bounds && { bounds: { lower: bounds.lower, upper: bounds.upper } }),
   };
+}
+
+function attempt(compute: () => MatrixNorms): MatrixNorms | Failed {
+  try {
+    return compute();
+  } catch (error) {
+    return { kind: "failed", reason: reasonOf(error) };
+  }
 }
 
 function reasonOf(error: unknown): string {

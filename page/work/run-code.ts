@@ -16,6 +16,7 @@ const mostPrinted = 400;
 const modules: Readonly<Record<string, () => Promise<object>>> = {
   "spectral-norm": () => Promise.resolve(core),
   "spectral-norm/threads": () => import("../../src/threads/index.js"),
+  "spectral-norm/webgpu": () => import("../../src/webgpu/index.js"),
 };
 
 /**

@@ -1,6 +1,8 @@
 /** Entries of an array that are printed, and rows and columns of a matrix. */
 const mostEntries = 12;
 const mostRows = 8;
+/** Objects within objects, as some hold themselves. */
+const mostDepth = 6;
 
 /** A value as a cell prints it: texts as they are, matrices in rows, long arrays cut short. */
 export function shownValue(value: unknown): string {
@@ -12,6 +14,7 @@ function shown(value: unknown, indent: string): string {
   if (typeof value === "function") return `function ${value.name || "(no name)"}`;
   if (value instanceof Error) return `${value.name}: ${value.message}`;
   if (typeof value !== "object" || value === null) return String(value);
+  if (indent.length > 2 * mostDepth) return "…";
   if (isMatrix(value)) return shownMatrix(value, indent);
   if (ArrayBuffer.isView(value) || Array.isArray(value))
     return shownArray(value as ArrayLike<unknown>, indent);

@@ -12,22 +12,28 @@ export interface Journal {
   close(): void;
 }
 
+/** Options that add to a line. */
+export interface Extras {
+  readonly certify?: boolean;
+  readonly top?: number;
+}
+
 const LINE_FEED = 0x0a;
 
 /**
  * Opens a journal, or begins one. A last line that is torn off, as a process leaves it that is killed while it writes,
  * is removed; a line is whole when its end is there.
  *
- * @param certified  whether its lines have to have proven bounds
+ * @param wanted  what its lines have to have besides, and no others may
  * @throws FileError, beginning with its name, if it cannot be written, or a line in it is no answer, or one of another kind than asked for
  */
-export function openJournal(path: string, certified: boolean): Journal {
+export function openJournal(path: string, wanted: Extras): Journal {
   const descriptor = writing(path, () => openSync(path, "a+"));
   try {
     const bytes = writing(path, () => readFileSync(path));
     const whole = bytes.lastIndexOf(LINE_FEED) + 1;
     if (whole < bytes.length) writing(path, () => ftruncateSync(descriptor, whole));
-    const known = linesIn(path, bytes.subarray(0, whole).toString("utf8"), certified);
+    const known = linesIn(path, bytes.subarray(0, whole).toString("utf8"), wanted);
     return {
       take: (file, tensor) => known.get(keyOf(file, tensor))?.shift(),
       append(line) {
@@ -47,7 +53,7 @@ function keyOf(file: string, tensor: string): string {
   return JSON.stringify([file, tensor]);
 }
 
-function linesIn(path: string, text: string, certified: boolean): Map<string, AuditLine[]> {
+function linesIn(path: string, text: string, wanted: Extras): Map<string, AuditLine[]> {
   const known = new Map<string, AuditLine[]>();
   text
     .split("\n")
@@ -56,10 +62,14 @@ function linesIn(path: string, text: string, certified: boolean): Map<string, Au
       const line = lineIn(json);
       const where = `${path}: line ${at + 1}`;
       if (!line) throw new FileError(`${where} is not an answer of spectral-norm audit`);
-      if ("lower" in line !== certified)
-        throw new FileError(
-          `${where} was written ${certified ? "without" : "with"} --certify; go on as it was begun, or begin anew`,
-        );
+      for (const [option, field, asked] of [
+        ["--certify", "lower", wanted.certify],
+        ["--top", "singularValues", wanted.top],
+      ] as const)
+        if (field in line !== Boolean(asked))
+          throw new FileError(
+            `${where} was written ${asked ? "without" : "with"} ${option}; go on as it was begun, or begin anew`,
+          );
       const key = keyOf(line.file, line.tensor);
       known.set(key, [...(known.get(key) ?? []), line]);
     });

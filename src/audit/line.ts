@@ -29,6 +29,11 @@ export interface AuditLine {
   readonly sigma2Upper?: number | null;
   readonly gradientErrorBound?: number | null;
   readonly proven?: boolean;
+  /** the largest, descending, if they were asked for */
+  readonly singularValues?: readonly number[];
+  /** of the tensor of that name in a model that it is compared with, and `sigma` over it; null where there is none */
+  readonly sigmaAgainst?: number | null;
+  readonly ratio?: number | null;
 }
 
 /** Something of a model that is not audited, and why. */
@@ -40,9 +45,9 @@ export interface LeftOutLine {
   readonly leftOut: string;
 }
 
-export function lineOf(file: string, { tensor, rows, cols }: Weight, found: Measures): AuditLine {
+export function lineOf(file: string, { tensor }: Weight, found: Measures): AuditLine {
   const { sigma, converged, residual, gradientError, tied, passes } = found.triplet;
-  const { frobenius, certificate } = found;
+  const { rows, cols, frobenius, certificate, singularValues } = found;
   return {
     file,
     tensor: tensor.name,
@@ -65,6 +70,7 @@ export function lineOf(file: string, { tensor, rows, cols }: Weight, found: Meas
       gradientErrorBound: finite(certificate.gradientErrorBound),
       proven: certificate.proven,
     }),
+    ...(singularValues && { singularValues }),
   };
 }
 

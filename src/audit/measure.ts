@@ -3,12 +3,15 @@ import {
   certify,
   FileError,
   type MatrixLike,
+  type MatrixOrOperator,
   type PanelData,
   rowPanels,
   type SingularTriplet,
   singularTriplet,
+  singularTriplets,
 } from "../index.js";
 import { type Bounds, UNBOUNDED } from "./bounds.js";
+import { type ConvolutionOptions, convolutionOf, isConvolution } from "./convolution.js";
 import { FrobeniusSum } from "./squares.js";
 import { placedError, type Weight } from "./weight.js";
 
@@ -16,29 +19,79 @@ export interface MeasureOptions {
   readonly rtol?: number;
   /** proven bounds too */
   readonly certify?: boolean;
+  /** so many of the largest singular values too, or all where there are fewer */
+  readonly top?: number;
   /** bytes; a tensor that is larger is read from its file in every pass, a few rows at a time */
   readonly memory?: number;
+  /** weights of four axes are convolutions instead of matrices */
+  readonly convolution?: ConvolutionOptions;
 }
 
 /** What is found out about one weight. */
 export interface Measures {
+  /** of the operator */
+  readonly rows: number;
+  readonly cols: number;
   readonly triplet: SingularTriplet;
   readonly frobenius: number;
   readonly certificate: Bounds | undefined;
+  readonly singularValues: readonly number[] | undefined;
+}
+
+/** A weight as it is computed with. */
+interface Form {
+  readonly A: MatrixOrOperator;
+  readonly rows: number;
+  readonly cols: number;
+  /** its entries, where they are all in memory */
+  readonly entries?: MatrixLike;
+  /** once A has been read */
+  frobenius(): number;
 }
 
 /**
- * σ₁ with its vectors and ‖·‖_F of a weight, and bounds.
+ * σ₁ with its vectors and ‖·‖_F of a weight, and what else the options ask for.
  *
- * @returns of a reversed tensor u and v change places. Of one beyond `memory` nothing is proven
+ * @returns of a reversed tensor u and v change places. Of a tensor beyond `memory`, and of a convolution, nothing is proven
  * @throws FileError; NonFiniteError naming row and column in the matrix of `weight`
  *
  * Memory: a copy of the tensor in kernel memory and a panel; beyond `memory`, the panel; with `certify` the tensor,
  *   that copy, and one in float64.
  */
-export function measure(weight: Weight, { rtol, certify: prove, memory }: MeasureOptions): Measures {
-  const { tensor, stored } = weight;
-  const streamed = memory !== undefined && tensor.bytes > memory;
+export function measure(weight: Weight, options: MeasureOptions): Measures {
+  const { certify: prove, top } = options;
+  return withForm(weight, options, ({ A, rows, cols, entries, frobenius }) => {
+    const triplet = singularTriplet(A, tolerance(options));
+    return {
+      rows,
+      cols,
+      triplet,
+      frobenius: frobenius(),
+      certificate: prove ? (entries ? certify(entries, { triplet }) : UNBOUNDED) : undefined,
+      singularValues: top === undefined ? undefined : leading(A, Math.min(top, rows, cols), options),
+    };
+  });
+}
+
+/** The `count` largest singular values of a weight, or all where there are fewer; descending. */
+export function spectrumOf(weight: Weight, count: number, options: MeasureOptions): readonly number[] {
+  return withForm(weight, { ...options, certify: false }, ({ A, rows, cols }) =>
+    leading(A, Math.min(count, rows, cols), options),
+  );
+}
+
+function leading(A: MatrixOrOperator, k: number, options: MeasureOptions): readonly number[] {
+  return [...singularTriplets(A, { k, ...tolerance(options) }).sigma];
+}
+
+function tolerance({ rtol }: MeasureOptions): { rtol?: number } {
+  return rtol === undefined ? {} : { rtol };
+}
+
+/** Opens the tensor for as long as something is done with it. */
+function withForm<T>(weight: Weight, options: MeasureOptions, use: (form: Form) => T): T {
+  const { tensor } = weight;
+  const streamed = options.memory !== undefined && tensor.bytes > options.memory;
   if (streamed && tensor.unpacked)
     throw new FileError(
       `is compressed or in another byte order, and its ${tensor.bytes} bytes are more than the memory allowed; ` +
@@ -46,23 +99,32 @@ export function measure(weight: Weight, { rtol, certify: prove, memory }: Measur
     );
   const opened = tensor.open();
   try {
-    const options = rtol === undefined ? {} : { rtol };
-    if (prove && !streamed) {
-      const numbers = opened.numbers(0, stored[0] * stored[1]);
-      const sum = new FrobeniusSum(tensor.dtype);
-      sum.add(numbers);
-      const A = inMemory(numbers, weight);
-      const triplet = singularTriplet(A, options);
-      return { triplet, frobenius: sum.total(), certificate: certify(A, { triplet }) };
-    }
-    const { A, frobenius } = panels(opened, weight, !streamed);
-    const triplet = singularTriplet(A, options);
-    return { triplet, frobenius: frobenius(), certificate: prove ? UNBOUNDED : undefined };
+    return use(formOf(opened, weight, streamed, options));
   } catch (error) {
     throw placedError(weight, error);
   } finally {
     opened.close();
   }
+}
+
+function formOf(opened: OpenTensor, weight: Weight, streamed: boolean, options: MeasureOptions): Form {
+  const { rows, cols, tensor } = weight;
+  if (options.convolution && isConvolution(weight)) {
+    const numbers = opened.numbers(0, rows * cols);
+    const { A, frobenius } = convolutionOf(
+      weight,
+      numbers,
+      weight.layout === "tensorflow",
+      options.convolution,
+    );
+    return { A, rows: A.shape[0], cols: A.shape[1], frobenius: () => frobenius };
+  }
+  if (!options.certify || streamed) return { ...panels(opened, weight, !streamed), rows, cols };
+  const numbers = opened.numbers(0, rows * cols);
+  const sum = new FrobeniusSum(tensor.dtype);
+  sum.add(numbers);
+  const entries = inMemory(numbers, weight);
+  return { A: entries, entries, rows, cols, frobenius: () => sum.total() };
 }
 
 function inMemory(data: PanelData, { tensor, stored }: Weight): MatrixLike {

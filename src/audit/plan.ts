@@ -1,11 +1,11 @@
-import { openFile } from "../files/disk.js";
-import { folderOf } from "../files/folder.js";
+import { folderOf, openFile } from "../files/disk.js";
 import { readModel } from "../files/model.js";
 import type { TensorEntry } from "../files/tensor.js";
 import { quote } from "../files/text.js";
 import { FileError, SpectralNormError } from "../index.js";
+import { type ConvolutionOptions, isConvolution } from "./convolution.js";
 import type { LeftOutLine } from "./line.js";
-import { costOf, inShard, type Shard } from "./shard.js";
+import { costOf, costOfConvolution, inShard, type Shard } from "./shard.js";
 import { type Weight, type WeightOptions, weightOf } from "./weight.js";
 
 /** One thing to do, or to say. */
@@ -37,6 +37,7 @@ export interface Fault {
 
 export interface PlanOptions extends WeightOptions {
   readonly certify?: boolean;
+  readonly convolution?: ConvolutionOptions;
   readonly shard?: Shard;
 }
 
@@ -85,13 +86,20 @@ function itemsOf(file: string, options: PlanOptions): Item[] {
     return {
       ...here,
       kind: "weight",
-      cost: costOf(found.rows, found.cols, options.certify ?? false),
+      cost: costOfWeight(found, options),
       weight: found,
     };
   });
   if (items.some(({ kind }) => kind !== "left out")) return items;
   const error = new FileError(`holds no weight matrix${reasons(items)}`);
   return [...items, { kind: "fault", file, name: undefined, cost: 0, error }];
+}
+
+function costOfWeight(weight: Weight, { certify = false, convolution }: PlanOptions): number {
+  const { rows, cols } = weight;
+  if (!convolution || !isConvolution(weight)) return costOf(rows, cols, certify);
+  const [h, w] = convolution.input;
+  return costOfConvolution(rows * cols, h * w);
 }
 
 const SHOWN = 5;

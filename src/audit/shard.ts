@@ -23,6 +23,11 @@ export function costOf(m: number, n: number, certify: boolean): number {
   return EACH + found + (certify ? short * short * (long + short) : 0);
 }
 
+/** The same of a convolution: with so many weights, each applied at so many places. */
+export function costOfConvolution(weights: number, places: number): number {
+  return EACH + 4 * PASSES * weights * places;
+}
+
 /**
  * Which of the items are those of a shard. All shards together have each item once, and none costs much more than
  * another: the dearest goes first, to the shard that has the least so far (Graham, SIAM J. Appl. Math. 17:416, 1969:

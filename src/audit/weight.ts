@@ -7,6 +7,7 @@ export interface Weight {
   readonly tensor: WeightTensor;
   readonly rows: number;
   readonly cols: number;
+  readonly layout: Layout;
   /**
    * Rows and columns of the matrix that the numbers are, row by row, as they lie: A itself or, in Fortran's order, Aᵀ,
    * whose columns (or rows) may stand in another order, which changes no singular value.
@@ -43,7 +44,14 @@ export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | L
   const count = product(shape);
   const out = layout === "pytorch" ? shape[0] : shape[shape.length - 1];
   const [rows, cols] = layout === "pytorch" ? [out, count / out] : [count / out, out];
-  return { kind: "weight", tensor: entry, rows, cols, stored: reversed ? [cols, rows] : [rows, cols] };
+  return {
+    kind: "weight",
+    tensor: entry,
+    rows,
+    cols,
+    layout,
+    stored: reversed ? [cols, rows] : [rows, cols],
+  };
 }
 
 /**

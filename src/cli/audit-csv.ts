@@ -20,6 +20,8 @@ const BOUNDS = ["lower", "upper", "sigma2Upper", "gradientErrorBound", "proven"]
 
 export interface CsvOptions {
   readonly certify?: boolean;
+  readonly top?: number;
+  readonly against?: string;
   readonly leftOut?: boolean;
 }
 
@@ -32,14 +34,22 @@ export function csvHead(options: CsvOptions): string {
 export function csvRow(line: AuditLine | LeftOutLine, options: CsvOptions): string {
   const fields = line as unknown as Readonly<Record<string, unknown>>;
   return row(
-    columns(options).map((name) =>
-      name === "shape" && line.shape ? line.shape.join("x") : String(fields[name] ?? ""),
-    ),
+    columns(options).map((name) => {
+      const value = fields[name] ?? "";
+      if (Array.isArray(value)) return value.join(name === "shape" ? "x" : " ");
+      return String(value);
+    }),
   );
 }
 
-function columns({ certify, leftOut }: CsvOptions): string[] {
-  return [...COLUMNS, ...(certify ? BOUNDS : []), ...(leftOut ? ["leftOut"] : [])];
+function columns({ certify, top, against, leftOut }: CsvOptions): string[] {
+  return [
+    ...COLUMNS,
+    ...(certify ? BOUNDS : []),
+    ...(top ? ["singularValues"] : []),
+    ...(against === undefined ? [] : ["sigmaAgainst", "ratio"]),
+    ...(leftOut ? ["leftOut"] : []),
+  ];
 }
 
 function row(fields: readonly string[]): string {

@@ -1,4 +1,5 @@
 import { isSure } from "../audit/audit.js";
+import type { Comparison } from "../audit/compare.js";
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
 import { oneLine } from "../files/text.js";
 import { ruledTable } from "./ruled-table.js";
@@ -18,12 +19,16 @@ export function auditTables(lines: readonly AuditLine[], leftOut: readonly LeftO
   return sections.length === 0 ? "" : `${sections.join("\n\n")}\n\n`;
 }
 
+/** Further singular values that a table has room for. */
+const LEADING = 4;
+
 function table(file: string, lines: readonly AuditLine[]): string {
   const certified = lines.some(({ lower }) => lower !== undefined);
   const sigma = aligned(lines.map((line) => digits(line.sigma)));
   const frobenius = aligned(lines.map((line) => digits(line.frobenius)));
   const rank = aligned(lines.map(({ stableRank }) => digits(stableRank, 4)));
   const heads = ["tensor", "shape", "matrix", "dtype", "σ₁", "residual", "‖·‖_F", "stable rank"];
+  const leading = lines.some(({ singularValues }) => singularValues) ? ["σ₂, σ₃ …"] : [];
   const bounds = certified ? ["proven from", "to"] : [];
   const rows = lines.map((line, i) => [
     oneLine(line.tensor) + notes(line),
@@ -35,10 +40,52 @@ function table(file: string, lines: readonly AuditLine[]): string {
     frobenius[i],
     rank[i],
     ...(certified ? interval(line) : []),
+    ...leading.map(() =>
+      (line.singularValues ?? [])
+        .slice(1, 1 + LEADING)
+        .map((x) => digits(x, 5))
+        .join(" "),
+    ),
   ]);
-  const aligns = [...heads, ...bounds].map((_, i) => (i === 0 || i === 3 ? "left" : "right"));
+  const aligns = [...heads, ...bounds, ...leading].map((head, i) =>
+    i === 0 || head === "dtype" || head === leading[0] ? "left" : "right",
+  );
   const count = `${lines.length} ${lines.length === 1 ? "matrix" : "matrices"}`;
-  return [`${oneLine(file)}: ${count}`, ...ruledTable([...heads, ...bounds], aligns, rows)].join("\n");
+  return [`${oneLine(file)}: ${count}`, ...ruledTable([...heads, ...bounds, ...leading], aligns, rows)].join(
+    "\n",
+  );
+}
+
+/** Which norms moved from one model to the other. */
+export function comparisonTable({ against, pairs, onlyHere, onlyThere }: Comparison): string {
+  const here = aligned(pairs.map(({ line }) => digits(line.sigma)));
+  const there = aligned(pairs.map(({ other }) => digits(other.sigma)));
+  const ratios = aligned(pairs.map(({ ratio }) => (Number.isFinite(ratio) ? digits(ratio, 5) : "")));
+  const rows = pairs.map(({ line, other }, i) => [
+    oneLine(line.tensor),
+    shapeText(line.shape) === shapeText(other.shape)
+      ? shapeText(line.shape)
+      : `${shapeText(line.shape)} (there ${shapeText(other.shape)})`,
+    here[i],
+    there[i],
+    ratios[i],
+  ]);
+  const heads = ["tensor", "shape", "σ₁ here", "σ₁ there", "ratio"];
+  const only = (title: string, lines: readonly AuditLine[]) =>
+    lines.length === 0
+      ? []
+      : [
+          `${title} (${lines.length}): ${lines.map(({ tensor, sigma }) => `${oneLine(tensor)} ${digits(sigma)}`).join(", ")}`,
+        ];
+  const sections = [
+    `Against ${oneLine(against)}, that which moved most first`,
+    ...(rows.length > 0
+      ? ruledTable(heads, ["left", "right", "right", "right", "right"], rows)
+      : ["no tensor of the same name"]),
+    ...only("Only here", onlyHere),
+    ...only("Only there", onlyThere),
+  ];
+  return `${sections.join("\n")}\n\n`;
 }
 
 function notes({ converged, tied, proven }: AuditLine): string {

@@ -13,7 +13,6 @@ export interface EngineOptions {
   readonly rtol?: number;
   readonly maxIterations?: number;
   readonly seed?: number;
-  readonly memory?: number;
 }
 
 /** Adds what `EngineOptions` has beside the options that `norm` has anyway. */
@@ -38,7 +37,7 @@ export function addEngineOptions(command: Command): void {
         "",
         "With --engine slepc the matrix is written to a temporary file in TMPDIR for SLEPc's TRLANCZOS (a .petsc file",
         "is taken as it is); what comes back is measured here before it is printed. --rtol, --seed, --max-iterations,",
-        "--key and --certify (which takes the whole matrix into memory here) apply to it, --method does not.",
+        "--key, --memory and --certify (which takes the whole matrix into memory here) apply to it, --method does not.",
         "Open MPI as root takes --allow-run-as-root, and --oversubscribe for more processes than cores.",
       ].join("\n"),
     );
@@ -50,7 +49,7 @@ export function addEngineOptions(command: Command): void {
  * @throws OptionError for options that do not go together; as `Slepc.find`
  */
 export async function findEngine(options: EngineOptions): Promise<Slepc | undefined> {
-  const { engine, method, memory, mpiexec, python, timeout } = options;
+  const { engine, method, mpiexec, python, timeout } = options;
   if (engine === undefined) {
     for (const [name, value] of Object.entries({ mpiexec, python, timeout }))
       if (value !== undefined) throw new OptionError(`--${name} goes with --engine slepc`);
@@ -59,10 +58,6 @@ export async function findEngine(options: EngineOptions): Promise<Slepc | undefi
   if (method !== undefined)
     throw new OptionError(
       `--method ${method} is one of our own; --engine slepc has its TRLANCZOS: leave one of them out`,
-    );
-  if (memory !== undefined)
-    throw new OptionError(
-      "--memory is for our own engine; --engine slepc reads .npy files by rows in any case",
     );
   return Slepc.find(options);
 }

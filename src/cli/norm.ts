@@ -5,6 +5,7 @@ import { openFile, readStream } from "../files/disk.js";
 import type { FileMatrix, FilePanels, SkippedEntry } from "../files/entry.js";
 import { readMatrices } from "../files/open.js";
 import { type RowsEntry, readRows } from "../files/open-rows.js";
+import type { MatrixRows } from "../files/rows.js";
 import type { ByteSource } from "../files/source.js";
 import { oneLine, quote } from "../files/text.js";
 import {
@@ -66,7 +67,7 @@ export function registerNorm(program: Command): void {
     .option("--seed <s>", "of the random start", wholeNumber(0, 2 ** 32 - 1))
     .option(
       "--memory <size>",
-      "larger .npy and .npz matrices are read a few rows at a time, such as 512MB",
+      "larger .npy, .npz and dense .petsc matrices are read a few rows at a time, such as 512MB",
       byteSize,
     )
     .option("--certify", "add an interval around it and a bound on the gradient's error, both proven")
@@ -119,7 +120,7 @@ export async function runNorm(
       let found = false;
       const path = file === "-" ? undefined : file;
       const entries = engine
-        ? readRows(source, path ?? "", options.key)
+        ? readRows(source, path ?? "", options.key, options.memory)
         : readMatrices(source, path ?? "", options.key, options.memory);
       for (const entry of entries) {
         if (entry.kind === "skipped") {
@@ -137,7 +138,7 @@ export async function runNorm(
             "rows" in entry
               ? await engine!.triplet(entry, path, (what) => show(`${name}: ${what}`))
               : singularTriplet(entry.kind === "panels" ? entry.panels : entry.matrix, solveOptions(options));
-          const certificate = options.certify ? certificateOf(entry, triplet) : undefined;
+          const certificate = options.certify ? certificateOf(entry, triplet, options.memory) : undefined;
           unsure ||= !triplet.converged || certificate?.proven === false;
           status.clear();
           print(file, entry, triplet, certificate);
@@ -167,9 +168,15 @@ export async function runNorm(
 }
 
 /** Bounds; of a matrix that is larger than it may be there are none. */
-function certificateOf(entry: Answered, { sigma, u, v, gap }: Triplet): Bounds {
+function certificateOf(entry: Answered, triplet: Triplet, memory = Number.POSITIVE_INFINITY): Bounds {
   if (entry.kind === "panels") return UNBOUNDED;
+  if ("rows" in entry && bytesOf(entry.rows) > memory) return UNBOUNDED;
+  const { sigma, u, v, gap } = triplet;
   return certify("rows" in entry ? entry.whole() : entry.matrix, { triplet: { sigma, u, v, gap } });
+}
+
+function bytesOf({ entries, shape: [m, n] }: MatrixRows): number {
+  return entries === undefined ? 8 * m * n : 12 * entries;
 }
 
 /** An error that says where a number of the panels is NaN, as one that says where it is in the file's matrix. */

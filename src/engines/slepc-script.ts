@@ -144,17 +144,26 @@ def largest(operator, shell, tolerance, absolute, most, start):
     from_products = shell.products
     if start is None:
         start = random_vector(u.duplicate(), 2 * len(shell.pairs)), random_vector(v.duplicate(), 2 * len(shell.pairs) + 1)
+    if shell.pairs:
+        operator.mult(start[1], u)
+        if u.norm() <= 4e-15 * shell.pairs[0][0] * start[1].norm():
+            # Of rank one: nothing is left but rounding. Any two vectors do.
+            return (0.0, start[0].copy(), start[1].copy()), True
     m, n = operator.getSize()
-    steps = min(m, n, 32)
+    steps = max(1, min(m, n, 32, most // 2))
+    ended = None
 
     def stop(svd, restarts, most_restarts, found, wanted):
         if found >= wanted:
             return SLEPc.SVD.ConvergedReason.CONVERGED_TOL
-        if shell.products - from_products >= most or restarts >= most_restarts:
+        if ended or shell.products - from_products >= most or restarts >= most_restarts:
             return SLEPc.SVD.ConvergedReason.DIVERGED_ITS
         return SLEPc.SVD.ConvergedReason.CONVERGED_ITERATING
 
     def follow(svd, restarts, found, values, errors):
+        nonlocal ended
+        if len(values) < steps and found == 0:
+            ended = len(values)
         if len(values) > 0 and not shell.pairs:
             shell.sigma = float(values[0]) * scale
 
@@ -163,7 +172,7 @@ def largest(operator, shell, tolerance, absolute, most, start):
         svd.setOperator(operator)
         svd.setType(SLEPc.SVD.Type.TRLANCZOS)
         svd.setImplicitTranspose(True)
-        svd.setDimensions(1, max(1, min(steps, most // 2)))
+        svd.setDimensions(1, steps)
         svd.setWhichSingularTriplets(SLEPc.SVD.Which.LARGEST)
         svd.setInitialSpaces([start[1]], [start[0]])
         if whatever:
@@ -179,6 +188,18 @@ def largest(operator, shell, tolerance, absolute, most, start):
         return svd
 
     svd = solve(start, False)
+    while ended and svd.getConverged() == 0 and steps > 1:
+        # The space ended of itself, as it does where A has few singular values that are not 0, and SLEPc (3.18) goes
+        # round in circles from there on. One that is not larger has no such end.
+        if ended == 1:
+            # Of rank one, beside which SLEPc's steps have nothing to find.
+            operator.mult(start[1], u)
+            u.normalize()
+            operator.multTranspose(u, v)
+            return (float(v.normalize()), u, v), True
+        steps = ended
+        ended = None
+        svd = solve(start, False)
     reached = svd.getConverged() > 0
     if not reached:
         right, left = svd.getBV()
@@ -242,7 +263,7 @@ def solve(A):
 
 
 def apart(top, second):
-    """Takes out of the second pair what rounding left in it of the first: nearly all there is, for a matrix of rank one."""
+    """Takes out of the second pair what is in it of the first; unit vectors."""
     for x, y in zip(top[1:], second[1:]):
         for _ in range(3):
             y.axpy(-x.dot(y) / x.dot(x), x)

@@ -1,5 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { FileError } from "../matrix/errors.js";
+import type { Folder } from "./folder.js";
 import { allocate, type ByteSource, checkRange, memorySource } from "./source.js";
 
 /** The most that is taken from a pipe, which says nothing of its length beforehand. */
@@ -46,6 +48,11 @@ export function openFile(path: string): ByteSource {
     closeSync(descriptor);
     throw error;
   }
+}
+
+/** The folder that a file lies in. */
+export function folderOf(file: string): Folder {
+  return { open: (name) => openFile(join(dirname(file), name)) };
 }
 
 /**

@@ -1,6 +1,4 @@
-import { dirname, join } from "node:path";
 import { FileError } from "../matrix/errors.js";
-import { openFile } from "./disk.js";
 import type { ByteSource } from "./source.js";
 import { quote } from "./text.js";
 
@@ -11,11 +9,6 @@ export interface Folder {
    * @throws FileError if it is not there
    */
   open(name: string): ByteSource;
-}
-
-/** The folder that a file lies in. */
-export function folderOf(file: string): Folder {
-  return { open: (name) => openFile(join(dirname(file), name)) };
 }
 
 /**

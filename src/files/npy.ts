@@ -4,6 +4,7 @@ import type { MatrixLike, PanelData, PanelType } from "../matrix/types.js";
 import type { FileMatrix, FilePanels } from "./entry.js";
 import { countNpyElements, type NpyDtype, type NpyHeader, readNpyHeader, shapeText } from "./npy-header.js";
 import { allocate, type ByteSource } from "./source.js";
+import { storedNumbers } from "./tensor.js";
 
 /** What the numbers of a `.npy` file become; 8-byte integers and booleans are converted. */
 export type NpyData =
@@ -66,15 +67,17 @@ export function npyPanels(source: ByteSource, header: NpyHeader): FilePanels {
   const shape = header.fortran ? ([columns, rows] as const) : ([rows, columns] as const);
   const { name } = header.dtype;
   const dtype: PanelType = name === "float32" || name === "float16" ? name : "float64";
+  const asStored = dtype === name && !header.dtype.bigEndian;
+  const numbers = asStored
+    ? storedNumbers(source, header.dataOffset, dtype).numbers
+    : (first: number, count: number): PanelData => {
+        const data = readNpyRange(source, header, first, count);
+        return dtype === "float64" ? Float64Array.from(data) : (data as PanelData);
+      };
   const panels = rowPanels({
     shape,
     dtype,
-    rows(first, count): PanelData {
-      const data = readNpyRange(source, header, first * shape[1], count * shape[1]);
-      return dtype === "float64" && !(data instanceof Float64Array)
-        ? Float64Array.from(data)
-        : (data as PanelData);
-    },
+    rows: (first, count) => numbers(first * shape[1], count * shape[1]),
   });
   return { kind: "panels", shape: [rows, columns], dtype: name, panels, transposed: header.fortran };
 }

@@ -18,7 +18,12 @@ const FLOATS: readonly string[] = ["float64", "float32", "float16"] satisfies Pa
  * @throws FileError if the archive's directory is damaged
  */
 export function readNpzTensors(source: ByteSource, again: () => ByteSource): TensorEntry[] {
-  const entries = eachMember(source, membersOf(source), (member, key) => entryOf(source, member, key, again));
+  const members = membersOf(source);
+  if (members.some(({ name }) => /(^|\/)data\.pkl$/.test(name)))
+    throw new FileError(
+      "is a PyTorch file, whose tensors a pickle has; save it with safetensors.torch.save_file",
+    );
+  const entries = eachMember(source, members, (member, key) => entryOf(source, member, key, again));
   return Array.from(entries, (entry) =>
     entry.kind === "failed" && "key" in entry
       ? { kind: "failed", name: entry.key, error: entry.error }

@@ -1,9 +1,8 @@
 import type { MatrixLike } from "../matrix/types.js";
-import type { FailedEntry, SkippedEntry } from "./entry.js";
-import { readNpyHeader } from "./npy-header.js";
+import type { FailedEntry, FileEntry, SkippedEntry } from "./entry.js";
 import { formatOf, readMatrices } from "./open.js";
 import { petscRows, readPetscHeader } from "./petsc.js";
-import { type MatrixRows, npyRows, rowsOf } from "./rows.js";
+import { type MatrixRows, rowsOf, rowsOfPanels } from "./rows.js";
 import type { ByteSource } from "./source.js";
 
 /** A matrix in a file, of which nothing but the header need have been read. */
@@ -23,7 +22,8 @@ export interface RowsEntry {
 
 /**
  * As `readMatrices`, for who takes a matrix by its rows: `.npy` and PETSc binary files are read where and when rows are
- * asked for, the other formats, which have no rows to find, at once.
+ * asked for, and so are members of `.npz` files that take more than `memory` bytes; the others, which have no rows to
+ * find, at once.
  *
  * @throws FileError, NonFiniteError
  */
@@ -31,40 +31,42 @@ export function* readRows(
   source: ByteSource,
   name: string,
   key?: string,
+  memory?: number,
 ): Generator<RowsEntry | SkippedEntry | FailedEntry> {
   const format = key === undefined ? formatOf(source, name) : undefined;
-  if (format === "npy") {
-    const header = readNpyHeader(source);
-    const rows = npyRows(source, header);
-    const [m, n] = header.shape;
-    yield entryOf(rows, { shape: [m, n], dtype: header.dtype.name });
-  } else if (format === "petsc") {
+  if (format === "petsc") {
     const header = readPetscHeader(source);
-    const rows = petscRows(source, header);
-    yield entryOf(rows, { shape: header.shape, dtype: "float64", petsc: header.indexBytes });
-  } else {
-    for (const entry of readMatrices(source, name, key)) {
-      if (entry.kind !== "matrix") yield entry;
-      else {
-        const { matrix, ...rest } = entry;
-        yield { ...rest, rows: rowsOf(matrix), petsc: undefined, whole: () => matrix };
-      }
-    }
-  }
-
-  function entryOf(
-    rows: MatrixRows,
-    rest: Pick<RowsEntry, "shape" | "dtype"> & { readonly petsc?: 4 | 8 },
-  ): RowsEntry {
-    return {
+    yield {
       kind: "matrix",
-      petsc: undefined,
-      ...rest,
-      rows,
-      whole() {
-        for (const entry of readMatrices(source, name)) if (entry.kind === "matrix") return entry.matrix;
-        throw new Error("a matrix that is there no more");
-      },
+      shape: header.shape,
+      dtype: "float64",
+      rows: petscRows(source, header),
+      petsc: header.indexBytes,
+      whole: () => matrixIn(readMatrices(source, name)),
     };
+    return;
   }
+  for (const entry of readMatrices(source, name, key, format === "npy" ? 0 : memory)) {
+    if (entry.kind === "matrix") {
+      const { matrix, ...rest } = entry;
+      yield { ...rest, rows: rowsOf(matrix), petsc: undefined, whole: () => matrix };
+    } else if (entry.kind === "panels") {
+      const { panels: _, transposed: __, ...rest } = entry;
+      yield {
+        ...rest,
+        kind: "matrix",
+        rows: rowsOfPanels(entry),
+        petsc: undefined,
+        whole: () => matrixIn(readMatrices(source, name, entry.key)),
+      };
+    } else yield entry;
+  }
+}
+
+function matrixIn(entries: Iterable<FileEntry>): MatrixLike {
+  for (const entry of entries) {
+    if (entry.kind === "failed") throw entry.error;
+    if (entry.kind === "matrix") return entry.matrix;
+  }
+  throw new Error("a matrix that is there no more");
 }

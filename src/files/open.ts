@@ -30,8 +30,8 @@ const HEAD_BYTES = 512;
  * @param name  the file's name, whose extension says the format; for any other extension, or none (as
  *   for standard input), the first bytes do
  * @param key  which matrix of a `.npz` file; the other formats hold one, without a name
- * @param memory  bytes; a `.npy` matrix, or one in a `.npz` file, that takes more stays in its file, which then has to
- *   stay open. Text is read whole
+ * @param memory  bytes; a dense matrix of a `.npy`, `.npz` or PETSc file that takes more stays in its file, which then
+ *   has to stay open. Text is read whole
  * @throws FileError, NonFiniteError
  */
 export function readMatrices(source: ByteSource, name: string, key?: string): Generator<FileEntry>;
@@ -55,8 +55,7 @@ export function* readMatrices(
   if (key !== undefined) {
     throw new FileError(`holds one matrix without a name; key ${quote(key)} is for .npz files`);
   }
-  if (format === "npy") yield readNpy(source, memory);
-  else yield { mtx: readMatrixMarket, csv: readCsv, petsc: readPetsc }[format](source);
+  yield { npy: readNpy, mtx: readMatrixMarket, csv: readCsv, petsc: readPetsc }[format](source, memory);
 }
 
 /**

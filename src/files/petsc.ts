@@ -1,8 +1,9 @@
 import { FileError } from "../matrix/errors.js";
+import { rowPanels } from "../matrix/panels.js";
 import { csr } from "../matrix/sparse.js";
-import type { FileMatrix } from "./entry.js";
-import { type MatrixRows, type Rows, rowsAtATime } from "./rows.js";
-import { allocate, type ByteSource } from "./source.js";
+import type { FileMatrix, FilePanels } from "./entry.js";
+import { type MatrixRows, type Rows, rowsAtATime, rowsOfPanels } from "./rows.js";
+import { allocate, type ByteSource, readInto } from "./source.js";
 
 /** What a matrix begins with in PETSc's binary format. */
 export const PETSC_MATRIX = 1211216;
@@ -134,9 +135,8 @@ function integers(bytes: Uint8Array, from: number, count: number, indexBytes: 4 
 
 /** Doubles with the high byte first, into an array of the machine's own. */
 function doubles(source: ByteSource, offset: number, into: Float64Array): void {
-  // A view of memory that others see is not to be turned around in place.
   const bytes = Buffer.from(into.buffer, into.byteOffset, into.byteLength);
-  bytes.set(source.read(offset, bytes.length));
+  readInto(source, offset, bytes);
   bytes.swap64();
 }
 
@@ -144,16 +144,21 @@ function doubles(source: ByteSource, offset: number, into: Float64Array): void {
  * A matrix in PETSc's binary format: dense as float64, sparse in compressed rows; of several objects in the file the
  * first.
  *
+ * @param memory  bytes; a dense matrix that takes more stays in the file
+ *
  * Memory: the matrix, and a sparse one once more while it is put together; nothing before the file's length is
  * known to fit.
  *
  * @throws FileError as `readPetscHeader` does, and where the rows' lengths do not add up to the entries, or a
  *   column does not exist; NonFiniteError for a NaN or an infinity in a sparse matrix
  */
-export function readPetsc(source: ByteSource): FileMatrix {
+export function readPetsc(source: ByteSource): FileMatrix;
+export function readPetsc(source: ByteSource, memory: number | undefined): FileMatrix | FilePanels;
+export function readPetsc(source: ByteSource, memory = Number.POSITIVE_INFINITY): FileMatrix | FilePanels {
   const header = readPetscHeader(source);
   const { shape, entries, valuesOffset } = header;
   const [m, n] = shape;
+  if (entries === undefined && 8 * m * n > memory) return densePanels(source, header);
   const common = { kind: "matrix", shape, dtype: "float64" } as const;
   if (entries === undefined) {
     const data = new Float64Array(allocate(8 * m * n).buffer);
@@ -182,25 +187,23 @@ export function readPetsc(source: ByteSource): FileMatrix {
  * @throws each read FileError where the rows' lengths do not add up to the entries, or a column does not exist
  */
 export function petscRows(source: ByteSource, header: PetscHeader): MatrixRows {
-  const { shape, entries, valuesOffset } = header;
-  const [m, n] = shape;
-  const step = rowsAtATime(n);
-  return {
-    shape,
-    transposed: false,
-    entries,
-    read: () => (entries === undefined ? dense() : sparse(source, header)),
-  };
+  const { shape, entries } = header;
+  if (entries === undefined) return rowsOfPanels(densePanels(source, header));
+  return { shape, transposed: false, entries, read: () => sparse(source, header) };
+}
 
-  function* dense(): Generator<Rows> {
-    const buffer = new Float64Array(allocate(8 * Math.min(step, m) * n).buffer);
-    for (let first = 0; first < m; first += step) {
-      const count = Math.min(step, m - first);
-      const data = buffer.subarray(0, count * n);
+function densePanels(source: ByteSource, { shape, valuesOffset }: PetscHeader): FilePanels {
+  const n = shape[1];
+  const panels = rowPanels({
+    shape,
+    dtype: "float64",
+    rows(first, count) {
+      const data = new Float64Array(allocate(8 * count * n).buffer);
       doubles(source, valuesOffset + 8 * first * n, data);
-      yield { kind: "dense", first, count, data };
-    }
-  }
+      return data;
+    },
+  });
+  return { kind: "panels", shape, dtype: "float64", panels, transposed: false };
 }
 
 /** Entries of a row beyond what is read at a time are read all the same. */

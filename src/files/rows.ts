@@ -2,9 +2,7 @@ import { NonFiniteError } from "../matrix/errors.js";
 import { halfDecoder } from "../matrix/half.js";
 import type { MatrixLike, SparseMatrix } from "../matrix/types.js";
 import { at, viewOf } from "../matrix/view.js";
-import { checkNpyMatrix, readNpyData } from "./npy.js";
-import { countNpyElements, type NpyHeader } from "./npy-header.js";
-import { type ByteSource, windowOf } from "./source.js";
+import type { FilePanels } from "./entry.js";
 
 /** Some consecutive rows, every number of them. */
 export interface DenseRows {
@@ -102,30 +100,23 @@ function sparseRows({ data, indices, indptr, shape }: SparseMatrix): MatrixRows 
 }
 
 /**
- * The rows of a `.npy` file, straight from the file; in Fortran order those of the transpose.
+ * The rows of a matrix that stays in its file, or of its transpose where that is what the panels are of.
  *
  * Not guaranteed: that the numbers are finite; `checkFinite` tells.
- *
- * @throws FileError as `readNpy` does, before any number is read
  */
-export function npyRows(source: ByteSource, header: NpyHeader): MatrixRows {
-  checkNpyMatrix(header);
-  countNpyElements(header, source.size);
-  const { dtype, dataOffset, fortran } = header;
-  const [m, n] = fortran ? [header.shape[1], header.shape[0]] : header.shape;
+export function rowsOfPanels({ panels, transposed }: FilePanels): MatrixRows {
+  const [m, n] = panels.shape;
   const step = rowsAtATime(n);
-  const decode = dtype.name === "float16" ? halfDecoder("float16") : undefined;
+  const decode = panels.dtype === "float16" ? halfDecoder("float16") : (value: number) => value;
   return {
     shape: [m, n],
-    transposed: fortran,
+    transposed,
     entries: undefined,
     *read() {
       for (let first = 0; first < m; first += step) {
         const count = Math.min(step, m - first);
-        const part = windowOf(source, dataOffset + first * n * dtype.size, count * n * dtype.size);
-        const stored = readNpyData(part, { ...header, shape: [count, n], dataOffset: 0 });
-        const data =
-          stored instanceof Float64Array ? stored : Float64Array.from(stored, decode ?? ((value) => value));
+        const stored = panels.rows(first, count);
+        const data = stored instanceof Float64Array ? stored : Float64Array.from(stored, decode);
         yield { kind: "dense", first, count, data };
       }
     },

@@ -181,9 +181,13 @@ function gridOf(view: View, transposed: boolean, kind: Copied): Grid {
 
 /** Fills the target, its padding with zeros. */
 function copyInto(kernels: Kernels, source: Grid, kind: Copied, to: Target): void {
+  fillPadding(kernels, kind, to, copyNumbers(kernels, source, kind, to));
+}
+
+/** Zeros beyond the columns and rows, as far as `copyNumbers` has not put them there. */
+function fillPadding({ arena }: Kernels, kind: Copied, to: Target, transposed: boolean): void {
   const { pointer, rows, cols, paddedCols, total, alone } = to;
-  const transposed = copyNumbers(kernels, source, kind, to);
-  const out = kernels.arena[COPIED[kind].view](pointer, total);
+  const out = arena[COPIED[kind].view](pointer, total);
   if (!transposed) out.fill(0, rows * paddedCols);
   else if (!alone)
     for (let from = 0; from < total; from += paddedCols)
@@ -199,10 +203,10 @@ function copyParts(
   to: Target,
 ): void {
   const { bytes } = COPIED[kind];
-  kernels.arena.fill(to.pointer, to.total * bytes);
+  let byPanels = false;
   parts((part, first) => {
     const start = transposed ? first : first * to.paddedCols;
-    copyNumbers(kernels, gridOf(part, transposed, kind), kind, {
+    byPanels = copyNumbers(kernels, gridOf(part, transposed, kind), kind, {
       ...to,
       pointer: to.pointer + start * bytes,
       rows: transposed ? part.n : part.m,
@@ -210,6 +214,7 @@ function copyParts(
       total: to.total - start,
     });
   });
+  fillPadding(kernels, kind, to, byPanels);
 }
 
 /**

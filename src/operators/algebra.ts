@@ -57,7 +57,14 @@ export function productOf(...parts: readonly MatrixOrOperator[]): Operator {
   });
 }
 
-/** Aᵀ, without forming it. @param A  in any form; referred to, not copied (see `linearOperator`) */
+/**
+ * Aᵀ, without forming it.
+ *
+ * @param A  in any form; referred to, not copied (see `linearOperator`)
+ * @throws as `linearOperator`
+ *
+ * Cost: that of A's products.
+ */
 export function transposeOf(A: MatrixOrOperator): Operator {
   const { shape, matvec, rmatvec } = linearOperator(A);
   return checked([shape[1], shape[0]], { matvec: rmatvec, rmatvec: matvec });
@@ -68,7 +75,9 @@ export function transposeOf(A: MatrixOrOperator): Operator {
  *
  * @param A  in any form; referred to, not copied (see `linearOperator`)
  * @param c  finite
- * @throws OptionError for another c
+ * @throws OptionError for another c; as `linearOperator`
+ *
+ * Cost: that of A's products.
  */
 export function scaled(A: MatrixOrOperator, c: number): Operator {
   checkScale("scaled", c);
@@ -91,6 +100,8 @@ export function checkScale(name: string, c: unknown): asserts c is number {
  *
  * @param d  n finite numbers; copied
  * @throws ShapeError if it is empty or no array; NonFiniteError naming the first NaN or infinity
+ *
+ * Cost: n flops a product.
  */
 export function diagonal(d: ArrayLike<number>): Operator {
   if (!Array.isArray(d) && !(ArrayBuffer.isView(d) && "length" in d))

@@ -36,6 +36,9 @@ export interface Axis {
   readonly source: Int32Array;
 }
 
+/** Places along an axis. */
+const MOST_PLACES = 2 ** 24;
+
 const NAMES = ["input", "stride", "padding", "dilation", "groups", "boundary", "layout"];
 
 /** @throws OptionError naming an option that does not exist or has a value it does not take */
@@ -85,6 +88,10 @@ export function axisOf(
         ? [Math.floor(same / 2), Math.ceil(same / 2)]
         : padding.slice(2 * along, 2 * along + 2);
   const padded = size + before + after;
+  if (padded > MOST_PLACES)
+    throw new ShapeError(
+      `conv2d: ${padded} ${along === 0 ? "rows" : "columns"}, padding included, are more than ${MOST_PLACES}`,
+    );
   if (padded < reach)
     throw new ShapeError(
       `conv2d: a kernel that reaches over ${reach} ${along === 0 ? "rows" : "columns"} does not fit into ${padded}, padding included`,

@@ -26,6 +26,11 @@ import {
 export interface TripletsOptions extends SolveOptions {
   /** how many of the largest singular values, from 1 to min(m, n) */
   k: number;
+  /** Residual allowed, relative to σ₁. Default: what the dtype has. */
+  rtol?: number;
+  /** Residual allowed on top of that, on A's scale; default 0. */
+  atol?: number;
+  /** default "auto" */
   method?: "auto" | "lanczos" | "dense";
 }
 
@@ -64,9 +69,10 @@ const MOST_DENSE = 2 ** 24;
  * @returns the rows of `u` are orthonormal to a few ε, and so are those of `v`, also where σᵢ is zero
  * @throws as `singularTriplet` does; OptionError if k is no whole number from 1 to min(m, n), and for method "power"
  *
- * Cost: one fused pass over A for two steps of the space, of which there are some 20 to 100, more where values lie
- *   close together; for values 16 and more times smaller than the one before a new start. Then 3k/2 passes (`rowPanels`:
- *   3) and 6·k²·(m + n) flops. (2k + 32)·min(m, n) + 3k·(m + n) numbers of memory beside A.
+ * Cost: one copy of A in kernel memory, or panels of it, as `singularTriplet`. Some 20 to 200 fused passes of 8 flops an
+ *   element, more for a larger k and where values lie close together, and a new start for values more than 16 times
+ *   smaller than the first of the last one. Then k passes (float32: 3k/2; `rowPanels`: 2 or 3) and some 10·k²·(m + n)
+ *   flops. max(64, 2k + 32)·min(m, n) + 6k·(m + n) numbers of memory. On the dense path min(m, n) products and an SVD.
  * Not guaranteed: as for `singularTriplet`. Three or more equal values: where two of them are among the k and smaller
  *   ones too, a random block looks for more of them, with a chance of 0.001 to miss them. Within a tie any vectors of
  *   its space are as good as others.

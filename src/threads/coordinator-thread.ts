@@ -25,6 +25,8 @@ const functions: Readonly<Record<FunctionName, unknown>> = {
   svdvals: core.svdvals,
   cond: core.cond,
   matrixNorm: core.matrixNorm,
+  kyFanNorm: core.kyFanNorm,
+  schattenNorm: core.schattenNorm,
   certify: core.certify,
 };
 

@@ -25,6 +25,8 @@ const FORM: Readonly<
   svdvals: { matrices: 1 },
   cond: { matrices: 1 },
   matrixNorm: { matrices: 1 },
+  kyFanNorm: { matrices: 1, options: 2 },
+  schattenNorm: { matrices: 1 },
   certify: { matrices: 1 },
 };
 
@@ -91,7 +93,9 @@ async function packedMatrix(A: unknown, name: FunctionName): Promise<PackedMatri
     return packedDense(view, [m, n], [rowStride, columnStride], offset, (A as { dtype?: unknown }).dtype);
   }
   if (!view.entries) {
-    const instead = ["valueAndGrad", "svdvals", "cond"].includes(name) ? "singularTriplet" : name;
+    const instead = ["valueAndGrad", "svdvals", "cond", "schattenNorm"].includes(name)
+      ? "singularTriplet"
+      : name;
     throw new UnsupportedError(
       `${name}: an operator's functions cannot be handed to another thread; call ${instead} of spectral-norm itself`,
     );

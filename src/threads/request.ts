@@ -20,6 +20,8 @@ export type FunctionName =
   | "svdvals"
   | "cond"
   | "matrixNorm"
+  | "kyFanNorm"
+  | "schattenNorm"
   | "certify";
 
 /** One call: the function's first arguments are matrices, the others go as they are. */

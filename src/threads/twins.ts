@@ -126,6 +126,16 @@ export function matrixNorm(A: MatrixLike, ord: NormOrder): Promise<number> {
   return ask("matrixNorm", [A, ord]) as Promise<number>;
 }
 
+/** σ₁ + … + σ_k; see `spectralNorm`. */
+export function kyFanNorm(A: MatrixLike, k: number, options?: Omit<TripletsOptions, "k">): Promise<number> {
+  return ask("kyFanNorm", [A, k, options]) as Promise<number>;
+}
+
+/** (Σ σᵖ)^(1/p); see `spectralNorm`. */
+export function schattenNorm(A: MatrixLike, p: number): Promise<number> {
+  return ask("schattenNorm", [A, p]) as Promise<number>;
+}
+
 /** A proven interval around ‖A‖₂, on one of the threads; see `spectralNorm`. */
 export function certify(A: MatrixLike, options?: CertifyOptions): Promise<Certificate> {
   return ask("certify", [A, options]) as Promise<Certificate>;

@@ -32,7 +32,8 @@ function checked(A: unknown, options: unknown, name: string): [DeviceInput, Chec
  *
  * @param A  m×n, finite: dense, in the memory of the host, in any form that `spectral-norm` takes (what is not float32
  *   is rounded to it on its way); or `{ buffer, shape, offset? }`, row-major float32 in a `GPUBuffer` with
- *   `GPUBufferUsage.STORAGE`, of `options.device`, which is read where it lies. Neither changed nor kept
+ *   `GPUBufferUsage.STORAGE`, of `options.device`, which is read where it lies. Neither changed nor kept; not to
+ *   be changed by others before the promise settles
  * @param options  those of `spectralNorm` of `spectral-norm`, but `method` "power" and "dense", and
  *   `device`: the `GPUDevice` to use; default: that of `requestDevice()`
  * @returns a number, of a matrix on the host good to float64 of the vectors found (an error of (ε/gap)²·σ, ε = 2⁻²³,
@@ -40,10 +41,10 @@ function checked(A: unknown, options: unknown, name: string): [DeviceInput, Chec
  * @throws (rejects) what `spectralNorm` throws; UnsupportedError for operators, sparse matrices and row panels;
  *   DeviceError where there is no device, it is lost, has no memory, or the buffer is another device's or destroyed
  *
- * Cost: two reads of A a step, some 15 to 40 steps, in video memory: A where it has to be brought there, 68·min(m, n)
- *   numbers and some vectors of both lengths. Of a matrix on the host one read of it there.
- * Not guaranteed: as there. A device takes what time it takes to wake; up to 1000² the functions of `spectral-norm`
- *   tend to be done sooner.
+ * Cost: two reads of A a step, some tens of steps; on the device A, where it has to be brought there, 68·min(m, n)
+ *   numbers and some vectors of both lengths. Of a matrix on the host one read of it there. The first call compiles.
+ * Not guaranteed: as there. That it is faster: every few steps the host waits for the device, which a small matrix does
+ *   not repay.
  */
 export async function spectralNorm(A: HostMatrix | DeviceArray, options?: DeviceOptions): Promise<number> {
   const [input, settings] = checked(A, options, "spectralNorm");
@@ -62,6 +63,8 @@ export async function spectralNorm(A: HostMatrix | DeviceArray, options?: Device
  * @throws (rejects) as `spectralNorm` does
  *
  * Cost: as `spectralNorm`, and one more read of A.
+ * Source: as `singularTriplet` of `spectral-norm`; three passes of classical Gram–Schmidt for every block (Giraud et
+ *   al., Numer. Math. 101:87, 2005, on why two are enough but for what vanishes).
  */
 export function singularTriplet(A: HostMatrix, options?: WhereHostIs): Promise<HostTriplet>;
 export function singularTriplet(A: HostMatrix | DeviceArray, options: OnHost): Promise<HostTriplet>;

@@ -2,9 +2,9 @@ export { type HostBatch, spectralNormBatch, valueAndGradBatch } from "./batch.js
 export { requestDevice } from "./device.js";
 export { type HostMatrix, singularTriplet, spectralNorm, valueAndGrad } from "./functions.js";
 export type {
-  Buffer,
   Device,
   DeviceArray,
+  DeviceBuffer,
   DeviceOptions,
   DeviceTriplet,
   DeviceValueAndGrad,

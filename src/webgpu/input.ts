@@ -11,14 +11,14 @@ import {
 } from "../matrix/view.js";
 import { type CheckedOptions, checkOptions } from "../solve/options.js";
 import { USAGE } from "./device.js";
-import type { Buffer, Device, Output } from "./types.js";
+import type { Device, DeviceBuffer, Output } from "./types.js";
 
 /** A matrix that lies in a buffer, row-major. */
 export interface BufferView {
   readonly kind: "buffer";
   readonly m: number;
   readonly n: number;
-  readonly buffer: Buffer;
+  readonly buffer: DeviceBuffer;
   /** numbers before the first */
   readonly offset: number;
 }
@@ -32,7 +32,7 @@ export interface CheckedDeviceOptions extends CheckedOptions {
   output: Output;
 }
 
-function isOnDevice(A: unknown): A is { buffer: Buffer; shape: unknown; offset?: unknown } {
+function isOnDevice(A: unknown): A is { buffer: DeviceBuffer; shape: unknown; offset?: unknown } {
   if (typeof A !== "object" || A === null || !("buffer" in A) || "data" in A) return false;
   const { buffer } = A;
   return typeof buffer === "object" && buffer !== null && "usage" in buffer && "destroy" in buffer;
@@ -84,7 +84,10 @@ export function deviceBatchOf(A: unknown): DeviceBatch {
 }
 
 /** Where the first number is; the buffer holds `numbers` from there on. */
-function checkBuffer({ buffer, offset = 0 }: { buffer: Buffer; offset?: unknown }, numbers: number): number {
+function checkBuffer(
+  { buffer, offset = 0 }: { buffer: DeviceBuffer; offset?: unknown },
+  numbers: number,
+): number {
   if (typeof offset !== "number" || !Number.isInteger(offset) || offset < 0)
     throw new ShapeError(`offset: expected a whole number from 0 up, got ${shown(offset)}`);
   if (4 * (offset + numbers) > buffer.size)

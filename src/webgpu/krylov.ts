@@ -13,6 +13,8 @@ const EPSILON = 2 ** -23;
 const VANISHED = 4;
 /** Steps recorded at a time; the log's first place holds the scale that they begin with. */
 const RECORDED = 12;
+/** Numbers that the steps recorded at a time may read: a device that is busy for too long is taken for hung. */
+const READ_AT_ONCE = 2 ** 32;
 /** Where the weights of a rotation lie in the log. */
 const WEIGHTS = 16 * LOG.stride;
 /** Slots beyond the basis and the next block. */
@@ -44,6 +46,7 @@ export class DeviceKrylovSpace implements Projected {
   readonly #products: Products;
   readonly #random: Random;
   readonly #capacity: number;
+  readonly #recorded: number;
   readonly #routines: Routines;
   readonly #projected = new Float64Array(CAPACITY * CAPACITY);
   /** B, 2×2 by rows */
@@ -58,6 +61,8 @@ export class DeviceKrylovSpace implements Projected {
     this.#random = random;
     this.#routines = routines;
     this.#capacity = Math.min(CAPACITY, products.short);
+    const step = 2 * products.short * products.long;
+    this.#recorded = Math.max(1, Math.min(RECORDED, Math.floor(READ_AT_ONCE / step)));
   }
 
   static async of(session: Session, products: Products, random: Random): Promise<DeviceKrylovSpace> {
@@ -112,7 +117,7 @@ export class DeviceKrylovSpace implements Projected {
       const planned: { size: number; width: number }[] = [];
       let { size } = this;
       let width = this.#width;
-      const most = Math.min(left, RECORDED, mostSteps - this.steps);
+      const most = Math.min(left, this.#recorded, mostSteps - this.steps);
       while (planned.length < most && width > 0 && size + width <= this.#capacity) {
         planned.push({ size, width });
         size += width;

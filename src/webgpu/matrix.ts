@@ -144,19 +144,31 @@ function copyRows(session: Session, view: View, lda: number, buffer: GPUBuffer, 
     session.write(buffer, 0, data.subarray(offset, offset + m * n));
     return;
   }
+  // Rows that lie there as numbers are rounded whole.
+  const run = scaled === 0 && columnStride === 1 ? numbersOf(view) : undefined;
   const half = Math.trunc(-scaled / 2);
   const [first, second] = [2 ** half, 2 ** (-scaled - half)];
   const rows = Math.max(1, Math.floor(CONVERTED / lda));
   for (let i = 0; i < m; i += rows) {
     const count = Math.min(rows, m - i);
     const numbers = new Float32Array(count * lda);
-    for (let r = 0; r < count; r++)
+    for (let r = 0; r < count; r++) {
+      if (run) {
+        const from = offset + (i + r) * rowStride;
+        numbers.set(run.subarray(from, from + n), r * lda);
+        continue;
+      }
       for (let j = 0; j < n; j++) {
         const value = at(view, i + r, j);
         numbers[r * lda + j] = scaled === 0 ? value : value * first * second;
       }
+    }
     session.write(buffer, i * lda, numbers);
   }
+}
+
+function numbersOf({ data, read }: View): Float32Array | Float64Array | undefined {
+  return !read && (data instanceof Float32Array || data instanceof Float64Array) ? data : undefined;
 }
 
 /** ⌊log₂⌋ of the largest magnitude; 0 for the zero matrix. */

@@ -192,9 +192,8 @@ export const LOG_NUMBERS = 16 * 448 + 32 * SLOTS;
 
 /**
  * Threads to a row, each with some fours of it, and to the fours of columns of a chunk: neighbours read what lies side
- * by side, and where there are few columns the threads have rows of their own.
+ * by side, and where there are few columns the threads have rows of their own. Two choices, as each is compiled.
  */
 function lanesOf(cols: number): { across: number; down: number } {
-  const lanes = (fours: number) => Math.min(64, Math.max(8, 2 ** Math.floor(Math.log2(fours))));
-  return { across: lanes(cols / 16), down: lanes(cols / 4) };
+  return { across: cols < 256 ? 8 : 32, down: cols < 128 ? 8 : 32 };
 }

@@ -1,5 +1,6 @@
 import { DeviceError } from "../matrix/errors.js";
 import { messageOf, requestDevice, USAGE } from "./device.js";
+import { type Loss, lossOf } from "./loss.js";
 import { type Program, type Programs, programsOf } from "./programs.js";
 import { PARAM_NAMES } from "./shaders/common.js";
 
@@ -49,17 +50,13 @@ export class Session {
   readonly programs: Programs;
   readonly params: GPUBuffer;
   readonly #buffers = new Set<GPUBuffer>();
-  readonly #lost: Promise<never>;
+  readonly #loss: Loss;
   /** errors of what has been asked for, as they come to be known */
   #scopes: Promise<void>[] = [];
 
   constructor(device: GPUDevice) {
     this.device = device;
-    this.#lost = device.lost.then(({ reason, message }) => {
-      throw new DeviceError(`device: lost${reason ? ` (${reason})` : ""}${message ? `: ${message}` : ""}`);
-    });
-    // Whoever waits hears of it; nobody else needs to.
-    this.#lost.catch(() => {});
+    this.#loss = lossOf(device);
     this.programs = programsOf(device);
     this.params = this.buffer("parameters", MOST * APART, USAGE.uniform | USAGE.copyDst);
   }
@@ -92,8 +89,8 @@ export class Session {
   }
 
   /** Waits for something of the device's, no longer than there is a device. */
-  async wait<T>(what: Promise<T>): Promise<T> {
-    return Promise.race([what, this.#lost]);
+  wait<T>(what: Promise<T>): Promise<T> {
+    return this.#loss.wait(what);
   }
 
   /** Resolves when all that was asked for so far is known to have been in order. */

@@ -9,11 +9,14 @@ type Global<Name extends string, Else> =
 /** A `GPUDevice`. */
 export type Device = Global<"GPUDevice", { readonly queue: object; destroy(): void }>;
 /** A `GPUBuffer`. */
-export type Buffer = Global<"GPUBuffer", { readonly size: number; readonly usage: number; destroy(): void }>;
+export type DeviceBuffer = Global<
+  "GPUBuffer",
+  { readonly size: number; readonly usage: number; destroy(): void }
+>;
 
 /** Row-major float32 on a device. What this package returns so is the caller's, to be destroyed when done with. */
 export interface DeviceArray<Shape extends readonly number[] = readonly number[]> {
-  readonly buffer: Buffer;
+  readonly buffer: DeviceBuffer;
   readonly shape: Shape;
   /** numbers before the first; default 0 */
   readonly offset?: number | undefined;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { matched } from "../../bench/compare.js";
-import type { CaseResult, Row } from "../../bench/result.js";
+import type { CaseResult, Proof, Row } from "../../bench/result.js";
 import { checkTargets, overLimit } from "../../bench/targets.js";
+import { proofTable } from "../../bench/terminal.js";
 
 function row(name: string, ours: boolean, ms: number, residual: number, more: Partial<Row> = {}): Row {
   return {
@@ -96,6 +97,59 @@ describe("targets", () => {
   });
 
   it("of cases that were not measured are named all the same", () => {
-    for (const target of checkTargets([])) expect(target.missing).toBe("the case was not measured");
+    for (const target of checkTargets([]))
+      expect(target.missing).toMatch(/^the (case|proof) was not measured$/);
+  });
+
+  it("of a proof count its time, that it is one, and that it is right", () => {
+    const times = (median: number) => ({
+      median,
+      min: median,
+      max: median,
+      spread: 0,
+      loops: 1,
+      samples: [median],
+    });
+    const small: Proof = {
+      rows: 64,
+      cols: 128,
+      certifyMs: times(2),
+      gradientMs: times(0.2),
+      ratio: 9.5,
+      proven: true,
+      width: 2e-13,
+      secondExcess: 1e-12,
+      gradientErrorBound: 1e-12,
+      gradientError: 1e-15,
+      holds: true,
+    };
+    const large: Proof = { ...small, rows: 1000, cols: 1000, certifyMs: times(4900), width: 9e-10 };
+    const about = (found: readonly Proof[]) =>
+      checkTargets([], found)
+        .filter(({ what }) => what.includes("certify"))
+        .map(({ reached }) => reached);
+    expect(about([small, large])).toEqual([true, true]);
+    expect(
+      about([
+        { ...small, ratio: 10.1 },
+        { ...large, certifyMs: times(5100) },
+      ]),
+    ).toEqual([false, false]);
+    expect(
+      about([
+        { ...small, width: 2e-11 },
+        { ...large, width: 2e-9 },
+      ]),
+    ).toEqual([false, false]);
+    expect(
+      about([
+        { ...small, proven: false },
+        { ...large, holds: false },
+      ]),
+    ).toEqual([false, false]);
+    expect(about([large])).toEqual([undefined, true]);
+    expect(proofTable([{ ...small, proven: false, holds: false }])).toMatch(
+      /NOT PROVEN.* WITHOUT the reference/,
+    );
   });
 });

@@ -28,6 +28,12 @@ it("reads tensors of any rank, compressed or not, in either byte order and eithe
   expect(tensorIn(entries, "fortran")).toMatchObject({ reversed: true });
 });
 
+it("says of a PyTorch file, which is a zip archive too, what to do with it", () => {
+  const bytes = zip([{ name: "archive/data.pkl", content: latin1("x") }]);
+  for (const name of ["pytorch_model.bin", "m.pt", "m.npz"])
+    expect(() => entriesOf({ [name]: bytes }, name)).toThrow(/PyTorch file.* safetensors\.torch\.save_file/);
+});
+
 it("leaves out integers and what is no array, and refuses what is damaged, one by one", () => {
   const good = member("good", "<f4");
   const bytes = zip([

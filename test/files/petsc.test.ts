@@ -6,13 +6,13 @@ import { afterAll, describe, expect, it } from "vitest";
 import { readRows } from "../../src/files/open-rows.js";
 import { readPetsc } from "../../src/files/petsc.js";
 import { petscBytes, writePetsc } from "../../src/files/petsc-writer.js";
-import { type MatrixRows, rowsOf } from "../../src/files/rows.js";
+import { type MatrixRows, rowsOf, rowsOfPanels } from "../../src/files/rows.js";
 import { memorySource } from "../../src/files/source.js";
 import { csr } from "../../src/index.js";
 import type { MatrixLike } from "../../src/matrix/types.js";
 import { expand } from "./expand.js";
 import { largestAllocation, mutations, readOrRefuse, refusal } from "./hostile.js";
-import { encode, join, latin1, npy } from "./writers.js";
+import { encode, join, latin1, npy, zip } from "./writers.js";
 
 const folder = mkdtempSync(joinPath(tmpdir(), "petsc-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -209,6 +209,27 @@ describe("rows of files", () => {
       f8(1.5, -2, Number.POSITIVE_INFINITY),
     );
     await expect(written(rowsIn(infinite, "x.petsc").rows)).rejects.toMatchObject({ row: 2, column: 1 });
+  });
+
+  it("come from where the matrix lies, if it is larger than it may be", () => {
+    const stays = readPetsc(memorySource(dense), 47);
+    if (stays.kind !== "panels") throw new Error("it is in memory");
+    expect(gathered(rowsOfPanels(stays))).toEqual(denseRows);
+    expect(readPetsc(memorySource(dense), 48).kind).toBe("matrix");
+    const member = npy({
+      descr: ">f4",
+      shape: [2, 3],
+      fortran: true,
+      data: encode(">f4", [1, 4, 2, 5, 3, 6]),
+    });
+    for (const memory of [0, undefined]) {
+      const [entry] = [
+        ...readRows(memorySource(zip([{ name: "a.npy", content: member }])), "x.npz", undefined, memory),
+      ];
+      if (entry.kind !== "matrix") throw new Error(entry.kind);
+      expect([entry.key, entry.shape, gathered(entry.rows)]).toEqual(["a", [2, 3], denseRows]);
+      expect(gathered(rowsOf(entry.whole()))).toEqual(denseRows);
+    }
   });
 
   it("refuses to write what the integers do not hold", async () => {

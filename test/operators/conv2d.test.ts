@@ -331,6 +331,7 @@ describe("refuses", () => {
     refuse({ input, dilation: 1.5 }, "dilation", "1.5");
     refuse({ input, padding: -1 }, "padding", "-1");
     refuse({ input, padding: "full" }, "padding", '"same"', '"full"');
+    expectRefusal(() => conv2d(K, { input, padding: 2 ** 30 }), "ERR_SHAPE", "2147483653 rows", "16777216");
     refuse({ input, groups: 0 }, "groups", "0");
     refuse({ input, boundary: "reflect" }, "boundary", '"circular"');
     refuse({ input, layout: "iohw" }, "layout", '"hwio"');

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { auditOf, manifests } from "../audit/models.js";
+import { floats, safetensors } from "../files/models.js";
 import { encode, npy } from "../files/writers.js";
 import {
   addPeers,
@@ -57,6 +59,8 @@ describe("the tarball", () => {
         "dist/threads/index.d.ts",
         "dist/threads/index.js",
         "dist/tfjs/index.js",
+        "dist/webgpu/index.d.ts",
+        "dist/webgpu/index.js",
       ]),
     );
     console.log(`tarball: ${installed.packed.length} files, ${installed.tarballBytes} bytes`);
@@ -113,6 +117,8 @@ describe("the engine-free part", () => {
     close(results.batch, [4, 6]);
     close(results.values, [4, 6]);
     close(results.svdvals, [4, 3]);
+    close(results.largest, [4, 3, 2, 3]);
+    close(results.parameters, [1, 1]);
   });
 
   it.each(["nodenext", "bundler"] as const)("its threads type-check and run under %s", (resolution) => {
@@ -121,6 +127,19 @@ describe("the engine-free part", () => {
     const { values, ...rest } = resultsOf(folder, "threads");
     expect(rest).toEqual({ shape: [2, 3], refused: "ERR_UNSUPPORTED", count: 2 });
     for (const value of values) expect(value).toBeCloseTo(value > 4.5 ? 5 : 4, 6);
+  });
+
+  it.each([
+    ["nodenext", ["es2022"]],
+    ["nodenext", ["es2022", "dom"]],
+    ["bundler", ["es2022"]],
+    ["bundler", ["es2022", "dom"]],
+  ] as const)("its WebGPU type-checks under %s with %j, and misses a device", (resolution, lib) => {
+    const folder = write(installed, `webgpu-${resolution}-${lib.length}`, {
+      "webgpu.ts": consumer("webgpu"),
+    });
+    expect(compile(installed, folder, resolution, lib)).toEqual([]);
+    expect(resultsOf(folder, "webgpu")).toEqual({ spectralNorm: "ERR_DEVICE", requestDevice: "ERR_DEVICE" });
   });
 
   it("exports functions and classes that are all in the README", () => {
@@ -154,9 +173,13 @@ describe("the engine-free part", () => {
     expect(used).toEqual(expect.arrayContaining(["Module", "Instance", "Memory"]));
   });
 
-  it("takes at most 50 KiB, minified and gzipped with its WebAssembly", async () => {
+  // With the WebAssembly that they use; a bundler leaves out the rest.
+  it.each([
+    ["all that there is", 60, "*"],
+    ["value, gradient, triplet", 40, "{ spectralNorm, valueAndGrad, singularTriplet }"],
+  ])("%s: at most %i KiB, minified and gzipped", async (what, most, names) => {
     const { outputFiles } = await build({
-      stdin: { contents: `export * from "spectral-norm";`, resolveDir: installed.folder },
+      stdin: { contents: `export ${names} from "spectral-norm";`, resolveDir: installed.folder },
       bundle: true,
       minify: true,
       format: "esm",
@@ -164,10 +187,12 @@ describe("the engine-free part", () => {
       write: false,
     });
     const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
-    console.log(`the engine-free exports: ${bytes} bytes gzipped, ${(bytes / 1024).toFixed(1)} KiB`);
+    console.log(`${what}: ${bytes} bytes gzipped, ${(bytes / 1024).toFixed(1)} KiB`);
     // Whoever does not start threads does not load them.
     expect(outputFiles[0].text).not.toMatch(/startThreads|new Worker/);
-    expect(bytes).toBeLessThanOrEqual(50 * 1024);
+    // Nor WebGPU.
+    expect(outputFiles[0].text).not.toMatch(/requestAdapter|workgroup/);
+    expect(bytes).toBeLessThanOrEqual(most * 1024);
   });
 });
 
@@ -196,6 +221,26 @@ describe("the command", () => {
     expect(a).toMatchObject({ file: "matrices/a.npy", rows: 2, cols: 3, dtype: "float64", converged: true });
     expect(a.sigma).toBeCloseTo(4, 14);
     expect({ ...b, file: a.file }).toEqual(a);
+  });
+
+  it("audits seven trained models and a safetensors model in two files, to the bits of the sources", async () => {
+    const folder = write(installed, "models", {});
+    const part = (name: string, dtype: "F32" | "BF16", shape: number[]) => {
+      const numbers = Array.from({ length: shape[0] * shape[1] }, (_, k) => Math.sin(k * k));
+      return { name, dtype, shape, data: floats(dtype, numbers) };
+    };
+    writeFileSync(join(folder, "one.safetensors"), safetensors([part("a", "F32", [90, 70])]));
+    writeFileSync(join(folder, "two.safetensors"), safetensors([part("b", "BF16", [30, 300])]));
+    const index = join(folder, "model.safetensors.index.json");
+    writeFileSync(index, JSON.stringify({ weight_map: { a: "one.safetensors", b: "two.safetensors" } }));
+    const models = [...manifests, index];
+    const { status, stdout, stderr } = call(undefined, "audit", "--json", "--threads", "1", ...models);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe((await auditOf(models, { json: true, threads: 1 })).stdout);
+    expect(stdout.split("\n").length).toBe(32 + 32 + 32 + 18 + 30 + 48 + 12 + 2 + 1);
+    const page = join(folder, "page.html");
+    expect(call(undefined, "audit", index, "--report", page).status).toBe(0);
+    expect(readFileSync(page, "utf8")).toMatch(/<svg/);
   });
 
   it("runs the experiment without a tensor library, and says which rows that costs", () => {

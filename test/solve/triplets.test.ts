@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   coo,
   csr,
@@ -13,6 +13,10 @@ import {
   singularTriplets,
   svdvals,
 } from "../../src/index.js";
+import { withKernelBudget } from "../../src/kernels/budget.js";
+import { basisFor } from "../../src/solve/leading.js";
+import { leastMemory } from "../../src/solve/panels.js";
+import { WAYS } from "../kernels/sets.js";
 import { gradientDistance, type Known, normalMatrix, withSpectrum } from "../matrices.js";
 import { singularValuesOf } from "../operators/adjoint.js";
 import { expectNonFinite, expectRefusal } from "../refusal.js";
@@ -228,6 +232,41 @@ describe("hard spectra", () => {
         ]);
         expect(Math.max(skew(t.u), skew(t.v))).toBeLessThan(2 * EPSILON.float32);
       }
+  });
+});
+
+describe.each(WAYS)("on $name", ({ begin }) => {
+  let end: () => Promise<void>;
+  beforeAll(async () => {
+    end = await begin();
+  });
+  afterAll(() => end());
+
+  it.each([
+    [90, 77],
+    [71, 130],
+  ])("%i×%i", (m, n) => {
+    for (const spectrum of [
+      (i: number) => 0.8 ** i,
+      (i: number) => [5, 5, 5, 4, 3, 3, 3][i] ?? 1 / i,
+      (i: number) => [1, 0.5, 1e-3, 1e-7][i] ?? 0,
+    ]) {
+      const A = withSpectrum(m, n, spectrum, 3);
+      const values = Array.from({ length: Math.min(m, n) }, (_, i) => spectrum(i));
+      for (const B of [A, single(A)]) expectTriplets(singularTriplets(B, { k: 7 }), B, values, 7);
+    }
+  });
+
+  it("beyond kernel memory, in panels", () => {
+    const [m, n, k] = [70, 200, 40];
+    const A = withSpectrum(m, n, (i) => 0.9 ** i, 5);
+    const values = Array.from({ length: m }, (_, i) => 0.9 ** i);
+    for (const B of [A, single(A)]) {
+      const dtype = B.data instanceof Float32Array ? "float32" : "float64";
+      const budget = leastMemory(m, n, dtype, false, basisFor(k));
+      const t = withKernelBudget(budget, () => singularTriplets(B, { k, method: "lanczos" }));
+      expectTriplets(t, B, values, k);
+    }
   });
 });
 

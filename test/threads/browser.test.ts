@@ -1,20 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join, normalize } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as core from "../../src/index.js";
 import { startChromium } from "../browser/chromium.js";
+import { dist, serve } from "../browser/serve.js";
 
-/** The built files, as a browser gets them: no bundler, no import map. */
-const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 const bundled = mkdtempSync(join(tmpdir(), "bundled-"));
 
-const TYPES: Readonly<Record<string, string>> = { ".js": "text/javascript", ".html": "text/html" };
 const PAGE = `<!doctype html><title>threads</title><script type="module">
   import * as core from "/dist/index.js";
   import * as threads from "/dist/threads/index.js";
@@ -41,34 +36,17 @@ function entries(length: number): Float64Array {
   });
 }
 
-let server: Server;
-let origin: string;
+let server: Awaited<ReturnType<typeof serve>>;
 let chromium: Awaited<ReturnType<typeof startChromium>>;
 let page: Page;
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    const path = normalize(new URL(request.url ?? "/", "http://localhost").pathname);
-    try {
-      const body = path.startsWith("/dist/")
-        ? readFileSync(join(dist, path.slice(6)))
-        : path.startsWith("/bundled/")
-          ? readFileSync(join(bundled, "out", path.slice(9)))
-          : path === "/worker.js"
-            ? WORKER
-            : PAGE;
-      const headers = { "Content-Type": TYPES[extname(path)] ?? "text/html" };
-      const isolating = {
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Embedder-Policy": "require-corp",
-      };
-      response.writeHead(200, path === "/plain" ? headers : { ...headers, ...isolating }).end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
+  server = await serve({
+    folders: { "/bundled/": join(bundled, "out") },
+    texts: { "/worker.js": WORKER },
+    page: PAGE,
+    plain: ["/plain"],
   });
-  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
-  origin = `http://localhost:${(server.address() as AddressInfo).port}`;
   chromium = await startChromium();
   page = await open("/isolated");
 });
@@ -81,7 +59,7 @@ afterAll(async () => {
 
 async function open(path: string): Promise<Page> {
   const opened = await chromium.browser.newPage();
-  await opened.goto(`${origin}${path}`);
+  await opened.goto(`${server.origin}${path}`);
   await opened.waitForFunction("window.threads");
   return opened;
 }

@@ -63,6 +63,8 @@ it("gives the bits of the function of the same name", async () => {
       ];
     }),
     ["svdvals", core.svdvals(A), threads.svdvals(A)],
+    ["Ky Fan", core.kyFanNorm(A, 3, { rtol: 1e-4 }), threads.kyFanNorm(A, 3, { rtol: 1e-4 })],
+    ["Schatten", core.schattenNorm(A, 3), threads.schattenNorm(A, 3)],
     ["cond", core.cond(A), threads.cond(A)],
     ...([2, -2, "fro", "nuc", 1, -1, Number.POSITIVE_INFINITY] as const).map(
       (ord) =>

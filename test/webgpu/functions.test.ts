@@ -8,7 +8,8 @@ import {
   valueAndGrad,
   valueAndGradBatch,
 } from "../../src/webgpu/index.js";
-import { gradientDistance, normalMatrix, withSpectrum } from "../matrices.js";
+import { TIED } from "../closed-forms.js";
+import { fromEntries, gradientDistance, normalMatrix, withSpectrum } from "../matrices.js";
 import { startDevice } from "./dawn.js";
 import { bufferOf, counted, limited, numbersIn } from "./observed.js";
 
@@ -141,6 +142,30 @@ describe("what it finds", () => {
       expect(Math.abs(s.sigma / 2 ** -149 / plain.sigma - 1)).toBeLessThan(1e-6);
       expect(gradientDistance(s, plain)).toBeLessThan(1e-4);
     }
+  });
+
+  it.each([
+    ...TIED,
+    {
+      name: "cosines of order 96",
+      m: 96,
+      n: 96,
+      entry: (i: number, j: number) => Math.cos((Math.PI * (i + 0.5) * (j + 0.5)) / 96),
+      sigma: Math.sqrt(48),
+    },
+  ])("a tie is seen for one: $name", async ({ m, n, entry, sigma }) => {
+    const { data, shape } = fromEntries(m, n, entry);
+    const buffer = bufferOf(device, data);
+    for (const t of [
+      await singularTriplet({ data: single(data), shape }, { device }),
+      await singularTriplet({ buffer, shape }, { device, output: "host" }),
+    ]) {
+      expect([t.tied, t.converged]).toEqual([true, true]);
+      expect(t.gradientError).toBeGreaterThanOrEqual(Math.SQRT2);
+      expect(Math.abs(t.sigma / sigma - 1)).toBeLessThan(1e-6);
+      expect(t.residual / sigma).toBeLessThan(16 * EPS);
+    }
+    buffer.destroy();
   });
 
   it("too few iterations: the best so far, not converged", async () => {

@@ -2,10 +2,12 @@
 import {
   type BatchValuesAndGrads,
   cond,
+  conv2d,
   csr,
   type DenseMatrix,
   kernelInfo,
   type LinearOperator,
+  lowRank,
   type Matrix,
   type MatrixBatch,
   type MatrixLike,
@@ -16,11 +18,13 @@ import {
   OptionError,
   ShapeError,
   type SingularTriplet,
+  type SingularTriplets,
   type SolveOptions,
   type SparseMatrix,
   SpectralNormError,
   setKernels,
   singularTriplet,
+  singularTriplets,
   spectralNorm,
   spectralNormBatch,
   svdvals,
@@ -28,6 +32,7 @@ import {
   type ValueAndGrad,
   valueAndGrad,
   valueAndGradBatch,
+  valueAndParameterGrad,
 } from "spectral-norm";
 
 const A: DenseMatrix<Float32Array> = { data: new Float32Array([3, 0, 0, 0, 4, 0]), shape: [2, 3] };
@@ -50,6 +55,11 @@ const order: NormOrder = "fro";
 const single: ValueAndGrad<Float32Array> = valueAndGrad(A);
 const triplet: SingularTriplet<Float32Array> = singularTriplet(A, options);
 const triplets: BatchValuesAndGrads = valueAndGradBatch(batch);
+const largest: SingularTriplets<Float32Array> = singularTriplets(A, { k: 2 });
+const { grad: weights } = valueAndParameterGrad(
+  conv2d({ data: [4], shape: [1, 1, 1, 1] }, { input: [2, 3] }),
+);
+const { grad: factors } = valueAndParameterGrad(lowRank({ B: [[4], [0]], A: [[1, 0]] }));
 
 function codeOf(call: () => unknown): string {
   try {
@@ -69,6 +79,8 @@ export const results = {
   batch: [...spectralNormBatch(batch)],
   values: [...triplets.values],
   svdvals: [...svdvals(rows)],
+  largest: [...largest.sigma, largest.u.shape[1], largest.v.shape[1]],
+  parameters: [...weights.data, factors.B.data[0]],
   cond: cond(rows),
   frobenius: matrixNorm(rows, order),
   codes: [
@@ -84,5 +96,7 @@ export const results = {
 setKernels("reference");
 export const byReference = spectralNorm(rows);
 
+// @ts-expect-error how many has to be said
+export const countless = () => singularTriplets(rows);
 // @ts-expect-error the options are checked
 export const misspelt = () => spectralNorm(rows, { tolerance: 1e-6 });

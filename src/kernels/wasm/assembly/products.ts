@@ -18,11 +18,11 @@ function block<TX>(rows: usize): usize {
   return max<usize>(64, (2 * <usize>Math.sqrt(<f64>rows) + 3) & ~3);
 }
 
-/** As `load`; of 16-bit numbers, what was decoded stays at `keep`. */
+/** As `load`; of float16, what was decoded stays at `keep`. bfloat16 is as easily decoded again. */
 @inline
 function fetch<TA, TX>(p: usize, keep: usize): v128 {
   const r = load<TA, TX>(p);
-  if (sizeof<TA>() == 2) v128.store(keep, r);
+  if (sizeof<TA>() == 2 && isSigned<TA>()) v128.store(keep, r);
   return r;
 }
 
@@ -223,7 +223,7 @@ function multiplyTransposed<TA, TX>(
 
 /**
  * scratch += Aᵀ(A·X) for the rows first … last−1: each group of four is used twice while it is in cache, and of
- * 16-bit numbers decoded once.
+ * float16 decoded once.
  */
 function gramBlock<TA, T>(
   a: usize, lda: usize, first: usize, last: usize, cols: usize, x: usize, ldx: usize, width: i32,
@@ -232,17 +232,17 @@ function gramBlock<TA, T>(
   const keep = t + 64;
   for (let i = first; i < last; i += 4) {
     const p = a + i * lda;
-    if (sizeof<TA>() == 2) {
+    if (sizeof<TA>() == 2 && isSigned<TA>()) {
       if (width == 2) dots2<TA, T>(p, lda, cols, x, x + ldx, t, keep);
       else dots1<TA, T>(p, lda, cols, x, t, keep);
       update<T, T>(keep, cols * 4, 4, cols, t, width, scratch);
     } else if (width == 2) {
       // Not through functions: a call for every four rows costs a tenth of the pass.
-      dots2<T, T>(p, lda, cols, x, x + ldx, t, 0);
-      update2<T, T>(p, lda, cols, t, scratch, scratch + cols * sizeof<T>());
+      dots2<TA, T>(p, lda, cols, x, x + ldx, t, 0);
+      update2<TA, T>(p, lda, cols, t, scratch, scratch + cols * sizeof<T>());
     } else {
-      dots1<T, T>(p, lda, cols, x, t, 0);
-      update1<T, T>(p, lda, cols, t, 8, scratch);
+      dots1<TA, T>(p, lda, cols, x, t, 0);
+      update1<TA, T>(p, lda, cols, t, 8, scratch);
     }
   }
 }

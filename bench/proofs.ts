@@ -1,0 +1,84 @@
+import type { Case } from "./cases.js";
+import { type ClockOptions, quantile, takeTurns } from "./clock.js";
+import { inProcess } from "./contender.js";
+import type { Core } from "./contenders/core.js";
+import type { Proof } from "./result.js";
+import { outerDistance, truthOf } from "./truth.js";
+import { makeWorkload } from "./workload.js";
+
+const SHAPES: readonly (readonly [number, number])[] = [
+  [64, 128],
+  [256, 256],
+  [1000, 1000],
+];
+/** What a short run has time for. */
+const QUICK = 2 ** 17;
+
+/**
+ * What a proof costs beside the value and gradient that it is of, in turn, on Gaussian matrices in float64, by one
+ * thread; and, outside the time, what it proved and whether the reference lies within.
+ */
+export async function proofs(
+  core: Core,
+  seed: number,
+  quick: boolean,
+  clock: ClockOptions,
+): Promise<Proof[]> {
+  const found: Proof[] = [];
+  for (const [rows, cols] of SHAPES) {
+    if (quick && rows * cols > QUICK) continue;
+    const of: Case = {
+      id: `${rows}×${cols}`,
+      rows,
+      cols,
+      batch: 1,
+      dtype: "float64",
+      stored: "float64",
+      spectrum: "gaussian",
+    };
+    const workload = makeWorkload(of, seed);
+    const A = { data: workload.data, shape: [rows, cols] };
+    const call = (run: () => unknown) =>
+      inProcess({ prepare: () => undefined, run, read: () => ({ sigmas: [] }) })(workload);
+    const contenders = [
+      { name: `certify ${of.id}`, loaded: await call(() => core.certify(A)) },
+      { name: `valueAndGrad ${of.id}`, loaded: await call(() => core.valueAndGrad(A)) },
+    ];
+    const times = await takeTurns(contenders, clock);
+    const [certifyMs, gradientMs] = contenders.map(({ name }) => times.get(name));
+    if (!certifyMs || !gradientMs) throw new Error(`${of.id}: the proof was not measured`);
+
+    const truth = truthOf(core, workload, 0);
+    const { lower, upper, sigma2Upper, gradientErrorBound, proven, triplet } = core.certify(A);
+    found.push({
+      rows,
+      cols,
+      certifyMs,
+      gradientMs,
+      ratio: ratioOf(certifyMs.samples, gradientMs.samples),
+      proven,
+      width: (upper - lower) / lower,
+      secondExcess: sigma2Upper / (truth.sigma * (1 - truth.gap)) - 1,
+      gradientErrorBound,
+      gradientError: outerDistance(triplet.u, triplet.v, truth),
+      // The reference itself is known to some ε·σ.
+      holds: lower <= truth.sigma * (1 + SLACK) && upper >= truth.sigma * (1 - SLACK),
+    });
+  }
+  return found;
+}
+
+/** How far the reference may be off: rounding of its last product. */
+const SLACK = 2 ** -48;
+
+/** Median of the ratios round by round, of rounds that both took part in. */
+function ratioOf(a: readonly (number | null)[], b: readonly (number | null)[]): number {
+  const ratios = a.flatMap((ms, round) => {
+    const other = b[round];
+    return ms === null || other === null ? [] : [ms / other];
+  });
+  return quantile(
+    ratios.sort((x, y) => x - y),
+    0.5,
+  );
+}

@@ -1,0 +1,1 @@
+export { default } from "../../test/webgpu/software-vulkan.js";

@@ -1,0 +1,43 @@
+import type { AuditLine } from "./line.js";
+
+/** A tensor that two models have. */
+export interface Pair {
+  readonly line: AuditLine;
+  readonly other: AuditLine;
+  /** σ₁ of `line` over that of `other`; NaN if both are 0, Infinity if the other's alone is */
+  readonly ratio: number;
+}
+
+export interface Comparison {
+  /** the name of the other model */
+  readonly against: string;
+  /** tensors of both, that whose norm moved most first */
+  readonly pairs: readonly Pair[];
+  readonly onlyHere: readonly AuditLine[];
+  readonly onlyThere: readonly AuditLine[];
+}
+
+/** Two models side by side, tensors matched by their names; of a name that stands twice, the last on either side. */
+export function compare(
+  lines: readonly AuditLine[],
+  against: string,
+  others: readonly AuditLine[],
+): Comparison {
+  const there = new Map(others.map((line) => [line.tensor, line]));
+  const here = new Set(lines.map(({ tensor }) => tensor));
+  const pairs = lines.flatMap((line): Pair[] => {
+    const other = there.get(line.tensor);
+    return other ? [{ line, other, ratio: line.sigma / other.sigma }] : [];
+  });
+  return {
+    against,
+    pairs: pairs.sort((a, b) => moved(b) - moved(a)),
+    onlyHere: lines.filter(({ tensor }) => !there.has(tensor)),
+    onlyThere: others.filter(({ tensor }) => !here.has(tensor)),
+  };
+}
+
+/** How far a norm moved, up or down alike. */
+function moved({ ratio }: Pair): number {
+  return Number.isNaN(ratio) ? 0 : Math.abs(Math.log(ratio));
+}

@@ -1,0 +1,253 @@
+import { fstatSync, statSync, writeFileSync } from "node:fs";
+import { audit, isSure, ORDERS, type Order } from "../audit/audit.js";
+import { type Comparison, compare } from "../audit/compare.js";
+import type { ConvolutionOptions } from "../audit/convolution.js";
+import { openJournal } from "../audit/journal.js";
+import type { AuditLine, LeftOutLine } from "../audit/line.js";
+import { type MeasureOptions, spectrumOf } from "../audit/measure.js";
+import { type Fault, type Item, planOf } from "../audit/plan.js";
+import type { Spectrum } from "../audit/report/spectra-figure.js";
+import type { Shard } from "../audit/shard.js";
+import { version } from "../experiment/bundled-versions.js";
+import type { Layout } from "../files/tensor.js";
+import { oneLine, quote } from "../files/text.js";
+import { probe, writing } from "../files/writable.js";
+import { OptionError, SpectralNormError } from "../index.js";
+import { startThreads, type ThreadPool } from "../threads/index.js";
+import { csvHead, csvRow } from "./audit-csv.js";
+import { auditTables, comparisonTable } from "./audit-table.js";
+import type { Progress } from "./progress.js";
+
+export interface AuditFlags extends Omit<MeasureOptions, "convolution"> {
+  readonly json?: boolean;
+  readonly csv?: boolean;
+  readonly report?: string;
+  readonly spectrum?: string;
+  readonly against?: string;
+  readonly sort?: Order;
+  readonly shard?: Shard;
+  readonly resume?: string;
+  readonly threads?: number;
+  readonly conv?: "reshape" | "operator";
+  readonly input?: readonly [number, number];
+  readonly boundary?: "zero" | "circular";
+  readonly layout?: Layout;
+  readonly embeddings?: boolean;
+  readonly leftOut?: boolean;
+}
+
+/** Where the command writes. */
+export interface AuditStreams {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+  readonly progress: Progress;
+  /** whether what is written to `stdout` ends up in this file */
+  isStdout(path: string): boolean;
+}
+
+/** Singular values of the chosen matrix that a report shows. */
+const SPECTRUM = 64;
+
+/**
+ * Audits models, line by line as JSON or CSV, or as tables at the end. What cannot be read is a line on standard error,
+ * and the rest is done all the same.
+ *
+ * @param command  as it was typed, for the report
+ * @returns the exit status: 2 if something could not be read, else 1 if something did not converge or could not be
+ *   proven, else 0
+ * @throws OptionError for options that do not go together; FileError if a file cannot be written
+ */
+export async function runAudit(
+  models: readonly string[],
+  flags: AuditFlags,
+  streams: AuditStreams,
+  command = "",
+): Promise<number> {
+  const options = { ...flags, convolution: convolutionIn(flags) };
+  refuseMixtures(flags);
+  if (flags.report !== undefined) probe(flags.report);
+  const journal = flags.resume === undefined ? undefined : openJournal(flags.resume, flags);
+  // What the journal takes is there already.
+  const silent = flags.resume !== undefined && streams.isStdout(flags.resume);
+  const print = silent ? () => {} : printing(flags, streams.stdout);
+  const faults: string[] = [];
+  let pool: ThreadPool | undefined;
+  try {
+    const items = planOf(models, options);
+    const others = flags.against === undefined ? [] : planOf([flags.against], options);
+    const { spectrum } = flags;
+    if (spectrum !== undefined && !items.some(({ kind, name }) => kind === "weight" && name === spectrum))
+      throw new OptionError(`--spectrum: there is no matrix ${quote(spectrum)}`);
+    pool = await threadsFor([...items, ...others], flags);
+    const complain = (fault: Pick<Fault, "file" | "name" | "error">) => {
+      faults.push(complaint(fault));
+      streams.progress.clear();
+      streams.stderr.write(`spectral-norm: ${complaint(fault)}\n`);
+    };
+    const total = [...items, ...others].reduce((sum, { cost }) => sum + cost, 0);
+    let done = 0;
+    const run = async (
+      some: readonly Item[],
+      use: (line: AuditLine | LeftOutLine) => void,
+      known?: typeof journal,
+    ) => {
+      const onItem = ({ name, file, cost }: Item) => {
+        streams.progress.show("audit", oneLine(name ?? file), done, total);
+        done += cost;
+      };
+      for (const finding of audit(some, { ...options, journal: known, onItem })) {
+        if (finding.kind === "fault") complain(finding);
+        else use(finding.line);
+        // Lets the streams report what happened to them, such as a reader that has gone.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+
+    const before: AuditLine[] = [];
+    await run(others, (line) => void ("sigma" in line && before.push(line)));
+    const against = flags.against === undefined ? undefined : { name: flags.against, lines: before };
+    const lines: AuditLine[] = [];
+    const leftOut: LeftOutLine[] = [];
+    const shown = (line: AuditLine | LeftOutLine) =>
+      "sigma" in line && against ? compared(line, against.lines) : line;
+    const take = (line: AuditLine | LeftOutLine) => {
+      if ("sigma" in line) lines.push(line);
+      else leftOut.push(line);
+      if (!flags.sort) print(shown(line));
+    };
+    await run(items, take, journal);
+    if (flags.sort) {
+      lines.sort(ORDERS[flags.sort]);
+      for (const line of [...lines, ...leftOut]) print(shown(line));
+    }
+    const comparison = against && compare(lines, against.name, against.lines);
+    for (const line of comparison?.onlyThere ?? [])
+      print({ ...line, sigmaAgainst: null, ratio: null } as AuditLine);
+    const spectra = flags.report === undefined ? undefined : spectraOf(items, lines, options);
+    streams.progress.end();
+    if (!flags.json && !flags.csv && !silent)
+      streams.stdout.write(auditTables(lines, leftOut) + (comparison ? comparisonTable(comparison) : ""));
+    if (flags.report !== undefined && spectra)
+      await report(flags.report, { lines, leftOut, faults, spectra, comparison, command }, flags, streams);
+    return faults.length > 0 ? 2 : [...lines, ...before].every(isSure) ? 0 : 1;
+  } finally {
+    streams.progress.end();
+    journal?.close();
+    await pool?.stop();
+  }
+}
+
+function convolutionIn({ conv, input, boundary }: AuditFlags): ConvolutionOptions | undefined {
+  if (conv === "operator") {
+    if (!input) throw new OptionError("--conv operator: needs the size of the input, such as --input 32x32");
+    return { input, ...(boundary && { boundary }) };
+  }
+  if (input ?? boundary) throw new OptionError(`--${input ? "input" : "boundary"}: is for --conv operator`);
+  return undefined;
+}
+
+function refuseMixtures({ conv, certify, against, shard, resume, report, spectrum }: AuditFlags): void {
+  if (conv === "operator" && certify)
+    throw new OptionError("--certify: proofs are of matrices with entries, and not of --conv operator");
+  if (against !== undefined && (shard ?? resume))
+    throw new OptionError("--against: compares whole models, and not with --shard or --resume");
+  if (spectrum !== undefined && report === undefined) throw new OptionError("--spectrum: is for --report");
+}
+
+/** Numbers in a matrix that make threads worth their start. */
+const LARGE = 2 ** 19;
+
+/** Threads, where there is something for them to do. They change no digit of what comes out. */
+async function threadsFor(
+  items: readonly Item[],
+  { threads, shard }: AuditFlags,
+): Promise<ThreadPool | undefined> {
+  if (threads === 1 || (threads === undefined && shard)) return undefined;
+  const large = items.some((item) => item.kind === "weight" && item.weight.rows * item.weight.cols >= LARGE);
+  if (!large) return undefined;
+  try {
+    return await startThreads(threads);
+  } catch (error) {
+    // Nobody asked for them.
+    if (threads === undefined && error instanceof SpectralNormError) return undefined;
+    throw error;
+  }
+}
+
+/** What writes a line at once, where the form is one of lines. */
+function printing(
+  flags: AuditFlags,
+  stdout: AuditStreams["stdout"],
+): (line: AuditLine | LeftOutLine) => void {
+  if (!flags.json && !flags.csv) return () => {};
+  if (flags.csv) stdout.write(`${csvHead(flags)}\r\n`);
+  return (line) => {
+    if ("leftOut" in line && !flags.leftOut) return;
+    stdout.write(flags.csv ? `${csvRow(line, flags)}\r\n` : `${JSON.stringify(line)}\n`);
+  };
+}
+
+/** A line with σ₁ of the other model's tensor of that name, and the ratio of the two. */
+function compared(line: AuditLine, others: readonly AuditLine[]): AuditLine {
+  const other = others.findLast(({ tensor }) => tensor === line.tensor);
+  const ratio = other && line.sigma / other.sigma;
+  return {
+    ...line,
+    sigmaAgainst: other?.sigma ?? null,
+    ratio: ratio !== undefined && Number.isFinite(ratio) ? ratio : null,
+  };
+}
+
+function complaint({ file, name, error }: Pick<Fault, "file" | "name" | "error">): string {
+  const what = name === undefined ? oneLine(file) : `${oneLine(file)}: ${quote(name)}`;
+  return `${what}: ${oneLine(error.message)}`;
+}
+
+/** Of each model, the singular values of the matrix that was chosen, or of the one that has the largest norm. */
+function spectraOf(
+  items: readonly Item[],
+  lines: readonly AuditLine[],
+  options: AuditFlags & MeasureOptions,
+): Map<string, Spectrum> {
+  const spectra = new Map<string, Spectrum>();
+  for (const file of new Set(lines.map((line) => line.file))) {
+    const own = lines.filter((line) => line.file === file);
+    const chosen =
+      own.find(({ tensor }) => tensor === options.spectrum) ??
+      own.reduce((a, b) => (b.sigma > a.sigma ? b : a));
+    const item = items.find(
+      (one) => one.file === file && one.name === chosen.tensor && one.kind === "weight",
+    );
+    if (item?.kind === "weight")
+      spectra.set(file, { name: chosen.tensor, values: spectrumOf(item.weight, SPECTRUM, options) });
+  }
+  return spectra;
+}
+
+async function report(
+  path: string,
+  parts: {
+    lines: AuditLine[];
+    leftOut: LeftOutLine[];
+    faults: string[];
+    spectra: Map<string, Spectrum>;
+    comparison: Comparison | undefined;
+    command: string;
+  },
+  { json, csv }: AuditFlags,
+  { stdout }: AuditStreams,
+): Promise<void> {
+  const { auditPage } = await import("../audit/report/page.js");
+  writing(path, () => writeFileSync(path, auditPage({ ...parts, version: version("spectral-norm") ?? "" })));
+  if (!json && !csv) stdout.write(`Report: ${path}\n`);
+}
+
+/** Whether standard output goes to a file. */
+export function isStdout(path: string): boolean {
+  try {
+    const [out, file] = [fstatSync(1), statSync(path)];
+    return out.isFile() && out.dev === file.dev && out.ino === file.ino;
+  } catch {
+    return false;
+  }
+}
