@@ -53,6 +53,7 @@ ${table(
   ["column", "what is called", "version"],
   columns.map(({ head, calls, library, version }) => [head, calls, `${library} ${version}`]),
 )}
+
 ${runtimes}${missing.map((line) => ` ${line}`).join("")}
 
 ## Totals

@@ -31,6 +31,13 @@ export const nodeRivals: readonly (Described & { readonly library: string })[] =
   },
   {
     library: "spectral-norm",
+    id: "value",
+    head: "ours, `spectralNorm`",
+    calls: "`spectralNorm(A)`, which may stop as soon as the value is accurate and says nothing of its error",
+    dtype: "float64",
+  },
+  {
+    library: "spectral-norm",
     id: "core32",
     head: "ours, float32",
     calls: "the same of a `Float32Array`",

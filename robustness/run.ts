@@ -9,7 +9,7 @@ import { installedVersion } from "../bench/contenders/libraries.js";
 import type { Adversary } from "./adversary.js";
 import { adversaries, families } from "./cases.js";
 import { type Cell, type Column, markdown } from "./document.js";
-import { judgeGradient, judgeValue, standards } from "./judge.js";
+import { judgeGradient, judgeValue, type Outcome, standards } from "./judge.js";
 import { RivalProcess } from "./process.js";
 import { type Described, nodeRivals, pythonRivals } from "./rival.js";
 
@@ -77,7 +77,12 @@ async function examine(process: RivalProcess, rival: Described): Promise<Map<str
 async function one(process: RivalProcess, rival: Described, of: Adversary): Promise<Cell | undefined> {
   const moved = rival.dtype === "float32" ? movedByFloat32(of.entries) : 0;
   if (!Number.isFinite(moved)) return undefined;
-  const outcome = await process.ask(rival.id, of);
+  let outcome = await process.ask(rival.id, of);
+  if (outOfMemory(outcome)) {
+    // Perhaps of what was left from the cases before: asked again of a process that has seen none.
+    process.close();
+    outcome = await process.ask(rival.id, of);
+  }
   const standard = standards[rival.dtype];
   const value = judgeValue(of, outcome, standard, moved);
   const gradient = judgeGradient(of, outcome, standard, moved);
@@ -86,6 +91,11 @@ async function one(process: RivalProcess, rival: Described, of: Adversary): Prom
       `${rival.head} | ${of.name} | ${"fails" in outcome ? outcome.why.slice(0, 90) : outcome.value} | ${value.grade} | ${gradient?.grade ?? ""} ${gradient?.error ?? ""}`,
     );
   return { value, ...(gradient ? { gradient } : {}) };
+}
+
+function outOfMemory(outcome: Outcome): boolean {
+  const why = "fails" in outcome ? outcome.why : (outcome.gradientFails ?? "");
+  return /memory|alloc/i.test(why);
 }
 
 /** A bound on what storing in float32 moves σ by; infinite where an entry has no place there. */

@@ -28,34 +28,61 @@ function behindABlock(): Adversary {
 }
 
 /**
- * ½I + ½v₁v₁ᵀ with v₁ ⟂ both vectors that this package's iteration starts from at seed 0: nothing in the Krylov space
- * but rounding errors points to v₁.
+ * v₁v₁ᵀ + 0.9·wwᵀ and a little of everything else, with v₁ ⟂ both vectors that this package's iteration starts from at
+ * seed 0. It is done with w, which the starts do see, before the rounding errors that point to v₁ have grown.
  */
 function againstOurStart(): Adversary {
   const n = 128;
   // As solve/lanczos.ts draws them.
   const random = createRandom(2 ** 44);
   const starts = [0, 1].map(() => Float64Array.from({ length: n }, () => random.normal()));
-  const v = Float64Array.from({ length: n }, (_, i) => sign(i, 77));
-  for (let pass = 0; pass < 3; pass++) {
-    const [a, b] = [unit(starts[0]), starts[1].slice()];
-    subtract(b, a);
-    for (const q of [a, unit(b)]) subtract(v, q);
-  }
-  const first = unit(v);
+  const v = orthogonal(
+    Float64Array.from({ length: n }, (_, i) => sign(i, 77)),
+    starts,
+  );
+  const w = orthogonal(
+    Float64Array.from({ length: n }, (_, i) => sign(i, 5)),
+    [v],
+  );
+  const rest = (i: number) => 0.05 * (1 - i / n);
+  // The diagonal of `rest` between projections along v and w.
+  const [dv, dw] = [v, w].map((x) => x.map((value, i) => rest(i) * value));
+  const [vv, ww, vw] = [dot(v, dv), dot(w, dw), dot(v, dw)];
   return adversary({
     name: "v₁ ⟂ this package’s own start (seed 0)",
     rows: n,
     cols: n,
-    entries: () => filled(n, n, (i, j) => (i === j ? 0.5 : 0) + 0.5 * first[i] * first[j]),
-    truth: () => ({ sigma: 1, gap: 0.5, multiplicity: 1, u: first, v: first }),
+    entries: () =>
+      filled(n, n, (i, j) => {
+        const crossed = v[i] * dv[j] + dv[i] * v[j] + w[i] * dw[j] + dw[i] * w[j];
+        const twice = vv * v[i] * v[j] + ww * w[i] * w[j] + vw * (v[i] * w[j] + w[i] * v[j]);
+        return v[i] * v[j] + 0.9 * w[i] * w[j] + (i === j ? rest(i) : 0) - crossed + twice;
+      }),
+    truth: () => ({ sigma: 1, gap: 0.1, multiplicity: 1, u: v, v }),
     againstOurs: true,
   });
 }
 
+/** A unit vector near x that is orthogonal to others. */
+function orthogonal(x: Float64Array, others: readonly Float64Array[]): Float64Array {
+  const basis: Float64Array[] = [];
+  for (const other of others) {
+    const q = other.slice();
+    for (const p of basis) subtract(q, p);
+    basis.push(unit(q));
+  }
+  const result = x.slice();
+  for (let pass = 0; pass < 3; pass++) for (const q of basis) subtract(result, q);
+  return unit(result);
+}
+
+function dot(x: Float64Array, y: Float64Array): number {
+  return x.reduce((sum, value, i) => sum + value * y[i], 0);
+}
+
 function subtract(x: Float64Array, q: Float64Array): void {
-  const dot = x.reduce((sum, value, i) => sum + value * q[i], 0);
-  for (let i = 0; i < x.length; i++) x[i] -= dot * q[i];
+  const along = dot(x, q);
+  for (let i = 0; i < x.length; i++) x[i] -= along * q[i];
 }
 
 /** Starts that have nothing of v₁ in them. */

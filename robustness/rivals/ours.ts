@@ -1,4 +1,4 @@
-import { certify, matrix, singularTriplet, valueAndGrad } from "../../src/index.js";
+import { certify, matrix, singularTriplet, spectralNorm, valueAndGrad } from "../../src/index.js";
 import type { Answer } from "../judge.js";
 import type { Given } from "../rival.js";
 
@@ -16,6 +16,7 @@ function core(Type: typeof Float32Array | typeof Float64Array): Call {
 export const ours: Readonly<Record<string, Call>> = {
   core: core(Float64Array),
   core32: core(Float32Array),
+  value: ({ data, rows, cols, start }) => ({ value: spectralNorm(matrix(data, [rows, cols]), { start }) }),
   certify({ data, rows, cols }) {
     const { lower, upper, proven } = certify(matrix(data, [rows, cols]));
     // The truth is rounded to a double itself.

@@ -1,7 +1,9 @@
 import { exponentOf, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { inputOf } from "../matrix/panels.js";
+import { shown } from "../matrix/shown.js";
 import type { DenseMatrix, Matrix, MatrixOrOperator } from "../matrix/types.js";
+import { room } from "../matrix/view.js";
 import type { SingularTriplet } from "../solve/options.js";
 import { solveBordered, unitTriplet } from "./bordered.js";
 import { rankTwo } from "./hessian.js";
@@ -45,13 +47,13 @@ export function tripletVjp(
   const view = inputOf(A);
   const { m, n } = view;
   if (typeof cotangents !== "object" || cotangents === null)
-    throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${String(cotangents)}`);
+    throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${shown(cotangents)}`);
   for (const name of Object.keys(cotangents))
     if (!["sigma", "u", "v"].includes(name))
       throw new OptionError(`cotangents: no such part ${JSON.stringify(name)}; there are sigma, u, v`);
   const { sigma = 0 } = cotangents;
   if (typeof sigma !== "number" || !Number.isFinite(sigma))
-    throw new NonFiniteError(`cotangents: sigma is ${String(sigma)}`);
+    throw new NonFiniteError(`cotangents: sigma is ${shown(sigma)}`);
   const a = cotangent("u", cotangents.u, m);
   const b = cotangent("v", cotangents.v, n);
   const solve = a.some((x) => x !== 0) || b.some((x) => x !== 0);
@@ -67,7 +69,7 @@ export function tripletVjp(
 }
 
 function cotangent(name: string, values: ArrayLike<number> | undefined, length: number): Float64Array {
-  if (values === undefined) return new Float64Array(length);
+  if (values === undefined) return room("float64", length) as Float64Array;
   if (values.length !== length)
     throw new ShapeError(`cotangents: ${name} has length ${length}, got ${values.length}`);
   const copy = Float64Array.from(values);

@@ -1,5 +1,6 @@
 import { NonFiniteError, ShapeError, UnsupportedError } from "./errors.js";
 import { type HalfType, halfDecoder } from "./half.js";
+import { shown } from "./shown.js";
 import type { DType, LinearOperator, SparseMatrix } from "./types.js";
 
 /** Entries in memory: element (i, j) of m×n is `read(data[offset + i·rowStride + j·columnStride])`. */
@@ -105,7 +106,8 @@ export function viewOf(A: unknown): View | OperatorView {
 /** The same for `shape: [b, m, n]`; b may be 0. */
 export function batchOf(A: unknown): BatchView {
   if (Array.isArray(A)) {
-    const views = A.map((one) => nested(one));
+    // Not A.map, which leaves holes.
+    const views = Array.from(A, (one) => nested(one));
     if (views.length === 0)
       throw new ShapeError("batch: no matrices, and no shape that says how large they are");
     const { m, n } = views[0];
@@ -290,20 +292,23 @@ export function dimensions(shape: unknown, rank: number): number[] {
     throw new ShapeError(`shape: expected ${form}, got ${describe(shape)}`);
   const sizes = Array.from(shape as ArrayLike<number>);
   if (sizes.length !== rank)
-    throw new ShapeError(`shape: expected ${form}, got ${sizes.length} dimensions: [${sizes.join(", ")}]`);
+    throw new ShapeError(`shape: expected ${form}, got ${sizes.length} dimensions: ${listed(sizes)}`);
   sizes.forEach((size, k) => {
     if (!Number.isInteger(size) || size < 0)
-      throw new ShapeError(`shape: dimension ${k} must be a whole number, got ${String(size)}`);
+      throw new ShapeError(`shape: dimension ${k} must be a whole number, got ${shown(size)}`);
     if (size > MOST_SIZE)
       throw new ShapeError(`shape: dimension ${k} is ${size}; no vector is longer than ${MOST_SIZE}`);
     if (size === 0 && k >= rank - 2)
-      throw new ShapeError(
-        `shape: [${sizes.join(", ")}] is empty; a matrix needs at least one row and column`,
-      );
+      throw new ShapeError(`shape: ${listed(sizes)} is empty; a matrix needs at least one row and column`);
   });
   if (!Number.isSafeInteger(sizes.reduce((product, size) => product * size, 1)))
     throw new ShapeError(`shape: [${sizes.join(", ")}] has more entries than can be counted`);
   return sizes;
+}
+
+/** What may be anything, and any number of it, in a line. */
+function listed(values: readonly unknown[]): string {
+  return `[${values.slice(0, 8).map(shown).join(", ")}${values.length > 8 ? ", …" : ""}]`;
 }
 
 function layout(
@@ -313,7 +318,7 @@ function layout(
 ): { stride: number[]; offset: number } {
   const offset = fields.offset === undefined ? 0 : fields.offset;
   if (typeof offset !== "number" || !Number.isInteger(offset) || offset < 0)
-    throw new ShapeError(`offset: expected a whole number from 0 up, got ${String(offset)}`);
+    throw new ShapeError(`offset: expected a whole number from 0 up, got ${shown(offset)}`);
   let stride: number[];
   if (fields.stride === undefined) {
     stride = shape.map((_, k) => shape.slice(k + 1).reduce((product, size) => product * size, 1));
@@ -322,7 +327,7 @@ function layout(
       throw new ShapeError(`stride: expected ${shape.length} whole numbers, got ${describe(fields.stride)}`);
     stride = Array.from(fields.stride as unknown as ArrayLike<number>);
     if (stride.length !== shape.length || !stride.every(Number.isInteger))
-      throw new ShapeError(`stride: expected ${shape.length} whole numbers, got [${stride.join(", ")}]`);
+      throw new ShapeError(`stride: expected ${shape.length} whole numbers, got ${listed(stride)}`);
   }
   if (shape.some((size) => size === 0)) return { stride, offset };
   let first = offset;

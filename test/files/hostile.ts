@@ -65,6 +65,11 @@ export function mutations(original: Uint8Array): fc.Arbitrary<Uint8Array> {
 
 /** The largest typed array that was allocated, in bytes, while `work` ran. */
 export function largestAllocation(work: () => void): number {
+  return allocations(work).largest;
+}
+
+/** The largest typed array that was allocated while `work` ran, and all of them together, in bytes. */
+export function allocations(work: () => void): { largest: number; total: number } {
   const names = [
     "Uint8Array",
     "Uint16Array",
@@ -75,12 +80,14 @@ export function largestAllocation(work: () => void): number {
   ] as const;
   const arrays = names.map((name) => [name, globalThis[name]] as const);
   let largest = 0;
+  let total = 0;
   for (const [name, original] of arrays) {
     const spied: typeof original = new Proxy(original, {
       construct(target, parameters: unknown[], newTarget): object {
         const [first] = parameters;
         if (typeof first === "number") {
           largest = Math.max(largest, first * target.BYTES_PER_ELEMENT);
+          total += first * target.BYTES_PER_ELEMENT;
           // What would take the machine down is refused here instead.
           if (first * target.BYTES_PER_ELEMENT > 2 ** 28) throw new Error(`${name}(${first})`);
         }
@@ -94,5 +101,5 @@ export function largestAllocation(work: () => void): number {
   } finally {
     for (const [name, original] of arrays) Object.assign(globalThis, { [name]: original });
   }
-  return largest;
+  return { largest, total };
 }

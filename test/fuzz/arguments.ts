@@ -10,7 +10,10 @@ export interface Arguments {
   readonly more: unknown;
 }
 
-const anything = fc.anything({ maxDepth: 2, withBigInt: true, withTypedArray: true, withDate: true });
+const anything = fc.anything({
+  ...{ maxDepth: 2, withBigInt: true, withTypedArray: true, withDate: true },
+  ...{ withNullPrototype: true, withMap: true, withSparseArray: true, withBoxedValues: true },
+});
 const number = fc.oneof(
   fc.integer({ min: -3, max: 9 }),
   fc.double(),

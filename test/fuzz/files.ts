@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { largestAllocation, mutations } from "../files/hostile.js";
+import { allocations, mutations } from "../files/hostile.js";
 import { join } from "../files/writers.js";
 import { ORIGINALS } from "./originals.js";
 
@@ -58,13 +58,15 @@ export function read({ original, file, bytes, name }: Mutated): string {
   const size = Object.values(all).reduce((sum, { length }) => sum + length, 0);
   const begin = performance.now();
   let result = "";
-  const largest = largestAllocation(() => {
+  const { largest, total } = allocations(() => {
     result = read(all, name);
   });
   assert.ok(performance.now() - begin < LIMIT_MS, "in time");
   const packed = /npz$|unnamed$/.test(name);
   const most = Math.max(LEAST, size * (packed ? TIMES.packed : TIMES.plain));
   assert.ok(largest <= most, `allocates ${largest} bytes at once for files of ${size}`);
+  // Each tensor and each entry of an archive has its own.
+  assert.ok(total <= 16 * most, `allocates ${total} bytes in all for files of ${size}`);
   assert.ok(Buffer.compare(bytes, before) === 0, "the file is unchanged");
   return result;
 }

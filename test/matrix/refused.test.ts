@@ -49,6 +49,14 @@ describe.each(FUNCTIONS)("%s refuses", (_, run) => {
     ["no shape", { data }, ["shape"]],
     ["one dimension", { data, shape: [12] }, ["[m, n]", "1 dimension"]],
     ["three dimensions", { data, shape: [2, 3, 2] }, ["[m, n]", "3 dimensions"]],
+    ["a shape of lists", { data, shape: [[1, [2, "3"]], {}, Object.create(null)] }, ["an array, an object"]],
+    [
+      "a dimension without a text",
+      { data, shape: [2, Object.create(null)] },
+      ["whole number, got an object"],
+    ],
+    ["ever so many dimensions", { data, shape: new Array(500).fill(1) }, ["500 dimensions", "1, …]"]],
+    ["an offset without a text", { data, shape: [2, 2], offset: Object.create(null) }, ["got an object"]],
     ["no rows in shape", { data, shape: [0, 3] }, ["empty"]],
     ["no columns in shape", { data, shape: [3, 0] }, ["empty"]],
     ["short data", { data, shape: [4, 4] }, ["too short", "15", "12"]],
@@ -159,6 +167,9 @@ describe("batches refuse", () => {
   it("what is not a batch", () => {
     refused(undefined, "[b, m, n]");
     refused([], "batch");
+    refused(new Array(1), "nested rows, got undefined");
+    refused({ data, shape: [0, 1, 1], stride: [Object.create(null)] }, "stride", "[an object]");
+    refused({ data, shape: [0, 0, Object.create(null)] }, "[0, 0, an object] is empty");
     refused([[[1, 2]], [[1, 2, 3]]], "matrix 1 is 1×3", "1×2");
     refused([[1, 2]]);
     refused({ data, shape: [3, 4] }, "[b, m, n]");
