@@ -1,21 +1,11 @@
-// Compiles robustness/ into robustness/dist and runs it. Packages stay outside, to be found where they are installed.
-import { spawnSync } from "node:child_process";
+// Compiles robustness/ into robustness/dist and runs it.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { compile, run } from "../build/program.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-await build({
-  absWorkingDir: here,
-  entryPoints: ["run.ts", "answer.ts"],
-  outdir: "dist",
-  bundle: true,
-  packages: "external",
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  logLevel: "warning",
-});
+const scripts = await compile(here, ["run", "answer"]);
 // TensorFlow.js keeps its gradients in a file that Node cannot import: an ES module in a CommonJS package.
 await build({
   absWorkingDir: here,
@@ -27,7 +17,4 @@ await build({
   target: "node20",
   logLevel: "error",
 });
-const { status } = spawnSync(process.execPath, [join(here, "dist", "run.js"), ...process.argv.slice(2)], {
-  stdio: "inherit",
-});
-process.exit(status ?? 1);
+process.exit(run(join(scripts, "run.js")));

@@ -1,24 +1,8 @@
-// Compiles the fuzzer and what it fuzzes into one file and runs that; packages stay where they are installed.
-import { spawnSync } from "node:child_process";
+// Compiles the fuzzer and what it fuzzes into one file and runs that.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { compile, run } from "../../build/program.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-await build({
-  absWorkingDir: here,
-  entryPoints: ["run.ts", "worker.ts"],
-  outdir: "dist",
-  bundle: true,
-  packages: "external",
-  format: "esm",
-  platform: "node",
-  target: "node20",
-  sourcemap: true,
-  logLevel: "warning",
-});
-const script = join(here, "dist", "run.js");
-const { status } = spawnSync(process.execPath, ["--enable-source-maps", script, ...process.argv.slice(2)], {
-  stdio: "inherit",
-});
-process.exit(status ?? 1);
+const scripts = await compile(here, ["run", "worker"], { sourcemap: true });
+process.exit(run(join(scripts, "run.js"), ["--enable-source-maps"]));
