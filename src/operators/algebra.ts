@@ -107,9 +107,10 @@ export function diagonal(d: ArrayLike<number>): Operator {
   if (!Array.isArray(d) && !(ArrayBuffer.isView(d) && "length" in d))
     throw new ShapeError(`diagonal: expected an array of numbers, got ${describe(d)}`);
   const [n] = dimensions([d.length, d.length], 2);
-  const values = Float64Array.from(d, Number);
+  // What is no number becomes NaN, and is refused by its place.
+  const values = Float64Array.from(d, (value) => (typeof value === "number" ? value : Number.NaN));
   values.forEach((value, i) => {
-    if (!Number.isFinite(value)) throw new NonFiniteError(`diagonal: element ${i} is ${value}`, i, i);
+    if (!Number.isFinite(value)) throw new NonFiniteError(`diagonal: element ${i} is ${shown(d[i])}`, i, i);
   });
   const product = (x: Float64Array, out: Float64Array) => {
     for (let i = 0; i < n; i++) out[i] = values[i] * x[i];

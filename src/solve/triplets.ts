@@ -95,6 +95,8 @@ export function singularTriplets<A extends MatrixOrOperator>(
  * @throws, Cost, Not guaranteed: as for `singularTriplets`, whose options `options` are
  */
 export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
+  if (options !== undefined && (typeof options !== "object" || options === null))
+    throw new OptionError(`options: expected an object, got ${shown(options)}`);
   if (options && "k" in options) throw new OptionError("k: kyFanNorm takes it as its second argument");
   const value = sum(singularTriplets(A, { ...options, k }).sigma, (sigma) => sigma);
   if (value === Number.POSITIVE_INFINITY)

@@ -120,6 +120,20 @@ const CALLS = [
   "matrix",
   "csr",
   "rowPanels",
+  "coo",
+  "csc",
+  "singularTriplets",
+  "kyFanNorm",
+  "schattenNorm",
+  "linearOperator",
+  "transposeOf",
+  "scaled",
+  "sumOf",
+  "productOf",
+  "diagonal",
+  "lowRank",
+  "conv2d",
+  "valueAndParameterGrad",
 ] as const;
 
 export const wrong: fc.Arbitrary<Arguments> = fc.record({

@@ -209,6 +209,7 @@ describe("sums, products, transposes, scalings", () => {
     expectRefusal(() => diagonal([]), "ERR_SHAPE", "empty");
     expectRefusal(() => diagonal("abc" as never), "ERR_SHAPE", "diagonal");
     expectNonFinite(() => diagonal([1, 2, Number.POSITIVE_INFINITY]), 2, 2, "Infinity");
+    expectNonFinite(() => diagonal([1, Object.create(null)]), 1, 1, "an object");
   });
 });
 

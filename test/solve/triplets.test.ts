@@ -527,6 +527,8 @@ describe("Ky Fan norms", () => {
       );
     close(kyFanNorm(A, 1), matrixNorm(A, 2));
     close(kyFanNorm(A, 75), matrixNorm(A, "nuc"));
+    for (const options of [-1, "dense", null])
+      expectRefusal(() => kyFanNorm(A, 1, options as never), "ERR_OPTION", "options");
   });
 
   it("refuse what singularTriplets refuses", () => {
