@@ -25,7 +25,11 @@ export interface AuditReport {
 }
 
 /** Names of tensors have no spaces to break at. */
-const more = ".findings span, h2, .figure-title, li { overflow-wrap: anywhere; }";
+const more = `.findings span, h2, .figure-title, li { overflow-wrap: anywhere; }
+/* A table of many columns may stand out on both sides of the text before it scrolls. */
+@media screen and (min-width: 64rem) {
+  .scroll { position: relative; left: 50%; translate: -50%; width: max-content; min-width: 100%; max-width: min(94vw, 92rem); }
+}`;
 
 /** An audit as one HTML page that needs nothing else: styles and SVG figures are in it, and it runs no script. */
 export function auditPage({
