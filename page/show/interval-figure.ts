@@ -1,4 +1,5 @@
 import * as Plot from "@observablehq/plot";
+import { countAxis } from "../../src/experiment/report/count-axis.js";
 import { type Figure, legendMarkup } from "../../src/experiment/report/figure.js";
 import { html } from "../../src/experiment/report/markup.js";
 import { powerOfTen } from "../../src/experiment/report/numbers.js";
@@ -77,14 +78,7 @@ lengthened by more.`,
             tick === 0 ? "‖A‖₂" : `${tick > 0 ? "+" : "−"}${powerOfTen(Math.abs(tick) + nearest)}`,
           fill: "var(--muted)",
         }),
-        Plot.axisX({
-          ticks: narrow ? 5 : 10,
-          tickFormat: (tick: number) => (Number.isInteger(tick) ? String(tick) : ""),
-          label: "tests",
-          labelAnchor: "center",
-          labelArrow: "none",
-          fill: "var(--muted)",
-        }),
+        countAxis("tests", { narrow }),
         Plot.ruleY([0], { stroke: "var(--ink)", strokeOpacity: 0.6 }),
         Plot.areaY(known, {
           x: "test",

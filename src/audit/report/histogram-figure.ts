@@ -1,4 +1,5 @@
 import * as Plot from "@observablehq/plot";
+import { wholeTick } from "../../experiment/report/count-axis.js";
 import type { Figure } from "../../experiment/report/figure.js";
 import type { Markup } from "../../experiment/report/markup.js";
 import { scientific } from "../../experiment/report/numbers.js";
@@ -41,7 +42,7 @@ export function histogramFigure(id: string, sigmas: readonly number[], caption: 
           tickSize: 0,
           label: "matrices",
           labelArrow: "none",
-          tickFormat: (tick: number) => (Number.isInteger(tick) ? String(tick) : ""),
+          tickFormat: wholeTick,
           fill: "var(--muted)",
         }),
         Plot.axisX({

@@ -1,4 +1,5 @@
 import * as Plot from "@observablehq/plot";
+import { countAxis } from "../../experiment/report/count-axis.js";
 import type { Figure } from "../../experiment/report/figure.js";
 import { html, type Markup } from "../../experiment/report/markup.js";
 import { decades, powerOfTen, scientific, spreadOut } from "../../experiment/report/numbers.js";
@@ -57,14 +58,7 @@ export function layerFigure({ id, title, label, caption, names, values, base }: 
           text: scale.text,
           fill: "var(--muted)",
         }),
-        Plot.axisX({
-          ticks: narrow ? 5 : 10,
-          tickFormat: (tick: number) => (Number.isInteger(tick) ? String(tick) : ""),
-          label: "matrix, in the model’s order",
-          labelAnchor: "center",
-          labelArrow: "none",
-          fill: "var(--muted)",
-        }),
+        countAxis("matrix, in the model’s order", { narrow }),
         Plot.ruleY([foot], { stroke: "var(--muted)" }),
         Plot.ruleX(points, {
           x: "layer",

@@ -1,4 +1,5 @@
 import * as Plot from "@observablehq/plot";
+import { countAxis } from "../../experiment/report/count-axis.js";
 import type { Figure } from "../../experiment/report/figure.js";
 import type { Markup } from "../../experiment/report/markup.js";
 import { scientific } from "../../experiment/report/numbers.js";
@@ -42,14 +43,7 @@ export function spectraFigure(
       marks: [
         Plot.gridY({ ticks: 5, stroke: "var(--rule)", strokeOpacity: 0.9 }),
         Plot.axisY({ ticks: 5, tickSize: 0, label: "σᵢ/σ₁", labelArrow: "none", fill: "var(--muted)" }),
-        Plot.axisX({
-          ticks: narrow ? 5 : 10,
-          tickFormat: (tick: number) => (Number.isInteger(tick) ? String(tick) : ""),
-          label: "index i",
-          labelAnchor: "center",
-          labelArrow: "none",
-          fill: "var(--muted)",
-        }),
+        countAxis("index i", { narrow }),
         Plot.ruleY([0], { stroke: "var(--muted)" }),
         Plot.line(rest, { x: "index", y: "value", z: "name", stroke: "var(--muted)", strokeOpacity: 0.3 }),
         Plot.line(own, { x: "index", y: "value", stroke: "var(--core)", strokeWidth: 2 }),

@@ -3,7 +3,7 @@ import type { AccuracyRow, Truth } from "../result.js";
 import { errorAxisMarks } from "./error-axis.js";
 import { type Figure, legendMarkup } from "./figure.js";
 import type { Markup } from "./markup.js";
-import { methodAxis, methodAxisMarks } from "./method-axis.js";
+import { methodAxis, methodAxisMarks, methodFrame, methodPoints } from "./method-axis.js";
 import { decades, scientific, spreadOut } from "./numbers.js";
 
 const kinds = [
@@ -57,13 +57,7 @@ export function errorFigure(rows: readonly AccuracyRow[], truth: Truth, caption:
         })),
       );
       return {
-        height: axis.height,
-        marginLeft: axis.marginLeft,
-        marginRight: 16,
-        marginTop: 34,
-        marginBottom: 30,
-        x: { type: "log", domain: [...domain] },
-        y: { type: "band", domain: [...axis.domain], padding: 0 },
+        ...methodFrame(axis, domain),
         symbol: { type: "identity" },
         marks: [
           ...errorAxisMarks({
@@ -81,16 +75,7 @@ export function errorFigure(rows: readonly AccuracyRow[], truth: Truth, caption:
             strokeWidth: 1.5,
             strokeOpacity: 0.55,
           }),
-          Plot.dot(points, {
-            x: "value",
-            y: "id",
-            fill: "color",
-            symbol: "symbol",
-            r: layout.narrow ? 4.5 : 5,
-            stroke: "var(--surface)",
-            strokeWidth: 1,
-            title: "title",
-          }),
+          methodPoints(points, layout),
         ],
       };
     },

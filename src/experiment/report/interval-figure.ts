@@ -4,7 +4,7 @@ import type { AccuracyRow, ExperimentResult } from "../result.js";
 import { errorAxisMarks } from "./error-axis.js";
 import { type Figure, legendMarkup } from "./figure.js";
 import type { Markup } from "./markup.js";
-import { methodAxis, methodAxisMarks } from "./method-axis.js";
+import { methodAxis, methodAxisMarks, methodFrame, methodPoints } from "./method-axis.js";
 import { decades, spreadOut } from "./numbers.js";
 
 /** Plot's triangle turned upside down. */
@@ -63,13 +63,7 @@ export function intervalFigure(
         title: `${name}: ${placed(outsideInterval)}`,
       }));
       return {
-        height: axis.height,
-        marginLeft: axis.marginLeft,
-        marginRight: 16,
-        marginTop: 34,
-        marginBottom: 30,
-        x: { type: "log", domain: [end, domain[1]] },
-        y: { type: "band", domain: [...axis.domain], padding: 0 },
+        ...methodFrame(axis, [end, domain[1]]),
         symbol: { type: "identity" },
         marks: [
           Plot.rect([0], { x1: () => end, x2: () => domain[0], fill: "var(--series-1)", fillOpacity: 0.1 }),
@@ -100,16 +94,7 @@ export function intervalFigure(
               strokeOpacity: 0.35,
             },
           ),
-          Plot.dot(points, {
-            x: "value",
-            y: "id",
-            fill: "color",
-            symbol: "symbol",
-            r: layout.narrow ? 4.5 : 5,
-            stroke: "var(--surface)",
-            strokeWidth: 1,
-            title: "title",
-          }),
+          methodPoints(points, layout),
         ],
       };
     },

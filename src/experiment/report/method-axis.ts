@@ -61,6 +61,43 @@ export function methodAxis<R extends RowName>(
   };
 }
 
+/** Size, margins and scales of a figure with such an axis; `domain` is that of its logarithmic one across. */
+export function methodFrame<R extends RowName>(axis: MethodAxis<R>, domain: readonly number[]) {
+  return {
+    height: axis.height,
+    marginLeft: axis.marginLeft,
+    marginRight: 16,
+    marginTop: 34,
+    marginBottom: 30,
+    x: { type: "log" as const, domain: [...domain] },
+    y: { type: "band" as const, domain: [...axis.domain], padding: 0 },
+  };
+}
+
+/** A value of a method, drawn by its kind's colour and symbol. */
+export interface MethodPoint {
+  /** of its row */
+  readonly id: string;
+  readonly value: number;
+  readonly color: string;
+  readonly symbol: unknown;
+  readonly title: string;
+}
+
+/** Those, with `symbol: { type: "identity" }` in the figure. */
+export function methodPoints(points: readonly MethodPoint[], { narrow }: Layout): Plot.Markish {
+  return Plot.dot(points, {
+    x: "value",
+    y: "id",
+    fill: "color",
+    symbol: "symbol",
+    r: narrow ? 4.5 : 5,
+    stroke: "var(--surface)",
+    strokeWidth: 1,
+    title: "title",
+  });
+}
+
 /** Grid lines, names and group headings; the marks of the data go on top. */
 export function methodAxisMarks<R extends RowName>(axis: MethodAxis<R>): Plot.Markish[] {
   return [

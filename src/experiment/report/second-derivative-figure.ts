@@ -4,7 +4,7 @@ import { wrongAbove } from "../verdict.js";
 import { errorAxisMarks } from "./error-axis.js";
 import { type Figure, legendMarkup } from "./figure.js";
 import type { Markup } from "./markup.js";
-import { methodAxis, methodAxisMarks } from "./method-axis.js";
+import { methodAxis, methodAxisMarks, methodFrame } from "./method-axis.js";
 import { decades, scientific, spreadOut } from "./numbers.js";
 
 const kinds = [
@@ -54,13 +54,8 @@ export function secondDerivativeFigure(
         }),
       );
       return {
-        height: axis.height,
-        marginLeft: axis.marginLeft,
+        ...methodFrame(axis, domain),
         marginRight: layout.narrow ? 62 : 132,
-        marginTop: 34,
-        marginBottom: 30,
-        x: { type: "log", domain: [...domain] },
-        y: { type: "band", domain: [...axis.domain], padding: 0 },
         symbol: { type: "identity" },
         r: { type: "identity" },
         marks: [

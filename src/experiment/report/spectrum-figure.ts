@@ -1,5 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import type { Truth } from "../result.js";
+import { countAxis } from "./count-axis.js";
 import type { Figure } from "./figure.js";
 import type { Markup } from "./markup.js";
 import { scientific } from "./numbers.js";
@@ -31,14 +32,7 @@ export function spectrumFigure({ sigma }: Truth, caption: Markup): Figure {
       marks: [
         Plot.gridY({ ticks: 5, stroke: "var(--rule)", strokeOpacity: 0.9 }),
         Plot.axisY({ ticks: 5, tickSize: 0, label: "σᵢ", labelArrow: "none", fill: "var(--muted)" }),
-        Plot.axisX({
-          ticks: narrow ? 5 : 10,
-          tickFormat: (tick: number) => (Number.isInteger(tick) ? String(tick) : ""),
-          label: "index i",
-          labelAnchor: "center",
-          labelArrow: "none",
-          fill: "var(--muted)",
-        }),
+        countAxis("index i", { narrow }),
         Plot.ruleY([0], { stroke: "var(--muted)" }),
         ...(points.length > mostStems
           ? [Plot.lineY(points, { x: "index", y: "value", stroke: "var(--core)", strokeWidth: 2 })]

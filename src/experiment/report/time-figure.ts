@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import type { SpeedRow } from "../result.js";
 import type { Figure } from "./figure.js";
 import type { Markup } from "./markup.js";
-import { engineColor, methodAxis, methodAxisMarks } from "./method-axis.js";
+import { engineColor, methodAxis, methodAxisMarks, methodFrame } from "./method-axis.js";
 import { decades, duration, spreadOut } from "./numbers.js";
 
 /** Time against method: every sample, the range they span, and the median, on a logarithmic scale. */
@@ -19,13 +19,8 @@ export function timeFigure(rows: readonly SpeedRow[], caption: Markup): Figure {
         row.samplesMs.map((ms) => ({ id: row.id, ms, color: engineColor(row.engine) })),
       );
       return {
-        height: axis.height,
-        marginLeft: axis.marginLeft,
+        ...methodFrame(axis, domain),
         marginRight: layout.narrow ? 58 : 76,
-        marginTop: 34,
-        marginBottom: 30,
-        x: { type: "log", domain: [...domain] },
-        y: { type: "band", domain: [...axis.domain], padding: 0 },
         marks: [
           ...(["top", "bottom"] as const).map((anchor) =>
             Plot.axisX(spreadOut(ticks, layout.narrow ? 4 : 9), {
