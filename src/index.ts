@@ -25,11 +25,10 @@ export { type LowRankGrad, type LowRankParts, lowRank } from "./operators/low-ra
 export { linearOperator, type Operator, type ParametricOperator } from "./operators/operator.js";
 export { cond, matrixNorm, schattenNorm, svdvals } from "./solve/matrix-norm.js";
 export type { NormOrder } from "./solve/norms.js";
-export type { Method, SingularTriplet, SolveOptions } from "./solve/options.js";
+export type { Method, SolveOptions } from "./solve/options.js";
 export { singularTriplet, spectralNorm } from "./solve/triplet.js";
 export {
   kyFanNorm,
-  type SingularTriplets,
   singularTriplets,
   type TripletsOptions,
 } from "./solve/triplets.js";

@@ -3,9 +3,9 @@ import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ShapeError, TiedError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inDouble } from "../matrix/panels.js";
+import type { SingularTriplet } from "../matrix/types.js";
 import { type Action, operatorAction, placedAction } from "../solve/action.js";
 import { norm2 } from "../solve/norm2.js";
-import type { SingularTriplet } from "../solve/options.js";
 import { panelSolver, placedOrPanels } from "../solve/panels.js";
 import { createRandom } from "../solve/random.js";
 

@@ -2,9 +2,8 @@ import { exponentOf, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
-import type { DenseMatrix, Matrix, MatrixOrOperator } from "../matrix/types.js";
+import type { DenseMatrix, Matrix, MatrixOrOperator, SingularTriplet } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
-import type { SingularTriplet } from "../solve/options.js";
 import { solveBordered, unitTriplet } from "./bordered.js";
 import { rankTwo } from "./hessian.js";
 

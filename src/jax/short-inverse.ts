@@ -4,9 +4,8 @@
  */
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
 import { TiedError } from "../matrix/errors.js";
-import type { DenseMatrix } from "../matrix/types.js";
+import type { DenseMatrix, SingularTriplet } from "../matrix/types.js";
 import { copyOf, type View, viewOf } from "../matrix/view.js";
-import type { SingularTriplet } from "../solve/options.js";
 import { type Columns, nonZero } from "./squaring.js";
 
 /** What takes the inverse's place where σ₁ is tied: derivatives that do not exist come out this large (`BEYOND`). */

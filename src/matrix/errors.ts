@@ -1,3 +1,5 @@
+import type { SingularTriplet, SingularTriplets } from "./types.js";
+
 /** The stable, machine-readable name of an error's kind. */
 export type ErrorCode =
   | "ERR_SHAPE"
@@ -7,7 +9,10 @@ export type ErrorCode =
   | "ERR_UNSUPPORTED"
   | "ERR_OVERFLOW"
   | "ERR_DEVICE"
-  | "ERR_FILE";
+  | "ERR_FILE"
+  | "ERR_NOT_CONVERGED"
+  | "ERR_TRIPLET"
+  | "ERR_ADJOINT";
 
 /** What every error of this package extends; `code` says which kind it is. */
 export abstract class SpectralNormError extends Error {
@@ -67,4 +72,52 @@ export class DeviceError extends SpectralNormError {
 export class FileError extends SpectralNormError {
   override readonly name = "FileError";
   readonly code = "ERR_FILE";
+}
+
+/** What a `ConvergenceError` carries beside its message. */
+export interface ConvergenceDetails {
+  /** the best triplet that was found */
+  readonly triplet?: SingularTriplet | undefined;
+  /** where several singular values were asked for: the best that were found */
+  readonly triplets?: SingularTriplets | undefined;
+  /** in a batch: the index of the matrix, counted from 0 */
+  readonly index?: number | undefined;
+}
+
+/**
+ * The iteration ended before it reached the accuracy asked for. Thrown by functions that return a bare number,
+ * matrix or tensor; functions that return an object set its `converged` to false instead.
+ */
+export class ConvergenceError extends SpectralNormError {
+  override readonly name = "ConvergenceError";
+  readonly code = "ERR_NOT_CONVERGED";
+  readonly triplet: SingularTriplet | undefined;
+  readonly triplets: SingularTriplets | undefined;
+  readonly index: number | undefined;
+  constructor(message: string, { triplet, triplets, index }: ConvergenceDetails = {}) {
+    super(message);
+    this.triplet = triplet;
+    this.triplets = triplets;
+    this.index = index;
+  }
+}
+
+/** A triplet that is not one of A's: of another matrix, or of A before it was changed. */
+export class TripletError extends SpectralNormError {
+  override readonly name = "TripletError";
+  readonly code = "ERR_TRIPLET";
+}
+
+/** What is wrong with an operator: its two products are not adjoint, or one of them is not a linear function. */
+export type AdjointErrorReason = "adjoint" | "nondeterministic" | "nonlinear";
+
+/** An operator whose `matvec` and `rmatvec` do not belong to one matrix. */
+export class AdjointError extends SpectralNormError {
+  override readonly name = "AdjointError";
+  readonly code = "ERR_ADJOINT";
+  readonly reason: AdjointErrorReason;
+  constructor(message: string, reason: AdjointErrorReason) {
+    super(message);
+    this.reason = reason;
+  }
 }

@@ -106,3 +106,45 @@ export interface Matrix<D extends Float32Array | Float64Array = Float32Array | F
   readonly data: D;
   readonly shape: [number, number];
 }
+
+/** The largest singular value with its vectors, and how far they can be trusted. */
+export interface SingularTriplet<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  /** σ₁ */
+  sigma: number;
+  /** unit left vector, length m, in A's dtype */
+  u: D;
+  /** unit right vector, length n, in A's dtype */
+  v: D;
+  /** √(‖Av−σu‖² + ‖Aᵀu−σv‖²), of u and v as returned, on A's scale */
+  residual: number;
+  /** estimate of σ₁−σ₂ (σ₂ = 0 where min(m, n) is 1) */
+  gap: number;
+  /** estimate (≈ residual/gap) of ‖ûv̂ᵀ−u₁v₁ᵀ‖_F; never below the dtype's rounding */
+  gradientError: number;
+  /** Krylov or power steps; 0 on the dense path */
+  iterations: number;
+  /** how many times A was read from end to end */
+  passes: number;
+  converged: boolean;
+  /** σ₁ = σ₂ to working accuracy: the gradient is one valid subgradient */
+  tied: boolean;
+  method: "lanczos" | "power" | "dense";
+}
+
+/** The k largest singular values, descending, with their vectors, and how far they can be trusted. */
+export interface SingularTriplets<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  /** k numbers, descending */
+  sigma: Float64Array;
+  /** k×m, in A's dtype: row i is the unit left vector of `sigma[i]` */
+  u: Matrix<D>;
+  /** k×n, in A's dtype: row i is the unit right vector of `sigma[i]` */
+  v: Matrix<D>;
+  /** √(‖Avᵢ−σᵢuᵢ‖² + ‖Aᵀuᵢ−σᵢvᵢ‖²) of each, of the vectors as returned, on A's scale */
+  residual: Float64Array;
+  /** block Lanczos steps; 0 on the dense path */
+  iterations: number;
+  /** how many times A was read from end to end */
+  passes: number;
+  converged: boolean;
+  method: "lanczos" | "dense";
+}

@@ -1,9 +1,8 @@
 import { scaleByPower } from "../kernels/place.js";
 import { OverflowError } from "../matrix/errors.js";
-import type { DType } from "../matrix/types.js";
+import type { DType, SingularTriplet } from "../matrix/types.js";
 import type { Action } from "./action.js";
 import { norm2 } from "./norm2.js";
-import type { SingularTriplet } from "./options.js";
 
 /** The dtype's spacing at 1, as `numpy.finfo(dtype).eps`. */
 export const EPSILON: Record<DType, number> = { float32: 2 ** -23, float64: 2 ** -52 };

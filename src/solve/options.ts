@@ -27,30 +27,6 @@ export interface SolveOptions {
   seed?: number;
 }
 
-/** The largest singular value with its vectors, and how far they can be trusted. */
-export interface SingularTriplet<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
-  /** σ₁ */
-  sigma: number;
-  /** unit left vector, length m, in A's dtype */
-  u: D;
-  /** unit right vector, length n, in A's dtype */
-  v: D;
-  /** √(‖Av−σu‖² + ‖Aᵀu−σv‖²), of u and v as returned, on A's scale */
-  residual: number;
-  /** estimate of σ₁−σ₂ (σ₂ = 0 where min(m, n) is 1) */
-  gap: number;
-  /** estimate (≈ residual/gap) of ‖ûv̂ᵀ−u₁v₁ᵀ‖_F; never below the dtype's rounding */
-  gradientError: number;
-  /** Krylov or power steps; 0 on the dense path */
-  iterations: number;
-  /** how many times A was read from end to end */
-  passes: number;
-  converged: boolean;
-  /** σ₁ = σ₂ to working accuracy: the gradient is one valid subgradient */
-  tied: boolean;
-  method: "lanczos" | "power" | "dense";
-}
-
 const METHODS: readonly Method[] = ["auto", "lanczos", "power", "dense"];
 
 /** The options, checked, with what "absent" means still visible where it matters. */

@@ -1,8 +1,8 @@
 import type { Kernels } from "../kernels/contract.js";
 import { padTo, place } from "../kernels/place.js";
+import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView, View } from "../matrix/view.js";
 import { norm2 } from "./norm2.js";
-import type { SingularTriplet } from "./options.js";
 import { createRandom } from "./random.js";
 
 /** What the notebook's function takes. */

@@ -4,13 +4,19 @@ import { kernels as chosen, trim } from "../kernels/select.js";
 import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
 import { pack } from "../matrix/sparse.js";
-import type { DenseMatrix, MatrixOrOperator, PanelType, RowPanelSource } from "../matrix/types.js";
+import type {
+  DenseMatrix,
+  MatrixOrOperator,
+  PanelType,
+  RowPanelSource,
+  SingularTriplet,
+} from "../matrix/types.js";
 import { type OperatorView, room, type View, viewOf } from "../matrix/view.js";
 import { type Action, gramAction, gramPays, operatorAction, placedAction } from "./action.js";
 import { gramDense, operatorDense } from "./dense.js";
 import { complete, type Factors, type Found, factors, rayleigh, sigmaOnScale } from "./finish.js";
 import { type Goal, lanczos } from "./lanczos.js";
-import { type CheckedOptions, checkOptions, type SingularTriplet, type SolveOptions } from "./options.js";
+import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
 import { panelSolver, placedOrPanels } from "./panels.js";
 import { power } from "./power.js";
 import { createRandom } from "./random.js";

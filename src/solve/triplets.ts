@@ -3,7 +3,7 @@ import { kernels as chosen, trim } from "../kernels/select.js";
 import { OptionError, OverflowError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
-import type { Matrix, MatrixOrOperator } from "../matrix/types.js";
+import type { Matrix, MatrixOrOperator, SingularTriplets } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
 import type { Action } from "./action.js";
 import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
@@ -32,24 +32,6 @@ export interface TripletsOptions extends SolveOptions {
   atol?: number;
   /** default "auto" */
   method?: "auto" | "lanczos" | "dense";
-}
-
-/** The k largest singular values, descending, with their vectors, and how far they can be trusted. */
-export interface SingularTriplets<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
-  /** k numbers, descending */
-  sigma: Float64Array;
-  /** k×m, in A's dtype: row i is the unit left vector of `sigma[i]` */
-  u: Matrix<D>;
-  /** k×n, in A's dtype: row i is the unit right vector of `sigma[i]` */
-  v: Matrix<D>;
-  /** √(‖Avᵢ−σᵢuᵢ‖² + ‖Aᵀuᵢ−σᵢvᵢ‖²) of each, of the vectors as returned, on A's scale */
-  residual: Float64Array;
-  /** block Lanczos steps; 0 on the dense path */
-  iterations: number;
-  /** how many times A was read from end to end */
-  passes: number;
-  converged: boolean;
-  method: "lanczos" | "dense";
 }
 
 /** Numbers of A up to which the dense path serves for a large k. */

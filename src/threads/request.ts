@@ -73,7 +73,9 @@ export function failureOf(error: unknown): Failure {
   return error instanceof errors.SpectralNormError ? { name, message, code: error.code } : { name, message };
 }
 
-const CLASSES: Readonly<Record<errors.ErrorCode, new (message: string) => errors.SpectralNormError>> = {
+type ErrorClass = new (message: string, ...details: never[]) => errors.SpectralNormError;
+
+const CLASSES: Readonly<Record<errors.ErrorCode, ErrorClass>> = {
   ERR_SHAPE: errors.ShapeError,
   ERR_NON_FINITE: errors.NonFiniteError,
   ERR_OPTION: errors.OptionError,
@@ -82,6 +84,9 @@ const CLASSES: Readonly<Record<errors.ErrorCode, new (message: string) => errors
   ERR_OVERFLOW: errors.OverflowError,
   ERR_DEVICE: errors.DeviceError,
   ERR_FILE: errors.FileError,
+  ERR_NOT_CONVERGED: errors.ConvergenceError,
+  ERR_TRIPLET: errors.TripletError,
+  ERR_ADJOINT: errors.AdjointError,
 };
 
 /** The error again, of the class that it had. */

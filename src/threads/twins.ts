@@ -3,10 +3,10 @@ import type { BatchValuesAndGrads, MatrixBatch } from "../derivative/batch.js";
 import type { ValueAndGrad } from "../derivative/gradient.js";
 import type { HessianOptions } from "../derivative/hessian.js";
 import type { TripletCotangents } from "../derivative/vjp.js";
-import type { DenseMatrix, Matrix, MatrixLike } from "../matrix/types.js";
+import type { DenseMatrix, Matrix, MatrixLike, SingularTriplet, SingularTriplets } from "../matrix/types.js";
 import type { NormOrder } from "../solve/norms.js";
-import type { SingularTriplet, SolveOptions } from "../solve/options.js";
-import type { SingularTriplets, TripletsOptions } from "../solve/triplets.js";
+import type { SolveOptions } from "../solve/options.js";
+import type { TripletsOptions } from "../solve/triplets.js";
 import { ask } from "./pool.js";
 
 // Each does what the function of the same name in `spectral-norm` does, whose comment has the rest.

@@ -1,5 +1,6 @@
 import type { ValueAndGrad } from "../derivative/gradient.js";
-import type { SingularTriplet, SolveOptions } from "../solve/options.js";
+import type { SingularTriplet } from "../matrix/types.js";
+import type { SolveOptions } from "../solve/options.js";
 
 // The package asks for no declarations of WebGPU: where the user's program has them (TypeScript's own "dom", or
 // @webgpu/types) they are what stands here, elsewhere as much of them as tells a buffer from something else.
