@@ -91,7 +91,8 @@ function checkOn(action: Action, { dtype }: Input, triplet: SingularTriplet): vo
     norm2(forward.map((value, i) => value - sigma * long[i])),
     norm2(back.map((value, i) => value - sigma * short[i])),
   );
-  const stated = scaleByPower(triplet.residual ?? 0, -action.exponent);
+  // A subnormal σ is itself rounded to a multiple of the smallest number.
+  const stated = scaleByPower(Math.max(triplet.residual ?? 0, Number.MIN_VALUE), -action.exponent);
   const allowed = SAME_RESIDUAL * Math.max(stated, EPSILON[dtype] * sigma);
   if (measured <= allowed) return;
   throw new TripletError(

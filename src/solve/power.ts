@@ -2,6 +2,7 @@ import type { Kernels } from "../kernels/contract.js";
 import { padTo, place } from "../kernels/place.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView, View } from "../matrix/view.js";
+import { largestOutput } from "./action.js";
 import { adjointTolerance, checkAdjoint } from "./adjoint.js";
 import { norm2 } from "./norm2.js";
 import { createRandom } from "./random.js";
@@ -166,11 +167,13 @@ function operatorProducts(A: OperatorView): Products {
     forward(x) {
       const out = new Float64Array(A.m);
       A.matvec(x, out);
+      if (!A.entries && x.every(Number.isFinite)) largestOutput(out, "matvec");
       return out;
     },
     back(y) {
       const out = new Float64Array(A.n);
       A.rmatvec(y, out);
+      if (!A.entries && y.every(Number.isFinite)) largestOutput(out, "rmatvec");
       return out;
     },
   };

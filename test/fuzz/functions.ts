@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  AdjointError,
+  ConvergenceError,
   certify,
   cond,
   hessianVectorProduct,
@@ -23,6 +25,7 @@ import {
   sumOf,
   svdvals,
   TiedError,
+  TripletError,
   transposeOf,
   tripletVjp,
   UnsupportedError,
@@ -91,13 +94,19 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     assert.ok(error <= 5 * t.gradientError + known, `gradientError ${t.gradientError}, true ${error}`);
   },
   valueAndGrad(input, options) {
-    const { value, grad } = valueAndGrad(input.A as MatrixLike, options);
+    const { value, grad, converged, gradientError } = valueAndGrad(input.A as MatrixLike, options);
     assert.deepEqual(grad.shape, [input.m, input.n]);
     assert.equal(grad.data instanceof Float32Array, input.dtype === "float32");
     assert.ok(finite(grad.data), "no NaN");
     if (options.method === "power") return;
     expectSigma(value, input, options);
     expectSubgradient(value, grad.data, input, options);
+    const t = singularTriplet(input.A, options);
+    assert.deepEqual(
+      [value, converged, gradientError],
+      [t.sigma, t.converged, t.gradientError],
+      "as the triplet",
+    );
   },
   batch(input, options) {
     // The same matrix twice.
@@ -109,8 +118,12 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     const values = spectralNormBatch(A, options);
     for (const value of values) if (options.method !== "power") expectSigma(value, input, options);
     assert.ok(Object.is(values[0], values[1]) || options.start !== undefined, "alike");
-    const { values: again, grads } = valueAndGradBatch(A, options);
+    const { values: again, grads, converged } = valueAndGradBatch(A, options);
     assert.equal(again.length, 2);
+    assert.equal(converged.length, 2);
+    const { maxIterations, rtol, atol, method } = options;
+    if (maxIterations === undefined && rtol === undefined && atol === undefined && method !== "power")
+      assert.deepEqual(converged, [true, true]);
     assert.ok(finite(grads.data), "no NaN");
     if (options.method !== "power") {
       const gradient = grads.data.subarray(m * n);
@@ -199,6 +212,10 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
         assert.ok(sigma >= values[i] - slack, `σ${i + 1}: ${sigma} below ${values[i]}`);
     });
     const sum = t.sigma.reduce((a, b) => a + b, 0);
+    if (!t.converged) {
+      assert.throws(() => kyFanNorm(input.A, k, options), ConvergenceError);
+      return;
+    }
     assert.ok(Math.abs(kyFanNorm(input.A, k, options) - sum) <= k * slack, "Ky Fan");
   },
   schattenNorm(input, { seed = 0 }) {
@@ -266,9 +283,49 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     for (let i = 0, k = 0; i < input.m; i++)
       for (let j = 0; j < input.n; j++, k++)
         assert.ok(Math.abs(back.data[k] - 2 * t.u[i] * t.v[j]) <= 8 * epsilon, "σ’s cotangent gives u·vᵀ");
+    const other = { data: input.entries.map((x) => x * (1 + 2 ** -8)), shape: [input.m, input.n] };
+    if (t.sigma > 1e-290 && t.sigma < 1e290)
+      assert.throws(() => tripletVjp(other, t, { sigma: 2 }), TripletError, "a triplet of another matrix");
     const u = Float64Array.from(t.u, (_, i) => Math.cos(i));
     const v = Float64Array.from(t.v, (_, j) => Math.sin(j));
     assert.ok(finite(tripletVjp(input.A, t, { u, v }).data), "no NaN");
+  },
+  "an operator with a wrong adjoint"(input, { seed = 0, rtol, method }) {
+    const { entries, m, n } = input;
+    const [sigma] = referenceOf(input).values;
+    if (input.finite && !(sigma < 1e150 && (sigma > 1e-150 || sigma === 0))) return;
+    const product = (transposed: boolean) => (x: Float64Array, out: Float64Array) => {
+      out.fill(0);
+      for (let i = 0, k = 0; i < m; i++)
+        for (let j = 0; j < n; j++, k++)
+          if (transposed) out[j] += entries[k] * x[i];
+          else out[i] += entries[k] * x[j];
+    };
+    const bends: ((out: Float64Array) => void)[] = [
+      (out) => out.set(out.map((x) => -x)),
+      (out) => out.set(out.map((x) => 1.01 * x)),
+      (out) => out.fill(0),
+      (out) => out.set(out.map((x) => x * 1e20)),
+    ];
+    const bend = bends[Math.abs(seed) % bends.length];
+    const wrong = {
+      shape: [m, n],
+      matvec: product(false),
+      rmatvec(y: Float64Array, out: Float64Array) {
+        product(true)(y, out);
+        bend(out);
+      },
+    };
+    if (!input.finite) spectralNorm(wrong, { seed });
+    const calls = [
+      () => spectralNorm(wrong, { seed, rtol, method }),
+      () => singularTriplet(wrong, { seed, rtol, method }),
+      () => probableUpperBound(wrong, { seed }),
+      () => singularTriplets(wrong, { k: 1, seed, rtol }),
+    ];
+    for (const call of calls)
+      if (sigma > 0) assert.throws(call, AdjointError);
+      else if (method !== "power") assert.doesNotThrow(call);
   },
   "matrix, csr"(input) {
     const copy = matrix(input.entries, [input.m, input.n]);
@@ -315,9 +372,7 @@ export function check({ call, recipe, options, started }: Case): void {
   const { values } = input.finite ? referenceOf(input) : { values: [Number.NaN] };
   try {
     CALLS[call](input, all);
-    // Power iteration takes what comes of an operator’s products, and says what became of it.
-    const toTheLetter = all.method === "power" && input.form === "operator";
-    assert.ok(input.finite || toTheLetter || call === "matrix, csr", "what is not finite is refused");
+    assert.ok(input.finite || call === "matrix, csr", "what is not finite is refused");
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
     assert.match(error.code, /^ERR_/);
@@ -335,7 +390,7 @@ function expectReason(
   call: string,
   input: Input,
   sigma: number,
-  { method }: SolveOptions,
+  { method, maxIterations, rtol }: SolveOptions,
 ): void {
   const bare = ["operator", "panels", "panels float32"].includes(input.form);
   if (error instanceof UnsupportedError && bare && NEEDS_ENTRIES.has(call)) return;
@@ -345,7 +400,15 @@ function expectReason(
     if (!input.finite) return;
     // Products of what is known by its products alone overflow first; promised are norms up to 1e300.
     if (call === "scaled, transposeOf, sumOf" && sigma > 1e150) return;
+    if (input.form === "operator" && method === "power" && sigma > 1e150) return;
     if ((input.form === "operator" || input.form.startsWith("csr")) && sigma > 1e300) return;
+  }
+  if (error instanceof ConvergenceError) {
+    assert.ok(method === "power" || maxIterations !== undefined || rtol !== undefined, "converged");
+    const { triplet, triplets } = error;
+    assert.equal(triplet?.converged ?? triplets?.converged, false, "carries what was found");
+    if (triplet && method !== "power") expectSigma(triplet.sigma, input, { maxIterations: 1 });
+    return;
   }
   if (error instanceof TiedError && (call === "hessianVectorProduct" || call === "tripletVjp")) return;
   if (error instanceof OverflowError) {
