@@ -9,6 +9,7 @@ import { norm2 } from "../solve/norm2.js";
 import type { CheckedOptions } from "../solve/options.js";
 import { panelSolver } from "../solve/panels.js";
 import { checkedStart, MOST_STEPS } from "../solve/triplet.js";
+import { seedFor } from "./fingerprint.js";
 import type { DeviceInput } from "./input.js";
 import { DeviceKrylovSpace } from "./krylov.js";
 import { type StoredMatrix, store } from "./matrix.js";
@@ -21,11 +22,13 @@ class Solver {
   readonly facts: Pick<Action, "short" | "long" | "dtype" | "transposed" | "exponent" | "passes" | "cost">;
   readonly #session: Session;
   readonly #products: Products;
+  readonly #fingerprint: number;
 
   constructor(session: Session, matrix: StoredMatrix, products: Products) {
-    const { rows, cols, flipped, exponent } = matrix;
+    const { rows, cols, flipped, exponent, fingerprint } = matrix;
     this.#session = session;
     this.#products = products;
+    this.#fingerprint = fingerprint;
     this.facts = {
       short: products.short,
       long: products.long,
@@ -65,7 +68,11 @@ class Solver {
 
   /** σ₁'s short vector, by the iteration that solve/lanczos.ts steers. */
   async find(goal: Goal): Promise<Found> {
-    const space = await DeviceKrylovSpace.of(this.#session, this.#products, startStream(goal.seed));
+    const space = await DeviceKrylovSpace.of(
+      this.#session,
+      this.#products,
+      startStream(seedFor(this.#fingerprint, goal.seed)),
+    );
     await space.start(goal.start);
     const iteration = steering(space, this.facts, goal);
     const before = this.facts.passes;
