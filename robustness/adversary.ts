@@ -11,11 +11,6 @@ export interface Adversary {
   readonly truth: Truth;
   /** a first v, for methods that take one */
   readonly start?: Float64Array;
-  /**
-   * Made against the random start of this package at seed 0: an iteration from a start that is known can be led astray,
-   * whoever's it is. What holds for it all the same is a certificate.
-   */
-  readonly againstOurs?: true;
 }
 
 export interface Truth {
@@ -38,20 +33,10 @@ export interface Making {
   readonly truth: (entries: Float64Array) => Truth;
   readonly start?: () => Float64Array;
   readonly answer?: Adversary["answer"];
-  readonly againstOurs?: true;
 }
 
 /** An adversary whose entries and truth are computed when they are first asked for. */
-export function adversary({
-  name,
-  rows,
-  cols,
-  entries,
-  truth,
-  start,
-  answer,
-  againstOurs,
-}: Making): Adversary {
+export function adversary({ name, rows, cols, entries, truth, start, answer }: Making): Adversary {
   let made: Float64Array | undefined;
   let known: Truth | undefined;
   const data = () => {
@@ -60,7 +45,6 @@ export function adversary({
   };
   return {
     ...{ name, rows, cols, answer: answer ?? "norm" },
-    ...(againstOurs ? { againstOurs } : {}),
     get entries() {
       return data();
     },

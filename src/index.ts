@@ -9,7 +9,7 @@ export {
 export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
 export { type HessianOptions, hessianVectorProduct } from "./derivative/hessian.js";
 export { type ValueAndParameterGrad, valueAndParameterGrad } from "./derivative/parameter-gradient.js";
-export { type TripletCotangents, tripletVjp } from "./derivative/vjp.js";
+export { type TripletCotangents, tripletVjp, type VjpOptions } from "./derivative/vjp.js";
 export { type KernelInfo, kernelInfo, setKernels } from "./kernels/select.js";
 export { type CooParts, type CscParts, coo, csc } from "./matrix/coordinates.js";
 export * from "./matrix/errors.js";

@@ -1,5 +1,11 @@
 import { expect } from "vitest";
-import { type ErrorCode, NonFiniteError, SpectralNormError } from "../src/index.js";
+import {
+  ConvergenceError,
+  type ErrorCode,
+  NonFiniteError,
+  type SingularTriplet,
+  SpectralNormError,
+} from "../src/index.js";
 
 /** Runs what must be refused, and checks the kind of error and that its message holds every one of `words`. */
 export function expectRefusal(run: () => unknown, code: ErrorCode, ...words: (string | RegExp)[]): void {
@@ -28,4 +34,18 @@ export function expectNonFinite(run: () => unknown, row: number, column: number,
     if (!(error instanceof NonFiniteError)) throw error;
     expect([error.row, error.column], error.message).toEqual([row, column]);
   }
+}
+
+/** Expects a ConvergenceError with an unconverged triplet in it, that one if it is given; returns the error. */
+export function expectNotConverged(run: () => unknown, triplet?: SingularTriplet): ConvergenceError {
+  expectRefusal(run, "ERR_NOT_CONVERGED", "maxIterations");
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof ConvergenceError)) throw error;
+    expect(error.triplet?.converged ?? error.triplets?.converged).toBe(false);
+    if (triplet) expect(error.triplet).toEqual(triplet);
+    return error;
+  }
+  return expect.fail("it did not throw at the second call");
 }

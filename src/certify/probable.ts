@@ -6,7 +6,8 @@ import type { MatrixOrOperator } from "../matrix/types.js";
 import { room, viewOf } from "../matrix/view.js";
 import { type Action, operatorAction, placedAction } from "../solve/action.js";
 import { norm2 } from "../solve/norm2.js";
-import { createRandom } from "../solve/random.js";
+import { nonNegative } from "../solve/options.js";
+import { createRandom, fingerprintOf, type Random } from "../solve/random.js";
 
 export interface ProbableOptions {
   /** With which the bound is to hold, over random starts; between 0 and 1, default 0.999999. */
@@ -15,6 +16,8 @@ export interface ProbableOptions {
   steps?: number;
   /** Of the random start; an integer, default 0. */
   seed?: number;
+  /** For operators, as in `singularTriplet`: how far the two products may be from adjoint. */
+  adjointRtol?: number;
 }
 
 /** What a random start makes likely of ‖A‖₂. */
@@ -42,29 +45,31 @@ export interface ProbableBound {
  * @param A  m×n, an operator or anything with entries; neither changed nor kept
  * @throws as `singularTriplet` does; OptionError
  *
- * Cost: `steps` products with A and with Aᵀ, steps·min(m, n) numbers, 8·steps²·min(m, n) flops.
- * Not guaranteed: anything for one start. The probability is over starts, and the same seed gives the same start: it
- *   is wrong of an A that was made with the start in mind. Rounding is allowed for by a few ε, not bounded.
+ * Cost: `steps` products with A and with Aᵀ and one product more (for an operator two), steps·min(m, n) numbers,
+ *   8·steps²·min(m, n) flops.
+ * Not guaranteed: anything for one start. The probability is over starts. The start depends on `seed` and on a product
+ *   with A, so that no A can be made in advance for which it fails. Rounding is allowed for by a few ε, not bounded.
  * Source: Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992; proof in docs/certificate.md.
  */
 export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOptions): ProbableBound {
-  const { probability, steps: wanted, seed } = checked(options);
+  const { probability, steps: wanted, seed, adjointRtol } = checked(options);
   const view = viewOf(A);
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    const random = createRandom(seed);
     const short = Math.min(view.m, view.n);
-    const normal = () => {
+    const normal = (random: Random) => {
       const x = room("float64", short) as Float64Array;
       for (let i = 0; i < short; i++) x[i] = random.normal();
       return x;
     };
     const action =
       view.kind === "operator"
-        ? operatorAction(kernels, view, normal())
+        ? operatorAction(kernels, view, seed, adjointRtol)
         : placedAction(kernels, place(kernels, view, view.m < view.n), true);
-    const { square, steps, exhausted } = largestRitz(action, normal(), wanted);
+    const image = action.toLong(normal(createRandom(seed)));
+    const start = normal(createRandom(seed, fingerprintOf(image)));
+    const { square, steps, exhausted } = largestRitz(action, start, wanted);
     const epsilon = exhausted ? 0 : missed(short, steps, 1 - probability);
     const estimate = Math.sqrt(square);
     const rounding = 1 + 2 ** -50 * (short + steps);
@@ -88,13 +93,13 @@ export function missed(n: number, k: number, failure: number): number {
 }
 
 function checked(options: unknown): Required<ProbableOptions> {
-  if (options === undefined) return { probability: 0.999999, steps: 64, seed: 0 };
+  if (options === undefined) return { probability: 0.999999, steps: 64, seed: 0, adjointRtol: 0 };
   if (typeof options !== "object" || options === null || Array.isArray(options))
     throw new OptionError(`options: expected an object, got ${shown(options)}`);
   const given = options as Record<string, unknown>;
   for (const name of Object.keys(given))
-    if (!["probability", "steps", "seed"].includes(name))
-      throw new OptionError(`${name}: no such option; there are probability, steps, seed`);
+    if (!["probability", "steps", "seed", "adjointRtol"].includes(name))
+      throw new OptionError(`${name}: no such option; there are probability, steps, seed, adjointRtol`);
   const { probability = 0.999999, steps = 64, seed = 0 } = given;
   if (typeof probability !== "number" || !(probability > 0 && probability < 1))
     throw new OptionError(`probability: expected a number between 0 and 1, got ${shown(probability)}`);
@@ -102,7 +107,7 @@ function checked(options: unknown): Required<ProbableOptions> {
     throw new OptionError(`steps: expected a whole number from 1 up, got ${shown(steps)}`);
   if (typeof seed !== "number" || !Number.isSafeInteger(seed))
     throw new OptionError(`seed: expected a whole number, got ${shown(seed)}`);
-  return { probability, steps, seed };
+  return { probability, steps, seed, adjointRtol: nonNegative("adjointRtol", given["adjointRtol"]) ?? 0 };
 }
 
 /** An addition to the basis that is this much shorter than what it was made of is rounding. */
@@ -121,7 +126,9 @@ function largestRitz(action: Action, start: Float64Array, wanted: number) {
   for (;;) {
     const unit = q.map((value) => value / length);
     basis.push(unit);
-    q = action.toShort(action.toLong(unit));
+    const image = action.toLong(unit);
+    q = action.toShort(image);
+    if (basis.length === 1) action.checkAdjoint?.({ from: unit, to: image }, { from: image, to: q });
     const before = norm2(q);
     diagonal.push(dot(q, unit));
     for (let round = 0; round < 2; round++)

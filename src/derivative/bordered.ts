@@ -1,13 +1,13 @@
 import type { Kernels } from "../kernels/contract.js";
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
-import { ShapeError, TiedError, UnsupportedError } from "../matrix/errors.js";
+import { ConvergenceError, ShapeError, TiedError, TripletError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inDouble } from "../matrix/panels.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import { type Action, operatorAction, placedAction } from "../solve/action.js";
+import { EPSILON } from "../solve/finish.js";
 import { norm2 } from "../solve/norm2.js";
 import { panelSolver, placedOrPanels } from "../solve/panels.js";
-import { createRandom } from "../solve/random.js";
 
 /** Up to this min(m, n) the system is solved by a Cholesky factorization, and where CG does not converge. */
 const DIRECT_UP_TO = 64;
@@ -17,6 +17,16 @@ const TOLERANCE = { float32: 1e-9, float64: 1e-14 };
 /** A residual beyond this is no answer. */
 const ACCEPTED = 1e-9;
 
+/** Where a triplet comes from, and for whom it is used. */
+export interface Origin {
+  readonly origin: SingularTriplet;
+  /** whether the caller brought it, so that it may be that of another matrix */
+  readonly given: boolean;
+  /** the function that needs it, for messages */
+  readonly what: string;
+  readonly adjointRtol: number | undefined;
+}
+
 /** A triplet as the system uses it: float64, its vectors of unit length. */
 export interface UnitTriplet {
   sigma: number;
@@ -24,17 +34,71 @@ export interface UnitTriplet {
   v: Float64Array;
 }
 
-/** Checks that a triplet belongs to an m×n matrix, and that its vectors have derivatives. */
-export function unitTriplet(triplet: SingularTriplet, m: number, n: number, what: string): UnitTriplet {
-  if (triplet.u?.length !== m || triplet.v?.length !== n)
+/** ‖u‖ and ‖v‖ may differ from 1 by this much: float32 vectors are unit to a few ε. */
+const UNIT_LENGTH_ERROR = 2 ** -20;
+
+/** Residuals up to this multiple of the one that a triplet states are those of the same matrix, measured anew. */
+const SAME_RESIDUAL = 4;
+
+/**
+ * The vectors of a triplet in float64, of unit length.
+ *
+ * @throws ShapeError where they do not fit an m×n matrix; ConvergenceError where the triplet is not converged;
+ *   TripletError where they are not unit vectors
+ */
+export function unitTriplet(triplet: SingularTriplet, m: number, n: number): UnitTriplet {
+  if (triplet?.u?.length !== m || triplet.v?.length !== n)
     throw new ShapeError(
-      `triplet: u and v of a ${m}×${n} matrix have lengths ${m} and ${n}, got ${triplet.u?.length} and ${triplet.v?.length}`,
+      `triplet: u and v of a ${m}×${n} matrix have lengths ${m} and ${n}, got ${triplet?.u?.length} and ${triplet?.v?.length}`,
     );
-  if (triplet.tied)
-    throw new TiedError(
-      `${what}: σ₁ is tied (σ₁ − σ₂ = ${triplet.gap} of σ₁ = ${triplet.sigma}); u and v have no derivative there`,
+  if (triplet.converged === false)
+    throw new ConvergenceError(
+      "triplet: it is not converged, so its derivatives would be wrong; compute it with more maxIterations",
+      { triplet },
     );
+  for (const name of ["u", "v"] as const) {
+    const length = norm2(triplet[name]);
+    if (!(Math.abs(length - 1) <= UNIT_LENGTH_ERROR))
+      throw new TripletError(`triplet: ${name} must be a unit vector, its length is ${length}`);
+  }
   return { sigma: triplet.sigma, u: unit(triplet.u), v: unit(triplet.v) };
+}
+
+/**
+ * Tries a triplet on A, with one product with A and one with Aᵀ.
+ *
+ * @throws TripletError where √(‖Av−σu‖² + ‖Aᵀu−σv‖²) exceeds 4·max(`triplet.residual`, ε·σ), ε being that of A's dtype
+ */
+export function checkTriplet(view: Input, triplet: SingularTriplet, adjointRtol: number | undefined): void {
+  const kernels = chosen();
+  const mark = kernels.arena.mark();
+  try {
+    checkOn(actionOf(kernels, view, adjointRtol), view, triplet);
+  } finally {
+    kernels.arena.release(mark);
+    trim();
+  }
+}
+
+function checkOn(action: Action, { dtype }: Input, triplet: SingularTriplet): void {
+  const [u, v] = [Float64Array.from(triplet.u), Float64Array.from(triplet.v)];
+  const [short, long] = action.transposed ? [u, v] : [v, u];
+  const forward = action.toLong(short);
+  const back = action.toShort(long);
+  action.checkAdjoint?.({ from: short, to: forward }, { from: long, to: back });
+  const sigma = scaleByPower(triplet.sigma, -action.exponent);
+  const measured = Math.hypot(
+    norm2(forward.map((value, i) => value - sigma * long[i])),
+    norm2(back.map((value, i) => value - sigma * short[i])),
+  );
+  const stated = scaleByPower(triplet.residual ?? 0, -action.exponent);
+  const allowed = SAME_RESIDUAL * Math.max(stated, EPSILON[dtype] * sigma);
+  if (measured <= allowed) return;
+  throw new TripletError(
+    `triplet: it is not one of this matrix. Its residual here is ${(measured / sigma).toExponential(1)} relative to σ, ` +
+      `more than the ${(allowed / sigma).toExponential(1)} that its own residual allows. If the matrix has changed, ` +
+      "compute the triplet again",
+  );
 }
 
 function unit(x: ArrayLike<number>): Float64Array {
@@ -59,8 +123,11 @@ export function removeAlong(w: Float64Array, x: Float64Array): void {
  * nothing else, ties below are harmless. Eliminating the long side leaves (σ²I − PᵀP)·q = σ·b + Pᵀa on the
  * short one, with condition at most σ²/(σ₁²−σ₂²).
  *
- * @param a  length m, @param b  length n; both are overwritten
+ * @param a  length m; overwritten
+ * @param b  length n; overwritten
  * @returns p and q for A·2^−exponent, that is 2^exponent times those of A
+ * @throws TripletError where a given triplet is not one of A's, or not that of its largest singular value; TiedError
+ *   where σ₁ is tied
  *
  * Cost: min(m, n) ≤ 64: a Gram matrix, in as many passes as it has columns, and a Cholesky factorization; else
  *   conjugate gradients, a pass over A a step, about √(σ₁/(σ₁−σ₂))·ln(1/tolerance)/2 of them.
@@ -71,11 +138,17 @@ export function solveBordered(
   triplet: UnitTriplet,
   a: Float64Array,
   b: Float64Array,
+  { origin, given, what, adjointRtol }: Origin,
 ): { p: Float64Array; q: Float64Array; exponent: number } {
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    const action = actionOf(kernels, view);
+    const action = actionOf(kernels, view, adjointRtol);
+    if (given) checkOn(action, view, origin);
+    if (origin.tied)
+      throw new TiedError(
+        `${what}: σ₁ is tied (σ₁ − σ₂ = ${origin.gap} of σ₁ = ${origin.sigma}); u and v have no derivative there`,
+      );
     const { transposed } = action;
     const [shortUnit, longUnit] = transposed ? [triplet.u, triplet.v] : [triplet.v, triplet.u];
     const [shortSide, longSide] = transposed ? [a, b] : [b, a];
@@ -102,19 +175,20 @@ export function solveBordered(
 }
 
 /** A in float64, whatever its dtype is: the system is worse conditioned than the norm. */
-function actionOf(kernels: Kernels, view: Input): Action {
-  if (view.kind === "operator") {
-    const random = createRandom(0);
-    const length = Math.min(view.m, view.n);
-    return operatorAction(
-      kernels,
-      view,
-      Float64Array.from({ length }, () => random.normal()),
-    );
-  }
+function actionOf(kernels: Kernels, view: Input, adjointRtol: number | undefined): Action {
+  if (view.kind === "operator") return operatorAction(kernels, view, 0, adjointRtol);
   const home = view.kind === "dense" ? placedOrPanels({ ...view, dtype: "float64" }, false) : inDouble(view);
   if (home.kind === "panels") return panelSolver(kernels, home, false).action;
   return placedAction(kernels, place(kernels, home, home.m < home.n), true);
+}
+
+/** A second singular value above σ by this much of σ² is no rounding. */
+const LARGER = 2 ** -30;
+
+function notLargest(): TripletError {
+  return new TripletError(
+    "triplet: it is not that of the largest singular value: A has a larger one, and second derivatives are those of σ₁",
+  );
 }
 
 /** (σ²I − PᵀP)·x = c on the complement of w. */
@@ -160,6 +234,7 @@ function conjugateGradients(
       image[i] = square * d[i] - image[i];
       curvature += d[i] * image[i];
     }
+    if (curvature < -LARGER * square * norm2(d) ** 2) throw notLargest();
     // Not positive: d lies along w up to rounding, and nothing is left to gain.
     if (!(curvature > 0)) break;
     const alpha = rho / curvature;
@@ -208,6 +283,7 @@ function direct(action: Action, sigma: number, w: Float64Array, c: Float64Array)
       for (let i = 0; i < k; i++) sum -= L[j][i] * L[k][i];
       if (k < j) L[j][k] = sum / L[k][k];
       else if (sum > 0) L[j][j] = Math.sqrt(sum);
+      else if (sum < -LARGER * square) throw notLargest();
       else
         throw new TiedError(
           "second derivative: σ₁ is tied to within rounding; u and v have no derivative there",

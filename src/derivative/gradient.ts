@@ -1,11 +1,17 @@
 import { kernels } from "../kernels/select.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
-import type { DenseMatrix, Matrix, MatrixLike, PanelType, RowPanelSource } from "../matrix/types.js";
+import type {
+  DenseMatrix,
+  Matrix,
+  MatrixLike,
+  PanelType,
+  RowPanelSource,
+  SingularTriplet,
+} from "../matrix/types.js";
 import { room } from "../matrix/view.js";
-import type { Factors } from "../solve/finish.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { factorsOf, type PanelPrecision } from "../solve/triplet.js";
+import { type PanelPrecision, tripletOf } from "../solve/triplet.js";
 
 /** A norm with its derivative. */
 export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
@@ -13,6 +19,10 @@ export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Arr
   value: number;
   /** ∂‖A‖₂/∂A = u·vᵀ, row-major, in A's dtype */
   grad: Matrix<D>;
+  /** whether the gradient is as accurate as was asked for, as `singularTriplet` says it */
+  converged: boolean;
+  /** estimate of ‖grad − u₁v₁ᵀ‖_F, √2 where σ₁ is tied; as `singularTriplet` has it */
+  gradientError: number;
 }
 
 /** Numbers that a gradient may have: what one typed array holds. */
@@ -87,8 +97,14 @@ export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOpti
     );
   const checked = checkOptions(options);
   const out = view.kind === "dense" ? undefined : roomForGradient(view);
-  const factors = factorsOf(view, checked);
-  return { value: factors.sigma, grad: { data: gradientOf(factors, out), shape: [view.m, view.n] } };
+  const triplet = tripletOf(view, checked);
+  const { sigma, converged, gradientError } = triplet;
+  return {
+    value: sigma,
+    grad: { data: gradientOf(triplet, out), shape: [view.m, view.n] },
+    converged,
+    gradientError,
+  };
 }
 
 /** Where the gradient of what takes less memory than its entries goes: known before anything is computed. */
@@ -106,7 +122,7 @@ function roomForGradient({ m, n, dtype }: Input): Float32Array | Float64Array {
 
 /** u·vᵀ of a triplet; zero where σ is. */
 export function gradientOf(
-  { sigma, u, v }: Factors,
+  { sigma, u, v }: Pick<SingularTriplet, "sigma" | "u" | "v">,
   out?: Float32Array | Float64Array,
   offset = 0,
 ): Float32Array | Float64Array {

@@ -2,7 +2,7 @@ import { UnsupportedError } from "../matrix/errors.js";
 import { viewOf } from "../matrix/view.js";
 import type { ParametricOperator } from "../operators/operator.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { factorsOf } from "../solve/triplet.js";
+import { tripletOf } from "../solve/triplet.js";
 
 /** The norm of an operator with its derivative with respect to what the operator is made of. */
 export interface ValueAndParameterGrad<G> {
@@ -10,6 +10,10 @@ export interface ValueAndParameterGrad<G> {
   value: number;
   /** in the parameters' own shapes and dtypes */
   grad: G;
+  /** whether u·vᵀ is as accurate as was asked for, as `singularTriplet` says it */
+  converged: boolean;
+  /** estimate of the error of u·vᵀ (Frobenius), as `singularTriplet` has it */
+  gradientError: number;
 }
 
 /**
@@ -32,10 +36,12 @@ export function valueAndParameterGrad<G>(
     throw new UnsupportedError(
       "valueAndParameterGrad: the operator has no parameterGrad(u, v); call valueAndGrad for the gradient of a matrix",
     );
-  const { sigma, u, v } = factorsOf(view, checkOptions(options));
+  const { sigma, u, v, converged, gradientError } = tripletOf(view, checkOptions(options));
   // Any unit vectors go with σ = 0; the derivative there is zero by convention, as that of a matrix.
   return {
     value: sigma,
     grad: sigma === 0 ? A.parameterGrad(u.fill(0), v.fill(0)) : A.parameterGrad(u, v),
+    converged,
+    gradientError,
   };
 }

@@ -4,7 +4,8 @@ import { inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
 import type { DenseMatrix, Matrix, MatrixOrOperator, SingularTriplet } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
-import { solveBordered, unitTriplet } from "./bordered.js";
+import { checkOptions, type SolveOptions } from "../solve/options.js";
+import { checkTriplet, solveBordered, unitTriplet } from "./bordered.js";
 import { rankTwo } from "./hessian.js";
 
 /** Cotangents of a triplet: how a loss changes with each of its parts. Absent means zero. */
@@ -16,6 +17,9 @@ export interface TripletCotangents {
   v?: ArrayLike<number>;
 }
 
+/** What `tripletVjp` takes besides. */
+export type VjpOptions = Pick<SolveOptions, "adjointRtol">;
+
 /**
  * Cotangents of (σ, u, v) pulled back to A: the matrix Ā with ⟨Ā, E⟩ = σ̄·dσ + ⟨ū, du⟩ + ⟨v̄, dv⟩ for every change E
  * of A. The signs of u and v move together, as they do along any smooth path.
@@ -23,28 +27,34 @@ export interface TripletCotangents {
  * @param A  m×n, finite; an operator or row panels too
  * @param triplet  of A, from `singularTriplet`
  * @returns a row-major m×n matrix of A's dtype
- * @throws TiedError where u or v has a cotangent and σ₁ = σ₂ to working accuracy; ties below are harmless.
+ * @throws TiedError where u or v has a cotangent and σ₁ = σ₂ to working accuracy; ties below are harmless. TripletError
+ *   where the triplet is not one of A's: its residual, measured on A, exceeds 4·max(`triplet.residual`, ε·σ), so a triplet
+ *   from before an update of A is refused. ConvergenceError where it is not converged.
  *   ShapeError, NonFiniteError for cotangents of the wrong length or not finite; OptionError for unknown ones
  *
- * Cost, accuracy and source: as `hessianVectorProduct`; σ̄ alone costs the outer product.
+ * Cost, accuracy and source: as `hessianVectorProduct`; σ̄ alone costs two passes and the outer product.
  */
 export function tripletVjp<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
+  options?: VjpOptions,
 ): Matrix<D>;
 export function tripletVjp(
   A: MatrixOrOperator,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
+  options?: VjpOptions,
 ): Matrix;
 export function tripletVjp(
   A: MatrixOrOperator,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
+  options?: VjpOptions,
 ): Matrix {
   const view = inputOf(A);
   const { m, n } = view;
+  const adjointRtol = checkVjpOptions(options);
   if (typeof cotangents !== "object" || cotangents === null)
     throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${shown(cotangents)}`);
   for (const name of Object.keys(cotangents))
@@ -56,15 +66,31 @@ export function tripletVjp(
   const a = cotangent("u", cotangents.u, m);
   const b = cotangent("v", cotangents.v, n);
   const solve = a.some((x) => x !== 0) || b.some((x) => x !== 0);
-  // σ alone has a (sub)gradient at a tie too.
-  const unit = unitTriplet(solve ? triplet : { ...triplet, tied: false }, m, n, "tripletVjp");
-  if (!solve) return rankTwo(view, unit, a, b, triplet.sigma === 0 ? 0 : sigma, 0, "tripletVjp");
+  const unit = unitTriplet(triplet, m, n);
+  if (!solve) {
+    // σ alone has a (sub)gradient at a tie too.
+    checkTriplet(view, triplet, adjointRtol);
+    return rankTwo(view, unit, a, b, triplet.sigma === 0 ? 0 : sigma, 0, "tripletVjp");
+  }
   // Brought near 1, so that neither they nor their squares overflow.
   const size = Math.max(...[a, b].map((x) => x.reduce((most, value) => Math.max(most, Math.abs(value)), 0)));
   const shift = exponentOf(size);
   for (const x of [a, b]) for (let i = 0; i < x.length; i++) x[i] = scaleByPower(x[i], -shift);
-  const { p, q, exponent } = solveBordered(view, unit, a, b);
+  const { p, q, exponent } = solveBordered(view, unit, a, b, {
+    origin: triplet,
+    given: true,
+    what: "tripletVjp",
+    adjointRtol,
+  });
   return rankTwo(view, unit, p, q, sigma, shift - exponent, "tripletVjp");
+}
+
+function checkVjpOptions(options: VjpOptions | undefined): number | undefined {
+  const names = Object.keys(options ?? {});
+  const unknown = names.find((name) => name !== "adjointRtol");
+  if (unknown !== undefined)
+    throw new OptionError(`${unknown}: no such option of tripletVjp; there is adjointRtol`);
+  return checkOptions(options).adjointRtol;
 }
 
 function cotangent(name: string, values: ArrayLike<number> | undefined, length: number): Float64Array {

@@ -1,6 +1,6 @@
 /** The numbers of a jax-js value, read and written: between its devices and the core. */
 import { defaultDevice, type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import { OverflowError, UnsupportedError } from "../matrix/errors.js";
+import { ConvergenceError, OverflowError, UnsupportedError } from "../matrix/errors.js";
 import type { DenseMatrix } from "../matrix/types.js";
 import type { MatrixShape } from "./input.js";
 import { axesOf, type Layers, wrapBatches } from "./tracers.js";
@@ -11,6 +11,8 @@ const READABLE: readonly string[] = ["cpu", "wasm", "webgl"];
 /** A value's matrices as the core takes them, and a way back for what the core finds. */
 export interface Reading {
   readonly count: number;
+  /** whether there are axes beside those of the matrix: `count` may be 1 all the same */
+  readonly batched: boolean;
   /** the i-th matrix: levels of `vmap` outermost first, then leading axes */
   matrix(i: number): DenseMatrix;
   readonly Type: Float32ArrayConstructor | Float64ArrayConstructor;
@@ -53,6 +55,7 @@ export function read(
   const sizes = over.map((axis) => shape[axis]);
   return {
     count: sizes.reduce((a, b) => a * b, 1),
+    batched: over.length > 0,
     Type: data instanceof Float32Array ? Float32Array : Float64Array,
     matrix(i) {
       let offset = 0;
@@ -96,11 +99,15 @@ function arrayOf(
   return np.array(data as Float32Array<ArrayBuffer>, { shape, ...where });
 }
 
-/** Errors of one matrix of a batch say which one it is. */
-export function within<T>(i: number, count: number, compute: () => T): T {
+/** Runs `compute` for the i-th matrix; the errors of a batch say which matrix they are of. */
+export function within<T>(i: number, { count, batched }: Reading, compute: () => T): T {
   try {
     return compute();
   } catch (error) {
+    if (error instanceof ConvergenceError && batched) {
+      const { message, triplet, triplets } = error;
+      throw new ConvergenceError(`batch ${i}: ${message}`, { triplet, triplets, index: i });
+    }
     if (count > 1 && error instanceof Error) error.message = `batch ${i}: ${error.message}`;
     throw error;
   }

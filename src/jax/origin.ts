@@ -4,6 +4,7 @@
 import { type Array as JaxArray, jit, lax, numpy as np } from "@jax-js/jax";
 import { gradientOf } from "../derivative/gradient.js";
 import { TiedError, UnsupportedError } from "../matrix/errors.js";
+import { requireConverged } from "../matrix/require-converged.js";
 import { singularTriplet } from "../solve/triplet.js";
 import type { MatrixShape } from "./input.js";
 import { type Reading, read, representable, within } from "./numbers.js";
@@ -36,9 +37,10 @@ export interface Origin {
 const RESOLVED = 8;
 
 /**
- * What a derivative of x needs of it, at the point where it is. x stays the caller's.
+ * The constants from which the value and the derivatives at x are computed. x stays the caller's.
  *
  * @param vectors  whether u and v are wanted with derivatives, not σ₁ alone
+ * @throws where x is read: ConvergenceError, TiedError and what the core throws
  */
 export function originOf(
   layers: Layers,
@@ -61,13 +63,14 @@ export function originOf(
 }
 
 function fromCore(
-  { count, Type, matrix, value }: Reading,
+  reading: Reading,
   order: number,
   { m, n }: MatrixShape,
   caller: string,
   options: CheckedArrayOptions,
   vectors: boolean,
 ): Omit<Origin, "x"> {
+  const { count, Type, matrix, value } = reading;
   const sigma = new Type(count);
   const gradient = new Type(count * m * n);
   const u = new Type(count * m);
@@ -77,7 +80,12 @@ function fromCore(
   const inverse = new Type(count * k * k);
   const limit = RESOLVED * (Type === Float32Array ? 2 ** -23 : 2 ** -52);
   for (let i = 0; i < count; i++) {
-    const t = within(i, count, () => singularTriplet(matrix(i), options.core));
+    const t = within(i, reading, () => {
+      const found = singularTriplet(matrix(i), options.core);
+      // Before any test for a tie: the gap of a triplet that did not converge is no evidence of one.
+      requireConverged(found, caller);
+      return found;
+    });
     if (solves && (t.tied || t.gap <= limit * t.sigma))
       throw new TiedError(
         `${count === 1 ? "" : `batch ${i}: `}${caller}: σ₁ is tied (σ₁ − σ₂ = ${t.gap} of σ₁ = ${t.sigma}); ${
@@ -90,7 +98,11 @@ function fromCore(
     gradientOf(t, gradient, i * m * n);
     u.set(t.u, i * m);
     v.set(t.v, i * n);
-    if (solves) inverse.set(inverseOf(matrix(i), t, caller), i * k * k);
+    if (solves)
+      inverse.set(
+        within(i, reading, () => inverseOf(matrix(i), t, caller)),
+        i * k * k,
+      );
   }
   return {
     sigma: value(sigma, []),

@@ -3,7 +3,7 @@
  * down to. It is the inverse of I − BᵀB on v⟂.
  */
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import { TiedError } from "../matrix/errors.js";
+import { ConvergenceError, TiedError } from "../matrix/errors.js";
 import type { DenseMatrix, SingularTriplet } from "../matrix/types.js";
 import { copyOf, type View, viewOf } from "../matrix/view.js";
 import { type Columns, nonZero } from "./squaring.js";
@@ -50,10 +50,14 @@ export function inverseBySquaring(x: JaxArray, { sigma, u, v }: Columns): JaxArr
 /**
  * For one matrix, by Cholesky's factorization in float64: k×k, row-major.
  *
- * @throws TiedError where it is not positive definite, as it is for σ₁ > σ₂
+ * @throws where I + vvᵀ − BᵀB is not positive definite, as it is for σ₁ > σ₂: TiedError where the gap is within the
+ *   rounding of the factorization; else ConvergenceError, as σ is then not the largest singular value (the power
+ *   method may stop at a smaller one)
+ *
  * Cost: k²·(max(m, n) + k) multiplications for k = min(m, n).
  */
-export function inverseOf(A: DenseMatrix, { sigma, u, v }: SingularTriplet, caller: string): Float64Array {
+export function inverseOf(A: DenseMatrix, triplet: SingularTriplet, caller: string): Float64Array {
+  const { sigma, u, v, gap } = triplet;
   const [m, n] = A.shape;
   const wide = m < n;
   const short = wide ? u : v;
@@ -70,22 +74,31 @@ export function inverseOf(A: DenseMatrix, { sigma, u, v }: SingularTriplet, call
     }
   }
   for (let i = 0; i < k; i++) M[i][i] += 1;
-  factorize(M, caller);
+  if (!factorize(M)) {
+    // Rounding in the factorization: Higham, Accuracy and Stability of Numerical Algorithms, thm. 10.3 (k·ε).
+    if (gap <= 8 * k * 2 ** -52 * sigma)
+      throw new TiedError(`${caller}: σ₁ is tied to within rounding; it has no such derivative there`);
+    throw new ConvergenceError(
+      `${caller}: the singular value found, ${sigma}, is not the largest; choose method "auto" or a smaller rtol`,
+      { triplet },
+    );
+  }
   const inverse = fromFactor(M);
   for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) inverse[i * k + j] -= short[i] * short[j];
   return inverse;
 }
 
-/** M = L·Lᵀ in place, from and to lower halves. */
-function factorize(M: Float64Array[], caller: string): void {
+/** M = L·Lᵀ in place, from and to lower halves. @returns false where M is not positive definite */
+function factorize(M: Float64Array[]): boolean {
   for (let i = 0; i < M.length; i++)
     for (let j = 0; j <= i; j++) {
       let sum = M[i][j];
       for (let l = 0; l < j; l++) sum -= M[i][l] * M[j][l];
       if (j < i) M[i][j] = sum / M[j][j];
       else if (sum > 0) M[i][i] = Math.sqrt(sum);
-      else throw new TiedError(`${caller}: σ₁ is tied to within rounding; it has no such derivative there`);
+      else return false;
     }
+  return true;
 }
 
 /** (L·Lᵀ)⁻¹ = KᵀK with K = L⁻¹. */

@@ -20,19 +20,24 @@ import { layersOf } from "./tracers.js";
  * | outside of `jit`: alone, under `grad`, `jvp`, `vjp`, `linearize`, `vmap` and nested | the core's, to the bit | every order; TiedError at a tie |
  * | under `jit`, in any combination; on webgpu   | to rounding, see `squarings`       | second and third, see `order` |
  *
- * Outside of `jit` (and on the cpu, wasm and webgl devices) the numbers are read and the core does the work. Under
- * `jit` there are none: the Gram matrix is squared, a fixed number of times, in jax-js operations. No error can be
- * raised from there. So NaN in gives NaN out; a second derivative at a tie, which does not exist, and derivatives
- * beyond `order` that the call could not see come out enormous (1e12 and more, or infinite), never as a plausible
- * number or zero.
+ * Outside of `jit`, on the cpu, wasm and webgl devices, x is read and the core computes. Under `jit` there are no
+ * numbers to read, so jax-js operations square the Gram matrix a fixed number of times. They cannot throw:
+ *
+ * - NaN in x gives NaN.
+ * - There is no convergence test and no `ConvergenceError`. Where `squarings` does not separate σ₁ from σ₂, the value
+ *   is at most σ₁, and the gradient is u·vᵀ of vectors that mix those of σ₁ and σ₂.
+ * - A second derivative at a tie, which does not exist, and derivatives beyond `order` that the call could not detect
+ *   are enormous (1e12 and more, or infinite), so that they are not mistaken for correct ones.
  *
  * @param x  float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
  * @param options  as for the core's `spectralNorm`, and `readBack`, `squarings`, `order`
  * @returns shape […], in x's dtype (float32 for float16)
  * @throws UnsupportedError for what is no jax-js array, was consumed, is not floating-point, is float16 and
  *   differentiated, or is differentiated more often than `order` says; ShapeError for a rank below 2 or an empty
- *   axis; OptionError. Where x is read: NonFiniteError naming the first NaN or infinity; TiedError where σ₁ is tied
- *   and two or more levels of differentiation look at x; OverflowError if σ₁ is beyond x's dtype
+ *   axis; OptionError. Where x is read: NonFiniteError naming the first NaN or infinity; ConvergenceError where
+ *   `maxIterations` did not suffice, with the best `triplet` and, for a batch or under `vmap`, the matrix's `index`
+ *   (mapped axes first, then leading axes); TiedError where σ₁ is tied and x is differentiated twice or more;
+ *   OverflowError if σ₁ is beyond x's dtype
  *
  * Cost, where x is read: one solve in the core; under `grad` a pass over x and one over the gradient; from the
  *   second order on a k×k inverse in plain float64 loops, k = min(m, n): about 0.4 s for k = 512, once a call.
@@ -43,7 +48,7 @@ import { layersOf } from "./tracers.js";
  *   `grad` does not.
  */
 export function spectralNorm(x: JaxArray, options?: ArraySolveOptions): JaxArray {
-  const checked = checkArrayOptions(options);
+  const checked = checkArrayOptions(options, "spectralNorm");
   const { x: matrices, shape } = takeMatrices(x, "spectralNorm");
   return normOf(matrices, shape, checked, "spectralNorm");
 }
@@ -70,11 +75,12 @@ export function normOf(
   }
 }
 
-/** σ₁ alone takes fewer passes than with its vectors. */
-function values({ count, Type, matrix, value }: Reading, options: CheckedArrayOptions, caller: string) {
+/** σ₁ alone, which takes fewer passes than with its vectors; a ConvergenceError is the core's. */
+function values(reading: Reading, options: CheckedArrayOptions, caller: string) {
+  const { count, Type, matrix, value } = reading;
   const norms = new Type(count);
   for (let i = 0; i < count; i++) {
-    const norm = within(i, count, () => normInCore(matrix(i), options.core));
+    const norm = within(i, reading, () => normInCore(matrix(i), options.core));
     norms[i] = representable(norm, Type, caller);
   }
   return value(norms, []);

@@ -1,7 +1,7 @@
 /** All singular values of jax-js arrays, with their first derivative. */
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
 import { UnsupportedError } from "../matrix/errors.js";
-import type { DenseMatrix } from "../matrix/types.js";
+import { noOptions } from "../matrix/option-names.js";
 import { copyOf, type View, viewOf } from "../matrix/view.js";
 import { svdvals as valuesInCore } from "../solve/matrix-norm.js";
 import { svd } from "../solve/svd.js";
@@ -20,14 +20,16 @@ const ZERO = 2 ** -50;
  * choice of vectors (their sum's does not depend on it); a value that is zero to working accuracy gets none.
  *
  * @param x  float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
+ * @param options  must be absent
  * @returns shape […, min(m, n)]
- * @throws as `spectralNorm`; UnsupportedError under `jit`, where there are no numbers to work on, and where it is
+ * @throws as `spectralNorm`; OptionError for a second argument; UnsupportedError under `jit`, where there are no numbers to work on, and where it is
  *   differentiated twice
  *
  * Works alone and under `grad`, `jvp`, `vjp` and `vmap`.
  * Cost: as the core's `svdvals`; where differentiated, an SVD with vectors, about 15·min(m, n)³ flops.
  */
-export function svdvals(x: JaxArray): JaxArray {
+export function svdvals(x: JaxArray, options?: undefined): JaxArray {
+  noOptions(options, "svdvals");
   const { x: matrices, shape } = takeMatrices(x, "svdvals");
   try {
     const layers = layersOf(matrices);
@@ -46,30 +48,28 @@ export function svdvals(x: JaxArray): JaxArray {
   }
 }
 
-function values({ count, Type, matrix, value }: Reading, { m, n }: MatrixShape): JaxArray {
+function values(reading: Reading, { m, n }: MatrixShape): JaxArray {
+  const { count, Type, value } = reading;
   const k = Math.min(m, n);
   const all = new Type(count * k);
-  for (let i = 0; i < count; i++) all.set(inCore(matrix(i), i, count, Type), i * k);
+  for (let i = 0; i < count; i++) all.set(inCore(reading, i), i * k);
   return value(all, [k]);
 }
 
-function inCore(A: DenseMatrix, i: number, count: number, Type: Reading["Type"]): Float64Array {
-  const values = within(i, count, () => valuesInCore(A));
-  representable(values[0], Type, "svdvals");
+/** The singular values of the i-th matrix; its entries are checked too. */
+function inCore(reading: Reading, i: number): Float64Array {
+  const values = within(i, reading, () => valuesInCore(reading.matrix(i)));
+  representable(values[0], reading.Type, "svdvals");
   return values;
 }
 
 /** S + diag(Uᵀ·E·V). x stays the caller's. */
-function differentiable(
-  x: JaxArray,
-  { count, Type, matrix, value }: Reading,
-  { m, n }: MatrixShape,
-): JaxArray {
+function differentiable(x: JaxArray, reading: Reading, { m, n }: MatrixShape): JaxArray {
+  const { count, Type, matrix, value } = reading;
   const k = Math.min(m, n);
   const all = { S: new Type(count * k), U: new Type(count * m * k), V: new Type(count * n * k) };
   for (let i = 0; i < count; i++) {
-    // Checks the numbers, too.
-    const S = inCore(matrix(i), i, count, Type);
+    const S = inCore(reading, i);
     const { U, V } = svd(Float64Array.from(copyOf(viewOf(matrix(i)) as View)), m, n);
     all.S.set(S, i * k);
     // A value that is zero has no vectors, and gets no gradient.

@@ -42,7 +42,7 @@ export function awayFromPages(numbers: number, bytes: number): number {
 }
 
 /** Entries as large as this or as small are brought near 1 first. Norms are squared twice on the way. */
-const SAFE_EXPONENT = { single: 10, double: 100 };
+export const SAFE_EXPONENT = { single: 10, double: 100 };
 
 /**
  * Whether 16-bit numbers, the largest with this exponent, can be computed with as they are: where float32 would have

@@ -1,8 +1,10 @@
 import { type Kernels, LANES, type Products } from "../kernels/contract.js";
-import { exponentOf, type Placed, padTo, scaleByPower } from "../kernels/place.js";
+import { exponentOf, type Placed, padTo, SAFE_EXPONENT, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { DType } from "../matrix/types.js";
 import { type OperatorView, room } from "../matrix/view.js";
+import { adjointTolerance, checkAdjoint, type NamedProduct, type Tried } from "./adjoint.js";
+import { createRandom } from "./random.js";
 
 /**
  * A, or Aᵀ where m < n, seen from its shorter side: P has `long` rows and `short` columns, and the Krylov
@@ -40,6 +42,11 @@ export interface Action {
   /** The same for several vectors, in as few reads of A as there may be. */
   toLongAll(x: readonly Float64Array[]): Float64Array[];
   toShortAll(y: readonly Float64Array[]): Float64Array[];
+  /**
+   * Of a caller's operator: throws an AdjointError where x and P·x do not fit y and Pᵀ·y. Absent where the products
+   * are this package's own.
+   */
+  checkAdjoint?(forward: Tried, backward: Tried): void;
 }
 
 /**
@@ -237,11 +244,20 @@ export function gramAction(kernels: Kernels, P: Placed): Action {
 
 /**
  * A linear operator. Its products are scaled by a power of two found from a first product with a random
- * vector: half of it on the way in and half on the way out, so that neither under- nor overflows.
+ * vector where they are far from 1: half of it on the way in and half on the way out, so that neither under- nor
+ * overflows.
  *
- * @throws NonFiniteError as soon as a product holds a NaN or an infinity, naming which
+ * @param seed  of the random vectors
+ * @param adjointRtol  see `adjointTolerance`
+ * @throws NonFiniteError as soon as a product holds a NaN or an infinity, naming which; AdjointError where the two
+ *   products do not belong to one matrix
  */
-export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64Array): Action {
+export function operatorAction(
+  kernels: Kernels,
+  A: OperatorView,
+  seed: number,
+  adjointRtol?: number,
+): Action {
   const { arena } = kernels;
   const transposed = A.m < A.n;
   const short = Math.min(A.m, A.n);
@@ -278,11 +294,22 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
     if (out !== 1) for (let i = 0; i < short; i++) x[i] *= out;
   };
 
+  const random = createRandom(seed);
+  const probe = x.map(() => random.normal());
   x.set(probe);
   const most = apply(transposed ? "rmatvec" : "matvec", x, y);
-  const exponent = most > 0 ? exponentOf(most) : 0;
+  const found = most > 0 ? exponentOf(most) : 0;
+  const exponent = Math.abs(found) > SAFE_EXPONENT.double ? found : 0;
   into = scaleByPower(1, -Math.trunc(exponent / 2));
   out = scaleByPower(1, -(exponent - Math.trunc(exponent / 2)));
+
+  const [forward, back] = transposed ? (["rmatvec", "matvec"] as const) : (["matvec", "rmatvec"] as const);
+  const tolerance = adjointTolerance(A.m, A.n, adjointRtol);
+  const products: [NamedProduct, NamedProduct] = [
+    { name: forward, apply: (input) => action.toLong(input) },
+    { name: back, apply: (input) => action.toShort(input) },
+  ];
+  const adjoint = (there: Tried, andBack: Tried) => checkAdjoint(there, andBack, tolerance, products);
 
   const action: Action = {
     short,
@@ -294,6 +321,7 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
     exponent,
     cost: Number.POSITIVE_INFINITY,
     passes: 1,
+    ...(A.entries ? {} : { checkAdjoint: adjoint }),
     gram(from, ldx, width, z) {
       for (let c = 0; c < width; c++) {
         action.passes += 2;
@@ -327,5 +355,11 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
     toLongAll: (inputs) => inputs.map(action.toLong),
     toShortAll: (inputs) => inputs.map(action.toShort),
   };
+  if (action.checkAdjoint) {
+    // Vectors of different lengths, so that a product that divides by the length of its vector is noticed.
+    const test = Float64Array.from({ length: long }, () => random.normal() / (4 * Math.sqrt(long)));
+    const image = y.map((value) => scaleByPower(value, -exponent));
+    action.checkAdjoint({ from: probe, to: image }, { from: test, to: action.toShort(test) });
+  }
   return action;
 }

@@ -49,13 +49,6 @@ export interface Found {
   method: "lanczos" | "dense";
 }
 
-/** σ₁ and its unit vectors, in A's dtype. */
-export interface Factors {
-  sigma: number;
-  u: Float32Array | Float64Array;
-  v: Float32Array | Float64Array;
-}
-
 /** A product that is needed: P·toLong, or Pᵀ·toShort. The answer is in float64. */
 export type Product = { toLong: Float64Array } | { toShort: Float64Array };
 
@@ -63,7 +56,7 @@ export type Product = { toLong: Float64Array } | { toShort: Float64Array };
 type WithProducts<T> = Generator<Product, T, Float64Array>;
 
 /** What is said of an action where it is not asked for products. */
-type Facts = Pick<Action, "dtype" | "transposed" | "exponent" | "passes">;
+type Facts = Pick<Action, "dtype" | "transposed" | "exponent" | "passes" | "checkAdjoint">;
 
 /** What answers at once. */
 type Answering = Pick<Action, "toLong" | "toShort">;
@@ -91,21 +84,6 @@ function* pair({ dtype }: Facts, found: Found) {
   return { short, long: rounded(direction, dtype), direction, size, sigma };
 }
 
-/** Completes σ, u and v alone: half of what `complete` reads. */
-export function factors(action: Facts & Answering, found: Found): Factors {
-  return withAction(action, makingFactors(action, found));
-}
-
-/** `factors`, for whoever has the products. */
-export function* makingFactors(action: Facts, found: Found): WithProducts<Factors> {
-  const { short, long, sigma } = yield* pair(action, found);
-  return {
-    sigma: sigmaOnScale(action, sigma),
-    u: action.transposed ? short : long,
-    v: action.transposed ? long : short,
-  };
-}
-
 /**
  * Completes a triplet from its short vector: rounds to A's dtype, reads A twice, in float64, for σ and for
  * the residual of the vectors as returned, and decides what that is worth.
@@ -129,6 +107,10 @@ export function* completing(
   const { dtype } = action;
   const { short, long, direction, size, sigma } = yield* pair(action, found);
   const back = yield { toShort: dtype === "float32" ? new Float64Array(long) : direction };
+  action.checkAdjoint?.(
+    { from: Float64Array.from(short), to: direction.map((value) => value * size) },
+    { from: direction, to: back },
+  );
 
   let square = 0;
   if (long !== direction)

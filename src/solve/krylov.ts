@@ -1,7 +1,7 @@
 import type { Kernels } from "../kernels/contract.js";
 import { padTo } from "../kernels/place.js";
 import type { Action } from "./action.js";
-import type { Random } from "./random.js";
+import { createRandom, fingerprintOf, type Random } from "./random.js";
 import { type Ritz, ritzOf } from "./ritz.js";
 
 /** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */
@@ -15,6 +15,18 @@ const TILE = 1024;
  * singular values as close as its tolerance a space grown from one vector may show the lower one.
  */
 const BLOCK = 2;
+
+/** Start vectors have a stream of their own: a matrix drawn with the same seed must not begin with one. */
+const STREAM = 2 ** 44;
+
+/**
+ * The random numbers for the start of an iteration, and for where it leaves an invariant space.
+ *
+ * @param fingerprint  of what A makes of a first vector, so that the others depend on A
+ */
+export function startStream(seed: number, fingerprint = 0): Random {
+  return createRandom(STREAM + seed, fingerprint);
+}
 
 /**
  * A block Krylov space of G = PᵀP with full reorthogonalization and thick restart.
@@ -35,7 +47,8 @@ export class KrylovSpace {
 
   readonly #kernels: Kernels;
   readonly #action: Action;
-  readonly #random: Random;
+  readonly #seed: number;
+  #random: Random;
   readonly #capacity: number;
   readonly #basis: number;
   readonly #bytes: number;
@@ -51,12 +64,16 @@ export class KrylovSpace {
   /** the largest entry of T so far, or overlap with what is locked: what "zero" is measured against */
   #scale = 0;
 
-  /** @param most  vectors it may grow to, where some of them get locked; default: 64, and none */
-  constructor(kernels: Kernels, action: Action, random: Random, most?: number) {
+  /**
+   * @param seed  of the random vectors
+   * @param most  vectors it may grow to, where some of them get locked; default: 64, and none
+   */
+  constructor(kernels: Kernels, action: Action, seed: number, most?: number) {
     const { arena } = kernels;
     this.#kernels = kernels;
     this.#action = action;
-    this.#random = random;
+    this.#seed = seed;
+    this.#random = startStream(seed);
     this.#capacity = Math.min(most ?? CAPACITY, action.short);
     this.#projected = new Float64Array(this.#capacity ** 2);
     const n = action.padded;
@@ -208,10 +225,13 @@ export class KrylovSpace {
     }
   }
 
-  /** Begins with a random block, its first vector the given one (any length but 0) if there is one. */
+  /**
+   * Begins with one vector: the given one (any length but 0) or a random one. The first step adds a second one, which
+   * depends on what G has made of the first: no matrix can be built so that its first singular vector is orthogonal to
+   * both.
+   */
   start(first?: Float64Array): void {
-    const width = Math.min(BLOCK, this.#action.short);
-    for (let c = 0; c < width; c++) this.#randomize(c);
+    this.#randomize(0);
     if (first) {
       let most = 0;
       for (const value of first) most = Math.max(most, Math.abs(value));
@@ -220,8 +240,14 @@ export class KrylovSpace {
         for (let j = 0; j < first.length; j++) vector[j] = first[j] / most;
       }
     }
-    this.#normalizeBlock(0, width, this.#coupling);
+    this.#normalizeBlock(0, 1, this.#coupling);
     this.#coupling.fill(0);
+  }
+
+  /** Widens the next block by random vectors, as far as there are dimensions left. */
+  #widen(): void {
+    const width = Math.min(BLOCK, this.#action.short - this.size);
+    for (; this.#width < width; this.#width++) this.#replace(this.size + this.#width);
   }
 
   /** Whether no further step is possible before a restart, and whether none is at all. */
@@ -246,6 +272,9 @@ export class KrylovSpace {
     const width = this.#width;
     const n = this.#action.padded;
     this.#action.gram(this.#slot(k), this.#bytes, width, this.#product, this.#scratch);
+    const first = this.steps === 0;
+    if (first)
+      this.#random = startStream(this.#seed, fingerprintOf(arena.f64(this.#product, this.#action.short)));
     const next = k + width;
     if (this.#action.single) routines.narrow32(this.#product, this.#slot(next), width * n);
     else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
@@ -269,6 +298,7 @@ export class KrylovSpace {
     this.#lastWidth = width;
     this.steps++;
     this.#normalizeBlock(next, width, this.#coupling);
+    if (first) this.#widen();
   }
 
   /** The `wanted` largest Ritz pairs. Cost: O(size³), and nothing in the length of the vectors. */

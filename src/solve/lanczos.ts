@@ -2,7 +2,6 @@ import type { Kernels } from "../kernels/contract.js";
 import type { Action } from "./action.js";
 import { EPSILON, type Found } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
-import { createRandom, type Random } from "./random.js";
 import type { Ritz } from "./ritz.js";
 
 /** What has to be accurate before the iteration may stop. */
@@ -20,8 +19,6 @@ export interface Goal {
   start: Float64Array | undefined;
 }
 
-/** Start vectors are a stream of their own: a matrix drawn with the same seed must not begin with one. */
-export const STREAM = 2 ** 44;
 /** Ritz vectors that a restart keeps. */
 export const KEPT = 24;
 /** Residuals are taken down to this many ε·σ when no tolerance is given. */
@@ -152,7 +149,8 @@ function stepsToTrust(
   epsilon: number,
   tolerance: number,
 ): number {
-  if (values.length < 2) return 0;
+  // The random vector has not taken a step yet.
+  if (values.length < 2) return 1;
   const rest = residuals[1] / values[0];
   // ε = 1 − below, for a λ just above what the start has found.
   const below = Math.max(values[1], 0) / values[0];
@@ -236,17 +234,21 @@ export function* steering(
     yield { extend: steps };
     const ritz = space.ritz(watched);
     const progress = progressOf(ritz, unseen(space.trace ?? 0));
-    const now = progress.sigma === 0 || space.exhausted ? 0 : excess(progress, goal, dtype);
+    // A given start may lie in the null space; the random vector takes its first step after it.
+    const ended = space.exhausted || (progress.sigma === 0 && space.steps > 1);
+    const now = ended ? 0 : progress.sigma === 0 ? Number.POSITIVE_INFINITY : excess(progress, goal, dtype);
     const trusted = !goal.start || (goal.of === "value" && alone(progress));
-    const more =
-      !trusted && now > 0 && now <= 1
-        ? stepsToTrust(ritz, space.steps, short, EPSILON[dtype], goal.of === "value" ? (goal.rtol ?? 0) : 0)
-        : 0;
+    // The random vector joins after the first step.
+    const untested = () =>
+      stepsToTrust(ritz, space.steps - 1, short, EPSILON[dtype], goal.of === "value" ? (goal.rtol ?? 0) : 0);
+    const more = !trusted && !ended && now <= 1 ? untested() : 0;
     // Of a σ₂ that has not been looked for, all that is known are its bounds. They do for a loose tolerance.
     const bounded = more > 0 && boundsDo(progress, goal, EPSILON[dtype]);
     const reached = now <= 1 && (more === 0 || bounded);
     if (reached || space.steps >= goal.maxIterations) {
-      const { second, secondError, secondMost } = progress;
+      const { sigma, second, secondMost } = progress;
+      // An iteration that was cut short may not have met σ₂ yet.
+      const secondError = reached || untested() === 0 ? progress.secondError : Math.max(sigma - second, 0);
       return {
         coefficients: ritz.coefficients[0],
         second: bounded ? (second + secondMost) / 2 : second,
@@ -262,11 +264,6 @@ export function* steering(
   }
 }
 
-/** The random numbers that the iteration takes, for a start and where it has to leave an invariant space. */
-export function startStream(seed: number): Random {
-  return createRandom(STREAM + seed);
-}
-
 /**
  * σ₁ and its short vector by block Lanczos on the smaller Gram side.
  *
@@ -276,7 +273,7 @@ export function startStream(seed: number): Random {
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const mark = kernels.arena.mark();
-  const space = new KrylovSpace(kernels, action, startStream(goal.seed));
+  const space = new KrylovSpace(kernels, action, goal.seed);
   space.start(goal.start);
   const iteration = steering(space, action, goal);
   for (;;) {

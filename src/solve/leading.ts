@@ -2,8 +2,7 @@ import type { Kernels } from "../kernels/contract.js";
 import type { Action } from "./action.js";
 import { EPSILON, floorOf } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
-import { CHANCE, FIRST_LOOK, KEPT, STREAM, stride, TARGET } from "./lanczos.js";
-import { createRandom } from "./random.js";
+import { CHANCE, FIRST_LOOK, KEPT, stride, TARGET } from "./lanczos.js";
 
 /** What has to be accurate before the iteration may stop; tolerances on the action's scale. */
 export interface LeadingGoal {
@@ -54,7 +53,7 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
   const epsilon = EPSILON[action.dtype];
   const noise = floorOf(action.dtype, action.short + action.long) / 2;
   const mark = kernels.arena.mark();
-  const space = new KrylovSpace(kernels, action, createRandom(STREAM + goal.seed), basisFor(k));
+  const space = new KrylovSpace(kernels, action, goal.seed, basisFor(k));
   /** of the locked vectors, descending */
   const found: number[] = [];
   let largest = 0;

@@ -25,6 +25,12 @@ export interface SolveOptions {
   start?: ArrayLike<number>;
   /** Of the random start; an integer, default 0. */
   seed?: number;
+  /**
+   * For operators: how far ⟨y, A·x⟩ and ⟨Aᵀ·y, x⟩ may differ, relative to ‖y‖‖A·x‖ + ‖x‖‖Aᵀ·y‖, before an
+   * AdjointError is thrown. Default: 8·√(m+n)·2⁻²⁴, so that products computed in float32 pass. A smaller value has no
+   * effect. Set it for an operator whose adjoint is approximate on purpose.
+   */
+  adjointRtol?: number;
 }
 
 const METHODS: readonly Method[] = ["auto", "lanczos", "power", "dense"];
@@ -37,9 +43,10 @@ export interface CheckedOptions {
   maxIterations: number | undefined;
   start: ArrayLike<number> | undefined;
   seed: number;
+  adjointRtol: number | undefined;
 }
 
-const NAMES = ["method", "rtol", "atol", "maxIterations", "start", "seed"];
+const NAMES = ["method", "rtol", "atol", "maxIterations", "start", "seed", "adjointRtol"];
 
 function isVector(value: unknown): value is ArrayLike<number> {
   if (Array.isArray(value)) return value.every((x) => typeof x === "number");
@@ -47,7 +54,8 @@ function isVector(value: unknown): value is ArrayLike<number> {
   return !(value instanceof BigInt64Array || value instanceof BigUint64Array);
 }
 
-function nonNegative(name: string, value: unknown): number | undefined {
+/** @throws OptionError unless it is undefined or a finite number that is not negative */
+export function nonNegative(name: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "number" || !(value >= 0) || value === Number.POSITIVE_INFINITY)
     throw new OptionError(`${name}: expected a finite number from 0 up, got ${shown(value)}`);
@@ -87,6 +95,7 @@ export function checkOptions(options: unknown, more: readonly string[] = []): Ch
     maxIterations,
     start: start as ArrayLike<number> | undefined,
     seed,
+    adjointRtol: nonNegative("adjointRtol", given["adjointRtol"]),
   };
 }
 
@@ -97,4 +106,5 @@ const DEFAULTS: CheckedOptions = {
   maxIterations: undefined,
   start: undefined,
   seed: 0,
+  adjointRtol: undefined,
 };

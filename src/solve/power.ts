@@ -2,6 +2,7 @@ import type { Kernels } from "../kernels/contract.js";
 import { padTo, place } from "../kernels/place.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView, View } from "../matrix/view.js";
+import { adjointTolerance, checkAdjoint } from "./adjoint.js";
 import { norm2 } from "./norm2.js";
 import { createRandom } from "./random.js";
 
@@ -12,6 +13,7 @@ export interface PowerOptions {
   maxIterations: number;
   start: ArrayLike<number> | undefined;
   seed: number;
+  adjointRtol: number | undefined;
 }
 
 /** x ↦ A·x and y ↦ Aᵀ·y in the precision of A's dtype, unscaled. */
@@ -66,6 +68,13 @@ export function power(kernels: Kernels, view: View | OperatorView, options: Powe
     return x;
   };
   const { forward, back } = view.kind === "dense" ? placedProducts(kernels, view) : operatorProducts(view);
+  const tryAdjoint = (x: Float64Array, Ax: Float64Array, y: Float64Array, Aty: Float64Array) => {
+    if (view.kind === "operator" && !view.entries)
+      checkAdjoint({ from: x, to: Ax }, { from: y, to: Aty }, adjointTolerance(m, n, options.adjointRtol), [
+        { name: "matvec", apply: forward },
+        { name: "rmatvec", apply: back },
+      ]);
+  };
   const { rtol, atol, maxIterations } = options;
   const gram = (x: Float64Array) => stored(back(stored(forward(x))));
   // A norm overflows where the sum of squares does, as it would in A's dtype.
@@ -78,6 +87,12 @@ export function power(kernels: Kernels, view: View | OperatorView, options: Powe
   let x: Float64Array = Float64Array.from({ length: n }, (_, i) =>
     options.start ? options.start[i] : random.normal(),
   );
+  let tried = 0;
+  if (view.kind === "operator" && !view.entries) {
+    tried = 2;
+    const y = Float64Array.from({ length: m }, () => random.normal() / (4 * Math.sqrt(m)));
+    tryAdjoint(x, forward(x), y, back(y));
+  }
   const first = norm(stored(x));
   for (let i = 0; i < n; i++) x[i] /= first;
   let z = gram(stored(x));
@@ -104,7 +119,7 @@ export function power(kernels: Kernels, view: View | OperatorView, options: Powe
     // NaN stays NaN: every further step would be the same.
     if (Number.isNaN(lambda)) break;
   }
-  let passes = 2 * (iterations + 1);
+  let passes = 2 * (iterations + 1) + tried;
 
   let sigma = round(Math.sqrt(lambda));
   const v = new Float64Array(n);
@@ -124,6 +139,7 @@ export function power(kernels: Kernels, view: View | OperatorView, options: Powe
     for (let i = 0; i < m; i++) square += (image[i] - sigma * u[i]) ** 2;
     for (let j = 0; j < n; j++) square += (again[j] - sigma * v[j]) ** 2;
     residual = Math.sqrt(square);
+    tryAdjoint(v, image, u, again);
   } else {
     v.fill(0);
     u.fill(0);

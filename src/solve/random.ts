@@ -1,3 +1,5 @@
+import { exponentOf } from "../kernels/place.js";
+
 /** A seeded stream of random numbers. */
 export interface Random {
   /** uniform on (0, 1) */
@@ -11,9 +13,10 @@ export interface Random {
  * by splitmix32; normals by Marsaglia's polar method. The same seed gives the same numbers everywhere.
  *
  * @param seed  any finite number; its low 53 bits count
+ * @param fingerprint  an integer of 32 bits that selects another stream of the same seed; 0 is the plain stream
  */
-export function createRandom(seed: number): Random {
-  let mix = (Math.imul(Math.floor(seed / 2 ** 32), 0x9e3779b9) ^ seed) >>> 0;
+export function createRandom(seed: number, fingerprint = 0): Random {
+  let mix = (Math.imul(Math.floor(seed / 2 ** 32), 0x9e3779b9) ^ seed ^ fingerprint) >>> 0;
   const next = () => {
     mix = (mix + 0x9e3779b9) >>> 0;
     let z = mix;
@@ -58,4 +61,37 @@ export function createRandom(seed: number): Random {
       }
     },
   };
+}
+
+/** Bits of each number, relative to the largest, that a fingerprint depends on. */
+const FINGERPRINT_BITS = 30;
+
+/**
+ * A hash of 32 bits of a vector. It does not change where the vector is scaled by a power of two, and it ignores what
+ * is below 2⁻³¹ of the largest number, so that underflow at one end of the range does not change it either.
+ *
+ * Source: the mixing steps of MurmurHash3 (A. Appleby, public domain).
+ */
+export function fingerprintOf(x: Float64Array): number {
+  let largest = 0;
+  for (let i = 0; i < x.length; i++) largest = Math.max(largest, Math.abs(x[i]));
+  if (!(largest > 0 && largest < Number.POSITIVE_INFINITY)) return 0;
+  const exponent = FINGERPRINT_BITS - exponentOf(largest);
+  const [first, second] = powersOf(exponent);
+  let hash = x.length | 0;
+  for (let i = 0; i < x.length; i++) {
+    let part = Math.imul(Math.round(x[i] * first * second), 0xcc9e2d51);
+    part = Math.imul((part << 15) | (part >>> 17), 0x1b873593);
+    hash ^= part;
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** Two factors whose product is 2^exponent, neither of which over- or underflows. */
+function powersOf(exponent: number): [number, number] {
+  const half = Math.trunc(exponent / 2);
+  return [2 ** half, 2 ** (exponent - half)];
 }

@@ -1,6 +1,7 @@
 import type { Arena } from "../kernels/contract.js";
 import { kernels, trim } from "../kernels/select.js";
 import { type SvdRoutines, svdStride, svdWork } from "../kernels/svd-contract.js";
+import { ConvergenceError } from "../matrix/errors.js";
 
 /** A = U·diag(S)·Vᵀ with k = min(m, n): U is m×k, V is n×k, both row-major; S descends. */
 export interface Decomposition {
@@ -89,7 +90,7 @@ function decompose(A: Float64Array, m: number, n: number, vectors: boolean, { ro
     }
 
     if (!routines.svd(a, stride, tall, short, s, vectors ? 1 : 0, u, stride, v, stride, work))
-      throw new Error(`the singular values of a ${m}×${n} matrix did not converge`);
+      throw new ConvergenceError(`svd: the QR iteration for a ${m}×${n} matrix did not converge`);
     const values = arena.f64(s, short).slice();
     const nothing = new Float64Array(0);
     return {

@@ -1,9 +1,9 @@
 import type { Kernels } from "../kernels/contract.js";
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
-import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { ConvergenceError, NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
-import { pack } from "../matrix/sparse.js";
+import { type Packed, pack } from "../matrix/sparse.js";
 import type {
   DenseMatrix,
   MatrixOrOperator,
@@ -11,15 +11,14 @@ import type {
   RowPanelSource,
   SingularTriplet,
 } from "../matrix/types.js";
-import { type OperatorView, room, type View, viewOf } from "../matrix/view.js";
+import { type OperatorView, type View, viewOf } from "../matrix/view.js";
 import { type Action, gramAction, gramPays, operatorAction, placedAction } from "./action.js";
 import { gramDense, operatorDense } from "./dense.js";
-import { complete, type Factors, type Found, factors, rayleigh, sigmaOnScale } from "./finish.js";
+import { complete, type Found, rayleigh, sigmaOnScale } from "./finish.js";
 import { type Goal, lanczos } from "./lanczos.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
 import { panelSolver, placedOrPanels } from "./panels.js";
 import { power } from "./power.js";
-import { createRandom } from "./random.js";
 
 /** Up to this min(m, n), "auto" goes dense: a tridiagonal form costs less than the steps would. */
 export const DENSE_UP_TO = 64;
@@ -47,13 +46,16 @@ export type PanelPrecision<T extends PanelType> = T extends "float64" ? Float64A
  * @returns σ on A's scale, `residual` and `gap` likewise; `gradientError` estimates ‖ûv̂ᵀ−u₁v₁ᵀ‖_F; where
  *   σ₁ = σ₂ to working accuracy `tied` is true and u, v are one of many pairs
  * @throws ShapeError if A is empty or its data too short; NonFiniteError naming the first NaN or infinity;
- *   OptionError; OverflowError if ‖A‖₂ is beyond the largest double
+ *   OptionError; OverflowError if ‖A‖₂ is beyond the largest double; AdjointError for an operator whose two products
+ *   do not belong to one matrix
  *
  * Cost: one copy of A in kernel memory, or, where that does not fit and for `rowPanels`, a panel of it that every
  *   pass loads anew; min(m, n) ≤ 64, or up to 256 and A much longer than wide: three passes and min²·max flops; else
  *   some 20 to 60 fused passes of 8 flops an element, and at most 72·min(m, n) + 2(m + n) numbers of memory (80·n + 2(m + n) for `rowPanels`).
  * Not guaranteed: a random start can miss σ₁, with a probability that falls exponentially in the number of
- *   steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot.
+ *   steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot. The start depends
+ *   on A and on `seed`, so no matrix can be built against it in advance. Of an operator's adjoint, defects smaller than
+ *   `adjointRtol` are not noticed.
  * Source: block Lanczos with thick restart (Golub & Underwood 1977; Wu & Simon, SIAM J. Matrix Anal. Appl.
  *   22:602, 2000); the error of u·vᵀ from the residual over the gap (Wedin, BIT 12:99, 1972).
  */
@@ -70,13 +72,13 @@ export function singularTriplet<A extends MatrixOrOperator>(
  *
  * @param A  m×n, finite; neither changed nor kept
  * @param options.rtol  relative error wanted in σ; default: what A's dtype supports
- * @throws as `singularTriplet` does
+ * @throws ConvergenceError, with the best `triplet` so far, where `maxIterations` did not suffice; else as
+ *   `singularTriplet` does
  *
  * Cost: a tenth fewer passes than `singularTriplet`; at a loose rtol down to half.
  * Not guaranteed: as there. The error is estimated as residual²/gap, which takes three or more values that agree
  *   to within the residual for two. So the residual is also brought below 2·rtol (1e-13 by default, 1e-6 for
  *   float32), which bounds the distance to a singular value whatever its neighbours.
- *   Where `maxIterations` did not suffice, the best value so far is returned; `singularTriplet` says so.
  */
 export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): number {
   return normOf(inputOf(A), checkOptions(options));
@@ -113,68 +115,88 @@ export function spread(x: Float32Array | Float64Array, places: Uint32Array, leng
 
 /** As `singularTriplet`, from a view. */
 export function tripletOf(view: Input, options: CheckedOptions): SingularTriplet {
-  return solved(view, options, true, (action, found) =>
-    complete(action, found, options.rtol, options.atol ?? 0),
-  );
-}
-
-/** σ, u and v of the same triplet, without the read of A that its residual takes. */
-export function factorsOf(view: Input, options: CheckedOptions): Factors {
-  return solved(view, options, false, factors);
-}
-
-function solved<T extends Factors>(
-  view: Input,
-  options: CheckedOptions,
-  second: boolean,
-  finish: (action: Action, found: Found) => T,
-): T | SingularTriplet {
   const packed = packedFor(view, options);
-  if (packed) {
-    const found = solved(packed.view, packed.options, second, finish);
-    return { ...found, u: spread(found.u, packed.rows, view.m), v: spread(found.v, packed.columns, view.n) };
-  }
-  const kernels = chosen();
-  const mark = kernels.arena.mark();
-  try {
-    if (options.method === "power") return power(kernels, wholeOf(view), powerOptions(view, options));
-    const { action, find, dense } = prepare(kernels, view, options);
-    const goal: Goal = {
-      of: "gradient",
-      second,
-      rtol: options.rtol,
-      atol: options.atol ?? 0,
-      maxIterations: options.maxIterations ?? MOST_STEPS,
-      seed: options.seed,
-      start: startOf(view, action, options, dense),
-    };
-    return finish(action, find(goal));
-  } finally {
-    kernels.arena.release(mark);
-    trim();
-  }
+  if (packed) return unpacked(tripletOf(packed.view, packed.options), packed, view);
+  return solved(
+    view,
+    options,
+    "gradient",
+    (action, found) => complete(action, found, options.rtol, options.atol ?? 0),
+    (triplet) => triplet,
+  );
 }
 
 /** As `spectralNorm`, from a view. */
 export function normOf(view: Input, options: CheckedOptions): number {
+  const value = sigmaOrTriplet(view, options);
+  if (typeof value === "number") return value;
+  throw notConverged(value);
+}
+
+/** The error for a triplet that the iteration left unfinished. */
+export function notConverged(triplet: SingularTriplet): ConvergenceError {
+  const { sigma, residual, iterations } = triplet;
+  return new ConvergenceError(
+    `not converged after ${iterations} iteration${iterations === 1 ? "" : "s"}: σ₁ ≈ ${sigma.toPrecision(6)} with a residual of ` +
+      `${residual.toExponential(1)}; raise maxIterations or rtol (the best triplet is this error's \`triplet\`)`,
+    { triplet },
+  );
+}
+
+/** ‖A‖₂, or the triplet as far as it was found. */
+function sigmaOrTriplet(view: Input, options: CheckedOptions): number | SingularTriplet {
   const packed = packedFor(view, options);
-  if (packed) return normOf(packed.view, packed.options);
+  if (packed) {
+    const value = sigmaOrTriplet(packed.view, packed.options);
+    return typeof value === "number" ? value : unpacked(value, packed, view);
+  }
+  const judged = (triplet: SingularTriplet) => (triplet.converged ? triplet.sigma : triplet);
+  return solved(
+    view,
+    options,
+    "value",
+    (action, found) => {
+      // The adjoint of a caller's operator is tried once more where it counts, at u and v.
+      if (found.reached && !action.checkAdjoint) return sigmaOnScale(action, rayleigh(action, found.short));
+      const triplet = complete(action, found, options.rtol, options.atol ?? 0);
+      return found.reached ? triplet.sigma : judged(triplet);
+    },
+    judged,
+  );
+}
+
+/** The triplet of a matrix from that of its rows and columns in use. */
+function unpacked(triplet: SingularTriplet, { rows, columns }: Packed, { m, n }: Input): SingularTriplet {
+  return { ...triplet, u: spread(triplet.u, rows, m), v: spread(triplet.v, columns, n) };
+}
+
+function solved<T>(
+  view: Input,
+  options: CheckedOptions,
+  of: Goal["of"],
+  finish: (action: Action, found: Found) => T,
+  finishPower: (triplet: SingularTriplet) => T,
+): T {
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    if (options.method === "power") return power(kernels, wholeOf(view), powerOptions(view, options)).sigma;
+    if (options.method === "power")
+      return finishPower(power(kernels, wholeOf(view), powerOptions(view, options)));
     const { action, find, dense } = prepare(kernels, view, options);
-    // atol is on A's scale, the iteration on the action's, which may take a read to know.
+    const start = startOf(view, action, options, dense);
+    // atol is on A's scale, the iteration on the action's, which may take a read to know. Of the gradient, whose
+    // entries have no scale, it is as it stands.
+    const { atol = 0 } = options;
     const goal: Goal = {
-      of: "value",
-      second: false,
+      of,
+      second: of === "gradient",
       rtol: options.rtol,
-      atol: options.atol ? scaleByPower(options.atol, -action.exponent) : 0,
+      atol: of === "value" && atol ? scaleByPower(atol, -action.exponent) : atol,
       maxIterations: options.maxIterations ?? MOST_STEPS,
       seed: options.seed,
-      start: startOf(view, action, options, dense),
+      start,
     };
-    return sigmaOnScale(action, rayleigh(action, find(goal).short));
+    return finish(action, find(goal));
   } finally {
     kernels.arena.release(mark);
     trim();
@@ -194,7 +216,7 @@ function prepare(
     const formed = view.kind === "dense" && options.method === "auto" && gramPays(m, n, view.dtype);
     const action = formed
       ? gramAction(kernels, place(kernels, view, m > n))
-      : steppingAction(kernels, view, options.seed);
+      : steppingAction(kernels, view, options);
     return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
   }
   if (view.kind === "panels") {
@@ -202,7 +224,7 @@ function prepare(
     return { action, dense, find: topOfGram };
   }
   if (view.kind === "operator") {
-    const action = steppingAction(kernels, view, options.seed);
+    const action = steppingAction(kernels, view, options);
     return { action, dense, find: () => operatorDense(kernels, action) };
   }
   // Short rows for the dense path, short columns for the other: see `placedAction`.
@@ -223,14 +245,16 @@ function prepare(
  *
  * @param basis  vectors that the space may grow to; default: those of one triplet
  */
-export function steppingAction(kernels: Kernels, view: Input, seed: number, basis?: number): Action {
+export function steppingAction(
+  kernels: Kernels,
+  view: Input,
+  { seed, adjointRtol }: Pick<CheckedOptions, "seed" | "adjointRtol">,
+  basis?: number,
+): Action {
   if (view.kind === "panels") return panelSolver(kernels, view, false, basis).action;
   if (view.kind === "dense")
     return placedAction(kernels, place(kernels, view, view.m < view.n, { half: true }), true);
-  const random = createRandom(seed);
-  const probe = room("float64", Math.min(view.m, view.n)) as Float64Array;
-  for (let i = 0; i < probe.length; i++) probe[i] = random.normal();
-  return operatorAction(kernels, view, probe);
+  return operatorAction(kernels, view, seed, adjointRtol);
 }
 
 /** The caller's first v, as a vector of the short side; the dense path has no use for it. */
@@ -276,5 +300,6 @@ function powerOptions(view: Input, options: CheckedOptions) {
     maxIterations: options.maxIterations ?? 1000,
     start: options.start,
     seed: options.seed,
+    adjointRtol: options.adjointRtol,
   };
 }

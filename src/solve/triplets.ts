@@ -1,6 +1,6 @@
 import { scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
-import { OptionError, OverflowError } from "../matrix/errors.js";
+import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
 import type { Matrix, MatrixOrOperator, SingularTriplets } from "../matrix/types.js";
@@ -74,13 +74,24 @@ export function singularTriplets<A extends MatrixOrOperator>(
  *
  * @param A  m×n, finite, in any form; neither changed nor kept
  * @param k  how many, from 1 to min(m, n)
- * @throws, Cost, Not guaranteed: as for `singularTriplets`, whose options `options` are
+ * @throws ConvergenceError, with the best `triplets` so far, where `maxIterations` did not suffice; else as
+ *   `singularTriplets`
+ *
+ * Cost, Not guaranteed: as for `singularTriplets`, whose options `options` are
  */
 export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
   if (options !== undefined && (typeof options !== "object" || options === null))
     throw new OptionError(`options: expected an object, got ${shown(options)}`);
   if (options && "k" in options) throw new OptionError("k: kyFanNorm takes it as its second argument");
-  const value = sum(singularTriplets(A, { ...options, k }).sigma, (sigma) => sigma);
+  const triplets = singularTriplets(A, { ...options, k });
+  if (!triplets.converged)
+    throw new ConvergenceError(
+      `kyFanNorm: not converged after ${triplets.iterations} iteration${triplets.iterations === 1 ? "" : "s"} (largest residual ` +
+        `${Math.max(...triplets.residual).toExponential(1)}); raise maxIterations or rtol (the best triplets are this ` +
+        "error's `triplets`)",
+      { triplets },
+    );
+  const value = sum(triplets.sigma, (sigma) => sigma);
   if (value === Number.POSITIVE_INFINITY)
     throw new OverflowError("kyFanNorm: the sum is beyond the largest double; scale A down first");
   return value;
@@ -119,7 +130,7 @@ function tripletsOf(input: Input, options: Checked): SingularTriplets {
   try {
     const basis = basisFor(k);
     const view = input.kind === "operator" ? input : placedOrPanels(input, false, basis);
-    const action = steppingAction(kernels, view, options.seed, basis);
+    const action = steppingAction(kernels, view, options, basis);
     const start = startOf(input, action, options, dense);
     if (dense) return complete(action, options, { ...wholeSpace(action), iterations: 0, reached: true });
     const atol = options.atol ? scaleByPower(options.atol, -action.exponent) : 0;
@@ -241,6 +252,7 @@ function complete(
     vectors.map((x) => (single ? new Float64Array(x) : x) as Float64Array);
   const forward = images && !single ? images : action.toLongAll(wide(right));
   const back = action.toShortAll(wide(left));
+  action.checkAdjoint?.({ from: wide(right)[0], to: forward[0] }, { from: wide(left)[0], to: back[0] });
   const sigma = values.slice(0, k);
   const residual = sigma.map((value, i) => {
     let square = 0;

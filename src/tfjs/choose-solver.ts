@@ -1,44 +1,57 @@
 /**
- * Where σ₁, u and v of a tensor are found: in this package's core, after reading the tensor, or by
- * tensor operations on the device that holds it.
+ * Chooses what computes σ₁, u and v of a tensor: the core, which reads the tensor, or tensor
+ * operations on the device that holds it.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { SolveOptions } from "../index.js";
-import { OptionError } from "../matrix/errors.js";
+import { namedOptions, SOLVE_OPTIONS } from "../matrix/option-names.js";
+import { checkOptions } from "../solve/options.js";
 import { DeviceSolver } from "./device-solver.js";
 import { HostSolver } from "./host-solver.js";
-import { checkMatrices, checkWholeNumber, type MatrixShape, readNow } from "./input.js";
+import { checkInteger, checkMatrices, type MatrixShape, readNow, refused } from "./input.js";
 import type { Solver } from "./solver.js";
 
 /** Options of `spectralNorm` and `singularTriplet` on tensors. */
 export interface TensorSolveOptions extends SolveOptions {
   /**
-   * Whether x may be read (`dataSync`) to be solved by the core. Default: wherever the backend can
-   * do it at once (cpu, wasm, webgl, node), else, as on webgpu, not. `false` keeps x on its device
-   * and takes `steps` Lanczos steps there, without a stopping test; the other options but `seed`
-   * are then without effect.
+   * Whether x may be read (`dataSync`) and solved by the core. Default: true where the backend can
+   * read it synchronously (cpu, wasm, webgl, node), false elsewhere (webgpu). With `false`, x stays
+   * on its device, which takes `steps` Lanczos steps. There is no convergence test and no
+   * `ConvergenceError` then, and the options other than `seed` have no effect.
    */
   readBack?: boolean;
-  /** Lanczos steps where x is not read; default 32. */
+  /** Lanczos steps where x is not read; default 32. No effect where x is read. */
   steps?: number;
 }
 
+const NAMES = [...SOLVE_OPTIONS, "readBack", "steps"];
+
 /**
- * @throws what `checkMatrices` throws; OptionError for `readBack` or `steps` of the wrong kind;
- *   UnsupportedError where `readBack: true` asks for what the backend cannot do
+ * @throws what `checkMatrices` throws; OptionError; UnsupportedError for `readBack: true` where the
+ *   backend cannot read x synchronously
  */
 export function solverFor(
   x: unknown,
   caller: string,
-  options: TensorSolveOptions,
+  options: TensorSolveOptions | undefined,
 ): { solver: Solver; shape: MatrixShape; x: Tensor } {
   const shape = checkMatrices(x, caller);
   const tensor = x as Tensor;
-  const { readBack, steps = 32, ...core } = options;
+  const {
+    readBack,
+    steps = 32,
+    ...core
+  } = namedOptions(options, {
+    caller,
+    names: NAMES,
+    example: "{ rtol: 1e-4 }",
+  }) as TensorSolveOptions;
   if (readBack !== undefined && typeof readBack !== "boolean") {
-    throw new OptionError(`${caller}: readBack takes true or false, not ${String(readBack)}`);
+    throw refused(readBack, "readBack", caller, "true or false");
   }
-  checkWholeNumber(steps, "steps", caller, 1);
+  checkInteger(steps, "steps", caller, true);
+  // The device solver uses `seed` alone, but a wrong option is an error there too.
+  checkOptions(core);
   const data = readBack === false ? undefined : read(tensor, caller, readBack === true);
   const solver = data
     ? new HostSolver(shape, caller, core, data)
@@ -48,7 +61,7 @@ export function solverFor(
 
 function read(x: Tensor, caller: string, must: boolean): Float32Array | undefined {
   try {
-    return readNow(x, caller, "leave readBack out, and the work is done on the device");
+    return readNow(x, caller, "omit readBack to compute on the device");
   } catch (error) {
     if (must) throw error;
     return undefined;

@@ -1,6 +1,6 @@
 /**
- * Triplets and their derivatives by tensor operations alone, where the data lives on a device that
- * cannot be read at once. Nothing comes back, so nothing can be decided: the number of steps is fixed.
+ * Triplets and their derivatives by tensor operations alone, for data on a device that cannot be read
+ * synchronously. As nothing is read, nothing can be tested: the number of steps is fixed.
  */
 import {
   abs,
@@ -28,7 +28,8 @@ import type { Solver, Triplets } from "./solver.js";
  * Not guaranteed: how near σ₁ is reached depends on the spectrum. From a random start the relative
  *   error of σ² falls at least like (ln n / steps)² (Kuczyński & Woźniakowski, SIAM J. Matrix Anal.
  *   Appl. 13:1094, 1992), in practice far faster; the tests state what 32 steps reach on random
- *   matrices. A tie is not seen: second derivatives there are large, not a TiedError.
+ *   matrices. There is no ConvergenceError, and derivatives are those of the triplet reached. A tie is
+ *   not detected: second derivatives there are large, not a TiedError.
  */
 export class DeviceSolver implements Solver {
   readonly #shape: MatrixShape;

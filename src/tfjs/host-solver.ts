@@ -1,4 +1,4 @@
-/** Triplets and their derivatives by the core, for tensors that can be read. */
+/** Triplets and their derivatives by the core, for tensors that can be read. Not converged is an error. */
 import { reshape, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import {
   hessianVectorProduct,
@@ -9,6 +9,7 @@ import {
   spectralNormBatch,
   tripletVjp,
 } from "../index.js";
+import { requireConverged } from "../matrix/require-converged.js";
 import { type MatrixShape, readNow } from "./input.js";
 import type { Solver, Triplets } from "./solver.js";
 
@@ -29,23 +30,25 @@ export class HostSolver implements Solver {
   }
 
   norms(x: Tensor): Tensor {
-    const { batch, rows, columns } = this.#shape;
+    const { batch, leading, rows, columns } = this.#shape;
     const data = this.#first(x);
+    // Both throw a ConvergenceError themselves.
     const values =
-      batch === 1
+      leading.length === 0
         ? [spectralNorm({ data, shape: [rows, columns] }, this.#options)]
         : spectralNormBatch({ data, shape: [batch, rows, columns] }, this.#options);
     return tensor(Float32Array.from(values), [batch]);
   }
 
   triplets(x: Tensor): Triplets {
-    const { batch, rows, columns } = this.#shape;
+    const { batch, leading, rows, columns } = this.#shape;
     const data = this.#first(x);
     const sigma = new Float32Array(batch);
     const u = new Float32Array(batch * rows);
     const v = new Float32Array(batch * columns);
     this.#found = Array.from({ length: batch }, (_, i) => {
       const t = singularTriplet(this.#matrix(data, i), this.#options);
+      requireConverged(t, this.#caller, leading.length === 0 ? undefined : i);
       sigma[i] = t.sigma;
       u.set(t.u, i * rows);
       v.set(t.v, i * columns);

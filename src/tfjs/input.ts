@@ -4,6 +4,7 @@
  */
 import { getBackend, Tensor } from "@tensorflow/tfjs-core";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { shown } from "../matrix/shown.js";
 
 /** A batch of matrices as the tensor's shape says it: `batch` is the product of the leading axes. */
 export interface MatrixShape {
@@ -93,20 +94,23 @@ function nonFinite(value: number, at: number, { batch, rows, columns }: MatrixSh
   return new NonFiniteError(`${caller}: ${which}row ${row}, column ${column} is ${value}`, row, column);
 }
 
-/** @throws OptionError unless `value` is a whole number ≥ `least` */
-export function checkWholeNumber(value: unknown, name: string, caller: string, least: number): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < least) {
-    throw new OptionError(`${caller}: ${name} takes a whole number from ${least}, not ${String(value)}`);
-  }
-  return value;
+/** @throws OptionError unless `value` is an integer ≥ 0 (> 0 when `positive`) */
+export function checkInteger(value: unknown, name: string, caller: string, positive = false): number {
+  if (Number.isSafeInteger(value) && inRange(value as number, positive)) return value as number;
+  throw refused(value, name, caller, `a ${positive ? "positive" : "non-negative"} integer`);
 }
 
 /** @throws OptionError unless `value` is a finite number ≥ 0 (> 0 when `positive`) */
 export function checkAmount(value: unknown, name: string, caller: string, positive = false): number {
-  if (typeof value !== "number" || !Number.isFinite(value) || value < 0 || (positive && value === 0)) {
-    throw new OptionError(
-      `${caller}: ${name} takes a finite number ${positive ? "above" : "from"} 0, not ${String(value)}`,
-    );
-  }
-  return value;
+  if (Number.isFinite(value) && inRange(value as number, positive)) return value as number;
+  throw refused(value, name, caller, `a ${positive ? "positive" : "non-negative"} finite number`);
+}
+
+function inRange(value: number, positive: boolean): boolean {
+  return positive ? value > 0 : value >= 0;
+}
+
+/** The error for an option with a value that it does not take. */
+export function refused(value: unknown, name: string, caller: string, expected: string): OptionError {
+  return new OptionError(`${name}: ${caller} expects ${expected}, got ${shown(value)}`);
 }

@@ -1,9 +1,10 @@
 /** The matrix norms of numpy.linalg.norm on tensors, dense and differentiable. */
 import { type Tensor, zerosLike } from "@tensorflow/tfjs-core";
-import { OptionError } from "../matrix/errors.js";
+import { namedOptions } from "../matrix/option-names.js";
+import { shown } from "../matrix/shown.js";
 import { DenseBatch } from "./dense.js";
 import * as entrywise from "./entrywise-norms.js";
-import { checkMatrices } from "./input.js";
+import { checkMatrices, refused } from "./input.js";
 import { combination, combinationDerivative, type Decomposition, rank } from "./singular-values.js";
 import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable.js";
 
@@ -28,14 +29,15 @@ export interface NormOptions {
  *
  * @param x  float32, […, m, n]: the leading axes are a batch
  * @returns shape […]
- * @throws OptionError for an `ord` that does not exist; ShapeError, NonFiniteError; UnsupportedError
+ * @throws OptionError for an `ord` that does not exist, for other options, and for an `ord` that is
+ *   not in an object (`norm(x, 2)`); ShapeError, NonFiniteError; UnsupportedError
  *   for what is not a live float32 tensor or cannot be read synchronously. When differentiated:
  *   TiedError for a second derivative that does not exist, UnsupportedError for a third
  *
  * Cost: for 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
  *   The others one pass over x. All in float64, rounded once.
  */
-export function matrixNorm(x: Tensor, options: NormOptions = {}): Tensor {
+export function matrixNorm(x: Tensor, options?: NormOptions): Tensor {
   return normOf(x, options, "matrixNorm");
 }
 
@@ -43,13 +45,18 @@ export function matrixNorm(x: Tensor, options: NormOptions = {}): Tensor {
  * The same as `matrixNorm`, under NumPy's name for it. Unlike `tf.norm`, whose `ord: 2` is the
  * Frobenius norm, and unlike NumPy's, it takes no vectors.
  */
-export function norm(x: Tensor, options: NormOptions = {}): Tensor {
+export function norm(x: Tensor, options?: NormOptions): Tensor {
   return normOf(x, options, "norm");
 }
 
-function normOf(x: Tensor, { ord = "fro" }: NormOptions, caller: string): Tensor {
+function normOf(x: Tensor, options: NormOptions | undefined, caller: string): Tensor {
+  const { ord = "fro" } = namedOptions(options, {
+    caller,
+    names: ["ord"],
+    example: "{ ord: 2 }",
+  }) as NormOptions;
   const batch = new DenseBatch(checkMatrices(x, caller), caller);
-  const name = `${caller} with ord ${ord}`;
+  const name = `${caller} with ord ${shown(ord)}`;
   const weights = bySingularValues(ord);
   if (weights) return twiceDifferentiable(x, spectral(name, batch, batch.decompose(x), weights));
   const formula = entrywise.byOrder(ord);
@@ -57,10 +64,7 @@ function normOf(x: Tensor, { ord = "fro" }: NormOptions, caller: string): Tensor
     batch.check(x);
     return twiceDifferentiable(x, fromEntries(name, batch, formula));
   }
-  const given = typeof ord === "string" ? JSON.stringify(ord) : String(ord);
-  throw new OptionError(
-    `${caller}: ord takes 2, -2, 1, -1, Infinity, -Infinity, "fro" or "nuc", not ${given}`,
-  );
+  throw refused(ord, "ord", caller, '2, -2, 1, -1, Infinity, -Infinity, "fro" or "nuc"');
 }
 
 /** The weights g of Σ gᵢσᵢ for the norms that are one. */

@@ -26,12 +26,12 @@ export type TensorTriplet = {
  *
  * @param x  float32, […, m, n]: the leading axes are a batch
  * @param options  as for `spectralNorm`
- * @throws as `spectralNorm`; in the backward pass TiedError where u or v is differentiated and σ₁ is
+ * @throws as `spectralNorm`, ConvergenceError too; in the backward pass TiedError where u or v is differentiated and σ₁ is
  *   tied, UnsupportedError for a second derivative of u or v
  *
  * Cost: one solve, whatever is differentiated later; the pull-back of u and v costs a linear solve.
  */
-export function singularTriplet(x: Tensor, options: TensorSolveOptions = {}): TensorTriplet {
+export function singularTriplet(x: Tensor, options?: TensorSolveOptions): TensorTriplet {
   const { solver, shape } = solverFor(x, "singularTriplet", options);
   if (!engine().isTapeOn()) return tidy(() => unstacked(solver.triplets(x), shape));
   const found = offTape(() => solver.triplets(x));

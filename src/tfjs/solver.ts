@@ -7,7 +7,12 @@ export interface Triplets {
   v: Tensor;
 }
 
-/** Solves for one tensor x. Every function runs off the tape; x may come as a copy. */
+/**
+ * Solves for one tensor x. No function is recorded on the tape; x may be a copy.
+ *
+ * A solver that tests for convergence throws a ConvergenceError instead of returning triplets that
+ * did not converge, so that no derivative is computed from them.
+ */
 export interface Solver {
   /** σ₁ alone, shape [b] */
   norms(x: Tensor): Tensor;

@@ -1,5 +1,6 @@
 /** All singular values of tensors, differentiable twice. */
 import { clone, type Tensor, zerosLike } from "@tensorflow/tfjs-core";
+import { noOptions } from "../matrix/option-names.js";
 import { DenseBatch } from "./dense.js";
 import { checkMatrices } from "./input.js";
 import { combination, combinationDerivative, type Decomposition, diagonal } from "./singular-values.js";
@@ -12,14 +13,16 @@ import { undifferentiable, withGradient } from "./twice-differentiable.js";
  * accuracy contributes nothing (it has no derivative; 0 is a subgradient), so no gradient is ever NaN.
  *
  * @param x  float32, […, m, n]: the leading axes are a batch
+ * @param options  must be absent
  * @returns shape […, min(m, n)]
- * @throws ShapeError, NonFiniteError; UnsupportedError for what is not a live float32 tensor or cannot
+ * @throws OptionError for a second argument; ShapeError, NonFiniteError; UnsupportedError for what is not a live float32 tensor or cannot
  *   be read synchronously. When differentiated: TiedError for a second derivative that tells two equal
  *   singular values apart, UnsupportedError for a third
  *
  * Cost: an SVD forward, O(mn·min(m, n)) more for each derivative.
  */
-export function svdvals(x: Tensor): Tensor {
+export function svdvals(x: Tensor, options?: undefined): Tensor {
+  noOptions(options, "svdvals");
   const shape = checkMatrices(x, "svdvals");
   const batch = new DenseBatch(shape, "svdvals");
   const svds = batch.decompose(x);

@@ -14,9 +14,10 @@ import {
   tidy,
   zerosLike,
 } from "@tensorflow/tfjs-core";
+import { namedOptions } from "../matrix/option-names.js";
 import { randomColumn } from "./device-algebra.js";
 import { registerMissingGradients } from "./gradients.js";
-import { checkAmount, checkMatrices, checkWholeNumber, readFinite, readNow } from "./input.js";
+import { checkAmount, checkInteger, checkMatrices, readFinite, readNow } from "./input.js";
 import { withGradient } from "./twice-differentiable.js";
 
 /** Options of `spectralNormUnrolled`, with the notebook's defaults. */
@@ -38,8 +39,11 @@ const INSTEAD = "call spectralNorm, which takes a fixed number of steps there";
  * ‖x‖₂ by power iteration on xᵀx, z ← xᵀ(xv), λ = ‖z‖/‖v‖, until ‖z − λv‖ ≤ rtol·‖λv‖ + atol or
  * `maxIterations`; the derivative goes back through every step on the tape.
  *
- * It is here to be compared with. Its memory grows with the number of steps, a small gap costs it
- * digits without a word, and for σ ≤ 1e-3 `atol` stops it at once: `spectralNorm` is what to use.
+ * A reference for comparisons; use `spectralNorm` otherwise. Its memory grows with the number of
+ * steps, a small gap costs digits without notice, and for σ ≤ 1e-3 `atol` stops it at the first step.
+ *
+ * It follows the notebook to the letter, and so, unlike the other functions here, it throws no
+ * `ConvergenceError`: after `maxIterations` steps it returns the value that it has.
  *
  * @param x  float32, m×n
  * @returns a scalar; NaN with the gradient 0 where a square overflows float32. The zero matrix gives 0
@@ -49,14 +53,20 @@ const INSTEAD = "call spectralNorm, which takes a fixed number of steps there";
  *   (the stopping rule reads three numbers a step)
  *
  * Cost: two reads of x a step, and as much again backward.
- * Not guaranteed: convergence, see the notebook's rule above; a start orthogonal to v₁ misses σ₁.
+ * Not guaranteed: convergence, as said above; a start orthogonal to v₁ misses σ₁.
  */
-export function spectralNormUnrolled(x: Tensor, options: UnrolledOptions = {}): Tensor {
+export function spectralNormUnrolled(x: Tensor, options?: UnrolledOptions): Tensor {
   const shape = checkMatrices(x, CALLER, 2);
-  const rtol = checkAmount(options.rtol ?? 1e-6, "rtol", CALLER);
-  const atol = checkAmount(options.atol ?? 1e-6, "atol", CALLER);
-  const maxIterations = checkWholeNumber(options.maxIterations ?? 1000, "maxIterations", CALLER, 0);
-  const seed = checkWholeNumber(options.seed ?? 0, "seed", CALLER, 0);
+  const given = namedOptions(options, {
+    caller: CALLER,
+    names: ["rtol", "atol", "maxIterations", "seed"],
+    example: "{ rtol: 1e-4 }",
+  });
+  const { rtol: r = 1e-6, atol: a = 1e-6, maxIterations: most = 1000, seed: s = 0 } = given;
+  const rtol = checkAmount(r, "rtol", CALLER);
+  const atol = checkAmount(a, "atol", CALLER);
+  const maxIterations = checkInteger(most, "maxIterations", CALLER);
+  const seed = checkInteger(s, "seed", CALLER);
   registerMissingGradients();
 
   return tidy(() => {

@@ -84,7 +84,12 @@ describe("of the kernel of a convolution", () => {
     const zero = valueAndParameterGrad(
       conv2d({ data: new Float64Array(4), shape: [1, 1, 2, 2] }, { input: [3, 3] }),
     );
-    expect(zero).toEqual({ value: 0, grad: { data: new Float64Array(4), shape: [1, 1, 2, 2] } });
+    expect(zero).toEqual({
+      value: 0,
+      grad: { data: new Float64Array(4), shape: [1, 1, 2, 2] },
+      converged: true,
+      gradientError: Math.SQRT2,
+    });
   });
 
   it("where σ₁ is tied, is one subgradient: ⟨G, K⟩ = σ, and ⟨G, E⟩ no larger than the norm of E", () => {

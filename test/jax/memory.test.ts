@@ -57,6 +57,12 @@ const calls: Record<string, [number, (x: JaxArray, E: JaxArray) => void]> = {
       expect(() => twice(x.mul(0))).toThrow(/tied/);
     },
   ],
+  "no convergence": [
+    300,
+    (x) => {
+      expect(() => singularTriplet(x, { method: "lanczos", maxIterations: 1 })).toThrow(/not converged/);
+    },
+  ],
   "a wrong rank": [1000, (x) => expect(() => spectralNorm(x.reshape([m * n]))).toThrow(/rank/)],
 };
 

@@ -440,7 +440,7 @@ describe("options", () => {
 
   it("a larger rtol takes fewer passes, and holds", () => {
     let before = Number.POSITIVE_INFINITY;
-    for (const rtol of [1e-10, 1e-6, 1e-2]) {
+    for (const rtol of [1e-10, 1e-4, 1e-2]) {
       const t = singularTriplets(A, { k: 6, rtol });
       expect(t.converged).toBe(true);
       expect(Math.max(...t.residual)).toBeLessThanOrEqual(rtol);

@@ -80,7 +80,7 @@ onEachBackend("maxSpectralNorm", () => {
     for (const maxValue of [0, -1, Number.NaN, Infinity, "1" as unknown as number]) {
       const error = complaint(() => maxSpectralNorm({ maxValue }));
       expect(error.code).toBe("ERR_OPTION");
-      expect(error.message).toMatch(/^maxSpectralNorm: maxValue takes a finite number above 0/);
+      expect(error.message).toMatch(/^maxValue: maxSpectralNorm expects a positive finite number, got/);
     }
   });
 

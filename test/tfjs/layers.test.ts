@@ -316,12 +316,12 @@ onEachBackend("SpectralNormalization", (backend) => {
 describe("SpectralNormalization refuses, at the call", () => {
   const dense = () => tfl.layers.dense({ units: 2 });
   const cases: [string, () => unknown, RegExp][] = [
-    ["no arguments", () => SpectralNormalization(undefined as never), /layer takes a layer/],
-    ["no layer", () => SpectralNormalization({} as never), /layer takes a layer.*undefined/],
+    ["no arguments", () => SpectralNormalization(undefined as never), /^layer: .* expects a layer/],
+    ["no layer", () => SpectralNormalization({} as never), /^layer: .* expects a layer.*undefined/],
     [
       "what is not a layer",
       () => SpectralNormalization({ layer: { kernel: 1 } as never }),
-      /layer takes a layer/,
+      /^layer: .* expects a layer/,
     ],
     [
       "a layer without a kernel",
@@ -351,7 +351,7 @@ describe("SpectralNormalization refuses, at the call", () => {
     [
       "powerIterations: 0",
       () => SpectralNormalization({ layer: dense(), powerIterations: 0 }),
-      /powerIterations.*not 0/,
+      /^powerIterations: .* positive integer, got 0/,
     ],
     [
       "powerIterations: 1.5",

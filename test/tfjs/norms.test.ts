@@ -154,7 +154,7 @@ onEachBackend("the dense norms", () => {
       for (const ord of ["frobenius", 3, 0, Number.NaN, null]) {
         const error = complaint(() => f(x, { ord: ord as NormOrder }));
         expect(error.code).toBe("ERR_OPTION");
-        expect(error.message).toMatch(new RegExp(`^${name}: ord takes 2, -2.*"nuc", not`));
+        expect(error.message).toMatch(new RegExp(`^ord: ${name} expects 2, -2.*"nuc", got`));
       }
     }
     for (const f of [norm, matrixNorm, svdvals]) {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startStream } from "../../src/solve/lanczos.js";
+import { startStream } from "../../src/solve/krylov.js";
 import { deviceInputOf } from "../../src/webgpu/input.js";
 import { DeviceKrylovSpace } from "../../src/webgpu/krylov.js";
 import { store } from "../../src/webgpu/matrix.js";

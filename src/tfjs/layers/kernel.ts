@@ -27,10 +27,10 @@ export type KernelProperty = "kernel" | "embeddings";
 export function kernelProperty(layer: layers.Layer, caller: string): KernelProperty {
   const refuse = (why: string) =>
     new OptionError(
-      `${caller}: layer takes a layer with one kernel (or embeddings); ${layer.getClassName()} ${why}`,
+      `layer: ${caller} expects a layer with one kernel (or embeddings); ${layer.getClassName()} ${why}`,
     );
   if ("depthwiseKernel" in layer) {
-    throw refuse("filters each channel by itself, so there is no one matrix to normalize");
+    throw refuse("filters each channel separately, so it has no single matrix to normalize");
   }
   // Before a layer is built its kernel is null, but the property is there.
   if ("kernel" in layer) return "kernel";

@@ -1,10 +1,11 @@
 /** A constraint ‖W‖₂ ≤ maxValue for the weights of layers. */
 import { clone, div, maximum, mul, reshape, serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { constraints, LayersModel } from "@tensorflow/tfjs-layers";
+import { namedOptions } from "../../matrix/option-names.js";
 import { checkAmount } from "../input.js";
 import { spectralNorm } from "../spectral-norm.js";
 import { asMatrix } from "./kernel.js";
-import { type LateClass, lateParent } from "./peer.js";
+import { type LateClass, lateParent, withoutCustomObjects } from "./peer.js";
 
 const CALLER = "maxSpectralNorm";
 
@@ -13,7 +14,7 @@ export type Constraint = ReturnType<typeof constraints.nonNeg>;
 
 /** What `maxSpectralNorm` takes. */
 export interface MaxSpectralNormArgs {
-  /** The largest ‖W‖₂ that is left alone; above 0, default 1. */
+  /** The largest ‖W‖₂ allowed; positive, default 1. */
   maxValue?: number;
 }
 
@@ -24,9 +25,15 @@ class MaxSpectralNorm extends LateConstraint {
   static readonly className = "MaxSpectralNorm";
   readonly #maxValue: number;
 
-  constructor(args: MaxSpectralNormArgs = {}) {
+  constructor(args?: MaxSpectralNormArgs) {
+    const { maxValue = 1 } = namedOptions(args, {
+      caller: CALLER,
+      parameter: "args",
+      names: ["maxValue"],
+      example: "{ maxValue: 1 }",
+    });
     super();
-    this.#maxValue = checkAmount(args.maxValue ?? 1, "maxValue", CALLER, true);
+    this.#maxValue = checkAmount(maxValue, "maxValue", CALLER, true);
   }
 
   override apply(w: Tensor): Tensor {
@@ -45,7 +52,7 @@ class MaxSpectralNorm extends LateConstraint {
     cls: serialization.SerializableConstructor<T>,
     config: serialization.ConfigDict,
   ): T {
-    return new cls(config);
+    return new cls(withoutCustomObjects(config));
   }
 }
 serialization.registerClass(
@@ -53,19 +60,22 @@ serialization.registerClass(
 );
 
 /**
- * A constraint for layers (`kernelConstraint`): scales a weight W whose spectral norm is above
- * `maxValue` down to it, and leaves others alone. A kernel with more than two axes counts as the matrix
- * whose columns are the last axis. Its class is registered as "MaxSpectralNorm" and saved with a model.
+ * A constraint for layers (`kernelConstraint`): scales a weight W down to the spectral norm `maxValue`
+ * if its norm is larger, and leaves it unchanged otherwise. A kernel with more than two axes is treated
+ * as a matrix whose columns are the last axis. The class is registered as "MaxSpectralNorm" and saved
+ * with a model.
  *
  * TensorFlow.js 4 applies constraints when a weight is set, and not after the updates of an optimizer
  * (github.com/tensorflow/tfjs, issues 3345 and 3979). In training, call `applyConstraints`.
  *
  * @throws UnsupportedError where `@tensorflow/tfjs-layers` was not imported; OptionError for a
- *   `maxValue` that is not a finite number above 0
+ *   `maxValue` that is not a positive finite number, for one that is not in an object
+ *   (`maxSpectralNorm(2)`), and for other names. The constraint itself throws what `spectralNorm`
+ *   throws
  *
  * Cost: `spectralNorm` of W, and one product.
  */
-export function maxSpectralNorm(args: MaxSpectralNormArgs = {}): Constraint {
+export function maxSpectralNorm(args?: MaxSpectralNormArgs): Constraint {
   return new MaxSpectralNorm(args);
 }
 

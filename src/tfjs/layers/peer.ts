@@ -59,3 +59,9 @@ export function lateParent<T extends Constructor>(className: string, caller: str
 
 /** T, and a static `connect` that finds the real class. */
 export type LateClass<T> = T & { connect(): T };
+
+/** A saved configuration without the table of classes that tfjs-layers adds to it on loading. */
+export function withoutCustomObjects(config: serialization.ConfigDict): serialization.ConfigDict {
+  const { customObjects: _, ...own } = config;
+  return own;
+}

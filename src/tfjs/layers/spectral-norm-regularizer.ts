@@ -1,10 +1,11 @@
 /** A penalty l·‖W‖₂ on the weights of layers. */
 import { mul, reshape, type Scalar, serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { regularizers } from "@tensorflow/tfjs-layers";
+import { namedOptions } from "../../matrix/option-names.js";
 import { checkAmount } from "../input.js";
 import { spectralNorm } from "../spectral-norm.js";
 import { asMatrix } from "./kernel.js";
-import { type LateClass, lateParent } from "./peer.js";
+import { type LateClass, lateParent, withoutCustomObjects } from "./peer.js";
 
 const CALLER = "spectralNormRegularizer";
 
@@ -13,7 +14,7 @@ export type Regularizer = ReturnType<typeof regularizers.l2>;
 
 /** What `spectralNormRegularizer` takes. */
 export interface SpectralNormRegularizerArgs {
-  /** The factor of the penalty; from 0, default 0.01 as in the library's own. */
+  /** The factor of the penalty; non-negative, default 0.01 as for TensorFlow.js' own regularizers. */
   l?: number;
 }
 
@@ -24,9 +25,15 @@ class SpectralNormRegularizer extends LateRegularizer {
   static readonly className = "SpectralNormRegularizer";
   readonly #l: number;
 
-  constructor(args: SpectralNormRegularizerArgs = {}) {
+  constructor(args?: SpectralNormRegularizerArgs) {
+    const { l = 0.01 } = namedOptions(args, {
+      caller: CALLER,
+      parameter: "args",
+      names: ["l"],
+      example: "{ l: 0.01 }",
+    });
     super();
-    this.#l = checkAmount(args.l ?? 0.01, "l", CALLER);
+    this.#l = checkAmount(l, "l", CALLER);
   }
 
   override apply(x: Tensor): Scalar {
@@ -42,7 +49,7 @@ class SpectralNormRegularizer extends LateRegularizer {
     cls: serialization.SerializableConstructor<T>,
     config: serialization.ConfigDict,
   ): T {
-    return new cls(config);
+    return new cls(withoutCustomObjects(config));
   }
 }
 serialization.registerClass(
@@ -56,10 +63,12 @@ serialization.registerClass(
  * "SpectralNormRegularizer" and saved with a model.
  *
  * @throws UnsupportedError where `@tensorflow/tfjs-layers` was not imported; OptionError for an `l`
- *   that is not a finite number from 0
+ *   that is not a non-negative finite number, for one that is not in an object
+ *   (`spectralNormRegularizer(0.1)`), and for other names. The regularizer itself throws what
+ *   `spectralNorm` throws
  *
  * Cost: `spectralNorm` of W with its gradient, each training step.
  */
-export function spectralNormRegularizer(args: SpectralNormRegularizerArgs = {}): Regularizer {
+export function spectralNormRegularizer(args?: SpectralNormRegularizerArgs): Regularizer {
   return new SpectralNormRegularizer(args);
 }

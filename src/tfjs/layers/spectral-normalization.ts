@@ -2,6 +2,7 @@
 import {
   abs,
   clone,
+  type DataType,
   dispose,
   div,
   matMul,
@@ -9,7 +10,7 @@ import {
   ones,
   reshape,
   serialization,
-  type Tensor,
+  Tensor,
   type Tensor2D,
   tidy,
   type Variable,
@@ -17,8 +18,10 @@ import {
 } from "@tensorflow/tfjs-core";
 import type { initializers, LayerVariable, layers, Shape } from "@tensorflow/tfjs-layers";
 import { OptionError, ShapeError } from "../../matrix/errors.js";
+import { namedOptions } from "../../matrix/option-names.js";
+import { shown } from "../../matrix/shown.js";
 import { randomColumn } from "../device-algebra.js";
-import { checkWholeNumber } from "../input.js";
+import { checkInteger, refused } from "../input.js";
 import { singularTriplet } from "../singular-triplet.js";
 import { offTape, withGradient } from "../twice-differentiable.js";
 import {
@@ -29,11 +32,12 @@ import {
   matrixShape,
   withKernel,
 } from "./kernel.js";
-import { type LateClass, lateParent, parentOf } from "./peer.js";
+import { type LateClass, lateParent, parentOf, withoutCustomObjects } from "./peer.js";
 import { follow, othersFor } from "./tracking.js";
 import { nonZero } from "./tracking-on-device.js";
 
 const CALLER = "SpectralNormalization";
+const EXAMPLE = "{ layer: tf.layers.dense({ units: 4 }) }";
 
 /** What `SpectralNormalization` takes. */
 export interface SpectralNormalizationArgs {
@@ -41,13 +45,15 @@ export interface SpectralNormalizationArgs {
   layer: layers.Layer;
   /** Steps of power iteration a training step; default 1. */
   powerIterations?: number;
-  /** These as for every layer. */
+  /** The following are those of every layer. */
   name?: string;
   trainable?: boolean;
   inputShape?: Shape;
   batchInputShape?: Shape;
   batchSize?: number;
   weights?: Tensor[];
+  dtype?: DataType;
+  inputDType?: DataType;
 }
 
 type Wrapper = layers.Layer & { readonly layer: layers.Layer };
@@ -67,10 +73,11 @@ const LateWrapper: LateClass<WrapperClass> = lateParent<WrapperClass>("TimeDistr
  * A layer that computes with W/σ(W) in the place of its wrapped layer's kernel W, σ = uᵀWv. Make it
  * with `SpectralNormalization`.
  *
- * u and v are converged when the layer is built, and then follow W by `powerIterations` steps in each
- * call with `training: true`. They are weights (not trainable), saved and loaded with the model, and
- * inference uses them as they are stored. The derivative takes them as constants, as in the paper's
- * eq. (12): ∂/∂W of W/σ has the term through σ, and none through u and v.
+ * Building the layer finds u and v to convergence, or throws a `ConvergenceError`. Each call with
+ * `training: true` then updates them by `powerIterations` steps, which are approximate by design:
+ * there is no convergence test in training. u and v are weights (not trainable), saved and loaded
+ * with the model, and inference uses them as they are stored. The derivative takes them as
+ * constants, as in the paper's eq. (12): ∂/∂W of W/σ has the term through σ, and none through u and v.
  *
  * Kernels with more than two axes are reshaped to a matrix whose columns are the last axis, see
  * `asMatrix`. W is not changed; kernel regularizers and constraints see W, not W/σ. A kernel of zeros
@@ -110,18 +117,23 @@ export class SpectralNormalizationLayer extends LateWrapper {
     }
     const [rows, columns] = matrixShape(this.#kernel().shape);
     const start = { apply: (shape: number[]) => ones(shape) } as unknown as Initializer;
-    this.#u = this.addWeight("vector_u", [1, rows], "float32", start, undefined, false);
-    this.#v = this.addWeight("vector_v", [columns, 1], "float32", start, undefined, false);
+    this.#u ??= this.addWeight("vector_u", [1, rows], "float32", start, undefined, false);
+    this.#v ??= this.addWeight("vector_v", [columns, 1], "float32", start, undefined, false);
     const others = othersFor(rows, columns);
-    this.#others = tidy(() => variable(reshape(randomColumn(1, others * rows, 1), [others, rows]), false));
+    this.#others ??= tidy(() => variable(reshape(randomColumn(1, others * rows, 1), [others, rows]), false));
     this.inputSpec = layer.inputSpec;
-    this.built = true;
+    // If this throws, the layer stays unbuilt: u and v are not singular vectors, and must not be used.
     this.converge();
+    this.built = true;
   }
 
   /**
-   * Finds u and v of the kernel as it is now. To be called when the kernel was replaced other than by
-   * training or `setWeights`.
+   * Finds u and v of the current kernel. Call it after replacing the kernel other than by training or
+   * `setWeights`.
+   *
+   * @throws what `singularTriplet` throws: NonFiniteError, ConvergenceError. u and v are unchanged then.
+   *   On a backend that cannot be read synchronously (webgpu), u and v come from a fixed number of
+   *   steps, without a convergence test
    */
   converge(): void {
     tidy(() => {
@@ -147,9 +159,12 @@ export class SpectralNormalizationLayer extends LateWrapper {
   /**
    * W/σ(W), of the kernel's shape.
    *
-   * @param training  takes `powerIterations` steps first, which change u and v; default false
+   * @param training  whether to take `powerIterations` steps first, which update u and v; default false
+   * @throws OptionError where `training` is not a boolean
    */
   normalizedKernel(training = false): Tensor {
+    if (typeof training !== "boolean")
+      throw refused(training, "training", "normalizedKernel", "true or false");
     return tidy(() => {
       const kernel = this.#kernel();
       const w = asMatrix(kernel);
@@ -228,7 +243,7 @@ export class SpectralNormalizationLayer extends LateWrapper {
     config: serialization.ConfigDict,
     customObjects?: serialization.ConfigDict,
   ): T {
-    return LateWrapper.connect().fromConfig(cls, config, customObjects);
+    return LateWrapper.connect().fromConfig(cls, withoutCustomObjects(config), customObjects);
   }
 
   #kernel(): Tensor {
@@ -263,37 +278,77 @@ type Initializer = ReturnType<typeof initializers.zeros>;
  * @param args.layer  a layer with one kernel (dense, convolutions) or embeddings
  * @param args.powerIterations  steps of power iteration a training step; default 1
  * @throws UnsupportedError where `@tensorflow/tfjs-layers` was not imported; OptionError for a layer
- *   without a kernel, or `powerIterations` that is not a whole number from 1
+ *   without a kernel, for a layer that is not in an object (`SpectralNormalization(layer)`), for
+ *   `powerIterations` that is not a positive integer, and for other names (`power_iterations`)
  *
  * Cost: 2·powerIterations reads of W a training step, one at inference, and one to divide; once, when
  *   the layer is built, a solve for u and v.
- * Not guaranteed: the vectors stored are those before the last update of W, and σ = uᵀWv is at most
- *   ‖W‖₂, so the norm of W/σ is 1 or above: by less than 1% where an update turns W by less than
- *   about a tenth, by some percent where it turns it further (seen: 2% under Adam with a rate of 0.01
- *   on 24×16).
+ * Not guaranteed: in training, u and v are those before the last update of W, and σ = uᵀWv is at most
+ *   ‖W‖₂. So the norm of W/σ is at least 1: within 1% where an update changes the singular vectors by
+ *   less than about a tenth, several percent above 1 where it changes them more (measured: 2% under
+ *   Adam with a rate of 0.01 on 24×16).
  */
 export function SpectralNormalization(args: SpectralNormalizationArgs): SpectralNormalizationLayer {
   return new SpectralNormalizationLayer(args);
 }
 
-function checkArgs(args: SpectralNormalizationArgs): { property: KernelProperty; powerIterations: number } {
+/** The arguments of every layer of TensorFlow.js, and what each must be. */
+const LAYER_ARGS: Readonly<Record<string, { expected: string; holds(value: unknown): boolean }>> = {
+  name: { expected: "a string", holds: (value) => typeof value === "string" },
+  trainable: { expected: "true or false", holds: (value) => typeof value === "boolean" },
+  inputShape: { expected: "an array of sizes or null", holds: isShape },
+  batchInputShape: { expected: "an array of sizes or null", holds: isShape },
+  batchSize: { expected: "a positive integer", holds: isSize },
+  weights: {
+    expected: "an array of tensors",
+    holds: (value) => Array.isArray(value) && value.every((item) => item instanceof Tensor),
+  },
+  dtype: { expected: "a string", holds: (value) => typeof value === "string" },
+  inputDType: { expected: "a string", holds: (value) => typeof value === "string" },
+};
+
+function isSize(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function isShape(value: unknown): boolean {
+  return Array.isArray(value) && value.every((size) => size === null || isSize(size));
+}
+
+function checkArgs(args: unknown): { property: KernelProperty; powerIterations: number } {
   // The parent of the parent of TimeDistributed: every layer.
   const Layer = Object.getPrototypeOf(parentOf("TimeDistributed", CALLER));
-  const layer: unknown = args?.layer;
-  if (!(layer instanceof Layer)) {
+  // A wrapper has a property `layer` of its own, and would pass for the arguments.
+  if (args instanceof Layer)
+    throw new OptionError(`args: ${CALLER} expects an object, such as ${EXAMPLE}, got ${described(args)}`);
+  const {
+    layer,
+    powerIterations = 1,
+    ...others
+  } = namedOptions(args, {
+    caller: CALLER,
+    parameter: "args",
+    names: ["layer", "powerIterations", ...Object.keys(LAYER_ARGS)],
+    example: EXAMPLE,
+  });
+  if (!(layer instanceof Layer))
     throw new OptionError(
-      `${CALLER}: layer takes a layer of @tensorflow/tfjs-layers, not ${described(layer)}`,
+      `layer: ${CALLER} expects a layer of @tensorflow/tfjs-layers, got ${described(layer)}`,
     );
-  }
   const property = kernelProperty(layer as layers.Layer, CALLER);
-  const powerIterations = checkWholeNumber(args.powerIterations ?? 1, "powerIterations", CALLER, 1);
-  return { property, powerIterations };
+  checkInteger(powerIterations, "powerIterations", CALLER, true);
+  for (const [name, value] of Object.entries(others)) {
+    const { expected, holds } = LAYER_ARGS[name];
+    // TensorFlow.js takes null for absent.
+    if (value != null && !holds(value)) throw refused(value, name, CALLER, expected);
+  }
+  return { property, powerIterations: powerIterations as number };
 }
 
 function described(value: unknown): string {
   return typeof value === "object" && value !== null
-    ? `a ${value.constructor?.name ?? "plain object"}`
-    : String(value);
+    ? `an object of class ${value.constructor?.name ?? "null"}`
+    : shown(value);
 }
 
 /** uᵀ·w·v with u and v held: linear in w, with the derivative u·v. @param value  what it is, if known */
