@@ -22,8 +22,3 @@ export function fingerprintOf(parts: readonly Uint32Array[], exponent: number): 
   const signs = sum(SCAN.signs);
   return mix(mix(mix(digits) ^ places) ^ Math.min(signs, -signs >>> 0));
 }
-
-/** The seed of the random start for this matrix: a matrix that was made to be orthogonal to it would be another one. */
-export function seedFor(fingerprint: number, seed: number): number {
-  return mix(mix(mix(fingerprint) ^ Math.floor(seed / 2 ** 32)) ^ seed);
-}

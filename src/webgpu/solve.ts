@@ -9,8 +9,7 @@ import { type Goal, steering } from "../solve/lanczos.js";
 import { norm2 } from "../solve/norm2.js";
 import type { CheckedOptions } from "../solve/options.js";
 import { panelSolver } from "../solve/panels.js";
-import { checkedStart, MOST_STEPS } from "../solve/triplet.js";
-import { seedFor } from "./fingerprint.js";
+import { checkedStart, MOST_STEPS, notConverged } from "../solve/triplet.js";
 import type { DeviceInput } from "./input.js";
 import { DeviceKrylovSpace } from "./krylov.js";
 import { type StoredMatrix, store } from "./matrix.js";
@@ -72,7 +71,7 @@ class Solver {
     const space = await DeviceKrylovSpace.of(
       this.#session,
       this.#products,
-      startStream(seedFor(this.#fingerprint, goal.seed)),
+      startStream(goal.seed, this.#fingerprint),
     );
     await space.start(goal.start);
     const iteration = steering(space, this.facts, goal);
@@ -112,6 +111,15 @@ export async function tripletOn(
   const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
   const start = await startOf(solver, A, options);
   const found = await solver.find({ of: "gradient", rtol, atol, maxIterations, seed, start });
+  return completeOn(solver, A, found, options);
+}
+
+async function completeOn(
+  solver: Solver,
+  A: DeviceInput,
+  found: Found,
+  { rtol, atol = 0 }: CheckedOptions,
+): Promise<HostTriplet> {
   if (A.kind === "dense")
     return onHost(A, solver, (products) =>
       complete({ ...solver.facts, passes: solver.facts.passes + 2, ...products }, found, rtol, atol),
@@ -122,18 +130,27 @@ export async function tripletOn(
   return step.value as HostTriplet;
 }
 
-/** ‖A‖₂. */
+/**
+ * ‖A‖₂.
+ *
+ * @throws (rejects) ConvergenceError where the iteration has ended before the value was as accurate as asked for
+ */
 export async function normOn(session: Session, A: DeviceInput, options: CheckedOptions): Promise<number> {
   const solver = await Solver.of(session, A);
   const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
   const { facts } = solver;
   const start = await startOf(solver, A, options);
   const scaledAtol = atol ? scaleByPower(atol, -facts.exponent) : 0;
-  const { short } = await solver.find({ of: "value", rtol, atol: scaledAtol, maxIterations, seed, start });
+  const found = await solver.find({ of: "value", rtol, atol: scaledAtol, maxIterations, seed, start });
+  if (!found.reached) {
+    const triplet = await completeOn(solver, A, found, options);
+    if (!triplet.converged) throw notConverged(triplet);
+    return triplet.sigma;
+  }
   if (A.kind === "dense")
-    return onHost(A, solver, (products) => sigmaOnScale(facts, rayleigh(products, short)));
-  const long = await solver.product({ toLong: short });
-  return sigmaOnScale(facts, norm2(long) / norm2(short));
+    return onHost(A, solver, (products) => sigmaOnScale(facts, rayleigh(products, found.short)));
+  const long = await solver.product({ toLong: found.short });
+  return sigmaOnScale(facts, norm2(long) / norm2(found.short));
 }
 
 /** Computes with A where the caller has it, in float64, a panel at a time, on the scale and side of the device. */

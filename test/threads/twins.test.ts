@@ -24,6 +24,8 @@ const sparse = core.csr({
   indptr: [0, 1, 2, 2, 4],
   shape: [4, 9],
 });
+/** Too few steps for anything. */
+const early = { maxIterations: 2 };
 const rows = Array.from({ length: 30 }, (_, i) => Array.from({ length: 20 }, (_, j) => Math.sin(i * j)));
 
 it("gives the bits of the function of the same name", async () => {
@@ -36,6 +38,8 @@ it("gives the bits of the function of the same name", async () => {
     ),
     ["spectralNorm", core.spectralNorm(A, { start }), threads.spectralNorm(A, { start })],
     ["valueAndGrad", core.valueAndGrad(A, { rtol: 1e-3 }), threads.valueAndGrad(A, { rtol: 1e-3 })],
+    ["an unfinished gradient", core.valueAndGrad(A, early), threads.valueAndGrad(A, early)],
+    ["unfinished gradients", core.valueAndGradBatch(BATCH, early), threads.valueAndGradBatch(BATCH, early)],
     ["triplets", core.singularTriplets(A, { k: 7 }), threads.singularTriplets(A, { k: 7 })],
     ["rows", core.valueAndGrad(rows), threads.valueAndGrad(rows)],
     ["sparse", core.valueAndGrad(sparse), threads.valueAndGrad(sparse)],
@@ -191,7 +195,36 @@ describe("errors", () => {
       () => core.spectralNormBatch([[[1]], [[Number.NaN]]]),
       () => threads.spectralNormBatch([[[1]], [[Number.NaN]]]),
     ],
-  ])("%s: of the same class, with the same words", async (_, sync, async) => {
+    ["an iteration cut short", () => core.spectralNorm(A, early), () => threads.spectralNorm(A, early)],
+    [
+      "an iteration cut short in a batch",
+      () => core.spectralNormBatch(BATCH, early),
+      () => threads.spectralNormBatch(BATCH, early),
+    ],
+    ["triplets cut short", () => core.kyFanNorm(A, 3, early), () => threads.kyFanNorm(A, 3, early)],
+    [
+      "derivatives of an unfinished triplet",
+      () => core.hessianVectorProduct(A, E, early),
+      () => threads.hessianVectorProduct(A, E, early),
+    ],
+    ...(
+      [
+        ["an unfinished triplet", core.singularTriplet(A, early)],
+        ["another matrix's triplet", core.singularTriplet(E)],
+      ] as const
+    ).flatMap(([name, triplet]): [string, () => unknown, () => unknown][] => [
+      [
+        `vjp of ${name}`,
+        () => core.tripletVjp(A, triplet, { v: triplet.v }),
+        () => threads.tripletVjp(A, triplet, { v: triplet.v }),
+      ],
+      [
+        `hessian of ${name}`,
+        () => core.hessianVectorProduct(A, E, { triplet }),
+        () => threads.hessianVectorProduct(A, E, { triplet }),
+      ],
+    ]),
+  ])("%s: of the same class, with the same words and fields", async (_, sync, async) => {
     let expected: unknown;
     try {
       sync();
