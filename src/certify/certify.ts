@@ -1,6 +1,7 @@
 import { proofKernels, trimProof } from "../kernels/proof.js";
 import type { ProofKernels } from "../kernels/proof-contract.js";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { namedOptions } from "../matrix/option-names.js";
 import { shown } from "../matrix/shown.js";
 import type { MatrixLike, SingularTriplet, SparseMatrix } from "../matrix/types.js";
 import { viewOf } from "../matrix/view.js";
@@ -123,12 +124,11 @@ export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
 
 function checked(options: unknown): { maxCost: number; given: CertifiedPair | undefined } {
   if (options === undefined) return { maxCost: MOST_FLOPS, given: undefined };
-  if (typeof options !== "object" || options === null || Array.isArray(options))
-    throw new OptionError(`options: expected an object, got ${shown(options)}`);
-  for (const name of Object.keys(options))
-    if (name !== "maxCost" && name !== "triplet")
-      throw new OptionError(`${name}: no such option; there are maxCost, triplet`);
-  const { maxCost = MOST_FLOPS, triplet } = options as Record<string, unknown>;
+  const { maxCost = MOST_FLOPS, triplet } = namedOptions(options, {
+    caller: "certify",
+    names: ["maxCost", "triplet"],
+    example: "{ maxCost: 1e9 }",
+  });
   if (typeof maxCost !== "number" || !(maxCost >= 0))
     throw new OptionError(`maxCost: expected a number of flops from 0 up, got ${shown(maxCost)}`);
   if (triplet !== undefined && (typeof triplet !== "object" || triplet === null))

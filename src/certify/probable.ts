@@ -1,6 +1,7 @@
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { OptionError } from "../matrix/errors.js";
+import { namedOptions } from "../matrix/option-names.js";
 import { shown } from "../matrix/shown.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
 import { room, viewOf } from "../matrix/view.js";
@@ -94,12 +95,11 @@ export function missed(n: number, k: number, failure: number): number {
 
 function checked(options: unknown): Required<ProbableOptions> {
   if (options === undefined) return { probability: 0.999999, steps: 64, seed: 0, adjointRtol: 0 };
-  if (typeof options !== "object" || options === null || Array.isArray(options))
-    throw new OptionError(`options: expected an object, got ${shown(options)}`);
-  const given = options as Record<string, unknown>;
-  for (const name of Object.keys(given))
-    if (!["probability", "steps", "seed", "adjointRtol"].includes(name))
-      throw new OptionError(`${name}: no such option; there are probability, steps, seed, adjointRtol`);
+  const given = namedOptions(options, {
+    caller: "probableUpperBound",
+    names: ["probability", "steps", "seed", "adjointRtol"],
+    example: "{ probability: 0.999 }",
+  });
   const { probability = 0.999999, steps = 64, seed = 0 } = given;
   if (typeof probability !== "number" || !(probability > 0 && probability < 1))
     throw new OptionError(`probability: expected a number between 0 and 1, got ${shown(probability)}`);

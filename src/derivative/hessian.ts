@@ -7,7 +7,8 @@ import { entriesOf, room, type View } from "../matrix/view.js";
 import { placedAction } from "../solve/action.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { panelSolver, placedOrPanels } from "../solve/panels.js";
-import { notConverged, tripletOf } from "../solve/triplet.js";
+import { requireConverged } from "../solve/require-converged.js";
+import { tripletOf } from "../solve/triplet.js";
 import { solveBordered, type UnitTriplet, unitTriplet } from "./bordered.js";
 
 export interface HessianOptions extends SolveOptions {
@@ -51,7 +52,7 @@ export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options
   const checked = checkOptions(options, ["triplet"]);
   const given = options?.triplet !== undefined;
   const origin = options?.triplet ?? tripletOf(view, checked);
-  if (!given && !origin.converged) throw notConverged(origin);
+  if (!given) requireConverged(origin, "hessianVectorProduct");
   const triplet = unitTriplet(origin, m, n);
 
   const { right, left, exponent: shift } = products(direction, triplet);

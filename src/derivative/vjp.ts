@@ -1,5 +1,6 @@
 import { exponentOf, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
+import { namedOptions } from "../matrix/option-names.js";
 import { inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
 import type { DenseMatrix, Matrix, MatrixOrOperator, SingularTriplet } from "../matrix/types.js";
@@ -86,10 +87,7 @@ export function tripletVjp(
 }
 
 function checkVjpOptions(options: VjpOptions | undefined): number | undefined {
-  const names = Object.keys(options ?? {});
-  const unknown = names.find((name) => name !== "adjointRtol");
-  if (unknown !== undefined)
-    throw new OptionError(`${unknown}: no such option of tripletVjp; there is adjointRtol`);
+  namedOptions(options, { caller: "tripletVjp", names: ["adjointRtol"], example: "{ adjointRtol: 1e-4 }" });
   return checkOptions(options).adjointRtol;
 }
 

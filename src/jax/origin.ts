@@ -4,7 +4,7 @@
 import { type Array as JaxArray, jit, lax, numpy as np } from "@jax-js/jax";
 import { gradientOf } from "../derivative/gradient.js";
 import { TiedError, UnsupportedError } from "../matrix/errors.js";
-import { requireConverged } from "../matrix/require-converged.js";
+import { requireConverged } from "../solve/require-converged.js";
 import { singularTriplet } from "../solve/triplet.js";
 import type { MatrixShape } from "./input.js";
 import { type Reading, read, representable, within } from "./numbers.js";

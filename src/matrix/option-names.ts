@@ -2,12 +2,20 @@ import { OptionError } from "./errors.js";
 import { shown } from "./shown.js";
 
 /** The names of `SolveOptions`. */
-export const SOLVE_OPTIONS: readonly string[] = ["method", "rtol", "atol", "maxIterations", "start", "seed"];
+export const SOLVE_OPTIONS: readonly string[] = [
+  "method",
+  "rtol",
+  "atol",
+  "maxIterations",
+  "start",
+  "seed",
+  "adjointRtol",
+];
 
 /** A function that takes options, as error messages describe it. */
 export interface Signature {
-  /** the function's public name */
-  readonly caller: string;
+  /** the function's public name, where it is known */
+  readonly caller?: string;
   /** the parameter's name; default "options" */
   readonly parameter?: string;
   /** the options that exist */
@@ -29,14 +37,14 @@ export function namedOptions(options: unknown, signature: Signature): Readonly<R
   // Arrays, typed arrays, maps and functions have other tags than plain objects and instances of classes.
   if (Object.prototype.toString.call(options) !== "[object Object]")
     throw new OptionError(
-      `${parameter}: ${caller} expects an object, such as ${example}, got ${shown(options)}`,
+      `${parameter}: ${caller ? `${caller} expects` : "expected"} an object, such as ${example}, got ${shown(options)}`,
     );
   const given = options as Record<string, unknown>;
   for (const name of Object.keys(given)) {
     if (names.includes(name)) continue;
     const meant = similar(name, names);
     throw new OptionError(
-      `${shown(name).slice(1, -1)}: no such option of ${caller}; ${
+      `${shown(name).slice(1, -1)}: no such option${caller ? ` of ${caller}` : ""}; ${
         meant ? `did you mean ${meant}? The options are` : "the options are"
       } ${names.join(", ")}`,
     );

@@ -1,4 +1,5 @@
 import { OptionError, ShapeError } from "../matrix/errors.js";
+import { namedOptions } from "../matrix/option-names.js";
 import { shown } from "../matrix/shown.js";
 
 /** One number for both axes, or [rows, columns]. */
@@ -45,9 +46,7 @@ const NAMES = ["input", "stride", "padding", "dilation", "groups", "boundary", "
 export function checkConv2dOptions(options: Conv2dOptions) {
   if (typeof options !== "object" || options === null)
     throw new OptionError(`conv2d: expected options with input: [h, w], got ${shown(options)}`);
-  for (const name of Object.keys(options))
-    if (!NAMES.includes(name))
-      throw new OptionError(`${name}: no such option; there are ${NAMES.join(", ")}`);
+  namedOptions(options, { caller: "conv2d", names: NAMES, example: "{ input: [32, 32] }" });
   const { boundary = "zero", layout = "oihw", groups = 1, padding = "valid" } = options;
   const choice = (name: string, value: unknown, choices: readonly string[]) => {
     if (!choices.includes(value as string))

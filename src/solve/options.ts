@@ -1,4 +1,5 @@
 import { OptionError } from "../matrix/errors.js";
+import { namedOptions, SOLVE_OPTIONS } from "../matrix/option-names.js";
 import { shown } from "../matrix/shown.js";
 
 /** How σ₁ is found: "auto" goes dense for min(m, n) ≤ 64 and runs block Lanczos otherwise. */
@@ -46,8 +47,6 @@ export interface CheckedOptions {
   adjointRtol: number | undefined;
 }
 
-const NAMES = ["method", "rtol", "atol", "maxIterations", "start", "seed", "adjointRtol"];
-
 function isVector(value: unknown): value is ArrayLike<number> {
   if (Array.isArray(value)) return value.every((x) => typeof x === "number");
   if (!ArrayBuffer.isView(value) || value instanceof DataView) return false;
@@ -68,12 +67,7 @@ export function nonNegative(name: string, value: unknown): number | undefined {
  */
 export function checkOptions(options: unknown, more: readonly string[] = []): CheckedOptions {
   if (options === undefined) return DEFAULTS;
-  if (typeof options !== "object" || options === null || Array.isArray(options))
-    throw new OptionError(`options: expected an object, got ${shown(options)}`);
-  const given = options as Record<string, unknown>;
-  for (const name of Object.keys(given))
-    if (!NAMES.includes(name) && !more.includes(name))
-      throw new OptionError(`${name}: no such option; there are ${[...NAMES, ...more].join(", ")}`);
+  const given = namedOptions(options, { names: [...SOLVE_OPTIONS, ...more], example: "{ rtol: 1e-6 }" });
   const { method = "auto", maxIterations, start, seed = 0 } = given;
   if (!METHODS.includes(method as Method))
     throw new OptionError(`method: expected one of ${METHODS.map(shown).join(", ")}, got ${shown(method)}`);

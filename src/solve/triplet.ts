@@ -1,7 +1,7 @@
 import type { Kernels } from "../kernels/contract.js";
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
-import { ConvergenceError, NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
 import { type Packed, pack } from "../matrix/sparse.js";
 import type {
@@ -19,6 +19,7 @@ import { type Goal, lanczos } from "./lanczos.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
 import { panelSolver, placedOrPanels } from "./panels.js";
 import { power } from "./power.js";
+import { notConverged } from "./require-converged.js";
 
 /** Up to this min(m, n), "auto" goes dense: a tridiagonal form costs less than the steps would. */
 export const DENSE_UP_TO = 64;
@@ -131,16 +132,6 @@ export function normOf(view: Input, options: CheckedOptions): number {
   const value = sigmaOrTriplet(view, options);
   if (typeof value === "number") return value;
   throw notConverged(value);
-}
-
-/** The error for a triplet that the iteration left unfinished. */
-export function notConverged(triplet: SingularTriplet): ConvergenceError {
-  const { sigma, residual, iterations } = triplet;
-  return new ConvergenceError(
-    `not converged after ${iterations} iteration${iterations === 1 ? "" : "s"}: σ₁ ≈ ${sigma.toPrecision(6)} with a residual of ` +
-      `${residual.toExponential(1)}; raise maxIterations or rtol (the best triplet is this error's \`triplet\`)`,
-    { triplet },
-  );
 }
 
 /** ‖A‖₂, or the triplet as far as it was found. */

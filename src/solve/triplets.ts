@@ -11,6 +11,7 @@ import { basisFor, leadingVectors } from "./leading.js";
 import { sum } from "./norms.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
 import { placedOrPanels } from "./panels.js";
+import { counted } from "./require-converged.js";
 import { svd } from "./svd.js";
 import {
   DENSE_UP_TO,
@@ -86,7 +87,7 @@ export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<Triplet
   const triplets = singularTriplets(A, { ...options, k });
   if (!triplets.converged)
     throw new ConvergenceError(
-      `kyFanNorm: not converged after ${triplets.iterations} iteration${triplets.iterations === 1 ? "" : "s"} (largest residual ` +
+      `kyFanNorm: not converged after ${counted(triplets.iterations)} (largest residual ` +
         `${Math.max(...triplets.residual).toExponential(1)}); raise maxIterations or rtol (the best triplets are this ` +
         "error's `triplets`)",
       { triplets },

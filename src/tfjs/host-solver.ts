@@ -9,7 +9,7 @@ import {
   spectralNormBatch,
   tripletVjp,
 } from "../index.js";
-import { requireConverged } from "../matrix/require-converged.js";
+import { requireConverged } from "../solve/require-converged.js";
 import { type MatrixShape, readNow } from "./input.js";
 import type { Solver, Triplets } from "./solver.js";
 

@@ -221,7 +221,9 @@ describe("half precision", () => {
     expectSame({ ...half, stride: [1, 3] }, { data: exact, shape: [3, 4], stride: [1, 3] });
     const { values, grads } = valueAndGradBatch({ ...half, shape: [2, 2, 3] });
     expect(grads.data).toBeInstanceOf(Float32Array);
-    expect({ values, grads }).toEqual(valueAndGradBatch({ data: exact, shape: [2, 2, 3] }));
+    expect({ values, grads, converged: [true, true] }).toEqual(
+      valueAndGradBatch({ data: exact, shape: [2, 2, 3] }),
+    );
     expect(spectralNormBatch({ ...half, shape: [2, 2, 3] })).toEqual(
       spectralNormBatch({ data: exact, shape: [2, 2, 3] }),
     );
@@ -248,6 +250,7 @@ describe("batches", () => {
     expect(valueAndGradBatch(nothing)).toEqual({
       values: new Float64Array(0),
       grads: { data: new Float32Array(0), shape: [0, 3, 4] },
+      converged: [],
     });
     expect(spectralNormBatch([[[3, 4]], [[0, 1]]])).toEqual(Float64Array.of(5, 1));
     expect(spectralNormBatch({ data: Int16Array.of(3, 4, 0, 1), shape: [2, 2, 1] })).toEqual(
