@@ -91,7 +91,9 @@ export class Programs {
       });
       return { pipeline };
     } catch (error) {
-      throw new DeviceError(`device: compiling ${routine.name} failed: ${messageOf(error)}`);
+      throw new DeviceError(`device: compiling ${routine.name} failed: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
 }

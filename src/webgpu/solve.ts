@@ -9,7 +9,8 @@ import { type Goal, steering } from "../solve/lanczos.js";
 import { norm2 } from "../solve/norm2.js";
 import type { CheckedOptions } from "../solve/options.js";
 import { panelSolver } from "../solve/panels.js";
-import { checkedStart, MOST_STEPS, notConverged } from "../solve/triplet.js";
+import { requireConverged } from "../solve/require-converged.js";
+import { checkedStart, MOST_STEPS } from "../solve/triplet.js";
 import type { DeviceInput } from "./input.js";
 import { DeviceKrylovSpace } from "./krylov.js";
 import { type StoredMatrix, store } from "./matrix.js";
@@ -144,7 +145,7 @@ export async function normOn(session: Session, A: DeviceInput, options: CheckedO
   const found = await solver.find({ of: "value", rtol, atol: scaledAtol, maxIterations, seed, start });
   if (!found.reached) {
     const triplet = await completeOn(solver, A, found, options);
-    if (!triplet.converged) throw notConverged(triplet);
+    requireConverged(triplet);
     return triplet.sigma;
   }
   if (A.kind === "dense")

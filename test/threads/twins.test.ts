@@ -159,6 +159,11 @@ describe("errors", () => {
       () => core.spectralNorm(A, { tol: 1 } as never),
       () => threads.spectralNorm(A, { tol: 1 } as never),
     ],
+    [
+      "an option of a pull-back",
+      () => core.tripletVjp(A, core.singularTriplet(A), {}, { tol: 1 } as never),
+      () => threads.tripletVjp(A, core.singularTriplet(A), {}, { tol: 1 } as never),
+    ],
     ["ord", () => core.matrixNorm(A, 3 as never), () => threads.matrixNorm(A, 3 as never)],
     [
       "tied",
