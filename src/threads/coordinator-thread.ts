@@ -3,15 +3,9 @@
 import * as core from "../index.js";
 import { employ } from "../kernels/select.js";
 import { startCrew } from "./crew.js";
+import { packError } from "./failure.js";
 import { parentPort } from "./port.js";
-import {
-  type Beginning,
-  type FunctionName,
-  failureOf,
-  type PackedMatrix,
-  type Reply,
-  type Request,
-} from "./request.js";
+import type { Beginning, FunctionName, PackedMatrix, Reply, Request } from "./request.js";
 
 const functions: Readonly<Record<FunctionName, unknown>> = {
   spectralNorm: core.spectralNorm,
@@ -39,7 +33,7 @@ async function begin({ count }: Beginning): Promise<void> {
     if (count > 1) employ(await startCrew(count));
     post({ value: "begun" });
   } catch (error) {
-    post({ failure: failureOf(error) });
+    post({ error: packError(error) });
   }
 }
 
@@ -53,7 +47,7 @@ function answer({ id, name, kernels, matrices, rest }: Request): void {
     const value = compute(...matrices.map(unpacked), ...rest);
     post({ id, value }, [...buffersOf(value)]);
   } catch (error) {
-    post({ id, failure: failureOf(error) });
+    post({ id, error: packError(error) });
   }
 }
 

@@ -1,11 +1,14 @@
 import { dense, fused, products, proof } from "../kernels/wasm/binary.generated.js";
 import { DeviceError } from "../matrix/errors.js";
+import { because, unpackError } from "./failure.js";
 import type { Parcel } from "./pack.js";
-import { type Beginning, errorOf, type FunctionName, type Reply, type Request } from "./request.js";
+import type { Beginning, FunctionName, Reply, Request } from "./request.js";
 import { coordinator as script, thread } from "./scripts.generated.js";
 import { startThread, type Thread } from "./worker.js";
 
 interface Call {
+  /** an error made by the call, whose stack leads to the caller */
+  readonly called: Error;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -36,7 +39,7 @@ export class Coordinator {
     const given = JSON.stringify({ dense, products, fused, proof, thread });
     this.#thread = startThread(`const given = ${given};\n${script}`, "spectral-norm 0");
     this.begun = new Promise((resolve, reject) => {
-      const failed = (error: Error) => {
+      const failed = (error: unknown) => {
         reject(error);
         this.#fail(error);
         void this.#thread.end();
@@ -45,26 +48,35 @@ export class Coordinator {
         (message) => {
           const reply = message as Reply;
           if (reply.id !== undefined) this.#settle(reply.id, reply);
-          else if ("failure" in reply) failed(errorOf(reply.failure));
+          else if ("error" in reply) failed(unpackError(reply.error));
           else {
             resolve();
             this.#holdWhileBusy();
           }
         },
-        (why) => failed(new DeviceError(`threads: the thread that computes has failed: ${why}`)),
+        (why, cause) =>
+          failed(new DeviceError(`threads: the computing thread has failed: ${why}`, because(cause))),
       );
     });
     this.begun.catch(() => {});
     this.#thread.post({ count } satisfies Beginning);
   }
 
-  /** @throws (rejects) what the function throws; DeviceError if the thread ends before it has answered */
-  call(name: FunctionName, kernels: Request["kernels"], parcel: Promise<Parcel>): Promise<unknown> {
+  /**
+   * @param called  an error made where the function was called, for the stacks of those that come back
+   * @throws (rejects) what the function throws; DeviceError if the thread ends before it has answered
+   */
+  call(
+    name: FunctionName,
+    kernels: Request["kernels"],
+    parcel: Promise<Parcel>,
+    called: Error,
+  ): Promise<unknown> {
     parcel.catch(() => {});
     const id = this.#count++;
     const before = this.#handedOver;
     return new Promise((resolve, reject) => {
-      this.#calls.set(id, { resolve, reject });
+      this.#calls.set(id, { called, resolve, reject });
       this.#thread.hold();
       this.#handedOver = (async () => {
         await before;
@@ -92,12 +104,12 @@ export class Coordinator {
   #settle(id: number, reply: Reply): void {
     const call = this.#calls.get(id);
     this.#calls.delete(id);
-    if ("failure" in reply) call?.reject(errorOf(reply.failure));
+    if ("error" in reply) call?.reject(unpackError(reply.error, call.called));
     else call?.resolve(reply.value);
     this.#holdWhileBusy();
   }
 
-  #fail(error: Error): void {
+  #fail(error: unknown): void {
     // A failure may be told twice, and another may be at work by then.
     if (this.#ended) return;
     this.#ended = true;

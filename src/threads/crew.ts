@@ -4,8 +4,10 @@ import { divided } from "../kernels/parallel.js";
 import type { Threads } from "../kernels/select.js";
 import { relaxedAvailable, sharedMemory, sharedModules, wasmKernels } from "../kernels/wasm/instance.js";
 import { DeviceError, UnsupportedError } from "../matrix/errors.js";
-import { Board, boardBytes, routinesOver } from "./jobs.js";
+import { because, messageOf, unpackError } from "./failure.js";
+import { Board, boardBytes, PATIENCE_MS, routinesOver } from "./jobs.js";
 import type { Orders } from "./member.js";
+import type { Failed } from "./request.js";
 import { thread as script } from "./scripts.generated.js";
 import { startThread, type Thread } from "./worker.js";
 
@@ -20,16 +22,17 @@ export interface RunningCrew extends Threads {
  * Starts `count` − 1 threads beside this one.
  *
  * @param worth  multiplications from which a call is divided; default: what it takes to gain
+ * @param patience  milliseconds that a job waits for a thread's last chunk, which only tests shorten
  * @throws UnsupportedError where WebAssembly is missing or forbidden, or there are no workers; DeviceError if there
  *   is no memory or a thread cannot be started; the others are ended then
  */
-export async function startCrew(count: number, worth?: number): Promise<RunningCrew> {
+export async function startCrew(count: number, worth?: number, patience = PATIENCE_MS): Promise<RunningCrew> {
   const modules = compiled();
   const memory = reserved();
   const routines = modules.map((set) => routinesOver(set, memory));
   const names = Object.keys(routines[0]);
   const shared = new SharedArrayBuffer(boardBytes(count));
-  const board = new Board(shared, names, routines, 0, count);
+  const board = new Board(shared, names, routines, 0, count, patience);
   const members: Thread[] = [];
   const stop = async () => {
     board.stop();
@@ -40,9 +43,21 @@ export async function startCrew(count: number, worth?: number): Promise<RunningC
       const member = startThread(script, `spectral-norm ${i + 1}`);
       members.push(member);
       const started = new Promise<void>((resolve, reject) => {
-        const failed = (why: unknown) =>
-          reject(new DeviceError(`startThreads: thread ${i + 1} of ${count - 1} did not start: ${why}`));
-        member.listen((message) => (message === "ready" ? resolve() : failed(message)), failed);
+        const failed = (why: string, cause?: unknown) => {
+          reject(
+            new DeviceError(
+              `startThreads: thread ${i + 1} of ${count - 1} did not start: ${why}`,
+              because(cause),
+            ),
+          );
+          // One that had started: for the jobs that miss it.
+          board.memberEnded(cause ?? new DeviceError(`threads: thread ${i + 1} of ${count - 1}: ${why}`));
+        };
+        member.listen((message) => {
+          if (message === "ready") return resolve();
+          const error = unpackError((message as Failed).error);
+          failed(messageOf(error), error);
+        }, failed);
         const orders: Orders = { memory, modules, board: shared, names, thread: i + 1, threads: count };
         member.post(orders);
       });
@@ -58,16 +73,20 @@ export async function startCrew(count: number, worth?: number): Promise<RunningC
   }
   const crewOf = (relaxed: boolean): Crew => ({
     threads: count,
-    run(routine, args, chunks, backwards) {
-      if (!board.lead(relaxed ? 1 : 0, routine, args, chunks, backwards))
-        throw new DeviceError(`threads: one has failed in ${routine}; stop the pool and start another`);
-    },
+    run: (routine, args, chunks, backwards) => board.lead(relaxed ? 1 : 0, routine, args, chunks, backwards),
   });
   // One for all kernels on this memory: two would hand the same bytes out twice.
   let arena: Arena | undefined;
   const kernels = (relaxed: boolean) => {
     const { name, routines, slots, arena: first } = wasmKernels(relaxed, memory);
-    arena ??= first;
+    // Memory that a stuck thread may still write to is nobody's, also where nothing is divided.
+    arena ??= {
+      ...first,
+      take(bytes) {
+        board.refuseIfStuck();
+        return first.take(bytes);
+      },
+    };
     const crew = crewOf(relaxed);
     return { name, arena, crew, routines: divided(arena, routines, slots, crew, worth) };
   };
@@ -81,6 +100,7 @@ function compiled(): WebAssembly.Module[][] {
   } catch (error) {
     throw new UnsupportedError(
       `startThreads: threads compute in WebAssembly, which is not available: ${messageOf(error)}`,
+      { cause: error },
     );
   }
 }
@@ -89,10 +109,6 @@ function reserved(): WebAssembly.Memory {
   try {
     return sharedMemory();
   } catch (error) {
-    throw new DeviceError(`startThreads: no memory to share: ${messageOf(error)}`);
+    throw new DeviceError(`startThreads: no memory to share: ${messageOf(error)}`, { cause: error });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

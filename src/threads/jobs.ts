@@ -1,7 +1,9 @@
 import type { Dense, Products } from "../kernels/contract.js";
 import type { Argument } from "../kernels/crew.js";
 import { instantiate } from "../kernels/wasm/instantiate.js";
+import { DeviceError } from "../matrix/errors.js";
 import { smallRoutines } from "../solve/small.js";
+import { messageOf, unpackError } from "./failure.js";
 
 /**
  * What the threads of a crew share beside the kernels' memory: one job at a time, and who is at it.
@@ -23,7 +25,12 @@ const ROUTINE = 7;
 const ARITY = 8;
 const SET = 9;
 const AWAITED = 10;
+/** Characters that a member has written down of its error; 0 where none has failed. */
+const NOTED = 11;
 const WORDS = 16;
+
+/** Characters of an error at most: its class, message and stack. A member that serves cannot send messages. */
+const NOTE = 2048;
 
 /** What a counter of chunks stands at while there is no job. */
 const CLOSED = 2 ** 30;
@@ -39,8 +46,11 @@ const LOOKS = 500;
 const PATIENT_LOOKS = 10_000;
 /** Milliseconds that it then sleeps at most. */
 const PAUSE_MS = 1;
-/** Milliseconds after which a member that has not finished its chunk is taken for dead; a chunk takes some. */
-const PATIENCE_MS = 30_000;
+/**
+ * Milliseconds after which a member that has not finished its chunk is taken for dead; a chunk takes some. Only those
+ * count in which the leader itself could run.
+ */
+export const PATIENCE_MS = 30_000;
 
 export type Routines = Readonly<Record<string, (...args: number[]) => unknown>>;
 
@@ -61,7 +71,7 @@ const COUNTER_WORDS = 16;
 
 /** Bytes of shared memory that a board for so many threads takes. */
 export function boardBytes(threads: number): number {
-  return 4 * WORDS + 8 * ARGUMENTS * PARTS + 4 * COUNTER_WORDS * threads;
+  return 4 * WORDS + 8 * ARGUMENTS * PARTS + 4 * COUNTER_WORDS * threads + 2 * NOTE;
 }
 
 /** The shared board of one crew, as one of its threads sees it. */
@@ -73,8 +83,10 @@ export class Board {
   readonly #thread: number;
   readonly #threads: number;
   readonly #counters: Int32Array;
+  readonly #note: Uint16Array;
   readonly #patience: number;
-  #abandoned = false;
+  #stuck: string | undefined;
+  #ended: { cause: unknown } | undefined;
 
   /**
    * @param buffer  `boardBytes(threads)`, the same for all threads
@@ -97,6 +109,7 @@ export class Board {
     this.#names = names;
     this.#sets = sets;
     this.#counters = new Int32Array(buffer, 4 * WORDS + 8 * ARGUMENTS * PARTS, COUNTER_WORDS * threads);
+    this.#note = new Uint16Array(buffer, boardBytes(threads) - 2 * NOTE, NOTE);
     this.#thread = thread;
     this.#threads = threads;
     this.#patience = patience;
@@ -106,15 +119,15 @@ export class Board {
   /**
    * As `Crew.run` has it, of routine set `set`.
    *
-   * @returns false if a thread has failed, or has not come out of its chunk: that one may still write to the
-   *   memory at any time, so that from then on every job is refused
+   * @throws DeviceError with the error of a chunk that has failed as its cause; DeviceError if a thread has not come
+   *   out of its chunk, and from then on for every job: that thread may still write to the memory at any time
    */
-  lead(set: number, routine: string, args: readonly Argument[], chunks: number, backwards = false): boolean {
+  lead(set: number, routine: string, args: readonly Argument[], chunks: number, backwards = false): void {
     const words = this.#words;
     const numbers = this.#numbers;
     if (args.length > ARGUMENTS)
       throw new RangeError(`${routine}: ${args.length} arguments, of ${ARGUMENTS}`);
-    if (this.#abandoned) return false;
+    this.refuseIfStuck();
     words[ROUTINE] = this.#names.indexOf(routine);
     words[SET] = set;
     words[ARITY] = args.length;
@@ -128,31 +141,53 @@ export class Board {
       numbers[PARTS * i + 3] = fixed ? Number.POSITIVE_INFINITY : (given.upTo ?? Number.POSITIVE_INFINITY);
     }
     Atomics.store(words, FAILED, 0);
+    Atomics.store(words, NOTED, 0);
     Atomics.store(words, COUNT, chunks);
     this.#setCounters(0);
     Atomics.add(words, EPOCH, 1);
     if (Atomics.load(words, ASLEEP) > 0) Atomics.notify(words, EPOCH);
+    let failed: { error: unknown } | undefined;
     try {
       this.#work();
-    } catch {
-      Atomics.store(words, FAILED, 1);
+    } catch (error) {
+      failed = { error };
     }
     this.#setCounters(CLOSED);
-    this.#abandoned = !this.#allOut();
-    return !this.#abandoned && Atomics.load(words, FAILED) === 0;
+    if (!this.#allOut()) this.#stuck = routine;
+    this.refuseIfStuck();
+    if (Atomics.load(words, FAILED) === 1) failed ??= { error: this.#noted() };
+    if (failed) {
+      const { error } = failed;
+      throw new DeviceError(`threads: ${routine} has failed: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** For the leader to say that a member has ended, and why. */
+  memberEnded(cause: unknown): void {
+    this.#ended ??= { cause };
+  }
+
+  /** @throws DeviceError if a thread has not come out of a chunk */
+  refuseIfStuck(): void {
+    if (this.#stuck === undefined) return;
+    throw new DeviceError(
+      `threads: a thread has not finished its part of ${this.#stuck}; stop the pool and start another`,
+      this.#ended,
+    );
   }
 
   /** Waits until nobody is inside; false if that does not come to pass. */
   #allOut(): boolean {
     const words = this.#words;
     for (let look = 0; look < PATIENT_LOOKS; look++) if (Atomics.load(words, INSIDE) === 0) return true;
-    const since = performance.now();
     Atomics.store(words, AWAITED, 1);
+    // A wait counts as long as it was meant to be. By the clock, a member would be late as soon as the machine has
+    // slept or the process was stopped, though it has stood still as long.
+    let waits = Math.ceil(this.#patience / PAUSE_MS);
     for (;;) {
       const inside = Atomics.load(words, INSIDE);
       if (inside === 0) break;
-      if (performance.now() - since > this.#patience) return false;
-      Atomics.wait(words, INSIDE, inside, PAUSE_MS);
+      if (Atomics.wait(words, INSIDE, inside, PAUSE_MS) === "timed-out" && waits-- === 0) return false;
     }
     Atomics.store(words, AWAITED, 0);
     return true;
@@ -166,10 +201,11 @@ export class Board {
       Atomics.add(words, INSIDE, 1);
       try {
         this.#work();
-      } catch {
-        Atomics.store(words, FAILED, 1);
+      } catch (error) {
+        if (Atomics.exchange(words, FAILED, 1) === 0) this.#writeDown(error);
+      } finally {
+        Atomics.sub(words, INSIDE, 1);
       }
-      Atomics.sub(words, INSIDE, 1);
       if (Atomics.load(words, AWAITED) === 1) Atomics.notify(words, INSIDE);
       const until = performance.now() + AWAKE_MS;
       let changed = false;
@@ -183,6 +219,21 @@ export class Board {
       }
       seen = Atomics.load(words, EPOCH);
     }
+  }
+
+  /** Leaves a member's error for the leader, who reads it when all are out. */
+  #writeDown(error: unknown): void {
+    const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
+    const text = [name, message, stack].join("\0").slice(0, NOTE);
+    for (let i = 0; i < text.length; i++) this.#note[i] = text.charCodeAt(i);
+    Atomics.store(this.#words, NOTED, text.length);
+  }
+
+  #noted(): unknown {
+    const length = Atomics.load(this.#words, NOTED);
+    const text = Array.from(this.#note.subarray(0, length), (code) => String.fromCharCode(code)).join("");
+    const [name, message = "", stack = ""] = text.split("\0");
+    return unpackError({ failure: { name, message, stack, code: undefined, fields: {} } });
   }
 
   /** Lets every member return from `serve`. */

@@ -1,6 +1,7 @@
 import { UnsupportedError } from "../matrix/errors.js";
 import { batchOf, room, type View, viewOf } from "../matrix/view.js";
 import { checkOptions } from "../solve/options.js";
+import { compact } from "./compact.js";
 import type { FunctionName, PackedMatrix } from "./request.js";
 
 /** The arguments of a call, in arrays of their own, which are then given away. */
@@ -74,15 +75,9 @@ function cloned(name: FunctionName, rest: readonly unknown[]): readonly unknown[
     throw new UnsupportedError(
       `${name}: an argument cannot be handed to another thread (${error instanceof Error ? error.message : error}); ` +
         `call ${name} of spectral-norm itself`,
+      { cause: error },
     );
   }
-}
-
-/** Options, triplets and cotangents whose vectors are no views: cloning a view clones all that it is a view of. */
-function compact(value: unknown): unknown {
-  if (ArrayBuffer.isView(value) && "length" in value) return (value as unknown as TypedArray).slice();
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, compact(part)]));
 }
 
 async function packedMatrix(A: unknown, name: FunctionName): Promise<PackedMatrix> {
@@ -197,8 +192,10 @@ async function copied<T extends TypedArray>(source: T, from: number, to: number)
   let copy: T;
   try {
     copy = new Type(to - from);
-  } catch {
-    throw new UnsupportedError(`matrix: there is no memory for a copy of ${to - from} numbers`);
+  } catch (error) {
+    throw new UnsupportedError(`matrix: there is no memory for a copy of ${to - from} numbers`, {
+      cause: error,
+    });
   }
   let until = performance.now() + TURN_MS;
   for (let i = from; i < to; i += SLICE) {

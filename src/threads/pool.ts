@@ -3,6 +3,7 @@ import { OptionError, UnsupportedError } from "../matrix/errors.js";
 import { shown } from "../matrix/shown.js";
 import { Coordinator } from "./coordinator.js";
 import { type RunningCrew, startCrew } from "./crew.js";
+import { because } from "./failure.js";
 import { pack } from "./pack.js";
 import type { FunctionName } from "./request.js";
 import { cores, mayBlock, mayShare } from "./worker.js";
@@ -131,13 +132,20 @@ export async function ask(name: FunctionName, args: readonly unknown[]): Promise
   const parcel = pack(name, args);
   parcel.catch(() => {});
   const kernels = kernelsWanted();
-  if (!running) await starting?.catch(() => {});
-  if (!running) throw notRunning(name);
-  return coordinatorOf(running).call(name, kernels, parcel);
+  const called = new Error();
+  let cause: unknown;
+  if (!running)
+    await starting?.catch((error) => {
+      cause = error;
+    });
+  if (!running) throw notRunning(name, cause);
+  return coordinatorOf(running).call(name, kernels, parcel, called);
 }
 
-function notRunning(name: FunctionName): UnsupportedError {
+/** @param cause  why they could not be started */
+function notRunning(name: FunctionName, cause?: unknown): UnsupportedError {
   return new UnsupportedError(
     `${name}: no threads are running; await startThreads() of spectral-norm/threads first, or call ${name} of spectral-norm`,
+    because(cause),
   );
 }

@@ -1,6 +1,6 @@
 import type { Kernels } from "../kernels/contract.js";
-import * as errors from "../matrix/errors.js";
 import type { CsrParts } from "../matrix/sparse.js";
+import type { Packed } from "./failure.js";
 
 /** What the coordinating thread is told first: how many threads to compute with. */
 export interface Beginning {
@@ -51,47 +51,5 @@ export type Reply = { readonly id?: number; readonly value: unknown } | Failed;
 
 export interface Failed {
   readonly id?: number;
-  readonly failure: Failure;
-}
-
-/** An error as it travels: classes do not. */
-export interface Failure {
-  readonly name: string;
-  readonly message: string;
-  readonly code?: errors.ErrorCode;
-  readonly row?: number;
-  readonly column?: number;
-}
-
-export function failureOf(error: unknown): Failure {
-  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
-  const { name, message } = error;
-  if (error instanceof errors.NonFiniteError) {
-    const { code, row, column } = error;
-    return { name, message, code, row, column };
-  }
-  return error instanceof errors.SpectralNormError ? { name, message, code: error.code } : { name, message };
-}
-
-type ErrorClass = new (message: string, ...details: never[]) => errors.SpectralNormError;
-
-const CLASSES: Readonly<Record<errors.ErrorCode, ErrorClass>> = {
-  ERR_SHAPE: errors.ShapeError,
-  ERR_NON_FINITE: errors.NonFiniteError,
-  ERR_OPTION: errors.OptionError,
-  ERR_TIED: errors.TiedError,
-  ERR_UNSUPPORTED: errors.UnsupportedError,
-  ERR_OVERFLOW: errors.OverflowError,
-  ERR_DEVICE: errors.DeviceError,
-  ERR_FILE: errors.FileError,
-  ERR_NOT_CONVERGED: errors.ConvergenceError,
-  ERR_TRIPLET: errors.TripletError,
-  ERR_ADJOINT: errors.AdjointError,
-};
-
-/** The error again, of the class that it had. */
-export function errorOf({ name, message, code, row, column }: Failure): Error {
-  if (code === "ERR_NON_FINITE") return new errors.NonFiniteError(message, row, column);
-  if (code !== undefined) return new CLASSES[code](message);
-  return Object.assign(new Error(message), { name });
+  readonly error: Packed;
 }

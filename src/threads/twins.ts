@@ -2,7 +2,7 @@ import type { Certificate, CertifyOptions } from "../certify/certify.js";
 import type { BatchValuesAndGrads, MatrixBatch } from "../derivative/batch.js";
 import type { ValueAndGrad } from "../derivative/gradient.js";
 import type { HessianOptions } from "../derivative/hessian.js";
-import type { TripletCotangents } from "../derivative/vjp.js";
+import type { TripletCotangents, VjpOptions } from "../derivative/vjp.js";
 import type { DenseMatrix, Matrix, MatrixLike, SingularTriplet, SingularTriplets } from "../matrix/types.js";
 import type { NormOrder } from "../solve/norms.js";
 import type { SolveOptions } from "../solve/options.js";
@@ -24,9 +24,10 @@ type Precision<A> = A extends DenseMatrix<infer D> ? D : Floats;
  * @param A  with entries; up to 2^19 numbers are copied before the call returns, more in slices of some
  *   milliseconds: these must not be changed before the promise settles
  * @returns a promise; calls are answered one after another, in the order in which they were made
- * @throws (rejects) what `spectralNorm` of `spectral-norm` throws; UnsupportedError if no pool is running, or for
+ * @throws (rejects) what `spectralNorm` of `spectral-norm` throws, with all of its fields (`triplet`, `row`, `cause`, …)
+ *   and the stacks of both threads; UnsupportedError if no pool is running, or for
  *   an operator, whose functions no other thread has (a `csr` matrix goes); DeviceError if the pool is stopped, or
- *   its thread fails, before the answer is there
+ *   its thread fails, before the answer is there: `cause` is what that thread has thrown
  *
  * Cost: that of the function, and a copy of A; the first call starts the thread that computes, with the pool's
  *   count, which takes some ten milliseconds a thread.
@@ -66,18 +67,21 @@ export function tripletVjp<D extends Floats>(
   A: DenseMatrix<D>,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
+  options?: VjpOptions,
 ): Promise<Matrix<D>>;
 export function tripletVjp(
   A: MatrixLike,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
+  options?: VjpOptions,
 ): Promise<Matrix>;
 export function tripletVjp(
   A: MatrixLike,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
+  options?: VjpOptions,
 ): Promise<Matrix> {
-  return ask("tripletVjp", [A, triplet, cotangents]) as Promise<Matrix>;
+  return ask("tripletVjp", [A, triplet, cotangents, options]) as Promise<Matrix>;
 }
 
 /** The derivative of u·vᵀ in the direction E; see `spectralNorm`. */

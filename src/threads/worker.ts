@@ -1,10 +1,14 @@
 import { DeviceError, UnsupportedError } from "../matrix/errors.js";
+import { messageOf } from "./failure.js";
 
 /** What Node's workers and a browser's have in common, as far as it is used here. */
 export interface Thread {
   post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
-  /** Every message from it; that it could not start, has failed or has ended comes as a failure, perhaps twice. */
-  listen(onMessage: (message: unknown) => void, onFailure: (why: string) => void): void;
+  /**
+   * Every message from it; that it could not start, has failed or has ended comes as a failure, perhaps twice, with what
+   * it has thrown as the cause.
+   */
+  listen(onMessage: (message: unknown) => void, onFailure: (why: string, cause?: unknown) => void): void;
   /** From here on it does not keep the process alive. */
   release(): void;
   /** It keeps the process alive again: something is awaited of it. */
@@ -15,7 +19,8 @@ export interface Thread {
 interface NodeWorker {
   postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   on(event: "message", listener: (message: unknown) => void): void;
-  on(event: "error" | "messageerror", listener: (error: Error) => void): void;
+  /** an error that is not caught there is whatever was thrown */
+  on(event: "error" | "messageerror", listener: (error: unknown) => void): void;
   on(event: "exit", listener: (code: number) => void): void;
   terminate(): Promise<number>;
   ref(): void;
@@ -80,9 +85,7 @@ export function startThread(script: string, name: string): Thread {
     if (node) return nodeThread(node, script, name);
     if (typeof Worker !== "undefined") return browserThread(script, name);
   } catch (error) {
-    throw new DeviceError(
-      `startThreads: no thread could be started: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new DeviceError(`startThreads: no thread could be started: ${messageOf(error)}`, { cause: error });
   }
   throw new UnsupportedError("startThreads: this environment has no workers");
 }
@@ -99,8 +102,8 @@ function nodeThread({ Worker }: NodeThreads, script: string, name: string): Thre
     post: (message, transfer) => worker.postMessage(message, transfer),
     listen(onMessage, onFailure) {
       worker.on("message", onMessage);
-      worker.on("error", (error) => onFailure(error.message));
-      worker.on("messageerror", (error) => onFailure(error.message));
+      worker.on("error", (error) => onFailure(messageOf(error), error));
+      worker.on("messageerror", (error) => onFailure(messageOf(error), error));
       worker.on("exit", (code) => onFailure(`it has ended with code ${code}`));
     },
     release: () => worker.unref(),
@@ -127,7 +130,11 @@ function browserThread(script: string, name: string): Thread {
       };
       worker.onerror = (event) => {
         URL.revokeObjectURL(url);
-        onFailure(event.message ?? "its script may not run (a content policy without worker-src blob:)");
+        const { message, lineno, colno } = event;
+        // A script that may not run comes as an event without a message.
+        if (message === undefined)
+          onFailure("its script may not run (a content policy without worker-src blob:)");
+        else onFailure(message, event.error ?? new Error(`${message} (line ${lineno}, column ${colno})`));
       };
       worker.onmessageerror = () => onFailure("its answer could not be read");
     },

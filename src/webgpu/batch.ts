@@ -57,7 +57,7 @@ async function each(
  * @param A  `shape: [b, m, n]` or an array of b nested matrices, as `spectralNormBatch` of `spectral-norm` takes it; or
  *   `{ buffer, shape: [b, m, n], offset? }`; b may be 0
  * @returns Float64Array(b)
- * @throws (rejects) as `spectralNorm` does, naming the matrix
+ * @throws (rejects) as `spectralNorm` does, naming the matrix, whose index a ConvergenceError has as `index`
  *
  * Cost: that of b single calls, eight at a time, so that their waits overlap. For many small matrices that is more than
  *   `spectralNormBatch` of `spectral-norm` takes.
@@ -97,15 +97,17 @@ export async function valueAndGradBatch(
   const [batch, settings] = checked(A, options, "valueAndGradBatch");
   const { count, m, n } = batch;
   const values = room("float64", count) as Float64Array;
+  const converged = new Array<boolean>(count).fill(false);
   const shape: [number, number, number] = [count, m, n];
   if (settings.output === "host") {
     const data = room("float32", count * m * n) as Float32Array;
     await each(batch, settings, async (session, one, k) => {
       const triplet = await tripletOn(session, one, settings);
       values[k] = triplet.sigma;
+      converged[k] = triplet.converged;
       gradientOf(triplet, data, k * m * n);
     });
-    return { values, grads: { data, shape } };
+    return { values, grads: { data, shape }, converged };
   }
   return withSession(settings, async (whole) => {
     const buffer = whole.storage("the gradients", count * m * n);
@@ -113,8 +115,9 @@ export async function valueAndGradBatch(
     await each(batch, { ...settings, device: whole.device }, async (session, one, k) => {
       const triplet = await tripletOn(session, one, settings);
       values[k] = triplet.sigma;
+      converged[k] = triplet.converged;
       await outerOn(session, triplet, buffer, k * m * n);
     });
-    return { values, grads: { buffer: whole.release(buffer), shape } };
+    return { values, grads: { buffer: whole.release(buffer), shape }, converged };
   });
 }

@@ -34,7 +34,7 @@ async function request(): Promise<Device> {
         "localhost); in Node pass { device }, of the package webgpu for example. Without one, use spectral-norm",
     );
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch((error) => {
-    throw new DeviceError(`device: asking for an adapter failed: ${messageOf(error)}`);
+    throw new DeviceError(`device: asking for an adapter failed: ${messageOf(error)}`, { cause: error });
   });
   if (!adapter)
     throw new DeviceError(
@@ -44,7 +44,7 @@ async function request(): Promise<Device> {
   return adapter
     .requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } })
     .catch((error) => {
-      throw new DeviceError(`device: the adapter gives none: ${messageOf(error)}`);
+      throw new DeviceError(`device: the adapter gives none: ${messageOf(error)}`, { cause: error });
     });
 }
 

@@ -37,7 +37,7 @@ function checked(A: unknown, options: unknown, name: string): [DeviceInput, Chec
  * @param options  those of `spectralNorm` of `spectral-norm`, but `method` "power" and "dense", and
  *   `device`: the `GPUDevice` to use; default: that of `requestDevice()`
  * @returns a number, good to 1e-6 of it: the iteration stops when float32 has no more digits of σ
- * @throws (rejects) what `spectralNorm` throws; UnsupportedError for operators, sparse matrices and row panels;
+ * @throws (rejects) what `spectralNorm` throws, ConvergenceError with the best `triplet` among it; UnsupportedError for operators, sparse matrices and row panels;
  *   DeviceError where there is no device, it is lost, has no memory, or the buffer is another device's or destroyed
  *
  * Cost: two reads of A a step, some tens of steps; on the device A, where it has to be brought there, 68·min(m, n)
@@ -59,7 +59,7 @@ export async function spectralNorm(A: HostMatrix | DeviceArray, options?: Device
  * @returns as `singularTriplet` of `spectral-norm`; u and v are float32 whatever A is. Of a matrix on the host σ, u
  *   and `residual` are taken from v in float64 there, σ with an error of (ε/gap)²·σ for ε = 2⁻²³ and gap relative; of
  *   one on the device in float32, so that σ and `residual` tell nothing below some ε·σ
- * @throws (rejects) as `spectralNorm` does
+ * @throws (rejects) as `spectralNorm` does, but for an iteration that was cut short, which is `converged: false`
  *
  * Cost: as `spectralNorm`, and one more read of A.
  * Source: as `singularTriplet` of `spectral-norm`; three passes of classical Gram–Schmidt for every block (Giraud et
@@ -90,8 +90,8 @@ export async function singularTriplet(
  *
  * @param A, options  as for `singularTriplet`; `output` says where the gradient goes
  * @returns `grad`: `{ data, shape }` or `{ buffer, shape }`, row-major float32, good to some ε/gap in the Frobenius
- *   norm. Ties and the zero matrix as `valueAndGrad` of `spectral-norm` has them
- * @throws (rejects) as `spectralNorm` does; DeviceError for a gradient beyond the device's `maxBufferSize`
+ *   norm. Ties and the zero matrix as `valueAndGrad` of `spectral-norm` has them, `converged` and `gradientError` too
+ * @throws (rejects) as `singularTriplet` does; DeviceError for a gradient beyond the device's `maxBufferSize`
  *
  * Cost: as `singularTriplet`, and m·n numbers for the gradient.
  */
@@ -109,10 +109,13 @@ export async function valueAndGrad(
     // Asked for first: what does not fit is known before anything is computed.
     const buffer = settings.output === "device" ? session.storage("the gradient", m * n) : undefined;
     const triplet = await tripletOn(session, input, settings);
-    const value = triplet.sigma;
-    if (!buffer) return { value, grad: { data: gradientOf(triplet) as Float32Array, shape: [m, n] } };
+    const { sigma: value, converged, gradientError } = triplet;
+    if (!buffer) {
+      const data = gradientOf(triplet) as Float32Array;
+      return { value, grad: { data, shape: [m, n] }, converged, gradientError };
+    }
     await outerOn(session, triplet, buffer, 0);
     await session.settle();
-    return { value, grad: { buffer: session.release(buffer), shape: [m, n] } };
+    return { value, grad: { buffer: session.release(buffer), shape: [m, n] }, converged, gradientError };
   });
 }

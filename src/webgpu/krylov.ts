@@ -9,9 +9,6 @@ import { LOG, PASSES } from "./shaders/basis.js";
 import { GROUP } from "./shaders/common.js";
 import { accumulate, type Entry, factorsOf } from "./step-log.js";
 
-const EPSILON = 2 ** -23;
-/** A vector with less than this many ε of the largest coefficient is rounding, and its space is left. */
-const VANISHED = 4;
 /** Steps recorded at a time; the log's first place holds the scale that they begin with. */
 const RECORDED = 12;
 /** Numbers that the steps recorded at a time may read: a device that is busy for too long is taken for hung. */
@@ -227,8 +224,12 @@ export class DeviceKrylovSpace implements Projected {
     }
   }
 
+  /**
+   * Whether the device has made the vector zero. What it has kept must not be exchanged: the other vector's part in its
+   * direction, which may be large, would be lost.
+   */
   #hasVanished(B: Float64Array, c: number): boolean {
-    return !(Math.abs(B[3 * c]) > VANISHED * EPSILON * this.#scale);
+    return B[3 * c] === 0;
   }
 
   ritz(wanted: number): Ritz {

@@ -1,11 +1,12 @@
 import { exponentOf, padTo } from "../kernels/place.js";
 import { DeviceError, NonFiniteError, UnsupportedError } from "../matrix/errors.js";
 import { at, throwNonFinite, type View } from "../matrix/view.js";
+import { fingerprintOf } from "./fingerprint.js";
 import type { BufferView, DeviceInput } from "./input.js";
 import type { Params, Session } from "./session.js";
 import { GROUP } from "./shaders/common.js";
 import type { Reading } from "./shaders/matrix.js";
-import { SCANNED } from "./shaders/scan.js";
+import { SCAN, SCANNED } from "./shaders/scan.js";
 
 /** Rows of a matrix that one binding holds. */
 export interface Part {
@@ -30,15 +31,17 @@ export interface StoredMatrix {
   /** as the shaders take it */
   readonly scale: NonNullable<Params["scale"]>;
   readonly exponent: number;
+  /** see fingerprint.ts */
+  readonly fingerprint: number;
 }
 
 /** Entries as large as this or as small are brought near 1 as they are read: norms are squared twice. */
 const SAFE_EXPONENT = 10;
 
-/** Brings A to the device if it is not there, searches it for NaN and infinity, and finds its scale. */
+/** Brings A to the device if it is not there, searches it for NaN and infinity, and finds its scale and fingerprint. */
 export async function store(session: Session, A: DeviceInput): Promise<StoredMatrix> {
   const { scaled, ...placed } = A.kind === "buffer" ? inPlace(session, A) : upload(session, A);
-  const exponent = await scaleOf(session, placed, A);
+  const { exponent, fingerprint } = await scanned(session, placed, A);
   const far = Math.abs(exponent) > SAFE_EXPONENT;
   const applied = far ? exponent : 0;
   return {
@@ -46,6 +49,7 @@ export async function store(session: Session, A: DeviceInput): Promise<StoredMat
     reading: { fours: placed.fours, scaled: far },
     scale: [...inTwo(-applied), ...inTwo(-applied - 149)],
     exponent: applied + scaled,
+    fingerprint,
   };
 }
 
@@ -123,18 +127,27 @@ function upload(session: Session, view: View): Placed & { scaled: number } {
   return { rows: S.m, cols: S.n, lda, flipped, parts, fours: true, scaled };
 }
 
-/** By which power of two numbers are divided before they are rounded to float32; 0 where they are of its size. */
+/** Below 2^−this of the largest, numbers may be subnormal in float32 if the largest is near 1. */
+const NORMAL_EXPONENTS = 110;
+
+/**
+ * By which power of two numbers are divided before they are rounded to float32; 0 where they are of its size. Where some
+ * lose digits for being small beside the largest, the largest is brought to 1, so that those of c·A lose the same ones.
+ */
 function exponentOutside(view: View): number {
   let most = 0;
+  let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < view.m; i++)
     for (let j = 0; j < view.n; j++) {
       const size = Math.abs(at(view, i, j));
       if (!(size < Number.POSITIVE_INFINITY)) throwNonFinite(view);
       if (size > most) most = size;
+      if (size < least && size > 0) least = size;
     }
   if (most === 0) return 0;
   const exponent = exponentOf(most);
-  return Math.abs(exponent) > SAFE_EXPONENT ? exponent : 0;
+  const far = Math.abs(exponent) > SAFE_EXPONENT || exponent - exponentOf(least) > NORMAL_EXPONENTS;
+  return far ? exponent : 0;
 }
 
 /** Rows of `view`, as float32 of its numbers times 2^−scaled, padded with zeros. */
@@ -171,38 +184,45 @@ function numbersOf({ data, read }: View): Float32Array | Float64Array | undefine
   return !read && (data instanceof Float32Array || data instanceof Float64Array) ? data : undefined;
 }
 
-/** ⌊log₂⌋ of the largest magnitude; 0 for the zero matrix. */
-async function scaleOf(session: Session, placed: Placed, A: DeviceInput): Promise<number> {
-  const { parts, lda, cols } = placed;
-  const program = await session.wait(session.programs.get({ name: "scan" }));
-  const found = session.storage("the scan", 2 * parts.length);
-  const before = new Uint32Array(2 * parts.length);
+/** ⌊log₂⌋ of the largest magnitude, 0 for the zero matrix, and the fingerprint: in one read of A. */
+async function scanned(
+  session: Session,
+  placed: Placed,
+  A: DeviceInput,
+): Promise<Pick<StoredMatrix, "exponent" | "fingerprint">> {
+  const { parts, lda, cols, flipped } = placed;
+  const program = await session.wait(session.programs.get({ name: "scan", flipped }));
+  const found = session.storage("the scan", SCAN.words * parts.length);
+  const before = new Uint32Array(SCAN.words * parts.length);
   parts.forEach((_, k) => {
-    before[2 * k + 1] = 0xffffffff;
+    before[SCAN.words * k + SCAN.first] = 0xffffffff;
   });
   session.write(found, 0, before);
   const spare = spareBuffers(session);
   session.run(
-    parts.map(({ binding, offset, rows }, k) => ({
+    parts.map(({ binding, offset, firstRow, rows }, k) => ({
       program,
       bindings: bind(session, binding, { ...spare, log: found }),
       params: {
         groups: Math.ceil((rows * lda) / (GROUP * SCANNED)),
         rows: rows * lda,
+        lda,
+        first_row: firstRow,
         offset,
-        slot: 2 * k,
+        slot: SCAN.words * k,
       },
     })),
   );
-  const words = new Uint32Array((await session.read(found, 0, 2 * parts.length)).buffer);
+  const words = new Uint32Array((await session.read(found, 0, SCAN.words * parts.length)).buffer);
   session.drop(found);
   for (const buffer of Object.values(spare)) session.drop(buffer);
+  const scans = parts.map((_, k) => words.subarray(SCAN.words * k, SCAN.words * (k + 1)));
   let largest = 0;
   parts.forEach(({ firstRow }, k) => {
-    const [bits, place] = words.subarray(2 * k, 2 * k + 2);
+    const bits = scans[k][SCAN.largest];
     if (bits >= 0x7f800000) {
       if (A.kind === "dense") throwNonFinite(A);
-      const index = firstRow * cols + place;
+      const index = firstRow * cols + scans[k][SCAN.first];
       const [i, j] = [Math.floor(index / A.n), index % A.n];
       throw new NonFiniteError(
         `matrix: row ${i}, column ${j} is ${bits === 0x7f800000 ? "infinite" : "not finite"} (counted from 0)`,
@@ -212,7 +232,8 @@ async function scaleOf(session: Session, placed: Placed, A: DeviceInput): Promis
     }
     largest = Math.max(largest, bits);
   });
-  return largest === 0 ? 0 : exponentOf(new Float32Array(Uint32Array.of(largest).buffer)[0]);
+  const exponent = largest === 0 ? 0 : exponentOf(new Float32Array(Uint32Array.of(largest).buffer)[0]);
+  return { exponent, fingerprint: fingerprintOf(scans, exponent) };
 }
 
 /** The buffers that a routine is bound to beside the matrix. */

@@ -22,7 +22,7 @@ export type Routine =
   | { name: "project"; pass: number }
   | { name: "subtract"; pass: number }
   | { name: "rotate" }
-  | { name: "scan" }
+  | { name: "scan"; flipped: boolean }
   | { name: "outer" };
 
 function sourceOf(routine: Routine): string {
@@ -40,7 +40,7 @@ function sourceOf(routine: Routine): string {
     case "rotate":
       return rotate;
     case "scan":
-      return scan;
+      return scan(routine.flipped);
     case "outer":
       return outer;
   }
@@ -91,7 +91,9 @@ export class Programs {
       });
       return { pipeline };
     } catch (error) {
-      throw new DeviceError(`device: compiling ${routine.name} failed: ${messageOf(error)}`);
+      throw new DeviceError(`device: compiling ${routine.name} failed: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
 }

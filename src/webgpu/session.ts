@@ -69,17 +69,17 @@ export class Session {
     try {
       return act();
     } catch (error) {
-      throw new DeviceError(`device: ${what}: ${messageOf(error)}`);
+      throw new DeviceError(`device: ${what}: ${messageOf(error)}`, { cause: error });
     } finally {
       for (const filter of [...filters].reverse()) {
         const scope = device.popErrorScope().then(
           (error) => {
             if (!error) return;
             const why = filter === "out-of-memory" ? "out of memory" : error.message;
-            throw new DeviceError(`device: ${what}: ${why}`);
+            throw new DeviceError(`device: ${what}: ${why}`, { cause: error });
           },
           (error) => {
-            throw new DeviceError(`device: ${what}: ${messageOf(error)}`);
+            throw new DeviceError(`device: ${what}: ${messageOf(error)}`, { cause: error });
           },
         );
         scope.catch(() => {});
@@ -109,7 +109,7 @@ export class Session {
       await this.wait(new Promise((resolve) => setTimeout(resolve, LOSS_MS)));
       throw error instanceof DeviceError
         ? error
-        : new DeviceError(`device: ${doing} failed: ${messageOf(error)}`);
+        : new DeviceError(`device: ${doing} failed: ${messageOf(error)}`, { cause: error });
     }
   }
 

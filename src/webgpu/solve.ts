@@ -9,6 +9,7 @@ import { type Goal, steering } from "../solve/lanczos.js";
 import { norm2 } from "../solve/norm2.js";
 import type { CheckedOptions } from "../solve/options.js";
 import { panelSolver } from "../solve/panels.js";
+import { requireConverged } from "../solve/require-converged.js";
 import { checkedStart, MOST_STEPS } from "../solve/triplet.js";
 import type { DeviceInput } from "./input.js";
 import { DeviceKrylovSpace } from "./krylov.js";
@@ -22,11 +23,13 @@ class Solver {
   readonly facts: Pick<Action, "short" | "long" | "dtype" | "transposed" | "exponent" | "passes" | "cost">;
   readonly #session: Session;
   readonly #products: Products;
+  readonly #fingerprint: number;
 
   constructor(session: Session, matrix: StoredMatrix, products: Products) {
-    const { rows, cols, flipped, exponent } = matrix;
+    const { rows, cols, flipped, exponent, fingerprint } = matrix;
     this.#session = session;
     this.#products = products;
+    this.#fingerprint = fingerprint;
     this.facts = {
       short: products.short,
       long: products.long,
@@ -66,7 +69,11 @@ class Solver {
 
   /** σ₁'s short vector, by the iteration that solve/lanczos.ts steers. */
   async find(goal: Goal): Promise<Found> {
-    const space = await DeviceKrylovSpace.of(this.#session, this.#products, startStream(goal.seed));
+    const space = await DeviceKrylovSpace.of(
+      this.#session,
+      this.#products,
+      startStream(goal.seed, this.#fingerprint),
+    );
     await space.start(goal.start);
     const iteration = steering(space, this.facts, goal);
     const before = this.facts.passes;
@@ -105,6 +112,15 @@ export async function tripletOn(
   const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
   const start = await startOf(solver, A, options);
   const found = await solver.find({ of: "gradient", rtol, atol, maxIterations, seed, start });
+  return completeOn(solver, A, found, options);
+}
+
+async function completeOn(
+  solver: Solver,
+  A: DeviceInput,
+  found: Found,
+  { rtol, atol = 0 }: CheckedOptions,
+): Promise<HostTriplet> {
   if (A.kind === "dense")
     return onHost(A, solver, (products) =>
       complete({ ...solver.facts, passes: solver.facts.passes + 2, ...products }, found, rtol, atol),
@@ -115,18 +131,27 @@ export async function tripletOn(
   return step.value as HostTriplet;
 }
 
-/** ‖A‖₂. */
+/**
+ * ‖A‖₂.
+ *
+ * @throws (rejects) ConvergenceError where the iteration has ended before the value was as accurate as asked for
+ */
 export async function normOn(session: Session, A: DeviceInput, options: CheckedOptions): Promise<number> {
   const solver = await Solver.of(session, A);
   const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
   const { facts } = solver;
   const start = await startOf(solver, A, options);
   const scaledAtol = atol ? scaleByPower(atol, -facts.exponent) : 0;
-  const { short } = await solver.find({ of: "value", rtol, atol: scaledAtol, maxIterations, seed, start });
+  const found = await solver.find({ of: "value", rtol, atol: scaledAtol, maxIterations, seed, start });
+  if (!found.reached) {
+    const triplet = await completeOn(solver, A, found, options);
+    requireConverged(triplet);
+    return triplet.sigma;
+  }
   if (A.kind === "dense")
-    return onHost(A, solver, (products) => sigmaOnScale(facts, rayleigh(products, short)));
-  const long = await solver.product({ toLong: short });
-  return sigmaOnScale(facts, norm2(long) / norm2(short));
+    return onHost(A, solver, (products) => sigmaOnScale(facts, rayleigh(products, found.short)));
+  const long = await solver.product({ toLong: found.short });
+  return sigmaOnScale(facts, norm2(long) / norm2(found.short));
 }
 
 /** Computes with A where the caller has it, in float64, a panel at a time, on the scale and side of the device. */

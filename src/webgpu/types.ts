@@ -1,3 +1,4 @@
+import type { BatchValuesAndGrads } from "../derivative/batch.js";
 import type { ValueAndGrad } from "../derivative/gradient.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { SolveOptions } from "../solve/options.js";
@@ -51,22 +52,16 @@ export interface DeviceTriplet extends Omit<SingularTriplet, "u" | "v"> {
 export type HostValueAndGrad = ValueAndGrad<Float32Array>;
 
 /** A norm, and its gradient on the device. */
-export interface DeviceValueAndGrad {
-  /** ‖A‖₂ */
-  value: number;
+export interface DeviceValueAndGrad extends Omit<ValueAndGrad, "grad"> {
   /** ∂‖A‖₂/∂A = u·vᵀ, shape [m, n] */
   grad: DeviceArray<[number, number]>;
 }
 
 /** b norms, and their gradients in the memory of the host: always float32. */
-export interface HostValuesAndGrads {
-  values: Float64Array;
-  grads: { data: Float32Array; shape: [number, number, number] };
-}
+export type HostValuesAndGrads = BatchValuesAndGrads<Float32Array>;
 
 /** b norms, and their gradients on the device. */
-export interface DeviceValuesAndGrads {
-  values: Float64Array;
+export interface DeviceValuesAndGrads extends Omit<BatchValuesAndGrads, "grads"> {
   /** shape [b, m, n] */
   grads: DeviceArray<[number, number, number]>;
 }

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DeviceError } from "../../src/matrix/errors.js";
 import { createRandom } from "../../src/solve/random.js";
 import { Board, boardBytes } from "../../src/threads/jobs.js";
 
@@ -15,7 +16,7 @@ describe("the board of jobs", () => {
   const count = (chunk: number, thread: number, amount: number, limited: number) => {
     Atomics.add(counts, chunk, amount);
     Atomics.add(counts, MOST_CHUNKS + thread, 1);
-    if (limited > 5) throw new Error("beyond its limit");
+    if (limited > 5) throw new RangeError(`thread ${thread} is beyond its limit ∞`);
   };
   const board = new Board(shared, NAMES, [{}, { idle: () => {}, count }], 0, MEMBERS + 1);
   const workers: Worker[] = [];
@@ -29,7 +30,7 @@ describe("the board of jobs", () => {
           const count = (chunk, thread, amount, limited) => {
             Atomics.add(counts, chunk, amount);
             Atomics.add(counts, ${MOST_CHUNKS} + thread, 1);
-            if (limited > 5) throw new Error("beyond its limit");
+            if (limited > 5) throw new RangeError("thread " + thread + " is beyond its limit ∞");
           };
           const board = new Board(shared, names, [{}, { idle() {}, count }], thread, ${MEMBERS + 1});
           parentPort.postMessage("ready");
@@ -62,7 +63,7 @@ describe("the board of jobs", () => {
       const amount = 1 + (jobs % 7);
       counts.fill(0, 0, MOST_CHUNKS);
       const args = [{ base: 0, chunk: 1 }, { base: 0, thread: 1 }, amount, { base: 0, chunk: 1, upTo: 5 }];
-      expect(board.lead(1, "count", args, chunks)).toBe(true);
+      board.lead(1, "count", args, chunks);
       for (let k = 0; k < MOST_CHUNKS; k++)
         if (counts[k] !== (k < chunks ? amount : 0))
           expect.fail(`job ${jobs}: chunk ${k} of ${chunks} has ${counts[k]} for ${amount}`);
@@ -77,11 +78,20 @@ describe("the board of jobs", () => {
     expect(byMembers.reduce((a, b) => a + b)).toBeGreaterThan(0);
   });
 
-  it("says that a chunk has failed, whoever did it, and forgets it with the next job", () => {
-    for (let i = 0; i < 200; i++) {
-      expect(board.lead(1, "count", [0, 0, 1, 6], 1)).toBe(false);
-      expect(board.lead(1, "count", [0, 0, 1, 5], 1)).toBe(true);
+  it("throws the error of a chunk, whoever did it, and forgets it with the next job", () => {
+    const failing: unknown[] = [];
+    // Until one of the members has come for the chunk.
+    for (let i = 0; i < 10_000 && (i < 200 || new Set(failing).size < 2); i++) {
+      const error = thrownBy(() => board.lead(1, "count", [0, { base: 0, thread: 1 }, 1, 6], 1));
+      if (!(error instanceof DeviceError && error.cause instanceof RangeError)) expect.fail(String(error));
+      expect(error.message).toBe(`threads: count has failed: ${error.cause.message}`);
+      expect(error.cause.message).toMatch(/^thread [0-3] is beyond its limit ∞$/);
+      // Where it was thrown.
+      expect(error.cause.stack).toMatch(/\bcount\b/);
+      failing.push(error.cause.message);
+      board.lead(1, "count", [0, 0, 1, 5], 1);
     }
+    expect(new Set(failing).size).toBeGreaterThan(1);
   });
 
   it("refuses more arguments than it has room for", () => {
@@ -107,9 +117,26 @@ it("gives up a member that does not come out of its chunk, and every job after t
     if (done === 1) Atomics.add(new Int32Array(shared), 2, 1);
   };
   const board = new Board(shared, ["work"], [{ work }], 0, 2, 20);
-  const since = performance.now();
-  expect(board.lead(0, "work", [], 1)).toBe(false);
-  expect(performance.now() - since).toBeGreaterThanOrEqual(20);
-  expect(board.lead(0, "work", [], 1)).toBe(false);
+  const lead = () => thrownBy(() => board.lead(0, "work", [], 1));
+  const first = lead();
+  expect(first).toBeInstanceOf(DeviceError);
+  expect((first as Error).message).toMatch(
+    /has not finished its part of work; stop the pool and start another/,
+  );
+  expect((first as Error).cause).toBe(undefined);
+  // What has become of the member is heard of when this thread gets round to it.
+  const why = new Error("out of memory");
+  board.memberEnded(why);
+  expect(lead()).toBeInstanceOf(DeviceError);
+  expect((lead() as Error).cause).toBe(why);
   expect(done).toBe(1);
 });
+
+function thrownBy(act: () => void): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}

@@ -130,12 +130,61 @@ describe.each(cases)("divided among $threads threads, relaxed $relaxed", ({ rela
       // Beyond the end of memory for every thread but this one; until one has come for a chunk.
       const job = () =>
         work.run("multiply64", [{ base: a, thread: 2 ** 31 }, 8 * 4096, 4, 4096, x, 8 * 4096, 1, y], 2000);
-      expect(() => {
+      const thrown = (act: () => void): unknown => {
+        try {
+          act();
+        } catch (error) {
+          return error;
+        }
+        return undefined;
+      };
+      const failed = thrown(() => {
         for (let i = 0; i < 1000; i++) job();
-      }).toThrow(DeviceError);
+      });
       // And for this one.
       const wrong = () => work.run("multiply64", [2 ** 32 - 2 ** 16, 32, 4, 4, x, 32, 1, y], 1);
-      expect(wrong).toThrow(DeviceError);
+      for (const error of [failed, thrown(wrong)]) {
+        if (!(error instanceof DeviceError && error.cause instanceof WebAssembly.RuntimeError))
+          return expect.fail(String(error));
+        expect(error.message).toMatch(/^threads: multiply64 has failed: .*memory access out of bounds/);
+        expect(error.cause.stack).toMatch(/wasm/);
+      }
       expectSame(512, (routines, out) => routines.multiply64(x, 64, 512, 8, x, 64, 1, out));
     });
+});
+
+it("memory that a stuck thread may write to is not handed out again", async () => {
+  const workerThreads = process.getBuiltinModule("node:worker_threads");
+  const { Worker } = workerThreads;
+  // Its routines never return.
+  const stuck = `const { Instance } = WebAssembly;
+    WebAssembly.Instance = function (...args) {
+      const never = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+      const names = Object.keys(new Instance(...args).exports);
+      return { exports: Object.fromEntries(names.map((name) => [name, never])) };
+    };`;
+  workerThreads.Worker = class extends Worker {
+    constructor(script: string, options: object) {
+      super(
+        script.replace(/\n/, () => `\n${stuck}\n`),
+        options,
+      );
+    }
+  };
+  const starting = startCrew(2, 0, 50);
+  workerThreads.Worker = Worker;
+  const crew = await starting;
+  const { arena } = crew.kernels(false);
+  const a = arena.take(32 * 4);
+  const job = () => crew.crewOf(false).run("multiply64", [a, 0, 4, 4, a, 0, 1, a], 2000);
+  const refusal =
+    /^threads: a thread has not finished its part of multiply64; stop the pool and start another$/;
+  // Until the member has come for a chunk.
+  expect(() => {
+    for (let i = 0; i < 1000; i++) job();
+  }).toThrow(refusal);
+  expect(job).toThrow(refusal);
+  expect(() => arena.take(8)).toThrow(DeviceError);
+  expect(() => arena.take(8)).toThrow(refusal);
+  await crew.stop();
 });

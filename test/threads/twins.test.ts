@@ -24,6 +24,8 @@ const sparse = core.csr({
   indptr: [0, 1, 2, 2, 4],
   shape: [4, 9],
 });
+/** Too few steps for anything. */
+const early = { maxIterations: 2 };
 const rows = Array.from({ length: 30 }, (_, i) => Array.from({ length: 20 }, (_, j) => Math.sin(i * j)));
 
 it("gives the bits of the function of the same name", async () => {
@@ -36,6 +38,8 @@ it("gives the bits of the function of the same name", async () => {
     ),
     ["spectralNorm", core.spectralNorm(A, { start }), threads.spectralNorm(A, { start })],
     ["valueAndGrad", core.valueAndGrad(A, { rtol: 1e-3 }), threads.valueAndGrad(A, { rtol: 1e-3 })],
+    ["an unfinished gradient", core.valueAndGrad(A, early), threads.valueAndGrad(A, early)],
+    ["unfinished gradients", core.valueAndGradBatch(BATCH, early), threads.valueAndGradBatch(BATCH, early)],
     ["triplets", core.singularTriplets(A, { k: 7 }), threads.singularTriplets(A, { k: 7 })],
     ["rows", core.valueAndGrad(rows), threads.valueAndGrad(rows)],
     ["sparse", core.valueAndGrad(sparse), threads.valueAndGrad(sparse)],
@@ -155,6 +159,11 @@ describe("errors", () => {
       () => core.spectralNorm(A, { tol: 1 } as never),
       () => threads.spectralNorm(A, { tol: 1 } as never),
     ],
+    [
+      "an option of a pull-back",
+      () => core.tripletVjp(A, core.singularTriplet(A), {}, { tol: 1 } as never),
+      () => threads.tripletVjp(A, core.singularTriplet(A), {}, { tol: 1 } as never),
+    ],
     ["ord", () => core.matrixNorm(A, 3 as never), () => threads.matrixNorm(A, 3 as never)],
     [
       "tied",
@@ -191,7 +200,36 @@ describe("errors", () => {
       () => core.spectralNormBatch([[[1]], [[Number.NaN]]]),
       () => threads.spectralNormBatch([[[1]], [[Number.NaN]]]),
     ],
-  ])("%s: of the same class, with the same words", async (_, sync, async) => {
+    ["an iteration cut short", () => core.spectralNorm(A, early), () => threads.spectralNorm(A, early)],
+    [
+      "an iteration cut short in a batch",
+      () => core.spectralNormBatch(BATCH, early),
+      () => threads.spectralNormBatch(BATCH, early),
+    ],
+    ["triplets cut short", () => core.kyFanNorm(A, 3, early), () => threads.kyFanNorm(A, 3, early)],
+    [
+      "derivatives of an unfinished triplet",
+      () => core.hessianVectorProduct(A, E, early),
+      () => threads.hessianVectorProduct(A, E, early),
+    ],
+    ...(
+      [
+        ["an unfinished triplet", core.singularTriplet(A, early)],
+        ["another matrix's triplet", core.singularTriplet(E)],
+      ] as const
+    ).flatMap(([name, triplet]): [string, () => unknown, () => unknown][] => [
+      [
+        `vjp of ${name}`,
+        () => core.tripletVjp(A, triplet, { v: triplet.v }),
+        () => threads.tripletVjp(A, triplet, { v: triplet.v }),
+      ],
+      [
+        `hessian of ${name}`,
+        () => core.hessianVectorProduct(A, E, { triplet }),
+        () => threads.hessianVectorProduct(A, E, { triplet }),
+      ],
+    ]),
+  ])("%s: of the same class, with the same words and fields", async (_, sync, async) => {
     let expected: unknown;
     try {
       sync();
@@ -208,6 +246,16 @@ describe("errors", () => {
     expect({ ...found, message: found.message }).toEqual({ ...expected, message: expected.message });
   });
 
+  it("that the caller has no part in keep their cause and both stacks", async () => {
+    const calling = () => threads.spectralNorm([[1, 2], [3, Number.MAX_VALUE], [4, Number.MAX_VALUE]]); // biome-ignore format: a matrix
+    const found = await calling().catch((error: Error) => error);
+    if (!(found instanceof core.OverflowError)) return expect.fail(String(found));
+    const [here, there] = found.stack!.split("in another thread:");
+    expect(here).toMatch(/^OverflowError: .*\n/);
+    expect(here).toMatch(/at calling .*twins\.test\.ts/);
+    expect(there).toMatch(/^\n +at /);
+  });
+
   it("says what to call for an operator, and what cannot be handed over", async () => {
     const norm = threads.spectralNorm(operator as never);
     await expect(norm).rejects.toThrow(core.UnsupportedError);
@@ -218,6 +266,8 @@ describe("errors", () => {
     await expect(strange).rejects.toThrow(core.UnsupportedError);
     const symbol = threads.matrixNorm(A, Symbol("two") as never);
     await expect(symbol).rejects.toThrow(core.UnsupportedError);
+    for (const refused of [strange, symbol])
+      expect(await refused.catch(({ cause }) => cause.name)).toBe("DataCloneError");
   });
 });
 
@@ -269,25 +319,87 @@ it("a thread that dies rejects what is pending, and another takes its place", as
   }
 });
 
-it("a thread that does not start is a DeviceError, and the next may", async () => {
-  await pool.stop();
-  const { Worker } = workerThreads;
-  workerThreads.Worker = class extends Worker {
-    constructor(script: string, options: object) {
-      super(script.replace(/\n/, "\nthrow new Error('no stack to be had');"), options);
+describe("a thread that fails", () => {
+  /** The pools that `use` starts have threads whose scripts begin with `first`. */
+  async function withScripts(first: string, use: () => Promise<void>): Promise<void> {
+    await pool.stop();
+    const { Worker } = workerThreads;
+    workerThreads.Worker = class extends Worker {
+      constructor(script: string, options: object) {
+        super(
+          script.replace(/\n/, () => `\n${first};\n`),
+          options,
+        );
+      }
+    };
+    try {
+      await use();
+    } finally {
+      workerThreads.Worker = Worker;
     }
-  };
-  try {
-    await expect(threads.startThreads(2)).rejects.toThrow(core.DeviceError);
-    await expect(threads.startThreads(2)).rejects.toThrow(/did not start: no stack to be had/);
-    const alone = await threads.startThreads(1);
-    await expect(threads.cond([[1]])).rejects.toThrow(core.DeviceError);
-    await alone.stop();
-  } finally {
-    workerThreads.Worker = Worker;
+    pool = await threads.startThreads(2);
+    expect(await threads.cond([[1]])).toBe(1);
   }
-  pool = await threads.startThreads(2);
-  expect(await threads.cond([[1]])).toBe(1);
+  const refusal = async (promise: Promise<unknown>) => {
+    const error: unknown = await promise.catch((thrown) => thrown);
+    return error instanceof core.DeviceError ? error : expect.fail(String(error));
+  };
+
+  it.each([
+    ["an error", "throw new RangeError('no stack to be had')", "no stack to be had"],
+    ["nothing", "throw null", "null"],
+    ["what is no error", "throw { status: 5 }", "[object Object]"],
+  ])("at its start, with %s: a DeviceError that keeps it, and the next may start", async (_, first, why) => {
+    await withScripts(first, async () => {
+      const starting = threads.startThreads(2);
+      // A call that counts on it is told, too.
+      const early: unknown = await threads.cond([[1]]).catch((error) => error);
+      const error = await refusal(starting);
+      expect(error.message).toContain(`thread 1 of 1 did not start: ${why}`);
+      expect(early).toBeInstanceOf(core.UnsupportedError);
+      expect((early as Error).cause).toBe(error);
+      const alone = await threads.startThreads(1);
+      const pending = await refusal(threads.cond([[1]]));
+      expect(pending.message).toBe(`threads: the computing thread has failed: ${why}`);
+      await alone.stop();
+      for (const { cause } of [error, pending])
+        if (why === "null") expect(cause).toBe(null);
+        else if (why.startsWith("[")) expect(cause).toEqual({ status: 5 });
+        else {
+          expect(cause).toBeInstanceOf(RangeError);
+          expect((cause as Error).message).toBe(why);
+          expect((cause as Error).stack).toMatch(/\n +at .*:\d+:\d+/);
+        }
+    });
+  });
+
+  it("when it is given its orders: the same", async () => {
+    const first =
+      "WebAssembly.Instance = class { constructor() { throw new WebAssembly.LinkError('no import') } }";
+    await withScripts(first, async () => {
+      const { message, cause } = await refusal(threads.startThreads(2));
+      expect(message).toContain("did not start: no import");
+      expect(cause).toBeInstanceOf(WebAssembly.LinkError);
+    });
+  });
+
+  it("in the middle of an answer: the same, for every call that waits", async () => {
+    // Neither an answer nor an error can be sent.
+    const first = `const { postMessage } = nodePort;
+      nodePort.postMessage = (message, transfer) => {
+        if (message.id !== undefined) throw new TypeError("gone");
+        postMessage.call(nodePort, message, transfer);
+      };`;
+    await withScripts(first, async () => {
+      const alone = await threads.startThreads(1);
+      for (const one of [threads.svdvals(A), threads.cond(A)].map(refusal)) {
+        const { message, cause } = await one;
+        expect(message).toBe("threads: the computing thread has failed: gone");
+        expect(cause).toBeInstanceOf(TypeError);
+      }
+      await alone.stop();
+    });
+  });
 });
 
 it("is typed as the function of the same name is, in a promise", () => {

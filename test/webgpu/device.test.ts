@@ -79,6 +79,9 @@ describe("the device that is found by itself", () => {
   ])("is missed clearly: %s", async (_, navigator, ...words) => {
     vi.stubGlobal("navigator", navigator);
     await refused(spectralNorm(A), "ERR_DEVICE", ...words);
+    // What went wrong, where something did, is the cause.
+    const { cause } = await spectralNorm(A).catch((error) => error);
+    if (words[0] === "blocked" || words[0] === "used up") expect(cause).toEqual(new Error(words[0]));
     await refused(spectralNormBatch([[[1]]]), "ERR_DEVICE", ...words);
     // It is not remembered: the next call asks again.
     await refused(valueAndGrad(A), "ERR_DEVICE", ...words);

@@ -120,6 +120,20 @@ describe("what it finds", () => {
     }
   });
 
+  it("a start nearly orthogonal to v₁, whose image is all but rounding", async () => {
+    const known = withSpectrum(100, 70, (i) => 0.9 ** i, 8);
+    const A = { data: single(known.data), shape: [100, 70] };
+    const { data } = core.singularTriplets({ ...A, data: Float64Array.from(A.data) }, { k: 2 }).v;
+    const expected = core.singularTriplet(A);
+    // From far below float32's digits to where the part along v₁ is seen at once.
+    for (const part of [0, 1e-8, 1e-7, 3e-7, 4e-7, 7e-7, 1e-6, 2e-6, 3e-6, 5e-6, 1e-4]) {
+      const start = Float64Array.from({ length: 70 }, (_, j) => data[70 + j] + part * data[j]);
+      const t = await singularTriplet(A, { device, start });
+      expect(t.converged, `${part}`).toBe(true);
+      expect(gradientDistance(t, expected), `${part}`).toBeLessThan(1e-5);
+    }
+  });
+
   it("is homogeneous to the bit under powers of two, from the largest numbers to subnormal ones", async () => {
     const A = single(normalMatrix(70, 90, 3).data);
     const t = await singularTriplet({ data: A, shape: [70, 90] }, { device });
@@ -168,14 +182,40 @@ describe("what it finds", () => {
     buffer.destroy();
   });
 
-  it("too few iterations: the best so far, not converged", async () => {
+  it("too few iterations: the best so far, not converged, or an error that has it", async () => {
     const A = { data: single(normalMatrix(120, 100, 2).data), shape: [120, 100] };
-    const t = await singularTriplet(A, { device, maxIterations: 3 });
-    expect([t.converged, t.iterations]).toEqual([false, 3]);
-    expect(t.gradientError).toBeGreaterThan(1e-3);
+    const buffer = bufferOf(device, A.data);
     const { sigma } = core.singularTriplet(A);
-    expect(t.sigma).toBeGreaterThan(0.8 * sigma);
-    expect(t.sigma).toBeLessThan(sigma);
+    const few = { device, maxIterations: 3 };
+    for (const input of [A, { buffer, shape: [120, 100] }]) {
+      const t = await singularTriplet(input, { ...few, output: "host" });
+      expect([t.converged, t.iterations]).toEqual([false, 3]);
+      expect(t.gradientError).toBeGreaterThan(1e-3);
+      expect(t.sigma).toBeGreaterThan(0.8 * sigma);
+      expect(t.sigma).toBeLessThan(sigma);
+      for (const output of ["host", "device"] as const) {
+        const { value, grad, ...said } = await valueAndGrad(input, { ...few, output: output as "host" });
+        expect([value, said]).toEqual([t.sigma, { converged: false, gradientError: t.gradientError }]);
+        if (output === "device") (grad as unknown as { buffer: GPUBuffer }).buffer.destroy();
+      }
+      const error: unknown = await spectralNorm(input, few).catch((thrown) => thrown);
+      if (!(error instanceof core.ConvergenceError)) return expect.fail(String(error));
+      expect(error.message).toMatch(/^not converged after 3 iterations: .* raise maxIterations or rtol/);
+      expect([error.triplet?.converged, error.triplet?.iterations, error.index]).toEqual([
+        false,
+        3,
+        undefined,
+      ]);
+      expect([error.triplet?.u.length, error.triplet?.v.length]).toEqual([120, 100]);
+      expect(error.triplet?.sigma).toBeGreaterThan(0.8 * sigma);
+      const { converged, gradientError } = await valueAndGrad(input, { device, output: "host" });
+      expect(converged).toBe(true);
+      expect(gradientError).toBeLessThan(1e-3);
+    }
+    // As few do where that is all that was asked for.
+    const loose = await spectralNorm(A, { ...few, rtol: 0.5 });
+    expect(Math.abs(loose / sigma - 1)).toBeLessThan(0.5);
+    buffer.destroy();
   });
 
   it("the same bits twice, and others for another seed", async () => {
@@ -314,7 +354,8 @@ describe("batches", () => {
     const host = { data, shape };
     const there = { buffer, shape };
     const norms = await spectralNormBatch(host, { device });
-    const { values, grads } = await valueAndGradBatch(host, { device });
+    const { values, grads, converged } = await valueAndGradBatch(host, { device });
+    expect(converged).toEqual(new Array(b).fill(true));
     const away = await valueAndGradBatch(there, { device });
     const all = b === 0 ? data : await numbersIn(device, away.grads.buffer, data.length);
     expect([grads.shape, away.grads.shape, norms.length]).toEqual([shape, shape, b]);
@@ -332,6 +373,29 @@ describe("batches", () => {
       });
     }
     away.grads.buffer.destroy();
+    buffer.destroy();
+  });
+
+  it("say which matrix was not finished, and which were", async () => {
+    const [m, n] = [70, 66];
+    // The first has rank one and ends at once.
+    const easy = single(fromEntries(m, n, (i, j) => (i + 1) * (j + 1)).data);
+    const data = single([...easy, ...normalMatrix(m, n, 3).data]);
+    const buffer = bufferOf(device, data);
+    const few = { device, maxIterations: 6 };
+    for (const batch of [
+      { data, shape: [2, m, n] },
+      { buffer, shape: [2, m, n] },
+    ]) {
+      const error: unknown = await spectralNormBatch(batch, few).catch((thrown) => thrown);
+      if (!(error instanceof core.ConvergenceError)) return expect.fail(String(error));
+      expect([error.index, error.triplet?.converged, error.triplet?.u.length]).toEqual([1, false, m]);
+      expect(error.message).toMatch(/^batch 1: not converged after 6 iterations/);
+      const there = await valueAndGradBatch(batch, { ...few, output: "device" });
+      there.grads.buffer.destroy();
+      for (const { converged } of [there, await valueAndGradBatch(batch, { ...few, output: "host" })])
+        expect(converged).toEqual([true, false]);
+    }
     buffer.destroy();
   });
 

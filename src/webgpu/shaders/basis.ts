@@ -4,6 +4,9 @@ import { BINDING, ENTRY, fold, GROUP, PARAMS } from "./common.js";
 export const CAPACITY = 64;
 export const SLOTS = CAPACITY + 4;
 
+/** A product of which less than this many ε of the largest coefficient is left is rounding. */
+const VANISHED = 4;
+
 /** Times that a block is orthogonalized against the basis at a step; the last two also make it orthonormal. */
 export const PASSES = 3;
 
@@ -63,7 +66,7 @@ ${ENTRY}
 export function subtract(pass: number): string {
   const normalizes = pass > 0;
   // Below this a vector is rounding: of a product at the first pass that normalizes, of a unit vector after that.
-  const nothing = pass === 1 ? "0.5 * 0x1p-23 * scale" : "1e-6";
+  const nothing = pass === 1 ? `${VANISHED}.0 * 0x1p-23 * scale` : "1e-6";
   const factors = `
   let at = p.slot * ${LOG.stride}u + ${pass * LOG.pass}u;
   let first_pass = p.slot * ${LOG.stride}u;
