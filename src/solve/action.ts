@@ -1,6 +1,7 @@
 import { type Kernels, LANES, type Products } from "../kernels/contract.js";
-import { exponentOf, type Placed, padTo, scaleByPower } from "../kernels/place.js";
+import { exponentOf, type Placed, padTo } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
+import { scaleVector } from "../matrix/powers.js";
 import type { DType } from "../matrix/types.js";
 import { type OperatorView, room } from "../matrix/view.js";
 
@@ -235,6 +236,9 @@ export function gramAction(kernels: Kernels, P: Placed): Action {
   return action;
 }
 
+/** The largest power of two that a vector is multiplied by on its way into an operator. */
+const MOST_INTO = 600;
+
 /**
  * A linear operator. Its products are scaled by a power of two found from a first product with a random
  * vector: half of it on the way in and half on the way out, so that neither under- nor overflows.
@@ -249,8 +253,9 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
   const padded = padTo(short, LANES);
   const x = room("float64", short) as Float64Array;
   const y = room("float64", long) as Float64Array;
-  let into = 1;
-  let out = 1;
+  // Powers of two.
+  let into = 0;
+  let out = 0;
 
   const checked = (values: Float64Array, name: string): number => {
     let most = 0;
@@ -262,27 +267,28 @@ export function operatorAction(kernels: Kernels, A: OperatorView, probe: Float64
     }
     return most;
   };
-  /** to ← A·from or Aᵀ·from; its largest magnitude. */
-  const apply = (name: "matvec" | "rmatvec", from: Float64Array, to: Float64Array): number => {
-    A[name](from, to);
-    return checked(to, name);
+  /** to·2^power ← A·from or Aᵀ·from; the largest magnitude in `to`. */
+  const apply = (name: "matvec" | "rmatvec", from: Float64Array, to: Float64Array) => {
+    const power = (name === "matvec" ? A.scaledMatvec : A.scaledRmatvec)(from, to);
+    return { power, most: checked(to, name) };
   };
   const toLong = (): void => {
-    if (into !== 1) for (let i = 0; i < short; i++) x[i] *= into;
-    apply(transposed ? "rmatvec" : "matvec", x, y);
-    if (out !== 1) for (let i = 0; i < long; i++) y[i] *= out;
+    scaleVector(x, into);
+    const { power } = apply(transposed ? "rmatvec" : "matvec", x, y);
+    scaleVector(y, power + out);
   };
   const toShort = (): void => {
-    if (into !== 1) for (let i = 0; i < long; i++) y[i] *= into;
-    apply(transposed ? "matvec" : "rmatvec", y, x);
-    if (out !== 1) for (let i = 0; i < short; i++) x[i] *= out;
+    scaleVector(y, into);
+    const { power } = apply(transposed ? "matvec" : "rmatvec", y, x);
+    scaleVector(x, power + out);
   };
 
   x.set(probe);
-  const most = apply(transposed ? "rmatvec" : "matvec", x, y);
-  const exponent = most > 0 ? exponentOf(most) : 0;
-  into = scaleByPower(1, -Math.trunc(exponent / 2));
-  out = scaleByPower(1, -(exponent - Math.trunc(exponent / 2)));
+  const { power, most } = apply(transposed ? "rmatvec" : "matvec", x, y);
+  const exponent = most > 0 ? power + exponentOf(most) : 0;
+  // The exponent of a product of operators may be beyond that of any double.
+  into = Math.max(-MOST_INTO, Math.min(MOST_INTO, -Math.trunc(exponent / 2)));
+  out = -exponent - into;
 
   const action: Action = {
     short,
