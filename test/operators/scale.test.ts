@@ -86,6 +86,9 @@ const [D, E] = [normalMatrix(5, 4, 4), normalMatrix(70, 66, 5)];
 /** Of two output and three input channels, 2×2, on images of 5×6. */
 const WEIGHTS = randomVector(24, 6);
 const IMAGE: Conv2dOptions = { input: [5, 6] };
+/** Of eight output channels, which makes products of matrices of it; and factors for what is 3·5·6 long. */
+const MANY = randomVector(96, 7);
+const [TALL, WIDE] = [normalMatrix(90, 2, 8), normalMatrix(2, 90, 9)];
 
 type Form = (A: Dense, e: number) => MatrixOrOperator;
 const two = (e: number) => scaleByPower(1, e);
@@ -116,6 +119,11 @@ const COMPOSITES: Record<string, (form: Form, [a, b, c]: number[]) => LinearOper
     productOf(
       diagonalOf(40, c),
       scaled(conv2d({ data: WEIGHTS.map((x) => x * two(a)), shape: [2, 3, 2, 2] }, IMAGE), two(b)),
+    ),
+  "a convolution in the kernels": (_, [a, b, c]) =>
+    productOf(
+      scaled(conv2d({ data: MANY.map((x) => x * two(a)), shape: [8, 3, 2, 2] }, IMAGE), two(b)),
+      lowRank({ base: diagonalOf(90, c), B: timesPower(TALL, c), A: timesPower(WIDE, -c), scale: two(c) }),
     ),
 };
 
