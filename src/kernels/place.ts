@@ -1,6 +1,9 @@
 import { type HalfType, halfDecoder } from "../matrix/half.js";
+import { exponentOf } from "../matrix/powers.js";
 import { throwNonFinite, type View } from "../matrix/view.js";
 import { type Kernels, LANES } from "./contract.js";
+
+export { exponentOf, scaleByPower } from "../matrix/powers.js";
 
 /**
  * A matrix in kernel memory: P (rows×cols), which is A or Aᵀ, times 2^−exponent. Rows are padded to whole
@@ -236,21 +239,6 @@ function copyNumbers({ arena, routines }: Kernels, source: Grid, kind: Copied, t
   );
   arena.release(mark);
   return true;
-}
-
-/** ⌊log₂ x⌋, exact, subnormals included. */
-export function exponentOf(x: number): number {
-  if (x < 2 ** -1000) return exponentOf(x * 2 ** 100) - 100;
-  let e = Math.floor(Math.log2(x));
-  if (2 ** e > x) e--;
-  else if (e < 1023 && 2 ** (e + 1) <= x) e++;
-  return e;
-}
-
-/** x·2^e without an intermediate overflow or underflow. */
-export function scaleByPower(x: number, e: number): number {
-  const half = Math.trunc(e / 2);
-  return x * 2 ** half * 2 ** (e - half);
 }
 
 interface Grid {

@@ -105,40 +105,89 @@ export interface Packed {
 }
 
 /**
- * The norm of a sparse matrix is that of its rows and columns that hold something, and where those are few so
- * are the vectors that are worked on.
+ * The matrix without the rows and columns that hold nothing but zeros. Its singular values are those of the whole
+ * matrix, apart from zeros, and its vectors are shorter.
  *
- * @returns undefined where less than half of the rows or of the columns would go
+ * @param least  the share of the rows or of the columns that must be empty; default: half
+ * @returns undefined where fewer are, or none
  */
-export function pack({ data, indices, indptr, shape: [m, n] }: SparseMatrix): Packed | undefined {
-  const count = indptr[m];
+export function pack(
+  { data, indices, indptr, shape: [m, n] }: SparseMatrix,
+  least = 0.5,
+): Packed | undefined {
   if (m === 1 && n === 1) return undefined;
+  const [mostRows, mostColumns] = [(1 - least) * m, (1 - least) * n];
   const rows: number[] = [];
-  for (let i = 0; i < m; i++) if (indptr[i + 1] > indptr[i]) rows.push(i);
+  for (let i = 0; i < m; i++) {
+    let k = indptr[i];
+    while (k < indptr[i + 1] && data[k] === 0) k++;
+    if (k < indptr[i + 1]) rows.push(i);
+  }
   const place = new Map<number, number>();
-  if (2 * rows.length > m) {
-    for (let k = 0; k < count && 2 * place.size <= n; k++) place.set(indices[k], 0);
-    if (2 * place.size > n) return undefined;
-  } else for (let k = 0; k < count; k++) place.set(indices[k], 0);
+  const enough = () => rows.length > mostRows && place.size > mostColumns;
+  for (let k = 0; k < indptr[m] && !enough(); k++) if (data[k] !== 0) place.set(indices[k], 0);
+  if (enough() || (rows.length === m && place.size === n)) return undefined;
 
+  // Without any entry one zero stands for all.
+  if (rows.length === 0)
+    return {
+      matrix: csr({ data: data.subarray(0, 0), indices: [], indptr: [0, 0], shape: [1, 1] }),
+      rows: new Uint32Array(1),
+      columns: new Uint32Array(1),
+    };
   const columns = Uint32Array.from(place.keys()).sort();
   columns.forEach((j, p) => {
     place.set(j, p);
   });
+  let count = 0;
+  for (let k = 0; k < indptr[m]; k++) if (data[k] !== 0) count++;
   const parts = {
-    data: data.subarray(0, count),
-    indices: Uint32Array.from(indices.subarray(0, count), (j) => place.get(j) ?? 0),
-    indptr: Float64Array.from([0, ...rows.map((i) => indptr[i + 1])]),
+    data: data instanceof Float32Array ? new Float32Array(count) : new Float64Array(count),
+    indices: new Uint32Array(count),
+    indptr: new Float64Array(rows.length + 1),
     shape: [rows.length, columns.length] as const,
   };
-  // Without any entry one zero stands for all.
-  return count === 0
-    ? {
-        matrix: csr({ ...parts, indptr: [0, 0], shape: [1, 1] }),
-        rows: new Uint32Array(1),
-        columns: new Uint32Array(1),
+  let to = 0;
+  rows.forEach((i, p) => {
+    for (let k = indptr[i]; k < indptr[i + 1]; k++)
+      if (data[k] !== 0) {
+        parts.data[to] = data[k];
+        parts.indices[to++] = place.get(indices[k]) ?? 0;
       }
-    : { matrix: csr(parts), rows: Uint32Array.from(rows), columns };
+    parts.indptr[p + 1] = to;
+  });
+  return { matrix: csr(parts), rows: Uint32Array.from(rows), columns };
+}
+
+/**
+ * A packed matrix with some of the empty rows and columns of the whole put back, below and to the right of the others.
+ *
+ * @param whole  shape of the whole matrix
+ * @param shape  how many rows and columns it is to have; no fewer than it has
+ */
+export function withEmptyLines(
+  { matrix, rows, columns }: Packed,
+  whole: readonly [number, number],
+  shape: readonly [number, number],
+): Packed {
+  const { data, indices, indptr } = matrix;
+  const longer = new Float64Array(shape[0] + 1).fill(indptr[rows.length]);
+  longer.set(indptr);
+  const add = (places: Uint32Array, length: number, count: number) =>
+    Uint32Array.from([...places, ...absent(places, length, count - places.length)]);
+  return {
+    matrix: csr({ data, indices, indptr: longer, shape }),
+    rows: add(rows, whole[0], shape[0]),
+    columns: add(columns, whole[1], shape[1]),
+  };
+}
+
+/** The first `count` numbers from 0 to length − 1 that are not among `places`. */
+export function absent(places: Uint32Array, length: number, count: number): number[] {
+  const there = new Set(places);
+  const others: number[] = [];
+  for (let i = 0; i < length && others.length < count; i++) if (!there.has(i)) others.push(i);
+  return others;
 }
 
 /** Columns that 32-bit indices reach. */

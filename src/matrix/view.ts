@@ -1,5 +1,6 @@
 import { NonFiniteError, ShapeError, UnsupportedError } from "./errors.js";
 import { type HalfType, halfDecoder } from "./half.js";
+import { type Product, type ScaledProduct, scaledProduct } from "./scaled-product.js";
 import { shown } from "./shown.js";
 import type { DType, LinearOperator, SparseMatrix } from "./types.js";
 
@@ -32,6 +33,9 @@ export interface OperatorView {
   readonly dtype: DType;
   matvec(x: Float64Array, out: Float64Array): void;
   rmatvec(y: Float64Array, out: Float64Array): void;
+  /** the same, with their scale apart; they do not change x */
+  readonly scaledMatvec: ScaledProduct;
+  readonly scaledRmatvec: ScaledProduct;
   readonly entries: SparseMatrix | undefined;
 }
 
@@ -261,6 +265,15 @@ function operator(fields: Fields): OperatorView {
   const [m, n] = dimensions(fields.shape, 2);
   const self = fields as unknown as LinearOperator;
   const entries = fields.kind === "csr" ? (fields as unknown as SparseMatrix) : undefined;
+  const scaled = (name: "matvec" | "rmatvec", length: number): ScaledProduct => {
+    let copy: Float64Array | undefined;
+    return scaledProduct(self[name] as Product, (x, out) => {
+      // A function of the user's may change what it is given.
+      copy ??= room("float64", length) as Float64Array;
+      copy.set(x);
+      write(self, name, copy, out);
+    });
+  };
   return {
     kind: "operator",
     m,
@@ -268,6 +281,8 @@ function operator(fields: Fields): OperatorView {
     dtype: entries?.data instanceof Float32Array ? "float32" : "float64",
     matvec: (x, out) => write(self, "matvec", x, out),
     rmatvec: (y, out) => write(self, "rmatvec", y, out),
+    scaledMatvec: scaled("matvec", n),
+    scaledRmatvec: scaled("rmatvec", m),
     entries,
   };
 }

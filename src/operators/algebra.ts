@@ -1,8 +1,10 @@
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
+import { largestMagnitude, normalized, scaleVector } from "../matrix/powers.js";
+import { addScaled, type ScaledProduct } from "../matrix/scaled-product.js";
 import { shown } from "../matrix/shown.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
 import { describe, dimensions, room } from "../matrix/view.js";
-import { checked, linearOperator, type Operator } from "./operator.js";
+import { checked, type Operator, type Part, partOf, rescaled } from "./operator.js";
 
 /**
  * A + B + …, without forming it.
@@ -13,21 +15,24 @@ import { checked, linearOperator, type Operator } from "./operator.js";
  * Cost: that of the parts' products, and m + n numbers of memory.
  */
 export function sumOf(...parts: readonly MatrixOrOperator[]): Operator {
-  const all = operators("sumOf", parts);
-  const [first, ...rest] = all;
-  const [m, n] = first.shape;
-  rest.forEach(({ shape }, k) => {
+  const all = partsOf("sumOf", parts);
+  const [m, n] = all[0].shape;
+  all.forEach(({ shape }, k) => {
     if (shape[0] !== m || shape[1] !== n)
-      throw new ShapeError(`sumOf: part ${k + 1} is ${shape.join("×")}, part 0 is ${m}×${n}`);
+      throw new ShapeError(`sumOf: part ${k} is ${shape.join("×")}, part 0 is ${m}×${n}`);
   });
-  const add = (name: "matvec" | "rmatvec", room: Float64Array) => (x: Float64Array, out: Float64Array) => {
-    first[name](x, out);
-    for (const part of rest) {
-      part[name](x, room);
-      for (let i = 0; i < out.length; i++) out[i] += room[i];
-    }
+  return checked([m, n], sumOfParts(all));
+}
+
+/** The sum of parts of one shape. */
+export function sumOfParts(parts: readonly Part[]): Part {
+  const { shape } = parts[0];
+  const sum = (name: "matvec" | "rmatvec", length: number): ScaledProduct => {
+    const [first, ...rest] = parts.map((part) => part[name]);
+    const term = vector(length);
+    return (x, out) => rest.reduce((power, add) => addScaled(out, power, term, add(x, term)), first(x, out));
   };
-  return checked([m, n], { matvec: add("matvec", vector(m)), rmatvec: add("rmatvec", vector(n)) });
+  return { shape, matvec: sum("matvec", shape[0]), rmatvec: sum("rmatvec", shape[1]) };
 }
 
 /**
@@ -39,22 +44,35 @@ export function sumOf(...parts: readonly MatrixOrOperator[]): Operator {
  * Cost: that of the parts' products, and a vector between each two.
  */
 export function productOf(...parts: readonly MatrixOrOperator[]): Operator {
-  const all = operators("productOf", parts);
+  const all = partsOf("productOf", parts);
   for (let k = 1; k < all.length; k++)
     if (all[k - 1].shape[1] !== all[k].shape[0])
       throw new ShapeError(
         `productOf: part ${k - 1} is ${all[k - 1].shape.join("×")}, part ${k} is ${all[k].shape.join("×")}`,
       );
-  const between = all.slice(1).map(({ shape }) => vector(shape[0]));
-  const last = all.length - 1;
-  return checked([all[0].shape[0], all[last].shape[1]], {
+  const product = productOfParts(all);
+  return checked(product.shape, product);
+}
+
+/** The product of parts that fit. */
+export function productOfParts(parts: readonly Part[]): Part {
+  const last = parts.length - 1;
+  const between = parts.slice(1).map(({ shape }) => vector(shape[0]));
+  return {
+    shape: [parts[0].shape[0], parts[last].shape[1]],
     matvec(x, out) {
-      for (let k = last; k >= 0; k--) all[k].matvec(between[k] ?? x, k === 0 ? out : between[k - 1]);
+      let power = 0;
+      for (let k = last; k >= 0; k--)
+        power += parts[k].matvec(between[k] ?? x, k === 0 ? out : between[k - 1]);
+      return power;
     },
     rmatvec(y, out) {
-      for (let k = 0; k <= last; k++) all[k].rmatvec(k === 0 ? y : between[k - 1], between[k] ?? out);
+      let power = 0;
+      for (let k = 0; k <= last; k++)
+        power += parts[k].rmatvec(k === 0 ? y : between[k - 1], between[k] ?? out);
+      return power;
     },
-  });
+  };
 }
 
 /**
@@ -66,7 +84,7 @@ export function productOf(...parts: readonly MatrixOrOperator[]): Operator {
  * Cost: that of A's products.
  */
 export function transposeOf(A: MatrixOrOperator): Operator {
-  const { shape, matvec, rmatvec } = linearOperator(A);
+  const { shape, matvec, rmatvec } = partOf(A);
   return checked([shape[1], shape[0]], { matvec: rmatvec, rmatvec: matvec });
 }
 
@@ -81,12 +99,25 @@ export function transposeOf(A: MatrixOrOperator): Operator {
  */
 export function scaled(A: MatrixOrOperator, c: number): Operator {
   checkScale("scaled", c);
-  const { shape, matvec, rmatvec } = linearOperator(A);
-  const times = (product: typeof matvec) => (x: Float64Array, out: Float64Array) => {
-    product(x, out);
-    for (let i = 0; i < out.length; i++) out[i] *= c;
-  };
-  return checked(shape, { matvec: times(matvec), rmatvec: times(rmatvec) });
+  const product = scaledPart(partOf(A), c);
+  return checked(product.shape, product);
+}
+
+/** A part times c. */
+export function scaledPart({ shape, matvec, rmatvec }: Part, c: number): Part {
+  const { factor, exponent } = normalized(c);
+  const times =
+    (product: ScaledProduct): ScaledProduct =>
+    (x, out) => {
+      let power = exponent + product(x, out);
+      if (largestMagnitude(out) >= 2 ** 1023) {
+        scaleVector(out, -1);
+        power++;
+      }
+      for (let i = 0; i < out.length; i++) out[i] *= factor;
+      return power;
+    };
+  return { shape, matvec: times(matvec), rmatvec: times(rmatvec) };
 }
 
 /** @throws OptionError for what is not a finite number */
@@ -115,12 +146,12 @@ export function diagonal(d: ArrayLike<number>): Operator {
   const product = (x: Float64Array, out: Float64Array) => {
     for (let i = 0; i < n; i++) out[i] = values[i] * x[i];
   };
-  return checked([n, n], { matvec: product, rmatvec: product });
+  return checked([n, n], rescaled({ matvec: product, rmatvec: product }));
 }
 
-function operators(name: string, parts: readonly MatrixOrOperator[]): Operator[] {
+function partsOf(name: string, parts: readonly MatrixOrOperator[]): Part[] {
   if (parts.length === 0) throw new ShapeError(`${name}: expected one matrix or more, got none`);
-  return parts.map(linearOperator);
+  return parts.map(partOf);
 }
 
 export function vector(length: number): Float64Array {

@@ -5,7 +5,7 @@ import { vector } from "./algebra.js";
 import { multiplyColumns, multiplyColumnsTransposed } from "./conv2d-columns.js";
 import { axisOf, type Conv2dOptions, checkConv2dOptions } from "./conv2d-geometry.js";
 import { correlate, correlateTransposed, fold, layerOf, pad, weightSums } from "./conv2d-loops.js";
-import { checked, type ParametricOperator } from "./operator.js";
+import { checked, type ParametricOperator, rescaled } from "./operator.js";
 
 /** Taps and output channels of a group from which a product of matrices is faster than loops. */
 const LEAST = 8;
@@ -90,11 +90,11 @@ export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperat
     for (let k = 0; k < K.length; k++) data[places[k]] = sums[k];
     return { data, shape: Array.from(kernel.shape) };
   };
-  return checked(
-    [size(outputShape), size(inputShape)],
-    { matvec, rmatvec },
-    { inputShape, outputShape, parameterGrad },
-  );
+  return checked([size(outputShape), size(inputShape)], rescaled({ matvec, rmatvec }), {
+    inputShape,
+    outputShape,
+    parameterGrad,
+  });
 }
 
 interface Weights {

@@ -1,7 +1,9 @@
+import { largestMagnitude, scaleVector } from "../matrix/powers.js";
+import type { ScaledProduct } from "../matrix/scaled-product.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
 import { dimensions } from "../matrix/view.js";
 import { vector } from "./algebra.js";
-import { checked, linearOperator, type Operator } from "./operator.js";
+import { checked, type Operator, partOf } from "./operator.js";
 
 /**
  * The Kronecker product A⊗B (p·r × q·s for A p×q and B r×s), without forming it: with X the q×s matrix whose rows
@@ -13,48 +15,68 @@ import { checked, linearOperator, type Operator } from "./operator.js";
  * Cost: q products with B and r with A, or p with B and s with A, whichever leaves less in between.
  */
 export function kronecker(A: MatrixOrOperator, B: MatrixOrOperator): Operator {
-  const [left, right] = [linearOperator(A), linearOperator(B)];
+  const [left, right] = [partOf(A), partOf(B)];
   const [p, q] = left.shape;
   const [r, s] = right.shape;
   const [m, n] = dimensions([p * r, q * s], 2);
   const column = vector(Math.max(p, q));
   const image = vector(Math.max(p, q));
+  const powers = vector(Math.max(p, q, r, s));
 
-  /** T (rows×d) ← X (rows×c) times the transpose of M (d×c) */
-  const onRows = (product: Operator["matvec"], X: Float64Array, rows: number, T: Float64Array) => {
+  /** T (rows×d) ← X (rows×c) times the transpose of M (d×c); returns the power of two that T lacks. */
+  const onRows = (product: ScaledProduct, X: Float64Array, rows: number, T: Float64Array) => {
     const [c, d] = [X.length / rows, T.length / rows];
-    for (let i = 0; i < rows; i++) product(X.subarray(i * c, i * c + c), T.subarray(i * d, i * d + d));
+    const row = (i: number) => T.subarray(i * d, i * d + d);
+    for (let i = 0; i < rows; i++) powers[i] = product(X.subarray(i * c, i * c + c), row(i));
+    return align(T, powers.subarray(0, rows), d, 1);
   };
-  /** T (d×cols) ← M (d×c) times X (c×cols) */
-  const onColumns = (product: Operator["matvec"], X: Float64Array, cols: number, T: Float64Array) => {
+  /** T (d×cols) ← M (d×c) times X (c×cols); likewise. */
+  const onColumns = (product: ScaledProduct, X: Float64Array, cols: number, T: Float64Array) => {
     const from = column.subarray(0, X.length / cols);
     const to = image.subarray(0, T.length / cols);
     for (let j = 0; j < cols; j++) {
       for (let i = 0; i < from.length; i++) from[i] = X[i * cols + j];
-      product(from, to);
+      powers[j] = product(from, to);
       for (let i = 0; i < to.length; i++) T[i * cols + j] = to[i];
     }
+    return align(T, powers.subarray(0, cols), 1, cols);
   };
   const rowsFirst = q * r <= p * s;
   const T = vector(rowsFirst ? q * r : p * s);
   return checked([m, n], {
-    matvec(x, out) {
-      if (rowsFirst) {
-        onRows(right.matvec, x, q, T);
-        onColumns(left.matvec, T, r, out);
-      } else {
-        onColumns(left.matvec, x, s, T);
-        onRows(right.matvec, T, p, out);
-      }
-    },
-    rmatvec(y, out) {
-      if (rowsFirst) {
-        onColumns(left.rmatvec, y, r, T);
-        onRows(right.rmatvec, T, q, out);
-      } else {
-        onRows(right.rmatvec, y, p, T);
-        onColumns(left.rmatvec, T, s, out);
-      }
-    },
+    matvec: (x, out) =>
+      rowsFirst
+        ? onRows(right.matvec, x, q, T) + onColumns(left.matvec, T, r, out)
+        : onColumns(left.matvec, x, s, T) + onRows(right.matvec, T, p, out),
+    rmatvec: (y, out) =>
+      rowsFirst
+        ? onColumns(left.rmatvec, y, r, T) + onRows(right.rmatvec, T, q, out)
+        : onRows(right.rmatvec, y, p, T) + onColumns(left.rmatvec, T, s, out),
   });
+}
+
+/**
+ * Brings the lines of T, line k being its numbers times 2^powers[k], to one power of two and returns that.
+ *
+ * @param between  how many numbers lie from one line to the next
+ * @param step  how many lie from one number of a line to the next
+ */
+function align(T: Float64Array, powers: Float64Array, between: number, step: number): number {
+  if (powers.every((power) => power === powers[0])) return powers[0];
+  const line = vector(T.length / powers.length);
+  const read = (k: number) => {
+    for (let i = 0; i < line.length; i++) line[i] = T[k * between + i * step];
+    return line;
+  };
+  // Zeros have no scale of their own.
+  const common = powers.reduce(
+    (most, power, k) => (power > most && largestMagnitude(read(k)) > 0 ? power : most),
+    Number.NEGATIVE_INFINITY,
+  );
+  if (common === Number.NEGATIVE_INFINITY) return 0;
+  powers.forEach((power, k) => {
+    scaleVector(read(k), power - common);
+    for (let i = 0; i < line.length; i++) T[k * between + i * step] = line[i];
+  });
+  return common;
 }

@@ -1,9 +1,11 @@
-import { OptionError, ShapeError } from "../matrix/errors.js";
+import { OptionError, OverflowError, ShapeError } from "../matrix/errors.js";
 import { inputOf } from "../matrix/panels.js";
+import { exponentOf, largestMagnitude, normalized, scaleByPower, scaleVector } from "../matrix/powers.js";
+import type { ScaledProduct } from "../matrix/scaled-product.js";
 import type { Matrix, MatrixOrOperator } from "../matrix/types.js";
 import { describe, room } from "../matrix/view.js";
-import { checkScale, vector } from "./algebra.js";
-import { checked, linearOperator, type ParametricOperator } from "./operator.js";
+import { checkScale, productOfParts, scaledPart, sumOfParts, vector } from "./algebra.js";
+import { checked, type ParametricOperator, partOf } from "./operator.js";
 
 /** What `lowRank` takes, with the letters of LoRA. */
 export interface LowRankParts {
@@ -44,57 +46,73 @@ export function lowRank(parts: LowRankParts): ParametricOperator<LowRankGrad> {
       throw new OptionError(`${name}: no such part of lowRank; there are base, B, A, scale`);
   const { scale = 1 } = parts;
   checkScale("lowRank", scale);
-  const B = linearOperator(parts.B);
-  const A = linearOperator(parts.A);
-  const base = parts.base === undefined ? undefined : linearOperator(parts.base);
+  const B = partOf(parts.B);
+  const A = partOf(parts.A);
+  const base = parts.base === undefined ? undefined : partOf(parts.base);
   const [m, r] = B.shape;
   const [rows, n] = A.shape;
   if (rows !== r)
     throw new ShapeError(`lowRank: B is ${m}×${r} and A ${rows}×${n}; B needs as many columns as A rows`);
   if (base && (base.shape[0] !== m || base.shape[1] !== n))
     throw new ShapeError(`lowRank: base is ${base.shape.join("×")}, B·A is ${m}×${n}`);
-  const inner = vector(r);
-  const add =
-    (
-      start: typeof A.matvec | undefined,
-      first: typeof A.matvec,
-      second: typeof A.matvec,
-      update: Float64Array,
-    ) =>
-    (x: Float64Array, out: Float64Array) => {
-      if (start) start(x, out);
-      else out.fill(0);
-      first(x, inner);
-      second(inner, update);
-      for (let i = 0; i < out.length; i++) out[i] += scale * update[i];
-    };
-  return checked(
-    [m, n],
-    {
-      matvec: add(base?.matvec, A.matvec, B.matvec, vector(m)),
-      rmatvec: add(base?.rmatvec, B.rmatvec, A.rmatvec, vector(n)),
+  const update = scaledPart(productOfParts([B, A]), scale);
+  const [dtypeOfB, dtypeOfA] = [inputOf(parts.B).dtype, inputOf(parts.A).dtype];
+  return checked([m, n], base ? sumOfParts([base, update]) : update, {
+    parameterGrad(u: ArrayLike<number>, v: ArrayLike<number>): LowRankGrad {
+      if (u.length !== m || v.length !== n)
+        throw new ShapeError(
+          `parameterGrad: takes u of ${m} and v of ${n} numbers, got ${u.length} and ${v.length}`,
+        );
+      const Av = nearOne(A.matvec, v, r);
+      const Bu = nearOne(B.rmatvec, u, r);
+      const { factor, exponent } = normalized(scale);
+      let along = 0;
+      for (let i = 0; i < r; i++) along += Bu.x[i] * Av.x[i];
+      return {
+        B: outer(u, Av.x, factor, Av.power + exponent, dtypeOfB, "B"),
+        A: outer(Bu.x, v, factor, Bu.power + exponent, dtypeOfA, "A"),
+        scale: representable(scaleByPower(along, Bu.power + Av.power), "the scale"),
+      };
     },
-    {
-      parameterGrad(u: ArrayLike<number>, v: ArrayLike<number>): LowRankGrad {
-        const [Av, Bu] = [vector(r), vector(r)];
-        A.matvec(Float64Array.from(v), Av);
-        B.rmatvec(Float64Array.from(u), Bu);
-        let along = 0;
-        for (let i = 0; i < r; i++) along += Bu[i] * Av[i];
-        return {
-          B: outer(scale, u, Av, inputOf(parts.B).dtype),
-          A: outer(scale, Bu, v, inputOf(parts.A).dtype),
-          scale: along,
-        };
-      },
-    },
-  );
+  });
 }
 
-/** s·x·yᵀ */
-function outer(s: number, x: ArrayLike<number>, y: ArrayLike<number>, dtype: "float32" | "float64"): Matrix {
+/** M·x as y·2^power, the largest magnitude of y being from 1 to 2, or zero. */
+function nearOne(product: ScaledProduct, x: ArrayLike<number>, length: number) {
+  const y = vector(length);
+  const power = product(Float64Array.from(x), y);
+  const largest = largestMagnitude(y);
+  if (!(largest > 0 && largest < Number.POSITIVE_INFINITY)) return { x: y, power: 0 };
+  const exponent = exponentOf(largest);
+  scaleVector(y, -exponent);
+  return { x: y, power: power + exponent };
+}
+
+/** s·x·yᵀ·2^power, the derivative with respect to a factor. */
+function outer(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  s: number,
+  power: number,
+  dtype: "float32" | "float64",
+  name: string,
+): Matrix {
   const [m, n] = [x.length, y.length];
   const data = room(dtype, m * n);
-  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) data[i * n + j] = s * x[i] * y[j];
+  const row = vector(n);
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) row[j] = s * x[i] * y[j];
+    scaleVector(row, power);
+    data.set(row, i * n);
+  }
+  for (const value of data) representable(value, name);
   return { data, shape: [m, n] };
+}
+
+function representable(value: number, name: string): number {
+  if (Math.abs(value) === Number.POSITIVE_INFINITY)
+    throw new OverflowError(
+      `parameterGrad: the derivative with respect to ${name} is beyond the largest number of its type; scale the factors down first`,
+    );
+  return value;
 }

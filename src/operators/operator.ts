@@ -1,5 +1,6 @@
 import { ShapeError } from "../matrix/errors.js";
 import { inputOf, type PanelsView, rowsOfPanel } from "../matrix/panels.js";
+import { type Product, plainProduct, rescaling, type ScaledProducts } from "../matrix/scaled-product.js";
 import type { LinearOperator, MatrixOrOperator } from "../matrix/types.js";
 import { at, room, throwNonFinite, type View } from "../matrix/view.js";
 
@@ -17,6 +18,10 @@ export interface ParametricOperator<G> extends Operator {
 /**
  * Any matrix as an operator, SciPy's `aslinearoperator`: what the operators of this module do with their parts.
  *
+ * The operators of this package keep the scale of a vector apart while they work on it. What they write is right
+ * wherever it is a double, also where a step on the way to it is not; beyond the largest double it is infinite. Not
+ * guaranteed: an element of a vector that is some 10³⁰⁰ times smaller than the largest may count as zero.
+ *
  * @param A  m×n, finite, in any form. It is referred to, not copied: where it changes, so does the operator
  * @returns an operator whose products are computed in float64, in plain loops
  * @throws ShapeError; NonFiniteError naming the first NaN or infinity
@@ -24,44 +29,62 @@ export interface ParametricOperator<G> extends Operator {
  * Cost: a read of A now; a product is two flops an entry, and about a nanosecond.
  */
 export function linearOperator(A: MatrixOrOperator): Operator {
+  const { shape, ...products } = partOf(A);
+  return checked(shape, products);
+}
+
+/** A part of an operator: its products, with their scale apart. */
+export interface Part extends ScaledProducts {
+  readonly shape: readonly [number, number];
+}
+
+/** Any matrix as a part. */
+export function partOf(A: MatrixOrOperator): Part {
   const view = inputOf(A);
   const { m, n } = view;
-  if (view.kind === "dense") {
-    for (let i = 0; i < m; i++)
-      for (let j = 0; j < n; j++) if (!Number.isFinite(at(view, i, j))) throwNonFinite(view);
-    const turned = transposed(view);
-    // Along the entries that lie side by side.
-    const byRows = Math.abs(view.columnStride) <= Math.abs(view.rowStride);
-    return checked([m, n], {
+  const shape = [m, n] as const;
+  if (view.kind === "operator") return { shape, matvec: view.scaledMatvec, rmatvec: view.scaledRmatvec };
+  if (view.kind === "panels") return { shape, ...rescaled(panelProducts(view)) };
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) if (!Number.isFinite(at(view, i, j))) throwNonFinite(view);
+  const turned = transposed(view);
+  // Along the entries that lie side by side.
+  const byRows = Math.abs(view.columnStride) <= Math.abs(view.rowStride);
+  return {
+    shape,
+    ...rescaled({
       matvec: (x, out) => (byRows ? innerProducts(view, x, out) : combination(turned, x, out)),
       rmatvec: (y, out) => (byRows ? combination(view, y, out) : innerProducts(turned, y, out)),
-    });
-  }
-  return checked([m, n], view.kind === "panels" ? panelProducts(view) : view);
+    }),
+  };
 }
 
 type Products = Pick<LinearOperator, "matvec" | "rmatvec">;
 
+/** Plain products that leave x as it is, with their scale apart. */
+export function rescaled({ matvec, rmatvec }: Products): ScaledProducts {
+  return { matvec: rescaling(matvec), rmatvec: rescaling(rmatvec) };
+}
+
 /** An operator that refuses vectors of the wrong length, with whatever else it has. */
 export function checked<More extends object>(
   [m, n]: readonly [number, number],
-  { matvec, rmatvec }: Products,
+  products: ScaledProducts,
   more?: More,
 ): Operator & More {
-  const product =
-    (name: keyof Products, run: Products["matvec"], from: number, to: number): Products["matvec"] =>
-    (x, out) => {
+  const product = (name: keyof Products, from: number, to: number): Product =>
+    plainProduct((x, out) => {
       if (x.length !== from || out.length !== to)
         throw new ShapeError(
           `${name}: takes ${from} numbers and gives ${to}; got vectors of ${x.length} and ${out.length}`,
         );
-      run(x, out);
-    };
+      return products[name](x, out);
+    });
   return {
     ...(more as More),
     shape: [m, n],
-    matvec: product("matvec", matvec, n, m),
-    rmatvec: product("rmatvec", rmatvec, m, n),
+    matvec: product("matvec", n, m),
+    rmatvec: product("rmatvec", m, n),
   };
 }
 

@@ -1,6 +1,7 @@
 import { type Kernels, LANES, type Products } from "../kernels/contract.js";
-import { exponentOf, type Placed, padTo, SAFE_EXPONENT, scaleByPower } from "../kernels/place.js";
+import { exponentOf, type Placed, padTo, SAFE_EXPONENT } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
+import { scaleVector } from "../matrix/powers.js";
 import type { DType } from "../matrix/types.js";
 import { type OperatorView, room } from "../matrix/view.js";
 import { adjointTolerance, checkAdjoint, type NamedProduct, type Tried } from "./adjoint.js";
@@ -242,6 +243,9 @@ export function gramAction(kernels: Kernels, P: Placed): Action {
   return action;
 }
 
+/** The largest power of two that a vector is multiplied by on its way into an operator. */
+const MOST_INTO = 600;
+
 /**
  * The largest magnitude of what an operator's product wrote.
  *
@@ -281,33 +285,35 @@ export function operatorAction(
   const padded = padTo(short, LANES);
   const x = room("float64", short) as Float64Array;
   const y = room("float64", long) as Float64Array;
-  let into = 1;
-  let out = 1;
+  // Powers of two.
+  let into = 0;
+  let out = 0;
 
-  /** to ← A·from or Aᵀ·from; its largest magnitude. */
-  const apply = (name: "matvec" | "rmatvec", from: Float64Array, to: Float64Array): number => {
-    A[name](from, to);
-    return largestOutput(to, name);
+  /** to·2^power ← A·from or Aᵀ·from; the largest magnitude in `to`. */
+  const apply = (name: "matvec" | "rmatvec", from: Float64Array, to: Float64Array) => {
+    const power = (name === "matvec" ? A.scaledMatvec : A.scaledRmatvec)(from, to);
+    return { power, most: largestOutput(to, name) };
   };
   const toLong = (): void => {
-    if (into !== 1) for (let i = 0; i < short; i++) x[i] *= into;
-    apply(transposed ? "rmatvec" : "matvec", x, y);
-    if (out !== 1) for (let i = 0; i < long; i++) y[i] *= out;
+    scaleVector(x, into);
+    const { power } = apply(transposed ? "rmatvec" : "matvec", x, y);
+    scaleVector(y, power + out);
   };
   const toShort = (): void => {
-    if (into !== 1) for (let i = 0; i < long; i++) y[i] *= into;
-    apply(transposed ? "matvec" : "rmatvec", y, x);
-    if (out !== 1) for (let i = 0; i < short; i++) x[i] *= out;
+    scaleVector(y, into);
+    const { power } = apply(transposed ? "matvec" : "rmatvec", y, x);
+    scaleVector(x, power + out);
   };
 
   const random = createRandom(seed);
   const probe = x.map(() => random.normal());
   x.set(probe);
-  const most = apply(transposed ? "rmatvec" : "matvec", x, y);
-  const found = most > 0 ? exponentOf(most) : 0;
+  const { power, most } = apply(transposed ? "rmatvec" : "matvec", x, y);
+  const found = most > 0 ? power + exponentOf(most) : 0;
   const exponent = Math.abs(found) > SAFE_EXPONENT.double ? found : 0;
-  into = scaleByPower(1, -Math.trunc(exponent / 2));
-  out = scaleByPower(1, -(exponent - Math.trunc(exponent / 2)));
+  // The exponent of a product of operators may be beyond that of any double.
+  into = Math.max(-MOST_INTO, Math.min(MOST_INTO, -Math.trunc(exponent / 2)));
+  out = -exponent - into;
 
   const [forward, back] = transposed ? (["rmatvec", "matvec"] as const) : (["matvec", "rmatvec"] as const);
   const tolerance = adjointTolerance(A.m, A.n, adjointRtol);
@@ -364,8 +370,10 @@ export function operatorAction(
   if (action.checkAdjoint) {
     // Vectors of different lengths, so that a product that divides by the length of its vector is noticed.
     const test = Float64Array.from({ length: long }, () => random.normal() / (4 * Math.sqrt(long)));
-    // Where the scale is extreme, the first product may have lost digits to underflow.
-    const image = exponent === 0 ? y.slice() : action.toLong(probe);
+    // Of numbers this small, underflow has taken digits.
+    const faint = most > 0 && most < 2 ** -960;
+    const image: Float64Array = faint ? action.toLong(probe) : y.slice();
+    if (!faint) scaleVector(image, power - exponent);
     action.checkAdjoint({ from: probe, to: image }, { from: test, to: action.toShort(test) });
   }
   return action;

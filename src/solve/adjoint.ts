@@ -1,5 +1,5 @@
-import { exponentOf, scaleByPower } from "../kernels/place.js";
 import { AdjointError } from "../matrix/errors.js";
+import { exponentOf, largestMagnitude, scaleByPower } from "../matrix/powers.js";
 import { norm2 } from "./norm2.js";
 
 /**
@@ -54,7 +54,7 @@ export function checkAdjoint(
 ): void {
   // A power of two for both keeps the comparison, and no square over- or underflows.
   const [x, y] = [forward.from, backward.from];
-  const exponent = exponentOf(Math.max(largest(forward.to), largest(backward.to)) || 1);
+  const exponent = exponentOf(Math.max(largestMagnitude(forward.to), largestMagnitude(backward.to)) || 1);
   const [image, back] = [scaled(forward.to, -exponent), scaled(backward.to, -exponent)];
   const [left, right] = [dot(y, image), dot(back, x)];
   const size = norm2(y) * norm2(image) + norm2(x) * norm2(back);
@@ -96,16 +96,10 @@ export function checkAdjoint(
 
 /** Whether two results of one product differ by more than its arithmetic explains. */
 function differ(a: Float64Array, b: Float64Array, tolerance: number): boolean {
-  const exponent = exponentOf(Math.max(largest(a), largest(b)) || 1);
+  const exponent = exponentOf(Math.max(largestMagnitude(a), largestMagnitude(b)) || 1);
   const [first, second] = [scaled(a, -exponent), scaled(b, -exponent)];
   const difference = first.map((value, i) => value - second[i]);
   return norm2(difference) > tolerance * (norm2(first) + norm2(second));
-}
-
-function largest(x: Float64Array): number {
-  let most = 0;
-  for (let i = 0; i < x.length; i++) most = Math.max(most, Math.abs(x[i]));
-  return most;
 }
 
 function scaled(x: Float64Array, exponent: number): Float64Array {

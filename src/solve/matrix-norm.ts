@@ -1,8 +1,9 @@
 import { OptionError, OverflowError } from "../matrix/errors.js";
 import { inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
+import { pack } from "../matrix/sparse.js";
 import type { LinearOperator, MatrixLike, RowPanelSource, SparseMatrix } from "../matrix/types.js";
-import { copyOf, entriesOf, throwNonFinite, type View } from "../matrix/view.js";
+import { copyOf, entriesOf, room, throwNonFinite, type View } from "../matrix/view.js";
 import * as norms from "./norms.js";
 import { checkOptions } from "./options.js";
 import { normOfPanels } from "./panel-norms.js";
@@ -30,6 +31,36 @@ function numbers(view: View): Float64Array {
   return data;
 }
 
+/** What the singular values of a matrix are computed from. */
+interface Core {
+  readonly m: number;
+  readonly n: number;
+  /** how many singular values are zero because of rows and columns that are left out */
+  readonly zeros: number;
+  /** the entries in float64, row-major: made at each call, and what takes the memory */
+  numbers(): Float64Array;
+}
+
+/** The matrix, of a sparse one without its empty rows and columns. */
+function coreOf(A: unknown, what: string, instead: string): Core {
+  const input = inputOf(A);
+  const sparse = input.kind === "operator" ? input.entries : undefined;
+  // Whatever is left out makes the decomposition cheaper.
+  const packed = sparse && pack(sparse, 0);
+  const within = packed?.matrix ?? A;
+  const [m, n] = packed?.matrix.shape ?? [input.m, input.n];
+  if (!sparse) {
+    const view = entriesOf(A, what, instead);
+    return { m, n, zeros: 0, numbers: () => numbers(view) };
+  }
+  return {
+    m,
+    n,
+    zeros: Math.min(input.m, input.n) - Math.min(m, n),
+    numbers: () => numbers(entriesOf(within, what, instead)),
+  };
+}
+
 /**
  * All singular values, descending.
  *
@@ -38,16 +69,20 @@ function numbers(view: View): Float64Array {
  * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels; OverflowError if σ₁ is beyond the
  *   largest double
  *
- * Cost: 2·m·n² + 8/3·n³ flops for m ≥ 2n, 4·m·n² − 4/3·n³ for m ≥ n; two copies of A in float64.
+ * Cost: 2·m·n² + 8/3·n³ flops for m ≥ 2n, 4·m·n² − 4/3·n³ for m ≥ n; two copies of A in float64. Of a sparse matrix m
+ *   and n count the rows and columns that are not empty.
  * Not guaranteed: the digits of values that are small against σ₁.
  * Source: Golub & Reinsch, Numer. Math. 14:403, 1970; Demmel & Kahan, SIAM J. Sci. Stat. Comput. 11:873, 1990.
  */
 export function svdvals(A: MatrixLike): Float64Array {
-  const view = entriesOf(A, "svdvals", "call singularTriplet for σ₁ alone");
-  const values = singularValues(numbers(view), view.m, view.n);
+  const { m, n, zeros, numbers } = coreOf(A, "svdvals", "call singularTriplet for σ₁ alone");
+  const values = singularValues(numbers(), m, n);
   if (values[0] === Number.POSITIVE_INFINITY)
     throw new OverflowError("svdvals: σ₁ is beyond the largest double; scale A down first");
-  return values;
+  if (zeros === 0) return values;
+  const all = room("float64", values.length + zeros) as Float64Array;
+  all.set(values);
+  return all;
 }
 
 /**
@@ -60,8 +95,12 @@ export function svdvals(A: MatrixLike): Float64Array {
  * Not guaranteed: σ_min is good to c·ε·σ₁, so beyond about 1e15 the answer only says "singular to working accuracy".
  */
 export function cond(A: MatrixLike): number {
-  const view = entriesOf(A, "cond", "it takes every singular value; call singularTriplet for σ₁ alone");
-  return norms.cond(numbers(view), view.m, view.n);
+  const { m, n, zeros, numbers } = coreOf(
+    A,
+    "cond",
+    "it takes every singular value; call singularTriplet for σ₁ alone",
+  );
+  return zeros > 0 ? Number.POSITIVE_INFINITY : norms.cond(numbers(), m, n);
 }
 
 /**
@@ -79,9 +118,9 @@ export function schattenNorm(A: MatrixLike, p: number): number {
   if (typeof p !== "number" || !(p >= 1))
     throw new OptionError(`p: expected a number from 1 up, got ${shown(p)}`);
   if (p === Number.POSITIVE_INFINITY) return matrixNorm(A, 2);
-  const view = entriesOf(A, "schattenNorm", "spectralNorm and kyFanNorm take operators");
+  const { m, n, numbers } = coreOf(A, "schattenNorm", "spectralNorm and kyFanNorm take operators");
   // Apart from its exponent every value is at most a matrix's order, and near 1 no power vanishes that counts.
-  const { values, exponent } = scaledSingularValues(numbers(view), view.m, view.n);
+  const { values, exponent } = scaledSingularValues(numbers(), m, n);
   if (values[0] === 0) return 0;
   const ratio = norms.sum(values, (sigma) => (sigma / values[0]) ** p);
   const value = values[0] * ratio ** (1 / p) * 2 ** exponent;
@@ -116,8 +155,8 @@ export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord:
       ? ofSparse(view.entries, ord)
       : view.kind === "panels" && OF_ENTRIES.includes(ord)
         ? normOfPanels(view, ord)
-        : ofDense(
-            entriesOf(
+        : ofCore(
+            coreOf(
               A,
               `matrixNorm(A, ${ord})`,
               view.kind === "panels"
@@ -131,8 +170,9 @@ export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord:
   return value;
 }
 
-function ofDense(view: View, ord: norms.NormOrder): number {
-  return norms.matrixNorm(numbers(view), view.m, view.n, ord);
+/** Sums over entries or singular values, and the smallest of these: zeros that are left out matter to that alone. */
+function ofCore({ m, n, zeros, numbers }: Core, ord: norms.NormOrder): number {
+  return ord === -2 && zeros > 0 ? 0 : norms.matrixNorm(numbers(), m, n, ord);
 }
 
 /** The norms that are sums over entries; `csr` has merged entries given twice. */

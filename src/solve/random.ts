@@ -1,4 +1,4 @@
-import { exponentOf } from "../kernels/place.js";
+import { exponentOf, largestMagnitude } from "../matrix/powers.js";
 
 /** A seeded stream of random numbers. */
 export interface Random {
@@ -73,8 +73,7 @@ const FINGERPRINT_BITS = 30;
  * Source: the mixing steps of MurmurHash3 (A. Appleby, public domain).
  */
 export function fingerprintOf(x: Float64Array): number {
-  let largest = 0;
-  for (let i = 0; i < x.length; i++) largest = Math.max(largest, Math.abs(x[i]));
+  const largest = largestMagnitude(x);
   if (!(largest > 0 && largest < Number.POSITIVE_INFINITY)) return 0;
   const exponent = FINGERPRINT_BITS - exponentOf(largest);
   const [first, second] = powersOf(exponent);

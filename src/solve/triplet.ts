@@ -100,9 +100,14 @@ export function packedFor(view: Input, options: CheckedOptions) {
     options: {
       ...options,
       method: options.method === "auto" ? (dense ? "dense" : "lanczos") : options.method,
-      start: start && Float64Array.from(packed.columns, (j) => start[j]),
+      start: restricted(start, packed.columns),
     } satisfies CheckedOptions,
   };
+}
+
+/** The elements of a start at some places. */
+export function restricted(start: ArrayLike<number> | undefined, places: Uint32Array) {
+  return start && Float64Array.from(places, (j) => start[j]);
 }
 
 /** A vector with its elements at their places, and zero elsewhere. */

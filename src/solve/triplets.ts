@@ -3,8 +3,9 @@ import { kernels as chosen, trim } from "../kernels/select.js";
 import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
+import { absent, withEmptyLines } from "../matrix/sparse.js";
 import type { Matrix, MatrixOrOperator, SingularTriplets } from "../matrix/types.js";
-import { room } from "../matrix/view.js";
+import { room, viewOf } from "../matrix/view.js";
 import type { Action } from "./action.js";
 import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
 import { basisFor, leadingVectors } from "./leading.js";
@@ -18,6 +19,7 @@ import {
   MOST_STEPS,
   type Precision,
   packedFor,
+  restricted,
   spread,
   startOf,
   steppingAction,
@@ -113,15 +115,13 @@ function checkTripletsOptions({ m, n }: Input, options: TripletsOptions): Checke
 }
 
 function tripletsOf(input: Input, options: Checked): SingularTriplets {
+  const packed = packedFor(input, options);
+  return packed ? tripletsOfPacked(packed, input, options) : tripletsOfWhole(input, options);
+}
+
+function tripletsOfWhole(input: Input, options: Checked): SingularTriplets {
   const { k, method } = options;
   const { m, n } = input;
-  const packed = packedFor(input, options);
-  if (packed && k <= Math.min(packed.view.m, packed.view.n)) {
-    const found = tripletsOf(packed.view, { ...packed.options, k });
-    const at = (x: Matrix, places: Uint32Array, length: number) =>
-      stacked(rowsOf(x).map((row) => spread(row, places, length)));
-    return { ...found, u: at(found.u, packed.rows, m), v: at(found.v, packed.columns, n) };
-  }
   const short = Math.min(m, n);
   const dense =
     method === "dense" ||
@@ -148,6 +148,45 @@ function tripletsOf(input: Input, options: Checked): SingularTriplets {
     kernels.arena.release(mark);
     trim();
   }
+}
+
+/** The same of a matrix with few rows or columns in use. Beyond those, unit vectors at empty ones go with zeros. */
+function tripletsOfPacked(
+  packed: NonNullable<ReturnType<typeof packedFor>>,
+  { m, n }: Input,
+  options: Checked,
+): SingularTriplets {
+  const { k } = options;
+  const [r, c] = packed.matrix.shape;
+  const enough = k <= Math.min(r, c);
+  // As many rows as columns, or k, so that there are vectors of both sides for what either side has.
+  const side = Math.min(k, Math.max(r, c));
+  const core = enough ? packed : withEmptyLines(packed, [m, n], [Math.max(r, side), Math.max(c, side)]);
+  const found = tripletsOfWhole(viewOf(core.matrix), {
+    ...(enough ? packed.options : { ...options, start: restricted(options.start, core.columns) }),
+    k: Math.min(k, ...core.matrix.shape),
+  });
+  const missing = k - found.sigma.length;
+  const padded = (x: Float64Array) => {
+    const longer = new Float64Array(k);
+    longer.set(x);
+    return longer;
+  };
+  const all = (x: Matrix, places: Uint32Array, length: number) => {
+    const units = absent(places, length, missing).map((place) => {
+      const unit = x.data instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
+      unit[place] = 1;
+      return unit;
+    });
+    return stacked([...rowsOf(x).map((row) => spread(row, places, length)), ...units]);
+  };
+  return {
+    ...found,
+    sigma: padded(found.sigma),
+    residual: padded(found.residual),
+    u: all(found.u, core.rows, m),
+    v: all(found.v, core.columns, n),
+  };
 }
 
 /** Singular values and vectors of P on a space, descending: rows of `short` and `long` are the vectors. */

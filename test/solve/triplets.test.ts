@@ -371,6 +371,58 @@ describe("every form of a matrix", () => {
     expectTriplets(singularTriplets(small, { k: 6 }), { data: dense, shape: [100, 90] }, expected, 6);
   });
 
+  it("sparse, with more vectors than there are rows or columns in use", () => {
+    const shapes: [number, number][] = [
+      [1, 1],
+      [2, 9],
+      [9, 2],
+      [1, 30],
+      [30, 3],
+    ];
+    for (const [rows, columns] of shapes)
+      for (const [height, width] of [
+        [80, 90],
+        [90, 80],
+        [31, 31],
+      ]) {
+        const entries = Float64Array.from({ length: rows * columns }, (_, p) => Math.sin(1 + p * p));
+        const dense = new Float64Array(height * width);
+        const places = Array.from(entries, (_, p) => [
+          (Math.floor(p / columns) * 7 + 5) % height,
+          ((p % columns) * 7 + 2) % width,
+        ]);
+        places.forEach(([i, j], p) => {
+          dense[i * width + j] = entries[p];
+        });
+        const sparse = coo({
+          data: entries,
+          row: places.map(([i]) => i),
+          col: places.map(([, j]) => j),
+          shape: [height, width],
+        });
+        const expected = svdvals({ data: dense, shape: [height, width] });
+        for (const k of [3, 12, 31, Math.min(height, width)])
+          for (const method of ["auto", "lanczos", "dense"] as const) {
+            const t = singularTriplets(sparse, { k, method });
+            expect(t.sigma.length).toBe(k);
+            expectTriplets(
+              t,
+              { data: dense, shape: [height, width] },
+              expected,
+              k,
+              `${rows}×${columns} ${k}`,
+            );
+          }
+      }
+    // All of a matrix with one entry: the vectors are what it takes, 2·k·n numbers.
+    const single = coo({ data: new Float32Array([3]), row: [2], col: [1], shape: [2000, 2000] });
+    const { sigma, u, v, passes } = singularTriplets(single, { k: 2000 });
+    expect([sigma[0], sigma[1], sigma.length, u.shape]).toEqual([3, 0, 2000, [2000, 2000]]);
+    expect(u.data).toBeInstanceOf(Float32Array);
+    expect(v.data.filter((x) => x !== 0).length).toBe(2000);
+    expect(passes).toBeLessThan(5);
+  });
+
   it("panels of a wide matrix, whose space is that of its columns", () => {
     const W = withSpectrum(30, 200, (i) => 0.8 ** i, 7);
     const panels = rowPanels({
