@@ -1,11 +1,11 @@
 import { kernels } from "../kernels/select.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
-import type { DenseMatrix, Matrix, MatrixLike, PanelType, RowPanelSource } from "../matrix/types.js";
+import type { Matrix, MatrixLike, Precision, RowPanelSource } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
 import type { Factors } from "../solve/finish.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { factorsOf, type PanelPrecision } from "../solve/triplet.js";
+import { factorsOf } from "../solve/triplet.js";
 
 /** A norm with its derivative. */
 export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
@@ -69,15 +69,10 @@ function outer(
  * Cost: as `singularTriplet`, and m·n numbers for the gradient.
  * Source: Watson, Linear Algebra Appl. 170:33, 1992 (the subdifferential of ‖A‖₂).
  */
-export function valueAndGrad<D extends Float32Array | Float64Array>(
-  A: DenseMatrix<D>,
+export function valueAndGrad<A extends MatrixLike | RowPanelSource>(
+  A: A,
   options?: SolveOptions,
-): ValueAndGrad<D>;
-export function valueAndGrad<T extends PanelType>(
-  A: RowPanelSource<T>,
-  options?: SolveOptions,
-): ValueAndGrad<PanelPrecision<T>>;
-export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOptions): ValueAndGrad;
+): ValueAndGrad<Precision<A>>;
 export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOptions): ValueAndGrad {
   const view = inputOf(A);
   if (view.kind === "operator" && !view.entries)

@@ -3,7 +3,7 @@ import { kernels as chosen, trim } from "../kernels/select.js";
 import { OptionError, OverflowError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
-import type { Matrix, MatrixOrOperator, SingularTriplets } from "../matrix/types.js";
+import type { Matrix, MatrixOrOperator, Precision, SingularTriplets } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
 import type { Action } from "./action.js";
 import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
@@ -12,15 +12,7 @@ import { sum } from "./norms.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
 import { placedOrPanels } from "./panels.js";
 import { svd } from "./svd.js";
-import {
-  DENSE_UP_TO,
-  MOST_STEPS,
-  type Precision,
-  packedFor,
-  spread,
-  startOf,
-  steppingAction,
-} from "./triplet.js";
+import { DENSE_UP_TO, MOST_STEPS, packedFor, spread, startOf, steppingAction } from "./triplet.js";
 
 /** What `singularTriplets` takes: how many, and the solver's own; "power" finds one alone. */
 export interface TripletsOptions extends SolveOptions {

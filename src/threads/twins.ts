@@ -1,21 +1,15 @@
 import type { Certificate, CertifyOptions } from "../certify/certify.js";
-import type { BatchValuesAndGrads, MatrixBatch } from "../derivative/batch.js";
+import type { BatchValuesAndGrads, MatrixBatch, NestedBatch } from "../derivative/batch.js";
 import type { ValueAndGrad } from "../derivative/gradient.js";
 import type { HessianOptions } from "../derivative/hessian.js";
 import type { TripletCotangents } from "../derivative/vjp.js";
-import type { DenseMatrix, Matrix, MatrixLike, SingularTriplet, SingularTriplets } from "../matrix/types.js";
+import type { Matrix, MatrixLike, Precision, SingularTriplet, SingularTriplets } from "../matrix/types.js";
 import type { NormOrder } from "../solve/norms.js";
 import type { SolveOptions } from "../solve/options.js";
 import type { TripletsOptions } from "../solve/triplets.js";
 import { ask } from "./pool.js";
 
 // Each does what the function of the same name in `spectral-norm` does, whose comment has the rest.
-
-type Floats = Float32Array | Float64Array;
-type NestedBatch = readonly (readonly (readonly number[])[])[];
-
-/** The dtype of what comes back, as `spectral-norm` has it. */
-type Precision<A> = A extends DenseMatrix<infer D> ? D : Floats;
 
 /**
  * ‖A‖₂ computed by the pool's threads, to the same bits as by `spectralNorm` of `spectral-norm`, while the calling
@@ -36,11 +30,10 @@ export function spectralNorm(A: MatrixLike, options?: SolveOptions): Promise<num
 }
 
 /** ‖A‖₂ and its gradient u·vᵀ; see `spectralNorm`. */
-export function valueAndGrad<D extends Floats>(
-  A: DenseMatrix<D>,
+export function valueAndGrad<A extends MatrixLike>(
+  A: A,
   options?: SolveOptions,
-): Promise<ValueAndGrad<D>>;
-export function valueAndGrad(A: MatrixLike, options?: SolveOptions): Promise<ValueAndGrad>;
+): Promise<ValueAndGrad<Precision<A>>>;
 export function valueAndGrad(A: MatrixLike, options?: SolveOptions): Promise<ValueAndGrad> {
   return ask("valueAndGrad", [A, options]) as Promise<ValueAndGrad>;
 }
@@ -62,16 +55,11 @@ export function singularTriplets<A extends MatrixLike>(
 }
 
 /** Cotangents of (σ, u, v) pulled back to A; see `spectralNorm`. */
-export function tripletVjp<D extends Floats>(
-  A: DenseMatrix<D>,
+export function tripletVjp<A extends MatrixLike>(
+  A: A,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
-): Promise<Matrix<D>>;
-export function tripletVjp(
-  A: MatrixLike,
-  triplet: SingularTriplet,
-  cotangents: TripletCotangents,
-): Promise<Matrix>;
+): Promise<Matrix<Precision<A>>>;
 export function tripletVjp(
   A: MatrixLike,
   triplet: SingularTriplet,
@@ -81,12 +69,11 @@ export function tripletVjp(
 }
 
 /** The derivative of u·vᵀ in the direction E; see `spectralNorm`. */
-export function hessianVectorProduct<D extends Floats>(
-  A: DenseMatrix<D>,
+export function hessianVectorProduct<A extends MatrixLike>(
+  A: A,
   E: MatrixLike,
   options?: HessianOptions,
-): Promise<Matrix<D>>;
-export function hessianVectorProduct(A: MatrixLike, E: MatrixLike, options?: HessianOptions): Promise<Matrix>;
+): Promise<Matrix<Precision<A>>>;
 export function hessianVectorProduct(
   A: MatrixLike,
   E: MatrixLike,
@@ -104,6 +91,10 @@ export function spectralNormBatch(
 }
 
 /** ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch; see `spectralNorm`. */
+export function valueAndGradBatch<A extends MatrixBatch | NestedBatch>(
+  A: A,
+  options?: SolveOptions,
+): Promise<BatchValuesAndGrads<Precision<A>>>;
 export function valueAndGradBatch(
   A: MatrixBatch | NestedBatch,
   options?: SolveOptions,
