@@ -50,7 +50,7 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
  *
  * Cost: that of b single calls, divided among the threads there are where min(m, n) ≤ 64, and b·m·n numbers.
  */
-export function valueAndGradBatch<A extends MatrixBatch | NestedBatch>(
+export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
   A: A,
   options?: SolveOptions,
 ): BatchValuesAndGrads<Precision<A>>;

@@ -40,7 +40,7 @@ export interface CooParts {
  *
  * Cost: a counting sort, O(entries + m + n); memory for two copies while it runs.
  */
-export function csc<P extends CscParts>(parts: P): SparseMatrix<Precision<P>>;
+export function csc<const P extends CscParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csc(parts: CscParts): SparseMatrix {
   checkParts(parts, "csc", ["data", "indices", "indptr"]);
   const [m, n] = dimensions(parts.shape, 2);
@@ -62,7 +62,7 @@ export function csc(parts: CscParts): SparseMatrix {
  *
  * Cost: a counting sort, O(entries + m); memory for two copies while it runs.
  */
-export function coo<P extends CooParts>(parts: P): SparseMatrix<Precision<P>>;
+export function coo<const P extends CooParts>(parts: P): SparseMatrix<Precision<P>>;
 export function coo(parts: CooParts): SparseMatrix {
   checkParts(parts, "coo", ["data", "row", "col"]);
   const [m, n] = dimensions(parts.shape, 2);

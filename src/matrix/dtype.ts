@@ -47,53 +47,56 @@ const ARRAYS: Readonly<Record<NumberType, readonly string[]>> = {
 };
 
 /**
- * The names that NumPy, PyTorch, safetensors, ndarray, @stdlib and others have for them. Where one name means two
- * types, as `i8` does, the array tells which.
+ * The other names that NumPy, PyTorch, safetensors, ndarray, @stdlib and others have for them. Some name two types;
+ * then the array tells which.
  */
-const NAMES: Readonly<Record<string, readonly NumberType[]>> = {
-  ...{ f16: ["float16"], fp16: ["float16"], half: ["float16"], f2: ["float16"], e: ["float16"] },
-  ...{ bf16: ["bfloat16"] },
-  ...{ f32: ["float32"], fp32: ["float32"], f4: ["float32"], single: ["float32"], f: ["float32"] },
-  ...{ f64: ["float64"], fp64: ["float64"], f8: ["float64"], double: ["float64"], d: ["float64"] },
-  float: ["float32", "float64"],
-  ...{ i1: ["int8"], i2: ["int16"], i4: ["int32"], i8: ["int64", "int8"] },
-  ...{ i16: ["int16"], i32: ["int32"], i64: ["int64"] },
-  ...{ u1: ["uint8"], u2: ["uint16"], u4: ["uint32"], u8: ["uint64", "uint8"] },
-  ...{ u16: ["uint16"], u32: ["uint32"], u64: ["uint64"] },
-  ...{ uint8_clamped: ["uint8"], uint8clamped: ["uint8"], uint8c: ["uint8"] },
-  ...{ bigint64: ["int64"], biguint64: ["uint64"] },
-  ...{ short: ["int16"], int: ["int32", "int64"], long: ["int64"] },
-  ...{ boolean: ["bool"], b1: ["bool"] },
-  ...{ array: ["generic"], number: ["generic"] },
+const NAMES: Readonly<Record<NumberType, string>> = {
+  float16: "f16 fp16 half f2 e",
+  bfloat16: "bf16",
+  float32: "f32 fp32 f4 f single float",
+  float64: "f64 fp64 f8 d double float",
+  int8: "i1 i8",
+  uint8: "u1 u8 uint8c uint8clamped uint8_clamped",
+  int16: "i2 i16 short",
+  uint16: "u2 u16",
+  int32: "i4 i32 int",
+  uint32: "u4 u32",
+  int64: "i8 i64 int long bigint64",
+  uint64: "u8 u64 biguint64",
+  bool: "b1 boolean",
+  generic: "array number",
 };
 
 const COMPLEX = /^(complex(64|128|float|double)?|c(8|16|64|128)|cfloat|cdouble)$/;
 
-/** What a name says the numbers are, or nothing where it is none that is known. */
-function typesNamed(name: string): readonly NumberType[] | "complex" | undefined {
+/** The types that a name may stand for; none where it is unknown. */
+function typesNamed(name: string): readonly NumberType[] | "complex" {
   const plain = name.replace(/^[<>=|!]/, "").replace(/^(torch|numpy|np|jnp)\./, "");
   // NumPy's one-letter codes tell real from complex by their case.
   if (plain === "F" || plain === "D") return "complex";
   const lower = plain.length === 1 ? plain : plain.toLowerCase();
   const bare = lower === "array" ? lower : lower.replace(/array$/, "");
   if (COMPLEX.test(bare)) return "complex";
-  if (Object.hasOwn(ARRAYS, bare)) return [bare as NumberType];
-  return Object.hasOwn(NAMES, bare) ? NAMES[bare] : undefined;
+  const types = (Object.keys(NAMES) as NumberType[]).filter(
+    (type) => type === bare || NAMES[type].split(" ").includes(bare),
+  );
+  // With a byte order it is NumPy's name, whose digit counts bytes.
+  return /^[<>=|!][iu]8$/.test(name) ? types.slice(-1) : types;
 }
 
 /**
- * The type that a name stands for, one for each array that may hold it.
+ * The types that a name may stand for, at least one.
  *
  * @throws UnsupportedError for complex numbers, numbers whose bytes are in the other order, and unknown names
  */
 function typesOf(dtype: unknown): readonly NumberType[] {
-  const types = typeof dtype === "string" ? typesNamed(dtype) : undefined;
+  const types = typeof dtype === "string" ? typesNamed(dtype) : [];
   if (types === "complex")
     throw new UnsupportedError(
       `dtype: complex data (${shown(dtype)}) is not supported; ` +
         "pass the real matrix [B −C; C B], which has the norm of A = B + iC",
     );
-  if (types === undefined)
+  if (types.length === 0)
     throw new UnsupportedError(
       `dtype: expected the name of data's type, such as "float64", or "float16" or "bfloat16"; got ${shown(dtype)}`,
     );

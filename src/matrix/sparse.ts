@@ -29,7 +29,7 @@ export type Positions = ArrayLike<number> | BigInt64Array | BigUint64Array;
  *
  * Cost: memory for one copy; a product with it is two flops an entry.
  */
-export function csr<P extends CsrParts>(parts: P): SparseMatrix<Precision<P>>;
+export function csr<const P extends CsrParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csr(parts: CsrParts): SparseMatrix {
   checkParts(parts, "csr", ["data", "indices", "indptr"]);
   const [m, n] = dimensions(parts.shape, 2);
@@ -160,7 +160,7 @@ const MOST_COLUMNS = 2 ** 32;
 const BLOCK = 128;
 
 /** Whether all parts are there, and the indices within reach of 32 bits. */
-export function checkParts<P extends { shape: readonly number[] }>(
+export function checkParts<const P extends { shape: readonly number[] }>(
   parts: P,
   name: string,
   arrays: readonly (keyof P & string)[],

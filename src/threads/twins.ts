@@ -91,7 +91,7 @@ export function spectralNormBatch(
 }
 
 /** ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch; see `spectralNorm`. */
-export function valueAndGradBatch<A extends MatrixBatch | NestedBatch>(
+export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
   A: A,
   options?: SolveOptions,
 ): Promise<BatchValuesAndGrads<Precision<A>>>;

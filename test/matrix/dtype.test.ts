@@ -136,6 +136,7 @@ describe.each(READERS)("%s", (_, run) => {
     ["half precision in bytes", new Uint8Array(12), "F16", ["Uint16Array", "a Uint8Array"]],
     ["half precision in bytes, brain float", new Uint8Array(12), "bf16", ["Uint16Array"]],
     ["half precision in a plain array", numbers, "half", ["Uint16Array", "an array"]],
+    ["eight bytes in one", Uint8Array.from(numbers), "<u8", ["BigUint64Array", "a Uint8Array"]],
     ["another byte order", Float32Array.from(numbers), ">f4", ["big-endian"]],
     ["another byte order of half precision", bits.float16, ">f2", ["big-endian"]],
     ["fractions for integers", [1, 2, 3.5, 4, 5, 6], "int32", ["integers", "3.5"]],

@@ -105,6 +105,11 @@ describe("the engine-free part", () => {
       classes: ["ShapeError", "NonFiniteError", "OptionError", "UnsupportedError"],
     });
     expect(results.kernels).toMatch(/^wasm/);
+    expect(results.typed).toEqual(new Array(13).fill([5, true]));
+    // To float32's rounding.
+    for (const [value, single] of results.halves)
+      expect([Math.abs(value - 5) < 1e-6, single]).toEqual([true, true]);
+    expect(results.returned).toEqual([true, true]);
     const close = (actual: number[], expected: number[]) => {
       expect(actual.length).toBe(expected.length);
       actual.forEach((value, i) => {
@@ -175,8 +180,8 @@ describe("the engine-free part", () => {
 
   // With the WebAssembly that they use; a bundler leaves out the rest.
   it.each([
-    ["all that there is", 60, "*"],
-    ["value, gradient, triplet", 40, "{ spectralNorm, valueAndGrad, singularTriplet }"],
+    ["all that there is", 64, "*"],
+    ["value, gradient, triplet", 44, "{ spectralNorm, valueAndGrad, singularTriplet }"],
   ])("%s: at most %i KiB, minified and gzipped", async (what, most, names) => {
     const { outputFiles } = await build({
       stdin: { contents: `export ${names} from "spectral-norm";`, resolveDir: installed.folder },
