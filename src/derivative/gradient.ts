@@ -1,7 +1,7 @@
 import { kernels } from "../kernels/select.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
-import type { Matrix, MatrixLike, Precision, RowPanelSource } from "../matrix/types.js";
+import type { DenseMatrix, Matrix, MatrixLike, Precision, RowPanelSource } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
 import type { Factors } from "../solve/finish.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
@@ -69,6 +69,10 @@ function outer(
  * Cost: as `singularTriplet`, and m·n numbers for the gradient.
  * Source: Watson, Linear Algebra Appl. 170:33, 1992 (the subdifferential of ‖A‖₂).
  */
+export function valueAndGrad<D extends Float32Array | Float64Array>(
+  A: DenseMatrix<D>,
+  options?: SolveOptions,
+): ValueAndGrad<D>;
 export function valueAndGrad<A extends MatrixLike | RowPanelSource>(
   A: A,
   options?: SolveOptions,

@@ -2,7 +2,14 @@ import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen } from "../kernels/select.js";
 import { OverflowError, ShapeError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
-import type { Matrix, MatrixLike, MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
+import type {
+  DenseMatrix,
+  Matrix,
+  MatrixLike,
+  MatrixOrOperator,
+  Precision,
+  SingularTriplet,
+} from "../matrix/types.js";
 import { entriesOf, room, type View } from "../matrix/view.js";
 import { placedAction } from "../solve/action.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
@@ -32,6 +39,11 @@ export interface HessianOptions extends SolveOptions {
  * Not guaranteed: relative accuracy beyond about the triplet's own gradientError times σ₁/(σ₁−σ₂).
  * Source: the bordered system of a singular triplet; Stewart & Sun, Matrix Perturbation Theory, §V.4.
  */
+export function hessianVectorProduct<D extends Float32Array | Float64Array>(
+  A: DenseMatrix<D>,
+  E: MatrixLike,
+  options?: HessianOptions,
+): Matrix<D>;
 export function hessianVectorProduct<A extends MatrixOrOperator>(
   A: A,
   E: MatrixLike,

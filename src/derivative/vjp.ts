@@ -2,7 +2,7 @@ import { exponentOf, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
-import type { Matrix, MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
+import type { DenseMatrix, Matrix, MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
 import { solveBordered, unitTriplet } from "./bordered.js";
 import { rankTwo } from "./hessian.js";
@@ -28,6 +28,11 @@ export interface TripletCotangents {
  *
  * Cost, accuracy and source: as `hessianVectorProduct`; σ̄ alone costs the outer product.
  */
+export function tripletVjp<D extends Float32Array | Float64Array>(
+  A: DenseMatrix<D>,
+  triplet: SingularTriplet,
+  cotangents: TripletCotangents,
+): Matrix<D>;
 export function tripletVjp<A extends MatrixOrOperator>(
   A: A,
   triplet: SingularTriplet,

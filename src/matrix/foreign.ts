@@ -25,14 +25,16 @@ interface Foreign extends Fields {
   readonly storage?: { readonly offset?: unknown } | null;
 }
 
-/** An array of numpy-ts: it has `rows()`, as row panels have, and keeps the offset of a view in its storage. */
+/** An array of numpy-ts: it keeps the offset of a view in its storage. */
 function isNumpyArray(A: Foreign): boolean {
   return typeof A.tolist === "function" && A.strides !== undefined && ArrayBuffer.isView(A.data);
 }
 
-/** Whether it has the form that `rowPanels` gives. */
+/** Whether it has the form that `rowPanels` gives. Matrices of numpy-ts and mathjs have a method of that name too. */
 export function comesInPanels(A: unknown): boolean {
-  return typeof A === "object" && A !== null && typeof (A as Fields).rows === "function" && !isNumpyArray(A);
+  if (typeof A !== "object" || A === null) return false;
+  const object: Foreign = A;
+  return typeof object.rows === "function" && object.isDenseMatrix !== true && !isNumpyArray(object);
 }
 
 /**

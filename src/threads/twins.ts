@@ -3,7 +3,14 @@ import type { BatchValuesAndGrads, MatrixBatch, NestedBatch } from "../derivativ
 import type { ValueAndGrad } from "../derivative/gradient.js";
 import type { HessianOptions } from "../derivative/hessian.js";
 import type { TripletCotangents } from "../derivative/vjp.js";
-import type { Matrix, MatrixLike, Precision, SingularTriplet, SingularTriplets } from "../matrix/types.js";
+import type {
+  DenseMatrix,
+  Matrix,
+  MatrixLike,
+  Precision,
+  SingularTriplet,
+  SingularTriplets,
+} from "../matrix/types.js";
 import type { NormOrder } from "../solve/norms.js";
 import type { SolveOptions } from "../solve/options.js";
 import type { TripletsOptions } from "../solve/triplets.js";
@@ -30,6 +37,10 @@ export function spectralNorm(A: MatrixLike, options?: SolveOptions): Promise<num
 }
 
 /** ‖A‖₂ and its gradient u·vᵀ; see `spectralNorm`. */
+export function valueAndGrad<D extends Float32Array | Float64Array>(
+  A: DenseMatrix<D>,
+  options?: SolveOptions,
+): Promise<ValueAndGrad<D>>;
 export function valueAndGrad<A extends MatrixLike>(
   A: A,
   options?: SolveOptions,
@@ -55,6 +66,11 @@ export function singularTriplets<A extends MatrixLike>(
 }
 
 /** Cotangents of (σ, u, v) pulled back to A; see `spectralNorm`. */
+export function tripletVjp<D extends Float32Array | Float64Array>(
+  A: DenseMatrix<D>,
+  triplet: SingularTriplet,
+  cotangents: TripletCotangents,
+): Promise<Matrix<D>>;
 export function tripletVjp<A extends MatrixLike>(
   A: A,
   triplet: SingularTriplet,
@@ -69,6 +85,11 @@ export function tripletVjp(
 }
 
 /** The derivative of u·vᵀ in the direction E; see `spectralNorm`. */
+export function hessianVectorProduct<D extends Float32Array | Float64Array>(
+  A: DenseMatrix<D>,
+  E: MatrixLike,
+  options?: HessianOptions,
+): Promise<Matrix<D>>;
 export function hessianVectorProduct<A extends MatrixLike>(
   A: A,
   E: MatrixLike,

@@ -232,7 +232,10 @@ const REFUSED: [string, unknown, ErrorCode, string[]][] = [
   ["ml-matrix", Matrix.from1DArray(1, 2, [3, 4]), "ERR_UNSUPPORTED", ["to2DArray"]],
   [
     "mathjs",
-    Object.create({ isDenseMatrix: true }, { _data: { value: [[1]] }, _size: { value: [1, 1] } }),
+    Object.create(
+      { isDenseMatrix: true, rows: () => [] },
+      { _data: { value: [[1]] }, _size: { value: [1, 1] } },
+    ),
     "ERR_UNSUPPORTED",
     ["mathjs", "toArray()"],
   ],

@@ -128,6 +128,9 @@ export const either = (any: LinearOperator | RowPanelSource | MatrixLike) => {
   const double: Float64Array = singularTriplet(any).u;
   return [u, double];
 };
+/** Whoever is generic in the precision gets it back. */
+export const generic = <D extends Float32Array | Float64Array>(any: DenseMatrix<D>): ValueAndGrad<D> =>
+  valueAndGrad(any);
 // @ts-expect-error rows and integers are computed with in double precision
 export const notSingle: Float32Array = valueAndGrad([[1]]).grad.data;
 // @ts-expect-error text is no matrix
