@@ -3,6 +3,7 @@ export { type ProbableBound, type ProbableOptions, probableUpperBound } from "./
 export {
   type BatchValuesAndGrads,
   type MatrixBatch,
+  type NestedBatch,
   spectralNormBatch,
   valueAndGradBatch,
 } from "./derivative/batch.js";

@@ -1,5 +1,5 @@
 import { ConvergenceError } from "../matrix/errors.js";
-import type { IntegerArray } from "../matrix/types.js";
+import type { ArrayLayout, IntegerArray, MatrixRow, Precision } from "../matrix/types.js";
 import { batchOf, room } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { isSmall, smallBatch } from "../solve/small-batch.js";
@@ -7,16 +7,16 @@ import { normOf, tripletOf } from "../solve/triplet.js";
 import { gradientOf } from "./gradient.js";
 
 /** b matrices of one shape: element (k, i, j) at offset + k·stride[0] + i·stride[1] + j·stride[2]. */
-export interface MatrixBatch {
-  readonly data: Float32Array | Float64Array | IntegerArray;
+export interface MatrixBatch extends ArrayLayout {
+  readonly data: Float32Array | Float64Array | IntegerArray | readonly number[];
   /** [b, m, n] */
   readonly shape: readonly number[];
-  /** for a `Uint16Array` of half-precision bits */
-  readonly dtype?: "float16" | "bfloat16" | undefined;
-  /** row-major when absent */
-  readonly stride?: readonly number[] | undefined;
-  readonly offset?: number | undefined;
+  /** as a `DenseMatrix` has it; for half-precision bits in a `Uint16Array` it is needed */
+  readonly dtype?: string | undefined;
 }
+
+/** b matrices of one shape, each an array of rows. */
+export type NestedBatch = readonly (readonly MatrixRow[])[];
 
 export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
   /** b norms */
@@ -37,10 +37,7 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
  *
  * Cost: that of b single calls, divided among the threads there are where min(m, n) ≤ 64.
  */
-export function spectralNormBatch(
-  A: MatrixBatch | readonly (readonly (readonly number[])[])[],
-  options?: SolveOptions,
-): Float64Array {
+export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): Float64Array {
   const batch = batchOf(A);
   const checked = checkOptions(options);
   const values = room("float64", batch.count) as Float64Array;
@@ -57,10 +54,11 @@ export function spectralNormBatch(
  *
  * Cost: that of b single calls, divided among the threads there are where min(m, n) ≤ 64, and b·m·n numbers.
  */
-export function valueAndGradBatch(
-  A: MatrixBatch | readonly (readonly (readonly number[])[])[],
+export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
+  A: A,
   options?: SolveOptions,
-): BatchValuesAndGrads {
+): BatchValuesAndGrads<Precision<A>>;
+export function valueAndGradBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): BatchValuesAndGrads {
   const batch = batchOf(A);
   const { count, m, n } = batch;
   const checked = checkOptions(options);

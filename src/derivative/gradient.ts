@@ -5,13 +5,13 @@ import type {
   DenseMatrix,
   Matrix,
   MatrixLike,
-  PanelType,
+  Precision,
   RowPanelSource,
   SingularTriplet,
 } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { type PanelPrecision, tripletOf } from "../solve/triplet.js";
+import { tripletOf } from "../solve/triplet.js";
 
 /** A norm with its derivative. */
 export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
@@ -83,11 +83,10 @@ export function valueAndGrad<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,
   options?: SolveOptions,
 ): ValueAndGrad<D>;
-export function valueAndGrad<T extends PanelType>(
-  A: RowPanelSource<T>,
+export function valueAndGrad<A extends MatrixLike | RowPanelSource>(
+  A: A,
   options?: SolveOptions,
-): ValueAndGrad<PanelPrecision<T>>;
-export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOptions): ValueAndGrad;
+): ValueAndGrad<Precision<A>>;
 export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOptions): ValueAndGrad {
   const view = inputOf(A);
   if (view.kind === "operator" && !view.entries)

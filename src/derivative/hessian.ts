@@ -2,7 +2,14 @@ import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen } from "../kernels/select.js";
 import { OverflowError, ShapeError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
-import type { DenseMatrix, Matrix, MatrixLike, MatrixOrOperator, SingularTriplet } from "../matrix/types.js";
+import type {
+  DenseMatrix,
+  Matrix,
+  MatrixLike,
+  MatrixOrOperator,
+  Precision,
+  SingularTriplet,
+} from "../matrix/types.js";
 import { entriesOf, room, type View } from "../matrix/view.js";
 import { placedAction } from "../solve/action.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
@@ -42,7 +49,11 @@ export function hessianVectorProduct<D extends Float32Array | Float64Array>(
   E: MatrixLike,
   options?: HessianOptions,
 ): Matrix<D>;
-export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options?: HessianOptions): Matrix;
+export function hessianVectorProduct<A extends MatrixOrOperator>(
+  A: A,
+  E: MatrixLike,
+  options?: HessianOptions,
+): Matrix<Precision<A>>;
 export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options?: HessianOptions): Matrix {
   const view = inputOf(A);
   const direction = entriesOf(E, "hessianVectorProduct", "E must have entries");

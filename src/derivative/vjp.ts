@@ -3,7 +3,7 @@ import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { namedOptions } from "../matrix/option-names.js";
 import { inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
-import type { DenseMatrix, Matrix, MatrixOrOperator, SingularTriplet } from "../matrix/types.js";
+import type { DenseMatrix, Matrix, MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { checkTriplet, solveBordered, unitTriplet } from "./bordered.js";
@@ -41,12 +41,12 @@ export function tripletVjp<D extends Float32Array | Float64Array>(
   cotangents: TripletCotangents,
   options?: VjpOptions,
 ): Matrix<D>;
-export function tripletVjp(
-  A: MatrixOrOperator,
+export function tripletVjp<A extends MatrixOrOperator>(
+  A: A,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
   options?: VjpOptions,
-): Matrix;
+): Matrix<Precision<A>>;
 export function tripletVjp(
   A: MatrixOrOperator,
   triplet: SingularTriplet,

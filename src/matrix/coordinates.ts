@@ -1,27 +1,32 @@
+import { type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError } from "./errors.js";
-import { checkParts, checkPointers, csr, isIndex, numberAt, wholeNumbers } from "./sparse.js";
-import type { SparseMatrix } from "./types.js";
+import { checkParts, checkPointers, csr, entryAt, isIndex, type Positions, wholeNumbers } from "./sparse.js";
+import type { Precision, SparseMatrix } from "./types.js";
 import { dimensions, room } from "./view.js";
 
 /** What `csc` takes. */
 export interface CscParts {
   /** the entries, column after column; integers become float64 */
-  data: ArrayLike<number>;
+  data: ArrayLike<number> | BigInt64Array | BigUint64Array;
+  /** the type of the entries; needed for half-precision bits in a `Uint16Array`, which become float32 */
+  dtype?: string | undefined;
   /** the row of each entry, from 0 */
-  indices: ArrayLike<number>;
+  indices: Positions;
   /** n+1 positions: column j holds entries indptr[j] … indptr[j+1]−1 */
-  indptr: ArrayLike<number>;
+  indptr: Positions;
   shape: readonly [number, number];
 }
 
 /** What `coo` takes. */
 export interface CooParts {
   /** the entries in any order; integers become float64 */
-  data: ArrayLike<number>;
+  data: ArrayLike<number> | BigInt64Array | BigUint64Array;
+  /** the type of the entries; needed for half-precision bits in a `Uint16Array`, which become float32 */
+  dtype?: string | undefined;
   /** the row of each entry, from 0 */
-  row: ArrayLike<number>;
+  row: Positions;
   /** the column of each entry, from 0 */
-  col: ArrayLike<number>;
+  col: Positions;
   shape: readonly [number, number];
 }
 
@@ -30,19 +35,22 @@ export interface CooParts {
  * arrays are checked and copied; what comes back is what `csr` gives of the same matrix.
  *
  * @throws ShapeError for parts of the wrong length, column pointers that fall, or a row out of range;
- *   NonFiniteError naming row and column of a NaN or an infinity
+ *   NonFiniteError naming row and column of a NaN or an infinity; UnsupportedError for a `dtype` that is not that of
+ *   `data`
  *
  * Cost: a counting sort, O(entries + m + n); memory for two copies while it runs.
  */
+export function csc<const P extends CscParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csc(parts: CscParts): SparseMatrix {
   checkParts(parts, "csc", ["data", "indices", "indptr"]);
   const [m, n] = dimensions(parts.shape, 2);
+  const stored = storedAs(parts.data, parts.dtype, "csc");
   const row = wholeNumbers(parts.indices);
   const indptr = wholeNumbers(parts.indptr);
-  checkPointers({ ...parts, indptr }, "csc", "column", n);
+  checkPointers({ data: parts.data, indices: row, indptr }, "csc", "column", n);
   const col = new Uint32Array(row.length);
   for (let j = 0; j < n; j++) col.fill(j, indptr[j], indptr[j + 1]);
-  return byRows({ data: parts.data, row, col, shape: [m, n] }, "csc");
+  return byRows(stored, row, col, [m, n], "csc");
 }
 
 /**
@@ -50,27 +58,31 @@ export function csc(parts: CscParts): SparseMatrix {
  * given twice are summed. The arrays are checked and copied; what comes back is what `csr` gives of the same matrix.
  *
  * @throws ShapeError for parts of unequal length, or a row or column out of range; NonFiniteError naming row and
- *   column of a NaN or an infinity
+ *   column of a NaN or an infinity; UnsupportedError for a `dtype` that is not that of `data`
  *
  * Cost: a counting sort, O(entries + m); memory for two copies while it runs.
  */
+export function coo<const P extends CooParts>(parts: P): SparseMatrix<Precision<P>>;
 export function coo(parts: CooParts): SparseMatrix {
   checkParts(parts, "coo", ["data", "row", "col"]);
   const [m, n] = dimensions(parts.shape, 2);
+  const stored = storedAs(parts.data, parts.dtype, "coo");
   const { length } = parts.data;
   for (const name of ["row", "col"] as const)
     if (parts[name].length !== length)
       throw new ShapeError(`coo: ${length} entries and ${parts[name].length} of ${name}`);
-  return byRows(
-    { data: parts.data, row: wholeNumbers(parts.row), col: wholeNumbers(parts.col), shape: [m, n] },
-    "coo",
-  );
+  return byRows(stored, wholeNumbers(parts.row), wholeNumbers(parts.col), [m, n], "coo");
 }
 
 /** Sorts entries by their rows, those of a row staying in order. */
-function byRows({ data, row, col, shape }: CooParts, name: string): SparseMatrix {
-  const [m, n] = shape;
-  const count = data.length;
+function byRows(
+  stored: Stored,
+  row: ArrayLike<number>,
+  col: ArrayLike<number>,
+  [m, n]: readonly [number, number],
+  name: string,
+): SparseMatrix {
+  const count = stored.data.length;
   const indptr = room("float64", m + 1);
   for (let k = 0; k < count; k++) {
     if (!isIndex(row[k], m))
@@ -81,10 +93,10 @@ function byRows({ data, row, col, shape }: CooParts, name: string): SparseMatrix
   }
   for (let i = 0; i < m; i++) indptr[i + 1] += indptr[i];
   const next = indptr.slice();
-  const values = data instanceof Float32Array ? new Float32Array(count) : new Float64Array(count);
+  const values = stored.dtype === "float32" ? new Float32Array(count) : new Float64Array(count);
   const indices = new Uint32Array(count);
   for (let k = 0; k < count; k++) {
-    const value = numberAt(data, k, name);
+    const value = entryAt(stored, k);
     if (!Number.isFinite(value))
       throw new NonFiniteError(
         `${name}: row ${row[k]}, column ${col[k]} is ${value} (counted from 0)`,

@@ -19,7 +19,10 @@ export abstract class SpectralNormError extends Error {
   abstract readonly code: ErrorCode;
 }
 
-/** Empty, data too short, ragged rows, wrong rank, or a start vector of the wrong length. */
+/**
+ * Empty, data too short or too long, a layout that contradicts itself, ragged rows, wrong rank, or a start vector of
+ * the wrong length.
+ */
 export class ShapeError extends SpectralNormError {
   override readonly name = "ShapeError";
   readonly code = "ERR_SHAPE";

@@ -6,14 +6,20 @@ import { copyOf, throwNonFinite, viewOf } from "./view.js";
  *
  * @param data  m·n numbers, row-major: a typed array (float32 stays float32, anything else becomes
  *   float64) or a plain array
- * @throws ShapeError if m or n is 0 or `data` is not m·n long enough; NonFiniteError naming the first NaN or
+ * @throws ShapeError if m or n is 0 or `data` has not exactly m·n numbers; NonFiniteError naming the first NaN or
  *   infinity; UnsupportedError for complex data
  *
  * Cost: one read and one write of the data.
  */
 export function matrix(data: Float32Array, shape: readonly [number, number]): Matrix<Float32Array>;
-export function matrix(data: ArrayLike<number>, shape: readonly [number, number]): Matrix<Float64Array>;
-export function matrix(data: ArrayLike<number>, shape: readonly [number, number]): Matrix {
+export function matrix(
+  data: ArrayLike<number> | BigInt64Array | BigUint64Array,
+  shape: readonly [number, number],
+): Matrix<Float64Array>;
+export function matrix(
+  data: ArrayLike<number> | BigInt64Array | BigUint64Array,
+  shape: readonly [number, number],
+): Matrix {
   const view = viewOf({ data, shape });
   if (view.kind !== "dense") throw new TypeError("unreachable");
   const copy = copyOf(view);

@@ -1,18 +1,11 @@
+import { arrayName, panelTypeOf } from "./dtype.js";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "./errors.js";
+import { comesInPanels } from "./foreign.js";
 import { type HalfType, halfDecoder } from "./half.js";
-import { shown } from "./shown.js";
+import { checkRowMajor, type LayoutFields } from "./layout.js";
+import { describe, shown } from "./shown.js";
 import type { DType, PanelType, RowPanelSource } from "./types.js";
-import {
-  arrayName,
-  at,
-  comesInPanels,
-  describe,
-  dimensions,
-  type OperatorView,
-  throwNonFinite,
-  type View,
-  viewOf,
-} from "./view.js";
+import { at, dimensions, type OperatorView, throwNonFinite, type View, viewOf } from "./view.js";
 
 /** A matrix that is read a panel at a time. The panels are of the rows of P, which is A or Aᵀ. */
 export interface PanelsView {
@@ -109,7 +102,7 @@ export function rowPanels<T extends PanelType>(source: RowPanelSource<T>): RowPa
   const { m, n } = panelsOf(source);
   return {
     shape: [m, n],
-    dtype: source.dtype,
+    dtype: panelTypeOf(source.dtype) as T,
     panelRows: source.panelRows,
     keep: source.keep,
     rows: (first, count) => source.rows(first, count),
@@ -124,12 +117,13 @@ export function inputOf(A: unknown): Input {
 function panelsOf(A: unknown): PanelsView {
   if (typeof A !== "object" || A === null)
     throw new ShapeError(`rowPanels: expected { shape, dtype, rows }, got ${describe(A)}`);
-  const source = A as RowPanelSource;
+  const source = A as RowPanelSource & LayoutFields;
   if (typeof source.rows !== "function")
     throw new ShapeError(
       `rowPanels: rows must be a function (first, count), got ${describe(source.rows as unknown)}`,
     );
-  if (!Object.hasOwn(STORED, source.dtype))
+  const type = panelTypeOf(source.dtype);
+  if (type === undefined)
     throw new UnsupportedError(
       `rowPanels: dtype must be one of ${Object.keys(STORED).map(shown).join(", ")}, got ${shown(source.dtype)}`,
     );
@@ -139,7 +133,8 @@ function panelsOf(A: unknown): PanelsView {
   const { keep = false } = source;
   if (typeof keep !== "boolean") throw new OptionError(`keep: expected true or false, got ${shown(keep)}`);
   const [m, n] = dimensions(source.shape, 2);
-  const { dtype } = STORED[source.dtype];
+  checkRowMajor(source, [m, n], "rowPanels: the rows");
+  const { dtype } = STORED[type];
   return {
     kind: "panels",
     m,
@@ -151,8 +146,8 @@ function panelsOf(A: unknown): PanelsView {
     panelBytes: PANEL_BYTES,
     foreign: true,
     keep,
-    half: halfOf(source),
-    each: (count, use) => readSource(source, m, n, count, use),
+    half: halfOf(type),
+    each: (count, use) => readSource(source, type, m, n, count, use),
   };
 }
 
@@ -162,21 +157,22 @@ function panelsOf(A: unknown): PanelsView {
  */
 function readSource(
   source: RowPanelSource,
+  type: PanelType,
   m: number,
   n: number,
   count: number,
   use: (panel: View, first: number) => void,
 ): void {
-  const { dtype, make } = STORED[source.dtype];
+  const { dtype, make } = STORED[type];
   const given = source.panelRows ?? rowsOfPanel({ rows: m, cols: n, dtype, panelBytes: PANEL_BYTES });
   let gathered: Numbers | undefined;
   let waiting = 0;
   const hand = (data: Numbers, from: number, size: number, first: number): void =>
-    use(panelOf(source, data, from, size, n, first), first);
+    use(panelOf(type, data, from, size, n, first), first);
 
   for (let first = 0; first < m; first += given) {
     const size = Math.min(given, m - first);
-    const data = checkedRows(source, first, size, n);
+    const data = checkedRows(source, type, first, size, n);
     let used = 0;
     while (used < size) {
       const missing = Math.min(count, m - (first + used - waiting)) - waiting;
@@ -199,9 +195,15 @@ function readSource(
 }
 
 /** What `rows` returned, as an array of this realm's and of bits where it is half precision; or why that will not do. */
-function checkedRows(source: RowPanelSource, first: number, count: number, n: number): Numbers {
+function checkedRows(
+  source: RowPanelSource,
+  type: PanelType,
+  first: number,
+  count: number,
+  n: number,
+): Numbers {
   const data: unknown = source.rows(first, count);
-  const { arrays, over } = STORED[source.dtype];
+  const { arrays, over } = STORED[type];
   const name = arrayName(data);
   if (name === undefined || !arrays.includes(name))
     throw new ShapeError(
@@ -216,20 +218,13 @@ function checkedRows(source: RowPanelSource, first: number, count: number, n: nu
   return over(numbers);
 }
 
-function halfOf({ dtype }: RowPanelSource): HalfType | undefined {
-  return dtype === "float16" || dtype === "bfloat16" ? dtype : undefined;
+function halfOf(type: PanelType): HalfType | undefined {
+  return type === "float16" || type === "bfloat16" ? type : undefined;
 }
 
-function panelOf(
-  source: RowPanelSource,
-  data: Numbers,
-  offset: number,
-  m: number,
-  n: number,
-  first: number,
-): View {
-  const { dtype } = STORED[source.dtype];
-  const half = halfOf(source);
+function panelOf(type: PanelType, data: Numbers, offset: number, m: number, n: number, first: number): View {
+  const { dtype } = STORED[type];
+  const half = halfOf(type);
   const panel: View = {
     kind: "dense",
     m,

@@ -1,36 +1,49 @@
-import { NonFiniteError, ShapeError, UnsupportedError } from "./errors.js";
-import type { SparseMatrix } from "./types.js";
+import { arrayName, type Stored, storedAs } from "./dtype.js";
+import { NonFiniteError, ShapeError } from "./errors.js";
+import { describe } from "./shown.js";
+import type { Precision, SparseMatrix } from "./types.js";
 import { dimensions } from "./view.js";
 
 /** What `csr` takes. */
 export interface CsrParts {
   /** the entries, row after row; integers become float64 */
-  data: ArrayLike<number>;
+  data: ArrayLike<number> | BigInt64Array | BigUint64Array;
+  /** the type of the entries; needed for half-precision bits in a `Uint16Array`, which become float32 */
+  dtype?: string | undefined;
   /** the column of each entry, from 0 */
-  indices: ArrayLike<number>;
+  indices: Positions;
   /** m+1 positions: row i holds entries indptr[i] … indptr[i+1]−1 */
-  indptr: ArrayLike<number>;
+  indptr: Positions;
   shape: readonly [number, number];
 }
+
+/** Indices and pointers of sparse matrices; SciPy's may be of 64 bits. */
+export type Positions = ArrayLike<number> | BigInt64Array | BigUint64Array;
 
 /**
  * A sparse matrix in compressed rows, as SciPy's `csr_matrix` names its parts. Entries given twice are
  * summed. The arrays are checked and copied.
  *
  * @throws ShapeError for parts of the wrong length, row pointers that fall, or a column out of range;
- *   NonFiniteError naming the first NaN or infinity
+ *   NonFiniteError naming the first NaN or infinity; UnsupportedError for a `dtype` that is not that of `data`
  *
  * Cost: memory for one copy; a product with it is two flops an entry.
  */
+export function csr<const P extends CsrParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csr(parts: CsrParts): SparseMatrix {
   checkParts(parts, "csr", ["data", "indices", "indptr"]);
   const [m, n] = dimensions(parts.shape, 2);
-  parts = { ...parts, indices: wholeNumbers(parts.indices), indptr: wholeNumbers(parts.indptr) };
-  checkPointers(parts, "csr", "row", m);
-  const count = parts.data.length;
+  const stored = storedAs(parts.data, parts.dtype, "csr");
+  const given = {
+    data: parts.data,
+    indices: wholeNumbers(parts.indices),
+    indptr: wholeNumbers(parts.indptr),
+  };
+  checkPointers(given, "csr", "row", m);
+  const count = given.data.length;
   const indptr = new Float64Array(m + 1);
   const indices = new Uint32Array(count);
-  const values = parts.data instanceof Float32Array ? new Float32Array(count) : new Float64Array(count);
+  const values = stored.dtype === "float32" ? new Float32Array(count) : new Float64Array(count);
   // Where column j was last written, plus one; before the row's first entry it is of an earlier row. As long as
   // the entries are fewer than the columns, only the columns that have some are noted.
   const dense = n <= 4 * count ? new Float64Array(n) : undefined;
@@ -38,14 +51,14 @@ export function csr(parts: CsrParts): SparseMatrix {
   let end = 0;
   for (let i = 0; i < m; i++) {
     const first = end;
-    for (let k = parts.indptr[i]; k < parts.indptr[i + 1]; k++) {
-      const j = parts.indices[k];
+    for (let k = given.indptr[i]; k < given.indptr[i + 1]; k++) {
+      const j = given.indices[k];
       if (!isIndex(j, n))
         throw new ShapeError(`csr: entry ${k} (row ${i}) has column ${j}, which is not in 0 … ${n - 1}`);
       const written = dense ? dense[j] : (few.get(j) ?? 0);
       const again = written > first;
       const to = again ? written - 1 : end++;
-      values[to] = numberAt(parts.data, k, "csr") + (again ? values[to] : 0);
+      values[to] = entryAt(stored, k) + (again ? values[to] : 0);
       indices[to] = j;
       if (dense) dense[j] = to + 1;
       else few.set(j, to + 1);
@@ -196,7 +209,7 @@ const MOST_COLUMNS = 2 ** 32;
 const BLOCK = 128;
 
 /** Whether all parts are there, and the indices within reach of 32 bits. */
-export function checkParts<P extends { shape: readonly [number, number] }>(
+export function checkParts<const P extends { shape: readonly number[] }>(
   parts: P,
   name: string,
   arrays: readonly (keyof P & string)[],
@@ -206,7 +219,9 @@ export function checkParts<P extends { shape: readonly [number, number] }>(
   const [m, n] = dimensions(parts.shape, 2);
   for (const part of arrays)
     if (!Array.isArray(parts[part]) && !(ArrayBuffer.isView(parts[part]) && "length" in parts[part]))
-      throw new ShapeError(`${name}: ${part} must be an array`);
+      throw new ShapeError(
+        `${name}: ${part} must be an array, got ${describe(parts[part])}; the parts are ${arrays.join(", ")}, shape`,
+      );
   const most = name === "csr" ? n : Math.max(m, n);
   if (most > MOST_COLUMNS)
     throw new ShapeError(
@@ -216,7 +231,11 @@ export function checkParts<P extends { shape: readonly [number, number] }>(
 
 /** Whether the pointers of `count` compressed rows or columns rise from 0 to the number of entries. */
 export function checkPointers(
-  { data, indices, indptr }: Omit<CsrParts, "shape">,
+  {
+    data,
+    indices,
+    indptr,
+  }: { data: { readonly length: number }; indices: ArrayLike<number>; indptr: ArrayLike<number> },
   name: string,
   line: "row" | "column",
   count: number,
@@ -245,22 +264,14 @@ export function isIndex(index: number, bound: number): boolean {
   return Number.isInteger(index) && index >= 0 && index < bound;
 }
 
-/** SciPy's indices may be of 64 bits. */
-export function wholeNumbers(x: ArrayLike<number> | BigInt64Array | BigUint64Array): ArrayLike<number> {
-  return x instanceof BigInt64Array || x instanceof BigUint64Array
+export function wholeNumbers(x: Positions): ArrayLike<number> {
+  return arrayName(x)?.startsWith("Big")
     ? Float64Array.from(x as BigInt64Array, Number)
-    : x;
+    : (x as ArrayLike<number>);
 }
 
-export function numberAt(data: ArrayLike<unknown>, k: number, name: string): number {
-  const value = data[k];
-  if (typeof value === "number") return value;
-  if (typeof value === "bigint") return Number(value);
-  if (typeof value === "object" && value !== null && ("re" in value || "im" in value))
-    throw new UnsupportedError(
-      `${name}: entry ${k} is complex; ‖A‖₂ of A = B + iC is that of the real [B −C; C B]`,
-    );
-  throw new ShapeError(`${name}: entry ${k} is not a number`);
+export function entryAt({ data, read }: Stored, k: number): number {
+  return read ? read(data[k]) : data[k];
 }
 
 /** The first column, from the left, that is NaN or infinite. */

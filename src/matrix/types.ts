@@ -1,7 +1,7 @@
 /** The precision of a computation and of what it returns. */
 export type DType = "float32" | "float64";
 
-/** Typed arrays of integers; read as float64. */
+/** Typed arrays of integers; read as float64, to which 64-bit integers are rounded. */
 export type IntegerArray =
   | Int8Array
   | Uint8Array
@@ -9,37 +9,81 @@ export type IntegerArray =
   | Int16Array
   | Uint16Array
   | Int32Array
-  | Uint32Array;
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** The names of the half-precision formats, in the spelling of this package, safetensors, PyTorch, GGUF and NumPy. */
+export type HalfName =
+  | "float16"
+  | "F16"
+  | "f16"
+  | "fp16"
+  | "half"
+  | "f2"
+  | "<f2"
+  | "bfloat16"
+  | "BF16"
+  | "bf16";
+
+/**
+ * Where the entries of an array are. Without any of these it is row-major, and `data` has exactly as many numbers as
+ * the shape takes. What contradicts itself is refused.
+ */
+export interface ArrayLayout {
+  /** element (i, j, …) is `data[offset + i·stride[0] + j·stride[1] + …]`; may be negative or zero */
+  readonly stride?: readonly number[] | undefined;
+  /** the same by the name that NumPy has for it; counts numbers too, not bytes */
+  readonly strides?: readonly number[] | undefined;
+  /** numbers before the first; default 0 */
+  readonly offset?: number | undefined;
+  /**
+   * "row-major" or "C" (the default), "column-major" or "F"; an array (that of an `ndarray`) lists the axes, the one
+   * with the smallest stride first, and needs a stride beside it
+   */
+  readonly order?: string | readonly number[] | undefined;
+  /** whether it is column-major */
+  readonly fortranOrder?: boolean | undefined;
+  readonly fortran_order?: boolean | undefined;
+}
 
 /**
  * A matrix over memory that the caller owns: element (i, j) is
  * `data[offset + i·stride[0] + j·stride[1]]`. Strides count elements and may be negative or zero;
- * absent, the matrix is row-major. An `ndarray` fits as it is.
+ * absent, the matrix is row-major. An `ndarray` fits as it is, as do arrays of @stdlib, vectorious and numpy-ts.
  */
-export interface DenseMatrix<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
+export interface DenseMatrix<D extends Float32Array | Float64Array = Float32Array | Float64Array>
+  extends ArrayLayout {
   readonly data: D;
   readonly shape: readonly [number, number] | readonly number[];
-  readonly stride?: readonly number[] | undefined;
-  readonly offset?: number | undefined;
+  /** may name the type of `data`, and no other */
+  readonly dtype?: string | undefined;
 }
 
 /** Half-precision bits: computed with as float32, and what comes back is; a large matrix is kept as 16 bits. */
-export interface HalfMatrix {
+export interface HalfMatrix extends ArrayLayout {
   readonly data: Uint16Array;
-  readonly dtype: "float16" | "bfloat16";
+  readonly dtype: HalfName;
   readonly shape: readonly number[];
-  readonly stride?: readonly number[] | undefined;
-  readonly offset?: number | undefined;
 }
 
 /** Integers, read as float64. */
-export interface IntegerMatrix {
+export interface IntegerMatrix extends ArrayLayout {
   readonly data: IntegerArray;
-  readonly dtype?: undefined;
+  /** may name the type of `data`; that of half-precision bits makes it a `HalfMatrix` */
+  readonly dtype?: string | undefined;
   readonly shape: readonly number[];
-  readonly stride?: readonly number[] | undefined;
-  readonly offset?: number | undefined;
 }
+
+/** Numbers in a plain array, read as float64, or as float32 where `dtype` says so. */
+export interface PlainMatrix extends ArrayLayout {
+  readonly data: readonly number[];
+  readonly dtype?: string | undefined;
+  readonly shape: readonly number[];
+}
+
+/** One row of a matrix that is given as an array of rows; read as float64 whatever it is. */
+export type MatrixRow = readonly number[] | Float32Array | Float64Array | IntegerArray;
 
 /**
  * A matrix known only by its products. Both functions write their whole result into `out` and must
@@ -54,10 +98,11 @@ export interface LinearOperator {
 }
 
 /** Compressed sparse rows: row i holds entries `indptr[i]` … `indptr[i+1]` − 1. Made by `csr`. */
-export interface SparseMatrix extends LinearOperator {
+export interface SparseMatrix<D extends Float32Array | Float64Array = Float32Array | Float64Array>
+  extends LinearOperator {
   readonly kind: "csr";
   readonly shape: readonly [number, number];
-  readonly data: Float32Array | Float64Array;
+  readonly data: D;
   readonly indices: Uint32Array;
   readonly indptr: Float64Array | Uint32Array;
 }
@@ -95,11 +140,48 @@ export type MatrixLike =
   | DenseMatrix
   | HalfMatrix
   | IntegerMatrix
+  | PlainMatrix
   | SparseMatrix
-  | readonly (readonly number[])[];
+  | readonly MatrixRow[];
 
 /** Anything ‖A‖₂ can be asked of. */
 export type MatrixOrOperator = MatrixLike | LinearOperator | RowPanelSource;
+
+/** The arrays that come back for row panels of this type. */
+export type PanelPrecision<T extends PanelType> = T extends "float64" ? Float64Array : Float32Array;
+
+/** The type of `dtype`; undefined where there is none. */
+type NameOf<A> = A extends { readonly dtype?: infer T } ? (unknown extends T ? undefined : T) : undefined;
+
+/** The arrays that come back for numbers of this kind. */
+type ArrayPrecision<D, T> = D extends Float32Array | Float64Array
+  ? D
+  : D extends Uint16Array
+    ? T extends HalfName
+      ? Float32Array
+      : T extends undefined
+        ? Float64Array
+        : Float32Array | Float64Array
+    : D extends IntegerArray
+      ? Float64Array
+      : D extends readonly unknown[]
+        ? T extends undefined
+          ? Float64Array
+          : Float32Array | Float64Array
+        : Float32Array | Float64Array;
+
+/**
+ * The arrays that come back for A: Float32Array for float32 and half precision, else Float64Array; either where A's type
+ * does not tell.
+ */
+export type Precision<A> =
+  A extends RowPanelSource<infer T>
+    ? PanelPrecision<T>
+    : A extends { readonly data: infer D }
+      ? ArrayPrecision<D, NameOf<A>>
+      : A extends readonly unknown[]
+        ? Float64Array
+        : Float32Array | Float64Array;
 
 /** A row-major matrix that this package made: `data.length = m·n`, never a view of the input. */
 export interface Matrix<D extends Float32Array | Float64Array = Float32Array | Float64Array> {

@@ -1,7 +1,10 @@
+import { checkTypeName, numberOf, type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError, UnsupportedError } from "./errors.js";
-import { type HalfType, halfDecoder } from "./half.js";
+import { comesInPanels, type Fields, fieldsOf } from "./foreign.js";
+import type { HalfType } from "./half.js";
+import { type Layout, layoutOf } from "./layout.js";
 import { type Product, type ScaledProduct, scaledProduct } from "./scaled-product.js";
-import { shown } from "./shown.js";
+import { describe, listed, shown } from "./shown.js";
 import type { DType, LinearOperator, SparseMatrix } from "./types.js";
 
 /** Entries in memory: element (i, j) of m×n is `read(data[offset + i·rowStride + j·columnStride])`. */
@@ -48,63 +51,36 @@ export interface BatchView {
   at(index: number): View;
 }
 
-type Fields = {
-  data?: unknown;
-  shape?: unknown;
-  stride?: unknown;
-  offset?: unknown;
-  dtype?: unknown;
-  kind?: unknown;
-  matvec?: unknown;
-  rmatvec?: unknown;
-  rows?: unknown;
-};
-
-const INTEGER_ARRAYS = new Set([
-  "Int8Array",
-  "Uint8Array",
-  "Uint8ClampedArray",
-  "Int16Array",
-  "Uint16Array",
-  "Int32Array",
-  "Uint32Array",
-]);
-
-/** What a user would call the thing that was passed. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "object") return `a ${value.constructor?.name ?? "plain object"}`;
-  if (typeof value === "string" || typeof value === "function") return `a ${typeof value}`;
-  return `${typeof value} ${String(value)}`;
-}
-
-/** "Float64Array" and so on, of another realm's (a frame, a vm context, a test runner) and of subclasses too. */
-export function arrayName(data: unknown): string | undefined {
-  // A Buffer's bytes are as a rule those of other numbers.
-  if (!ArrayBuffer.isView(data) || data.constructor?.name === "Buffer") return undefined;
-  return (data as { [Symbol.toStringTag]?: string })[Symbol.toStringTag];
-}
-
-/** Whether it has the form that `rowPanels` gives. */
-export function comesInPanels(A: unknown): boolean {
-  return typeof A === "object" && A !== null && typeof (A as Fields).rows === "function";
-}
+export { comesInPanels } from "./foreign.js";
+export { describe } from "./shown.js";
 
 /** Entries in whichever form, or an operator, checked. */
 export function viewOf(A: unknown): View | OperatorView {
   if (Array.isArray(A)) return nested(A);
-  if (typeof A !== "object" || A === null)
+  if (typeof A !== "object" || A === null || ArrayBuffer.isView(A))
     throw new ShapeError(`matrix: expected { data, shape }, nested rows or an operator, got ${describe(A)}`);
-  const fields = A as Fields;
-  refuseForeign(fields);
+  const fields = fieldsOf(A);
   if (typeof fields.matvec === "function" || typeof fields.rmatvec === "function") return operator(fields);
   if (comesInPanels(A))
     throw new UnsupportedError("matrix: row panels do not serve here; pass the matrix as { data, shape }");
-  const stored = storage(fields);
-  const [m, n] = dimensions(fields.shape, 2);
-  const { stride, offset } = layout(fields, [m, n], stored.data.length);
+  const { shape, stored, stride, offset } = denseOf(fields, (given) => dimensions(given, 2));
+  const [m, n] = shape;
   return { kind: "dense", m, n, ...stored, offset, rowStride: stride[0], columnStride: stride[1] };
+}
+
+/**
+ * The numbers of a dense array with any number of axes, and where they are.
+ *
+ * @param sizesOf  checks the shape
+ */
+export function denseOf(
+  fields: Fields,
+  sizesOf: (shape: unknown) => number[],
+  caller?: string,
+): Layout & { stored: Stored; shape: number[] } {
+  const stored = storedAs(fields.data, fields.dtype, caller);
+  const shape = sizesOf(fields.shape);
+  return { stored, shape, ...layoutOf(fields, shape, stored.data.length) };
 }
 
 /** The same for `shape: [b, m, n]`; b may be 0. */
@@ -121,17 +97,15 @@ export function batchOf(A: unknown): BatchView {
     });
     return { count: views.length, m, n, dtype: "float64", at: (i) => views[i] };
   }
-  if (typeof A !== "object" || A === null)
+  if (typeof A !== "object" || A === null || ArrayBuffer.isView(A))
     throw new ShapeError(`batch: expected { data, shape: [b, m, n] }, got ${describe(A)}`);
-  const fields = A as Fields;
-  refuseForeign(fields);
+  const fields = fieldsOf(A);
   if (typeof fields.matvec === "function" || comesInPanels(A))
     throw new UnsupportedError(
       `batch: ${comesInPanels(A) ? "a source of row panels" : "an operator"} is one matrix; call spectralNorm for each`,
     );
-  const stored = storage(fields);
-  const [count, m, n] = dimensions(fields.shape, 3);
-  const { stride, offset } = layout(fields, [count, m, n], stored.data.length);
+  const { shape, stored, stride, offset } = denseOf(fields, (given) => dimensions(given, 3));
+  const [count, m, n] = shape;
   return {
     count,
     m,
@@ -178,54 +152,6 @@ export function denseFromSparse(A: SparseMatrix, what: string): View {
   return { kind: "dense", m, n, dtype, data, read: undefined, offset: 0, rowStride: n, columnStride: 1 };
 }
 
-/** Tensors of the engines, and complex data, each with what to do instead. */
-function refuseForeign(fields: Fields & { dataSync?: unknown; aval?: unknown }): void {
-  if (typeof fields.dataSync === "function" && fields.aval !== undefined)
-    throw new UnsupportedError(
-      "matrix: this is a jax-js array; import from spectral-norm/jax, or pass its data",
-    );
-  if (typeof fields.dataSync === "function")
-    throw new UnsupportedError("matrix: this is a TensorFlow.js tensor; import from spectral-norm/tfjs");
-  if (typeof fields.dtype === "string" && /complex|c8|c16/i.test(fields.dtype))
-    throw new UnsupportedError(
-      `matrix: complex data (${fields.dtype}) is not supported; ‖A‖₂ of A = B + iC is that of the real [B −C; C B]`,
-    );
-}
-
-function storage(fields: Fields): Pick<View, "data" | "read" | "dtype" | "half"> {
-  const { data, dtype } = fields;
-  const name = arrayName(data);
-  const numbers = data as ArrayLike<number>;
-  if (dtype === "float16" || dtype === "bfloat16") {
-    if (name === "Uint16Array")
-      return { data: numbers, read: halfDecoder(dtype), dtype: "float32", half: dtype };
-    if (name !== "Float16Array" || dtype !== "float16")
-      throw new UnsupportedError(`matrix: dtype "${dtype}" goes with a Uint16Array, got ${describe(data)}`);
-  }
-  if (name === "Float64Array") return { data: numbers, read: undefined, dtype: "float64" };
-  if (name === "Float32Array" || name === "Float16Array")
-    return { data: numbers, read: undefined, dtype: "float32" };
-  if (name === "BigInt64Array" || name === "BigUint64Array")
-    return { data: numbers, read: Number, dtype: "float64" };
-  if (name !== undefined && INTEGER_ARRAYS.has(name))
-    return { data: numbers, read: undefined, dtype: "float64" };
-  if (Array.isArray(data)) {
-    return {
-      data: Float64Array.from(data, (value, i) => entry(value, `data[${i}]`)),
-      read: undefined,
-      dtype: "float64",
-    };
-  }
-  throw new ShapeError(`matrix: data must be a typed array, got ${describe(data)}`);
-}
-
-function entry(value: unknown, where: string): number {
-  if (typeof value === "number") return value;
-  if (typeof value === "object" && value !== null && ("re" in value || "im" in value))
-    throw new UnsupportedError(`matrix: ${where} is complex; ‖A‖₂ of A = B + iC is that of [B −C; C B]`);
-  throw new ShapeError(`matrix: ${where} is not a number but ${describe(value)}`);
-}
-
 function nested(rows: readonly unknown[]): View {
   if (!Array.isArray(rows)) throw new ShapeError(`matrix: expected nested rows, got ${describe(rows)}`);
   const m = rows.length;
@@ -242,7 +168,10 @@ function nested(rows: readonly unknown[]): View {
     const row = rows[i] as ArrayLike<unknown>;
     const found = width(row, i);
     if (found !== n) throw new ShapeError(`matrix: ragged, row ${i} has ${found} entries and row 0 has ${n}`);
-    for (let j = 0; j < n; j++) data[i * n + j] = entry(row[j], `row ${i}, column ${j}`);
+    for (let j = 0; j < n; j++) {
+      const value = row[j];
+      data[i * n + j] = typeof value === "number" ? value : numberOf(value, `matrix: row ${i}, column ${j}`);
+    }
   }
   return {
     kind: "dense",
@@ -262,9 +191,12 @@ function operator(fields: Fields): OperatorView {
   for (const [name, product] of Object.entries({ matvec, rmatvec }))
     if (typeof product !== "function")
       throw new ShapeError(`operator: ${name} must be a function (x, out), got ${describe(product)}`);
+  checkTypeName(fields.dtype);
   const [m, n] = dimensions(fields.shape, 2);
   const self = fields as unknown as LinearOperator;
   const entries = fields.kind === "csr" ? (fields as unknown as SparseMatrix) : undefined;
+  const stored = entries && storedAs(entries.data, fields.dtype);
+  if (stored?.read) throw new UnsupportedError("matrix: a sparse matrix is made by csr, csc or coo");
   const scaled = (name: "matvec" | "rmatvec", length: number): ScaledProduct => {
     let copy: Float64Array | undefined;
     return scaledProduct(self[name] as Product, (x, out) => {
@@ -278,7 +210,7 @@ function operator(fields: Fields): OperatorView {
     kind: "operator",
     m,
     n,
-    dtype: entries?.data instanceof Float32Array ? "float32" : "float64",
+    dtype: stored?.dtype ?? "float64",
     matvec: (x, out) => write(self, "matvec", x, out),
     rmatvec: (y, out) => write(self, "rmatvec", y, out),
     scaledMatvec: scaled("matvec", n),
@@ -319,45 +251,6 @@ export function dimensions(shape: unknown, rank: number): number[] {
   if (!Number.isSafeInteger(sizes.reduce((product, size) => product * size, 1)))
     throw new ShapeError(`shape: [${sizes.join(", ")}] has more entries than can be counted`);
   return sizes;
-}
-
-/** What may be anything, and any number of it, in a line. */
-function listed(values: readonly unknown[]): string {
-  return `[${values.slice(0, 8).map(shown).join(", ")}${values.length > 8 ? ", …" : ""}]`;
-}
-
-function layout(
-  fields: Fields,
-  shape: readonly number[],
-  length: number,
-): { stride: number[]; offset: number } {
-  const offset = fields.offset === undefined ? 0 : fields.offset;
-  if (typeof offset !== "number" || !Number.isInteger(offset) || offset < 0)
-    throw new ShapeError(`offset: expected a whole number from 0 up, got ${shown(offset)}`);
-  let stride: number[];
-  if (fields.stride === undefined) {
-    stride = shape.map((_, k) => shape.slice(k + 1).reduce((product, size) => product * size, 1));
-  } else {
-    if (!Array.isArray(fields.stride) && !ArrayBuffer.isView(fields.stride))
-      throw new ShapeError(`stride: expected ${shape.length} whole numbers, got ${describe(fields.stride)}`);
-    stride = Array.from(fields.stride as unknown as ArrayLike<number>);
-    if (stride.length !== shape.length || !stride.every(Number.isInteger))
-      throw new ShapeError(`stride: expected ${shape.length} whole numbers, got ${listed(stride)}`);
-  }
-  if (shape.some((size) => size === 0)) return { stride, offset };
-  let first = offset;
-  let last = offset;
-  shape.forEach((size, k) => {
-    const reach = (size - 1) * stride[k];
-    if (reach < 0) first += reach;
-    else last += reach;
-  });
-  if (first < 0 || last >= length)
-    throw new ShapeError(
-      `data: too short, shape [${shape.join(", ")}] with this stride and offset reaches from ${first} to ${last}, ` +
-        `and data has ${length} numbers`,
-    );
-  return { stride, offset };
 }
 
 /** Element (i, j). */

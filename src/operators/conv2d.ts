@@ -1,6 +1,9 @@
 import { NonFiniteError, ShapeError } from "../matrix/errors.js";
-import type { DType } from "../matrix/types.js";
-import { at, describe, dimensions, room, viewOf } from "../matrix/view.js";
+import { fieldsOf } from "../matrix/foreign.js";
+import { contiguous } from "../matrix/layout.js";
+import { describe, listed } from "../matrix/shown.js";
+import type { ArrayLayout, DType, IntegerArray } from "../matrix/types.js";
+import { denseOf, dimensions, room } from "../matrix/view.js";
 import { vector } from "./algebra.js";
 import { multiplyColumns, multiplyColumnsTransposed } from "./conv2d-columns.js";
 import { axisOf, type Conv2dOptions, checkConv2dOptions } from "./conv2d-geometry.js";
@@ -10,12 +13,15 @@ import { checked, type ParametricOperator, rescaled } from "./operator.js";
 /** Taps and output channels of a group from which a product of matrices is faster than loops. */
 const LEAST = 8;
 
-/** The weights of a convolution, end to end in the order of their axes; half precision as in a matrix. */
-export interface ConvKernel {
-  readonly data: ArrayLike<number>;
+/** Weights that 32-bit places reach. */
+const MOST_WEIGHTS = 2 ** 32;
+
+/** The weights of a convolution; strides, orders and types as in a matrix. */
+export interface ConvKernel extends ArrayLayout {
+  readonly data: ArrayLike<number> | IntegerArray;
   /** [o, i/groups, kh, kw], or [kh, kw, i/groups, o] for layout "hwio" */
   readonly shape: readonly number[];
-  readonly dtype?: "float16" | "bfloat16" | undefined;
+  readonly dtype?: string | undefined;
 }
 
 /** A derivative with respect to the weights, in their order and dtype. */
@@ -45,8 +51,9 @@ export interface Conv2dOperator extends ParametricOperator<ConvKernelGrad> {
  * @param options.input  [h, w]
  * @returns an operator of o·h′·w′ rows and i·h·w columns; its `parameterGrad(u, v)` is
  *   Σ u[o, p, q]·x[c, …] with v for x, in the kernel's layout and dtype
- * @throws ShapeError for a kernel that has not four axes, not enough numbers, outputs that `groups` do not divide, or
- *   does not fit into the input; NonFiniteError naming the first weight that is none; OptionError
+ * @throws ShapeError for a kernel that has not four axes, too few or too many numbers, outputs that `groups` do not divide, or
+ *   does not fit into the input; NonFiniteError naming the first weight that is none; UnsupportedError for a `dtype` that is not
+ *   that of the numbers; OptionError
  *
  * Cost: 2·kh·kw·(i/groups)·o·h′·w′ flops a product, in plain loops, and memory for a padded input beside two copies of
  *   the weights.
@@ -56,7 +63,7 @@ export interface Conv2dOperator extends ParametricOperator<ConvKernelGrad> {
 export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperator {
   const checkedOptions = checkConv2dOptions(options);
   const { groups, layout } = checkedOptions;
-  const { K, outputs, depth, kh, kw, dtype, places } = weightsOf(kernel, layout);
+  const { K, shape, outputs, depth, kh, kw, dtype, places } = weightsOf(kernel, layout);
   if (outputs % groups !== 0)
     throw new ShapeError(`conv2d: ${outputs} output channels cannot be divided into ${groups} groups`);
   const rows = axisOf(0, kh, checkedOptions);
@@ -88,7 +95,7 @@ export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperat
     const sums = weightSums(layer, Float64Array.from(u), padded);
     const data = room(dtype, K.length);
     for (let k = 0; k < K.length; k++) data[places[k]] = sums[k];
-    return { data, shape: Array.from(kernel.shape) };
+    return { data, shape: [...shape] };
   };
   return checked([size(outputShape), size(inputShape)], rescaled({ matvec, rmatvec }), {
     inputShape,
@@ -100,45 +107,54 @@ export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperat
 interface Weights {
   /** [o, i/groups, kh, kw], row-major */
   K: Float64Array;
+  /** of the kernel as given */
+  shape: readonly number[];
   outputs: number;
   depth: number;
   kh: number;
   kw: number;
   dtype: DType;
-  /** where each of K's weights stands in the kernel as given */
+  /** where each of K's weights stands in a row-major kernel of the given shape */
   places: Uint32Array;
 }
 
 function weightsOf(kernel: ConvKernel, layout: "oihw" | "hwio"): Weights {
   if (typeof kernel !== "object" || kernel === null || !("shape" in kernel))
     throw new ShapeError(`conv2d: expected a kernel { data, shape }, got ${describe(kernel)}`);
-  const shape = Array.from(kernel.shape as ArrayLike<unknown>);
   const form = layout === "oihw" ? "[o, i/groups, kh, kw]" : "[kh, kw, i/groups, o]";
-  if (shape.length !== 4 || !shape.every((size) => Number.isInteger(size) && (size as number) > 0))
-    throw new ShapeError(
-      `conv2d: the kernel's shape must be ${form} of whole numbers from 1 up, got [${shape}]`,
-    );
-  const [s0, s1, s2, s3] = shape as number[];
-  if ("stride" in kernel && kernel.stride !== undefined) {
-    const stride = Array.from(kernel.stride as ArrayLike<number>);
-    if (`${stride}` !== `${[s1 * s2 * s3, s2 * s3, s3, 1]}`)
-      throw new ShapeError(`conv2d: the kernel's numbers must lie end to end, got stride [${stride}]`);
-  }
-  const view = viewOf({ ...kernel, stride: undefined, shape: [1, s0 * s1 * s2 * s3] });
-  if (view.kind !== "dense") throw new ShapeError("conv2d: the kernel must have data");
-  const [outputs, depth, kh, kw] = layout === "oihw" ? [s0, s1, s2, s3] : [s3, s2, s0, s1];
-  const K = vector(view.n);
-  const places = new Uint32Array(view.n);
+  const sizesOf = (given: unknown): number[] => {
+    const sizes = Array.isArray(given) || ArrayBuffer.isView(given) ? Array.from(given as number[]) : [given];
+    const product = (sizes as number[]).reduce((all, size) => all * size, 1);
+    if (sizes.length !== 4 || !sizes.every((size) => Number.isInteger(size) && (size as number) > 0))
+      throw new ShapeError(
+        `conv2d: the kernel's shape must be ${form} of positive integers, got ${listed(sizes)}`,
+      );
+    if (product > MOST_WEIGHTS)
+      throw new ShapeError(
+        `conv2d: a kernel of shape ${listed(sizes)} has more than ${MOST_WEIGHTS} weights`,
+      );
+    return sizes as number[];
+  };
+  const { stored, shape, stride, offset } = denseOf(fieldsOf(kernel), sizesOf, "conv2d");
+  const [outputs, depth, kh, kw] = (layout === "oihw" ? [0, 1, 2, 3] : [3, 2, 0, 1]).map((k) => shape[k]);
+  const rowMajor = contiguous(shape, "row-major");
+  const count = outputs * depth * kh * kw;
+  const K = vector(count);
+  const places = new Uint32Array(count);
   for (let o = 0, k = 0; o < outputs; o++)
     for (let c = 0; c < depth; c++)
       for (let a = 0; a < kh; a++)
         for (let b = 0; b < kw; b++, k++) {
-          places[k] = layout === "oihw" ? k : ((a * kw + b) * depth + c) * outputs + o;
-          K[k] = at(view, 0, places[k]);
+          const place = layout === "oihw" ? [o, c, a, b] : [a, b, c, o];
+          let from = offset;
+          for (let axis = 0; axis < 4; axis++) {
+            from += place[axis] * stride[axis];
+            places[k] += place[axis] * rowMajor[axis];
+          }
+          K[k] = stored.read ? stored.read(stored.data[from]) : stored.data[from];
           if (!Number.isFinite(K[k])) {
-            const place = layout === "oihw" ? [o, c, a, b] : [a, b, c, o];
             throw new NonFiniteError(`conv2d: weight [${place.join(", ")}] is ${K[k]} (counted from 0)`);
           }
         }
-  return { K, outputs, depth, kh, kw, dtype: view.dtype, places };
+  return { K, shape, outputs, depth, kh, kw, dtype: stored.dtype, places };
 }

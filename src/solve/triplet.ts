@@ -4,13 +4,7 @@ import { kernels as chosen, trim } from "../kernels/select.js";
 import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/panels.js";
 import { type Packed, pack } from "../matrix/sparse.js";
-import type {
-  DenseMatrix,
-  MatrixOrOperator,
-  PanelType,
-  RowPanelSource,
-  SingularTriplet,
-} from "../matrix/types.js";
+import type { MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
 import { type OperatorView, type View, viewOf } from "../matrix/view.js";
 import { type Action, gramAction, gramPays, operatorAction, placedAction } from "./action.js";
 import { gramDense, operatorDense } from "./dense.js";
@@ -24,17 +18,6 @@ import { notConverged } from "./require-converged.js";
 /** Up to this min(m, n), "auto" goes dense: a tridiagonal form costs less than the steps would. */
 export const DENSE_UP_TO = 64;
 export const MOST_STEPS = 10_000;
-
-/** The dtype of what comes back: float32 for float32 and half-precision input, else float64. */
-export type Precision<A> =
-  A extends DenseMatrix<infer D>
-    ? D
-    : A extends RowPanelSource<infer T>
-      ? PanelPrecision<T>
-      : Float32Array | Float64Array;
-
-/** The same, of row panels by what they hold. */
-export type PanelPrecision<T extends PanelType> = T extends "float64" ? Float64Array : Float32Array;
 
 /**
  * Largest singular value σ of A (m×n) with its unit vectors u (m) and v (n), and how far they can be

@@ -4,7 +4,7 @@ import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.j
 import { type Input, inputOf } from "../matrix/panels.js";
 import { shown } from "../matrix/shown.js";
 import { absent, withEmptyLines } from "../matrix/sparse.js";
-import type { Matrix, MatrixOrOperator, SingularTriplets } from "../matrix/types.js";
+import type { Matrix, MatrixOrOperator, Precision, SingularTriplets } from "../matrix/types.js";
 import { room, viewOf } from "../matrix/view.js";
 import type { Action } from "./action.js";
 import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
@@ -17,7 +17,6 @@ import { svd } from "./svd.js";
 import {
   DENSE_UP_TO,
   MOST_STEPS,
-  type Precision,
   packedFor,
   restricted,
   spread,

@@ -85,7 +85,7 @@ async function packedMatrix(A: unknown, name: FunctionName): Promise<PackedMatri
   const view = viewOf(A);
   if (view.kind === "dense") {
     const { m, n, offset, rowStride, columnStride } = view;
-    return packedDense(view, [m, n], [rowStride, columnStride], offset, (A as { dtype?: unknown }).dtype);
+    return packedDense(view, [m, n], [rowStride, columnStride], offset);
   }
   if (!view.entries) {
     const instead = ["valueAndGrad", "svdvals", "cond", "schattenNorm"].includes(name)
@@ -116,16 +116,15 @@ async function packedBatch(A: unknown): Promise<PackedMatrix> {
   }
   const first = batch.at(0);
   const stride = [batch.at(1).offset - first.offset, first.rowStride, first.columnStride];
-  return packedDense(first, shape, stride, first.offset, (A as { dtype?: unknown }).dtype);
+  return packedDense(first, shape, stride, first.offset);
 }
 
 /** The part of the data that the matrix lies in. */
 async function packedDense(
-  { data }: View,
+  { data, half }: View,
   shape: readonly number[],
   stride: readonly number[],
   offset: number,
-  dtype: unknown,
 ): Promise<PackedMatrix> {
   let from = offset;
   let to = shape.includes(0) ? offset : offset + 1;
@@ -135,7 +134,6 @@ async function packedDense(
     if (reach < 0) from += reach;
     else to += reach;
   });
-  const half = dtype === "float16" || dtype === "bfloat16" ? dtype : undefined;
   return {
     kind: "dense",
     data: await copied(data as TypedArray, from, to),

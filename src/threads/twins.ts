@@ -1,21 +1,22 @@
 import type { Certificate, CertifyOptions } from "../certify/certify.js";
-import type { BatchValuesAndGrads, MatrixBatch } from "../derivative/batch.js";
+import type { BatchValuesAndGrads, MatrixBatch, NestedBatch } from "../derivative/batch.js";
 import type { ValueAndGrad } from "../derivative/gradient.js";
 import type { HessianOptions } from "../derivative/hessian.js";
 import type { TripletCotangents, VjpOptions } from "../derivative/vjp.js";
-import type { DenseMatrix, Matrix, MatrixLike, SingularTriplet, SingularTriplets } from "../matrix/types.js";
+import type {
+  DenseMatrix,
+  Matrix,
+  MatrixLike,
+  Precision,
+  SingularTriplet,
+  SingularTriplets,
+} from "../matrix/types.js";
 import type { NormOrder } from "../solve/norms.js";
 import type { SolveOptions } from "../solve/options.js";
 import type { TripletsOptions } from "../solve/triplets.js";
 import { ask } from "./pool.js";
 
 // Each does what the function of the same name in `spectral-norm` does, whose comment has the rest.
-
-type Floats = Float32Array | Float64Array;
-type NestedBatch = readonly (readonly (readonly number[])[])[];
-
-/** The dtype of what comes back, as `spectral-norm` has it. */
-type Precision<A> = A extends DenseMatrix<infer D> ? D : Floats;
 
 /**
  * ‖A‖₂ computed by the pool's threads, to the same bits as by `spectralNorm` of `spectral-norm`, while the calling
@@ -37,11 +38,14 @@ export function spectralNorm(A: MatrixLike, options?: SolveOptions): Promise<num
 }
 
 /** ‖A‖₂ and its gradient u·vᵀ; see `spectralNorm`. */
-export function valueAndGrad<D extends Floats>(
+export function valueAndGrad<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,
   options?: SolveOptions,
 ): Promise<ValueAndGrad<D>>;
-export function valueAndGrad(A: MatrixLike, options?: SolveOptions): Promise<ValueAndGrad>;
+export function valueAndGrad<A extends MatrixLike>(
+  A: A,
+  options?: SolveOptions,
+): Promise<ValueAndGrad<Precision<A>>>;
 export function valueAndGrad(A: MatrixLike, options?: SolveOptions): Promise<ValueAndGrad> {
   return ask("valueAndGrad", [A, options]) as Promise<ValueAndGrad>;
 }
@@ -63,18 +67,18 @@ export function singularTriplets<A extends MatrixLike>(
 }
 
 /** Cotangents of (σ, u, v) pulled back to A; see `spectralNorm`. */
-export function tripletVjp<D extends Floats>(
+export function tripletVjp<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
   options?: VjpOptions,
 ): Promise<Matrix<D>>;
-export function tripletVjp(
-  A: MatrixLike,
+export function tripletVjp<A extends MatrixLike>(
+  A: A,
   triplet: SingularTriplet,
   cotangents: TripletCotangents,
   options?: VjpOptions,
-): Promise<Matrix>;
+): Promise<Matrix<Precision<A>>>;
 export function tripletVjp(
   A: MatrixLike,
   triplet: SingularTriplet,
@@ -85,12 +89,16 @@ export function tripletVjp(
 }
 
 /** The derivative of u·vᵀ in the direction E; see `spectralNorm`. */
-export function hessianVectorProduct<D extends Floats>(
+export function hessianVectorProduct<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,
   E: MatrixLike,
   options?: HessianOptions,
 ): Promise<Matrix<D>>;
-export function hessianVectorProduct(A: MatrixLike, E: MatrixLike, options?: HessianOptions): Promise<Matrix>;
+export function hessianVectorProduct<A extends MatrixLike>(
+  A: A,
+  E: MatrixLike,
+  options?: HessianOptions,
+): Promise<Matrix<Precision<A>>>;
 export function hessianVectorProduct(
   A: MatrixLike,
   E: MatrixLike,
@@ -108,6 +116,10 @@ export function spectralNormBatch(
 }
 
 /** ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch; see `spectralNorm`. */
+export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
+  A: A,
+  options?: SolveOptions,
+): Promise<BatchValuesAndGrads<Precision<A>>>;
 export function valueAndGradBatch(
   A: MatrixBatch | NestedBatch,
   options?: SolveOptions,

@@ -1,4 +1,4 @@
-import { type MatrixBatch, ofMatrix } from "../derivative/batch.js";
+import { type MatrixBatch, type NestedBatch, ofMatrix } from "../derivative/batch.js";
 import { gradientOf } from "../derivative/gradient.js";
 import { room } from "../matrix/view.js";
 import { requestDevice } from "./device.js";
@@ -16,7 +16,7 @@ import { normOn, tripletOn } from "./solve.js";
 import type { DeviceArray, DeviceOptions, DeviceValuesAndGrads, HostValuesAndGrads } from "./types.js";
 
 /** A stack of matrices in the memory of the host. */
-export type HostBatch = MatrixBatch | readonly (readonly (readonly number[])[])[];
+export type HostBatch = MatrixBatch | NestedBatch;
 
 /** Matrices that are worked on at a time: while one waits for its coefficients, the device has the others. */
 const AT_ONCE = 8;

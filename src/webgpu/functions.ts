@@ -1,5 +1,5 @@
 import { gradientOf } from "../derivative/gradient.js";
-import type { DenseMatrix, HalfMatrix, IntegerMatrix } from "../matrix/types.js";
+import type { DenseMatrix, HalfMatrix, IntegerMatrix, MatrixRow, PlainMatrix } from "../matrix/types.js";
 import { type CheckedDeviceOptions, checkDeviceOptions, type DeviceInput, deviceInputOf } from "./input.js";
 import { outerOn, vectorOn } from "./outer.js";
 import { withSession } from "./session.js";
@@ -14,7 +14,7 @@ import type {
 } from "./types.js";
 
 /** A matrix in the memory of the host, dense in any form. */
-export type HostMatrix = DenseMatrix | HalfMatrix | IntegerMatrix | readonly (readonly number[])[];
+export type HostMatrix = DenseMatrix | HalfMatrix | IntegerMatrix | PlainMatrix | readonly MatrixRow[];
 
 /** Options that say where results go, or leave them where A is. */
 export type OnHost = DeviceOptions & { output: "host" };

@@ -1,14 +1,9 @@
+import { panelTypeOf } from "../matrix/dtype.js";
 import { OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
-import { shown } from "../matrix/shown.js";
-import {
-  type BatchView,
-  batchOf,
-  comesInPanels,
-  describe,
-  dimensions,
-  type View,
-  viewOf,
-} from "../matrix/view.js";
+import { comesInPanels } from "../matrix/foreign.js";
+import { checkRowMajor } from "../matrix/layout.js";
+import { describe, shown } from "../matrix/shown.js";
+import { type BatchView, batchOf, dimensions, type View, viewOf } from "../matrix/view.js";
 import { type CheckedOptions, checkOptions } from "../solve/options.js";
 import { USAGE } from "./device.js";
 import type { Device, DeviceBuffer, Output } from "./types.js";
@@ -32,7 +27,14 @@ export interface CheckedDeviceOptions extends CheckedOptions {
   output: Output;
 }
 
-function isOnDevice(A: unknown): A is { buffer: DeviceBuffer; shape: unknown; offset?: unknown } {
+interface OnDevice {
+  readonly buffer: DeviceBuffer;
+  readonly shape: unknown;
+  readonly offset?: unknown;
+  readonly dtype?: unknown;
+}
+
+function isOnDevice(A: unknown): A is OnDevice {
   if (typeof A !== "object" || A === null || !("buffer" in A) || "data" in A) return false;
   const { buffer } = A;
   return typeof buffer === "object" && buffer !== null && "usage" in buffer && "destroy" in buffer;
@@ -42,7 +44,7 @@ function isOnDevice(A: unknown): A is { buffer: DeviceBuffer; shape: unknown; of
 export function deviceInputOf(A: unknown, name: string): DeviceInput {
   if (isOnDevice(A)) {
     const [m, n] = dimensions(A.shape, 2);
-    return { kind: "buffer", m, n, buffer: A.buffer, offset: checkBuffer(A, m * n) };
+    return { kind: "buffer", m, n, buffer: A.buffer, offset: checkBuffer(A, [m, n]) };
   }
   if (comesInPanels(A))
     throw new UnsupportedError(
@@ -69,7 +71,7 @@ export interface DeviceBatch {
 export function deviceBatchOf(A: unknown): DeviceBatch {
   if (isOnDevice(A)) {
     const [count, m, n] = dimensions(A.shape, 3);
-    const offset = checkBuffer(A, count * m * n);
+    const offset = checkBuffer(A, [count, m, n]);
     const { buffer } = A;
     return {
       count,
@@ -83,11 +85,13 @@ export function deviceBatchOf(A: unknown): DeviceBatch {
   return { ...batch, onDevice: false };
 }
 
-/** Where the first number is; the buffer holds `numbers` from there on. */
-function checkBuffer(
-  { buffer, offset = 0 }: { buffer: DeviceBuffer; offset?: unknown },
-  numbers: number,
-): number {
+/** Where the first number is; from there on the buffer holds all of them, row-major. It may be longer. */
+function checkBuffer(A: OnDevice, shape: readonly number[]): number {
+  const { buffer, offset = 0, dtype } = A;
+  const numbers = shape.reduce((product, size) => product * size, 1);
+  checkRowMajor(A, shape, "buffer: its numbers");
+  if (dtype !== undefined && panelTypeOf(dtype) !== "float32")
+    throw new UnsupportedError(`dtype: a buffer holds float32, got ${shown(dtype)}`);
   if (typeof offset !== "number" || !Number.isInteger(offset) || offset < 0)
     throw new ShapeError(`offset: expected a whole number from 0 up, got ${shown(offset)}`);
   if (4 * (offset + numbers) > buffer.size)

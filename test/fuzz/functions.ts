@@ -447,6 +447,8 @@ function expectSigma(
 function expectHomogeneous(value: number, factor: number, input: Input, options: SolveOptions): void {
   const { entries, m, n, dtype } = input;
   if (input.form === "operator" || options.method === "power" || options.atol) return;
+  // What fits may have a norm that does not.
+  if (!Number.isFinite(value * factor)) return;
   const scaled = entries.map((x) => x * factor);
   const Type = dtype === "float32" ? Float32Array : Float64Array;
   const data = Type.from(scaled);

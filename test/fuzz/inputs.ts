@@ -40,13 +40,22 @@ const FORMS = [
   "strided float64",
   "strided float32",
   "columns first",
+  "strides",
+  "column-major",
+  "Fortran order",
   "float16",
   "bfloat16",
+  "F16",
+  "bf16",
   "int8",
   "uint8",
   "int32",
+  "int64",
+  "plain",
   "nested",
+  "typed rows",
   "csr",
+  "csr F16",
   "csr float32",
   "panels",
   "panels float32",
@@ -175,18 +184,39 @@ function formed(recipe: Recipe, wanted: Float64Array, m: number, n: number): For
     case "strided float32":
     case "columns first":
       return strided(recipe, wanted, m, n);
+    case "strides":
+    case "column-major":
+    case "Fortran order": {
+      // As @stdlib, vectorious and npyjs have them.
+      const data = Float64Array.from(wanted, (_, k) => wanted[(k % m) * n + Math.floor(k / m)]);
+      const said = {
+        strides: { strides: [1, m] },
+        "column-major": { order: "column-major", strides: [1, m], offset: 0, dtype: "float64" },
+        "Fortran order": { fortranOrder: true, dtype: "f8" },
+      }[form];
+      return as({ data, shape, ...said }, Float64Array.from(wanted), "float64", [data]);
+    }
     case "float16":
-    case "bfloat16": {
+    case "bfloat16":
+    case "F16":
+    case "bf16":
+    case "csr F16": {
+      const format = form === "bfloat16" || form === "bf16" ? "bfloat16" : "float16";
       // Any bits at all, most of them of numbers near 1.
       const random = createRandom(recipe.seed);
-      const middle = form === "float16" ? 0x3c00 : 0x3f80;
+      const middle = format === "float16" ? 0x3c00 : 0x3f80;
       const data = Uint16Array.from(wanted, (x) => {
         const sign = x < 0 ? 0x8000 : 0;
         if (!Number.isFinite(x)) return sign | 0x7f80 | 0x7c00;
         return x === 0 ? sign : sign | (middle + Math.floor((random.uniform() - 0.5) * 0x700));
       });
-      const decode = halfDecoder(form);
-      return as({ data, dtype: form, shape }, Float64Array.from(data, decode), "float32", [data]);
+      const entries = Float64Array.from(data, halfDecoder(format));
+      // A sparse matrix is refused when it is made.
+      if (form !== "csr F16" || !finite(entries))
+        return as({ data, dtype: form === "csr F16" ? "F16" : form, shape }, entries, "float32", [data]);
+      const indices = entries.map((_, k) => k % n);
+      const indptr = Float64Array.from({ length: m + 1 }, (_, i) => i * n);
+      return as(csr({ data, dtype: "F16", indices, indptr, shape }), entries, "float32", [data]);
     }
     case "int8":
     case "uint8":
@@ -195,6 +225,20 @@ function formed(recipe: Recipe, wanted: Float64Array, m: number, n: number): For
       const data = Type.from(wanted);
       return as({ data, shape }, Float64Array.from(data), "float64", [data]);
     }
+    case "int64": {
+      const whole = wanted.map((x) => (Math.abs(x) < 2 ** 62 ? Math.trunc(x) : 0));
+      const data = BigInt64Array.from(whole, BigInt);
+      return as({ data, shape }, Float64Array.from(data, Number), "float64", [data]);
+    }
+    case "plain":
+      return as({ data: [...wanted], shape }, wanted, "float64", []);
+    case "typed rows":
+      return as(
+        Array.from({ length: m }, (_, i) => wanted.slice(i * n, (i + 1) * n)),
+        wanted,
+        "float64",
+        [],
+      );
     case "nested":
       return as(
         Array.from({ length: m }, (_, i) => [...wanted.subarray(i * n, (i + 1) * n)]),

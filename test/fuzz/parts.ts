@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { refuse, wrong } from "./arguments.js";
 import { mutated, read } from "./files.js";
 import { cases, check } from "./functions.js";
+import { read as readAsSaid, statements } from "./layouts.js";
 import { reported } from "./report.js";
 import { threads } from "./threads.js";
 
@@ -52,6 +53,7 @@ export const example = part("example", 100, fc.nat({ max: 99 }), (value) => {
 export const parts: Readonly<Record<string, Part>> = {
   functions: part("functions", 20_000, cases, check),
   arguments: part("arguments", 20_000, wrong, refuse),
+  layouts: part("layouts", 50_000, statements, readAsSaid),
   files: part("files", 100_000, mutated, read),
   threads,
 };

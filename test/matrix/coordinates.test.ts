@@ -116,17 +116,20 @@ describe("refuses", () => {
   it("coordinates that are none", () => {
     expectRefusal(() => coo(undefined as never), "ERR_SHAPE", "coo", "row, col");
     expectRefusal(() => coo({ ...good, row: [0] }), "ERR_SHAPE", "2 entries and 1 of row");
-    expectRefusal(() => coo({ ...good, col: 3 } as never), "ERR_SHAPE", "col must be an array");
+    expectRefusal(() => coo({ ...good, col: 3 } as never), "ERR_SHAPE", "col must be an array", "number 3");
+    const { row, col, ...rest } = good;
+    const misnamed = { ...rest, rows: row, cols: col };
+    expectRefusal(() => coo(misnamed as never), "ERR_SHAPE", "row must be", "data, row, col, shape");
     expectRefusal(() => coo({ ...good, row: [0, 2] }), "ERR_SHAPE", "entry 1", "row 2", "0 … 1");
     expectRefusal(() => coo({ ...good, col: [-1, 0] }), "ERR_SHAPE", "entry 0", "column -1");
     expectRefusal(() => coo({ ...good, row: [0, 0.5] }), "ERR_SHAPE", "row 0.5");
     expectRefusal(() => coo({ ...good, shape: [2, 0] }), "ERR_SHAPE", "empty");
     expectRefusal(() => coo({ ...good, shape: [2 ** 32 + 1, 2] }), "ERR_SHAPE", "rows", "32 bits");
-    expectRefusal(() => coo({ ...good, data: ["1", 2] as never }), "ERR_SHAPE", "coo: entry 0");
+    expectRefusal(() => coo({ ...good, data: ["1", 2] as never }), "ERR_SHAPE", "coo: data[0]");
     expectRefusal(
       () => coo({ ...good, data: [1, { re: 1, im: 2 }] as never }),
       "ERR_UNSUPPORTED",
-      "coo: entry 1",
+      "coo: data[1]",
       "complex",
     );
     expectNonFinite(() => coo({ ...good, data: [1, Number.NaN] }), 1, 0, "NaN");

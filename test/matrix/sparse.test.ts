@@ -307,7 +307,8 @@ describe("csr refuses", () => {
     ["a column beyond", { ...good, indices: [0, 2] }, ["entry 1", "row 1", "column 2", "0 … 1"]],
     ["a column below", { ...good, indices: [-1, 0] }, ["entry 0", "column -1"]],
     ["a broken column", { ...good, indices: [0.5, 0] }, ["column 0.5"]],
-    ["text", { ...good, data: ["1", "2"] }, ["entry 0"]],
+    ["text", { ...good, data: ["1", "2"] }, ["data[0]"]],
+    ["entries that have no column", { ...good, data: [1, 2, 3] }, ["3 entries and 2 column indices"]],
     ["5·10⁹ columns", { ...good, shape: [2, 5e9] }, ["5000000000"]],
     ["10¹⁵ columns", { data: [], indices: [], indptr: [0, 0], shape: [1, 1e15] }, ["10000"]],
   ])("%s", (_, parts, words) => {

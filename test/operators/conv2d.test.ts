@@ -297,7 +297,11 @@ describe("refuses", () => {
       "ERR_SHAPE",
       "[o, i/groups, kh, kw]",
     );
-    expectRefusal(() => conv2d({ data: [], shape: [1, 1, 0, 1] }, { input }), "ERR_SHAPE", "from 1 up");
+    expectRefusal(
+      () => conv2d({ data: [], shape: [1, 1, 0, 1] }, { input }),
+      "ERR_SHAPE",
+      "positive integers",
+    );
     expectRefusal(() => conv2d({ data: [1, 2], shape: [1, 1, 1, 3] }, { input }), "ERR_SHAPE", "too short");
     expectRefusal(
       () => conv2d({ ...K, shape: [2, 2, 7, 1], data: new Float64Array(28) }, { input }),
@@ -306,8 +310,11 @@ describe("refuses", () => {
       "5",
     );
     expectRefusal(() => conv2d(K, { input, groups: 3 }), "ERR_SHAPE", "2 output channels", "3 groups");
-    const strided = { ...K, stride: [1, 2, 4, 12] };
-    expectRefusal(() => conv2d(strided, { input }), "ERR_SHAPE", "stride [1,2,4,12]");
+    const beyond = { ...K, stride: [1, 2, 4, 13] };
+    expectRefusal(() => conv2d(beyond, { input }), "ERR_SHAPE", "too short", "36");
+    const longer = { ...K, data: new Float64Array(37) };
+    expectRefusal(() => conv2d(longer, { input }), "ERR_SHAPE", "takes 36", "has 37");
+    expectRefusal(() => conv2d({ ...K, dtype: "float32" }, { input }), "ERR_UNSUPPORTED", "Float64Array");
     const data = new Float64Array(36);
     data[23] = Number.NaN;
     expectRefusal(() => conv2d({ ...K, data }, { input }), "ERR_NON_FINITE", "[1, 0, 1, 2]", "NaN");

@@ -105,6 +105,11 @@ describe("the engine-free part", () => {
       classes: ["ShapeError", "NonFiniteError", "OptionError", "UnsupportedError"],
     });
     expect(results.kernels).toMatch(/^wasm/);
+    expect(results.typed).toEqual(new Array(13).fill([5, true]));
+    // To float32's rounding.
+    for (const [value, single] of results.halves)
+      expect([Math.abs(value - 5) < 1e-6, single]).toEqual([true, true]);
+    expect(results.returned).toEqual([true, true]);
     const close = (actual: number[], expected: number[]) => {
       expect(actual.length).toBe(expected.length);
       actual.forEach((value, i) => {

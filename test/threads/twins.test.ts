@@ -410,7 +410,7 @@ it("is typed as the function of the same name is, in a promise", () => {
     expectTypeOf(threads.valueAndGrad(single)).toEqualTypeOf<
       Of<core.ValueAndGrad<Float32Array<ArrayBuffer>>>
     >();
-    expectTypeOf(threads.valueAndGrad(rows)).toEqualTypeOf<Of<core.ValueAndGrad>>();
+    expectTypeOf(threads.valueAndGrad(rows)).toEqualTypeOf<Of<core.ValueAndGrad<Float64Array>>>();
     const triplet = core.singularTriplet(single);
     expectTypeOf(threads.singularTriplet(single)).toEqualTypeOf<Of<typeof triplet>>();
     const matrix = core.hessianVectorProduct(single, rows);

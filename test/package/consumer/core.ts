@@ -3,8 +3,11 @@ import {
   type BatchValuesAndGrads,
   cond,
   conv2d,
+  coo,
+  csc,
   csr,
   type DenseMatrix,
+  hessianVectorProduct,
   kernelInfo,
   type LinearOperator,
   lowRank,
@@ -16,6 +19,8 @@ import {
   NonFiniteError,
   type NormOrder,
   OptionError,
+  type RowPanelSource,
+  rowPanels,
   ShapeError,
   type SingularTriplet,
   type SingularTriplets,
@@ -28,6 +33,7 @@ import {
   spectralNorm,
   spectralNormBatch,
   svdvals,
+  tripletVjp,
   UnsupportedError,
   type ValueAndGrad,
   valueAndGrad,
@@ -41,7 +47,12 @@ const rows: MatrixLike = [
   [3, 0],
   [0, 4],
 ];
-const sparse: SparseMatrix = csr({ data: [3, 4], indices: [0, 1], indptr: [0, 1, 2], shape: [2, 2] });
+const sparse: SparseMatrix<Float64Array> = csr({
+  data: [3, 4],
+  indices: [0, 1],
+  indptr: [0, 1, 2],
+  shape: [2, 2],
+});
 const operator: LinearOperator = {
   shape: [2, 2],
   matvec: (x, out) => out.set([3 * x[0]!, 4 * x[1]!]),
@@ -60,6 +71,70 @@ const { grad: weights } = valueAndParameterGrad(
   conv2d({ data: [4], shape: [1, 1, 1, 1] }, { input: [2, 3] }),
 );
 const { grad: factors } = valueAndParameterGrad(lowRank({ B: [[4], [0]], A: [[1, 0]] }));
+
+// Whatever is taken compiles, and the type of what comes back is that of what it is.
+const typed = [
+  valueAndGrad([[3, 4]]),
+  valueAndGrad({ data: [3, 4], shape: [1, 2] }),
+  valueAndGrad({ data: [3, 4], shape: [1, 2], order: "C", strides: [2, 1] }),
+  valueAndGrad([Float64Array.of(3, 4)]),
+  valueAndGrad([Float32Array.of(3, 4)]),
+  valueAndGrad([BigInt64Array.of(3n, 4n)]),
+  valueAndGrad({ data: BigInt64Array.of(3n, 4n), shape: [1, 2] }),
+  valueAndGrad({ data: BigUint64Array.of(3n, 4n), shape: [1, 2], dtype: "uint64" }),
+  valueAndGrad({ data: Int8Array.of(3, 4), shape: [1, 2], fortranOrder: true }),
+  valueAndGrad({ data: Uint16Array.of(3, 4), shape: [1, 2] }),
+  valueAndGrad(csr({ data: [3, 4], indices: [0, 1], indptr: [0, 2], shape: [1, 2] })),
+  valueAndGrad(csc({ data: Int8Array.of(3, 4), indices: [0, 0], indptr: [0, 1, 2], shape: [1, 2] })),
+  valueAndGrad(rowPanels({ shape: [1, 2], dtype: "float64", rows: () => Float64Array.of(3, 4) })),
+] satisfies ValueAndGrad<Float64Array>[];
+const halves = [
+  valueAndGrad({ data: Uint16Array.of(0x4200, 0x4400), dtype: "float16", shape: [1, 2] }),
+  valueAndGrad({ data: Uint16Array.of(0x4200, 0x4400), dtype: "F16", shape: [1, 2] }),
+  valueAndGrad({ data: Float32Array.of(3, 4), dtype: "<f4", shape: [1, 2] }),
+  valueAndGrad(coo({ data: Float32Array.of(3, 4), row: [0, 0], col: [0, 1], shape: [1, 2] })),
+  valueAndGrad(
+    csr({
+      data: Uint16Array.of(0x4200, 0x4400),
+      dtype: "half",
+      indices: [0, 1],
+      indptr: BigInt64Array.of(0n, 2n),
+      shape: [1, 2],
+    }),
+  ),
+  valueAndGrad(rowPanels({ shape: [1, 2], dtype: "float16", rows: () => Uint16Array.of(0x4200, 0x4400) })),
+] satisfies ValueAndGrad<Float32Array>[];
+const integers = { data: Int32Array.of(3, 4), shape: [1, 2] };
+const vectors = singularTriplet(integers);
+export const doubles: Float64Array[] = [
+  vectors.u,
+  singularTriplets([[3, 4]], { k: 1 }).v.data,
+  hessianVectorProduct(integers, [[1, 0]]).data,
+  tripletVjp([[3, 4]], vectors, { sigma: 1 }).data,
+  valueAndGradBatch({ data: [3, 4], shape: [1, 1, 2] }).grads.data,
+  valueAndGradBatch([[Float64Array.of(3, 4)]]).grads.data,
+  matrix(BigInt64Array.of(3n, 4n), [1, 2]).data,
+  sparse.data,
+];
+export const singles: Float32Array[] = [
+  valueAndGradBatch({ data: Float32Array.of(3, 4), shape: [1, 1, 2] }).grads.data,
+  hessianVectorProduct(A, A).data,
+  csr({ data: Float32Array.of(3, 4), indices: [0, 1], indptr: [0, 2], shape: [1, 2] }).data,
+];
+/** What an object of any of these types may hold is not known. */
+export const either = (any: LinearOperator | RowPanelSource | MatrixLike) => {
+  const u: Float32Array | Float64Array = singularTriplet(any).u;
+  // @ts-expect-error it may be single
+  const double: Float64Array = singularTriplet(any).u;
+  return [u, double];
+};
+/** Whoever is generic in the precision gets it back. */
+export const generic = <D extends Float32Array | Float64Array>(any: DenseMatrix<D>): ValueAndGrad<D> =>
+  valueAndGrad(any);
+// @ts-expect-error rows and integers are computed with in double precision
+export const notSingle: Float32Array = valueAndGrad([[1]]).grad.data;
+// @ts-expect-error text is no matrix
+export const text = () => spectralNorm({ data: ["3"], shape: [1, 1] });
 
 function codeOf(call: () => unknown): string {
   try {
@@ -80,6 +155,12 @@ export const results = {
   values: [...triplets.values],
   svdvals: [...svdvals(rows)],
   largest: [...largest.sigma, largest.u.shape[1], largest.v.shape[1]],
+  typed: typed.map(({ value, grad }) => [value, grad.data instanceof Float64Array]),
+  halves: halves.map(({ value, grad }) => [value, grad.data instanceof Float32Array]),
+  returned: [
+    doubles.every((x) => x instanceof Float64Array),
+    singles.every((x) => x instanceof Float32Array),
+  ],
   parameters: [...weights.data, factors.B.data[0]],
   cond: cond(rows),
   frobenius: matrixNorm(rows, order),

@@ -21,6 +21,8 @@ export async function onDevice(device: Device, buffer: DeviceBuffer): Promise<nu
   const brought: Matrix<Float32Array> = (await valueAndGrad(there, { device, output: "host" })).grad;
   const here: Matrix<Float32Array> = (await valueAndGrad(A, { device })).grad;
   const sent: DeviceArray<[number]> = (await singularTriplet(A, { device, output: "device" })).u;
+  const typed: number = await spectralNorm([BigInt64Array.of(3n, 4n)], { device });
+  const plain: number = await spectralNorm({ data: [3, 4], shape: [1, 2], strides: [2, 1] }, { device });
   const u: Float32Array = (await singularTriplet([[3], [4]])).u;
   const { values, grads } = await valueAndGradBatch({ buffer, shape: [1, 2, 3] }, { device });
   left.destroy();
@@ -29,7 +31,7 @@ export async function onDevice(device: Device, buffer: DeviceBuffer): Promise<nu
   (await valueAndGrad(there, { device })).grad.data;
   // @ts-expect-error: a device has no other method.
   await spectralNorm(A, { method: "dense" });
-  return value + brought.data[0]! + here.data[0]! + sent.buffer.size + u[0]! + values[0]!;
+  return value + typed + plain + brought.data[0]! + here.data[0]! + sent.buffer.size + u[0]! + values[0]!;
 }
 
 const told = (error: { code: string }) => error.code;
