@@ -14,8 +14,8 @@ import {
   valueAndGrad,
   valueAndGradBatch,
 } from "../../src/index.js";
-import { relaxedAvailable } from "../../src/kernels/wasm/instance.js";
 import { startThreads, svdvals, type ThreadPool } from "../../src/threads/index.js";
+import { KERNEL_SETS, skipMissingKernels, WASM_SETS } from "../kernels/sets.js";
 import { normalMatrix } from "../matrices.js";
 import { expectSameBits } from "./bits.js";
 import { BATCH, MATRICES } from "./cases.js";
@@ -32,7 +32,8 @@ afterEach(async () => {
   for (const pool of pools.splice(0)) await pool.stop();
 });
 
-describe.each(["wasm", ...(relaxedAvailable() ? (["wasm-relaxed"] as const) : [])] as const)("%s", (name) => {
+skipMissingKernels();
+describe.each(WASM_SETS)("$name", ({ name }) => {
   it.each([2, 4])("%i threads give the bits of one", async (count) => {
     setKernels(name);
     const compute = () => [
@@ -143,7 +144,7 @@ describe("startThreads", () => {
   it("serves whichever kernels are chosen while it runs", async () => {
     const { data, shape } = normalMatrix(300, 301, 4);
     const values = new Map<string, number>();
-    const names = ["wasm", "reference", ...(relaxedAvailable() ? ["wasm-relaxed" as const] : [])] as const;
+    const names = KERNEL_SETS.map(({ name }) => name);
     for (const name of names) {
       setKernels(name);
       values.set(name, spectralNorm({ data, shape }));
