@@ -53,6 +53,7 @@ export default defineConfig({
     // For what hangs. Nothing is slow enough to meet them, however busy the machine.
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 240_000 } },
     // A test that passes at the second attempt has found something.
     retry: 0,
   },
