@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom, log } from "../../src/solve/random.js";
 
 /**
  * Statistics of n independent draws lie within six standard deviations of their expectation but for a chance of 2e-9.
@@ -97,6 +97,24 @@ describe.each(SEEDS)("a stream from seed %i", (seed) => {
       expectMean(squares, 0, 4, `squares, lag ${lag}`);
       const uniforms = uniform.subarray(lag).map((x, i) => (x - 0.5) * (uniform[i] - 0.5));
       expectMean(uniforms, 0, 1 / 144, `uniform, lag ${lag}`);
+    }
+  });
+});
+
+describe("the logarithm", () => {
+  it("is within a unit or two in the last place", () => {
+    expect(log(1)).toBe(0);
+    const random = createRandom(3);
+    for (let i = 0; i < 100_000; i++) {
+      const x = random.uniform() * 2 ** -Math.floor(900 * random.uniform());
+      // Both have an error below one unit, 2⁻⁵² of the result at most.
+      expect(Math.abs(log(x) / Math.log(x) - 1)).toBeLessThan(2 * 2 ** -52);
+    }
+    for (let k = -1022; k < 1024; k++)
+      expect(Math.abs(log(2 ** k) - k * Math.LN2)).toBeLessThanOrEqual(2 ** -52 * Math.abs(k));
+    for (let k = -1000; k < 1000; k++) {
+      const f = k * 2 ** -53 * (k < 0 ? 1 : 2);
+      expect(Math.abs(log(1 + f) - (f - (f * f) / 2))).toBeLessThanOrEqual(2 ** -51 * Math.abs(f));
     }
   });
 });
