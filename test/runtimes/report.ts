@@ -43,7 +43,7 @@ export function tableOf(rows: readonly (Examined | Absent)[]): string {
       row.title,
       row.version,
       report.kernels.join(", "),
-      report.threads > 1 ? "yes" : `no: ${report.noThreads}`,
+      report.threads > 1 ? "yes" : `no: ${report.noThreads ?? "it has not run"}`,
       row.command ? "yes" : "",
       String(report.outcomes.length - failed),
       String(failed),

@@ -13,7 +13,7 @@ import {
   tableOf,
   withTable,
 } from "./report.js";
-import { type Found, RUNTIMES, type Runtime, SCRIPTS } from "./runtimes.js";
+import { AbsentError, type Found, RUNTIMES, type Runtime, SCRIPTS } from "./runtimes.js";
 
 const DOCUMENT = join(repository, "docs", "runtimes.md");
 
@@ -51,7 +51,7 @@ async function main(argv: string[]): Promise<number> {
         console.log(`${row.title}: absent, ${row.absent}${required(runtime.name) ? " (and required)" : ""}`);
         continue;
       }
-      bits ??= row.report.bits;
+      bits ??= row.report.bits || undefined;
       const failures = failuresOf(row);
       failed ||= failures.length > 0;
       console.log(
@@ -83,22 +83,15 @@ async function examined(
   try {
     found = await runtime.find();
   } catch (error) {
-    return { title, absent: error instanceof Error ? error.message : String(error) };
+    if (error instanceof AbsentError) return { title, absent: error.message };
+    return broken(title, "", "it starts", error);
   }
   const { version, command } = found;
   let report: Report;
   try {
     report = await found.examine(installed);
   } catch (error) {
-    const failure = error instanceof Error ? error.message : String(error);
-    report = {
-      kernels: [],
-      chosen: "",
-      threads: 1,
-      bits: "",
-      outcomes: [{ name: "the suite runs", failure }],
-    };
-    return { title, version, command: false, report };
+    return broken(title, version, "the suite runs", error);
   }
   const outcomes: Outcome[] = [
     ...report.outcomes,
@@ -112,6 +105,13 @@ async function examined(
     ...(command ? commandOutcomes(command, installed) : []),
   ];
   return { title, version, command: command !== undefined, report: { ...report, outcomes } };
+}
+
+/** A runtime that is there and came to nothing. */
+function broken(title: string, version: string, name: string, error: unknown): Examined {
+  const failure = error instanceof Error ? error.message : String(error);
+  const report = { kernels: [], chosen: "", threads: 1, bits: "", outcomes: [{ name, failure }] };
+  return { title, version, command: false, report };
 }
 
 function expected(name: string, holds: boolean, failure = "it is not so"): Outcome {

@@ -21,9 +21,12 @@ export interface Runtime {
   readonly title: string;
   /** whether relaxed SIMD is there, so that its absence is a failure */
   readonly relaxed: boolean;
-  /** throws Error that says why it is absent */
+  /** @throws AbsentError where it is absent; any other error says what is wrong with one that is there */
   find(): Promise<Found>;
 }
+
+/** Says why a runtime is absent. */
+export class AbsentError extends Error {}
 
 const suite = fileURLToPath(new URL("suite.mjs", import.meta.url));
 export const SCRIPTS: Readonly<Record<string, string>> = Object.fromEntries(
@@ -61,7 +64,7 @@ function fetched(specifier: string): string {
     npm(folder, "install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", specifier);
   } catch (error) {
     const said = error instanceof Error && "stderr" in error ? String(error.stderr) : String(error);
-    throw new Error(`npm has not installed ${specifier} (${said.trim().split("\n")[0]})`);
+    throw new AbsentError(`npm has not installed ${specifier} (${said.trim().split("\n")[0]})`);
   }
   return modules;
 }
@@ -72,7 +75,7 @@ function running(paths: readonly string[]): { path: string; version: string } {
     const { status, stdout } = spawnSync(path, ["--version"], { encoding: "utf8" });
     if (status === 0) return { path, version: /\d+(\.\d+)+/.exec(stdout)?.[0] ?? stdout.trim() };
   }
-  throw new Error(`no program that runs here is in its package`);
+  throw new AbsentError(`no program that runs here is in its package`);
 }
 
 /** The programs at `path` in every package of a scope. */
@@ -108,7 +111,7 @@ function node(major: number, ...flags: string[]): Runtime {
     async find() {
       const name = NODES[`${process.platform}-${process.arch}`];
       if (name === undefined)
-        throw new Error(`npm has no Node.js for ${process.platform} on ${process.arch}`);
+        throw new AbsentError(`npm has no Node.js for ${process.platform} on ${process.arch}`);
       const { path, version } = running([join(fetched(`${name}@${major}`), name, "bin", program("node"))]);
       return processes(version, [path, ...flags]);
     },
@@ -185,6 +188,8 @@ export const RUNTIMES: readonly Runtime[] = [
     title: "Chromium",
     relaxed: true,
     async find() {
+      if (process.platform !== "linux")
+        throw new AbsentError(`the package @sparticuz/chromium has none for ${process.platform}`);
       const { browser: chromium, close } = await startChromium();
       const version = chromium.version();
       await close();
@@ -207,7 +212,7 @@ export const RUNTIMES: readonly Runtime[] = [
     async find() {
       const executablePath = FIREFOX.find((path) => path !== undefined && existsSync(path));
       if (executablePath === undefined)
-        throw new Error("it is not installed (Debian: firefox-esr), and FIREFOX names no other");
+        throw new AbsentError("it is not installed (Debian: firefox-esr), and FIREFOX names no other");
       const { launch } = await import("puppeteer-core");
       // Over WebDriver BiDi, which needs no Firefox of its own.
       const start = () => launch({ browser: "firefox", executablePath, headless: true, protocolTimeout: 0 });
