@@ -44,9 +44,7 @@ export function createArena(memory: Growable): Arena {
     release(mark) {
       // Written so that NaN fails too. A bad mark is a fault of the library: going on would give out a block twice.
       if (!(mark >= BOTTOM && mark <= top && mark % ALIGNMENT === 0))
-        throw new Error(
-          `kernel memory: ${mark} was released, which is not a mark between ${BOTTOM} and ${top}; please report this`,
-        );
+        throw new Error(`kernel memory: ${mark} is not a mark between ${BOTTOM} and ${top}`);
       top = mark;
     },
     size: () => memory.buffer().byteLength,

@@ -28,11 +28,6 @@ export function log(x: number): number {
   // ln 2 in two parts, the first of which k multiplies without rounding.
   const most = k * 0.6931471803691238;
   const rest = k * 1.9082149292705877e-10;
-  if ((0xfffff & (2 + fraction)) < 3) {
-    // |f| < 2⁻²⁰
-    const r = f * f * (0.5 - (1 / 3) * f);
-    return k === 0 ? f - r : most - (r - rest - f);
-  }
   const s = f / (2 + f);
   const z = s * s;
   const w = z * z;
@@ -40,11 +35,10 @@ export function log(x: number): number {
   const odd =
     z * (0.6666666666666735 + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)));
   const r = odd + even;
-  if (((fraction - 0x6147a) | (0x6b851 - fraction)) > 0) {
-    const half = 0.5 * f * f;
-    return k === 0 ? f - (half - s * (half + r)) : most - (half - (s * (half + r) + rest) - f);
-  }
-  return k === 0 ? f - s * (f - r) : most - (s * (f - r) - rest - f);
+  // For larger |f| in an order in which less is rounded.
+  const half = 0.5 * f * f;
+  const far = fraction > 0x6147a && fraction < 0x6b851;
+  return most - ((far ? half - (s * (half + r) + rest) : s * (f - r) - rest) - f);
 }
 
 /**
