@@ -9,28 +9,42 @@ export interface Growable {
   grow(bytes: number): void;
 }
 
-/** A stack of 16-byte aligned pieces of one memory. Pointer 0 is never handed out. */
+/** Blocks begin at multiples of this: a cache line. */
+const ALIGNMENT = 64;
+/** Where the first block begins, so that pointer 0 is never handed out. */
+const BOTTOM = 64;
+
+/** A stack of 64-byte aligned blocks of one memory. */
 export function createArena(memory: Growable): Arena {
-  let top = 64;
+  let top = BOTTOM;
+  const moveTop = (end: number) => {
+    const aligned = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
+    if (aligned > memory.buffer().byteLength) {
+      try {
+        memory.grow(aligned);
+      } catch (error) {
+        throw new UnsupportedError(
+          `matrix: there is no memory for it (${error instanceof Error ? error.message : String(error)}); ` +
+            "pass it in parts, with rowPanels, or as an operator { shape, matvec, rmatvec }",
+        );
+      }
+    }
+    top = aligned;
+  };
   return {
     take(bytes) {
       const pointer = top;
-      const end = pointer + Math.ceil(bytes / 64) * 64;
-      if (end > memory.buffer().byteLength) {
-        try {
-          memory.grow(end);
-        } catch (error) {
-          throw new UnsupportedError(
-            `matrix: there is no memory for it (${error instanceof Error ? error.message : String(error)}); ` +
-              "pass it in parts, with rowPanels, or as an operator { shape, matvec, rmatvec }",
-          );
-        }
-      }
-      top = end;
+      moveTop(pointer + bytes);
       return pointer;
+    },
+    extend(pointer, bytes) {
+      moveTop(pointer + bytes);
     },
     mark: () => top,
     release(mark) {
+      // Written so that NaN fails too. A bad mark is a fault of the library: going on would give out a block twice.
+      if (!(mark >= BOTTOM && mark <= top && mark % ALIGNMENT === 0))
+        throw new Error(`kernel memory: ${mark} is not a mark between ${BOTTOM} and ${top}`);
       top = mark;
     },
     size: () => memory.buffer().byteLength,

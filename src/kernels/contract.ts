@@ -185,9 +185,15 @@ export interface Kernels {
 export interface Arena {
   /** `bytes` of memory, 16-byte aligned, contents undefined. Views made before may be detached by it. */
   take(bytes: number): number;
+  /** Makes the block that was taken last, at `pointer`, `bytes` long; its contents stay. */
+  extend(pointer: number, bytes: number): void;
   /** Where the next `take` begins; for `release`. */
   mark(): number;
-  /** Gives back everything taken since `mark`. */
+  /**
+   * Gives back everything taken since `mark`.
+   *
+   * @throws Error if `mark` cannot be a mark of this arena: above the top, below the bottom, or not aligned
+   */
   release(mark: number): void;
   /** Bytes that the memory has grown to. */
   size(): number;

@@ -103,7 +103,7 @@ export function place(
     largest = halfDecoder(packed)(routines.largest16(pointer, total));
     if (!Number.isFinite(largest)) throwNonFinite(view);
     if (!half || (largest > 0 && !computable(packed, exponentOf(largest)))) {
-      arena.take(total * 2);
+      arena.extend(pointer, total * 4);
       routines.widen16(pointer, total, pointer, packed === "bfloat16" ? 1 : 0);
       storage = "float32";
     } else if (packed === "float16") {

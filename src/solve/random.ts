@@ -8,6 +8,41 @@ export interface Random {
   normal(): number;
 }
 
+const bits = new DataView(new ArrayBuffer(8));
+
+/**
+ * ln x for a normal number x > 0, with an error below one unit in the last place. `Math.log` is another function in
+ * every engine; this one gives the same bits everywhere.
+ *
+ * x = 2ᵏ·(1 + f) with √½ < 1 + f < √2; ln(1 + f) = f − f²/2 + s·(f²/2 + R(s²)), s = f/(2 + f), R a polynomial.
+ *
+ * Source: FDLIBM 5.3, e_log.c (Sun Microsystems, 1993).
+ */
+export function log(x: number): number {
+  bits.setFloat64(0, x);
+  const high = bits.getInt32(0);
+  const fraction = high & 0xfffff;
+  // 1 where the fraction is above √2: then f is taken of x/2ᵏ⁺¹.
+  const carry = (fraction + 0x95f64) & 0x100000;
+  const k = (high >> 20) - 1023 + (carry >> 20);
+  bits.setInt32(0, fraction | (carry ^ 0x3ff00000));
+  const f = bits.getFloat64(0) - 1;
+  // ln 2 in two parts, the first of which k multiplies without rounding.
+  const most = k * 0.6931471803691238;
+  const rest = k * 1.9082149292705877e-10;
+  const s = f / (2 + f);
+  const z = s * s;
+  const w = z * z;
+  const even = w * (0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373));
+  const odd =
+    z * (0.6666666666666735 + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)));
+  const r = odd + even;
+  // For larger |f| in an order in which less is rounded.
+  const half = 0.5 * f * f;
+  const far = fraction > 0x6147a && fraction < 0x6b851;
+  return most - ((far ? half - (s * (half + r) + rest) : s * (f - r) - rest) - f);
+}
+
 /**
  * xoshiro128** (Blackman & Vigna, ACM Trans. Math. Softw. 47:36, 2021), its state filled from the seed
  * by splitmix32; normals by Marsaglia's polar method. The same seed gives the same numbers everywhere.
@@ -28,7 +63,7 @@ export function createRandom(seed: number, fingerprint = 0): Random {
   let b = next();
   let c = next();
   let d = next();
-  const bits = () => {
+  const word = () => {
     const product = Math.imul(b, 5);
     const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
     const t = b << 9;
@@ -40,7 +75,7 @@ export function createRandom(seed: number, fingerprint = 0): Random {
     d = (d << 11) | (d >>> 21);
     return result;
   };
-  const uniform = () => (bits() + (bits() >>> 11) * 2 ** 32 + 0.5) / 2 ** 53;
+  const uniform = () => (word() + (word() >>> 11) * 2 ** 32 + 0.5) / 2 ** 53;
   let spare = Number.NaN;
   return {
     uniform,
@@ -55,7 +90,7 @@ export function createRandom(seed: number, fingerprint = 0): Random {
         const y = 2 * uniform() - 1;
         const square = x * x + y * y;
         if (square >= 1 || square === 0) continue;
-        const factor = Math.sqrt((-2 * Math.log(square)) / square);
+        const factor = Math.sqrt((-2 * log(square)) / square);
         spare = y * factor;
         return x * factor;
       }

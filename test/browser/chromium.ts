@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 
+/** How long a test waits for a page: Playwright's own 30 s are not enough on a busy machine. */
+export const PATIENCE_MS = 240_000;
+
 /**
  * A Chromium that npm has brought, unpacked into a folder of its own; it is removed when the browser is closed.
  *

@@ -120,14 +120,14 @@ describe("norm", () => {
     expect(found.map(({ file }) => file)).toEqual(files);
   });
 
-  it("works on 10^6 × 10^6 with few entries, at once", async () => {
+  it("works on 10^6 × 10^6 with few entries, in a few passes over them", async () => {
     const large = put(
       "large.mtx",
       "%%MatrixMarket matrix coordinate real general\n1000000 1000000 2\n1 7 3\n1000000 9 -4\n",
     );
-    const started = performance.now();
     const { answers: found } = await answers([large]);
-    expect(performance.now() - started).toBeLessThan(1000);
+    // Two rows are in use: the space is whole after two block steps.
+    expect(found[0].passes).toBeLessThan(10);
     expect(found[0]).toMatchObject({ rows: 1e6, cols: 1e6, converged: true, tied: false });
     expect(found[0].sigma).toBeCloseTo(4, 13);
     expect(found[0].gap).toBeCloseTo(1, 2);
@@ -215,7 +215,13 @@ describe("norm", () => {
     expect(lines[8]).toMatch(/half\.npy: .*row 0, column 0/);
     expect(lines[11]).toMatch(/line\\nend\.csv: /);
     expect(lines[13]).toMatch(/missing\.npy: no such file$/);
-    if (process.getuid?.() !== 0) expect((await norm([hidden])).stderr).toMatch(/permission denied\n$/);
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  it.skipIf(isRoot)(`names a file that may not be read${isRoot ? " (skipped: root may)" : ""}`, async () => {
+    const hidden = put("hidden.npy", "x");
+    chmodSync(hidden, 0);
+    expect((await norm([hidden])).stderr).toMatch(/permission denied\n$/);
   });
 
   it("ends with 1 if something did not converge, with 2 if something was bad as well", async () => {

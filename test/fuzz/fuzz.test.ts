@@ -6,7 +6,7 @@ import { parts } from "./parts.js";
 
 // In a process of its own, as `npm run fuzz` has it: threads need a script that is compiled. Always the same seed, so
 // that a failure is somebody's change; `npm run fuzz` draws a new one.
-it.each(Object.keys(parts))("a tenth of the fuzzer: %s", { timeout: 180_000 }, (part) => {
+it.each(Object.keys(parts))("a tenth of the fuzzer: %s", (part) => {
   const script = join(repository, "test", "fuzz", "run.mjs");
   const { stdout, stderr, status } = spawnSync(
     process.execPath,

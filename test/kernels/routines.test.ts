@@ -7,7 +7,7 @@ import { divided } from "../../src/kernels/parallel.js";
 import { padTo } from "../../src/kernels/place.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
 import { createRandom } from "../../src/solve/random.js";
-import { KERNEL_SETS } from "./sets.js";
+import { KERNEL_SETS, skipMissingKernels, WASM_SETS } from "./sets.js";
 
 const EPS = { single: 2 ** -23, double: 2 ** -52 };
 
@@ -59,7 +59,8 @@ const shape = fc.record({
 // theirs, so n is a block's length, and sizes stay below 5.
 const dotTolerance = (n: number, eps: number) => 25 * Math.min(n, 256) * Math.max(1, n / 256) * eps;
 
-describe.each(KERNEL_SETS.slice(1))("$name against the plain loops", ({ make }) => {
+skipMissingKernels();
+describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
   for (const single of [true, false]) {
     const type = single ? "32" : "64";
     const eps = single ? EPS.single : EPS.double;

@@ -9,12 +9,16 @@ import { kernelInfo, setKernels, singularTriplet, spectralNorm } from "../../src
 import { relaxedAvailable } from "../../src/kernels/wasm/instance.js";
 import { gradientDistance, normalMatrix } from "../matrices.js";
 import { expectRefusal } from "../refusal.js";
+import { RELAXED_SIMD_FLAGS } from "./relaxed-simd.js";
+import { KERNEL_SETS, skipMissingKernels } from "./sets.js";
 
 type Name = Parameters<typeof setKernels>[0];
 
 afterEach(() => setKernels("auto"));
 
 describe("setKernels and kernelInfo", () => {
+  skipMissingKernels();
+
   it("take the best there is, unless told otherwise", () => {
     expect(kernelInfo()).toEqual({ name: relaxedAvailable() ? "wasm-relaxed" : "wasm", threads: 1 });
     setKernels("wasm");
@@ -28,11 +32,7 @@ describe("setKernels and kernelInfo", () => {
   it("give the same answer whichever they are", () => {
     const A = normalMatrix(80, 70, 3);
     const first = singularTriplet(A);
-    for (const name of [
-      "wasm",
-      "reference",
-      ...(relaxedAvailable() ? ["wasm-relaxed" as const] : []),
-    ] as const) {
+    for (const { name } of KERNEL_SETS) {
       setKernels(name);
       const t = singularTriplet(A);
       expect(Math.abs(t.sigma / first.sigma - 1), name).toBeLessThan(1e-14);
@@ -49,7 +49,24 @@ describe("setKernels and kernelInfo", () => {
   });
 
   it("refuse what this engine lacks, and stay as they were, with the reason", () => {
-    if (relaxedAvailable()) return; // it lacks nothing
+    setKernels("reference");
+    const { Memory } = WebAssembly;
+    WebAssembly.Memory = class {
+      constructor() {
+        throw new RangeError("out of memory");
+      }
+    } as unknown as typeof Memory;
+    try {
+      expectRefusal(() => setKernels("wasm"), "ERR_OPTION", '"wasm"', "not available", "out of memory");
+    } finally {
+      WebAssembly.Memory = Memory;
+    }
+    expect(kernelInfo()).toEqual({ name: "reference", threads: 1, reason: "chosen by setKernels" });
+  });
+
+  const complete = relaxedAvailable();
+  const why = complete ? " (skipped: this engine has relaxed SIMD)" : "";
+  it.skipIf(complete)(`refuse wasm-relaxed where there is no relaxed SIMD${why}`, () => {
     setKernels("reference");
     expectRefusal(() => setKernels("wasm-relaxed"), "ERR_OPTION", '"wasm-relaxed"', "not available");
     expect(kernelInfo()).toEqual({ name: "reference", threads: 1, reason: "chosen by setKernels" });
@@ -73,9 +90,10 @@ describe("in another process", () => {
       const core = await import("./core.mjs");
       const data = Float64Array.from({ length: 80 * 70 }, (_, k) => Math.sin(k * k));
       const { sigma, converged } = core.singularTriplet({ data, shape: [80, 70] });
+      const chosen = core.kernelInfo();
       let refused = null;
       try { core.setKernels("wasm"); } catch (error) { refused = error.code; }
-      console.log(JSON.stringify({ ...core.kernelInfo(), sigma, converged, refused }));`,
+      console.log(JSON.stringify({ ...chosen, sigma, converged, refused }));`,
     );
   });
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -127,15 +145,9 @@ describe("in another process", () => {
     expect(JSON.parse(stdout)).toEqual({ idle: 0, used: true });
   });
 
-  it("with relaxed SIMD, where the engine has it behind a flag, that is taken", () => {
-    const flag = "--experimental-wasm-relaxed-simd";
-    if (spawnSync(process.execPath, [flag, "-e", ""]).status !== 0) {
-      // Newer engines have no such flag: they have relaxed SIMD without it.
-      expect(relaxedAvailable()).toBe(true);
-      return;
-    }
-    const found = report(flag);
-    expect(found).toMatchObject({ converged: true, refused: null });
+  it("relaxed SIMD is taken: every Node from 20 on has it, the oldest behind a flag", () => {
+    const found = report(...RELAXED_SIMD_FLAGS);
+    expect(found).toMatchObject({ name: "wasm-relaxed", converged: true, refused: null });
     expect(Math.abs(found.sigma / sigma() - 1)).toBeLessThan(1e-14);
   });
 });

@@ -170,10 +170,9 @@ describe("products of matrices are equivalent to the loops", () => {
     [64, 64, 1, 3, 32, 1],
   ];
   for (const kernels of ["wasm", "reference"] as const)
-    it.each(shapes)(
+    it.each(kernels === "reference" ? shapes.filter(([o]) => o < 64) : shapes)(
       `${kernels}: %i×%i in %i groups, kernel %i, input %i, stride %i`,
       (o, depth, groups, kernel, side, stride) => {
-        if (kernels === "reference" && o === 64) return;
         setKernels(kernels);
         try {
           const options = checkConv2dOptions({ input: [side, side + 1], stride, padding: "same", groups });

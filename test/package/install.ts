@@ -20,7 +20,8 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
 }
 
-function npm(cwd: string, ...args: string[]): string {
+/** Runs npm in a folder, and returns what it printed. */
+export function npm(cwd: string, ...args: string[]): string {
   const options = { cwd, encoding: "utf8", env: cleanEnvironment(), stdio: "pipe" } as const;
   return execFileSync("npm", args, { ...options, shell: process.platform === "win32" });
 }

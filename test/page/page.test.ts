@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 /** What a page shows once it has got there. */
-const eventually = <T>(get: () => Promise<T>) => expect.poll(get, { timeout: 20_000 });
+const eventually = <T>(get: () => Promise<T>) => expect.poll(get);
 
 const actionsOf = (section: string): Locator => page.locator(`${section} .actions`).first();
 const run = async (section: string, button: string) => {

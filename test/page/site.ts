@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { build, preview } from "vite";
-import { startChromium } from "../browser/chromium.js";
+import { PATIENCE_MS, startChromium } from "../browser/chromium.js";
 
 const root = fileURLToPath(new URL("../../page", import.meta.url));
 const configFile = join(root, "vite.config.ts");
@@ -48,6 +48,7 @@ export async function startSite(...flags: readonly string[]): Promise<Site> {
     async open({ plain: withoutHeaders, ...options } = {}) {
       const url = urlOf(withoutHeaders ? plain : isolated);
       const context = await chromium.browser.newContext(options);
+      context.setDefaultTimeout(PATIENCE_MS);
       const page = await context.newPage();
       const amiss: string[] = [];
       const sizes = new Map<string, number>();

@@ -12,7 +12,7 @@ import {
   valueAndGrad,
 } from "../../src/index.js";
 import { inner } from "../closed-forms.js";
-import { WAYS } from "../kernels/sets.js";
+import { skipMissingKernels, WAYS } from "../kernels/sets.js";
 import { gradientDistance } from "../matrices.js";
 import { PRECISIONS, type Precision, type Stored, stored } from "./precision.js";
 
@@ -97,6 +97,7 @@ const usual = families
   .map(({ title, cases }) => ({ title, cases: cases.filter(({ answer }) => !special(answer)) }))
   .filter(({ cases }) => cases.length > 0);
 
+skipMissingKernels();
 describe.each(WAYS)("$name kernels", ({ name, begin }) => {
   let end: () => Promise<void>;
   beforeAll(async () => {

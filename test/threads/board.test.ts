@@ -56,9 +56,7 @@ describe("the board of jobs", () => {
   it("has every chunk done exactly once, in thousands of jobs of random size with random pauses", () => {
     const random = createRandom(1);
     const uniform = () => Math.abs(random.normal() * 1e4) % 1;
-    const until = performance.now() + 1500;
-    let jobs = 0;
-    for (; jobs < 20_000 && performance.now() < until; jobs++) {
+    for (let jobs = 0; jobs < 4000; jobs++) {
       const chunks = 1 + Math.floor(uniform() * (jobs % 2 ? 6 : MOST_CHUNKS));
       const amount = 1 + (jobs % 7);
       counts.fill(0, 0, MOST_CHUNKS);
@@ -68,14 +66,12 @@ describe("the board of jobs", () => {
         if (counts[k] !== (k < chunks ? amount : 0))
           expect.fail(`job ${jobs}: chunk ${k} of ${chunks} has ${counts[k]} for ${amount}`);
       // Long enough for members to fall asleep now and then, or to be on the way to it.
-      if (jobs % 50 === 0) {
-        const pause = performance.now() + 2 * uniform();
-        while (performance.now() < pause);
-      }
+      if (jobs % 50 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * uniform());
     }
-    expect(jobs).toBeGreaterThan(500);
-    const byMembers = counts.subarray(MOST_CHUNKS + 1, MOST_CHUNKS + 1 + MEMBERS);
-    expect(byMembers.reduce((a, b) => a + b)).toBeGreaterThan(0);
+    const byMembers = () =>
+      counts.subarray(MOST_CHUNKS + 1, MOST_CHUNKS + 1 + MEMBERS).reduce((a, b) => a + b);
+    // Where other processes have the cores, a job may be over before a member has one: until then there are more jobs.
+    while (byMembers() === 0) board.lead(1, "count", [0, 0, 1, 5], 1);
   });
 
   it("throws the error of a chunk, whoever did it, and forgets it with the next job", () => {

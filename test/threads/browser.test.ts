@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as core from "../../src/index.js";
-import { startChromium } from "../browser/chromium.js";
+import { PATIENCE_MS, startChromium } from "../browser/chromium.js";
 import { dist, serve } from "../browser/serve.js";
 
 const bundled = mkdtempSync(join(tmpdir(), "bundled-"));
@@ -59,6 +59,7 @@ afterAll(async () => {
 
 async function open(path: string): Promise<Page> {
   const opened = await chromium.browser.newPage();
+  opened.setDefaultTimeout(PATIENCE_MS);
   await opened.goto(`${server.origin}${path}`);
   await opened.waitForFunction("window.threads");
   return opened;
@@ -107,35 +108,30 @@ describe("a page that is isolated", () => {
     expect(found).toEqual(expected);
   });
 
-  it("goes on while a second and more is computed", async () => {
-    const { elapsed, ticks, frames, longest } = await inPage<Record<string, number>>(
+  it("goes on while it computes", async () => {
+    const calls = await inPage<{ ticks: number; frames: number }[]>(
       page,
-      `let ticks = 0, frames = 0, longest = 0, last = performance.now(), done = false;
-      const tick = () => {
-        const now = performance.now();
-        longest = Math.max(longest, now - last);
-        last = now;
-        ticks++;
-        if (!done) setTimeout(tick);
-      };
+      `let ticks = 0, frames = 0, done = false;
+      const tick = () => { ticks++; if (!done) setTimeout(tick); };
       const frame = () => { frames++; if (!done) requestAnimationFrame(frame); };
       const n = 1500, A = { data: entries(n * n), shape: [n, n] };
-      const begun = last = performance.now();
-      setTimeout(tick);
-      requestAnimationFrame(frame);
-      while (performance.now() - begun < 1000) await threads.svdvals(A);
-      done = true;
       tick();
-      return { elapsed: performance.now() - begun, ticks, frames, longest };`,
+      frame();
+      const calls = [];
+      for (let call = 0; call < 3; call++) {
+        ticks = frames = 0;
+        await threads.svdvals(A);
+        calls.push({ ticks, frames });
+      }
+      done = true;
+      return calls;`,
     );
-    console.log(
-      `${elapsed.toFixed(0)} ms, ${frames} frames, longest without a turn ${longest.toFixed(0)} ms`,
-    );
-    expect(elapsed).toBeGreaterThan(1000);
-    // Blocked, it would have none for the whole of it; with every core at work a turn may wait for a few time slices.
-    expect(longest).toBeLessThan(elapsed / 4);
-    expect(ticks).toBeGreaterThan(50);
-    expect(frames).toBeGreaterThan(10);
+    // A page that is blocked has one turn and one frame between two calls, and none within. A busy machine delays the
+    // page and the threads alike.
+    for (const { ticks, frames } of calls) {
+      expect(ticks).toBeGreaterThan(10);
+      expect(frames).toBeGreaterThan(2);
+    }
   });
 
   it("has errors of the same classes, and calls that are stopped reject", async () => {

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Kernels } from "../../src/kernels/contract.js";
 import type { Crew } from "../../src/kernels/crew.js";
 import { divided } from "../../src/kernels/parallel.js";
-import { relaxedAvailable, wasmKernels } from "../../src/kernels/wasm/instance.js";
+import { wasmKernels } from "../../src/kernels/wasm/instance.js";
 import { DeviceError } from "../../src/matrix/errors.js";
 import { createRandom } from "../../src/solve/random.js";
 import { type RunningCrew, startCrew } from "../../src/threads/crew.js";
+import { skipMissingKernels, WASM_SETS } from "../kernels/sets.js";
 import { expectSameBits } from "./bits.js";
 
 /** Rows and columns, multiples of four as the routines have it: chunks of all sizes, even and not. */
@@ -19,10 +20,12 @@ const SIZES: [number, number][] = [
   [2564, 8],
 ];
 
-const sets = [false, ...(relaxedAvailable() ? [true] : [])];
-const cases = sets.flatMap((relaxed) => [1, 2, 3, 4].map((threads) => ({ relaxed, threads })));
+const cases = WASM_SETS.flatMap(({ name }) =>
+  [1, 2, 3, 4].map((threads) => ({ name, relaxed: name === "wasm-relaxed", threads })),
+);
 
-describe.each(cases)("divided among $threads threads, relaxed $relaxed", ({ relaxed, threads }) => {
+skipMissingKernels();
+describe.each(cases)("$name kernels divided among $threads threads", ({ relaxed, threads }) => {
   let crew: RunningCrew;
   let kernels: Kernels;
   let parallel: Kernels["routines"];

@@ -7,7 +7,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import * as core from "../../src/index.js";
 import { conformance } from "../adapters/conformance.js";
-import { startChromium } from "../browser/chromium.js";
+import { PATIENCE_MS, startChromium } from "../browser/chromium.js";
 import { dist, serve } from "../browser/serve.js";
 import { normalMatrix } from "../matrices.js";
 
@@ -58,6 +58,7 @@ const complaints: string[] = [];
 
 async function open(path: string): Promise<Page> {
   const opened = await chromium.browser.newPage();
+  opened.setDefaultTimeout(PATIENCE_MS);
   opened.on("pageerror", ({ message }) => complaints.push(message));
   opened.on("console", (message) => {
     if (message.type() === "error") complaints.push(message.text());
