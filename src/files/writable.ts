@@ -57,7 +57,8 @@ export class OutputError extends Error {
 
 /**
  * Refuses what a command must not write to, before anything is touched:
- * - a file that is one of the inputs, under whatever name: device and inode are compared, so links are seen through;
+ * - a file that is one of the inputs, under whatever name: device and inode are compared, so links are seen through. So
+ *   is an input that does not exist;
  * - an existing file that does not begin with the mark of what the option writes (an empty file is accepted);
  * - two outputs that are the same file, and the file that standard output or standard error goes to;
  * - a folder, a socket or a block device; a path in a folder that does not exist or cannot be written to.
@@ -69,15 +70,14 @@ export class OutputError extends Error {
  * @throws FileError naming the file and saying what to do
  */
 export function checkOutputs(requests: readonly OutputRequest[], inputs: Iterable<string>): void {
-  const read = new Set(Array.from(inputs, identityOf).filter((identity) => identity !== undefined));
+  const read = new Set(Array.from(inputs, keyOfInput));
   const written = new Map<string, string>();
   for (const request of requests) {
     const { option, path } = request;
     const { target, status } = placeOf(path);
-    const identity = status && identify(status);
-    if (identity !== undefined && read.has(identity))
+    const key = status ? identify(status) : target;
+    if (read.has(key))
       throw new FileError(`${path}: is one of the inputs; ${option} takes the name of another file`);
-    const key = identity ?? target;
     const other = written.get(key);
     if (other !== undefined)
       throw new FileError(`${path}: is named by ${other} and by ${option}; each takes a file of its own`);
@@ -118,7 +118,8 @@ export function writeOutput(request: OutputRequest, text: string): void {
     undo();
     throw new OutputError(path, error);
   } finally {
-    done();
+    // A signal that came meanwhile is delivered in the next turn of the event loop, and must not be lost.
+    setImmediate(() => setImmediate(done));
   }
 }
 
@@ -141,19 +142,17 @@ export function writeAll(descriptor: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
 }
 
-/**
- * What tells a file apart from every other, whatever its name: its device and inode. Undefined if there is none of
- * that name.
- */
-export function identityOf(path: string): string | undefined {
+/** What tells an input apart from every other file, whatever its name; one that does not exist goes by where it would be. */
+function keyOfInput(path: string): string | undefined {
   try {
-    const status = statSync(path, { bigint: true, throwIfNoEntry: false });
-    return status && identify(status);
+    const { target, status } = placeOf(path);
+    return status ? identify(status) : target;
   } catch {
     return undefined;
   }
 }
 
+/** What tells a file apart from every other: its device and inode. */
 function identify({ dev, ino }: BigIntStats): string {
   return `${dev}:${ino}`;
 }

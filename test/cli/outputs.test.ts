@@ -96,6 +96,7 @@ mkdirSync(template);
     "model.safetensors.index.json",
     JSON.stringify({ weight_map: { a: "shard-1.safetensors", b: "shard-2.safetensors" } }),
   );
+  put("lacking.index.json", JSON.stringify({ weight_map: { a: "shard-3.safetensors" } }));
   put("weights.bin", "");
   put("model.json", JSON.stringify({ weightsManifest: [{ paths: ["weights.bin"], weights: [] }] }));
 }
@@ -156,6 +157,9 @@ describe("a file that is not the command's own is refused, and nothing is touche
     ["audit model.safetensors.index.json --report shard-2.safetensors", input],
     ["audit model.safetensors.index.json --report hard-shard", input],
     ["audit /dev/stdin --report m.safetensors < m.safetensors", input],
+    ["audit missing m.safetensors --report missing", input],
+    ["audit missing m.safetensors --report ./folder/../missing", input],
+    ["audit lacking.index.json --resume shard-3.safetensors", input],
     ["audit m.safetensors --report new --resume new", /named by --resume and by --report/],
     ["audit m.safetensors --report ./folder/../new --resume new", /named by --resume and by --report/],
     ["audit m.safetensors --report empty --resume empty-too", /named by --resume and by --report/],
@@ -313,6 +317,14 @@ describe("an answer that cannot be written costs one line and status 3", () => {
     const whole = readFileSync(join(folder, "new.jsonl"), "utf8");
     expect(whole.startsWith(torn)).toBe(true);
     expect(whole.split("\n").length).toBe(19);
+  });
+
+  it("a temporary file that cannot be written costs one line, too", () => {
+    for (const before of ["ulimit -f 0;", `TMPDIR=${join(folder, "missing")}`]) {
+      const { status, stderr } = inFolder(folder, `${experiment} --python python3 > /dev/null`, { before });
+      expect(stderr).toMatch(/^spectral-norm: --python: a temporary file cannot be written [^\n]*\n$/);
+      expect(status).toBe(2);
+    }
   });
 
   it("standard error holds no answers", () => {

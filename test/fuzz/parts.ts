@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { refuse, wrong } from "./arguments.js";
 import { mutated, read } from "./files.js";
 import { cases, check } from "./functions.js";
+import { calls, write } from "./outputs.js";
 import { reported } from "./report.js";
 import { threads } from "./threads.js";
 
@@ -28,9 +29,9 @@ function part<T>(
   return {
     runs,
     async run({ seed, runs, path }) {
-      const details = fc.check(
-        fc.property(arbitrary, (value) => {
-          property(value);
+      const details = await fc.check(
+        fc.asyncProperty(arbitrary, async (value) => {
+          await property(value);
         }),
         {
           seed,
@@ -53,5 +54,6 @@ export const parts: Readonly<Record<string, Part>> = {
   functions: part("functions", 20_000, cases, check),
   arguments: part("arguments", 20_000, wrong, refuse),
   files: part("files", 100_000, mutated, read),
+  outputs: part("outputs", 3_000, calls, write),
   threads,
 };

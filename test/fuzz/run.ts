@@ -1,4 +1,4 @@
-// npm run fuzz [-- --part functions|files|threads] [--seed N] [--path P] [--runs N] [--tenth]
+// npm run fuzz [-- --part functions|arguments|files|outputs|threads] [--seed N] [--path P] [--runs N] [--tenth]
 import { parseArgs } from "node:util";
 import { example, type Part, parts } from "./parts.js";
 
