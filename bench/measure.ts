@@ -1,6 +1,6 @@
 // The benchmark itself; bench/run.mjs builds it and starts it.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,6 +22,7 @@ import { threadedContenders } from "./contenders/threads.js";
 import { passesAgainstGap } from "./gaps.js";
 import { growthOf } from "./growth.js";
 import { leanChecks } from "./lean/lean.js";
+import { checkResult, writeResult } from "./output.js";
 import { proofs } from "./proofs.js";
 import type { BenchResult, CaseResult, Row } from "./result.js";
 import { checkTargets } from "./targets.js";
@@ -102,6 +103,8 @@ function status(text: string): void {
   if (process.stderr.isTTY)
     process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
 }
+
+if (given.out !== undefined) checkResult(given.out);
 
 const [loadBefore] = loadavg();
 if (loadBefore > BUSY)
@@ -211,8 +214,7 @@ const result: BenchResult = {
   cases,
 };
 const file = resolve(given.out ?? defaultFile());
-mkdirSync(dirname(file), { recursive: true });
-writeFileSync(file, textOf(result));
+writeResult(file, textOf(result));
 console.log(`\nWritten to ${file} after ${result.minutes.toFixed(1)} minutes`);
 
 /** Only whole runs are kept beside the sources. */

@@ -1,5 +1,4 @@
 // What spectral-norm/webgpu takes on this machine's device; bench/webgpu.mjs builds it and starts it.
-import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, loadavg } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -9,6 +8,7 @@ import Table from "cli-table3";
 import { createRandom } from "../../src/solve/random.js";
 import { takeTurns } from "../clock.js";
 import { importCore } from "../contenders/core.js";
+import { checkResult, writeResult } from "../output.js";
 import { duration } from "../terminal.js";
 import { errorsOf, truthOf } from "../truth.js";
 import { bandwidthOf } from "./memory.js";
@@ -33,6 +33,7 @@ const { values: given } = parseArgs({
   },
   strict: true,
 });
+if (given.out !== undefined) checkResult(given.out);
 const rounds = Number(given.rounds);
 const budgetMs = 1000 * Number(given.budget);
 
@@ -227,7 +228,6 @@ const result = {
 for (const line of missing) console.log(`Left out: ${line}`);
 const name = `${vendor}-${architecture}`.replace(/[^a-z0-9-]+/gi, "-");
 const out = given.out ?? join(bench, "results", "webgpu", `${name}.json`);
-mkdirSync(dirname(out), { recursive: true });
-writeFileSync(out, `${JSON.stringify(result, null, 1)}\n`);
+writeResult(out, `${JSON.stringify(result, null, 1)}\n`);
 console.log(`Written to ${out}`);
 device.destroy();

@@ -1,4 +1,5 @@
 import { SpectralNormError } from "../index.js";
+import { fingerprintOf } from "./fingerprint.js";
 import type { Journal } from "./journal.js";
 import { type AuditLine, type LeftOutLine, lineOf } from "./line.js";
 import { type MeasureOptions, measure } from "./measure.js";
@@ -40,14 +41,18 @@ export function* audit(items: readonly Item[], options: AuditOptions): Generator
       continue;
     }
     let line: AuditLine;
+    let fingerprint = "";
     try {
+      // Before the numbers are computed with: should the file be replaced in between, the answer is not taken for one
+      // of the new file.
+      if (journal) fingerprint = fingerprintOf(item.weight, options);
       line = lineOf(file, item.weight, measure(item.weight, options));
     } catch (error) {
       if (!(error instanceof SpectralNormError) || error.code === "ERR_OPTION") throw error;
       yield { kind: "fault", file, name, error };
       continue;
     }
-    journal?.append(line);
+    journal?.append(line, fingerprint);
     yield { kind: "line", line, known: false };
   }
 }

@@ -1,6 +1,7 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, readSync } from "node:fs";
 import { isObject } from "../files/json.js";
-import { writing } from "../files/writable.js";
+import { quote } from "../files/text.js";
+import { OutputError, type OutputRequest, openForAppending, writeAll } from "../files/writable.js";
 import { FileError } from "../index.js";
 import type { AuditLine } from "./line.js";
 
@@ -8,38 +9,105 @@ import type { AuditLine } from "./line.js";
 export interface Journal {
   /** what is there of a tensor already, once for each time that it stands there */
   take(file: string, tensor: string): AuditLine | undefined;
-  append(line: AuditLine): void;
+  /**
+   * @param fingerprint  of the tensor, as `fingerprintOf` has it
+   * @throws OutputError if the line cannot be written; what was written of it is removed
+   */
+  append(line: AuditLine, fingerprint: string): void;
   close(): void;
 }
 
-/** Options that add to a line. */
-export interface Extras {
-  readonly certify?: boolean;
-  readonly top?: number;
+/** What all answers of a journal were made with. */
+export interface Origin {
+  /** of this program */
+  readonly version: string;
+  /** those that an answer depends on, as they are typed: `{ "--top": 3, "--certify": true }` */
+  readonly options: Readonly<Record<string, string | number | true>>;
 }
+
+/** An answer of a journal. */
+export interface Entry {
+  readonly line: AuditLine;
+  /** of the tensor that it was computed from */
+  readonly fingerprint: string;
+  /** its line in the journal, from 1 */
+  readonly at: number;
+}
+
+const PROGRAM = "spectral-norm audit";
+
+/** What every line begins with, and so the file. */
+const MARK = `{"journal":{"program":"${PROGRAM}",`;
+
+/** More than the answers of any model take, and less than a string may hold. */
+const LIMIT = 2 ** 28;
 
 const LINE_FEED = 0x0a;
 
+/** The journal that `--resume` names. */
+export function journalRequest(path: string, isStdout: boolean): OutputRequest {
+  return {
+    option: "--resume",
+    path,
+    mark: MARK,
+    what: "a file that --resume wrote",
+    replaced: false,
+    mayBeStdout: isStdout,
+  };
+}
+
 /**
- * Opens a journal, or begins one. A last line that is torn off, as a process leaves it that is killed while it writes,
- * is removed; a line is whole when its end is there.
+ * Opens a journal, or begins one. Every line is an answer as it is printed, and before its other fields one more,
+ * `journal`, which says what the answer was made of: the program's version, the options, and a fingerprint of the
+ * tensor. Nothing is changed before all lines are found to be answers of this version with these options.
  *
- * @param wanted  what its lines have to have besides, and no others may
- * @throws FileError, beginning with its name, if it cannot be written, or a line in it is no answer, or one of another kind than asked for
+ * A last line that is torn off, as a process leaves it that is killed while it writes, is removed; a line is whole when
+ * its end is there.
+ *
+ * @param usable  is given the answers that are there; returns those that `take` may return. What it throws leaves the
+ *   file as it is
+ * @throws FileError, beginning with its name, if it cannot be opened, or a line in it is no answer, or one made with
+ *   another version or other options
  */
-export function openJournal(path: string, wanted: Extras): Journal {
-  const descriptor = writing(path, () => openSync(path, "a+"));
+export function openJournal(
+  path: string,
+  origin: Origin,
+  usable: (entries: readonly Entry[]) => readonly Entry[],
+): Journal {
+  const descriptor = openForAppending(path);
   try {
-    const bytes = writing(path, () => readFileSync(path));
-    const whole = bytes.lastIndexOf(LINE_FEED) + 1;
-    if (whole < bytes.length) writing(path, () => ftruncateSync(descriptor, whole));
-    const known = linesIn(path, bytes.subarray(0, whole).toString("utf8"), wanted);
+    const bytes = contentOf(descriptor, path);
+    let size = bytes.lastIndexOf(LINE_FEED) + 1;
+    checkTail(path, bytes.subarray(size));
+    const entries = entriesIn(path, bytes.subarray(0, size).toString("utf8"), origin);
+    const known = new Map<string, AuditLine[]>();
+    for (const { line } of usable(entries)) {
+      const key = keyOf(line.file, line.tensor);
+      known.set(key, [...(known.get(key) ?? []), line]);
+    }
+    if (size < bytes.length) {
+      try {
+        ftruncateSync(descriptor, size);
+      } catch (error) {
+        throw new OutputError(path, error);
+      }
+    }
     return {
       take: (file, tensor) => known.get(keyOf(file, tensor))?.shift(),
-      append(line) {
-        const text = Buffer.from(`${JSON.stringify(line)}\n`);
-        for (let done = 0; done < text.length; )
-          done += writing(path, () => writeSync(descriptor, text, done));
+      append(line, fingerprint) {
+        const journal = { program: PROGRAM, ...origin, fingerprint };
+        const text = Buffer.from(`${JSON.stringify({ journal, ...line })}\n`);
+        try {
+          writeAll(descriptor, text);
+        } catch (error) {
+          try {
+            ftruncateSync(descriptor, size);
+          } catch {
+            // The torn line is removed next time.
+          }
+          throw new OutputError(path, error);
+        }
+        size += text.length;
       },
       close: () => closeSync(descriptor),
     };
@@ -49,34 +117,61 @@ export function openJournal(path: string, wanted: Extras): Journal {
   }
 }
 
-function keyOf(file: string, tensor: string): string {
+/** What tells the tensors of a run apart. */
+export function keyOf(file: string, tensor: string): string {
   return JSON.stringify([file, tensor]);
 }
 
-function linesIn(path: string, text: string, wanted: Extras): Map<string, AuditLine[]> {
-  const known = new Map<string, AuditLine[]>();
-  text
-    .split("\n")
-    .slice(0, -1)
-    .forEach((json, at) => {
-      const line = lineIn(json);
-      const where = `${path}: line ${at + 1}`;
-      if (!line) throw new FileError(`${where} is not an answer of spectral-norm audit`);
-      for (const [option, field, asked] of [
-        ["--certify", "lower", wanted.certify],
-        ["--top", "singularValues", wanted.top],
-      ] as const)
-        if (field in line !== Boolean(asked))
-          throw new FileError(
-            `${where} was written ${asked ? "without" : "with"} ${option}; go on as it was begun, or begin anew`,
-          );
-      const key = keyOf(line.file, line.tensor);
-      known.set(key, [...(known.get(key) ?? []), line]);
-    });
-  return known;
+function contentOf(descriptor: number, path: string): Buffer {
+  const { size } = fstatSync(descriptor);
+  if (size > LIMIT) throw new FileError(`${path}: has ${size} bytes; --resume takes up to ${LIMIT}`);
+  const bytes = Buffer.alloc(size);
+  let have = 0;
+  for (let got = -1; have < size && got !== 0; have += got)
+    got = readSync(descriptor, bytes, have, size - have, have);
+  return bytes.subarray(0, have);
 }
 
-function lineIn(json: string): AuditLine | undefined {
+/** What is to be removed has to be a part of a line of ours. */
+function checkTail(path: string, tail: Buffer): void {
+  const mark = Buffer.from(MARK);
+  const length = Math.min(tail.length, mark.length);
+  if (!tail.subarray(0, length).equals(mark.subarray(0, length)))
+    throw new FileError(`${path}: its last line is not an answer of ${PROGRAM}`);
+}
+
+function entriesIn(path: string, text: string, origin: Origin): Entry[] {
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .map((json, at): Entry => {
+      const where = `${path}: line ${at + 1}`;
+      const value = answerIn(json);
+      if (!value) throw new FileError(`${where} is not an answer of ${PROGRAM}`);
+      const { journal, ...line } = value;
+      const { version, options, fingerprint } = journal;
+      if (version !== origin.version)
+        throw new FileError(
+          `${where} was written by version ${quote(version)}, not ${quote(origin.version)}; name another file`,
+        );
+      const difference = differenceOf(options, origin.options);
+      if (difference !== undefined)
+        throw new FileError(
+          `${where} was written ${difference}; give the same options, or name another file`,
+        );
+      return { line, fingerprint, at: at + 1 };
+    });
+}
+
+type Stored = AuditLine & {
+  readonly journal: {
+    readonly version: string;
+    readonly options: Readonly<Record<string, unknown>>;
+    readonly fingerprint: string;
+  };
+};
+
+function answerIn(json: string): Stored | undefined {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -84,11 +179,38 @@ function lineIn(json: string): AuditLine | undefined {
     return undefined;
   }
   if (!isObject(value)) return undefined;
-  const is = (kind: string, ...names: string[]) => names.every((name) => typeof value[name] === kind);
+  const { journal } = value;
+  if (!isObject(journal)) return undefined;
   const right =
-    is("string", "file", "tensor", "dtype") &&
-    is("number", "rows", "cols", "sigma", "frobenius", "stableRank") &&
-    is("boolean", "converged") &&
+    journal["program"] === PROGRAM &&
+    has(journal, "string", "version", "fingerprint") &&
+    isObject(journal["options"]) &&
+    has(value, "string", "file", "tensor", "dtype") &&
+    has(value, "number", "rows", "cols", "sigma", "frobenius", "stableRank") &&
+    has(value, "boolean", "converged") &&
     Array.isArray(value["shape"]);
-  return right ? (value as unknown as AuditLine) : undefined;
+  return right ? (value as unknown as Stored) : undefined;
+}
+
+function has(value: Readonly<Record<string, unknown>>, kind: string, ...names: string[]): boolean {
+  return names.every((name) => typeof value[name] === kind);
+}
+
+/** The first option that is not the same, in words that follow "was written". */
+function differenceOf(
+  theirs: Readonly<Record<string, unknown>>,
+  ours: Readonly<Record<string, unknown>>,
+): string | undefined {
+  for (const name of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
+    const [old, now] = [theirs[name], ours[name]];
+    if (JSON.stringify(old) === JSON.stringify(now)) continue;
+    if (old === undefined) return `without ${typed(name, now)}`;
+    return `with ${typed(name, old)}${now === undefined ? "" : `, not ${typed(name, now)}`}`;
+  }
+  return undefined;
+}
+
+function typed(name: string, value: unknown): string {
+  const text = value === true ? name : `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`;
+  return quote(text).slice(1, -1);
 }

@@ -96,7 +96,26 @@ function tolerance({ rtol }: MeasureOptions): { rtol?: number } {
 
 /** Opens the tensor for as long as something is done with it. */
 function withForm<T>(weight: Weight, options: MeasureOptions, use: (form: Form) => T): T {
-  const { tensor } = weight;
+  return withTensor(weight, options, (opened, streamed) => {
+    try {
+      return use(formOf(opened, weight, streamed, options));
+    } catch (error) {
+      throw placedError(weight, error);
+    }
+  });
+}
+
+/**
+ * Opens a tensor for as long as something is done with it.
+ *
+ * @param use  is told whether the tensor takes more than `options.memory`
+ * @throws FileError if it cannot be opened, or not within that memory
+ */
+export function withTensor<T>(
+  { tensor }: Weight,
+  options: MeasureOptions,
+  use: (opened: OpenTensor, streamed: boolean) => T,
+): T {
   const streamed = options.memory !== undefined && tensor.bytes > options.memory;
   if (streamed && tensor.unpacked)
     throw new FileError(
@@ -105,9 +124,7 @@ function withForm<T>(weight: Weight, options: MeasureOptions, use: (form: Form) 
     );
   const opened = tensor.open();
   try {
-    return use(formOf(opened, weight, streamed, options));
-  } catch (error) {
-    throw placedError(weight, error);
+    return use(opened, streamed);
   } finally {
     opened.close();
   }

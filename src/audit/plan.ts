@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import { folderOf, openFile } from "../files/disk.js";
 import { readModel } from "../files/model.js";
 import type { TensorEntry } from "../files/tensor.js";
@@ -39,6 +40,8 @@ export interface PlanOptions extends WeightOptions {
   readonly certify?: boolean;
   readonly convolution?: ConvolutionOptions;
   readonly shard?: Shard;
+  /** called with the name of every file that a model is read from */
+  onInput?(path: string): void;
 }
 
 /**
@@ -48,9 +51,17 @@ export interface PlanOptions extends WeightOptions {
  * cannot be read at all to every one.
  */
 export function planOf(files: readonly string[], options: PlanOptions): Item[] {
-  const items = files.flatMap((file) => itemsOf(file, options));
-  const { shard } = options;
-  if (!shard) return items;
+  return inPart(itemsIn(files, options), options.shard);
+}
+
+/** What there is in some models, as `planOf` has it, for all shards together. */
+export function itemsIn(files: readonly string[], options: PlanOptions): Item[] {
+  return files.flatMap((file) => itemsOf(file, options));
+}
+
+/** Those items that belong to a shard. */
+export function inPart(items: readonly Item[], shard: Shard | undefined): Item[] {
+  if (!shard) return [...items];
   const named = items.filter(({ name }) => name !== undefined);
   const mine = inShard(
     named.map(({ file, name, cost }) => ({ key: JSON.stringify([file, name]), cost })),
@@ -61,9 +72,19 @@ export function planOf(files: readonly string[], options: PlanOptions): Item[] {
 }
 
 function itemsOf(file: string, options: PlanOptions): Item[] {
+  const { onInput } = options;
+  const beside = folderOf(file);
+  const folder = {
+    ...beside,
+    open(name: string) {
+      onInput?.(join(dirname(file), name));
+      return beside.open(name);
+    },
+  };
+  onInput?.(file);
   let entries: TensorEntry[];
   try {
-    entries = readModel(() => openFile(file), file, folderOf(file));
+    entries = readModel(() => openFile(file), file, folder);
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
     return [{ kind: "fault", file, name: undefined, cost: 0, error }];

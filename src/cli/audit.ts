@@ -3,6 +3,7 @@ import { ORDERS } from "../audit/audit.js";
 import type { Shard } from "../audit/shard.js";
 import { byteSize } from "./byte-size.js";
 import { tolerance } from "./norm.js";
+import { standardOutput } from "./output.js";
 import { progressOn } from "./progress.js";
 import { type AuditFlags, isStdout, runAudit } from "./run-audit.js";
 import { wholeNumber } from "./whole-number.js";
@@ -67,8 +68,8 @@ export function registerAudit(program: Command): void {
     .option("--embeddings", "tables of embeddings, too")
     .option("--left-out", "with --json or --csv, lines for what is left out, too")
     .action(async (models: string[], flags: AuditFlags, command: Command) => {
-      const { stdout, stderr } = process;
-      const streams = { stdout, stderr, progress: progressOn(stderr), isStdout };
+      const { stderr } = process;
+      const streams = { stdout: standardOutput, stderr, progress: progressOn(stderr), isStdout };
       const typed = ["spectral-norm", "audit", ...command.parent!.args.slice(1)].map(quoted).join(" ");
       process.exitCode = await runAudit(models, flags, streams, typed);
     });

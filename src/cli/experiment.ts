@@ -1,8 +1,9 @@
-import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { runExperiment } from "../experiment/experiment.js";
-import { probe, writing } from "../files/writable.js";
+import { pageRequest } from "../experiment/report/mark.js";
+import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
 import { experimentTables } from "./experiment-tables.js";
+import { standardOutput } from "./output.js";
 import { progressOn } from "./progress.js";
 import { wholeNumber } from "./whole-number.js";
 
@@ -37,13 +38,22 @@ export function registerExperiment(program: Command): void {
 }
 
 async function experiment({ json, report, ...options }: Flags): Promise<void> {
-  if (report !== undefined) probe(report);
+  const page = report === undefined ? undefined : pageRequest("experiment", report);
+  if (page) checkOutputs([page], []);
   const progress = progressOn(process.stderr);
   const result = await runExperiment({ ...options, onProgress: progress.show }).finally(progress.end);
-  // Before the page, which a full disk can still prevent: nobody should wait for these twice.
-  process.stdout.write(json ? `${JSON.stringify(result)}\n` : experimentTables(result));
-  if (report === undefined) return;
-  const { reportPage } = await import("../experiment/report/page.js");
-  writing(report, () => writeFileSync(report, reportPage(result)));
-  if (!json) process.stdout.write(`Report: ${report}\n`);
+  let failure: OutputError | undefined;
+  if (page) {
+    const { reportPage } = await import("../experiment/report/page.js");
+    try {
+      writeOutput(page, reportPage(result));
+    } catch (error) {
+      if (!(error instanceof OutputError)) throw error;
+      // The tables are printed all the same: nobody should wait for these numbers twice.
+      failure = error;
+    }
+  }
+  standardOutput.write(json ? `${JSON.stringify(result)}\n` : experimentTables(result));
+  if (failure) throw failure;
+  if (page && !json) standardOutput.write(`Report: ${report}\n`);
 }

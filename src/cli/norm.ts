@@ -21,6 +21,7 @@ import {
 } from "../index.js";
 import { byteSize } from "./byte-size.js";
 import { addEngineOptions, type EngineOptions, findEngine } from "./engine.js";
+import { standardOutput } from "./output.js";
 import { wholeNumber } from "./whole-number.js";
 
 export interface NormOptions extends EngineOptions {
@@ -72,7 +73,8 @@ export function registerNorm(program: Command): void {
     )
     .option("--certify", "add an interval around it and a bound on the gradient's error, both proven")
     .action(async (files: string[], options: NormOptions) => {
-      process.exitCode = await runNorm(files, options, process);
+      const { stdin, stderr } = process;
+      process.exitCode = await runNorm(files, options, { stdin, stdout: standardOutput, stderr });
     });
   addEngineOptions(command);
 }

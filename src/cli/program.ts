@@ -1,9 +1,12 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../experiment/bundled-versions.js";
+import { oneLine as escaped } from "../files/text.js";
+import { OutputError } from "../files/writable.js";
 import { SpectralNormError } from "../index.js";
 import { registerAudit } from "./audit.js";
 import { registerExperiment } from "./experiment.js";
 import { registerNorm } from "./norm.js";
+import { CANNOT_WRITE, standardOutput } from "./output.js";
 
 const badUsage = 2;
 
@@ -14,7 +17,10 @@ export function createProgram(): Command {
     .version(version("spectral-norm"))
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(oneLine(text)) });
+    .configureOutput({
+      writeOut: standardOutput.write,
+      outputError: (text, write) => write(oneLine(text)),
+    });
   // After the settings above: a subcommand inherits those that are there when it is added.
   registerExperiment(program);
   registerNorm(program);
@@ -25,7 +31,8 @@ export function createProgram(): Command {
 /**
  * Runs the command line `argv` (without node and script).
  *
- * @returns the exit status: what the subcommand left in `process.exitCode`, or 2 for bad usage
+ * @returns the exit status: what the subcommand left in `process.exitCode`, 2 for bad usage, or 3 if an answer could not
+ *   be written
  */
 export async function run(argv: readonly string[]): Promise<number> {
   try {
@@ -33,8 +40,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : badUsage;
+    if (error instanceof OutputError) {
+      process.stderr.write(`spectral-norm: ${escaped(error.message)}\n`);
+      return CANNOT_WRITE;
+    }
     if (!(error instanceof SpectralNormError)) throw error;
-    process.stderr.write(`spectral-norm: ${error.message}\n`);
+    process.stderr.write(`spectral-norm: ${escaped(error.message)}\n`);
     return badUsage;
   }
 }

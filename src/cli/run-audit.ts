@@ -1,17 +1,19 @@
-import { fstatSync, statSync, writeFileSync } from "node:fs";
+import { fstatSync, statSync } from "node:fs";
 import { audit, isSure, ORDERS, type Order } from "../audit/audit.js";
-import { type Comparison, compare } from "../audit/compare.js";
+import { compare } from "../audit/compare.js";
 import type { ConvolutionOptions } from "../audit/convolution.js";
-import { openJournal } from "../audit/journal.js";
+import { type Journal, journalRequest, type Origin, openJournal } from "../audit/journal.js";
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
 import { type MeasureOptions, spectrumOf } from "../audit/measure.js";
-import { type Fault, type Item, planOf } from "../audit/plan.js";
+import { type Fault, type Item, inPart, itemsIn, planOf } from "../audit/plan.js";
 import type { Spectrum } from "../audit/report/spectra-figure.js";
+import { currentEntries } from "../audit/resume.js";
 import type { Shard } from "../audit/shard.js";
 import { version } from "../experiment/bundled-versions.js";
+import { pageRequest } from "../experiment/report/mark.js";
 import type { Layout } from "../files/tensor.js";
 import { oneLine, quote } from "../files/text.js";
-import { probe, writing } from "../files/writable.js";
+import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
 import { OptionError, SpectralNormError } from "../index.js";
 import { startThreads, type ThreadPool } from "../threads/index.js";
 import { csvHead, csvRow } from "./audit-csv.js";
@@ -55,7 +57,8 @@ const SPECTRUM = 64;
  * @param command  as it was typed, for the report
  * @returns the exit status: 2 if something could not be read, else 1 if something did not converge or could not be
  *   proven, else 0
- * @throws OptionError for options that do not go together; FileError if a file cannot be written
+ * @throws OptionError for options that do not go together; FileError for an output that must not be written, before
+ *   anything is; OutputError if an answer cannot be written
  */
 export async function runAudit(
   models: readonly string[],
@@ -65,19 +68,30 @@ export async function runAudit(
 ): Promise<number> {
   const options = { ...flags, convolution: convolutionIn(flags) };
   refuseMixtures(flags);
-  if (flags.report !== undefined) probe(flags.report);
-  const journal = flags.resume === undefined ? undefined : openJournal(flags.resume, flags);
+  const inputs = new Set<string>();
+  const planning = { ...options, onInput: (path: string) => void inputs.add(path) };
+  const all = itemsIn(models, planning);
+  const items = inPart(all, flags.shard);
+  const others = flags.against === undefined ? [] : planOf([flags.against], planning);
+  const { spectrum } = flags;
+  if (spectrum !== undefined && !items.some(({ kind, name }) => kind === "weight" && name === spectrum))
+    throw new OptionError(`--spectrum: there is no matrix ${quote(spectrum)}`);
   // What the journal takes is there already.
   const silent = flags.resume !== undefined && streams.isStdout(flags.resume);
+  const page = flags.report === undefined ? undefined : pageRequest("audit", flags.report);
+  checkOutputs(
+    [
+      ...(flags.resume === undefined ? [] : [journalRequest(flags.resume, silent)]),
+      ...(page === undefined ? [] : [page]),
+    ],
+    inputs,
+  );
+  const journal =
+    flags.resume === undefined ? undefined : journalFor(flags.resume, flags, items, all, options, streams);
   const print = silent ? () => {} : printing(flags, streams.stdout);
   const faults: string[] = [];
   let pool: ThreadPool | undefined;
   try {
-    const items = planOf(models, options);
-    const others = flags.against === undefined ? [] : planOf([flags.against], options);
-    const { spectrum } = flags;
-    if (spectrum !== undefined && !items.some(({ kind, name }) => kind === "weight" && name === spectrum))
-      throw new OptionError(`--spectrum: there is no matrix ${quote(spectrum)}`);
     pool = await threadsFor([...items, ...others], flags);
     const complain = (fault: Pick<Fault, "file" | "name" | "error">) => {
       faults.push(complaint(fault));
@@ -89,7 +103,7 @@ export async function runAudit(
     const run = async (
       some: readonly Item[],
       use: (line: AuditLine | LeftOutLine) => void,
-      known?: typeof journal,
+      known?: Journal,
     ) => {
       const onItem = ({ name, file, cost }: Item) => {
         streams.progress.show("audit", oneLine(name ?? file), done, total);
@@ -125,10 +139,23 @@ export async function runAudit(
       print({ ...line, sigmaAgainst: null, ratio: null } as AuditLine);
     const spectra = flags.report === undefined ? undefined : spectraOf(items, lines, options);
     streams.progress.end();
-    if (!flags.json && !flags.csv && !silent)
+    let failure: OutputError | undefined;
+    if (page && spectra) {
+      const { auditPage } = await import("../audit/report/page.js");
+      const parts = { lines, leftOut, faults, spectra, comparison, command };
+      try {
+        writeOutput(page, auditPage({ ...parts, version: version("spectral-norm") ?? "" }));
+      } catch (error) {
+        if (!(error instanceof OutputError)) throw error;
+        // The tables are printed all the same: nobody should wait for them twice.
+        failure = error;
+      }
+    }
+    if (!flags.json && !flags.csv && !silent) {
       streams.stdout.write(auditTables(lines, leftOut) + (comparison ? comparisonTable(comparison) : ""));
-    if (flags.report !== undefined && spectra)
-      await report(flags.report, { lines, leftOut, faults, spectra, comparison, command }, flags, streams);
+      if (page && !failure) streams.stdout.write(`Report: ${page.path}\n`);
+    }
+    if (failure) throw failure;
     return faults.length > 0 ? 2 : [...lines, ...before].every(isSure) ? 0 : 1;
   } finally {
     streams.progress.end();
@@ -234,22 +261,44 @@ function spectraOf(
   return spectra;
 }
 
-async function report(
+/** The journal, if all that it holds was made of the same tensors, with the same options, by the same version. */
+function journalFor(
   path: string,
-  parts: {
-    lines: AuditLine[];
-    leftOut: LeftOutLine[];
-    faults: string[];
-    spectra: Map<string, Spectrum>;
-    comparison: Comparison | undefined;
-    command: string;
-  },
-  { json, csv }: AuditFlags,
-  { stdout }: AuditStreams,
-): Promise<void> {
-  const { auditPage } = await import("../audit/report/page.js");
-  writing(path, () => writeFileSync(path, auditPage({ ...parts, version: version("spectral-norm") ?? "" })));
-  if (!json && !csv) stdout.write(`Report: ${path}\n`);
+  flags: AuditFlags,
+  items: readonly Item[],
+  all: readonly Item[],
+  options: MeasureOptions,
+  { progress }: AuditStreams,
+): Journal {
+  const origin: Origin = { version: version("spectral-norm"), options: originOptions(flags) };
+  return openJournal(path, origin, (entries) => {
+    const total = entries.length;
+    let done = 0;
+    const onItem = ({ name, file }: Item) => progress.show("resume", oneLine(name ?? file), done++, total);
+    try {
+      return currentEntries(path, entries, items, all, { ...options, onItem });
+    } finally {
+      progress.clear();
+    }
+  });
+}
+
+/** The options that an answer depends on, as they are typed. Threads and shards change no digit. */
+function originOptions(flags: AuditFlags): Origin["options"] {
+  const { certify, maxCost, top, rtol, conv, input, boundary, layout, embeddings, memory } = flags;
+  return {
+    ...(certify && { "--certify": true }),
+    ...(maxCost !== undefined && { "--max-cost": maxCost }),
+    ...(top !== undefined && { "--top": top }),
+    ...(rtol !== undefined && { "--rtol": rtol }),
+    ...(conv === "operator" && { "--conv": conv }),
+    ...(input && { "--input": input.join("x") }),
+    ...(boundary && { "--boundary": boundary }),
+    ...(layout && { "--layout": layout }),
+    ...(embeddings && { "--embeddings": true }),
+    // Elsewhere it changes no more than the last digits, and less memory is what a killed process may need.
+    ...(certify && memory !== undefined && { "--memory": memory }),
+  };
 }
 
 /** Whether standard output goes to a file. */

@@ -1,13 +1,8 @@
 #!/usr/bin/env node
+import { watchStandardStreams } from "./output.js";
 import { run } from "./program.js";
 
-// A reader that has seen enough, such as `head`, is no failure.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit();
-  });
-}
+watchStandardStreams();
 
 // Not process.exit: it would cut off what a pipe has not taken yet.
 process.exitCode = await run(process.argv.slice(2)).catch((fault: unknown) => {

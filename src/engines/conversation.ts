@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
+import { onLeaving } from "../files/leaving.js";
 import { DeviceError } from "../index.js";
-import { onLeaving } from "./leaving.js";
 
 /** What stands before an answer; other lines are of libraries, and no answers. */
 const MARK = "spectral-norm:";

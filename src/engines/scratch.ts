@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onLeaving } from "../files/leaving.js";
 import { FileError } from "../index.js";
-import { onLeaving } from "./leaving.js";
 
 /** A folder of our own for what has to lie in files; goes with all that is in it. */
 export interface Scratch {

@@ -3,6 +3,7 @@ import { refuse, wrong } from "./arguments.js";
 import { mutated, read } from "./files.js";
 import { cases, check } from "./functions.js";
 import { read as readAsSaid, statements } from "./layouts.js";
+import { calls, write } from "./outputs.js";
 import { reported } from "./report.js";
 import { threads } from "./threads.js";
 
@@ -29,9 +30,9 @@ function part<T>(
   return {
     runs,
     async run({ seed, runs, path }) {
-      const details = fc.check(
-        fc.property(arbitrary, (value) => {
-          property(value);
+      const details = await fc.check(
+        fc.asyncProperty(arbitrary, async (value) => {
+          await property(value);
         }),
         {
           seed,
@@ -55,5 +56,6 @@ export const parts: Readonly<Record<string, Part>> = {
   arguments: part("arguments", 20_000, wrong, refuse),
   layouts: part("layouts", 50_000, statements, readAsSaid),
   files: part("files", 100_000, mutated, read),
+  outputs: part("outputs", 3_000, calls, write),
   threads,
 };

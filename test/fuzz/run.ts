@@ -1,4 +1,4 @@
-// npm run fuzz [-- --part functions|arguments|layouts|files|threads] [--seed N] [--path P] [--runs N] [--tenth]
+// npm run fuzz [-- --part functions|arguments|layouts|files|outputs|threads] [--seed N] [--path P] [--runs N] [--tenth]
 import { parseArgs } from "node:util";
 import { example, type Part, parts } from "./parts.js";
 

@@ -1,4 +1,5 @@
 import { figureMarkup } from "../../experiment/report/figure-markup.js";
+import { pageStart } from "../../experiment/report/mark.js";
 import { html, Markup } from "../../experiment/report/markup.js";
 import { scientific } from "../../experiment/report/numbers.js";
 import { style } from "../../experiment/report/style.js";
@@ -56,11 +57,7 @@ export function auditPage({
       : []),
     ...(unsure > 0 ? [{ figure: String(unsure), text: "did not converge or could not be proven" }] : []),
   ];
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+  const page = html`${new Markup(pageStart("audit"))}<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>The spectral norms of ${files.join(", ")}</title>
 <style>${new Markup(style + more)}</style>

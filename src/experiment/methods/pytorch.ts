@@ -133,9 +133,14 @@ class PythonProcess {
     this.#path = path;
     // A file rather than standard input, which carries the requests, or -c: PyTorch's compiler
     // reads the source of what it compiles.
-    this.#folder = mkdtempSync(join(tmpdir(), "spectral-norm-"));
+    this.#folder = temporaryFolder();
     const script = join(this.#folder, "notebook_methods.py");
-    writeFileSync(script, pytorchScript);
+    try {
+      writeFileSync(script, pytorchScript);
+    } catch (error) {
+      rmSync(this.#folder, { recursive: true, force: true });
+      throw noTemporary(error);
+    }
     this.#child = spawn(path, [script, String(seed)], { stdio: "pipe" });
     this.#child.on("error", (error) => {
       this.#failure = error.message;
@@ -178,6 +183,21 @@ class PythonProcess {
     // Not only the end of its input: what is no Python need not mind that.
     this.#child.kill();
   }
+}
+
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), "spectral-norm-"));
+  } catch (error) {
+    throw noTemporary(error);
+  }
+}
+
+function noTemporary(error: unknown): FileError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new FileError(
+    `--python: a temporary file cannot be written in ${tmpdir()} (${code === "ENOSPC" ? "the disk is full" : String(code ?? message)}); TMPDIR names another folder`,
+  );
 }
 
 function parse(line: string): unknown {

@@ -3,6 +3,7 @@ import { convergenceFigure } from "./convergence-figure.js";
 import { errorFigure } from "./error-figure.js";
 import { figureMarkup } from "./figure-markup.js";
 import { intervalFigure } from "./interval-figure.js";
+import { pageStart } from "./mark.js";
 import { html, Markup } from "./markup.js";
 import { prose } from "./prose.js";
 import { secondDerivativeFigure } from "./second-derivative-figure.js";
@@ -19,11 +20,7 @@ export function reportPage(result: ExperimentResult): string {
   const { environment, truth, certificate, accuracy, speed, secondDerivative, timing } = result;
   const size = `${truth.rows}×${truth.cols}`;
   const text = prose(result);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+  const page = html`${new Markup(pageStart("experiment"))}<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>The spectral norm and its gradient, ${size}</title>
 <style>${new Markup(style)}</style>

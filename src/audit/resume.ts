@@ -1,0 +1,76 @@
+import { quote } from "../files/text.js";
+import { FileError, SpectralNormError } from "../index.js";
+import { fingerprintOf } from "./fingerprint.js";
+import { type Entry, keyOf } from "./journal.js";
+import type { MeasureOptions } from "./measure.js";
+import type { Item } from "./plan.js";
+
+/**
+ * Those answers of a journal that are of the tensors as they are now. One whose tensor cannot be read is not among
+ * them; the audit then says why.
+ *
+ * @param path  of the journal
+ * @param items  what is to be done
+ * @param all  everything in the models, other shards' parts too
+ * @param onItem  called before a tensor is read
+ * @throws FileError if a tensor has changed since its answer was written, or is no longer there
+ *
+ * Cost: one read of every tensor that has an answer.
+ */
+export function currentEntries(
+  path: string,
+  entries: readonly Entry[],
+  items: readonly Item[],
+  all: readonly Item[],
+  options: MeasureOptions & { onItem?(item: Item): void },
+): Entry[] {
+  const byKey = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const key = keyOf(entry.line.file, entry.line.tensor);
+    byKey.set(key, [...(byKey.get(key) ?? []), entry]);
+  }
+  refuseLost(path, entries, all);
+  const current: Entry[] = [];
+  for (const item of items) {
+    if (item.kind !== "weight") continue;
+    const key = keyOf(item.file, item.name);
+    const those = byKey.get(key);
+    if (!those) continue;
+    // Once, also where a model is named twice.
+    byKey.delete(key);
+    options.onItem?.(item);
+    let fingerprint: string;
+    try {
+      fingerprint = fingerprintOf(item.weight, options);
+    } catch (error) {
+      if (!(error instanceof SpectralNormError)) throw error;
+      continue;
+    }
+    const other = those.find((entry) => entry.fingerprint !== fingerprint);
+    if (other) throw stale(path, other, "has changed since");
+    current.push(...those);
+  }
+  return current;
+}
+
+/** Answers of a model that is read, for tensors that it does not have. */
+function refuseLost(path: string, entries: readonly Entry[], all: readonly Item[]): void {
+  const files = new Set(all.map(({ file }) => file));
+  const unreadable = new Set(all.filter(({ name }) => name === undefined).map(({ file }) => file));
+  const names = new Set(
+    all.flatMap(({ kind, file, name }) =>
+      name === undefined || kind === "left out" ? [] : [keyOf(file, name)],
+    ),
+  );
+  for (const entry of entries) {
+    const { file, tensor } = entry.line;
+    if (files.has(file) && !unreadable.has(file) && !names.has(keyOf(file, tensor)))
+      throw stale(path, entry, "is no weight matrix of it any more");
+  }
+}
+
+function stale(path: string, { line, at }: Entry, why: string): FileError {
+  return new FileError(
+    `${path}: line ${at} is about ${quote(line.tensor)} of ${line.file}, which ${why}; name another file to begin anew`,
+  );
+}
