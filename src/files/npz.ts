@@ -79,13 +79,22 @@ function readMember(
   const head = readZipHead(source, member, NPY_HEADER_BYTES);
   if (!isNpy(head.read(0, Math.min(6, head.size)))) {
     if (mustBeMatrix || member.name.endsWith(".npy")) throw new FileError("is not a .npy file");
-    return { kind: "skipped", key, reason: "not a .npy file" };
+    return { kind: "skipped", key, reason: "not a .npy file", group: "not a .npy file" };
   }
   const header = readNpyHeader(head);
   const { letter } = header.dtype;
   if (!mustBeMatrix && (header.shape.length !== 2 || letter === "U" || letter === "S")) {
     const what = letter === "U" || letter === "S" ? " of text" : "";
-    return { kind: "skipped", key, reason: `${shapeText(header.shape)}${what}` };
+    const axes = header.shape.length;
+    const group =
+      axes === 0
+        ? "a scalar"
+        : axes === 1
+          ? "a vector"
+          : axes === 2
+            ? "a matrix"
+            : `an array of ${axes} axes`;
+    return { kind: "skipped", key, reason: `${shapeText(header.shape)}${what}`, group: group + what };
   }
   checkNpyMatrix(header);
   countNpyElements(header, member.size);
