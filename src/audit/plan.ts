@@ -1,4 +1,4 @@
-import { folderOf, openFile } from "../files/disk.js";
+import { folderOf, inputFile } from "../files/disk.js";
 import { readModel } from "../files/model.js";
 import type { TensorEntry } from "../files/tensor.js";
 import { quote } from "../files/text.js";
@@ -39,6 +39,8 @@ export interface PlanOptions extends WeightOptions {
   readonly certify?: boolean;
   readonly convolution?: ConvolutionOptions;
   readonly shard?: Shard;
+  /** bytes that a compressed tensor may inflate to; default: a multiple of its file's size */
+  readonly memory?: number;
 }
 
 /**
@@ -63,7 +65,7 @@ export function planOf(files: readonly string[], options: PlanOptions): Item[] {
 function itemsOf(file: string, options: PlanOptions): Item[] {
   let entries: TensorEntry[];
   try {
-    entries = readModel(() => openFile(file), file, folderOf(file));
+    entries = readModel(inputFile(file), file, folderOf(file), options.memory);
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
     return [{ kind: "fault", file, name: undefined, cost: 0, error }];

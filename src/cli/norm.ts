@@ -163,11 +163,13 @@ export async function runNorm(
       source = file === "-" ? await stdin! : openFile(file);
       const skipped: SkippedEntry[] = [];
       let found = false;
-      const path = file === "-" ? undefined : file;
-      csvSeen ||= formatOf(source, path ?? "") === "csv";
+      const own = file === "-" ? "" : file;
+      // Of a pipe, what has been read is not there for another program.
+      const path = file === "-" || "kept" in source ? undefined : file;
+      csvSeen ||= formatOf(source, own) === "csv";
       const entries = engine
-        ? readRows(source, path ?? "", options.key, options.memory, csv)
-        : readMatrices(source, path ?? "", options.key, options.memory, csv);
+        ? readRows(source, own, options.key, options.memory, csv)
+        : readMatrices(source, own, options.key, options.memory, csv);
       for (const entry of entries) {
         if (entry.kind === "skipped") {
           skipped.push(entry);

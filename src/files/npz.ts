@@ -4,7 +4,7 @@ import { checkNpyMatrix, npyMatrix, npyPanels } from "./npy.js";
 import { countNpyElements, isNpy, NPY_HEADER_BYTES, readNpyHeader, shapeText } from "./npy-header.js";
 import type { ByteSource } from "./source.js";
 import { oneLine, quote } from "./text.js";
-import { openZipMember, readZipDirectory, readZipHead, type ZipMember } from "./zip.js";
+import { inflationLimit, openZipMember, readZipDirectory, readZipHead, type ZipMember } from "./zip.js";
 
 /** No more names than this are listed in a message. */
 const NAMES_SHOWN = 20;
@@ -18,7 +18,8 @@ const NAMES_SHOWN = 20;
  * matrix of just the size that the archive says, and all members together may be given as many
  * compressed bytes as the file has: members that overlap, which blow up small archives, run out.
  *
- * @param memory  bytes; a matrix that takes more stays in the archive, if it is stored uncompressed
+ * @param memory  bytes; a matrix that takes more stays in the archive, if it is stored uncompressed. A compressed one
+ *   may inflate to so many; by default to what `inflationLimit` allows
  * @throws FileError if the archive's directory is damaged, or if no member has that key
  */
 export function readNpz(source: ByteSource, key?: string): Generator<FileEntry>;
@@ -30,7 +31,7 @@ export function readNpz(
 export function* readNpz(
   source: ByteSource,
   key?: string,
-  memory = Number.POSITIVE_INFINITY,
+  memory?: number,
 ): Generator<FileEntry | FilePanels> {
   const members = membersOf(source);
   const wanted = key === undefined ? members : findMembers(members, key);
@@ -73,7 +74,7 @@ function readMember(
   source: ByteSource,
   member: ZipMember,
   mustBeMatrix: boolean,
-  memory: number,
+  memory: number | undefined,
 ): FileEntry | FilePanels {
   const key = keyOf(member);
   const head = readZipHead(source, member, NPY_HEADER_BYTES);
@@ -98,12 +99,13 @@ function readMember(
   }
   checkNpyMatrix(header);
   countNpyElements(header, member.size);
-  if (member.size <= memory) return { ...npyMatrix(openZipMember(source, member), header), key };
+  const content = () => openZipMember(source, member, inflationLimit(source, memory));
+  if (memory === undefined || member.size <= memory) return { ...npyMatrix(content(), header), key };
   if (member.method !== 0)
     throw new FileError(
       `is compressed, and its ${member.size} bytes are more than the memory allowed; store it as it is`,
     );
-  return { ...npyPanels(openZipMember(source, member), header), key };
+  return { ...npyPanels(content(), header), key };
 }
 
 /** NumPy names an array `weights`, its member `weights.npy`. */

@@ -1,4 +1,5 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -6,7 +7,7 @@ import { csvRow } from "../../src/cli/audit-csv.js";
 import { answers, auditOf, linesOf } from "../audit/models.js";
 import { floats, type SafetensorsPart, safetensors, text } from "../files/models.js";
 import { encode, npy, zip } from "../files/writers.js";
-import { runCommand } from "./run-command.js";
+import { command, runCommand } from "./run-command.js";
 
 const folder = mkdtempSync(join(tmpdir(), "audit-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -318,6 +319,53 @@ describe("the command", () => {
     expect(stderr).toMatch(/^spectral-norm: [^\n]+\n$/);
     expect(stderr).toMatch(message);
     expect([status, stdout]).toEqual([2, ""]);
+  });
+
+  it("reads a pipe and standard input as it reads a file", () => {
+    const quoted = [process.execPath, command, model].map((word) => JSON.stringify(word));
+    const [node, script, file] = quoted;
+    const inShell = (line: string) => spawnSync("bash", ["-c", line], { encoding: "utf8", timeout: 20_000 });
+    const sigma = ({ stdout }: { stdout: string }) =>
+      linesOf(stdout).map((line) => [line.tensor, line.sigma]);
+    const expected = sigma(runCommand("audit", model, "--json"));
+    expect(expected).toHaveLength(3);
+    for (const line of [
+      `${node} ${script} audit <(cat ${file}) --json`,
+      `cat ${file} | ${node} ${script} audit /dev/stdin --json`,
+      `cat ${file} | ${node} ${script} audit - --json`,
+      `${node} ${script} audit /dev/stdin --json < ${file}`,
+    ]) {
+      const outcome = inShell(line);
+      expect([outcome.status, sigma(outcome)], line).toEqual([0, expected]);
+    }
+    // How Node starts a child: standard input is a socket.
+    const child = spawnSync(process.execPath, [command, "audit", "/dev/stdin", "--json"], {
+      input: readFileSync(model),
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect([child.status, sigma(child)]).toEqual([0, expected]);
+  });
+
+  it("does not wait for a pipe that a model names", () => {
+    execFileSync("mkfifo", [join(folder, "pipe.safetensors")]);
+    const map = { a: "pipe.safetensors", b: "pipe.safetensors", c: "model.safetensors" };
+    const index = put("pipes.index.json", text({ weight_map: map }));
+    const manifest = put(
+      "pipes.json",
+      text([{ paths: ["pipe.safetensors"], weights: [{ name: "w", shape: [1, 1], dtype: "float32" }] }]),
+    );
+    const { status, stderr } = spawnSync(process.execPath, [command, "audit", index, manifest], {
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect(status).toBe(2);
+    expect(stderr).toContain(
+      `${index}: "a": its file "pipe.safetensors": is a pipe, not a file; the same holds for 1`,
+    );
+    expect(stderr).toContain(
+      `${manifest}: "w": ends at byte 4 of 0 that are there; its file "pipe.safetensors": is a pipe`,
+    );
   });
 
   it("does not read what it may not", () => {
