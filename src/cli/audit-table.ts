@@ -55,7 +55,7 @@ function tableOf(lines: readonly AuditLine[], width: number): FittedTable {
   const rank = aligned(lines.map(({ stableRank }) => digits(stableRank, 4)));
   const leading = lines.some(({ singularValues }) => singularValues);
   const columns: Column[] = [
-    { head: "tensor", align: "left", shorten: true, after: lines.map(notes) },
+    { head: "tensor", align: "left", shorten: 0.45, after: lines.map(notes) },
     { head: "shape", align: "right", drop: 2 },
     { head: "matrix", align: "right", drop: 7 },
     { head: "dtype", align: "left", drop: 1 },
@@ -111,7 +111,7 @@ export function comparisonTable(
     ratios[i],
   ]);
   const columns: Column[] = [
-    { head: "tensor", align: "left", shorten: true },
+    { head: "tensor", align: "left", shorten: 0.45 },
     { head: "shape", align: "right", drop: 1 },
     { head: "σ₁ here", align: "right" },
     { head: "σ₁ there", align: "right" },
@@ -122,8 +122,11 @@ export function comparisonTable(
     lines.length === 0
       ? []
       : [
-          `${title} (${lines.length}):`,
-          ...lines.map(({ tensor, sigma }) => `  ${oneLine(tensor)} ${digits(sigma)}`),
+          wrapped(
+            `${title} (${lines.length}): ${lines.map(({ tensor, sigma }) => `${oneLine(tensor)} ${digits(sigma)}`).join(", ")}`,
+            width,
+            "  ",
+          ),
         ];
   const sections = [
     wrapped(`Against ${oneLine(against)}, that which moved most first`, width),
@@ -160,14 +163,15 @@ function explanation(lines: readonly AuditLine[]): string {
 function leftOutOf(lines: readonly LeftOutLine[]): string[] {
   return byReason(lines.map((line) => ({ ...line, reason: line.leftOut }))).flatMap(({ reason, those }) => [
     `  ${reason} (${those.length}):`,
-    ...those.map(
-      ({ tensor, shape }) => `    ${oneLine(tensor)}${shape ? ` [${shape.slice(0, 9).join(", ")}]` : ""}`,
-    ),
+    ...those.map(({ tensor, shape }) => `    ${oneLine(tensor)}${shape ? ` [${shapeText(shape)}]` : ""}`),
   ]);
 }
 
+/** Axes of a shape that are shown. */
+const AXES = 9;
+
 function shapeText(shape: readonly number[]): string {
-  return shape.join("×");
+  return `${shape.slice(0, AXES).join("×")}${shape.length > AXES ? "×…" : ""}`;
 }
 
 /** So many digits, of which none is lost to an exponent unless the number is very small or large. */

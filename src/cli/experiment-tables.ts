@@ -122,7 +122,7 @@ function sectionTable<R extends RowName>(
     "proven interval": 5,
   };
   const columns = [
-    { head: "method", align: "left", shorten: true },
+    { head: "method", align: "left", shorten: 0.25 },
     { head: "engine", align: "left" },
     { head: "dtype", align: "left" },
     ...heads.map((head) => ({

@@ -29,7 +29,7 @@ export function normTables(rows: readonly NormRow[], width = columnsOf()): strin
   if (rows.length === 0) return "";
   const names = rows.map(({ file, key }) => oneLine(key === undefined ? file : `${file} ${key}`));
   const columns: Column[] = [
-    { head: "file", align: "left", shorten: true, after: rows.map(notes) },
+    { head: "file", align: "left", shorten: 0.35, after: rows.map(notes) },
     { head: "‖A‖₂", align: "right" },
     { head: "size", align: "right", drop: 4 },
     { head: "dtype", align: "left", drop: 2 },
@@ -68,12 +68,12 @@ export function normTables(rows: readonly NormRow[], width = columnsOf()): strin
 
 function boundsTable(rows: readonly NormRow[], names: readonly string[], width: number) {
   const columns: Column[] = [
-    { head: "file", align: "left", shorten: true },
+    { head: "file", align: "left", shorten: 0.15 },
     { head: "‖A‖₂ from", align: "right" },
     { head: "to", align: "right" },
     { head: "σ₂ to", align: "right", drop: 2 },
     { head: "error of u·vᵀ", align: "right", drop: 3 },
-    { head: "", align: "left", drop: 1 },
+    { head: "how", align: "left", drop: 1 },
   ];
   return ruledTable(
     columns,
@@ -82,10 +82,17 @@ function boundsTable(rows: readonly NormRow[], names: readonly string[], width: 
       const { lower, upper, sigma2Upper, gradientErrorBound, proven, method } = certificate;
       const how = [...(proven ? [] : ["not close"]), ...(WAYS[method] ? [WAYS[method]] : [])];
       const error = Number.isFinite(gradientErrorBound) ? gradientErrorBound.toExponential(1) : "∞";
-      return [names[i], String(lower), finite(upper), finite(sigma2Upper), error, how.join(", ")];
+      return [names[i], String(lower), finite(upper), finite(roundedUp(sigma2Upper)), error, how.join(", ")];
     }),
     width,
   );
+}
+
+/** A number of seven digits that is no smaller. */
+function roundedUp(value: number): number {
+  const short = Number(value.toPrecision(7));
+  if (!(short < value)) return short;
+  return Number((short + 10 ** (Math.floor(Math.log10(value)) - 6)).toPrecision(7));
 }
 
 function finite(value: number): string {

@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import { shortened, widthOf } from "./fit.js";
+import { shortened, shortenedApart, widthOf } from "./fit.js";
 
 /** Between two columns. */
 const GAP = "  ";
@@ -21,8 +21,11 @@ export interface Column {
   readonly align: "left" | "right";
   /** place in the order in which columns are dropped where there is no room for all; without it, never */
   readonly drop?: number;
-  /** whether its cells may be shortened in the middle, down to a third of the table's width; of one column at most */
-  readonly shorten?: boolean;
+  /**
+   * that its cells may be shortened: down to this share of the table's width before columns are dropped, and further
+   * when there is none left to drop; of one column at most
+   */
+  readonly shorten?: number;
   /** of a column that is shortened: what stands behind the cell of each row, and stays whole */
   readonly after?: readonly string[];
 }
@@ -50,11 +53,15 @@ export function ruledTable(
   const widths = columns.map(({ head }, i) =>
     rows.reduce((most, _, r) => Math.max(most, widthOf(cellOf(r, i))), widthOf(head)),
   );
-  const least = widths.map((own, i) => {
-    const { shorten, after = [] } = columns[i];
-    const kept = after.reduce((most, text) => Math.max(most, widthOf(text)), 0);
-    return shorten ? Math.min(own, Math.max(Math.ceil(width / 3), kept + LEAST_NAME)) : own;
-  });
+  const leastOf = (share: number | undefined) =>
+    widths.map((own, i) => {
+      const { shorten, after = [] } = columns[i];
+      const whole = after.reduce((most, text) => Math.max(most, widthOf(text)), 0);
+      const room = Math.max(LEAST_NAME + whole, Math.ceil((share ?? shorten ?? 0) * width));
+      return shorten === undefined ? own : Math.min(own, room);
+    });
+  const wanted = leastOf(undefined);
+  const least = leastOf(0);
   const order = columns
     .flatMap(({ drop }, i) => (drop === undefined ? [] : [{ drop, i }]))
     .sort((a, b) => a.drop - b.drop);
@@ -62,19 +69,29 @@ export function ruledTable(
   const total = (of: readonly number[]) =>
     kept.reduce((sum, i) => sum + of[i], 0) + GAP.length * (kept.length - 1);
   for (const { i } of order) {
-    if (total(least) <= width) break;
+    if (total(wanted) <= width) break;
     kept = kept.filter((k) => k !== i);
   }
   if (total(least) > width) return records(columns, rows.length, cellOf, width);
   // What is left goes to the column that is shortened.
   const excess = total(widths) - width;
-  const lastly = widths.map((own, i) => (columns[i].shorten && excess > 0 ? own - excess : own));
-  const cells = rows.map((row, r) =>
-    kept.map((i) => {
-      const after = columns[i].after?.[r] ?? "";
-      return columns[i].shorten ? shortened(row[i] ?? "", lastly[i] - widthOf(after)) + after : cellOf(r, i);
-    }),
+  const shortNames = new Map(
+    columns.flatMap(({ shorten, after }, i) =>
+      shorten === undefined || excess <= 0
+        ? []
+        : [
+            [
+              i,
+              shortenedApart(
+                rows.map((row) => row[i] ?? ""),
+                widths[i] - excess,
+                after,
+              ),
+            ] as const,
+          ],
+    ),
   );
+  const cells = rows.map((_, r) => kept.map((i) => shortNames.get(i)?.[r] ?? cellOf(r, i)));
   const table = new Table({
     chars: rules,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
@@ -88,7 +105,7 @@ export function ruledTable(
   return {
     lines: [rule, head, rule, ...body].map((line) => line.trimEnd()),
     dropped: columns.flatMap(({ head: name }, i) => (kept.includes(i) ? [] : [name])),
-    shortened: excess > 0 && columns.some(({ shorten }, i) => shorten && kept.includes(i)),
+    shortened: shortNames.size > 0,
   };
 }
 

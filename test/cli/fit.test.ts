@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { AuditLine } from "../../src/audit/line.js";
 import { auditTables, comparisonTable } from "../../src/cli/audit-table.js";
 import { experimentTables } from "../../src/cli/experiment-tables.js";
-import { columnsOf, shortened, widthOf, wrapped } from "../../src/cli/fit.js";
+import { columnsOf, shortened, shortenedApart, widthOf, wrapped } from "../../src/cli/fit.js";
 import { normTables } from "../../src/cli/norm-table.js";
 import { type Column, ruledTable } from "../../src/cli/ruled-table.js";
 import { sampleResult } from "../experiment/sample-result.js";
@@ -26,6 +26,17 @@ describe("shortening", () => {
         if (tail !== undefined) expect(widthOf(text)).toBeGreaterThanOrEqual(width - 2);
       }),
     );
+  });
+
+  it("cuts names where they stay different", () => {
+    const layers = [0, 10, 11].flatMap((k) =>
+      ["q", "k"].map((p) => `model.layers.${k}.self_attn.${p}_proj.weight`),
+    );
+    const short = shortenedApart(layers, 28);
+    expect(new Set(short).size).toBe(layers.length);
+    for (const name of short) expect(widthOf(name)).toBeLessThanOrEqual(28);
+    expect(shortenedApart(["abcdefgh", "x"], 5, [" (!)", ""])).toEqual(["… (!)", "x"]);
+    expect(shortenedApart([], 5)).toEqual([]);
   });
 
   it("leaves every word of a wrapped text", () => {
@@ -53,7 +64,7 @@ describe("the width", () => {
 
 describe("a table", () => {
   const columns: readonly Column[] = [
-    { head: "name", align: "left", shorten: true },
+    { head: "name", align: "left", shorten: 0.3 },
     { head: "a", align: "right", drop: 2 },
     { head: "b", align: "right" },
     { head: "c", align: "right", drop: 1 },
