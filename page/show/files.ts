@@ -56,11 +56,18 @@ export function filesSection(host: HTMLElement): void {
       table.hidden = false;
       remarks.show([]);
       const leftOut: string[] = [];
+      const notes: string[] = [];
+      const remark = () => remarks.show([...notes, ...(leftOut.length > 0 ? [leftOutText(leftOut)] : [])]);
       let last: string | undefined;
       const update = (row: NormRow) => {
         if (row.kind === "left out") {
           leftOut.push(`${row.key ?? row.file} ${row.reason}`);
-          remarks.show([leftOutText(leftOut)]);
+          remark();
+          return;
+        }
+        if (row.kind === "note") {
+          notes.push(`${row.file}: ${row.text}`);
+          remark();
           return;
         }
         if (row.key !== undefined && row.file !== last) body.append(groupRow(row.file));
@@ -109,7 +116,7 @@ function leftOutText(all: readonly string[]): string {
   return `Left out: ${all.slice(0, mostNames).join(", ")}${rest > 0 ? `, and ${rest} more` : ""}`;
 }
 
-function tableRow(row: Exclude<NormRow, { readonly kind: "left out" }>): HTMLTableRowElement {
+function tableRow(row: Exclude<NormRow, { readonly kind: "left out" | "note" }>): HTMLTableRowElement {
   const head = element("th", { scope: "row" }, ...breakable(row.key ?? row.file));
   if (row.kind === "failed") {
     const cell = element("td", { colspan: String(heads.length - 1) }, element("span", {}, row.reason));

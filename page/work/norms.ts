@@ -22,7 +22,13 @@ export type NormRow = {
   readonly file: string;
   /** its name in a file that holds several */
   readonly key?: string;
-} & (MatrixNorms | Failed | LeftOut);
+} & (MatrixNorms | Failed | LeftOut | Note);
+
+/** What was taken without being told, such as a header. */
+interface Note {
+  readonly kind: "note";
+  readonly text: string;
+}
 
 /** What cannot be read, or cannot be computed. */
 interface Failed {
@@ -90,7 +96,7 @@ export const norms: Task<{ readonly files: readonly File[] }, number, NormRow> =
 
 const isJson = ({ name }: File): boolean => name.toLowerCase().endsWith(".json");
 
-type Row = { readonly key?: string } & (MatrixNorms | Failed | LeftOut);
+type Row = { readonly key?: string } & (MatrixNorms | Failed | LeftOut | Note);
 
 function* rowsOf(file: File, folder: Folder, told: Report<never>["progress"]): Generator<Row> {
   let any = false;
@@ -99,7 +105,7 @@ function* rowsOf(file: File, folder: Folder, told: Report<never>["progress"]): G
       throw new FileError("is part of a model; drop the model.json that names it together with it");
     const rows = holds(file.name) === "model" ? weightsOf(file, folder, told) : matricesOf(file);
     for (const row of rows) {
-      any ||= row.kind !== "left out";
+      any ||= row.kind !== "left out" && row.kind !== "note";
       yield row;
     }
     if (!any) yield { kind: "failed", reason: "holds no matrix" };
@@ -109,7 +115,10 @@ function* rowsOf(file: File, folder: Folder, told: Report<never>["progress"]): G
 }
 
 function* matricesOf(file: File): Generator<Row> {
-  for (const entry of readMatrices(fileSource(file), file.name)) yield rowOf(entry);
+  for (const entry of readMatrices(fileSource(file), file.name)) {
+    if (entry.kind === "matrix" && entry.note !== undefined) yield { kind: "note", text: entry.note };
+    yield rowOf(entry);
+  }
 }
 
 function rowOf(entry: FileEntry): Row {

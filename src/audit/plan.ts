@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { folderOf, openFile } from "../files/disk.js";
+import { folderOf, inputFile } from "../files/disk.js";
 import { readModel } from "../files/model.js";
 import type { TensorEntry } from "../files/tensor.js";
 import { quote } from "../files/text.js";
@@ -42,6 +42,8 @@ export interface PlanOptions extends WeightOptions {
   readonly shard?: Shard;
   /** called with the name of every file that a model is read from */
   onInput?(path: string): void;
+  /** bytes that a compressed tensor may inflate to; default: a multiple of its file's size */
+  readonly memory?: number;
 }
 
 /**
@@ -84,7 +86,7 @@ function itemsOf(file: string, options: PlanOptions): Item[] {
   onInput?.(file);
   let entries: TensorEntry[];
   try {
-    entries = readModel(() => openFile(file), file, folder);
+    entries = readModel(inputFile(file), file, folder, options.memory);
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
     return [{ kind: "fault", file, name: undefined, cost: 0, error }];

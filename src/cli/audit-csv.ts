@@ -1,4 +1,5 @@
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
+import { oneLine } from "../files/text.js";
 
 const COLUMNS = [
   "file",
@@ -30,16 +31,27 @@ export function csvHead(options: CsvOptions): string {
   return row(columns(options));
 }
 
-/** A line as comma-separated values (RFC 4180); what is infinite or not there is an empty field. */
+/**
+ * A line as comma-separated values (RFC 4180); what is infinite or not there is an empty field. Text, such as names out
+ * of a model, is on one line with invisible characters escaped, and begins with an apostrophe where a spreadsheet would
+ * take it for a formula.
+ */
 export function csvRow(line: AuditLine | LeftOutLine, options: CsvOptions): string {
   const fields = line as unknown as Readonly<Record<string, unknown>>;
   return row(
     columns(options).map((name) => {
       const value = fields[name] ?? "";
       if (Array.isArray(value)) return value.join(name === "shape" ? "x" : " ");
-      return String(value);
+      return typeof value === "string" ? inert(value) : String(value);
     }),
   );
+}
+
+/** Text that no spreadsheet runs: https://owasp.org/www-community/attacks/CSV_Injection */
+function inert(text: string): string {
+  const line = oneLine(text);
+  // Also the full-width forms, and signs behind spaces, both of which some programs take for the plain ones.
+  return /^\s*[=+\-@]/.test(line.normalize("NFKC")) || /^[\t\r\n]/.test(text) ? `'${line}` : line;
 }
 
 function columns({ certify, top, against, leftOut }: CsvOptions): string[] {

@@ -2,36 +2,77 @@ import { isSure } from "../audit/audit.js";
 import type { Comparison } from "../audit/compare.js";
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
 import { oneLine } from "../files/text.js";
-import { ruledTable } from "./ruled-table.js";
+import { columnsOf, shortened, wrapped } from "./fit.js";
+import { byReason } from "./left-out.js";
+import { type Column, type FittedTable, fitNote, ruledTable } from "./ruled-table.js";
 
-/** What `spectral-norm audit` prints on a terminal: a table for each model, and below it what was left out of it. */
-export function auditTables(lines: readonly AuditLine[], leftOut: readonly LeftOutLine[]): string {
+/**
+ * What `spectral-norm audit` prints on a terminal: a table for each model, in lines of at most `width` columns.
+ *
+ * @param leftOut  listed by name below the table of their model
+ */
+export function auditTables(
+  lines: readonly AuditLine[],
+  leftOut: readonly LeftOutLine[],
+  width = columnsOf(),
+): string {
   const files = [...new Set([...lines, ...leftOut].map(({ file }) => file))];
+  const tables: FittedTable[] = [];
   const sections = files.flatMap((file) => {
     const own = lines.filter((line) => line.file === file);
     const out = leftOut.filter((line) => line.file === file);
     return [
-      ...(own.length > 0 ? [table(file, own)] : []),
-      ...(out.length > 0 ? [[`Left out of ${oneLine(file)}:`, ...leftOutOf(out)].join("\n")] : []),
+      ...(own.length > 0 ? [section(file, own, width, tables)] : []),
+      ...(out.length > 0
+        ? [[wrapped(`Left out of ${oneLine(file)}:`, width), ...leftOutOf(out)].join("\n")]
+        : []),
     ];
   });
-  if (lines.length > 0) sections.push(explanation(lines));
+  if (lines.length > 0)
+    sections.push(
+      wrapped(
+        [...fitNote(tables, "A wider terminal, --json and --csv have all."), explanation(lines)].join("\n"),
+        width,
+      ),
+    );
   return sections.length === 0 ? "" : `${sections.join("\n\n")}\n\n`;
 }
 
 /** Further singular values that a table has room for. */
 const LEADING = 4;
 
-function table(file: string, lines: readonly AuditLine[]): string {
+function section(file: string, lines: readonly AuditLine[], width: number, tables: FittedTable[]): string {
+  const count = `: ${lines.length} ${lines.length === 1 ? "matrix" : "matrices"}`;
+  const table = tableOf(lines, width);
+  tables.push(table);
+  return [shortened(oneLine(file), width - count.length) + count, ...table.lines].join("\n");
+}
+
+function tableOf(lines: readonly AuditLine[], width: number): FittedTable {
   const certified = lines.some(({ lower }) => lower !== undefined);
   const sigma = aligned(lines.map((line) => digits(line.sigma)));
   const frobenius = aligned(lines.map((line) => digits(line.frobenius)));
   const rank = aligned(lines.map(({ stableRank }) => digits(stableRank, 4)));
-  const heads = ["tensor", "shape", "matrix", "dtype", "σ₁", "residual", "‖·‖_F", "stable rank"];
-  const leading = lines.some(({ singularValues }) => singularValues) ? ["σ₂, σ₃ …"] : [];
-  const bounds = certified ? ["proven from", "to"] : [];
+  const leading = lines.some(({ singularValues }) => singularValues);
+  const columns: Column[] = [
+    { head: "tensor", align: "left", shorten: 0.45, after: lines.map(notes) },
+    { head: "shape", align: "right", drop: 2 },
+    { head: "matrix", align: "right", drop: 7 },
+    { head: "dtype", align: "left", drop: 1 },
+    { head: "σ₁", align: "right" },
+    { head: "residual", align: "right", drop: 3 },
+    { head: "‖·‖_F", align: "right", drop: 4 },
+    { head: "stable rank", align: "right", drop: 5 },
+    ...(certified
+      ? ([
+          { head: "proven from", align: "right" },
+          { head: "to", align: "right" },
+        ] as const)
+      : []),
+    ...(leading ? ([{ head: "σ₂, σ₃ …", align: "left", drop: 6 }] as const) : []),
+  ];
   const rows = lines.map((line, i) => [
-    oneLine(line.tensor) + notes(line),
+    oneLine(line.tensor),
     shapeText(line.shape),
     `${line.rows}×${line.cols}`,
     line.dtype,
@@ -40,24 +81,23 @@ function table(file: string, lines: readonly AuditLine[]): string {
     frobenius[i],
     rank[i],
     ...(certified ? interval(line) : []),
-    ...leading.map(() =>
-      (line.singularValues ?? [])
-        .slice(1, 1 + LEADING)
-        .map((x) => digits(x, 5))
-        .join(" "),
-    ),
+    ...(leading ? [leadingText(line)] : []),
   ]);
-  const aligns = [...heads, ...bounds, ...leading].map((head, i) =>
-    i === 0 || head === "dtype" || head === leading[0] ? "left" : "right",
-  );
-  const count = `${lines.length} ${lines.length === 1 ? "matrix" : "matrices"}`;
-  return [`${oneLine(file)}: ${count}`, ...ruledTable([...heads, ...bounds, ...leading], aligns, rows)].join(
-    "\n",
-  );
+  return ruledTable(columns, rows, width);
 }
 
-/** Which norms moved from one model to the other. */
-export function comparisonTable({ against, pairs, onlyHere, onlyThere }: Comparison): string {
+function leadingText({ singularValues = [] }: AuditLine): string {
+  return singularValues
+    .slice(1, 1 + LEADING)
+    .map((x) => digits(x, 5))
+    .join(" ");
+}
+
+/** Which norms moved from one model to the other, in lines of at most `width` columns. */
+export function comparisonTable(
+  { against, pairs, onlyHere, onlyThere }: Comparison,
+  width = columnsOf(),
+): string {
   const here = aligned(pairs.map(({ line }) => digits(line.sigma)));
   const there = aligned(pairs.map(({ other }) => digits(other.sigma)));
   const ratios = aligned(pairs.map(({ ratio }) => (Number.isFinite(ratio) ? digits(ratio, 5) : "")));
@@ -70,18 +110,28 @@ export function comparisonTable({ against, pairs, onlyHere, onlyThere }: Compari
     there[i],
     ratios[i],
   ]);
-  const heads = ["tensor", "shape", "σ₁ here", "σ₁ there", "ratio"];
+  const columns: Column[] = [
+    { head: "tensor", align: "left", shorten: 0.45 },
+    { head: "shape", align: "right", drop: 1 },
+    { head: "σ₁ here", align: "right" },
+    { head: "σ₁ there", align: "right" },
+    { head: "ratio", align: "right" },
+  ];
+  const table = ruledTable(columns, rows, width);
   const only = (title: string, lines: readonly AuditLine[]) =>
     lines.length === 0
       ? []
       : [
-          `${title} (${lines.length}): ${lines.map(({ tensor, sigma }) => `${oneLine(tensor)} ${digits(sigma)}`).join(", ")}`,
+          wrapped(
+            `${title} (${lines.length}): ${lines.map(({ tensor, sigma }) => `${oneLine(tensor)} ${digits(sigma)}`).join(", ")}`,
+            width,
+            "  ",
+          ),
         ];
   const sections = [
-    `Against ${oneLine(against)}, that which moved most first`,
-    ...(rows.length > 0
-      ? ruledTable(heads, ["left", "right", "right", "right", "right"], rows)
-      : ["no tensor of the same name"]),
+    wrapped(`Against ${oneLine(against)}, that which moved most first`, width),
+    ...(rows.length > 0 ? table.lines : ["no tensor of the same name"]),
+    ...fitNote([table], "A wider terminal, --json and --csv have all.").map((line) => wrapped(line, width)),
     ...only("Only here", onlyHere),
     ...only("Only there", onlyThere),
   ];
@@ -109,22 +159,19 @@ function explanation(lines: readonly AuditLine[]): string {
   ].join("\n");
 }
 
-/** By reason, the most frequent first. */
+/** By reason, the most frequent first; a name a line, as it is. */
 function leftOutOf(lines: readonly LeftOutLine[]): string[] {
-  const reasons = new Map<string, LeftOutLine[]>();
-  for (const line of lines) reasons.set(line.leftOut, [...(reasons.get(line.leftOut) ?? []), line]);
-  return [...reasons]
-    .sort((a, b) => b[1].length - a[1].length)
-    .map(([reason, those]) => {
-      const names = those.map(
-        ({ tensor, shape }) => oneLine(tensor) + (shape ? ` [${shape.join(", ")}]` : ""),
-      );
-      return `  ${oneLine(reason)} (${those.length}): ${names.join(", ")}`;
-    });
+  return byReason(lines.map((line) => ({ ...line, reason: line.leftOut }))).flatMap(({ reason, those }) => [
+    `  ${reason} (${those.length}):`,
+    ...those.map(({ tensor, shape }) => `    ${oneLine(tensor)}${shape ? ` [${shapeText(shape)}]` : ""}`),
+  ]);
 }
 
+/** Axes of a shape that are shown. */
+const AXES = 9;
+
 function shapeText(shape: readonly number[]): string {
-  return shape.join("×");
+  return `${shape.slice(0, AXES).join("×")}${shape.length > AXES ? "×…" : ""}`;
 }
 
 /** So many digits, of which none is lost to an exponent unless the number is very small or large. */

@@ -66,7 +66,7 @@ export function registerAudit(program: Command): void {
       ]),
     )
     .option("--embeddings", "tables of embeddings, too")
-    .option("--left-out", "with --json or --csv, lines for what is left out, too")
+    .option("--left-out", "the names of what is left out, too; in --json and --csv, lines for them")
     .action(async (models: string[], flags: AuditFlags, command: Command) => {
       const { stderr } = process;
       const streams = { stdout: standardOutput, stderr, progress: progressOn(stderr), isStdout };

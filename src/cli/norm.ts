@@ -1,13 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Bounds, UNBOUNDED } from "../audit/bounds.js";
 import type { EngineTriplet } from "../engines/slepc.js";
+import type { CsvOptions } from "../files/csv.js";
 import { openFile, readStream } from "../files/disk.js";
 import type { FileMatrix, FilePanels, SkippedEntry } from "../files/entry.js";
-import { readMatrices } from "../files/open.js";
+import { formatOf, readMatrices } from "../files/open.js";
 import { type RowsEntry, readRows } from "../files/open-rows.js";
 import type { MatrixRows } from "../files/rows.js";
 import type { ByteSource } from "../files/source.js";
-import { oneLine, quote } from "../files/text.js";
+import { jsonLine, oneLine, quote } from "../files/text.js";
 import {
   certify,
   FileError,
@@ -21,7 +22,10 @@ import {
 } from "../index.js";
 import { byteSize } from "./byte-size.js";
 import { addEngineOptions, type EngineOptions, findEngine } from "./engine.js";
+import { leftOutLines } from "./left-out.js";
+import { type NormRow, normTables } from "./norm-table.js";
 import { standardOutput } from "./output.js";
+import { type Progress, progressOn } from "./progress.js";
 import { wholeNumber } from "./whole-number.js";
 
 export interface NormOptions extends EngineOptions {
@@ -37,16 +41,28 @@ export interface NormOptions extends EngineOptions {
   readonly memory?: number;
   /** proven bounds beside the estimates */
   readonly certify?: boolean;
+  /** the names of what is left out, too */
+  readonly leftOut?: boolean;
+  /** of `.csv` files */
+  readonly delimiter?: string;
+  readonly decimal?: "." | ",";
+  readonly header?: "yes" | "no";
+  readonly index?: "yes" | "no";
 }
 
 /** Where the command reads and writes; `process` is one. */
 export interface NormStreams {
   readonly stdin: AsyncIterable<Uint8Array | string>;
   readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stderr: { write(text: string): unknown };
+  /** default: none */
+  readonly progress?: Progress;
 }
 
 const METHODS: readonly Method[] = ["auto", "lanczos", "power", "dense"];
+const YES_NO = ["yes", "no"] as const;
+const CSV_OPTIONS = ["delimiter", "decimal", "header", "index"] as const;
+const NO_PROGRESS: Progress = { show() {}, clear() {}, end() {} };
 
 /** Adds `spectral-norm norm`. */
 export function registerNorm(program: Command): void {
@@ -72,9 +88,29 @@ export function registerNorm(program: Command): void {
       byteSize,
     )
     .option("--certify", "add an interval around it and a bound on the gradient's error, both proven")
+    .option("--left-out", "the names of what is left out of .npz files, too")
+    .option(
+      "--delimiter <d>",
+      "of .csv files, what separates the fields: one character, or comma, semicolon, tab, space",
+      delimiterOf,
+    )
+    .addOption(
+      new Option("--decimal <d>", "of .csv files, the decimal sign (default: a point)").choices([".", ","]),
+    )
+    .addOption(
+      new Option("--header <yes|no>", "of .csv files, whether the first row is a header").choices(YES_NO),
+    )
+    .addOption(
+      new Option("--index <yes|no>", "of .csv files, whether the first column has row names").choices(YES_NO),
+    )
     .action(async (files: string[], options: NormOptions) => {
       const { stdin, stderr } = process;
-      process.exitCode = await runNorm(files, options, { stdin, stdout: standardOutput, stderr });
+      process.exitCode = await runNorm(files, options, {
+        stdin,
+        stdout: standardOutput,
+        stderr,
+        progress: progressOn(stderr),
+      });
     });
   addEngineOptions(command);
 }
@@ -91,19 +127,26 @@ export async function runNorm(
   options: NormOptions,
   streams: NormStreams,
 ): Promise<number> {
-  const print = options.json ? jsonLines(streams) : table(streams);
-  const status = terminalStatus(streams);
+  const { progress = NO_PROGRESS } = streams;
+  const rows: NormRow[] = [];
+  const print = options.json ? jsonLines(streams) : intoTable(rows);
+  const leftOut: LeftOut[] = [];
   let bad = false;
   let unsure = false;
   let stdin: Promise<ByteSource> | undefined;
   const complain = (why: string) => {
     bad = true;
-    status.clear();
-    streams.stderr.write(`spectral-norm: ${oneLine(why)}\n`);
+    say(why);
+  };
+  const say = (text: string) => {
+    progress.clear();
+    streams.stderr.write(`spectral-norm: ${oneLine(text)}\n`);
   };
 
   let engine: Awaited<ReturnType<typeof findEngine>>;
+  let csv: CsvOptions | undefined;
   try {
+    csv = csvOptions(options);
     engine = await findEngine(options);
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
@@ -111,8 +154,9 @@ export async function runNorm(
     return 2;
   }
 
+  let csvSeen = false;
   for (const [at, file] of files.entries()) {
-    const show = (what = file) => status.show(`${at + 1} of ${files.length}: ${what}`);
+    const show = (what = file) => progress.show("norm", oneLine(what), at, files.length);
     show();
     let source: ByteSource | undefined;
     try {
@@ -120,10 +164,13 @@ export async function runNorm(
       source = file === "-" ? await stdin! : openFile(file);
       const skipped: SkippedEntry[] = [];
       let found = false;
-      const path = file === "-" ? undefined : file;
+      const own = file === "-" ? "" : file;
+      // Of a pipe, what has been read is not there for another program.
+      const path = file === "-" || "kept" in source ? undefined : file;
+      csvSeen ||= formatOf(source, own) === "csv";
       const entries = engine
-        ? readRows(source, path ?? "", options.key, options.memory)
-        : readMatrices(source, path ?? "", options.key, options.memory);
+        ? readRows(source, own, options.key, options.memory, csv)
+        : readMatrices(source, own, options.key, options.memory, csv);
       for (const entry of entries) {
         if (entry.kind === "skipped") {
           skipped.push(entry);
@@ -135,6 +182,7 @@ export async function runNorm(
           complain(`${name}: ${entry.error.message}`);
           continue;
         }
+        if ("note" in entry && entry.note !== undefined) say(`${name}: ${entry.note}`);
         try {
           const triplet =
             "rows" in entry
@@ -142,7 +190,7 @@ export async function runNorm(
               : singularTriplet(entry.kind === "panels" ? entry.panels : entry.matrix, solveOptions(options));
           const certificate = options.certify ? certificateOf(entry, triplet, options.memory) : undefined;
           unsure ||= !triplet.converged || certificate?.proven === false;
-          status.clear();
+          progress.clear();
           print(file, entry, triplet, certificate);
         } catch (error) {
           if (error instanceof OptionError) throw error;
@@ -152,9 +200,9 @@ export async function runNorm(
         await new Promise((resolve) => setImmediate(resolve));
       }
       if (!found) throw new FileError(`holds no matrix${listOf(skipped)}`);
-      if (!options.json && skipped.length > 0) {
-        streams.stdout.write(`${oneLine(file)}: left out what is no matrix${listOf(skipped)}\n`);
-      }
+      const groups = skipped.map(({ group }) => ({ reason: group }));
+      for (const line of leftOutLines(file, ["array", "arrays"], groups)) say(line);
+      if (options.leftOut) leftOut.push(...skipped.map((entry) => ({ file, ...entry })));
     } catch (error) {
       if (error instanceof OptionError) {
         complain(error.message);
@@ -165,7 +213,12 @@ export async function runNorm(
       source?.close();
     }
   }
-  status.clear();
+  progress.end();
+  if (csv && !csvSeen && !bad) complain(`--${csvNames(options)[0]}: is for .csv files, and there is none`);
+  if (options.json)
+    for (const { file, key, reason } of leftOut)
+      streams.stdout.write(`${jsonLine({ file, key, leftOut: reason })}\n`);
+  else streams.stdout.write(normTables(rows) + leftOutText(leftOut));
   return bad ? 2 : unsure ? 1 : 0;
 }
 
@@ -215,7 +268,7 @@ function jsonLines({ stdout }: NormStreams): Print {
   return (file, entry, triplet, certificate) => {
     const { method, sigma, residual, gap, gradientError, iterations, passes, converged, tied } = triplet;
     // JSON.stringify writes null for what is infinite or NaN.
-    const line = JSON.stringify({
+    const line = jsonLine({
       file,
       ...(entry.key !== undefined && { key: entry.key }),
       rows: entry.shape[0],
@@ -242,67 +295,54 @@ function jsonLines({ stdout }: NormStreams): Print {
   };
 }
 
-/** Lines under a heading, printed one by one as the answers come. */
-function table({ stdout }: NormStreams): Print {
-  let headed = false;
-  return (file, entry, triplet, certificate) => {
-    if (!headed) stdout.write(`${tableLine("‖A‖₂", "error of u·vᵀ", "size", "dtype", "method", "file")}\n`);
-    headed = true;
-    const { sigma, gradientError, method, converged, tied } = triplet;
+/** Gathers what the tables are made of. */
+function intoTable(rows: NormRow[]): Print {
+  return (file, entry, { sigma, gradientError, method, converged, tied }, certificate) => {
+    const { key, shape } = entry;
     const dtype = computedDtype(entry);
-    const notes = [
-      ...(converged ? [] : ["not converged"]),
-      ...(tied ? ["tied: the gradient is one of many"] : []),
-    ];
-    const line = tableLine(
-      String(dtype === "float64" ? sigma : Number(sigma.toPrecision(9))),
-      Number.isFinite(gradientError) ? gradientError.toExponential(1) : "unknown",
-      entry.shape.join("×"),
-      dtype,
-      method,
-      oneLine(entry.key === undefined ? file : `${file} ${entry.key}`),
-    );
-    stdout.write(`${line}${notes.length > 0 ? `  (${notes.join("; ")})` : ""}\n`);
-    if (certificate) stdout.write(certificateLines(certificate));
+    rows.push({ file, key, shape, dtype, method, sigma, gradientError, converged, tied, certificate });
   };
 }
 
-/** Below the line of its matrix. */
-function certificateLines(certificate: Bounds): string {
-  if (!("method" in certificate)) return `${" ".repeat(24)}not proven: the matrix is larger than --memory\n`;
-  const { lower, upper, sigma2Upper, gradientErrorBound, proven, method } = certificate;
-  const ways = {
-    cholesky: "",
-    magnitudes: ", by the norm of |A|",
-    frobenius: ", by the Frobenius norm",
-  };
-  const heading = proven ? `proven${ways[method]}` : `not proven closely${ways[method]}`;
-  return [
-    `${" ".repeat(24)}${heading}: ${lower} ≤ ‖A‖₂ ≤ ${upper}`,
-    `${" ".repeat(26)}σ₂ ≤ ${sigma2Upper}, error of u·vᵀ ≤ ${gradientErrorBound.toExponential(1)}`,
-    "",
-  ].join("\n");
+type LeftOut = SkippedEntry & { readonly file: string };
+
+/** What was left out, a name a line. */
+function leftOutText(all: readonly LeftOut[]): string {
+  if (all.length === 0) return "";
+  const lines = all.map(({ file, key, reason }) => `  ${oneLine(file)} ${oneLine(key)}: ${oneLine(reason)}`);
+  return ["", "Left out:", ...lines, ""].join("\n");
 }
 
-function tableLine(sigma: string, error: string, size: string, dtype: string, method: string, file: string) {
-  const left = `${sigma.padStart(22)}  ${error.padStart(13)}  ${size.padStart(15)}`;
-  return `${left}  ${dtype.padEnd(7)}  ${method.padEnd(7)}  ${file}`;
+/** Those options of `.csv` files that were given. */
+function csvNames(options: NormOptions): (typeof CSV_OPTIONS)[number][] {
+  return CSV_OPTIONS.filter((name) => options[name] !== undefined);
 }
 
-/** Says on a terminal which file is being worked on, and takes it back before anything else is written. */
-function terminalStatus({ stderr }: NormStreams): { show(text: string): void; clear(): void } {
-  if (!stderr.isTTY) return { show() {}, clear() {} };
-  let shown = false;
+/** @throws OptionError for options that do not go together */
+function csvOptions(options: NormOptions): CsvOptions | undefined {
+  if (csvNames(options).length === 0) return undefined;
+  const { delimiter, decimal, header, index } = options;
+  if (delimiter !== undefined && delimiter === (decimal ?? "."))
+    throw new OptionError(`--delimiter: "${delimiter}" is the decimal sign; --decimal takes the other one`);
   return {
-    show(text) {
-      stderr.write(`\r\u001b[2K${oneLine(text)}`);
-      shown = true;
-    },
-    clear() {
-      if (shown) stderr.write("\r\u001b[2K");
-      shown = false;
-    },
+    ...(delimiter !== undefined && { delimiter }),
+    ...(decimal !== undefined && { decimal }),
+    ...(header !== undefined && { header: header === "yes" }),
+    ...(index !== undefined && { index: index === "yes" }),
   };
+}
+
+const DELIMITERS: Readonly<Record<string, string>> = {
+  ...{ comma: ",", semicolon: ";", tab: "\t", "\\t": "\t", space: " ", pipe: "|" },
+};
+
+/** What stands between fields. */
+export function delimiterOf(text: string): string {
+  const named = Object.hasOwn(DELIMITERS, text) ? DELIMITERS[text] : text;
+  if (/^[\t !$-*,./:-@[-`{-~]$/.test(named)) return named;
+  throw new InvalidArgumentError(
+    "It takes one character, not a letter, digit, sign or quote, or comma, semicolon, tab, space.",
+  );
 }
 
 const LISTED = 20;

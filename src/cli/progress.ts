@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
+import { columnsOf, shortened } from "./fit.js";
 
 /** A progress bar on a terminal, and nothing anywhere else. */
 export interface Progress {
@@ -33,7 +34,9 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
       if (!running) bar.start(total, done, { phase, label });
       running = true;
       bar.setTotal(total);
-      bar.update(done, { phase: phase.padEnd(12), label: label.padEnd(32) });
+      // The bar and what is around it take 40 columns.
+      const fitting = shortened(label, Math.max(8, columnsOf(stream) - 40));
+      bar.update(done, { phase: phase.padEnd(12), label: fitting.padEnd(32) });
     },
     clear: stop,
     end: stop,

@@ -12,12 +12,13 @@ import type { Shard } from "../audit/shard.js";
 import { version } from "../experiment/bundled-versions.js";
 import { pageRequest } from "../experiment/report/mark.js";
 import type { Layout } from "../files/tensor.js";
-import { oneLine, quote } from "../files/text.js";
+import { jsonLine, oneLine, quote } from "../files/text.js";
 import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
 import { OptionError, SpectralNormError } from "../index.js";
 import { startThreads, type ThreadPool } from "../threads/index.js";
 import { csvHead, csvRow } from "./audit-csv.js";
 import { auditTables, comparisonTable } from "./audit-table.js";
+import { leftOutLines } from "./left-out.js";
 import type { Progress } from "./progress.js";
 
 export interface AuditFlags extends Omit<MeasureOptions, "convolution"> {
@@ -139,6 +140,7 @@ export async function runAudit(
       print({ ...line, sigmaAgainst: null, ratio: null } as AuditLine);
     const spectra = flags.report === undefined ? undefined : spectraOf(items, lines, options);
     streams.progress.end();
+    sayLeftOut(leftOut, streams.stderr);
     let failure: OutputError | undefined;
     if (page && spectra) {
       const { auditPage } = await import("../audit/report/page.js");
@@ -152,7 +154,9 @@ export async function runAudit(
       }
     }
     if (!flags.json && !flags.csv && !silent) {
-      streams.stdout.write(auditTables(lines, leftOut) + (comparison ? comparisonTable(comparison) : ""));
+      streams.stdout.write(
+        auditTables(lines, flags.leftOut ? leftOut : []) + (comparison ? comparisonTable(comparison) : ""),
+      );
       if (page && !failure) streams.stdout.write(`Report: ${page.path}\n`);
     }
     if (failure) throw failure;
@@ -220,8 +224,21 @@ function printing(
   if (flags.csv) stdout.write(`${csvHead(flags)}\r\n`);
   return (line) => {
     if ("leftOut" in line && !flags.leftOut) return;
-    stdout.write(flags.csv ? `${csvRow(line, flags)}\r\n` : `${JSON.stringify(line)}\n`);
+    stdout.write(flags.csv ? `${csvRow(line, flags)}\r\n` : `${jsonLine(line)}\n`);
   };
+}
+
+/** What was left out, in a line for each file and reason. */
+function sayLeftOut(lines: readonly LeftOutLine[], stderr: AuditStreams["stderr"]): void {
+  const files = new Map<string, { reason: string }[]>();
+  for (const { file, leftOut } of lines) {
+    const reasons = files.get(file);
+    if (reasons) reasons.push({ reason: leftOut });
+    else files.set(file, [{ reason: leftOut }]);
+  }
+  for (const [file, reasons] of files)
+    for (const line of leftOutLines(file, ["tensor", "tensors"], reasons))
+      stderr.write(`spectral-norm: ${line}\n`);
 }
 
 /** A line with σ₁ of the other model's tensor of that name, and the ratio of the two. */

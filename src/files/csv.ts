@@ -1,52 +1,244 @@
 import { FileError } from "../matrix/errors.js";
+import { adviceOn } from "./csv-field.js";
+import { COMMA, CsvLines, type LineSummary, PIPE, SEMICOLON, SPACE, TAB } from "./csv-lines.js";
 import type { FileMatrix } from "./entry.js";
 import { isMatrixMarket } from "./matrixmarket.js";
 import type { ByteSource } from "./source.js";
-import { DecimalReader, readText, throwNonFinite } from "./text.js";
+import { quote, readText } from "./text.js";
 
-const SPACE = 0x20;
-const TAB = 0x09;
-const COMMA = 0x2c;
-const SEMICOLON = 0x3b;
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
-const QUOTE = 0x22;
-const HASH = 0x23;
+/** What is known of a table of text. What is not said here is found from its lines. */
+export interface CsvOptions {
+  /** the character between fields; a space stands for any run of spaces and tabs */
+  readonly delimiter?: string;
+  /** what stands before the fraction of a number; default: a point */
+  readonly decimal?: "." | ",";
+  /** whether the first row has the names of columns */
+  readonly header?: boolean;
+  /** whether the first column has the names of rows */
+  readonly index?: boolean;
+}
+
+/** Names that programs and people give to a column of row names. */
+const INDEX_NAME =
+  /^"?(?:unnamed.*|index|idx|id|row|rows|row[ _.]?(?:names?|id|number|no|nr)|no\.?|nr\.?|#)"?$/i;
 
 /**
- * A table of numbers as text: a line a row, the fields divided by commas, semicolons, tabs or spaces
- * (whichever of them, in this order of preference, the line has), perhaps in double quotes. Blank lines
- * and lines that begin with # are skipped; a first row in which no field is a number is a header, and
- * the delimiter is that of the row after it. If each row ends with a delimiter, nothing is taken to
- * follow it.
+ * A table of numbers as text: a line a row, the fields perhaps in double quotes. Blank lines and lines that begin with
+ * # are skipped. If each row ends with a delimiter, nothing is taken to follow it.
  *
- * What cannot be told for certain is refused: a row longer or shorter than the first, an empty field, a
- * decimal comma, and a header with an empty field, with which a column of row numbers begins.
+ * Without options,
+ * - the delimiter is what Excel's first line `sep=;` says; else the first of semicolon, comma, tab, | and spaces that
+ *   the first row has (the second row, if the first has no number);
+ * - the first row is a header if each of its fields is certainly no value (`kindOfText`). An empty first field over
+ *   names, or over 0, 1, 2 … as pandas writes them, makes the row a header and the first column an index, and so does
+ *   a header that is one field shorter than the rows, as R writes it.
+ *
+ * `notes` of what is returned says what was taken. What may be read in two ways is refused, naming the option that
+ * settles it: a first row that is neither numbers nor names ("0,5", "NA", "50%"), or that is exactly 0, 1, … n−1; a
+ * first column that counts under a name such as "id"; a row longer or shorter than the first; an empty field.
  *
  * Cost: one pass; memory at most 16 times the file's size.
  *
  * @throws FileError naming row and column (counted from 0, as in the matrix) and line (from 1);
  *   NonFiniteError naming row and column
  */
-export function readCsv(source: ByteSource): FileMatrix {
+export function readCsv(source: ByteSource, options: CsvOptions = {}): FileMatrix {
   const bytes = readText(source);
   if (isMatrixMarket(bytes)) throw new FileError("is a Matrix Market file, not a csv file");
-  const rows = new Rows(bytes);
-  if (!rows.next()) throw new FileError("holds no numbers: it is empty, or nothing but comments");
-  rows.settle();
-  if (!rows.hasNumber()) {
-    const fields = rows.count();
-    if (rows.hasEmptyField()) {
-      throw rows.error("the header has an empty field, as over a column of row names; leave that column out");
+  const { decimal = ".", delimiter } = options;
+  const lines = new CsvLines(bytes, decimal);
+  if (!lines.next()) throw new FileError("holds no numbers: it is empty, or nothing but comments");
+  const separator = /^\s*"?sep=(.)"?\s*$/i.exec(lines.shortText() ?? "")?.[1];
+  if (separator !== undefined && !lines.next())
+    throw new FileError("holds no numbers: it is nothing but its line sep=");
+  if (separator !== undefined && /[\w+\-"#]/.test(separator))
+    throw new FileError(`its first line, sep=${separator}, names what cannot stand between numbers`);
+  const said = delimiter ?? separator;
+  if (said === decimal)
+    throw new FileError(`has "${said}" between fields and as the decimal sign; say --decimal or --delimiter`);
+  const layout = layoutOf(lines, options, said?.charCodeAt(0));
+  const matrix = readRows(lines, layout, options.index === undefined);
+  const notes = notesOn(lines, layout, options, separator !== undefined && delimiter === undefined, matrix);
+  const { data, rows, columns } = matrix;
+  const shape = [rows, columns] as const;
+  return {
+    kind: "matrix",
+    shape,
+    dtype: "float64",
+    matrix: { data, shape },
+    ...(notes !== "" && { note: notes }),
+  };
+}
+
+/** What the first rows are; the first row of numbers is the current line. */
+interface Layout {
+  /** the header, if there is one */
+  readonly header: LineSummary | undefined;
+  readonly headerTexts: { readonly first: string } | undefined;
+  readonly index: boolean;
+  /** whether the first column is an index because it counts, which every row has to bear out */
+  readonly counts: boolean;
+  /** fields of a row */
+  readonly fields: number;
+  readonly first: LineSummary;
+  /** whether nothing but the commas themselves says that they separate fields */
+  readonly guarded: boolean;
+}
+
+function layoutOf(lines: CsvLines, options: CsvOptions, delimiter: number | undefined): Layout {
+  const top = lines.mark();
+  lines.settle(delimiter ?? lines.detect());
+  const skip = options.index ? 1 : 0;
+  let head = lines.summary(skip);
+  const hasSecond = lines.next();
+  let second: LineSummary | undefined;
+  if (hasSecond) {
+    const by = lines.detect();
+    if (delimiter === undefined && by !== lines.delimiter && head.counts.number < head.fields) {
+      // Names may have commas and spaces in them, which numbers have not.
+      const found = lines.delimiter;
+      lines.goTo(top);
+      lines.settle(by);
+      const other = lines.summary(skip);
+      if (head.counts.number === 0 || other.counts.number === 0) head = other;
+      else lines.settle(found);
+      lines.next();
     }
-    const spaced = rows.spaced();
-    if (!rows.next()) throw new FileError(`holds no numbers: its only line begins with ${rows.quoteFirst()}`);
-    rows.settle();
-    if (!spaced && !rows.spaced() && rows.count() !== fields) {
-      throw rows.error(`the first row has ${rows.count()} fields, the header ${fields}`);
-    }
+    lines.settle(lines.delimiter);
+    second = lines.summary();
   }
-  const columns = rows.count();
+  const next = lines.mark();
+  lines.goTo(top);
+  lines.settle(lines.delimiter);
+  if (!isHeader(lines, head, second, options)) {
+    const fields = lines.count();
+    const guarded = delimiter === undefined && lines.delimiter === COMMA;
+    const { index = false } = options;
+    if (index && fields === 1) throw lines.error("there is no column beside that of row names");
+    const layout = { header: undefined, headerTexts: undefined, index, counts: false };
+    return { ...layout, fields, first: lines.summary(), guarded };
+  }
+  const header = lines.summary();
+  const firstText = lines.firstText();
+  if (!second) throw new FileError(`holds no numbers: its only line begins with ${quote(firstText)}`);
+  lines.goTo(next);
+  lines.settle(lines.delimiter);
+  const [index, counts] = indexOf(lines, header, second, options);
+  return {
+    header,
+    headerTexts: { first: firstText },
+    ...{ index, counts },
+    fields: second.fields,
+    first: second,
+    guarded: false,
+  };
+}
+
+/** @param head  of the first row, without its index if there is said to be one */
+function isHeader(
+  lines: CsvLines,
+  head: LineSummary,
+  second: LineSummary | undefined,
+  { header, index, decimal = "." }: CsvOptions,
+): boolean {
+  if (header !== undefined) return header;
+  if (head.fields === 0) return false;
+  const { fields, counts, odd, empty, value } = head;
+  if (counts.number === fields) {
+    if (head.counting && fields > 1 && second !== undefined)
+      throw lines.error(
+        `the first row is 0, 1, … ${fields - 1}, perhaps the numbers of the columns; --header yes or --header no says`,
+      );
+    if (head.quoted === fields && second !== undefined && second.quoted === 0)
+      throw lines.error(
+        "the first row has its numbers in quotes and the second has not; --header yes or --header no says whether " +
+          "they are names",
+      );
+    return false;
+  }
+  if (counts.name === fields) return true;
+  const rest = fields - 1;
+  if (index !== false && head.first === "empty" && rest > 0) {
+    if (counts.name === rest || head.restCounting) return true;
+    // R puts all names in quotes, also those that are numbers, and no numbers.
+    if (head.quoted === fields && counts.number === rest && second !== undefined && second.quoted <= 1)
+      return true;
+  }
+  // Numbers, and fields that have been forgotten: they are named when they are read.
+  if (
+    counts.number + counts.empty === fields &&
+    counts.number > 0 &&
+    (index !== undefined || head.first !== "empty")
+  )
+    return false;
+  const { column, text } = value ?? (counts.number === 0 ? empty : undefined) ?? odd!;
+  const what = `row 0, column ${column} (counted from 0) is ${text === "" ? "empty" : quote(text)}`;
+  if (head.first === "name" && counts.number === rest && index === undefined)
+    throw lines.error(
+      `${what}, and the others are numbers; --index yes takes the first column for row names, ` +
+        "--header yes the first row for a header",
+    );
+  const advice = adviceOn(text, decimal);
+  const either = counts.number > 0 ? "no number" : "neither a number nor certainly a name";
+  throw lines.error(`${what}, ${either}; --header yes takes the row for a header${advice}`);
+}
+
+/** Whether the first column is one of row names, and whether that is only because it counts. */
+function indexOf(
+  lines: CsvLines,
+  header: LineSummary,
+  row: LineSummary,
+  { index }: CsvOptions,
+): readonly [index: boolean, counts: boolean] {
+  const [had, have] = [header.fields, row.fields];
+  const short = had === have - 1;
+  // Names with spaces in them, and not in quotes.
+  const loose = lines.spaced && had > have;
+  const ragged = () => lines.error(`the first row has ${have} fields, the header ${had}`);
+  if (index === true) {
+    if (have === 1) throw lines.error("there is no column beside that of row names");
+    if (had === have || short || loose) return [true, false];
+    throw ragged();
+  }
+  if (had !== have && !loose && !(short && index === undefined)) throw ragged();
+  if (index === false) return [false, false];
+  if (!short) return [header.first === "empty" && have > 1, false];
+  if (row.firstQuoted || row.first === "name") return [true, false];
+  if (row.firstNumber === 0 || row.firstNumber === 1) return [true, true];
+  throw lines.error(
+    `the first row has ${have} fields, the header ${had}; --index yes takes the first column for row names`,
+  );
+}
+
+interface Numbers {
+  readonly data: Float64Array;
+  readonly rows: number;
+  readonly columns: number;
+  /** whether the first column counts from 0 or 1 */
+  readonly counting: boolean;
+  /** whether the second of two columns has nothing but digits */
+  readonly digits: boolean;
+  /** whether a row after the first has nothing but integers */
+  readonly integersBelow: boolean;
+}
+
+/**
+ * Reads from the current line to the end.
+ *
+ * @param ask  whether a column that counts under a name such as "id" is refused
+ */
+function readRows(
+  lines: CsvLines,
+  { header, headerTexts, index, counts, fields, first, guarded }: Layout,
+  ask: boolean,
+): Numbers {
+  const skip = index ? 1 : 0;
+  const columns = fields - skip;
+  const start = first.firstNumber;
+  const indexName = headerTexts !== undefined && INDEX_NAME.test(headerTexts.first);
+  let counting = (start === 0 || start === 1) && columns > 0;
+  let digits = guarded && fields === 2 && !index;
+  let integersBelow = !(first.consecutive && fields > 2);
   let data = new Float64Array(Math.max(columns, 16));
   let row = 0;
   do {
@@ -55,218 +247,71 @@ export function readCsv(source: ByteSource): FileMatrix {
       larger.set(data);
       data = larger;
     }
-    rows.read(row, data, columns);
+    if (counts && lines.firstNumber() !== start! + row)
+      throw lines.error(
+        `the header is one field shorter than the rows, but the first column does not count on; ` +
+          "--index yes takes it for row names",
+      );
+    lines.read(row, data, columns, skip, guarded);
+    if (!index) counting &&= data[row * columns] === start! + row;
+    if (digits) digits = lines.secondIsDigits();
+    if (!integersBelow && row > 0)
+      integersBelow = data.subarray(row * columns, (row + 1) * columns).every(Number.isInteger);
     row++;
-  } while (rows.next());
-  const shape = [row, columns] as const;
+  } while (lines.next());
+  counting &&= !index && columns > 1 && row > 1;
+  if (ask && counting && header && indexName)
+    throw new FileError(
+      `its first column, ${quote(headerTexts.first)}, counts the rows; --index yes leaves it out, --index no reads it`,
+    );
   return {
-    kind: "matrix",
-    shape,
-    dtype: "float64",
-    matrix: { data: data.subarray(0, row * columns), shape },
+    data: data.subarray(0, row * columns),
+    ...{ rows: row, columns, counting, digits },
+    integersBelow: integersBelow || row === 1,
   };
 }
 
-/** The lines that are rows, and the fields of the current one. Fields are found as they are asked for. */
-class Rows {
-  private readonly bytes: Uint8Array;
-  private readonly decimals: DecimalReader;
-  /** the byte between fields; `SPACE` for any run of spaces and tabs */
-  private delimiter = SPACE;
-  /** each line ends with a delimiter that separates nothing */
-  private trailing = false;
-  private line = 0;
-  /** the current line with its padding, and without */
-  private rawStart = 0;
-  private rawEnd = 0;
-  private lineStart = 0;
-  private lineEnd = 0;
-  private nextLine = 0;
-  /** where the next field begins; beyond `lineEnd` if there is none */
-  private at = 0;
-  private start = 0;
-  private end = 0;
+const CALLED: Readonly<Record<number, string>> = {
+  [COMMA]: "commas",
+  [SEMICOLON]: "semicolons",
+  [TAB]: "tabs",
+  [PIPE]: "|",
+  [SPACE]: "spaces",
+};
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-    this.decimals = new DecimalReader(bytes);
+/** What was taken without being told, for the reader of the answer; empty if there is nothing but commas and numbers. */
+function notesOn(
+  lines: CsvLines,
+  { header, index, first }: Layout,
+  options: CsvOptions,
+  separator: boolean,
+  { rows, columns, counting, digits, integersBelow }: Numbers,
+): string {
+  const said: string[] = [];
+  const settling = new Set<string>();
+  const say = (text: string, option?: string) => {
+    said.push(text);
+    if (option !== undefined) settling.add(option);
+  };
+  if (options.delimiter === undefined && (lines.delimiter !== COMMA || separator)) {
+    const called = CALLED[lines.delimiter] ?? quote(String.fromCharCode(lines.delimiter));
+    if (rows * columns > 1 && (columns > 1 || separator)) say(`fields separated by ${called}`, "--delimiter");
+    if (lines.delimiter === SEMICOLON && options.decimal === undefined) say("decimal points", "--decimal");
   }
-
-  /** Goes to the next line that is neither blank nor a comment; false if there is none. */
-  next(): boolean {
-    const { bytes } = this;
-    while (this.nextLine < bytes.length) {
-      const start = this.nextLine;
-      let end = start;
-      while (end < bytes.length && bytes[end] !== LINE_FEED && bytes[end] !== CARRIAGE_RETURN) end++;
-      this.nextLine = bytes[end] === CARRIAGE_RETURN && bytes[end + 1] === LINE_FEED ? end + 2 : end + 1;
-      this.line++;
-      let first = start;
-      while (first < end && isBlank(bytes[first])) first++;
-      if (first === end || bytes[first] === HASH) continue;
-      this.within(start, end);
-      return true;
-    }
-    return false;
-  }
-
-  /** Takes the delimiter of the current line for it and all that follow. */
-  settle(): void {
-    const [start, end] = [this.rawStart, this.rawEnd];
-    this.delimiter = this.detect(start, end);
-    this.trailing = false;
-    this.within(start, end);
-    this.trailing = !this.spaced() && this.bytes[this.lineEnd - 1] === this.delimiter;
-    this.within(start, end);
-  }
-
-  /** True if fields are separated by any run of spaces and tabs. */
-  spaced(): boolean {
-    return this.delimiter === SPACE;
-  }
-
-  count(): number {
-    let count = 0;
-    for (this.at = this.lineStart; this.field(); ) count++;
-    this.at = this.lineStart;
-    return count;
-  }
-
-  hasNumber(): boolean {
-    return this.some(() => this.decimals.number(this.start, this.end) !== undefined);
-  }
-
-  hasEmptyField(): boolean {
-    return this.some(() => this.start === this.end);
-  }
-
-  quoteFirst(): string {
-    this.at = this.lineStart;
-    this.field();
-    return this.decimals.quote(this.start, this.end);
-  }
-
-  /** The current line as row `row` of a row-major matrix. */
-  read(row: number, data: Float64Array, columns: number): void {
-    let column = 0;
-    for (; this.field(); column++) {
-      if (column === columns) {
-        throw this.error(ragged(row, this.count(), columns));
-      }
-      const value = this.decimals.number(this.start, this.end);
-      if (value === undefined)
-        throw this.error(`row ${row}, column ${column} (counted from 0) ${this.complaint()}`);
-      if (!Number.isFinite(value)) throwNonFinite(this.decimals.text(this.start, this.end), row, column);
-      data[row * columns + column] = value;
-    }
-    if (column < columns) throw this.error(ragged(row, column, columns));
-  }
-
-  error(message: string): FileError {
-    return new FileError(`line ${this.line}: ${message}`);
-  }
-
-  private complaint(): string {
-    if (this.start === this.end) return "is empty";
-    const text = this.decimals.quote(this.start, this.end);
-    if (/^"[-+]?\d+,\d+"$/.test(text)) return `is ${text}: write a point for the decimal comma`;
-    return `is ${text}, not a number`;
-  }
-
-  private some(test: () => boolean): boolean {
-    this.at = this.lineStart;
-    let found = false;
-    while (!found && this.field()) found = test();
-    this.at = this.lineStart;
-    return found;
-  }
-
-  /** Goes to the next field of this line, without its padding and quotes; false if there is none. */
-  private field(): boolean {
-    const { bytes, lineEnd, delimiter } = this;
-    let at = this.at;
-    while (at < lineEnd && this.isPadding(bytes[at])) at++;
-    if (at > lineEnd || (at === lineEnd && delimiter === SPACE)) return false;
-    if (bytes[at] === QUOTE && at < lineEnd) return this.quotedField(at + 1);
-    this.start = at;
-    while (at < lineEnd && !this.isDelimiter(bytes[at])) at++;
-    this.at = at + 1;
-    while (at > this.start && this.isPadding(bytes[at - 1])) at--;
-    this.end = at;
-    return true;
-  }
-
-  private quotedField(start: number): boolean {
-    const { bytes, lineEnd } = this;
-    let end = start;
-    while (end < lineEnd && bytes[end] !== QUOTE) end += 1;
-    if (end === lineEnd) throw this.error("a quoted field does not end on its line");
-    let after = end + 1;
-    // A quote within a quoted field is written twice; no number has one, but a header may.
-    while (after < lineEnd && !this.isDelimiter(bytes[after])) after++;
-    this.at = after + 1;
-    while (this.isPadding(bytes[after - 1])) after--;
-    if (after > end + 1) {
-      this.start = start - 1;
-      this.end = after;
-      return true;
-    }
-    while (start < end && isBlank(bytes[start])) start++;
-    while (end > start && isBlank(bytes[end - 1])) end--;
-    this.start = start;
-    this.end = end;
-    return true;
-  }
-
-  /** Makes bytes `start` … `end` − 1 the current line. */
-  private within(start: number, end: number): void {
-    const { bytes } = this;
-    this.rawStart = start;
-    this.rawEnd = end;
-    this.lineStart = start;
-    this.lineEnd = end;
-    while (this.lineStart < this.lineEnd && this.isPadding(bytes[this.lineStart])) this.lineStart++;
-    while (this.lineEnd > this.lineStart && this.isPadding(bytes[this.lineEnd - 1])) this.lineEnd--;
-    this.at = this.lineStart;
-    if (!this.trailing) return;
-    if (bytes[this.lineEnd - 1] !== this.delimiter) {
-      throw this.error("the row does not end with a delimiter, as the first one does");
-    }
-    this.lineEnd--;
-  }
-
-  private detect(start: number, end: number): number {
-    const { bytes } = this;
-    let quoted = false;
-    let found = SPACE;
-    let spaceWithin = false;
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at];
-      if (byte === QUOTE) quoted = !quoted;
-      if (quoted) continue;
-      if (byte === SEMICOLON) return SEMICOLON;
-      if (byte === COMMA) found = COMMA;
-      else if (byte === TAB && found === SPACE) found = TAB;
-      else if (byte === SPACE && !isBlank(bytes[at - 1]) && !isBlank(bytes[at + 1])) spaceWithin = true;
-    }
-    // Numbers separated by a tab here and a space there are separated by space.
-    return found === TAB && spaceWithin ? SPACE : found;
-  }
-
-  private isDelimiter(byte: number): boolean {
-    return byte === this.delimiter || (this.delimiter === SPACE && byte === TAB);
-  }
-
-  /** A space, and a tab where it is not what separates fields. */
-  private isPadding(byte: number): boolean {
-    return byte === SPACE || (byte === TAB && this.delimiter !== TAB);
-  }
-}
-
-function isBlank(byte: number): boolean {
-  return byte === SPACE || byte === TAB;
-}
-
-function ragged(row: number, fields: number, columns: number): string {
-  return `row ${row} has ${fields} field${fields === 1 ? "" : "s"}, the first row ${columns}`;
+  // Two rows of two are more likely a matrix than a column.
+  if (digits && rows > 2) say("commas separate two columns, and are no decimal commas", "--decimal");
+  if (header && options.header === undefined) say("the first row is a header", "--header");
+  if (index && options.index === undefined) say("the first column has row names", "--index");
+  if (counting && options.index === undefined && (header || rows > 2))
+    say("the first column, which counts the rows, is read as numbers", "--index");
+  if (!header && options.header === undefined && first.consecutive && columns > 2 && !integersBelow)
+    say("the first row, of consecutive integers, is read as numbers", "--header");
+  if (lines.trailing) say("nothing follows the last delimiter of a row");
+  if (lines.comments > 0) say(`${lines.comments} line${lines.comments === 1 ? "" : "s"} with # left out`);
+  if (said.length === 0) return "";
+  const options_ = [...settling];
+  const last = options_.pop();
+  const names = options_.length > 0 ? `${options_.join(", ")} and ${last}` : last;
+  const otherwise = last === undefined ? "" : ` (${names} say${options_.length > 0 ? "" : "s"} otherwise)`;
+  return `taken for ${rows}×${columns}: ${said.join("; ")}${otherwise}`;
 }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FileError } from "../matrix/errors.js";
 import type { Folder } from "./folder.js";
@@ -10,21 +10,76 @@ const PIPE_LIMIT = 2 ** 31;
 /** One `readSync` takes less than 2³¹ bytes. */
 const READ_LIMIT = 2 ** 30;
 
+/** Names of standard input. Opening it anew fails where it is a socket, which is how Node starts a child. */
+const STDIN: readonly string[] = ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
+
 /**
- * A file by its name. A regular file is read where and when it is asked for; a pipe (as from a
- * shell's `<(…)`) is taken in whole.
+ * A file by the name that a user gave. A regular file is read where and when it is asked for; a pipe (as from a shell's
+ * `<(…)`) is taken in whole, and so is standard input, which is "-".
  *
  * @throws FileError if it is not there, may not be read, or is a directory or a device
  */
-export function openFile(path: string): ByteSource {
-  const descriptor = attempt(() => openSync(path, "r"));
+export function openFile(path: string): DiskSource {
+  if (STDIN.includes(path)) return sourceOf(0, false, true);
+  // Opening a pipe waits for who writes to it, so only one that was named is opened that way.
+  const pipe = attempt(() => statSync(path)).isFIFO();
+  return sourceOf(
+    attempt(() => openSync(path, constants.O_RDONLY | (pipe ? 0 : NONBLOCKING))),
+    true,
+    pipe,
+  );
+}
+
+/**
+ * As `openFile`, for what is opened several times: a pipe, which gives its bytes once, is kept in memory.
+ *
+ * @throws (when called) FileError as `openFile`
+ */
+export function inputFile(path: string): () => ByteSource {
+  let kept: ByteSource | undefined;
+  return () => {
+    if (kept) return kept;
+    const source = openFile(path);
+    if (source.kept) kept = source;
+    return source;
+  };
+}
+
+/**
+ * A regular file that another file names. Nothing else is opened: a pipe could make us wait for ever.
+ *
+ * @throws FileError if it is not there, may not be read, or is no regular file
+ */
+function openRegular(path: string): ByteSource {
+  return sourceOf(
+    attempt(() => openSync(path, constants.O_RDONLY | NONBLOCKING)),
+    true,
+    false,
+  );
+}
+
+/** So that opening a pipe or a device does not wait; Windows has no such flag, and no such files. */
+const NONBLOCKING = constants.O_NONBLOCK ?? 0;
+
+/** What is on disk or, of a pipe, kept in memory because it cannot be read twice. */
+export type DiskSource = ByteSource & { readonly kept?: true };
+
+/**
+ * @param owned  whether the descriptor is closed with the source
+ * @param pipes  whether pipes and sockets are read to their end
+ */
+function sourceOf(descriptor: number, owned: boolean, pipes: boolean): DiskSource {
+  const close = () => {
+    if (owned) closeSync(descriptor);
+  };
   try {
     const status = attempt(() => fstatSync(descriptor));
     if (status.isDirectory()) throw new FileError("is a directory");
-    if (status.isFIFO()) {
+    if (status.isFIFO() || status.isSocket()) {
+      if (!pipes) throw new FileError("is a pipe, not a file");
       const bytes = gather(pipeChunks(descriptor));
-      closeSync(descriptor);
-      return memorySource(bytes);
+      close();
+      return { ...memorySource(bytes), kept: true };
     }
     if (!status.isFile()) throw new FileError("is a device, not a file");
     const size = status.size;
@@ -40,19 +95,17 @@ export function openFile(path: string): ByteSource {
         checkRange(offset, into.length, size);
         fill(descriptor, into, offset);
       },
-      close() {
-        closeSync(descriptor);
-      },
+      close,
     };
   } catch (error) {
-    closeSync(descriptor);
+    close();
     throw error;
   }
 }
 
 /** The folder that a file lies in. */
 export function folderOf(file: string): Folder {
-  return { open: (name) => openFile(join(dirname(file), name)) };
+  return { open: (name) => openRegular(join(dirname(file), name)) };
 }
 
 /**
@@ -89,11 +142,26 @@ function fill(descriptor: number, into: Uint8Array, position: number): void {
 function* pipeChunks(descriptor: number): Generator<Uint8Array> {
   for (let size = 0; ; ) {
     const chunk = new Uint8Array(1 << 16);
-    const got = attempt(() => readSync(descriptor, chunk, 0, chunk.length, null));
+    const got = readPipe(descriptor, chunk);
     if (got === 0) return;
     size += got;
     if (size > PIPE_LIMIT) throw pipeTooLong();
     yield chunk.subarray(0, got);
+  }
+}
+
+/** Bytes read, 0 at the end. Standard input may be set not to wait, so that "nothing yet" is an error. */
+function readPipe(descriptor: number, into: Uint8Array): number {
+  for (;;) {
+    try {
+      return readSync(descriptor, into, 0, into.length, null);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // How Windows says that the other end has closed.
+      if (code === "EOF") return 0;
+      if (code !== "EAGAIN") throw new FileError(systemReason(error));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
   }
 }
 
@@ -136,6 +204,8 @@ function systemReason(error: unknown): string {
     case "EMFILE":
     case "ENFILE":
       return "too many open files";
+    case "ENXIO":
+      return "is a socket or a device, not a file";
     case "ENAMETOOLONG":
       return "its name is too long";
     case "ELOOP":

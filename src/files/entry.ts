@@ -16,10 +16,12 @@ export interface FileMatrix {
    * the number of zeros among them (see `coordinates.ts`).
    */
   readonly matrix: MatrixLike;
+  /** what was taken without being told, such as a header, for who has the answer */
+  readonly note?: string;
 }
 
 /** A matrix that stays in its file, which has to stay open, and is read a few rows at a time. */
-export interface FilePanels extends Omit<FileMatrix, "kind" | "matrix"> {
+export interface FilePanels extends Omit<FileMatrix, "kind" | "matrix" | "note"> {
   readonly kind: "panels";
   /** its rows or, of one that lies in Fortran's order, those of its transpose */
   readonly panels: RowPanelSource;
@@ -30,7 +32,10 @@ export interface FilePanels extends Omit<FileMatrix, "kind" | "matrix"> {
 export interface SkippedEntry {
   readonly kind: "skipped";
   readonly key: string;
+  /** what it is: "a vector of 5" */
   readonly reason: string;
+  /** the same without its size, by which such entries are counted: "a vector" */
+  readonly group: string;
 }
 
 /** A part of the file that cannot be read; the others still can. */

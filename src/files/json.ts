@@ -1,14 +1,8 @@
 import { FileError } from "../matrix/errors.js";
 import { quote } from "./text.js";
 
-/** Where in a JSON text something stands: keys and, in arrays, numbers from 0. */
-export type JsonPath = readonly (string | number)[];
-
-export interface Json {
-  readonly value: unknown;
-  /** keys that stand more than once in their object, of which `JSON.parse` keeps the last */
-  readonly duplicates: readonly JsonPath[];
-}
+/** No description of a model nests deeper; a hostile one would take memory for each level. */
+const DEPTH_LIMIT = 512;
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -18,11 +12,13 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
- * A JSON text, and which keys it has twice.
+ * The value of a JSON text.
  *
- * @throws FileError if it is not UTF-8 or no JSON
+ * @throws FileError if it is not UTF-8, no JSON, nested deeper than 512 levels, or has a key twice in an object, of
+ *   which JSON leaves open what it means
  */
-export function parseJson(bytes: Uint8Array): Json {
+export function parseJson(bytes: Uint8Array): unknown {
+  refuseDepth(bytes);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -35,49 +31,55 @@ export function parseJson(bytes: Uint8Array): Json {
   } catch (error) {
     throw new FileError(`is not JSON: ${quote((error as Error).message)}`);
   }
-  return { value, duplicates: duplicateKeys(text) };
+  refuseDuplicateKeys(text);
+  return value;
 }
 
-interface Frame {
-  /** of an object; an array has none */
-  readonly keys: Set<string> | undefined;
-  /** what is being read: its key or its number */
-  at: string | number;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Counts brackets outside of strings, of a text that need not be JSON. */
+function refuseDepth(bytes: Uint8Array): void {
+  let depth = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === QUOTE) {
+      for (i++; i < bytes.length && bytes[i] !== QUOTE; i++) if (bytes[i] === BACKSLASH) i++;
+      // { and [, } and ] differ in one bit.
+    } else if ((byte | 0x20) === 0x7b) {
+      if (++depth > DEPTH_LIMIT) throw new FileError(`is JSON nested deeper than ${DEPTH_LIMIT} levels`);
+    } else if ((byte | 0x20) === 0x7d) depth--;
+  }
 }
 
-/** The keys that stand twice, in a text that is known to be JSON. */
-function duplicateKeys(text: string): JsonPath[] {
-  const found: JsonPath[] = [];
-  const stack: Frame[] = [];
+/** In a text that is known to be JSON. */
+function refuseDuplicateKeys(text: string): void {
+  /** the keys so far of each object that is open; an array has none */
+  const stack: (Set<string> | undefined)[] = [];
   for (let i = 0; i < text.length; i++) {
-    const top = stack[stack.length - 1];
     switch (text[i]) {
       case "{":
-        stack.push({ keys: new Set(), at: "" });
+        stack.push(new Set());
         break;
       case "[":
-        stack.push({ keys: undefined, at: 0 });
+        stack.push(undefined);
         break;
       case "}":
       case "]":
         stack.pop();
         break;
-      case ",":
-        if (typeof top?.at === "number") top.at++;
-        break;
       case '"': {
         const end = endOfString(text, i);
-        const keys = top?.keys;
+        const keys = stack.at(-1);
         if (keys && isKey(text, end)) {
-          top.at = JSON.parse(text.slice(i, end)) as string;
-          if (keys.has(top.at)) found.push(stack.map(({ at }) => at));
-          keys.add(top.at);
+          const key = JSON.parse(text.slice(i, end)) as string;
+          if (keys.has(key)) throw new FileError(`has the key ${quote(key)} twice`);
+          keys.add(key);
         }
         i = end - 1;
       }
     }
   }
-  return found;
 }
 
 /** Behind the closing quote of the string that begins at `start`. */

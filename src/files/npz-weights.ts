@@ -5,7 +5,7 @@ import { countNpyElements, isNpy, NPY_HEADER_BYTES, type NpyHeader, readNpyHeade
 import { eachMember, membersOf } from "./npz.js";
 import type { ByteSource } from "./source.js";
 import { BYTES, type OpenTensor, storedNumbers, type TensorEntry } from "./tensor.js";
-import { openZipMember, readZipHead, type ZipMember } from "./zip.js";
+import { inflationLimit, openZipMember, readZipHead, type ZipMember } from "./zip.js";
 
 const FLOATS: readonly string[] = ["float64", "float32", "float16"] satisfies PanelType[];
 
@@ -15,15 +15,18 @@ const FLOATS: readonly string[] = ["float64", "float32", "float16"] satisfies Pa
  *
  * @param source  where the headers are read
  * @param again  the same file, opened for the numbers of one tensor and closed with it
+ * @param memory  bytes that a compressed one may inflate to; default: `inflationLimit`
  * @throws FileError if the archive's directory is damaged
  */
-export function readNpzTensors(source: ByteSource, again: () => ByteSource): TensorEntry[] {
+export function readNpzTensors(source: ByteSource, again: () => ByteSource, memory?: number): TensorEntry[] {
   const members = membersOf(source);
   if (members.some(({ name }) => /(^|\/)data\.pkl$/.test(name)))
     throw new FileError(
       "is a PyTorch file, whose tensors a pickle has; save it with safetensors.torch.save_file",
     );
-  const entries = eachMember(source, members, (member, key) => entryOf(source, member, key, again));
+  const entries = eachMember(source, members, (member, key) =>
+    entryOf(source, member, key, again, inflationLimit(source, memory)),
+  );
   return Array.from(entries, (entry) =>
     entry.kind === "failed" && "key" in entry
       ? { kind: "failed", name: entry.key, error: entry.error }
@@ -31,7 +34,13 @@ export function readNpzTensors(source: ByteSource, again: () => ByteSource): Ten
   );
 }
 
-function entryOf(source: ByteSource, member: ZipMember, name: string, again: () => ByteSource): TensorEntry {
+function entryOf(
+  source: ByteSource,
+  member: ZipMember,
+  name: string,
+  again: () => ByteSource,
+  limit: number,
+): TensorEntry {
   const head = readZipHead(source, member, NPY_HEADER_BYTES);
   if (!isNpy(head.read(0, Math.min(6, head.size)))) {
     if (member.name.endsWith(".npy")) throw new FileError("is not a .npy file");
@@ -56,7 +65,7 @@ function entryOf(source: ByteSource, member: ZipMember, name: string, again: () 
     open() {
       const file = again();
       try {
-        const tensor = open(openZipMember(file, member), header, read);
+        const tensor = open(openZipMember(file, member, limit), header, read);
         return { numbers: tensor.numbers, close: () => file.close() };
       } catch (error) {
         file.close();

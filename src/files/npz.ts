@@ -4,7 +4,7 @@ import { checkNpyMatrix, npyMatrix, npyPanels } from "./npy.js";
 import { countNpyElements, isNpy, NPY_HEADER_BYTES, readNpyHeader, shapeText } from "./npy-header.js";
 import type { ByteSource } from "./source.js";
 import { oneLine, quote } from "./text.js";
-import { openZipMember, readZipDirectory, readZipHead, type ZipMember } from "./zip.js";
+import { inflationLimit, openZipMember, readZipDirectory, readZipHead, type ZipMember } from "./zip.js";
 
 /** No more names than this are listed in a message. */
 const NAMES_SHOWN = 20;
@@ -18,7 +18,8 @@ const NAMES_SHOWN = 20;
  * matrix of just the size that the archive says, and all members together may be given as many
  * compressed bytes as the file has: members that overlap, which blow up small archives, run out.
  *
- * @param memory  bytes; a matrix that takes more stays in the archive, if it is stored uncompressed
+ * @param memory  bytes; a matrix that takes more stays in the archive, if it is stored uncompressed. A compressed one
+ *   may inflate to so many; by default to what `inflationLimit` allows
  * @throws FileError if the archive's directory is damaged, or if no member has that key
  */
 export function readNpz(source: ByteSource, key?: string): Generator<FileEntry>;
@@ -30,7 +31,7 @@ export function readNpz(
 export function* readNpz(
   source: ByteSource,
   key?: string,
-  memory = Number.POSITIVE_INFINITY,
+  memory?: number,
 ): Generator<FileEntry | FilePanels> {
   const members = membersOf(source);
   const wanted = key === undefined ? members : findMembers(members, key);
@@ -73,28 +74,38 @@ function readMember(
   source: ByteSource,
   member: ZipMember,
   mustBeMatrix: boolean,
-  memory: number,
+  memory: number | undefined,
 ): FileEntry | FilePanels {
   const key = keyOf(member);
   const head = readZipHead(source, member, NPY_HEADER_BYTES);
   if (!isNpy(head.read(0, Math.min(6, head.size)))) {
     if (mustBeMatrix || member.name.endsWith(".npy")) throw new FileError("is not a .npy file");
-    return { kind: "skipped", key, reason: "not a .npy file" };
+    return { kind: "skipped", key, reason: "not a .npy file", group: "not a .npy file" };
   }
   const header = readNpyHeader(head);
   const { letter } = header.dtype;
   if (!mustBeMatrix && (header.shape.length !== 2 || letter === "U" || letter === "S")) {
     const what = letter === "U" || letter === "S" ? " of text" : "";
-    return { kind: "skipped", key, reason: `${shapeText(header.shape)}${what}` };
+    const axes = header.shape.length;
+    const group =
+      axes === 0
+        ? "a scalar"
+        : axes === 1
+          ? "a vector"
+          : axes === 2
+            ? "a matrix"
+            : `an array of ${axes} axes`;
+    return { kind: "skipped", key, reason: `${shapeText(header.shape)}${what}`, group: group + what };
   }
   checkNpyMatrix(header);
   countNpyElements(header, member.size);
-  if (member.size <= memory) return { ...npyMatrix(openZipMember(source, member), header), key };
+  const content = () => openZipMember(source, member, inflationLimit(source, memory));
+  if (memory === undefined || member.size <= memory) return { ...npyMatrix(content(), header), key };
   if (member.method !== 0)
     throw new FileError(
       `is compressed, and its ${member.size} bytes are more than the memory allowed; store it as it is`,
     );
-  return { ...npyPanels(openZipMember(source, member), header), key };
+  return { ...npyPanels(content(), header), key };
 }
 
 /** NumPy names an array `weights`, its member `weights.npy`. */

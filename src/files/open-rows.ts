@@ -1,4 +1,5 @@
 import type { MatrixLike } from "../matrix/types.js";
+import type { CsvOptions } from "./csv.js";
 import type { FailedEntry, FileEntry, SkippedEntry } from "./entry.js";
 import { formatOf, readMatrices } from "./open.js";
 import { petscRows, readPetscHeader } from "./petsc.js";
@@ -14,6 +15,8 @@ export interface RowsEntry {
   /** how the file stores a number */
   readonly dtype: string;
   readonly rows: MatrixRows;
+  /** as in `FileMatrix` */
+  readonly note?: string;
   /** width of the integers, where the file as it lies is in PETSc's binary format */
   readonly petsc: 4 | 8 | undefined;
   /** All of it in memory, its sides those of `rows`, untransposed. */
@@ -32,6 +35,7 @@ export function* readRows(
   name: string,
   key?: string,
   memory?: number,
+  csv?: CsvOptions,
 ): Generator<RowsEntry | SkippedEntry | FailedEntry> {
   const format = key === undefined ? formatOf(source, name) : undefined;
   if (format === "petsc") {
@@ -46,7 +50,7 @@ export function* readRows(
     };
     return;
   }
-  for (const entry of readMatrices(source, name, key, format === "npy" ? 0 : memory)) {
+  for (const entry of readMatrices(source, name, key, format === "npy" ? 0 : memory, csv)) {
     if (entry.kind === "matrix") {
       const { matrix, ...rest } = entry;
       yield { ...rest, rows: rowsOf(matrix), petsc: undefined, whole: () => matrix };

@@ -1,6 +1,7 @@
 import { FileError } from "../matrix/errors.js";
-import { readCsv } from "./csv.js";
+import { type CsvOptions, readCsv } from "./csv.js";
 import type { FileEntry, FilePanels } from "./entry.js";
+import { refuseForeign } from "./foreign.js";
 import { isMatrixMarket, readMatrixMarket } from "./matrixmarket.js";
 import { readNpy } from "./npy.js";
 import { isNpy } from "./npy-header.js";
@@ -31,7 +32,9 @@ const HEAD_BYTES = 512;
  *   for standard input), the first bytes do
  * @param key  which matrix of a `.npz` file; the other formats hold one, without a name
  * @param memory  bytes; a dense matrix of a `.npy`, `.npz` or PETSc file that takes more stays in its file, which then
- *   has to stay open. Text is read whole
+ *   has to stay open. Text is read whole. A compressed member may inflate to so many; without it, to a multiple of the
+ *   file's size (`inflationLimit`)
+ * @param csv  what is known of a `.csv` file
  * @throws FileError, NonFiniteError
  */
 export function readMatrices(source: ByteSource, name: string, key?: string): Generator<FileEntry>;
@@ -40,12 +43,14 @@ export function readMatrices(
   name: string,
   key: string | undefined,
   memory: number | undefined,
+  csv?: CsvOptions,
 ): Generator<FileEntry | FilePanels>;
 export function* readMatrices(
   source: ByteSource,
   name: string,
   key?: string,
   memory?: number,
+  csv?: CsvOptions,
 ): Generator<FileEntry | FilePanels> {
   const format = formatOf(source, name);
   if (format === "npz") {
@@ -55,7 +60,8 @@ export function* readMatrices(
   if (key !== undefined) {
     throw new FileError(`holds one matrix without a name; key ${quote(key)} is for .npz files`);
   }
-  yield { npy: readNpy, mtx: readMatrixMarket, csv: readCsv, petsc: readPetsc }[format](source, memory);
+  if (format === "csv") yield readCsv(source, csv);
+  else yield { npy: readNpy, mtx: readMatrixMarket, petsc: readPetsc }[format](source, memory);
 }
 
 /**
@@ -65,14 +71,14 @@ export function* readMatrices(
  */
 export function formatOf(source: ByteSource, name: string): Format {
   if (source.size === 0) throw new FileError("is empty");
+  const head = source.read(0, Math.min(HEAD_BYTES, source.size));
+  refuseForeign(head);
   const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase() ?? "";
   if (Object.hasOwn(EXTENSIONS, extension)) return EXTENSIONS[extension];
-  const head = source.read(0, Math.min(HEAD_BYTES, source.size));
   if (isNpy(head)) return "npy";
   if (isZip(head)) return "npz";
   if (isMatrixMarket(head)) return "mtx";
   if (isPetsc(head)) return "petsc";
-  if (head[0] === 0x1f && head[1] === 0x8b) throw new FileError("is compressed with gzip; unpack it first");
   const utf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff);
   if (head.includes(0) && !utf16)
     throw new FileError("is none of .npy, .npz, Matrix Market, PETSc binary and csv");

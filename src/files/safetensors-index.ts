@@ -1,6 +1,6 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { type Folder, inside } from "./folder.js";
-import { isObject, type Json, type JsonObject } from "./json.js";
+import { isObject, type JsonObject } from "./json.js";
 import { readSafetensors } from "./safetensors.js";
 import type { ByteSource } from "./source.js";
 import type { FailedTensor, TensorEntry } from "./tensor.js";
@@ -16,28 +16,25 @@ export function isSafetensorsIndex(value: unknown): value is JsonObject {
  * file by file, and of each in the order in which their bytes lie; a file is open while its header, and again while a
  * tensor of it, is read.
  *
- * A tensor fails if the index has it twice or names a file that is missing, damaged, outside the index's folder, or
+ * A tensor fails if the index names a file that is missing, damaged, outside the index's folder, or
  * without that tensor. One that a file has and the index has not is left out.
  *
  * @throws FileError if the index is damaged
  */
-export function readSafetensorsIndex({ value, duplicates }: Json, folder: Folder): TensorEntry[] {
+export function readSafetensorsIndex(value: unknown, folder: Folder): TensorEntry[] {
   if (!isSafetensorsIndex(value)) throw new FileError('has no "weight_map"');
-  if (duplicates.some((path) => path.length === 1 && path[0] === "weight_map"))
-    throw new FileError('has its "weight_map" twice');
-  const twice = new Set(duplicates.filter(([first]) => first === "weight_map").map((path) => path[1]));
   const files = new Map<unknown, string[]>();
-  const entries: TensorEntry[] = [];
   for (const [name, file] of Object.entries(value["weight_map"] as JsonObject)) {
-    if (twice.has(name)) entries.push(failed(name, new FileError("stands twice in the index")));
-    else files.set(file, [...(files.get(file) ?? []), name]);
+    const key = typeof file === "string" ? file : undefined;
+    const names = files.get(key);
+    if (names) names.push(name);
+    else files.set(key, [name]);
   }
-  for (const [file, names] of files) entries.push(...readShard(file, new Set(names), folder));
-  return entries;
+  return [...files].flatMap(([file, names]) => readShard(file, new Set(names), folder));
 }
 
-function failed(name: string, error: SpectralNormError): FailedTensor {
-  return { kind: "failed", name, error };
+function failed(name: string, error: SpectralNormError, group: string): FailedTensor {
+  return { kind: "failed", name, error, group };
 }
 
 function readShard(file: unknown, names: ReadonlySet<string>, folder: Folder): TensorEntry[] {
@@ -51,13 +48,13 @@ function readShard(file: unknown, names: ReadonlySet<string>, folder: Folder): T
     return [
       ...found.map((entry) => ofShard(entry, file, names)),
       ...missing.map((name) =>
-        failed(name, new FileError(`is not in ${quote(file)}, where the index has it`)),
+        failed(name, new FileError(`is not in ${quote(file)}, where the index has it`), `not in ${file}`),
       ),
     ];
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
     const why = typeof file === "string" ? `its file ${quote(file)}: ${error.message}` : error.message;
-    return [...names].map((name) => failed(name, new FileError(why)));
+    return [...names].map((name) => failed(name, new FileError(why), `file ${file}`));
   } finally {
     source?.close();
   }
@@ -72,7 +69,11 @@ function ofShard(entry: TensorEntry, file: string, names: ReadonlySet<string>): 
       reason: `is in ${quote(file)}, and the index does not have it`,
     };
   if (entry.kind === "failed")
-    return failed(entry.name, new FileError(`in ${quote(file)}: ${entry.error.message}`));
+    return {
+      ...entry,
+      error: new FileError(`in ${quote(file)}: ${entry.error.message}`),
+      ...(entry.group && { group: `${entry.group} ${file}` }),
+    };
   if (entry.kind === "left out") return entry;
   return entry;
 }

@@ -1,6 +1,7 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import type { PanelType } from "../matrix/types.js";
-import { isObject, type JsonPath, parseJson } from "./json.js";
+import { FOREIGN_BYTES, refuseForeign } from "./foreign.js";
+import { isObject, parseJson } from "./json.js";
 import type { ByteSource } from "./source.js";
 import {
   BYTES,
@@ -51,45 +52,43 @@ export function isSafetensors(head: Uint8Array): boolean {
  * | F16, BF16 | their bits, in a `Uint16Array` |
  * | anything else | left out, by name |
  *
- * A tensor fails, and the others do not, if its name stands twice in the header, if its bytes are not as many as its
+ * A tensor fails, and the others do not, if its bytes are not as many as its
  * shape and dtype take, reach beyond the file, or overlap those of another (then both fail).
  *
  * Format: https://huggingface.co/docs/safetensors, a length of 8 bytes, a JSON header, the numbers.
  *
  * @param source  where the header is read
  * @param again  the same file, opened for the numbers of one tensor and closed with it
- * @throws FileError if the header is damaged, or longer than the file or 100 MB
+ * @throws FileError if the header is damaged, has a key twice, or is longer than the file or 100 MB
  */
 export function readSafetensors(source: ByteSource, again: () => ByteSource): TensorEntry[] {
-  const { fields, duplicates, start } = readHeader(source);
+  const { fields, start } = readHeader(source);
   const declared: Declared[] = [];
-  const failed = new Map<string, SpectralNormError>();
+  const failed = new Map<string, Omit<FailedTensor, "kind" | "name">>();
   for (const [name, field] of Object.entries(fields)) {
     if (name === "__metadata__") continue;
     try {
-      const twice = duplicates.find(([first]) => first === name);
-      if (twice) throw duplicateKey(twice);
       declared.push(declaredIn(name, field, start, source.size));
     } catch (error) {
       if (!(error instanceof SpectralNormError)) throw error;
-      failed.set(name, error);
+      failed.set(name, error instanceof CutShort ? { error, group: "cut short" } : { error });
     }
   }
   declared.sort((a, b) => a.begin - b.begin || a.end - b.end);
   for (const [name, other] of overlapping(declared))
-    failed.set(name, new FileError(`its bytes overlap those of ${quote(other)}`));
+    failed.set(name, { error: new FileError(`its bytes overlap those of ${quote(other)}`) });
   return [
     ...declared.filter(({ name }) => !failed.has(name)).map((one) => entryOf(one, source.size, again)),
-    ...[...failed].map(([name, error]): FailedTensor => ({ kind: "failed", name, error })),
+    ...[...failed].map(([name, why]): FailedTensor => ({ kind: "failed", name, ...why })),
   ];
 }
 
-function duplicateKey(path: JsonPath): FileError {
-  if (path.length === 1) return new FileError("stands twice in the header");
-  return new FileError(`its entry in the header has ${quote(String(path[1]))} twice`);
-}
+/** That a tensor's bytes reach beyond the file, as those of all that follow do. */
+class CutShort extends FileError {}
 
 function readHeader(source: ByteSource) {
+  if (source.size === 0) throw new FileError("is empty");
+  refuseForeign(source.read(0, Math.min(FOREIGN_BYTES, source.size)));
   if (source.size < LENGTH_BYTES) throw new FileError("is cut short within the safetensors header");
   const bytes = source.read(0, LENGTH_BYTES);
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
@@ -100,15 +99,15 @@ function readHeader(source: ByteSource) {
     throw new FileError(
       `its header of ${length} bytes is longer than the ${HEADER_LIMIT} of any safetensors file`,
     );
-  let header: ReturnType<typeof parseJson>;
+  let header: unknown;
   try {
     header = parseJson(source.read(LENGTH_BYTES, Number(length)));
   } catch (error) {
     if (error instanceof FileError) throw new FileError(`its header ${error.message}`);
     throw error;
   }
-  if (!isObject(header.value)) throw new FileError("its header is not a JSON object");
-  return { fields: header.value, duplicates: header.duplicates, start: LENGTH_BYTES + Number(length) };
+  if (!isObject(header)) throw new FileError("its header is not a JSON object");
+  return { fields: header, start: LENGTH_BYTES + Number(length) };
 }
 
 function declaredIn(name: string, field: unknown, start: number, size: number): Declared {
@@ -121,7 +120,7 @@ function declaredIn(name: string, field: unknown, start: number, size: number): 
   const [begin, end] = offsets as [number, number];
   if (begin < 0 || end < begin) throw new FileError(`its data_offsets [${begin}, ${end}] are no range`);
   if (start + end > size)
-    throw new FileError(`ends at byte ${start + end}, and the file has ${size}: it is cut short or damaged`);
+    throw new CutShort(`ends at byte ${start + end}, and the file has ${size}: it is cut short or damaged`);
   if (Object.hasOwn(FLOATS, dtype)) {
     const promised = count * BYTES[FLOATS[dtype]];
     if (promised !== end - begin)

@@ -53,41 +53,73 @@ export function windowOf(source: ByteSource, offset: number, length: number): By
   };
 }
 
+/** A source that is opened when something of it is read. */
+export interface Part {
+  readonly size: number;
+  /** @throws FileError */
+  open(): ByteSource;
+}
+
 /**
- * Several sources as one, end to end. Closing it closes them.
+ * Several sources as one, end to end. Each is opened when something of it is read, and closed with the whole.
  *
  * Cost: a read within one of them is that one's; one that spans several is copied.
+ *
+ * @throws (when read) FileError if one of them has no longer the size that it had
  */
-export function joined(sources: readonly ByteSource[]): ByteSource {
+export function joined(parts: readonly Part[]): ByteSource {
   const starts: number[] = [];
   let size = 0;
-  for (const source of sources) {
+  for (const part of parts) {
     starts.push(size);
-    size += source.size;
+    size += part.size;
   }
+  const opened = new Map<number, ByteSource>();
+  const source = (k: number): ByteSource => {
+    let found = opened.get(k);
+    if (!found) {
+      found = parts[k].open();
+      opened.set(k, found);
+      if (found.size !== parts[k].size)
+        throw new FileError("one of its files has changed since its length was read");
+    }
+    return found;
+  };
+  /** The last part that begins at or before `offset`. */
+  const partAt = (offset: number): number => {
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if (starts[middle] <= offset) low = middle;
+      else high = middle;
+    }
+    return low;
+  };
   const fill = (offset: number, into: Uint8Array) => {
     checkRange(offset, into.length, size);
-    sources.forEach((source, k) => {
-      const from = Math.max(offset, starts[k]);
-      const to = Math.min(offset + into.length, starts[k] + source.size);
-      if (from < to) readInto(source, from - starts[k], into.subarray(from - offset, to - offset));
-    });
+    for (let done = 0, k = partAt(offset); done < into.length; k++) {
+      const from = offset + done - starts[k];
+      const count = Math.min(into.length - done, parts[k].size - from);
+      if (count <= 0) continue;
+      readInto(source(k), from, into.subarray(done, done + count));
+      done += count;
+    }
   };
   return {
     size,
     read(offset, length) {
       checkRange(offset, length, size);
-      const k = sources.findIndex(
-        (source, i) => offset >= starts[i] && offset + length <= starts[i] + source.size,
-      );
-      if (k >= 0) return sources[k].read(offset - starts[k], length);
+      const k = partAt(offset);
+      if (length > 0 && offset + length <= starts[k] + parts[k].size)
+        return source(k).read(offset - starts[k], length);
       const bytes = allocate(length);
       fill(offset, bytes);
       return bytes;
     },
     readInto: fill,
     close() {
-      for (const source of sources) source.close();
+      for (const one of opened.values()) one.close();
+      opened.clear();
     },
   };
 }

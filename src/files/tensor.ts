@@ -1,6 +1,7 @@
 import { FileError, type SpectralNormError } from "../matrix/errors.js";
 import type { PanelData, PanelType } from "../matrix/types.js";
 import { allocate, type ByteSource, readInto } from "./source.js";
+import { quote } from "./text.js";
 
 /** Which axis of a weight is that of its outputs: TensorFlow's [h, w, in, out] or PyTorch's [out, in, h, w]. */
 export type Layout = "tensorflow" | "pytorch";
@@ -49,9 +50,36 @@ export interface FailedTensor {
   readonly kind: "failed";
   readonly name: string;
   readonly error: SpectralNormError;
+  /** those of the same group have failed for one and the same reason, such as a file that is missing */
+  readonly group?: string;
 }
 
 export type TensorEntry = WeightTensor | LeftOutTensor | FailedTensor;
+
+/** Names of a group that are listed. */
+const NAMES = 5;
+
+/** The entries, of each group of failed ones the first alone, whose error names the others or counts them. */
+export function withoutRepeats(entries: readonly TensorEntry[]): TensorEntry[] {
+  const groups = new Map<string, string[]>();
+  for (const entry of entries) {
+    if (entry.kind !== "failed" || entry.group === undefined) continue;
+    const names = groups.get(entry.group);
+    if (names) names.push(entry.name);
+    else groups.set(entry.group, [entry.name]);
+  }
+  return entries.flatMap((entry): TensorEntry[] => {
+    if (entry.kind !== "failed" || entry.group === undefined) return [entry];
+    const [, ...others] = groups.get(entry.group) ?? [];
+    if (groups.get(entry.group)?.[0] !== entry.name) return [];
+    groups.delete(entry.group);
+    if (others.length === 0) return [entry];
+    const shown = others.slice(0, NAMES).map((name) => quote(name));
+    if (others.length > NAMES) shown.push("…");
+    const more = `; the same holds for ${others.length} more: ${shown.join(", ")}`;
+    return [{ ...entry, error: new FileError(entry.error.message + more) }];
+  });
+}
 
 /** Bytes of a number. */
 export const BYTES: Readonly<Record<PanelType, number>> = { float64: 8, float32: 4, float16: 2, bfloat16: 2 };

@@ -10,20 +10,39 @@ const BLOCK = 1 << 14;
 /** 10⁰ … 10²², the powers of ten that a double holds exactly. */
 const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
-/** Text on one line: line ends, control characters and what else moves a terminal's cursor are escaped. */
+/**
+ * Characters that a reader does not see or that change what is around them: controls (C0, C1, DEL), format characters
+ * (zero-width, bidirectional), line separators, unpaired surrogates, and all that Unicode lets a renderer ignore.
+ */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Text on one line in which nothing is invisible: such characters are written as escapes. */
 export function oneLine(text: string): string {
-  return text.replace(/\p{Cc}|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+  return text.replace(INVISIBLE, (character) => {
     if (character === "\n") return "\\n";
     if (character === "\r") return "\\r";
     if (character === "\t") return "\\t";
-    const code = character.charCodeAt(0).toString(16);
+    const code = character.codePointAt(0)!.toString(16);
+    if (code.length > 4) return `\\u{${code}}`;
     return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
   });
 }
 
+/** A value as JSON on one line, in which invisible characters are written as JSON's escapes. It parses to the same value. */
+export function jsonLine(value: unknown): string {
+  // Outside of strings JSON.stringify writes none of them.
+  return JSON.stringify(value).replace(INVISIBLE, (character) =>
+    [...Array(character.length).keys()]
+      .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+}
+
 /** A piece of a file for a message: in quotes, on one line, not too long. */
 export function quote(text: string): string {
-  const short = text.length > QUOTE_LENGTH ? `${text.slice(0, QUOTE_LENGTH)}…` : text;
+  // By characters, since one outside the basic plane has two code units.
+  const characters = Array.from(text.slice(0, 2 * QUOTE_LENGTH + 2));
+  const short = characters.length > QUOTE_LENGTH ? `${characters.slice(0, QUOTE_LENGTH).join("")}…` : text;
   return `"${oneLine(short)}"`;
 }
 
@@ -58,12 +77,15 @@ export function throwNonFinite(text: string, row: number, column: number): never
  */
 export class DecimalReader {
   private readonly bytes: Uint8Array;
+  private readonly point: number;
   private readonly decoder = new TextDecoder("latin1");
   private block = "";
   private blockStart = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** @param decimal  what stands before the fraction */
+  constructor(bytes: Uint8Array, decimal: "." | "," = ".") {
     this.bytes = bytes;
+    this.point = decimal.charCodeAt(0);
   }
 
   /** Bytes `start` … `end` − 1 as text, a character a byte. */
@@ -110,7 +132,7 @@ export class DecimalReader {
         } else if (digits !== 0) {
           zeros++;
         }
-      } else if (bytes[at] === 0x2e && !point) {
+      } else if (bytes[at] === this.point && !point) {
         point = true;
       } else {
         break;
@@ -128,7 +150,7 @@ export class DecimalReader {
     }
     if (digits === 0) return negative ? -0 : 0;
     if (digits > 15 || exponent < -22 || exponent > 22) {
-      const text = this.text(start, end);
+      const text = this.text(start, end).replace(",", ".");
       return Number(fortran ? text.replace(/d/i, "e") : text);
     }
     const value = exponent < 0 ? mantissa / POWERS_OF_TEN[-exponent] : mantissa * POWERS_OF_TEN[exponent];

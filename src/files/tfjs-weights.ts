@@ -2,9 +2,10 @@ import { FileError, SpectralNormError } from "../matrix/errors.js";
 import type { PanelType } from "../matrix/types.js";
 import type { Folder } from "./folder.js";
 import { inside } from "./folder.js";
-import { isObject, type Json } from "./json.js";
+import { FOREIGN_BYTES, refusePointers } from "./foreign.js";
+import { isObject } from "./json.js";
 import { dequantized, type Quantization, quantizationOf } from "./quantized.js";
-import { type ByteSource, joined } from "./source.js";
+import { type ByteSource, joined, type Part } from "./source.js";
 import {
   checkedShape,
   type FailedTensor,
@@ -19,6 +20,9 @@ const SIZES: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1,
 
 /** Before each string stands its length. */
 const STRING_LENGTH_BYTES = 4;
+
+/** No pointer of git-lfs is longer. */
+const POINTER_BYTES = 1024;
 
 interface Group {
   readonly paths: readonly string[];
@@ -57,22 +61,13 @@ export function isTfjsModel(value: unknown): boolean {
  *
  * @throws FileError if the manifest is damaged
  */
-export function readTfjsModel({ value, duplicates }: Json, folder: Folder): TensorEntry[] {
-  if (duplicates.some((path) => path[path.length - 1] === "weightsManifest"))
-    throw new FileError('has its "weightsManifest" twice');
+export function readTfjsModel(value: unknown, folder: Folder): TensorEntry[] {
   const groups = Array.isArray(value) ? value : isObject(value) ? value["weightsManifest"] : undefined;
   if (!Array.isArray(groups)) throw new FileError('its "weightsManifest" is not a list');
-  // A key that stands twice within a weight; where it stands: [weightsManifest,] group, "weights", weight, key …
-  const depth = Array.isArray(value) ? 0 : 1;
-  const twice = new Set(
-    duplicates
-      .filter((path) => path[depth + 1] === "weights")
-      .map((path) => `${path[depth]} ${path[depth + 2]}`),
-  );
   const seen = new Set<string>();
   return groups.flatMap((group, g) => {
     const { paths, weights } = groupOf(group, g);
-    return readGroup(weights, bytesOf(paths, folder), seen, (w) => twice.has(`${g} ${w}`));
+    return readGroup(weights, bytesOf(paths, folder), seen, g);
   });
 }
 
@@ -85,65 +80,57 @@ function groupOf(group: unknown, g: number): Group {
 
 /** What there is of the files; the first that is missing ends it. */
 function bytesOf(paths: readonly string[], folder: Folder): Bytes {
-  const there: string[] = [];
+  const parts: Part[] = [];
   let size = 0;
   let end = `${paths.length === 1 ? quote(paths[0]) : "their files together"} hold no more: cut short or damaged`;
   for (const path of paths) {
     try {
       const source = folder.open(path);
-      size += source.size;
-      source.close();
-      there.push(path);
+      try {
+        refusePointer(source);
+        parts.push({ size: source.size, open: () => folder.open(path) });
+        size += source.size;
+      } finally {
+        source.close();
+      }
     } catch (error) {
       if (!(error instanceof SpectralNormError)) throw error;
       end = `its file ${quote(path)}: ${error.message}`;
       break;
     }
   }
-  return {
-    size,
-    end,
-    open() {
-      const sources: ByteSource[] = [];
-      try {
-        for (const path of there) sources.push(folder.open(path));
-        const whole = joined(sources);
-        if (whole.size !== size) throw new FileError("its files have changed since their lengths were read");
-        return whole;
-      } catch (error) {
-        for (const source of sources) source.close();
-        throw error;
-      }
-    },
-  };
+  return { size, end, open: () => joined(parts) };
 }
 
-function readGroup(
-  weights: readonly unknown[],
-  bytes: Bytes,
-  seen: Set<string>,
-  twice: (weight: number) => boolean,
-): TensorEntry[] {
+/** Weights have no beginning to be known by, so of a file that is short enough it is seen that it is no pointer. */
+function refusePointer(source: ByteSource): void {
+  if (source.size > 0 && source.size <= POINTER_BYTES)
+    refusePointers(source.read(0, Math.min(FOREIGN_BYTES, source.size)));
+}
+
+function readGroup(weights: readonly unknown[], bytes: Bytes, seen: Set<string>, g: number): TensorEntry[] {
   let at = 0;
   /** the tensor whose length nobody knows */
   let lost: string | undefined;
   return weights.map((weight, w) => {
     const name = isObject(weight) && typeof weight["name"] === "string" ? weight["name"] : `weight ${w}`;
+    let group: string | undefined;
     try {
+      if (lost !== undefined) group = `behind ${g}`;
       if (lost !== undefined) throw new FileError(`lies somewhere behind ${quote(lost)}, which is damaged`);
       const declared = declaredIn(weight, () => lengthOfStrings(weight, bytes, at));
       const begin = at;
       at += declared.bytes;
-      if (twice(w)) throw new FileError("its entry in the manifest has a key twice");
       if (seen.has(name)) throw new FileError("is there a second time under the same name");
       seen.add(name);
+      if (!(at <= bytes.size)) group = `beyond ${g}`;
       if (!(at <= bytes.size))
         throw new FileError(`ends at byte ${at} of ${bytes.size} that are there; ${bytes.end}`);
       return entryOf(name, declared, begin, bytes);
     } catch (error) {
       if (!(error instanceof SpectralNormError)) throw error;
       if (!isObject(weight) || error instanceof UnknownLength) lost ??= name;
-      const failed: FailedTensor = { kind: "failed", name, error };
+      const failed: FailedTensor = { kind: "failed", name, error, ...(group && { group }) };
       return failed;
     }
   });

@@ -7,8 +7,9 @@ import { quote } from "./text.js";
 /** Deflate's largest ratio: a run of 258 equal bytes takes at least two bits. */
 const DEFLATE_RATIO = 1032;
 
-/** What one member may inflate to, since it has to be held in memory. */
-const INFLATED_LIMIT = 2 ** 32;
+/** What a member may inflate to, which has to be held in memory, if nobody says how much memory there is. */
+const INFLATED_LEAST = 2 ** 26;
+const INFLATED_TIMES = 16;
 
 /** Compressed bytes that are inflated at a time. */
 const STEP = 1 << 16;
@@ -102,16 +103,30 @@ export function readZipHead(source: ByteSource, member: ZipMember, length: numbe
 }
 
 /**
+ * Bytes that a member of an archive may inflate to: the memory that is allowed, else 64 MiB or 16 times the archive's
+ * size, whichever is more. Deflate can make 1032 bytes of one, so that a small file could take all memory there is.
+ */
+export function inflationLimit(archive: ByteSource, memory: number | undefined): number {
+  return memory ?? Math.max(INFLATED_LEAST, INFLATED_TIMES * archive.size);
+}
+
+/**
  * A member, whole and with its checksum verified. A stored one stays where it is; a compressed one is
  * inflated into memory of the size that the directory says, and not a byte beyond.
  *
- * @throws FileError if it is damaged, encrypted, compressed in a way that is not known, or larger
- *   than 4 GiB when inflated
+ * @param limit  bytes that it may inflate to
+ * @throws FileError if it is damaged, encrypted, compressed in a way that is not known, or larger than `limit` when
+ *   inflated
  */
-export function openZipMember(source: ByteSource, member: ZipMember): ByteSource {
+export function openZipMember(source: ByteSource, member: ZipMember, limit: number): ByteSource {
   const packed = packedBytes(source, member);
   let content = packed;
   if (member.method !== 0) {
+    if (member.size > limit)
+      throw new FileError(
+        `inflates to ${member.size} bytes, and ${limit} are allowed; ` +
+          `--memory ${Math.ceil(member.size / 1e6)}MB allows them, or store it uncompressed`,
+      );
     const bytes = allocate(member.size);
     inflate(packed, bytes, false);
     content = memorySource(bytes);
@@ -194,9 +209,6 @@ function packedBytes(source: ByteSource, member: ZipMember): ByteSource {
   if (!(start + compressedSize <= source.size)) throw new FileError("reaches beyond the end of the zip file");
   if (method === 0 ? size !== compressedSize : !(size <= compressedSize * DEFLATE_RATIO)) {
     throw new FileError(`cannot be ${size} bytes: it takes ${compressedSize} in the zip file`);
-  }
-  if (method !== 0 && size > INFLATED_LIMIT) {
-    throw new FileError(`inflates to ${size} bytes, more than ${INFLATED_LIMIT}; store it uncompressed`);
   }
   return windowOf(source, start, compressedSize);
 }

@@ -70,3 +70,15 @@ export async function answers(models: readonly string[], flags: AuditFlags = {})
 export function isLeftOut(line: AuditLine | LeftOutLine): line is LeftOutLine {
   return "leftOut" in line;
 }
+
+/** Does something as if the terminal had so many columns. */
+export async function inColumns<T>(columns: number, action: () => Promise<T>): Promise<T> {
+  const before = process.env["COLUMNS"];
+  process.env["COLUMNS"] = String(columns);
+  try {
+    return await action();
+  } finally {
+    if (before === undefined) delete process.env["COLUMNS"];
+    else process.env["COLUMNS"] = before;
+  }
+}

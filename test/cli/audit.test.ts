@@ -1,11 +1,13 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { csvRow } from "../../src/cli/audit-csv.js";
 import { answers, auditOf, linesOf } from "../audit/models.js";
 import { floats, type SafetensorsPart, safetensors, text } from "../files/models.js";
 import { encode, npy, zip } from "../files/writers.js";
-import { runCommand } from "./run-command.js";
+import { command, runCommand } from "./run-command.js";
 
 const folder = mkdtempSync(join(tmpdir(), "audit-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -16,6 +18,11 @@ function put(name: string, content: Uint8Array): string {
   return path;
 }
 
+/** What is said of `model`'s tensors that are no matrices. */
+const leftOutSaid = () =>
+  ["a vector", "a table of embeddings, by its name", 'dtype "I64" is none of F64, F32, F16, BF16']
+    .map((reason) => `spectral-norm: ${model}: 1 tensor left out: ${reason}\n`)
+    .join("");
 const diagonal = (...values: number[]) =>
   values.flatMap((value, i) => values.map((_, j) => (i === j ? value : 0)));
 const part = (name: string, numbers: readonly number[], shape: readonly number[]): SafetensorsPart => ({
@@ -47,7 +54,7 @@ const poisoned = put(
 describe("audit", () => {
   it("answers with the fields that are promised", async () => {
     const { status, stderr, lines } = await answers([model]);
-    expect([status, stderr]).toEqual([0, ""]);
+    expect([status, stderr]).toEqual([0, leftOutSaid()]);
     expect(lines.map(({ tensor }) => tensor)).toEqual(["first.weight", "conv.weight", "last.weight"]);
     const promised = "file tensor shape rows cols dtype sigma frobenius stableRank converged".split(" ");
     const more = "residual gradientError tied passes".split(" ");
@@ -81,16 +88,16 @@ describe("audit", () => {
     }
   });
 
-  it("lists what it leaves out, below the table and, if asked, as lines", async () => {
+  it("counts what it leaves out by reason and, if asked, names it", async () => {
+    for (const flags of [{}, { json: true }, { csv: true }])
+      expect((await auditOf([model], flags)).stderr).toBe(leftOutSaid());
     const { stdout } = await auditOf([model]);
     expect(stdout).toMatch(/model\.safetensors: 3 matrices\n─/);
     expect(stdout).toMatch(/last\.weight \(tied\)/);
-    for (const said of [
-      /is a vector \(1\): first\.bias \[3\]/,
-      /is a table of embeddings, by its name \(1\): embed_tokens\.weight \[2, 2\]/,
-      /dtype "I64" is none of F64, F32, F16, BF16 \(1\): ids \[1, 2\]/,
-    ])
-      expect(stdout).toMatch(said);
+    expect(stdout).not.toMatch(/bias|embed/);
+    expect((await auditOf([model], { leftOut: true })).stdout).toMatch(
+      /Left out of \S+:\n {2}a vector \(1\):\n {4}first\.bias \[3\]\n {2}a table of embeddings, by its name \(1\):\n {4}embed_tokens\.weight \[2×2\]\n {2}dtype "I64" is none of F64, F32, F16, BF16 \(1\):\n {4}ids \[1×2\]\n/,
+    );
     const all = linesOf((await auditOf([model], { json: true, leftOut: true })).stdout);
     expect(all.length).toBe(6);
     expect(all[1]).toEqual({
@@ -127,7 +134,7 @@ describe("audit", () => {
   it("says where a number is NaN or infinite, and does the rest", async () => {
     const { status, stderr, lines } = await answers([poisoned, model]);
     expect(status).toBe(2);
-    expect(stderr.split("\n")).toEqual([
+    expect(stderr.replace(leftOutSaid(), "").split("\n")).toEqual([
       `spectral-norm: ${poisoned}: "w": row 1, column 1 of 2×3 is NaN (counted from 0)`,
       `spectral-norm: ${poisoned}: "v": row 0, column 1 of 1×2 is -Infinity (counted from 0)`,
       "",
@@ -191,7 +198,7 @@ describe("audit", () => {
     const { status, stderr, lines } = await answers([missing, strange, empty, vectors, cut, model]);
     expect(status).toBe(2);
     const said = stderr.split("\n");
-    expect(said.length).toBe(6);
+    expect(said.length).toBe(6 + 4);
     [
       `${missing}: no such file`,
       `${strange}: is none of`,
@@ -232,10 +239,61 @@ describe("audit", () => {
   });
 });
 
+describe("names out of a hostile model", () => {
+  const hostile = [
+    ...["=1+1", "+1", "-1", "@SUM(1)", "\tx", "\rx", "\nx", " =1", "＝1", "－1", "\u200b=1"],
+    ...[
+      "a\u001b[31mb",
+      "a\u009b31mb",
+      "a\u007fb",
+      "a\u200bb",
+      "a\u202eb",
+      "a\u2066b",
+      "a\ufeffb",
+      "a\u{e0041}b",
+      "a\u00adb",
+      "a\u2028b",
+    ],
+  ];
+  const path = put("hostile.safetensors", safetensors(hostile.map((name) => part(name, [3, 4], [1, 2]))));
+  const bad = put("nan.safetensors", safetensors(hostile.map((name) => part(name, [3, Number.NaN], [1, 2]))));
+  const unseen = /(?!\r?\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+
+  it("are harmless and visible in every form", async () => {
+    for (const flags of [{}, { csv: true }, { json: true }, { leftOut: true }]) {
+      const { stdout } = await auditOf([path], flags);
+      expect(stdout, JSON.stringify(flags)).not.toMatch(unseen);
+    }
+    const { stderr } = await auditOf([bad]);
+    expect(stderr.split("\n").filter((line) => line.includes("NaN"))).toHaveLength(hostile.length);
+    expect(stderr).not.toMatch(unseen);
+  });
+
+  it("are the same after JSON, and no formulas in comma-separated values", async () => {
+    const { lines } = await answers([path]);
+    expect(lines.map(({ tensor }) => tensor)).toEqual(hostile);
+    const { stdout } = await auditOf([path], { csv: true });
+    const cells = stdout
+      .split("\r\n")
+      .slice(1, -1)
+      .map((row) => row.slice(path.length + 1).replace(/^"/, ""));
+    for (const cell of cells) expect(cell).toMatch(/^('|a|\\)/);
+    expect(cells.slice(0, 4)).toEqual(
+      ["'=1+1", "'+1", "'-1", "'@SUM(1)"].map((name) =>
+        expect.stringMatching(`^${name.replace(/[+()]/g, "\\$&")}`),
+      ),
+    );
+    // A negative number stays one.
+    expect(csvRow({ file: "f", tensor: "t", leftOut: "-", sigma: -1 } as never, { leftOut: true })).toMatch(
+      /^f,t,.*,-1,.*,'-$/,
+    );
+  });
+});
+
 describe("the command", () => {
   it("prints nothing but the lines where standard error is no terminal", () => {
     const { status, stdout, stderr } = runCommand("audit", model, "--json");
-    expect([status, stderr]).toEqual([0, ""]);
+    expect([status, stderr]).toEqual([0, leftOutSaid()]);
     expect(linesOf(stdout).length).toBe(3);
   });
 
@@ -261,6 +319,53 @@ describe("the command", () => {
     expect(stderr).toMatch(/^spectral-norm: [^\n]+\n$/);
     expect(stderr).toMatch(message);
     expect([status, stdout]).toEqual([2, ""]);
+  });
+
+  it("reads a pipe and standard input as it reads a file", () => {
+    const quoted = [process.execPath, command, model].map((word) => JSON.stringify(word));
+    const [node, script, file] = quoted;
+    const inShell = (line: string) => spawnSync("bash", ["-c", line], { encoding: "utf8", timeout: 20_000 });
+    const sigma = ({ stdout }: { stdout: string }) =>
+      linesOf(stdout).map((line) => [line.tensor, line.sigma]);
+    const expected = sigma(runCommand("audit", model, "--json"));
+    expect(expected).toHaveLength(3);
+    for (const line of [
+      `${node} ${script} audit <(cat ${file}) --json`,
+      `cat ${file} | ${node} ${script} audit /dev/stdin --json`,
+      `cat ${file} | ${node} ${script} audit - --json`,
+      `${node} ${script} audit /dev/stdin --json < ${file}`,
+    ]) {
+      const outcome = inShell(line);
+      expect([outcome.status, sigma(outcome)], line).toEqual([0, expected]);
+    }
+    // How Node starts a child: standard input is a socket.
+    const child = spawnSync(process.execPath, [command, "audit", "/dev/stdin", "--json"], {
+      input: readFileSync(model),
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect([child.status, sigma(child)]).toEqual([0, expected]);
+  });
+
+  it("does not wait for a pipe that a model names", () => {
+    execFileSync("mkfifo", [join(folder, "pipe.safetensors")]);
+    const map = { a: "pipe.safetensors", b: "pipe.safetensors", c: "model.safetensors" };
+    const index = put("pipes.index.json", text({ weight_map: map }));
+    const manifest = put(
+      "pipes.json",
+      text([{ paths: ["pipe.safetensors"], weights: [{ name: "w", shape: [1, 1], dtype: "float32" }] }]),
+    );
+    const { status, stderr } = spawnSync(process.execPath, [command, "audit", index, manifest], {
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect(status).toBe(2);
+    expect(stderr).toContain(
+      `${index}: "a": its file "pipe.safetensors": is a pipe, not a file; the same holds for 1`,
+    );
+    expect(stderr).toContain(
+      `${manifest}: "w": ends at byte 4 of 0 that are there; its file "pipe.safetensors": is a pipe`,
+    );
   });
 
   it("does not read a folder", () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { afterAll, describe, expect, it } from "vitest";
-import { type NormOptions, registerNorm, runNorm } from "../../src/cli/norm.js";
+import { widthOf } from "../../src/cli/fit.js";
+import { delimiterOf, type NormOptions, registerNorm, runNorm } from "../../src/cli/norm.js";
 import { encode, npy, zip } from "../files/writers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "norm-"));
@@ -156,6 +157,7 @@ describe("norm", () => {
     expect(all.stderr.split("\n")).toEqual([
       `spectral-norm: ${archive}: "bad": is damaged: its checksum does not fit`,
       expect.stringMatching(/: "nan": .*row 1, column 1/),
+      `spectral-norm: ${archive}: 1 array left out: a vector`,
       "",
     ]);
     const one = await answers([archive], { key: "z" });
@@ -310,9 +312,8 @@ describe("norm", () => {
   it("says for people what is proven, on lines of its own", async () => {
     const { status, stdout } = await norm([simple], { certify: true });
     expect(status).toBe(0);
-    const lines = stdout.split("\n");
-    expect(lines[2]).toMatch(/^ +proven: [45]\S* ≤ ‖A‖₂ ≤ 5\S*$/);
-    expect(lines[3]).toMatch(/^ +σ₂ ≤ 3\S*, error of u·vᵀ ≤ \S+e-1\d$/);
+    expect(stdout).toMatch(/Proven bounds\n─+\nfile +‖A‖₂ from +to .*\n─+\n\S+ +[45]\S* +5\S* +/);
+    for (const line of stdout.split("\n")) expect(widthOf(line)).toBeLessThanOrEqual(80);
   });
 
   it("prints a table for people, with what they should know beside it", async () => {
@@ -324,13 +325,37 @@ describe("norm", () => {
       ]),
     );
     const { status, stdout, stderr } = await norm([simple, archive]);
-    expect([status, stderr]).toEqual([0, ""]);
+    expect([status, stderr]).toEqual([0, `spectral-norm: ${archive}: 1 array left out: a vector\n`]);
     const lines = stdout.split("\n");
-    expect(lines[0]).toMatch(/‖A‖₂ .*file$/);
-    expect(lines[1]).toMatch(/^ +5(\.0+\d)? .*3×3 +float64 .*simple\.npy$/);
-    expect(lines[2]).toMatch(/^ +3 .*2×2 +float32 .*table\.npz tied {2}\(tied: .*\)$/);
-    expect(lines[3]).toMatch(/left out what is no matrix: "v" is a vector of 2$/);
-    expect(lines[1].indexOf("3×3")).toBe(lines[2].indexOf("2×2"));
+    expect(lines[1]).toMatch(/^file +‖A‖₂ +size .*/);
+    expect(lines[3]).toMatch(/simple\.npy +5(\.0+\d)? +3×3 +float64/);
+    expect(lines[4]).toMatch(/table\.npz tied \(tied\) +3 +2×2 +float32/);
+    expect(stdout).toMatch(/tied: σ₁ = σ₂/);
+    expect(lines[3].indexOf("3×3")).toBe(lines[4].indexOf("2×2"));
+    for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(80);
+  });
+
+  it("counts what it leaves out by reason, and names it if asked", async () => {
+    const member = (name: string, shape: number[]) => ({
+      name: `${name}.npy`,
+      content: npy({ descr: "<f8", shape, data: new Uint8Array(8 * shape.reduce((a, b) => a * b, 1)) }),
+    });
+    const archive = put(
+      "left-out.npz",
+      zip([
+        ...[member("a", [2]), member("b", [3]), member("c", []), member("d", [2, 2, 2]), member("m", [1, 1])],
+        { name: "notes.txt", content: new Uint8Array(3) },
+      ]),
+    );
+    const reasons = ["2 arrays left out: a vector", "1 array left out: a scalar"];
+    const more = ["1 array left out: an array of 3 axes", "1 array left out: not a .npy file"];
+    const said = [...reasons, ...more].map((line) => `spectral-norm: ${archive}: ${line}\n`).join("");
+    for (const json of [false, true]) expect((await norm([archive], { json })).stderr).toBe(said);
+    expect((await norm([archive])).stdout).not.toMatch(/vector/);
+    expect((await norm([archive], { leftOut: true })).stdout).toMatch(/ b: a vector of 3\n/);
+    const { answers: all } = await answers([archive], { leftOut: true });
+    expect(all.slice(1)[1]).toEqual({ file: archive, key: "b", leftOut: "a vector of 3" });
+    expect(all).toHaveLength(6);
   });
 
   it("shows on a terminal what it is at, and takes it back before each line", async () => {
@@ -341,16 +366,72 @@ describe("norm", () => {
       {
         stdin: (async function* () {})(),
         stdout: { write: (text) => written.push(text) },
-        stderr: { isTTY: true, write: (text) => written.push(text) },
+        stderr: { write: (text) => written.push(text) },
+        progress: {
+          show: (_, label, done, total) => written.push(`show ${label} ${done}/${total}`),
+          clear: () => written.push("clear"),
+          end: () => written.push("end"),
+        },
       },
     );
     expect(status).toBe(2);
-    const clear = "\r\u001b[2K";
-    expect(written[0]).toBe(`${clear}1 of 2: ${simple}`);
-    expect(written[1]).toBe(clear);
+    expect(written.slice(0, 2)).toEqual([`show ${simple} 0/2`, "clear"]);
     expect(written[2]).toMatch(/^\{/);
-    expect(written.at(-2)).toBe(clear);
-    expect(written.at(-1)).toMatch(/^spectral-norm: /);
+    expect(written.at(-3)).toBe("clear");
+    expect(written.at(-2)).toMatch(/^spectral-norm: /);
+    expect(written.at(-1)).toBe("end");
+  });
+});
+
+describe("csv files", () => {
+  const file = (text: string, name = "table.csv") => put(name, text);
+
+  it("are read as the options say", async () => {
+    const german = file("name;a;b\nx;0,5;0\ny;0;2,5\n");
+    const options: NormOptions = { delimiter: ";", decimal: ",", header: "yes", index: "yes" };
+    const { status, stderr, answers: found } = await answers([german], options);
+    expect([status, stderr, found[0].rows, found[0].cols]).toEqual([0, "", 2, 2]);
+    expect(found[0].sigma).toBeCloseTo(2.5, 14);
+  });
+
+  it("say on standard error what was taken, and cost exit status 2 where that cannot be told", async () => {
+    const said = await answers([file(",a,b\nx,3,0\ny,0,4\n")]);
+    expect(said.answers[0].sigma).toBeCloseTo(4, 14);
+    expect([said.status, said.stderr.split("\n").length]).toEqual([0, 2]);
+    expect(said.stderr).toMatch(
+      /^spectral-norm: .*table\.csv: taken for 2×2: the first row is a header; .*row names/,
+    );
+    for (const [text, option] of [
+      ["0,5;0,5\n1;2\n", "--decimal ,"],
+      ["NA,NA\n1,2\n", "--header"],
+      ["?,?\n1,2\n", "--header"],
+      ['"1,000","2,000"\n1,2\n', "--decimal ,"],
+      ["50%,50%\n1,2\n", "--header"],
+      ["1+2j,3\n1,2\n", "--header"],
+      ["−1,−2\n1,2\n", "--header"],
+      ["0,1\n5,6\n", "--header"],
+      ["x,1\ny,2\n", "--index"],
+    ]) {
+      const { status, stderr, answers: found } = await answers([file(text)]);
+      expect([status, found.length, stderr.split("\n").length], text).toEqual([2, 0, 2]);
+      expect(stderr, text).toContain(option);
+    }
+  });
+
+  it("are what the options are for", async () => {
+    const { status, stderr } = await answers([simple], { header: "yes" });
+    expect([status, stderr]).toEqual([2, "spectral-norm: --header: is for .csv files, and there is none\n"]);
+    expect((await answers([simple, file("1,2\n")], { header: "no" })).status).toBe(0);
+    expect((await answers([simple], { delimiter: ",", decimal: "," })).stderr).toMatch(/--decimal/);
+    for (const [text, delimiter] of [
+      ["tab", "\t"],
+      ["\\t", "\t"],
+      ["comma", ","],
+      ["|", "|"],
+    ])
+      expect(delimiterOf(text)).toBe(delimiter);
+    for (const text of ["", "a", "1", "-", '"', "#", ",,", "\n", "é"])
+      expect(() => delimiterOf(text), text).toThrow();
   });
 });
 
@@ -373,6 +454,10 @@ describe("norm's command line", () => {
       [simple, "--seed", "1.5"],
       [simple, "--unknown"],
       [simple, "--key"],
+      [simple, "--header", "maybe"],
+      [simple, "--index"],
+      [simple, "--decimal", ";"],
+      [simple, "--delimiter", "ab"],
     ]) {
       await expect(parse(...argv), argv.join(" ")).rejects.toThrow(CommanderError);
     }

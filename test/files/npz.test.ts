@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { FileEntry } from "../../src/files/entry.js";
 import { readNpz } from "../../src/files/npz.js";
+import { readNpzTensors } from "../../src/files/npz-weights.js";
 import { type ByteSource, memorySource } from "../../src/files/source.js";
+import { inflationLimit } from "../../src/files/zip.js";
 import { expand } from "./expand.js";
 import { largestAllocation, mutations, readOrRefuse, refusal } from "./hostile.js";
 import { encode, join, latin1, npy, type ZipPart, zip } from "./writers.js";
@@ -182,6 +184,31 @@ describe("npz", () => {
       expect(refusal(bomb, "x.npz").message).toMatch(/more follow/);
     });
     expect(largest).toBeLessThan(2 ** 27);
+  });
+
+  it("inflates no more than 64 MiB or 16 times the file, unless more memory is allowed", () => {
+    // A matrix of zeros: whole and well, and a thousand times as large as what it is stored in.
+    const side = 3000;
+    const zeros = npy({ descr: "<f8", shape: [side, side], data: new Uint8Array(8 * side * side) });
+    const bytes = zip([
+      { name: "zeros.npy", content: zeros, deflate: true },
+      { name: "b.npy", content: b },
+    ]);
+    const largest = largestAllocation(() => {
+      const entries = read(bytes);
+      expect(summary(entries)[0][1]).toMatch(/inflates to 72000128 bytes.* --memory 73MB allows/);
+      expect(summary(entries)[1]).toEqual(both[1]);
+      const tensors = readNpzTensors(memorySource(bytes), () => memorySource(bytes));
+      expect(() => tensors[0].kind === "tensor" && tensors[0].open()).toThrow(/--memory 73MB/);
+    });
+    expect(largest).toBeLessThan(2 ** 22);
+    const [entry] = readNpz(memorySource(bytes), undefined, 73e6);
+    expect(entry).toMatchObject({ kind: "matrix", shape: [side, side] });
+    const [tensor] = readNpzTensors(memorySource(bytes), () => memorySource(bytes), 73e6);
+    expect(tensor.kind === "tensor" && tensor.open().numbers(0, 3)).toEqual(new Float64Array(3));
+    // 64 MiB are always allowed, and so is a large member of a large file.
+    expect(inflationLimit(memorySource(bytes), undefined)).toBe(2 ** 26);
+    expect(inflationLimit({ ...memorySource(bytes), size: 2 ** 30 }, undefined)).toBe(2 ** 34);
   });
 
   it("stops where the data goes on beyond the size that is said", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseJson } from "../../src/files/json.js";
 import { SpectralNormError } from "../../src/matrix/errors.js";
-import { largestAllocation, mutations } from "./hostile.js";
+import { checkError, largestAllocation, mutations } from "./hostile.js";
 import {
   entriesOf,
   type Files,
@@ -149,13 +149,24 @@ describe("a safetensors file", () => {
     expect(tensorIn(entries, "e").shape).toEqual([0]);
   });
 
-  it("notices a name that stands twice, and a key within one", () => {
+  it("refuses a header with a key twice, in which nobody knows what is meant", () => {
     const one = (offsets: string) => `{"dtype":"F32","shape":[1],"data_offsets":[${offsets}]}`;
-    const header = `{"a":${one("0,4")},"b":${one("4,8")},"\\u0061":${one("8,12")},"c":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[12,16]}}`;
-    const entries = read(withHeader(header, new Uint8Array(16)));
-    expect(fault(entries, "a")).toBe("stands twice in the header");
-    expect(fault(entries, "c")).toMatch(/has "dtype" twice/);
-    expect(numbersOf(tensorIn(entries, "b"))).toEqual([0]);
+    for (const header of [
+      `{"a":${one("0,4")},"b":${one("4,8")},"\\u0061":${one("8,12")}}`,
+      `{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}`,
+    ])
+      expect(refused(withHeader(header, new Uint8Array(16)))).toMatch(
+        /^its header has the key "(a|dtype)" twice$/,
+      );
+  });
+
+  it("says in one line which tensors a file that is cut short is without", () => {
+    const whole = safetensors(Array.from({ length: 1000 }, (_, k) => part(`w${k}`, "F32")));
+    const entries = read(whole.subarray(0, whole.length - 998 * 24 - 1));
+    expect(entries.filter(({ kind }) => kind === "tensor")).toHaveLength(1);
+    const failed = entries.filter(({ kind }) => kind === "failed");
+    expect(failed).toHaveLength(1);
+    expect(fault(entries, "w1")).toMatch(/^ends at byte .*the same holds for 998 more: "w2", .*"w6", …$/);
   });
 
   it("answers or refuses, whatever becomes of its bytes", () => {
@@ -218,30 +229,67 @@ describe("an index of several", () => {
     expect(numbersOf(tensorIn(entries, "a"))).toEqual(numbers);
   });
 
-  it("notices a tensor that stands twice, and a damaged index", () => {
+  it("says in one line a file what is wrong with it, however many tensors it takes with it", () => {
+    const names = Array.from({ length: 60_000 }, (_, k) => `w${k}`);
     const entries = index(
-      '{"weight_map":{"a":"one.safetensors","b":"two.safetensors","a":"two.safetensors"}}',
+      Object.fromEntries([
+        ...names.map((name) => [name, "lost.safetensors"]),
+        ...names.map((name) => [`absent ${name}`, "two.safetensors"]),
+        ...names.map((name, k) => [`none ${name}`, k % 2 ? k : [k]]),
+        ["a", "one.safetensors"],
+      ]),
     );
-    expect(fault(entries, "a")).toBe("stands twice in the index");
-    expect(numbersOf(tensorIn(entries, "b"))).toEqual(numbers);
+    expect(entries.filter(({ kind }) => kind === "failed")).toHaveLength(3);
+    expect(fault(entries, "w0")).toBe(
+      'its file "lost.safetensors": no such file; the same holds for 59999 more: "w1", "w2", "w3", "w4", "w5", …',
+    );
+    expect(fault(entries, "absent w0")).toMatch(/is not in "two.safetensors".* 59999 more/);
+    expect(fault(entries, "none w0")).toMatch(/does not say in which file.* 59999 more/);
+    expect(numbersOf(tensorIn(entries, "a"))).toEqual(numbers);
+  });
+
+  it("refuses a key that stands twice, and a damaged index", () => {
+    expect(() =>
+      index('{"weight_map":{"a":"one.safetensors","b":"two.safetensors","a":"two.safetensors"}}'),
+    ).toThrow(/has the key "a" twice/);
     expect(() => index('{"weight_map":{},"weight_map":{}}')).toThrow(/twice/);
     expect(() => index('{"weight_map":[]}')).toThrow(/none of a .safetensors/);
   });
 });
 
-describe("duplicate keys of JSON", () => {
-  const duplicates = (json: string) => parseJson(text(json)).duplicates;
+describe("hostile JSON", () => {
+  const why = (json: string | Uint8Array): string => {
+    try {
+      return `was read: ${JSON.stringify(parseJson(typeof json === "string" ? text(json) : json))}`;
+    } catch (error) {
+      return checkError(error).message;
+    }
+  };
 
-  it("are found at any depth, escaped or not, and strings that are no keys are left alone", () => {
-    expect(duplicates('{"a":"a","b":["a","a",{"a":"}\\"","x":1}]}')).toEqual([]);
-    expect(duplicates('{"a":1, "b":[0,{"c" :1,"d":{}, "c":2}],"\\u0061":3}')).toEqual([["b", 1, "c"], ["a"]]);
-    expect(duplicates('[[],{"__proto__":1,"__proto__":2}]')).toEqual([[1, "__proto__"]]);
+  it("is refused for a key that stands twice, at any depth, escaped or not", () => {
+    expect(why('{"a":"a","b":["a","a",{"a":"}\\"","x":1}]}')).toMatch(/^was read/);
+    expect(why('{"a":1, "b":[0,{"c" :1,"d":{}, "c":2}]}')).toBe('has the key "c" twice');
+    expect(why('{"a":1,"\\u0061":3}')).toBe('has the key "a" twice');
+    expect(why('[[],{"__proto__":1,"__proto__":2}]')).toBe('has the key "__proto__" twice');
+    // Many of them, at a depth, cost no more than the first.
+    const many = `${'{"a":'.repeat(400)}{${'"b":1,'.repeat(200_000)}"b":1}${"}".repeat(400)}`;
+    expect(why(many)).toBe('has the key "b" twice');
   });
 
-  it("are the only thing that parsing twice would change", () => {
+  it("is refused for its depth before it is parsed, and brackets in strings do not count", () => {
+    for (const open of ["[", '{"a":', '[{"\\"[":'])
+      expect(why(open.repeat(3_000_000)), open).toBe("is JSON nested deeper than 512 levels");
+    expect(why(`${"[".repeat(512)}${"]".repeat(512)}`)).toMatch(/^was read/);
+    expect(why(`["${"[{".repeat(1000)}\\"${"[".repeat(600)}"]`)).toMatch(/^was read/);
+    expect(why(`[${"[],".repeat(1000)}[]]`)).toMatch(/^was read/);
+    expect(refused(withHeader(`{"a":${"[".repeat(100_000)}`))).toMatch(/^its header is JSON nested deeper/);
+  });
+
+  it("is what JSON.parse takes it for, if it is read", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        expect(duplicates(JSON.stringify(value))).toEqual([]);
+        const json = JSON.stringify(value);
+        expect(parseJson(text(json))).toEqual(JSON.parse(json));
       }),
       { numRuns: 200, seed: 1 },
     );

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { openFile, readStream } from "../../src/files/disk.js";
+import { folderOf, inputFile, openFile, readStream } from "../../src/files/disk.js";
+import { readModel } from "../../src/files/model.js";
 import { readMatrices } from "../../src/files/open.js";
 import { allocate, memorySource, windowOf } from "../../src/files/source.js";
 import { FileError } from "../../src/matrix/errors.js";
@@ -95,6 +96,30 @@ describe("sources", () => {
     expect(source.read(0, source.size)).toEqual(matrix);
   });
 
+  it("of another file's naming are regular files, and nothing that waits", () => {
+    const path = join(folder, "silent");
+    execFileSync("mkfifo", [path]);
+    const beside = folderOf(join(folder, "model.json"));
+    expect(() => beside.open("silent")).toThrow(new FileError("is a pipe, not a file"));
+    expect(() => beside.open("missing")).toThrow(new FileError("no such file"));
+    expect(() => folderOf("/dev/x").open("null")).toThrow(/device/);
+    expect(() => folderOf("/dev/x").open("stdin")).toThrow(/not a file/);
+    expect(() => folderOf(folder).open(basename(folder))).toThrow(new FileError("is a directory"));
+  });
+
+  it("keep what a pipe gave, for who opens it again", () => {
+    const path = join(folder, "again");
+    execFileSync("mkfifo", [path]);
+    const script = `cat ${JSON.stringify(put("piped.npy", matrix))} > ${JSON.stringify(path)} &`;
+    execFileSync("sh", ["-c", script], { stdio: "ignore" });
+    const open = inputFile(path);
+    for (let k = 0; k < 3; k++) {
+      const source = open();
+      expect(source.read(0, source.size)).toEqual(matrix);
+      source.close();
+    }
+  });
+
   it("gather a stream, and pass its failure on as a line", async () => {
     async function* pieces() {
       yield matrix.subarray(0, 5);
@@ -138,6 +163,36 @@ describe("opening", () => {
     expect(() => read(files.npy, "a.npz")).toThrow(FileError);
     expect(() => read(files.npz, "a.mtx")).toThrow(FileError);
     expect(() => read(files.mtx, "a.csv")).toThrow(FileError);
+  });
+
+  const pointer = latin1("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 132735\n");
+  const foreign: readonly (readonly [Uint8Array, RegExp])[] = [
+    [pointer, /^is a git-lfs pointer/],
+    [latin1("/annex/objects/SHA256E-s3--abc"), /git-annex/],
+    [latin1("<!DOCTYPE html>\n<html>"), /^is an HTML page/],
+    [latin1("\n  <html lang=en>"), /^is an HTML page/],
+    [latin1("\xef\xbb\xbf<?xml version='1.0'?><Error>"), /^is an XML document/],
+    [Uint8Array.of(0x1f, 0x8b, 8), /^is compressed with gzip/],
+    [latin1("BZh91AY"), /bzip2/],
+    [latin1("\x28\xb5\x2f\xfd0"), /Zstandard/],
+    [new Uint8Array(0), /^is empty/],
+  ];
+
+  it("names what is often in the place of a file, whatever it is called", () => {
+    for (const [bytes, message] of foreign) {
+      for (const name of ["a.npy", "a.npz", "a.mtx", "a.csv", "a.petsc", "a.tsv", "a", "a.gz", ""])
+        expect(() => read(bytes, name), name).toThrow(message);
+      for (const name of ["a.safetensors", "a.json", "a.npz", "a.safetensors.index.json", "model", ""]) {
+        const open = () => memorySource(bytes);
+        expect(() => readModel(open, name, folderOf("/none")), name).toThrow(message);
+      }
+      const map = latin1('{"weight_map":{"w":"shard"}}');
+      const beside = { open: () => memorySource(bytes) };
+      expect(readModel(() => memorySource(map), "m.index.json", beside)[0]).toMatchObject({
+        kind: "failed",
+        error: { message: expect.stringMatching(message.source.replace("^", '^its file "shard": ')) },
+      });
+    }
   });
 
   it("says what it does not know", () => {

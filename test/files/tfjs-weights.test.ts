@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { readTfjsModel } from "../../src/files/tfjs-weights.js";
 import { SpectralNormError } from "../../src/matrix/errors.js";
 import { mutations } from "./hostile.js";
-import { entriesOf, type Files, fault, floats, numbersOf, tensorIn, text } from "./models.js";
+import { entriesOf, type Files, fault, floats, folderOfFiles, numbersOf, tensorIn, text } from "./models.js";
 import { join } from "./writers.js";
 
 const numbers = [1, -2, 0.5, 4, -0.25, 3];
@@ -129,21 +130,54 @@ describe("TensorFlow.js weights", () => {
     expect(fault(missing, "b")).toMatch(/its file "lost.bin": no such file/);
   });
 
-  it("of the same name are read once, and a key that stands twice is noticed", () => {
+  it("of the same name are read once", () => {
     const data = floats("F32", [...numbers, ...numbers]);
     const entries = manifest([weight("a"), weight("a")], { "g.bin": data });
     expect(entries.map(({ kind }) => kind)).toEqual(["tensor", "failed"]);
-    const twice = `[{"paths":["g.bin"],"weights":[{"name":"a","shape":[2,3],"shape":[2,3],"dtype":"float32"},{"name":"b","shape":[2,3],"dtype":"float32"}]}]`;
-    for (const json of [twice, `{"weightsManifest":${twice}}`]) {
-      const found = entriesOf({ "m.json": text(json), "g.bin": data }, "m.json");
-      expect(fault(found, "a")).toMatch(/key twice/);
-      expect(numbersOf(tensorIn(found, "b"))).toEqual(numbers);
-    }
+  });
+
+  it("that one missing file takes along have one line", () => {
+    const many = Array.from({ length: 60_000 }, (_, k) => weight(`w${k}`));
+    const entries = manifest(many, {}, ["lost.bin"]);
+    expect(entries).toHaveLength(1);
+    expect(fault(entries, "w0")).toMatch(
+      /its file "lost.bin": no such file; the same holds for 59999 more: "w1"/,
+    );
+    const unknown = manifest([weight("bad", { dtype: "float99" }), ...many], {}, ["lost.bin"]);
+    expect(unknown).toHaveLength(2);
+    expect(fault(unknown, "w0")).toMatch(/behind "bad".* 59999 more/);
+  });
+
+  it("open only those of many files that they lie in", () => {
+    const parts = Array.from({ length: 500 }, (_, k) => [`${k}.bin`, floats("F32", [k])] as const);
+    const files: Files = Object.fromEntries(parts);
+    const opened = new Map<string, number>();
+    const folder = folderOfFiles(files);
+    const counting = {
+      open(name: string) {
+        opened.set(name, (opened.get(name) ?? 0) + 1);
+        return folder.open(name);
+      },
+    };
+    const json = [
+      { paths: Object.keys(files), weights: parts.map(([name]) => ({ name, shape: [1], dtype: "float32" })) },
+    ];
+    const entries = readTfjsModel(json, counting);
+    for (const [k, [name]] of parts.entries()) expect(numbersOf(tensorIn(entries, name))).toEqual([k]);
+    expect(Math.max(...opened.values())).toBe(2);
+  });
+
+  it("in a file that is a git-lfs pointer say so", () => {
+    const pointer = text("version https://git-lfs.github.com/spec/v1\noid sha256:4665a5ea\nsize 24\n");
+    expect(fault(manifest([weight("a")], { "g.bin": pointer }), "a")).toMatch(
+      /its file "g.bin": is a git-lfs pointer/,
+    );
   });
 
   it.each([
     ['{"weightsManifest":7}', /not a list/],
-    ['{"weightsManifest":[],"weightsManifest":[]}', /twice/],
+    ['{"weightsManifest":[],"weightsManifest":[]}', /the key "weightsManifest" twice/],
+    ['[{"paths":["g.bin"],"weights":[{"name":"a","shape":[1],"shape":[1]}]}]', /the key "shape" twice/],
     ['[{"paths":["a"]}]', /entry 0 of its weights manifest/],
     ["[7]", /entry 0/],
     ['[{"paths":["../a.bin"],"weights":[]}]', /own folder/],

@@ -1,0 +1,73 @@
+/** What a field of a table may be. */
+export type FieldKind =
+  /** a number as it is read here */
+  | "number"
+  /** nothing */
+  | "empty"
+  /** no number here, but perhaps a value: another notation of a number, or a mark of a missing one */
+  | "value"
+  /** certainly no value: the name of a column or of a row */
+  | "name";
+
+/** What programs write for a number that is missing, infinite or a truth value. */
+const VALUE_WORDS: ReadonlySet<string> = new Set(
+  "na n/a n.a. nan null none nil nul missing undefined true false inf infinity ∞ empty".split(" "),
+);
+
+const CURRENCY_CODES =
+  "USD|EUR|GBP|JPY|CNY|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|INR|KRW|BRL|MXN|ZAR|TRY";
+
+/** A digit, perhaps behind signs, brackets, quotes, a point, or a currency. */
+const BEGINS_AS_NUMBER = new RegExp(
+  `^(?:[^\\p{L}\\p{N}]|R\\$|kr|(?:${CURRENCY_CODES})(?![\\p{L}]))*\\p{N}`,
+  "u",
+);
+
+/** What Excel writes where a formula failed; such a field begins with #, as a comment does. */
+const SPREADSHEET_ERROR = /^#(?:N\/A|NA|DIV\/0!|VALUE!|REF!|NUM!|NAME\?|NULL!|SPILL!|CALC!|GETTING_DATA)/i;
+
+/** Whether a line that begins with # is the field of a spreadsheet, and no comment. */
+export function isSpreadsheetError(text: string): boolean {
+  return SPREADSHEET_ERROR.test(text);
+}
+
+/**
+ * What a field is that is not a number in the form that is read here.
+ *
+ * A name has a letter, does not begin with a digit (also behind signs, brackets or a currency), and is no word for
+ * a missing, infinite or truth value. All other text may be a value: "0,5", "1,000", "50%", "1+2j", "−5", "?", "NA".
+ */
+export function kindOfText(text: string): Exclude<FieldKind, "number"> {
+  const plain = text
+    .normalize("NFKC")
+    .replace(/\p{Cf}/gu, "")
+    .trim();
+  if (plain === "") return "empty";
+  const word = plain.replace(/^[-+−<("'#[]+|[)"'>\]]+$/gu, "").toLowerCase();
+  if (VALUE_WORDS.has(word) || SPREADSHEET_ERROR.test(plain)) return "value";
+  return /\p{L}/u.test(plain) && !BEGINS_AS_NUMBER.test(plain) ? "name" : "value";
+}
+
+/** Whether a text is a number with a decimal comma. */
+export function hasDecimalComma(text: string): boolean {
+  return /^[-+]?\d*,\d+(?:[eE][-+]?\d+)?$/.test(text) || /^[-+]?\d{1,3}(?:[. ']\d{3})+,\d+$/.test(text);
+}
+
+/** What a text is that cannot be read as a number, as far as it can be told. */
+export function adviceOn(text: string, decimal: "." | ","): string {
+  const plain = text
+    .normalize("NFKC")
+    .replace(/\p{Cf}/gu, "")
+    .trim();
+  if (decimal === "." && /^[-+]?\d{1,3}(?:,\d{3})+$/.test(plain))
+    return "; --decimal , reads the comma as a decimal comma; if it separates thousands, write the number without it";
+  if (decimal === "." && hasDecimalComma(plain)) return "; --decimal , reads the comma as a decimal comma";
+  if (decimal === "," && /^[-+]?\d*\.\d+$/.test(plain))
+    return "; --decimal . reads the point as a decimal point";
+  if (/\d\s*%$/.test(plain)) return "; percentages are not read, write 0.5 for 50%";
+  if (/\d[ij]\)?$/i.test(plain)) return "; complex numbers are read from .npy and .mtx files only";
+  if (/^[−–—‐‑‒﹣－]/u.test(text.trim())) return "; write a hyphen for the minus sign";
+  if (/[;\t|, ].*\d/.test(plain))
+    return "; --delimiter and --decimal say what the signs between the digits are";
+  return "";
+}
