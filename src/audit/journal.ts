@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, readSync } from "node:fs";
 import { isObject } from "../files/json.js";
-import { quote } from "../files/text.js";
+import { jsonLine, quote } from "../files/text.js";
 import { OutputError, type OutputRequest, openForAppending, writeAll } from "../files/writable.js";
 import { FileError } from "../index.js";
 import type { AuditLine } from "./line.js";
@@ -96,7 +96,7 @@ export function openJournal(
       take: (file, tensor) => known.get(keyOf(file, tensor))?.shift(),
       append(line, fingerprint) {
         const journal = { program: PROGRAM, ...origin, fingerprint };
-        const text = Buffer.from(`${JSON.stringify({ journal, ...line })}\n`);
+        const text = Buffer.from(`${jsonLine({ journal, ...line })}\n`);
         try {
           writeAll(descriptor, text);
         } catch (error) {

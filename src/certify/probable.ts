@@ -70,11 +70,15 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
         : placedAction(kernels, place(kernels, view, view.m < view.n), true);
     const image = action.toLong(normal(createRandom(seed)));
     const start = normal(createRandom(seed, fingerprintOf(image)));
-    const { square, steps, exhausted } = largestRitz(action, start, wanted);
-    const epsilon = exhausted ? 0 : missed(short, steps, 1 - probability);
-    const estimate = Math.sqrt(square);
+    const { square, steps, remainder } = largestRitz(action, start, wanted);
+    const failure = 1 - probability;
     const rounding = 1 + 2 ** -50 * (short + steps);
-    const upper = square === 0 ? 0 : (estimate / Math.sqrt(1 - epsilon)) * rounding;
+    const estimate = Math.sqrt(square);
+    const most =
+      remainder === undefined
+        ? square / (1 - missed(short, steps, failure))
+        : square + remainder / leastOverlap(short, failure);
+    const upper = square === 0 ? 0 : Math.sqrt(most) * rounding;
     return {
       estimate: scaleByPower(estimate, action.exponent),
       upper: scaleByPower(upper, action.exponent),
@@ -91,6 +95,11 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
 /** The ε for which more than 1 − `failure` of all starts come within ε of the largest of n eigenvalues, in k steps. */
 export function missed(n: number, k: number, failure: number): number {
   return Math.tanh(Math.asinh(Math.sqrt((2 * n) / Math.PI) / failure) / (2 * k - 1)) ** 2;
+}
+
+/** What more than 1 − `failure` of all unit starts of length n exceed as their overlap with a given unit vector. */
+function leastOverlap(n: number, failure: number): number {
+  return failure / Math.sqrt((2 * n) / Math.PI);
 }
 
 function checked(options: unknown): Required<ProbableOptions> {
@@ -114,8 +123,11 @@ function checked(options: unknown): Required<ProbableOptions> {
 const NOTHING_NEW = 2 ** -44;
 
 /**
- * Lanczos for PᵀP, every vector made orthogonal to all before it, twice. `exhausted`: the Krylov space grows no
- * further, and from a random start it then holds the largest eigenvector.
+ * Lanczos for G = PᵀP, every vector made orthogonal to all before it, twice.
+ *
+ * Where the Krylov space grows no further, `remainder` is the norm β of what G adds to it. An eigenvalue λ above the
+ * largest Ritz value θ is then at most β/c above it, c being the overlap of its eigenvector v with the start: with
+ * G·Q = Q·T + β·q·eₖᵀ, (vᵀQ)(λ − T) = β·(vᵀq)·eₖᵀ, so c ≤ ‖vᵀQ‖ ≤ β/(λ − θ).
  */
 function largestRitz(action: Action, start: Float64Array, wanted: number) {
   const diagonal: number[] = [];
@@ -137,9 +149,16 @@ function largestRitz(action: Action, start: Float64Array, wanted: number) {
         for (let i = 0; i < q.length; i++) q[i] -= part * one[i];
       }
     length = norm2(q);
-    const exhausted = basis.length === q.length || length <= NOTHING_NEW * before;
+    const whole = basis.length === q.length;
+    const exhausted = whole || length <= NOTHING_NEW * before;
+    // Rounding hides a remainder that is smaller than it.
+    const remainder = whole ? 0 : length + 2 ** -50 * (q.length + basis.length) * before;
     if (exhausted || basis.length === wanted)
-      return { square: largestOf(diagonal, beside), steps: basis.length, exhausted };
+      return {
+        square: largestOf(diagonal, beside),
+        steps: basis.length,
+        remainder: exhausted ? remainder : undefined,
+      };
     beside.push(length);
   }
 }

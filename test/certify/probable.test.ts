@@ -60,19 +60,35 @@ describe("probableUpperBound", () => {
     expect(few.upper).toBeGreaterThan(more.estimate);
   });
 
-  it("is exact where the Krylov space is all there is", () => {
-    for (const A of [
-      withSpectrum(5, 9, (i) => 3 / (1 + i), 2),
-      withSpectrum(9, 5, (i) => (i < 2 ? 3 : 1), 2),
-    ]) {
-      const { estimate, upper, steps } = probableUpperBound(A);
-      expect(steps).toBeLessThanOrEqual(5);
-      expect(Math.abs(estimate - 3)).toBeLessThan(1e-14);
-      expect(upper).toBeGreaterThanOrEqual(3 * (1 - 1e-15));
-      expect(upper - estimate).toBeLessThan(1e-13);
+  it("is exact where the Krylov space is the whole space, and close where it ends early", () => {
+    for (const [A, steps, width] of [
+      [withSpectrum(5, 9, (i) => 3 / (1 + i), 2), 5, 1e-13],
+      // What rounding may hide, (5 + 2)·2⁻⁵⁰·9, over the least overlap of all but one start in a million, and over 2σ.
+      [
+        withSpectrum(9, 5, (i) => (i < 2 ? 3 : 1), 2),
+        2,
+        (63 * 2 ** -50 * Math.sqrt(10 / Math.PI)) / 1e-6 / 3,
+      ],
+    ] as const) {
+      const found = probableUpperBound(A);
+      expect(found.steps).toBe(steps);
+      expect(Math.abs(found.estimate - 3)).toBeLessThan(1e-14);
+      expect(found.upper).toBeGreaterThanOrEqual(3 * (1 - 1e-15));
+      expect(found.upper - found.estimate).toBeLessThan(width);
     }
     expect(probableUpperBound([[0, 0]])).toMatchObject({ estimate: 0, upper: 0 });
     expect(probableUpperBound([[-2]]).upper).toBeCloseTo(2, 13);
+  });
+
+  it("holds inside clusters in which the iteration ends before it has seen σ₁", () => {
+    for (const gap of [1e-8, 1e-10, 1e-12, 1e-14])
+      for (let seed = 0; seed < 40; seed++) {
+        const { upper, estimate } = probableUpperBound(diagonal([1, 1 - gap, 1 - gap, 1 - 2 * gap]), {
+          seed,
+        });
+        expect(upper, `gap ${gap}, seed ${seed}`).toBeGreaterThanOrEqual(1);
+        expect(estimate).toBeLessThan(1 + 1e-15);
+      }
   });
 
   it("takes sparse matrices and any scale", () => {
