@@ -65,7 +65,7 @@ export function adviceOn(text: string, decimal: "." | ","): string {
   if (decimal === "," && /^[-+]?\d*\.\d+$/.test(plain))
     return "; --decimal . reads the point as a decimal point";
   if (/\d\s*%$/.test(plain)) return "; percentages are not read, write 0.5 for 50%";
-  if (/\d[ij]\)?$/i.test(plain)) return "; complex numbers are read from .npy and .mtx files only";
+  if (/\d[ij]\)?$/i.test(plain)) return "; complex numbers are not supported";
   if (/^[−–—‐‑‒﹣－]/u.test(text.trim())) return "; write a hyphen for the minus sign";
   if (/[;\t|, ].*\d/.test(plain))
     return "; --delimiter and --decimal say what the signs between the digits are";

@@ -147,7 +147,7 @@ function isHeader(
   if (counts.number === fields) {
     if (head.counting && fields > 1 && second !== undefined)
       throw lines.error(
-        `the first row is 0, 1, … ${fields - 1}, perhaps the numbers of the columns; --header yes or --header no says`,
+        `the first row counts from 0 to ${fields - 1}, as column numbers do; --header yes or --header no says`,
       );
     if (head.quoted === fields && second !== undefined && second.quoted === 0)
       throw lines.error(

@@ -53,6 +53,11 @@ async function refused(flags: AuditFlags, why: RegExp): Promise<void> {
   expect(readFileSync(journal, "utf8")).toBe(before);
 }
 
+/** The lines of standard error, but for those that count what is left out of a model by design. */
+function complaints(stderr: string): string[] {
+  return stderr.split("\n").filter((line) => line !== "" && !/ left out[ :]/.test(line));
+}
+
 describe("--resume belongs to the tensors", () => {
   it.each([0, 1, 3])("one number of tensor %i is another, at the same size and time", async (index) => {
     await auditOf([model], { resume: journal });
@@ -139,7 +144,7 @@ describe("--resume belongs to the tensors", () => {
     utimesSync(model, 1, 1);
     const rest = await auditOf([model], { resume: journal, shard: { index: 2, count: 2 }, json: true });
     const again = await auditOf([model], { resume: journal, json: true });
-    expect(rest.stderr + again.stderr).toBe("");
+    expect(complaints(rest.stderr + again.stderr)).toEqual([]);
     expect(again.stdout).toBe(whole.stdout);
     expect(readFileSync(journal, "utf8").split("\n").length).toBe(4);
   });
@@ -150,7 +155,7 @@ describe("--resume belongs to the tensors", () => {
     writeFileSync(model, readFileSync(model).subarray(0, -8));
     const { status, stderr, lines } = await answers([model], { resume: journal });
     expect(status).toBe(2);
-    expect(stderr).toMatch(/^spectral-norm: [^\n]*\n$/);
+    expect(complaints(stderr)).toHaveLength(1);
     expect(lines.map(({ tensor }) => tensor)).not.toContain("z");
     expect(readFileSync(journal, "utf8")).toBe(before);
   });

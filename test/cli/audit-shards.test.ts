@@ -131,9 +131,9 @@ describe("--resume", () => {
     const path = join(folder, "killed.jsonl");
     const preload = join(folder, "kill.mjs");
     writeFileSync(preload, KILLING);
-    // As the file has so many bytes: none, within a line, between two lines.
+    // As the file has so many bytes: none, within a line but beyond the mark that it begins with, between two lines.
     const [first, second] = lines(undisturbed).map((line) => Buffer.byteLength(line) + 1);
-    for (const bytes of [0, 1, first, first + second - 1, 1500, 3000, undisturbed.length - 400]) {
+    for (const bytes of [0, 60, first, first + second - 1, 1500, 3000, undisturbed.length - 400]) {
       const { signal } = spawnSync(
         process.execPath,
         ["--import", preload, command, "audit", large, "--resume", path],

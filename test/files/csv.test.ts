@@ -274,7 +274,7 @@ describe("csv", () => {
 
   it("refuses what may be an index or a header and may be numbers, naming the option", () => {
     const either = "0,1,2\n3,4,5\n6,7,8\n";
-    expect(why(either)).toMatch(/first row is 0, 1, … 2.*--header yes or --header no/);
+    expect(why(either)).toMatch(/first row counts from 0 to 2.*--header yes or --header no/);
     expect(read(either, { header: true })).toEqual([
       [3, 4, 5],
       [6, 7, 8],
