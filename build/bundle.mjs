@@ -1,7 +1,7 @@
 // Bundles the command into dist/cli, so that the package installs nothing: commander, the table and
 // plotting libraries and the like are in it, their licences beside it. The core and the adapters stay
 // outside, as the one copy in dist; the tensor libraries are the user's own.
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -49,6 +49,16 @@ function packagesIn(metafile) {
 
 // The compiler has left the same folders there as separate modules, whose imports are only ours to have.
 for (const folder of bundledFolders) rmSync(join(root, "dist", folder), { recursive: true, force: true });
+
+// Declaration maps point to the sources, which the tarball holds, except the generated ones: their digits are in
+// the JavaScript already.
+const built = readdirSync(join(root, "dist"), { recursive: true, encoding: "utf8" });
+for (const file of built.filter((name) => name.endsWith(".generated.d.ts"))) {
+  const declarations = join(root, "dist", file);
+  rmSync(`${declarations}.map`);
+  const text = readFileSync(declarations, "utf8");
+  writeFileSync(declarations, text.replace(/^\/\/# sourceMappingURL=.*$/m, ""));
+}
 
 const { metafile } = await build({
   absWorkingDir: root,

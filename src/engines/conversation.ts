@@ -25,6 +25,9 @@ export interface Ended {
  * Runs a program that answers in marked lines of JSON, and waits for its end. Its standard input stays open as long as
  * this process lives, so that it can tell. It is ended when this process is.
  *
+ * What the package execa offers beyond `spawn` (waiting for all pipes, a time limit for the whole run) is not what is
+ * wanted here: the limit is on silence, and something that the program started may hold its pipes open.
+ *
  * @param silenceMs  how long it may say nothing at all
  * @param onAnswer  gets each answer as it comes
  * @throws DeviceError if it cannot be started, is silent for too long, or answers what is no JSON

@@ -1,3 +1,5 @@
+// The package signal-exit would also listen to SIGXFSZ and end the process of it. A file that grows beyond its limit has
+// to remain an error of the write, which the command reports with status 3.
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**

@@ -13,6 +13,8 @@ export interface Installed {
   /** paths of the files in the tarball */
   readonly packed: readonly string[];
   readonly tarballBytes: number;
+  /** path of the tarball */
+  readonly tarball: string;
 }
 
 /** Settings of an npm that this may run under are not the stranger's. */
@@ -34,7 +36,12 @@ export function install(): Installed {
   );
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "stranger", type: "module" }));
   npm(folder, "install", "--offline", "--no-audit", "--no-fund", `./${filename}`);
-  return { folder, packed: files.map(({ path }: { path: string }) => path), tarballBytes: size };
+  return {
+    folder,
+    packed: files.map(({ path }: { path: string }) => path),
+    tarballBytes: size,
+    tarball: join(folder, filename),
+  };
 }
 
 /** Whether a complaint of the compiler is about declarations of another package than this. */
