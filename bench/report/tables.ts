@@ -1,4 +1,5 @@
 import { type Storage, sizeName } from "../cases.js";
+import { quantile } from "../clock.js";
 import { matched, power, ratioOf, short } from "../compare.js";
 import { type Task, threadsText } from "../contender.js";
 import type { BenchResult, CaseResult, Row } from "../result.js";
@@ -135,7 +136,7 @@ function headlineLine(
   const ratios = compared.map(({ ratio }) => ratio).sort((a, b) => a - b);
   const star = compared.every(({ accurate }) => accurate) ? "" : "\\*";
   const at = (place: number) =>
-    ratios.length === 0 ? "" : `${short(ratios[Math.round(place * (ratios.length - 1))])}×${star}`;
+    ratios.length === 0 ? "" : `${short(quantile(ratios, place))}×${star}`;
   const defaults = found.flatMap(({ of }) => {
     const row = fastest(of, new RegExp(`^spectral-norm ${table.ours}, `));
     return row ? [errorOf(row)] : [];
