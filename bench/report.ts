@@ -1,4 +1,4 @@
-// The README's tables between its markers, and the figures, from the JSON in bench/results.
+// The tables of docs/benchmarks.md, the headline of README.md and the figures, from the JSON in bench/results.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,8 @@ import { parseArgs } from "node:util";
 import { gapFigure } from "./report/gap-figure.js";
 import { growthFigure } from "./report/growth-figure.js";
 import { limitFigure } from "./report/limit-figure.js";
-import { readmeText } from "./report/tables.js";
+import { between } from "./report/markers.js";
+import { benchmarksText, headlineText } from "./report/tables.js";
 import { timeFigure } from "./report/time-figure.js";
 import type { BenchResult } from "./result.js";
 
@@ -16,12 +17,10 @@ const { values: given } = parseArgs({
   options: {
     from: { type: "string", default: join(bench, "results") },
     readme: { type: "string", default: join(bench, "..", "README.md") },
+    page: { type: "string", default: join(bench, "..", "docs", "benchmarks.md") },
     figures: { type: "string" },
   },
 });
-
-const START = "<!-- bench:start -->";
-const END = "<!-- bench:end -->";
 
 const files = existsSync(given.from) ? readdirSync(given.from).filter((file) => file.endsWith(".json")) : [];
 const results = files
@@ -49,18 +48,20 @@ for (const [name, alternative, draw] of figures) {
   const file = join(given.figures ?? given.from, `${name}.svg`);
   writeFileSync(file, svg);
   console.log(`Written to ${file}`);
-  drawn.push([alternative, relative(dirname(resolve(given.readme)), resolve(file))]);
+  drawn.push([alternative, relative(dirname(resolve(given.page)), resolve(file))]);
 }
 
-const text = readmeText(results, drawn);
-const page = existsSync(given.readme) ? readFileSync(given.readme, "utf8") : "";
-const start = page.indexOf(START);
-const end = page.indexOf(END);
-if (start < 0 || end < start) {
-  console.log(`${given.readme} has no ${START} … ${END}; this is what would be between them:\n\n${text}`);
-} else {
-  writeFileSync(given.readme, `${page.slice(0, start + START.length)}\n${text}\n${page.slice(end)}`);
-  console.log(`Written to ${given.readme}`);
+for (const [file, text] of [
+  [given.page, benchmarksText(results, drawn)],
+  [given.readme, headlineText(results)],
+] as const) {
+  const page = between(existsSync(file) ? readFileSync(file, "utf8") : "", text);
+  if (page === undefined) {
+    console.log(`${file} has no markers; this is what would be between them:\n\n${text}`);
+  } else {
+    writeFileSync(file, page);
+    console.log(`Written to ${file}`);
+  }
 }
 
 function majorOf({ node }: BenchResult): number {

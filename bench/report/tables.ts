@@ -1,5 +1,6 @@
 import { type Storage, sizeName } from "../cases.js";
-import { asAccurate, matched, power, ratioOf, short } from "../compare.js";
+import { quantile } from "../clock.js";
+import { matched, power, ratioOf, short } from "../compare.js";
 import { type Task, threadsText } from "../contender.js";
 import type { BenchResult, CaseResult, Row } from "../result.js";
 import { overLimit } from "../targets.js";
@@ -67,8 +68,8 @@ const tables: readonly TableOf[] = [
   },
 ];
 
-/** Everything between the markers; the figures that were drawn are named as [alternative text, file]. */
-export function readmeText(
+/** What docs/benchmarks.md has between its markers; the figures that were drawn are named as [alternative text, file]. */
+export function benchmarksText(
   results: readonly BenchResult[],
   figures: readonly (readonly [alternative: string, file: string])[],
 ): string {
@@ -84,17 +85,79 @@ export function readmeText(
     ...limitTable(result),
     ...proofTable(result),
     ...warmTable(result),
-    "Gaussian matrices. Each cell: median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of what it returned (for a value: its relative error), computed in float64 outside the timing. A rival's cell ends with how many times as long it took as the fastest of spectral-norm's rows, at any `rtol` and thread count, whose answer was as accurate as the rival's; the median of the ratios round by round. An asterisk: none was, and the ratio is to the most accurate. Of a rival's thread counts the fastest is shown.",
+    "Gaussian matrices. Each cell has the median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of the result (for a value: its relative error), computed in float64 outside the timing. For another library the cell ends with a ratio: its time divided by that of the fastest of spectral-norm's rows, at any `rtol` and thread count, that is as accurate. The ratio is the median of the ratios of all rounds; below 1, the other library is faster. An asterisk means that no row of spectral-norm is as accurate; the ratio is then to the most accurate one. Each library is shown at its fastest thread count.",
     `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)}${flags} (${kernels} kernels); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
     ...others.map(elsewhere),
     ...figures.map(([alternative, file]) => `![${alternative}](${file})`),
   ].join("\n\n");
 }
 
-function tableText(result: BenchResult, table: TableOf): string[] {
-  const cases = result.cases.filter(
-    ({ spectrum, stored, batch }) => spectrum === "gaussian" && stored === table.stored && batch === 1,
+/**
+ * What README.md has between its markers: how many times as long each rival takes as ours at the same accuracy, over
+ * all sizes of Gaussian matrices.
+ */
+export function headlineText([result]: readonly BenchResult[]): string {
+  const heads = ["", "compared with", "least", "median", "greatest", "its error", "our error"];
+  const lines = tables.flatMap((table) => {
+    const cases = gaussianCases(result, table.stored);
+    return table.rivals.flatMap(([heading, rows]) => {
+      const found = cases.flatMap((of) => {
+        const rival = fastest(of, rows);
+        return rival ? [{ of, rival }] : [];
+      });
+      return found.length === 0 ? [] : [headlineLine(table, heading, found)];
+    });
+  });
+  const { machine, node, kernels, date } = result;
+  const times = gaussianCases(result, "float32").flatMap((of) => {
+    const row = fastest(of, /^spectral-norm valueAndGrad, /);
+    return row && HEADLINE_SIZES.has(sizeName(of)) ? [`${sizeName(of)} in ${duration(row.ms.median)}`] : [];
+  });
+  return [
+    ...(times.length > 0 ? [`\`valueAndGrad\` of a float32 matrix: ${times.join(", ")}.`] : []),
+    grid(heads, lines),
+    `The time of the other library divided by ours at the same accuracy, over all sizes measured: below 1, the other is faster. Errors are the largest residual (or relative error of σ₁, where only σ₁ is computed); ours is that of the default accuracy. An asterisk: at some size ours was less accurate. Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.cores} cores, Node ${node.slice(1)} (${kernels} kernels).`,
+  ].join("\n\n");
+}
+
+/** The sizes whose time the headline names. */
+const HEADLINE_SIZES = new Set(["64×128", "512²", "1024²", "4096²"]);
+
+function headlineLine(
+  table: TableOf,
+  heading: string,
+  found: readonly { readonly of: CaseResult; readonly rival: Row }[],
+): string[] {
+  const judged = found.filter(({ rival }) => !rival.wrong);
+  const compared = judged.flatMap(({ of, rival }) => {
+    const match = matchedRow(of, table.task, rival);
+    return match ? [{ ...match, ratio: ratioOf(rival, match.row).median }] : [];
+  });
+  const ratios = compared.map(({ ratio }) => ratio).sort((a, b) => a - b);
+  const star = compared.every(({ accurate }) => accurate) ? "" : "\\*";
+  const at = (place: number) =>
+    ratios.length === 0 ? "" : `${short(quantile(ratios, place))}×${star}`;
+  const defaults = found.flatMap(({ of }) => {
+    const row = fastest(of, new RegExp(`^spectral-norm ${table.ours}, `));
+    return row ? [errorOf(row)] : [];
+  });
+  const wrong = found.length - judged.length;
+  const most = (errors: readonly number[]) => (errors.length === 0 ? "" : power(Math.max(...errors)));
+  const theirs = [
+    most(judged.map(({ rival }) => errorOf(rival))),
+    wrong > 0 ? `wrong at ${wrong} of ${found.length} sizes` : "",
+  ].filter((text) => text !== "");
+  return [table.title, heading, at(0), at(0.5), at(1), theirs.join(", "), most(defaults)];
+}
+
+function gaussianCases({ cases }: BenchResult, wanted: Storage): readonly CaseResult[] {
+  return cases.filter(
+    ({ spectrum, stored, batch }) => spectrum === "gaussian" && stored === wanted && batch === 1,
   );
+}
+
+function tableText(result: BenchResult, table: TableOf): string[] {
+  const cases = gaussianCases(result, table.stored);
   const counts = threadCounts(cases, table.ours);
   const rivals = table.rivals.filter(([, rows]) => cases.some((of) => fastest(of, rows)));
   const beside = table.beside;
@@ -248,17 +311,27 @@ function plainCell(row: Row | undefined): string {
 function rivalCell(of: CaseResult, task: Task, rival: Row | undefined): string {
   if (!rival) return "";
   if (rival.wrong) return `${duration(rival.ms.median)} · wrong: σ off by ${power(rival.sigmaError)}`;
-  const ours = of.results.filter(
-    (row) => row.ours && row.engine === "spectral-norm" && row.tasks.includes(task),
-  );
-  if (ours.length === 0) return `${duration(rival.ms.median)} · ${errorText(rival)}`;
-  const { row } = matched(task, ours, rival);
-  const star = asAccurate(task, row, rival) ? "" : "\\*";
+  const match = matchedRow(of, task, rival);
+  if (!match) return `${duration(rival.ms.median)} · ${errorText(rival)}`;
+  const { row, accurate } = match;
+  const star = accurate ? "" : "\\*";
   return `${duration(rival.ms.median)} · ${errorText(rival)}${star} · ${short(ratioOf(rival, row).median)}×`;
 }
 
+/** The row of the core that a rival is compared with, and whether it is as accurate. */
+function matchedRow({ results }: CaseResult, task: Task, rival: Row): ReturnType<typeof matched> | undefined {
+  const ours = results.filter(
+    (row) => row.ours && row.engine === "spectral-norm" && row.tasks.includes(task),
+  );
+  return ours.length === 0 ? undefined : matched(task, ours, rival);
+}
+
+function errorOf(row: Row): number {
+  return row.residual ?? row.sigmaError;
+}
+
 function errorText(row: Row): string {
-  return power(row.residual ?? row.sigmaError);
+  return power(errorOf(row));
 }
 
 /** Ours on another Node, where the sizes are the same. */

@@ -1,4 +1,4 @@
-// What the README says of other libraries, of the versions that are installed here.
+// What docs/guide/accuracy.md says of other libraries, checked on the versions that are installed here.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as jax from "@jax-js/jax";
@@ -18,8 +18,8 @@ it.each(["@tensorflow/tfjs-core", "numpy-ts", "@jax-js/jax"])(
   "names the version of %s that it speaks of",
   (name) => {
     const manifest = readFileSync(join(repository, "node_modules", name, "package.json"), "utf8");
-    const readme = readFileSync(join(repository, "README.md"), "utf8");
-    expect(readme).toContain(`| ${name} ${JSON.parse(manifest).version} |`);
+    const page = readFileSync(join(repository, "docs", "guide", "accuracy.md"), "utf8");
+    expect(page).toContain(`| ${name} ${JSON.parse(manifest).version} |`);
   },
 );
 
