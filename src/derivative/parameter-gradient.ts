@@ -20,12 +20,14 @@ export interface ValueAndParameterGrad<G> {
  * ‖A(θ)‖₂ and its derivative with respect to the parameters θ: the kernel of a `conv2d`, the factors of a `lowRank`.
  * By the chain rule that of uᵀ·A(θ)·v, u and v being held fixed.
  *
- * @param A  an operator with a `parameterGrad(u, v)`
- * @param options.rtol  relative error wanted in u·vᵀ (Frobenius); default: what float64 supports
- * @returns where σ₁ is tied one of the directional derivatives' vectors, from one valid u·vᵀ; zero for the zero operator
+ * @param A - an operator with a `parameterGrad(u, v)`
+ * @param options - `rtol`: relative error wanted in u·vᵀ (Frobenius); default: what float64 supports
+ * @returns where σ₁ is tied one of the directional derivatives' vectors, from one valid u·vᵀ; zero for the zero
+ *   operator
  * @throws as `singularTriplet` does; UnsupportedError for an operator without parameters
  *
- * Cost: as `singularTriplet`, and about one product more.
+ * @remarks
+ * **Cost.** As `singularTriplet`, and about one product more.
  */
 export function valueAndParameterGrad<G>(
   A: ParametricOperator<G>,

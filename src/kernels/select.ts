@@ -79,7 +79,8 @@ export function kernelsWanted(): Kernels["name"] | "auto" {
 /**
  * Which kernels compute in this process: "wasm-relaxed", "wasm", or "reference" with the reason.
  *
- * Cost: compiles the kernels if nothing has yet (a few milliseconds).
+ * @remarks
+ * **Cost.** Compiles the kernels if nothing has yet (a few milliseconds).
  */
 export function kernelInfo(): KernelInfo {
   const { name } = kernels();

@@ -38,7 +38,8 @@ export interface CooParts {
  *   NonFiniteError naming row and column of a NaN or an infinity; UnsupportedError for a `dtype` that is not that of
  *   `data`
  *
- * Cost: a counting sort, O(entries + m + n); memory for two copies while it runs.
+ * @remarks
+ * **Cost.** A counting sort, O(entries + m + n); memory for two copies while it runs.
  */
 export function csc<const P extends CscParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csc(parts: CscParts): SparseMatrix {
@@ -60,7 +61,8 @@ export function csc(parts: CscParts): SparseMatrix {
  * @throws ShapeError for parts of unequal length, or a row or column out of range; NonFiniteError naming row and
  *   column of a NaN or an infinity; UnsupportedError for a `dtype` that is not that of `data`
  *
- * Cost: a counting sort, O(entries + m); memory for two copies while it runs.
+ * @remarks
+ * **Cost.** A counting sort, O(entries + m); memory for two copies while it runs.
  */
 export function coo<const P extends CooParts>(parts: P): SparseMatrix<Precision<P>>;
 export function coo(parts: CooParts): SparseMatrix {

@@ -27,15 +27,16 @@ export interface NormOptions {
  * extreme columns or rows, the first singular vectors that the SVD gives, and nothing for a singular
  * value that is zero to working accuracy; the zero matrix has gradient 0, and no gradient is NaN.
  *
- * @param x  float32, […, m, n]: the leading axes are a batch
+ * @param x - float32, […, m, n]: the leading axes are a batch
  * @returns shape […]
  * @throws OptionError for an `ord` that does not exist, for other options, and for an `ord` that is
  *   not in an object (`norm(x, 2)`); ShapeError, NonFiniteError; UnsupportedError
  *   for what is not a live float32 tensor or cannot be read synchronously. When differentiated:
  *   TiedError for a second derivative that does not exist, UnsupportedError for a third
  *
- * Cost: for 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
- *   The others one pass over x. All in float64, rounded once.
+ * @remarks
+ * **Cost.** For 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
+ * The others one pass over x. All in float64, rounded once.
  */
 export function matrixNorm(x: Tensor, options?: NormOptions): Tensor {
   return normOf(x, options, "matrixNorm");

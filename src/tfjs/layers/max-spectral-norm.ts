@@ -73,7 +73,8 @@ serialization.registerClass(
  *   (`maxSpectralNorm(2)`), and for other names. The constraint itself throws what `spectralNorm`
  *   throws
  *
- * Cost: `spectralNorm` of W, and one product.
+ * @remarks
+ * **Cost.** `spectralNorm` of W, and one product.
  */
 export function maxSpectralNorm(args?: MaxSpectralNormArgs): Constraint {
   return new MaxSpectralNorm(args);

@@ -67,7 +67,8 @@ serialization.registerClass(
  *   (`spectralNormRegularizer(0.1)`), and for other names. The regularizer itself throws what
  *   `spectralNorm` throws
  *
- * Cost: `spectralNorm` of W with its gradient, each training step.
+ * @remarks
+ * **Cost.** `spectralNorm` of W with its gradient, each training step.
  */
 export function spectralNormRegularizer(args?: SpectralNormRegularizerArgs): Regularizer {
   return new SpectralNormRegularizer(args);
