@@ -20,6 +20,8 @@ const icon =
       "<path d='M16 16 25.4 9.4' stroke='#ffc37a' stroke-width='2.8' stroke-linecap='round'/></svg>",
   );
 
+const WIDE = ["benchmarks.md", "robustness.md"];
+
 export default defineConfig({
   title: "spectral-norm",
   description,
@@ -37,6 +39,9 @@ export default defineConfig({
       md.renderer.rules.table_open = () =>
         '<div class="table" tabindex="0" role="group" aria-label="Table"><table>\n';
       md.renderer.rules.table_close = () => "</table></div>\n";
+      // Indented blocks, formulas most of them, look like fenced ones.
+      md.renderer.rules.code_block = (tokens, i, options, env, self) =>
+        md.renderer.rules.fence?.(tokens, i, options, env, self) ?? "";
       // The empty corner of a table is no heading.
       md.core.ruler.push("empty-headings", ({ tokens }) => {
         for (const [i, { type, content }] of tokens.entries())
@@ -44,6 +49,11 @@ export default defineConfig({
             for (const cell of [tokens[i - 1], tokens[i + 1]]) cell.tag = "td";
       });
     },
+  },
+  transformPageData(page) {
+    // Pages with wide tables have the room of the outline too.
+    if (WIDE.includes(page.relativePath))
+      Object.assign(page.frontmatter, { aside: false, pageClass: "wide" });
   },
   themeConfig: {
     nav: nav(),
