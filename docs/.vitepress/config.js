@@ -20,7 +20,14 @@ const icon =
       "<path d='M16 16 25.4 9.4' stroke='#ffc37a' stroke-width='2.8' stroke-linecap='round'/></svg>",
   );
 
-const WIDE = ["benchmarks.md", "robustness.md"];
+const WIDE = ["benchmarks", "robustness"];
+
+/**
+ * The entry point that a page of the reference is about; several have functions of the same name.
+ *
+ * @param {string} path a page, relative to `docs`
+ */
+const moduleOf = (path) => /^api\/(.*)\/[a-z-]+\/\w+\.md$/.exec(path)?.[1];
 
 export default defineConfig({
   title: "spectral-norm",
@@ -52,14 +59,24 @@ export default defineConfig({
   },
   transformPageData(page) {
     // Pages with wide tables have the room of the outline too.
-    if (WIDE.includes(page.relativePath))
-      Object.assign(page.frontmatter, { aside: false, pageClass: "wide" });
+    const name = page.relativePath.replace(/\.md$/, "");
+    if (WIDE.includes(name)) Object.assign(page.frontmatter, { aside: false, pageClass: `wide ${name}` });
+    const module = moduleOf(page.relativePath);
+    if (module) page.title = `${page.title} · ${module}`;
   },
   themeConfig: {
     nav: nav(),
     sidebar: sidebar(),
     outline: { level: [2, 3] },
-    search: { provider: "local" },
+    search: {
+      provider: "local",
+      options: {
+        _render(source, env, md) {
+          const module = moduleOf(env.relativePath);
+          return md.renderAsync(module ? source.replace(/^# .*/, `$& · ${module}`) : source, env);
+        },
+      },
+    },
     footer: { message: `spectral-norm ${version}, MIT licence` },
   },
   vite: {

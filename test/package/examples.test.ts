@@ -1,22 +1,13 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import {
-  addPeers,
-  compile,
-  type Installed,
-  install,
-  isForeign,
-  remove,
-  repository,
-  run,
-  write,
-} from "./install.js";
+import { addPeers, compile, type Installed, install, isForeign, remove, run, write } from "./install.js";
+import { examplesIn, examplesInComments, pageAt, sitePages } from "./pages.js";
+import { publicFiles } from "./public.js";
 
-/** The README's programs, in the order in which they stand there; each is a module of its own. */
 const examples = [
-  ...readFileSync(join(repository, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```/gms),
-].map(([, text]) => text);
+  ...[pageAt("README.md"), ...sitePages()].flatMap(examplesIn),
+  ...publicFiles().flatMap(examplesInComments),
+];
 
 // Compilers and processes, on machines that may be busy.
 vi.setConfig({ testTimeout: 120_000 });
@@ -28,8 +19,8 @@ beforeAll(() => {
   installed = install();
   addPeers(installed, ...["core", "backend-cpu", "layers"].map((name) => `@tensorflow/tfjs-${name}`));
   addPeers(installed, "@jax-js/jax");
-  const files = examples.map((text, i) => [`example-${i + 1}.ts`, text]);
-  folder = write(installed, "readme", Object.fromEntries(files));
+  const files = examples.map(({ name, code }) => [`${name}.ts`, code]);
+  folder = write(installed, "examples", Object.fromEntries(files));
 });
 afterAll(() => remove(installed));
 
@@ -52,13 +43,10 @@ it("type-checks", () => {
   expect(complaints.filter((complaint) => !isForeign(complaint))).toEqual([]);
 });
 
-it.each(examples.map((example, i) => [i + 1, example] as const))(
-  "prints what it says, example %i",
-  (i, example) => {
-    const printed = run(folder, join("out", `example-${i}.js`))
-      .trimEnd()
-      .split("\n");
-    expect(printed.map(rounded)).toEqual(promised(example).map(rounded));
-    expect(promised(example).length).toBe(example.split("console.log").length - 1);
-  },
-);
+it.each(examples)("prints what it says, $name", ({ name, code }) => {
+  const printed = run(folder, join("out", `${name}.js`))
+    .trimEnd()
+    .split("\n");
+  expect(printed.map(rounded)).toEqual(promised(code).map(rounded));
+  expect(promised(code).length).toBe(code.split("console.log").length - 1);
+});
