@@ -47,6 +47,7 @@ function pages() {
     .map((path) => join(docs, path));
 }
 
+run(repository, "npm", "ci", "--prefix", docs, "--no-audit", "--no-fund");
 rmSync(join(docs, "api"), { recursive: true, force: true });
 tool("typedoc/bin/typedoc", "--options", "typedoc.json");
 

@@ -6,18 +6,7 @@ import { fileURLToPath } from "node:url";
 const docs = fileURLToPath(new URL("..", import.meta.url));
 
 /** The order of the pages in a folder; others follow in alphabetical order. */
-const GUIDE = [
-  "start",
-  "accuracy",
-  "proofs",
-  "operators",
-  "large-matrices",
-  "threads",
-  "gpu",
-  "tensorflow",
-  "jax",
-  "commands",
-];
+const GUIDE = ["start", "accuracy", "proofs", "operators", "large-matrices", "threads", "gpu", "tfjs", "jax"];
 const COMING_FROM = ["pytorch", "numpy", "scipy", "keras", "ml-matrix"];
 
 /** What TypeDoc calls the groups, in the order in which a reader looks for them. */
@@ -54,15 +43,17 @@ const items = (...paths) => paths.filter(exists).map(item);
  *
  * @param {string} folder relative to `docs`
  * @param {readonly string[]} first names that come first
+ * @param {readonly string[]} without names that are left out
  */
-function itemsIn(folder, first = []) {
+function itemsIn(folder, first, without = []) {
   if (!existsSync(join(docs, folder))) return [];
   const names = readdirSync(join(docs, folder))
     .filter((name) => name.endsWith(".md") && name !== "index.md")
-    .map((name) => basename(name, ".md"));
+    .map((name) => basename(name, ".md"))
+    .filter((name) => !without.includes(name));
   const place = (name) => (first.includes(name) ? first.indexOf(name) : first.length);
   names.sort((a, b) => place(a) - place(b) || a.localeCompare(b));
-  return names.map((name) => item(`${folder}/${name}`));
+  return names.map((name) => item(folder ? `${folder}/${name}` : name));
 }
 
 /** The pages that TypeDoc has written, a group for each entry point. */
@@ -94,15 +85,19 @@ function api() {
 /** @param {string} path */
 const isFolder = (path) => existsSync(path) && statSync(path).isDirectory();
 
+const COMMANDS = ["commands", "scale-out", "scale-out-slepc"];
+const EVIDENCE = ["benchmarks", "robustness", "certificate", "runtimes"];
+
 /** The groups of the sidebar; an empty one is left out. */
 export function sidebar() {
+  const listed = [...COMMANDS, ...EVIDENCE];
   return [
     { text: "Guide", items: itemsIn("guide", GUIDE) },
-    { text: "Commands", items: items("commands", "scale-out", "scale-out-slepc") },
-    { text: "Evidence", items: items("benchmarks", "robustness", "certificate", "runtimes") },
+    { text: "Commands", items: items(...COMMANDS) },
+    { text: "Evidence", items: items(...EVIDENCE) },
     { text: "Coming from", items: itemsIn("coming-from", COMING_FROM) },
+    { text: "More", items: itemsIn("", ["reference", "glossary"], listed) },
     { text: "API", items: api() },
-    { text: "More", items: items("glossary") },
   ].filter(({ items }) => items.length > 0);
 }
 

@@ -87,6 +87,14 @@ const MOST_BYTES = 2 ** 32 - 2 ** 26;
  *
  * **Source.** docs/certificate.md; Rump, BIT 51:367, 2011 and BIT 46:433, 2006; Davis & Kahan, SIAM J. Numer. Anal.
  * 7:1, 1970.
+ *
+ * @example
+ * ```ts
+ * import { certify } from "spectral-norm";
+ *
+ * const { lower, upper } = certify([[3, 0], [4, 5]]);
+ * console.log(lower <= Math.sqrt(45), Math.sqrt(45) <= upper, upper - lower < 1e-12); // true true true
+ * ```
  */
 export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
   const { maxCost, given } = checked(options);

@@ -55,6 +55,14 @@ export interface ProbableBound {
  * bounded.
  *
  * **Source.** Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992; proof in docs/certificate.md.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, probableUpperBound } from "spectral-norm";
+ *
+ * const { upper } = probableUpperBound(diagonal([3, 2, 1]), { probability: 0.999 });
+ * console.log(upper >= 3); // true
+ * ```
  */
 export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOptions): ProbableBound {
   const { probability, steps: wanted, seed, adjointRtol } = checked(options);

@@ -37,6 +37,14 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
  *
  * @remarks
  * **Cost.** That of b single calls, divided among the threads there are where min(m, n) ≤ 64.
+ *
+ * @example
+ * ```ts
+ * import { spectralNormBatch } from "spectral-norm";
+ *
+ * const norms = spectralNormBatch([[[3, 0], [0, 1]], [[0, 2], [0, 0]]]);
+ * console.log(norms.join(" ")); // 3 2
+ * ```
  */
 export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): Float64Array {
   const batch = batchOf(A);
@@ -56,6 +64,14 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
  *
  * @remarks
  * **Cost.** That of b single calls, divided among the threads there are where min(m, n) ≤ 64, and b·m·n numbers.
+ *
+ * @example
+ * ```ts
+ * import { valueAndGradBatch } from "spectral-norm";
+ *
+ * const { values, grads } = valueAndGradBatch([[[3, 0], [0, 1]], [[0, 2], [0, 0]]]);
+ * console.log(values.join(" "), grads.shape.join("×")); // 3 2 2×2×2
+ * ```
  */
 export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
   A: A,

@@ -81,6 +81,15 @@ function outer(
  * **Cost.** As `singularTriplet`, and m·n numbers for the gradient.
  *
  * **Source.** Watson, Linear Algebra Appl. 170:33, 1992 (the subdifferential of ‖A‖₂).
+ *
+ * @example
+ * ```ts
+ * import { valueAndGrad } from "spectral-norm";
+ *
+ * const { value, grad } = valueAndGrad([[3, 0], [4, 5]]);
+ * console.log(value.toFixed(6)); // 6.708204
+ * console.log(Array.from(grad.data, (g) => g.toFixed(4)).join(" ")); // 0.2236 0.2236 0.6708 0.6708
+ * ```
  */
 export function valueAndGrad<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,

@@ -47,6 +47,15 @@ export interface HessianOptions extends SolveOptions {
  * **Not guaranteed.** Relative accuracy beyond about the triplet's own gradientError times σ₁/(σ₁−σ₂).
  *
  * **Source.** The bordered system of a singular triplet; Stewart & Sun, Matrix Perturbation Theory, §V.4.
+ *
+ * @example
+ * ```ts
+ * import { hessianVectorProduct } from "spectral-norm";
+ *
+ * // How u·vᵀ of diag(3, 1) changes where the entry above the diagonal grows.
+ * const H = hessianVectorProduct([[3, 0], [0, 1]], [[0, 1], [0, 0]]);
+ * console.log(H.data[1].toFixed(3), H.data[2].toFixed(3)); // 0.375 0.125
+ * ```
  */
 export function hessianVectorProduct<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,

@@ -28,6 +28,14 @@ export interface ValueAndParameterGrad<G> {
  *
  * @remarks
  * **Cost.** As `singularTriplet`, and about one product more.
+ *
+ * @example
+ * ```ts
+ * import { lowRank, valueAndParameterGrad } from "spectral-norm";
+ *
+ * const { value, grad } = valueAndParameterGrad(lowRank({ B: [[1], [2]], A: [[3, 4]] }));
+ * console.log(value.toFixed(6), grad.B.shape.join("×"), grad.A.shape.join("×")); // 11.180340 2×1 1×2
+ * ```
  */
 export function valueAndParameterGrad<G>(
   A: ParametricOperator<G>,

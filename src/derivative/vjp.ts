@@ -36,6 +36,16 @@ export type VjpOptions = Pick<SolveOptions, "adjointRtol">;
  *
  * @remarks
  * **Cost, accuracy and source.** As `hessianVectorProduct`; σ̄ alone costs two passes and the outer product.
+ *
+ * @example
+ * ```ts
+ * import { singularTriplet, tripletVjp } from "spectral-norm";
+ *
+ * // The gradient of u₁ + v₂, u and v being the singular vectors.
+ * const A = [[3, 0], [4, 5]];
+ * const gradient = tripletVjp(A, singularTriplet(A), { u: [1, 0], v: [0, 1] });
+ * console.log(gradient.shape.join("×")); // 2×2
+ * ```
  */
 export function tripletVjp<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,

@@ -29,6 +29,17 @@ export type ArrayTriplet = {
  *
  * @remarks
  * **Cost.** As `spectralNorm`, whose cost of the second order comes with the first here.
+ *
+ * @example
+ * ```ts
+ * import { defaultDevice, init, numpy as np } from "@jax-js/jax";
+ * import { singularTriplet } from "spectral-norm/jax";
+ *
+ * await init("wasm");
+ * defaultDevice("wasm");
+ * const { sigma } = singularTriplet(np.array([[0, 3], [0, 4]]));
+ * console.log((await sigma.data()).join(" ")); // 5
+ * ```
  */
 export function singularTriplet(x: JaxArray, options?: ArraySolveOptions): ArrayTriplet {
   const checked = checkArrayOptions(options, "singularTriplet");

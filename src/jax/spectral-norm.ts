@@ -48,6 +48,17 @@ import { layersOf } from "./tracers.js";
  * **Not guaranteed.** Under `jit` the derivatives of u·vᵀ where (σ₁−σ₂)/σ₁ is below 1e-4 in float32 (1e-12 in float64)
  * have lost more than two digits to rounding. jax-js 0.1.25 itself loses memory in `jvp` of `grad`; `grad` of
  * `grad` does not.
+ *
+ * @example
+ * ```ts
+ * import { defaultDevice, grad, init, numpy as np } from "@jax-js/jax";
+ * import { spectralNorm } from "spectral-norm/jax";
+ *
+ * await init("wasm");
+ * defaultDevice("wasm");
+ * console.log((await spectralNorm(np.array([[3, 0], [0, 1]])).data()).join(" ")); // 3
+ * console.log((await grad(spectralNorm)(np.array([[3, 0], [0, 1]])).data()).join(" ")); // 1 0 0 0
+ * ```
  */
 export function spectralNorm(x: JaxArray, options?: ArraySolveOptions): JaxArray {
   const checked = checkArrayOptions(options, "spectralNorm");

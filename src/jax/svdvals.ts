@@ -29,6 +29,16 @@ const ZERO = 2 ** -50;
  * Works alone and under `grad`, `jvp`, `vjp` and `vmap`.
  *
  * **Cost.** As the core's `svdvals`; where differentiated, an SVD with vectors, about 15·min(m, n)³ flops.
+ *
+ * @example
+ * ```ts
+ * import { defaultDevice, init, numpy as np } from "@jax-js/jax";
+ * import { svdvals } from "spectral-norm/jax";
+ *
+ * await init("wasm");
+ * defaultDevice("wasm");
+ * console.log((await svdvals(np.array([[1, 0], [0, 3]])).data()).join(" ")); // 3 1
+ * ```
  */
 export function svdvals(x: JaxArray, options?: undefined): JaxArray {
   noOptions(options, "svdvals");

@@ -23,6 +23,17 @@ export type ArrayValueAndGrad = {
  *
  * @remarks
  * **Cost.** That of `spectralNorm` under `grad`.
+ *
+ * @example
+ * ```ts
+ * import { defaultDevice, init, numpy as np } from "@jax-js/jax";
+ * import { valueAndGrad } from "spectral-norm/jax";
+ *
+ * await init("wasm");
+ * defaultDevice("wasm");
+ * const { value, grad } = valueAndGrad(np.array([[3, 0], [0, 1]]));
+ * console.log((await value.data()).join(" "), (await grad.data()).join(" ")); // 3 1 0 0 0
+ * ```
  */
 export function valueAndGrad(x: JaxArray, options?: ArraySolveOptions): ArrayValueAndGrad {
   const checked = checkArrayOptions(options, "valueAndGrad");

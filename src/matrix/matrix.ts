@@ -11,6 +11,13 @@ import { copyOf, throwNonFinite, viewOf } from "./view.js";
  *
  * @remarks
  * **Cost.** One read and one write of the data.
+ *
+ * @example
+ * ```ts
+ * import { matrix, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(matrix(new Float32Array([3, 0, 0, 1]), [2, 2]))); // 3
+ * ```
  */
 export function matrix(data: Float32Array, shape: readonly [number, number]): Matrix<Float32Array>;
 export function matrix(

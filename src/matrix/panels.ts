@@ -98,6 +98,16 @@ function arraysOf(Kind: Float32ArrayConstructor | Float64ArrayConstructor | Uint
  * places.
  *
  * **Not guaranteed.** That a matrix which changes from one read to the next is noticed.
+ *
+ * @example
+ * ```ts
+ * import { rowPanels, spectralNorm } from "spectral-norm";
+ *
+ * // A matrix of ones, of which only some rows exist at a time.
+ * const [m, n] = [10_000, 100];
+ * const A = rowPanels({ shape: [m, n], dtype: "float64", rows: (_, count) => new Float64Array(count * n).fill(1) });
+ * console.log(spectralNorm(A).toFixed(6)); // 1000.000000
+ * ```
  */
 export function rowPanels<T extends PanelType>(source: RowPanelSource<T>): RowPanelSource<T> {
   const { m, n } = panelsOf(source);

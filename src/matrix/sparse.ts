@@ -29,6 +29,14 @@ export type Positions = ArrayLike<number> | BigInt64Array | BigUint64Array;
  *
  * @remarks
  * **Cost.** Memory for one copy; a product with it is two flops an entry.
+ *
+ * @example
+ * ```ts
+ * import { csr, spectralNorm } from "spectral-norm";
+ *
+ * // [[0, 3], [0, 4]], row after row.
+ * console.log(spectralNorm(csr({ data: [3, 4], indices: [1, 1], indptr: [0, 1, 2], shape: [2, 2] }))); // 5
+ * ```
  */
 export function csr<const P extends CsrParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csr(parts: CsrParts): SparseMatrix {

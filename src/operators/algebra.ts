@@ -14,6 +14,13 @@ import { checked, type Operator, type Part, partOf, rescaled } from "./operator.
  *
  * @remarks
  * **Cost.** That of the parts' products, and m + n numbers of memory.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, spectralNorm, sumOf } from "spectral-norm";
+ *
+ * console.log(spectralNorm(sumOf(diagonal([1, 2]), [[2, 0], [0, 0]]))); // 3
+ * ```
  */
 export function sumOf(...parts: readonly MatrixOrOperator[]): Operator {
   const all = partsOf("sumOf", parts);
@@ -44,6 +51,13 @@ export function sumOfParts(parts: readonly Part[]): Part {
  *
  * @remarks
  * **Cost.** That of the parts' products, and a vector between each two.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, productOf, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(productOf(diagonal([1, 2]), [[0, 3], [1, 0]]))); // 3
+ * ```
  */
 export function productOf(...parts: readonly MatrixOrOperator[]): Operator {
   const all = partsOf("productOf", parts);
@@ -85,6 +99,13 @@ export function productOfParts(parts: readonly Part[]): Part {
  *
  * @remarks
  * **Cost.** That of A's products.
+ *
+ * @example
+ * ```ts
+ * import { transposeOf } from "spectral-norm";
+ *
+ * console.log(transposeOf([[1, 2, 3]]).shape.join("×")); // 3×1
+ * ```
  */
 export function transposeOf(A: MatrixOrOperator): Operator {
   const { shape, matvec, rmatvec } = partOf(A);
@@ -100,6 +121,13 @@ export function transposeOf(A: MatrixOrOperator): Operator {
  *
  * @remarks
  * **Cost.** That of A's products.
+ *
+ * @example
+ * ```ts
+ * import { scaled, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(scaled([[3, 0], [0, 1]], -2))); // 6
+ * ```
  */
 export function scaled(A: MatrixOrOperator, c: number): Operator {
   checkScale("scaled", c);
@@ -138,6 +166,13 @@ export function checkScale(name: string, c: unknown): asserts c is number {
  *
  * @remarks
  * **Cost.** n flops a product.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(diagonal([1, -4, 2]))); // 4
+ * ```
  */
 export function diagonal(d: ArrayLike<number>): Operator {
   if (!Array.isArray(d) && !(ArrayBuffer.isView(d) && "length" in d))

@@ -62,6 +62,15 @@ export interface Conv2dOperator extends ParametricOperator<ConvKernelGrad> {
  *
  * **Source.** The norm of this operator, not that of the kernel as a matrix, bounds what a layer does to a perturbation
  * (Sedghi, Gupta & Long, ICLR 2019; Farnia, Zhang & Tse, ICLR 2019).
+ *
+ * @example
+ * ```ts
+ * import { conv2d, spectralNorm } from "spectral-norm";
+ *
+ * // A 3×3 box filter on 8×8 images, with zeros around them.
+ * const kernel = { data: new Float64Array(9).fill(1 / 9), shape: [1, 1, 3, 3] };
+ * console.log(spectralNorm(conv2d(kernel, { input: [8, 8], padding: "same" })).toFixed(6)); // 0.921207
+ * ```
  */
 export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperator {
   const checkedOptions = checkConv2dOptions(options);

@@ -15,6 +15,13 @@ import { checked, type Operator, partOf } from "./operator.js";
  *
  * @remarks
  * **Cost.** q products with B and r with A, or p with B and s with A, whichever leaves less in between.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, kronecker, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(kronecker(diagonal([2, 1]), [[0, 3], [0, 0]]))); // 6
+ * ```
  */
 export function kronecker(A: MatrixOrOperator, B: MatrixOrOperator): Operator {
   const [left, right] = [partOf(A), partOf(B)];

@@ -38,6 +38,14 @@ export interface LowRankGrad {
  *
  * @remarks
  * **Cost.** A product with W and 2·r·(m + n) flops.
+ *
+ * @example
+ * ```ts
+ * import { lowRank, spectralNorm } from "spectral-norm";
+ *
+ * const update = lowRank({ base: [[1, 0], [0, 1]], B: [[1], [0]], A: [[1, 0]], scale: 2 });
+ * console.log(spectralNorm(update)); // 3
+ * ```
  */
 export function lowRank(parts: LowRankParts): ParametricOperator<LowRankGrad> {
   if (typeof parts !== "object" || parts === null)

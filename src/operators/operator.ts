@@ -28,6 +28,16 @@ export interface ParametricOperator<G> extends Operator {
  *
  * @remarks
  * **Cost.** A read of A now; a product is two flops an entry, and about a nanosecond.
+ *
+ * @example
+ * ```ts
+ * import { linearOperator } from "spectral-norm";
+ *
+ * const A = linearOperator([[1, 2], [3, 4]]);
+ * const y = new Float64Array(2);
+ * A.matvec(Float64Array.of(1, 1), y);
+ * console.log(y.join(" ")); // 3 7
+ * ```
  */
 export function linearOperator(A: MatrixOrOperator): Operator {
   const { shape, ...products } = partOf(A);

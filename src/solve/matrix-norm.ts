@@ -76,6 +76,13 @@ function coreOf(A: unknown, what: string, instead: string): Core {
  * **Not guaranteed.** The digits of values that are small against σ₁.
  *
  * **Source.** Golub & Reinsch, Numer. Math. 14:403, 1970; Demmel & Kahan, SIAM J. Sci. Stat. Comput. 11:873, 1990.
+ *
+ * @example
+ * ```ts
+ * import { svdvals } from "spectral-norm";
+ *
+ * console.log(Array.from(svdvals([[3, 0], [4, 5]]), (sigma) => sigma.toFixed(6)).join(" ")); // 6.708204 2.236068
+ * ```
  */
 export function svdvals(A: MatrixLike): Float64Array {
   const { m, n, zeros, numbers } = coreOf(A, "svdvals", "call singularTriplet for σ₁ alone");
@@ -99,6 +106,13 @@ export function svdvals(A: MatrixLike): Float64Array {
  *
  * **Not guaranteed.** σ_min is good to c·ε·σ₁, so beyond about 1e15 the answer only says "singular to working
  * accuracy".
+ *
+ * @example
+ * ```ts
+ * import { cond } from "spectral-norm";
+ *
+ * console.log(cond([[4, 0], [0, 2]])); // 2
+ * ```
  */
 export function cond(A: MatrixLike): number {
   const { m, n, zeros, numbers } = coreOf(
@@ -120,6 +134,13 @@ export function cond(A: MatrixLike): number {
  *
  * @remarks
  * **Cost.** That of `svdvals`; for Infinity that of `spectralNorm`.
+ *
+ * @example
+ * ```ts
+ * import { schattenNorm } from "spectral-norm";
+ *
+ * console.log(schattenNorm([[4, 0], [0, 3]], 2)); // 5
+ * ```
  */
 export function schattenNorm(A: MatrixLike, p: number): number {
   if (typeof p !== "number" || !(p >= 1))
@@ -148,6 +169,14 @@ export function schattenNorm(A: MatrixLike, p: number): number {
  *
  * @remarks
  * **Cost.** 2: that of `spectralNorm`; -2 and "nuc": that of `svdvals`; the others one read of A.
+ *
+ * @example
+ * ```ts
+ * import { matrixNorm } from "spectral-norm";
+ *
+ * const A = [[3, 0], [4, 5]];
+ * console.log(matrixNorm(A, 1), matrixNorm(A, Number.POSITIVE_INFINITY), matrixNorm(A, "fro").toFixed(6)); // 7 9 7.071068
+ * ```
  */
 export function matrixNorm(A: MatrixLike | RowPanelSource, ord: norms.NormOrder): number;
 export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: 2): number;

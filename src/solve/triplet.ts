@@ -46,6 +46,14 @@ export const MOST_STEPS = 10_000;
  *
  * **Source.** Block Lanczos with thick restart (Golub & Underwood 1977; Wu & Simon, SIAM J. Matrix Anal. Appl.
  * 22:602, 2000); the error of u·vᵀ from the residual over the gap (Wedin, BIT 12:99, 1972).
+ *
+ * @example
+ * ```ts
+ * import { singularTriplet } from "spectral-norm";
+ *
+ * const { sigma, v, converged } = singularTriplet([[3, 0], [4, 5]]);
+ * console.log(sigma.toFixed(6), Math.abs(v[0]).toFixed(6), converged); // 6.708204 0.707107 true
+ * ```
  */
 export function singularTriplet<A extends MatrixOrOperator>(
   A: A,
@@ -69,6 +77,13 @@ export function singularTriplet<A extends MatrixOrOperator>(
  * **Not guaranteed.** As there. The error is estimated as residual²/gap, which takes three or more values that agree
  * to within the residual for two. So the residual is also brought below 2·rtol (1e-13 by default, 1e-6 for
  * float32), which bounds the distance to a singular value whatever its neighbours.
+ *
+ * @example
+ * ```ts
+ * import { spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm([[3, 0], [4, 5]]).toFixed(6)); // 6.708204
+ * ```
  */
 export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): number {
   return normOf(inputOf(A), checkOptions(options));

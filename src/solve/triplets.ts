@@ -64,6 +64,14 @@ const MOST_DENSE = 2 ** 24;
  *
  * **Source.** Thick restart (Wu & Simon, SIAM J. Matrix Anal. Appl. 22:602, 2000) of block Lanczos, locking, and at the
  * end the singular values of A on the space found (Rayleigh–Ritz; Parlett, The Symmetric Eigenvalue Problem, §11).
+ *
+ * @example
+ * ```ts
+ * import { singularTriplets } from "spectral-norm";
+ *
+ * const { sigma, u } = singularTriplets([[3, 0, 0], [0, 2, 0], [0, 0, 1]], { k: 2 });
+ * console.log(Array.from(sigma).join(" "), u.shape.join("×")); // 3 2 2×3
+ * ```
  */
 export function singularTriplets<A extends MatrixOrOperator>(
   A: A,
@@ -85,6 +93,13 @@ export function singularTriplets<A extends MatrixOrOperator>(
  * **Cost.** As for `singularTriplets`, whose options `options` are.
  *
  * **Not guaranteed.** As there.
+ *
+ * @example
+ * ```ts
+ * import { kyFanNorm } from "spectral-norm";
+ *
+ * console.log(kyFanNorm([[3, 0, 0], [0, 2, 0], [0, 0, 1]], 2)); // 5
+ * ```
  */
 export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
   if (options !== undefined && (typeof options !== "object" || options === null))

@@ -37,6 +37,15 @@ export interface NormOptions {
  * @remarks
  * **Cost.** For 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
  * The others one pass over x. All in float64, rounded once.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { matrixNorm } from "spectral-norm/tfjs";
+ *
+ * console.log(matrixNorm(tf.tensor2d([[4, 0], [0, 3]]), { ord: "fro" }).dataSync().join(" ")); // 5
+ * ```
  */
 export function matrixNorm(x: Tensor, options?: NormOptions): Tensor {
   return normOf(x, options, "matrixNorm");
@@ -45,6 +54,18 @@ export function matrixNorm(x: Tensor, options?: NormOptions): Tensor {
 /**
  * The same as `matrixNorm`, under NumPy's name for it. Unlike `tf.norm`, whose `ord: 2` is the
  * Frobenius norm, and unlike NumPy's, it takes no vectors.
+ *
+ * @param x - as for `matrixNorm`
+ * @param options - as for `matrixNorm`
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { norm } from "spectral-norm/tfjs";
+ *
+ * console.log(norm(tf.tensor2d([[4, 0], [0, 3]]), { ord: "nuc" }).dataSync().join(" ")); // 7
+ * ```
  */
 export function norm(x: Tensor, options?: NormOptions): Tensor {
   return normOf(x, options, "norm");

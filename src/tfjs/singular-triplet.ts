@@ -31,6 +31,16 @@ export type TensorTriplet = {
  *
  * @remarks
  * **Cost.** One solve, whatever is differentiated later; the pull-back of u and v costs a linear solve.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { singularTriplet } from "spectral-norm/tfjs";
+ *
+ * const { sigma, u, v } = singularTriplet(tf.tensor2d([[0, 3], [0, 4]]));
+ * console.log(sigma.dataSync().join(" "), u.shape.join(" "), v.shape.join(" ")); // 5 2 2
+ * ```
  */
 export function singularTriplet(x: Tensor, options?: TensorSolveOptions): TensorTriplet {
   const { solver, shape } = solverFor(x, "singularTriplet", options);

@@ -29,6 +29,17 @@ import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable
  * **Not guaranteed.** Where x stays on its device (webgpu, `readBack: false`), the number of steps is
  * fixed. There is no convergence test and no ConvergenceError; the value is a lower bound of ‖x‖₂
  * (to rounding) whose accuracy is not known.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { spectralNorm } from "spectral-norm/tfjs";
+ *
+ * const A = tf.tensor2d([[3, 0], [0, 1]]);
+ * console.log(spectralNorm(A).dataSync().join(" ")); // 3
+ * console.log(tf.grad((x) => spectralNorm(x))(A).dataSync().join(" ")); // 1 0 0 0
+ * ```
  */
 export function spectralNorm(x: Tensor, options?: TensorSolveOptions): Tensor {
   const { solver, shape } = solverFor(x, "spectralNorm", options);

@@ -21,6 +21,15 @@ import { undifferentiable, withGradient } from "./twice-differentiable.js";
  *
  * @remarks
  * **Cost.** An SVD forward, O(mn·min(m, n)) more for each derivative.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { svdvals } from "spectral-norm/tfjs";
+ *
+ * console.log(svdvals(tf.tensor2d([[1, 0], [0, 3]])).dataSync().join(" ")); // 3 1
+ * ```
  */
 export function svdvals(x: Tensor, options?: undefined): Tensor {
   noOptions(options, "svdvals");

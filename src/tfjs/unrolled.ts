@@ -56,6 +56,15 @@ const INSTEAD = "call spectralNorm, which takes a fixed number of steps there";
  * **Cost.** Two reads of x a step, and as much again backward.
  *
  * **Not guaranteed.** Convergence, as said above; a start orthogonal to v₁ misses σ₁.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { spectralNormUnrolled } from "spectral-norm/tfjs";
+ *
+ * console.log(spectralNormUnrolled(tf.tensor2d([[3, 0], [0, 1]])).dataSync()[0].toFixed(3)); // 3.000
+ * ```
  */
 export function spectralNormUnrolled(x: Tensor, options?: UnrolledOptions): Tensor {
   const shape = checkMatrices(x, CALLER, 2);

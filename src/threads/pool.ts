@@ -59,6 +59,16 @@ let starting: Promise<void> | undefined;
  * **Not guaranteed.** That it is faster. `setKernels("reference")` computes on one thread, whatever runs.
  *
  * Threads that are idle do not keep Node alive, whether stopped or not.
+ *
+ * @example
+ * ```ts
+ * import { kernelInfo } from "spectral-norm";
+ * import { startThreads } from "spectral-norm/threads";
+ *
+ * const pool = await startThreads(2);
+ * console.log(kernelInfo().threads); // 2
+ * await pool.stop();
+ * ```
  */
 export async function startThreads(count?: number): Promise<ThreadPool> {
   if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= MOST_THREADS))

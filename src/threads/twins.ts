@@ -33,6 +33,15 @@ import { ask } from "./pool.js";
  * @remarks
  * **Cost.** That of the function, and a copy of A; the first call starts the thread that computes, with the pool's
  * count, which takes some ten milliseconds a thread.
+ *
+ * @example
+ * ```ts
+ * import { spectralNorm, startThreads } from "spectral-norm/threads";
+ *
+ * const pool = await startThreads(2);
+ * console.log((await spectralNorm([[3, 0], [4, 5]])).toFixed(6)); // 6.708204
+ * await pool.stop();
+ * ```
  */
 export function spectralNorm(A: MatrixLike, options?: SolveOptions): Promise<number> {
   return ask("spectralNorm", [A, options]) as Promise<number>;

@@ -271,10 +271,6 @@ type Initializer = ReturnType<typeof initializers.zeros>;
 /**
  * Wraps a layer so that it computes with W/σ(W), whose spectral norm is 1; named as in Keras.
  *
- * ```ts
- * model.add(SpectralNormalization({ layer: tf.layers.dense({ units: 64, inputShape: [32] }) }));
- * ```
- *
  * @param args - `layer`: a layer with one kernel (dense, convolutions) or embeddings. `powerIterations`: steps of power
  *   iteration a training step; default 1
  * @throws UnsupportedError where `@tensorflow/tfjs-layers` was not imported; OptionError for a layer
@@ -289,6 +285,17 @@ type Initializer = ReturnType<typeof initializers.zeros>;
  * ‖W‖₂. So the norm of W/σ is at least 1: within 1% where an update changes the singular vectors by
  * less than about a tenth, several percent above 1 where it changes them more (measured: 2% under
  * Adam with a rate of 0.01 on 24×16).
+ *
+ * @example
+ * ```ts
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import * as layers from "@tensorflow/tfjs-layers";
+ * import { SpectralNormalization } from "spectral-norm/tfjs";
+ *
+ * const model = layers.sequential();
+ * model.add(SpectralNormalization({ layer: layers.layers.dense({ units: 64, inputShape: [32] }) }));
+ * console.log(model.outputShape[1]); // 64
+ * ```
  */
 export function SpectralNormalization(args: SpectralNormalizationArgs): SpectralNormalizationLayer {
   return new SpectralNormalizationLayer(args);

@@ -1,13 +1,10 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { addPeers, compile, type Installed, install, isForeign, remove, run, write } from "./install.js";
-import { examplesIn, examplesInComments, pageAt, sitePages } from "./pages.js";
+import { examplesInComments } from "./pages.js";
 import { publicFiles } from "./public.js";
 
-const examples = [
-  ...[pageAt("README.md"), ...sitePages()].flatMap(examplesIn),
-  ...publicFiles().flatMap(examplesInComments),
-];
+const examples = publicFiles().flatMap(examplesInComments);
 
 // Compilers and processes, on machines that may be busy.
 vi.setConfig({ testTimeout: 120_000 });
@@ -20,7 +17,7 @@ beforeAll(() => {
   addPeers(installed, ...["core", "backend-cpu", "layers"].map((name) => `@tensorflow/tfjs-${name}`));
   addPeers(installed, "@jax-js/jax");
   const files = examples.map(({ name, code }) => [`${name}.ts`, code]);
-  folder = write(installed, "examples", Object.fromEntries(files));
+  folder = write(installed, "comments", Object.fromEntries(files));
 });
 afterAll(() => remove(installed));
 
