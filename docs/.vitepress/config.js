@@ -73,7 +73,7 @@ export default defineConfig({
       options: {
         _render(source, env, md) {
           const module = moduleOf(env.relativePath);
-          return md.renderAsync(module ? source.replace(/^# .*/, `$& · ${module}`) : source, env);
+          return md.render(module ? source.replace(/^# .*/, `$& · ${module}`) : source, env);
         },
       },
     },
