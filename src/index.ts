@@ -1,3 +1,9 @@
+/**
+ * The spectral norm of a matrix, its derivative, and how far both can be trusted. It runs in Node.js, Deno, Bun and
+ * browsers, and needs no other package.
+ *
+ * @module spectral-norm
+ */
 export { type Certificate, type CertifiedPair, type CertifyOptions, certify } from "./certify/certify.js";
 export { type ProbableBound, type ProbableOptions, probableUpperBound } from "./certify/probable.js";
 export {

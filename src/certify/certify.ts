@@ -69,20 +69,32 @@ const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * An interval around ‖A‖₂ and a bound on the gradient's error that hold as theorems in spite of rounding, whether or
  * not the iteration found what it should.
  *
- * @param A  m×n with entries, finite; neither changed nor kept
+ * @param A - m×n with entries, finite; neither changed nor kept
  * @returns see `Certificate`. For a normal 64×128 matrix in float64 the interval is 2e-13 wide, relatively, and
  *   5e-12 for order 1000
  * @throws ShapeError, NonFiniteError, OverflowError as `singularTriplet` does; OptionError; UnsupportedError for a bare
  *   operator
  *
- * Cost: that of `singularTriplet`; a copy of A in float64, which has to fit in 4 GiB, and 2·min² numbers; min²·max flops
- *   for the Gram matrix and min³/3 for each Cholesky test, three as a rule and at most 33.
- * Assumes: IEEE 754 double arithmetic, rounding to nearest, with subnormal numbers, as ECMAScript and WebAssembly
- *   prescribe; no relaxed SIMD is used, whichever kernels are chosen. And that code and machine do what they say.
- * Not guaranteed: a small interval where maxCost does not reach; a sigma2Upper close to σ₂ where the triplet's gap is
- *   far off. What can be told apart is about min·√min units of 2^-53, relatively: closer pairs pass for a tie.
- * Source: docs/certificate.md; Rump, BIT 51:367, 2011 and BIT 46:433, 2006; Davis & Kahan, SIAM J. Numer. Anal. 7:1,
- *   1970.
+ * @remarks
+ * **Cost.** That of `singularTriplet`; a copy of A in float64, which has to fit in 4 GiB, and 2·min² numbers; min²·max
+ * flops for the Gram matrix and min³/3 for each Cholesky test, three as a rule and at most 33.
+ *
+ * **Assumes.** IEEE 754 double arithmetic, rounding to nearest, with subnormal numbers, as ECMAScript and WebAssembly
+ * prescribe; no relaxed SIMD is used, whichever kernels are chosen. And that code and machine do what they say.
+ *
+ * **Not guaranteed.** A small interval where maxCost does not reach; a sigma2Upper close to σ₂ where the triplet's gap
+ * is far off. What can be told apart is about min·√min units of 2^-53, relatively: closer pairs pass for a tie.
+ *
+ * **Source.** docs/certificate.md; Rump, BIT 51:367, 2011 and BIT 46:433, 2006; Davis & Kahan, SIAM J. Numer. Anal.
+ * 7:1, 1970.
+ *
+ * @example
+ * ```ts
+ * import { certify } from "spectral-norm";
+ *
+ * const { lower, upper } = certify([[3, 0], [4, 5]]);
+ * console.log(lower <= Math.sqrt(45), Math.sqrt(45) <= upper, upper - lower < 1e-12); // true true true
+ * ```
  */
 export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
   const { maxCost, given } = checked(options);

@@ -43,14 +43,26 @@ export interface ProbableBound {
  * most √(2n/π)/sinh((2k−1)·artanh √ε), about 1.6·√n·e^{−(2k−1)√ε}, n = min(m, n), whatever A is. So 64 steps for
  * n = 1000 and 0.999999 give σ₁ within 1%.
  *
- * @param A  m×n, an operator or anything with entries; neither changed nor kept
+ * @param A - m×n, an operator or anything with entries; neither changed nor kept
  * @throws as `singularTriplet` does; OptionError
  *
- * Cost: `steps` products with A and with Aᵀ and one product more (for an operator two), steps·min(m, n) numbers,
- *   8·steps²·min(m, n) flops.
- * Not guaranteed: anything for one start. The probability is over starts. The start depends on `seed` and on a product
- *   with A, so that no A can be made in advance for which it fails. Rounding is allowed for by a few ε, not bounded.
- * Source: Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992; proof in docs/certificate.md.
+ * @remarks
+ * **Cost.** `steps` products with A and with Aᵀ and one product more (for an operator two), steps·min(m, n) numbers,
+ * 8·steps²·min(m, n) flops.
+ *
+ * **Not guaranteed.** Anything for one start. The probability is over starts. The start depends on `seed` and on a
+ * product with A, so that no A can be made in advance for which it fails. Rounding is allowed for by a few ε, not
+ * bounded.
+ *
+ * **Source.** Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992; proof in docs/certificate.md.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, probableUpperBound } from "spectral-norm";
+ *
+ * const { upper } = probableUpperBound(diagonal([3, 2, 1]), { probability: 0.999 });
+ * console.log(upper >= 3); // true
+ * ```
  */
 export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOptions): ProbableBound {
   const { probability, steps: wanted, seed, adjointRtol } = checked(options);

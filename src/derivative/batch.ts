@@ -30,12 +30,21 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
 /**
  * ‖Aₖ‖₂ of each matrix in a batch.
  *
- * @param A  `shape: [b, m, n]`, or an array of b nested matrices; b may be 0
+ * @param A - `shape: [b, m, n]`, or an array of b nested matrices; b may be 0
  * @returns Float64Array(b)
  * @throws as `spectralNorm` does; a NaN is named by its place within its matrix, with the matrix's index, which a
  *   ConvergenceError has as `index`
  *
- * Cost: that of b single calls, divided among the threads there are where min(m, n) ≤ 64.
+ * @remarks
+ * **Cost.** That of b single calls, divided among the threads there are where min(m, n) ≤ 64.
+ *
+ * @example
+ * ```ts
+ * import { spectralNormBatch } from "spectral-norm";
+ *
+ * const norms = spectralNormBatch([[[3, 0], [0, 1]], [[0, 2], [0, 0]]]);
+ * console.log(norms.join(" ")); // 3 2
+ * ```
  */
 export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): Float64Array {
   const batch = batchOf(A);
@@ -49,10 +58,20 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
 /**
  * ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch.
  *
- * @param A  as `spectralNormBatch` takes it
+ * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
+ * @param A - as `spectralNormBatch` takes it
  * @throws as `valueAndGrad` does
  *
- * Cost: that of b single calls, divided among the threads there are where min(m, n) ≤ 64, and b·m·n numbers.
+ * @remarks
+ * **Cost.** That of b single calls, divided among the threads there are where min(m, n) ≤ 64, and b·m·n numbers.
+ *
+ * @example
+ * ```ts
+ * import { valueAndGradBatch } from "spectral-norm";
+ *
+ * const { values, grads } = valueAndGradBatch([[[3, 0], [0, 1]], [[0, 2], [0, 0]]]);
+ * console.log(values.join(" "), grads.shape.join("×")); // 3 2 2×2×2
+ * ```
  */
 export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
   A: A,

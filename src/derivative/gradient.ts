@@ -68,16 +68,28 @@ function outer(
 /**
  * ‖A‖₂ and its derivative u·vᵀ.
  *
- * @param A  m×n with entries, finite; neither changed nor kept. Row panels too
- * @param options.rtol  relative error wanted in the gradient (Frobenius); default: what A's dtype supports
+ * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
+ * @param A - m×n with entries, finite; neither changed nor kept. Row panels too
+ * @param options - `rtol`: relative error wanted in the gradient (Frobenius); default: what A's dtype supports
  * @returns `grad`: a row-major matrix of A's shape and dtype (float64 for integers and nested rows, float32 for
  *   half precision). Where σ₁ is tied it is one subgradient: ‖G‖_* ≤ 1 and ⟨G, A⟩ = σ. For the zero matrix it is
  *   zero. It is never NaN.
  * @throws as `singularTriplet` does; UnsupportedError for a bare operator, or a sparse matrix or row panels whose
  *   dense gradient does not fit
  *
- * Cost: as `singularTriplet`, and m·n numbers for the gradient.
- * Source: Watson, Linear Algebra Appl. 170:33, 1992 (the subdifferential of ‖A‖₂).
+ * @remarks
+ * **Cost.** As `singularTriplet`, and m·n numbers for the gradient.
+ *
+ * **Source.** Watson, Linear Algebra Appl. 170:33, 1992 (the subdifferential of ‖A‖₂).
+ *
+ * @example
+ * ```ts
+ * import { valueAndGrad } from "spectral-norm";
+ *
+ * const { value, grad } = valueAndGrad([[3, 0], [4, 5]]);
+ * console.log(value.toFixed(6)); // 6.708204
+ * console.log(Array.from(grad.data, (g) => g.toFixed(4)).join(" ")); // 0.2236 0.2236 0.6708 0.6708
+ * ```
  */
 export function valueAndGrad<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,

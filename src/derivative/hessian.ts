@@ -27,9 +27,10 @@ export interface HessianOptions extends SolveOptions {
  * The derivative of u·vᵀ in the direction E, that is, ‖A‖₂'s second derivative applied to E:
  * H[E] = du·vᵀ + u·dvᵀ. H is symmetric: ⟨F, H[E]⟩ = ⟨E, H[F]⟩.
  *
- * @param A  m×n, finite; an operator or row panels too
- * @param E  m×n with entries, finite, of any dtype
- * @param options.triplet  saves computing it; what else there is goes to `singularTriplet`
+ * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
+ * @param A - m×n, finite; an operator or row panels too
+ * @param E - m×n with entries, finite, of any dtype
+ * @param options - `triplet`: saves computing it; what else there is goes to `singularTriplet`
  * @returns a row-major m×n matrix of A's dtype, on the scale of E's over A's
  * @throws TiedError where σ₁ = σ₂ to working accuracy; ties below σ₁ are harmless. TripletError where the given triplet
  *   is not one of A's, or not that of σ₁: its residual, measured on A, exceeds 4·max(`triplet.residual`, ε·σ).
@@ -37,12 +38,24 @@ export interface HessianOptions extends SolveOptions {
  *   has another shape; UnsupportedError where σ₁ and σ₂ are too close for an iterative solve and min(m, n) > 2048;
  *   OverflowError; and what `singularTriplet` throws
  *
- * Cost: that of `singularTriplet` and of one linear system: a pass over A a step of conjugate gradients, their
- *   number growing like √(σ₁/(σ₁−σ₂)), in float64; a direct solve for min(m, n) ≤ 64. A given triplet takes two
- *   passes more. Where conjugate gradients stagnate, as they do at relative gaps below about 1e-9, a direct solve of
- *   min³/3 flops outside the kernels follows, for min(m, n) ≤ 2048: seconds at 1024.
- * Not guaranteed: relative accuracy beyond about the triplet's own gradientError times σ₁/(σ₁−σ₂).
- * Source: the bordered system of a singular triplet; Stewart & Sun, Matrix Perturbation Theory, §V.4.
+ * @remarks
+ * **Cost.** That of `singularTriplet` and of one linear system: a pass over A a step of conjugate gradients, their
+ * number growing like √(σ₁/(σ₁−σ₂)), in float64; a direct solve for min(m, n) ≤ 64. A given triplet takes two
+ * passes more. Where conjugate gradients stagnate, as they do at relative gaps below about 1e-9, a direct solve of
+ * min³/3 flops outside the kernels follows, for min(m, n) ≤ 2048: seconds at 1024.
+ *
+ * **Not guaranteed.** Relative accuracy beyond about the triplet's own gradientError times σ₁/(σ₁−σ₂).
+ *
+ * **Source.** The bordered system of a singular triplet; Stewart & Sun, Matrix Perturbation Theory, §V.4.
+ *
+ * @example
+ * ```ts
+ * import { hessianVectorProduct } from "spectral-norm";
+ *
+ * // How u·vᵀ of diag(3, 1) changes where the entry above the diagonal grows.
+ * const H = hessianVectorProduct([[3, 0], [0, 1]], [[0, 1], [0, 0]]);
+ * console.log(H.data[1].toFixed(3), H.data[2].toFixed(3)); // 0.375 0.125
+ * ```
  */
 export function hessianVectorProduct<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,

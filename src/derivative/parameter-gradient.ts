@@ -20,12 +20,22 @@ export interface ValueAndParameterGrad<G> {
  * ‖A(θ)‖₂ and its derivative with respect to the parameters θ: the kernel of a `conv2d`, the factors of a `lowRank`.
  * By the chain rule that of uᵀ·A(θ)·v, u and v being held fixed.
  *
- * @param A  an operator with a `parameterGrad(u, v)`
- * @param options.rtol  relative error wanted in u·vᵀ (Frobenius); default: what float64 supports
- * @returns where σ₁ is tied one of the directional derivatives' vectors, from one valid u·vᵀ; zero for the zero operator
+ * @param A - an operator with a `parameterGrad(u, v)`
+ * @param options - `rtol`: relative error wanted in u·vᵀ (Frobenius); default: what float64 supports
+ * @returns where σ₁ is tied one of the directional derivatives' vectors, from one valid u·vᵀ; zero for the zero
+ *   operator
  * @throws as `singularTriplet` does; UnsupportedError for an operator without parameters
  *
- * Cost: as `singularTriplet`, and about one product more.
+ * @remarks
+ * **Cost.** As `singularTriplet`, and about one product more.
+ *
+ * @example
+ * ```ts
+ * import { lowRank, valueAndParameterGrad } from "spectral-norm";
+ *
+ * const { value, grad } = valueAndParameterGrad(lowRank({ B: [[1], [2]], A: [[3, 4]] }));
+ * console.log(value.toFixed(6), grad.B.shape.join("×"), grad.A.shape.join("×")); // 11.180340 2×1 1×2
+ * ```
  */
 export function valueAndParameterGrad<G>(
   A: ParametricOperator<G>,

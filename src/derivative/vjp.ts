@@ -25,15 +25,27 @@ export type VjpOptions = Pick<SolveOptions, "adjointRtol">;
  * Cotangents of (σ, u, v) pulled back to A: the matrix Ā with ⟨Ā, E⟩ = σ̄·dσ + ⟨ū, du⟩ + ⟨v̄, dv⟩ for every change E
  * of A. The signs of u and v move together, as they do along any smooth path.
  *
- * @param A  m×n, finite; an operator or row panels too
- * @param triplet  of A, from `singularTriplet`
+ * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
+ * @param A - m×n, finite; an operator or row panels too
+ * @param triplet - of A, from `singularTriplet`
  * @returns a row-major m×n matrix of A's dtype
  * @throws TiedError where u or v has a cotangent and σ₁ = σ₂ to working accuracy; ties below are harmless. TripletError
- *   where the triplet is not one of A's: its residual, measured on A, exceeds 4·max(`triplet.residual`, ε·σ), so a triplet
- *   from before an update of A is refused. ConvergenceError where it is not converged.
- *   ShapeError, NonFiniteError for cotangents of the wrong length or not finite; OptionError for unknown ones
+ *   where the triplet is not one of A's: its residual, measured on A, exceeds 4·max(`triplet.residual`, ε·σ), so a
+ *   triplet from before an update of A is refused. ConvergenceError where it is not converged. ShapeError,
+ *   NonFiniteError for cotangents of the wrong length or not finite; OptionError for unknown ones
  *
- * Cost, accuracy and source: as `hessianVectorProduct`; σ̄ alone costs two passes and the outer product.
+ * @remarks
+ * **Cost, accuracy and source.** As `hessianVectorProduct`; σ̄ alone costs two passes and the outer product.
+ *
+ * @example
+ * ```ts
+ * import { singularTriplet, tripletVjp } from "spectral-norm";
+ *
+ * // The gradient of u₁ + v₂, u and v being the singular vectors.
+ * const A = [[3, 0], [4, 5]];
+ * const gradient = tripletVjp(A, singularTriplet(A), { u: [1, 0], v: [0, 1] });
+ * console.log(gradient.shape.join("×")); // 2×2
+ * ```
  */
 export function tripletVjp<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,

@@ -2,6 +2,8 @@
  * `spectral-norm/jax`: the spectral norm of jax-js arrays, with right derivatives of every order under `grad` and
  * `vmap`, and up to the third under `jit`. It needs the peer package `@jax-js/jax`; without it the import fails with
  * the runtime's message that names it.
+ *
+ * @module spectral-norm/jax
  */
 export type { ArraySolveOptions } from "./options.js";
 export { type ArrayTriplet, singularTriplet } from "./singular-triplet.js";

@@ -29,8 +29,8 @@ import { layersOf } from "./tracers.js";
  * - A second derivative at a tie, which does not exist, and derivatives beyond `order` that the call could not detect
  *   are enormous (1e12 and more, or infinite), so that they are not mistaken for correct ones.
  *
- * @param x  float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
- * @param options  as for the core's `spectralNorm`, and `readBack`, `squarings`, `order`
+ * @param x - float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
+ * @param options - as for the core's `spectralNorm`, and `readBack`, `squarings`, `order`
  * @returns shape […], in x's dtype (float32 for float16)
  * @throws UnsupportedError for what is no jax-js array, was consumed, is not floating-point, is float16 and
  *   differentiated, or is differentiated more often than `order` says; ShapeError for a rank below 2 or an empty
@@ -39,13 +39,26 @@ import { layersOf } from "./tracers.js";
  *   (mapped axes first, then leading axes); TiedError where σ₁ is tied and x is differentiated twice or more;
  *   OverflowError if σ₁ is beyond x's dtype
  *
- * Cost, where x is read: one solve in the core; under `grad` a pass over x and one over the gradient; from the
- *   second order on a k×k inverse in plain float64 loops, k = min(m, n): about 0.4 s for k = 512, once a call.
- *   Under `jit`: some 20 to 25 products of k×k matrices in float32 (50 in float64), and with `order` above 1 about
- *   three times that, in every call. `jit(grad(f))` is faster than `grad(jit(f))`.
- * Not guaranteed: under `jit` the derivatives of u·vᵀ where (σ₁−σ₂)/σ₁ is below 1e-4 in float32 (1e-12 in float64)
- *   have lost more than two digits to rounding. jax-js 0.1.25 itself loses memory in `jvp` of `grad`; `grad` of
- *   `grad` does not.
+ * @remarks
+ * **Cost, where x is read.** One solve in the core; under `grad` a pass over x and one over the gradient; from the
+ * second order on a k×k inverse in plain float64 loops, k = min(m, n): about 0.4 s for k = 512, once a call.
+ * Under `jit`: some 20 to 25 products of k×k matrices in float32 (50 in float64), and with `order` above 1 about
+ * three times that, in every call. `jit(grad(f))` is faster than `grad(jit(f))`.
+ *
+ * **Not guaranteed.** Under `jit` the derivatives of u·vᵀ where (σ₁−σ₂)/σ₁ is below 1e-4 in float32 (1e-12 in float64)
+ * have lost more than two digits to rounding. jax-js 0.1.25 itself loses memory in `jvp` of `grad`; `grad` of
+ * `grad` does not.
+ *
+ * @example
+ * ```ts
+ * import { defaultDevice, grad, init, numpy as np } from "@jax-js/jax";
+ * import { spectralNorm } from "spectral-norm/jax";
+ *
+ * await init("wasm");
+ * defaultDevice("wasm");
+ * console.log((await spectralNorm(np.array([[3, 0], [0, 1]])).data()).join(" ")); // 3
+ * console.log((await grad(spectralNorm)(np.array([[3, 0], [0, 1]])).data()).join(" ")); // 1 0 0 0
+ * ```
  */
 export function spectralNorm(x: JaxArray, options?: ArraySolveOptions): JaxArray {
   const checked = checkArrayOptions(options, "spectralNorm");

@@ -19,14 +19,26 @@ const ZERO = 2 ** -50;
  * Differentiable once, forward and backward: ∂σᵢ/∂x = uᵢvᵢᵀ. Within a tie the derivative of each is that of one
  * choice of vectors (their sum's does not depend on it); a value that is zero to working accuracy gets none.
  *
- * @param x  float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
- * @param options  must be absent
+ * @param x - float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
+ * @param options - must be absent
  * @returns shape […, min(m, n)]
- * @throws as `spectralNorm`; OptionError for a second argument; UnsupportedError under `jit`, where there are no numbers to work on, and where it is
- *   differentiated twice
+ * @throws as `spectralNorm`; OptionError for a second argument; UnsupportedError under `jit`, where there are no
+ *   numbers to work on, and where it is differentiated twice
  *
+ * @remarks
  * Works alone and under `grad`, `jvp`, `vjp` and `vmap`.
- * Cost: as the core's `svdvals`; where differentiated, an SVD with vectors, about 15·min(m, n)³ flops.
+ *
+ * **Cost.** As the core's `svdvals`; where differentiated, an SVD with vectors, about 15·min(m, n)³ flops.
+ *
+ * @example
+ * ```ts
+ * import { defaultDevice, init, numpy as np } from "@jax-js/jax";
+ * import { svdvals } from "spectral-norm/jax";
+ *
+ * await init("wasm");
+ * defaultDevice("wasm");
+ * console.log((await svdvals(np.array([[1, 0], [0, 3]])).data()).join(" ")); // 3 1
+ * ```
  */
 export function svdvals(x: JaxArray, options?: undefined): JaxArray {
   noOptions(options, "svdvals");

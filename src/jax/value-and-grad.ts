@@ -16,12 +16,24 @@ export type ArrayValueAndGrad = {
  * ‖x‖₂ of every m×n matrix in x, and its derivative u·vᵀ: what jax-js' own `valueAndGrad(spectralNorm)` gives, for a
  * batch too. Both can be differentiated further, as `spectralNorm` can; to `order` it counts as one derivative.
  *
- * @param x  as for `spectralNorm`; consumed
- * @param options  as for `spectralNorm`
+ * @param x - as for `spectralNorm`; consumed
+ * @param options - as for `spectralNorm`
  * @throws what `spectralNorm` throws, ConvergenceError too (the result has no `converged`, as it may hold arrays only,
  *   to pass through `vmap` and `jit`)
  *
- * Cost: that of `spectralNorm` under `grad`.
+ * @remarks
+ * **Cost.** That of `spectralNorm` under `grad`.
+ *
+ * @example
+ * ```ts
+ * import { defaultDevice, init, numpy as np } from "@jax-js/jax";
+ * import { valueAndGrad } from "spectral-norm/jax";
+ *
+ * await init("wasm");
+ * defaultDevice("wasm");
+ * const { value, grad } = valueAndGrad(np.array([[3, 0], [0, 1]]));
+ * console.log((await value.data()).join(" "), (await grad.data()).join(" ")); // 3 1 0 0 0
+ * ```
  */
 export function valueAndGrad(x: JaxArray, options?: ArraySolveOptions): ArrayValueAndGrad {
   const checked = checkArrayOptions(options, "valueAndGrad");

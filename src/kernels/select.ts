@@ -79,7 +79,15 @@ export function kernelsWanted(): Kernels["name"] | "auto" {
 /**
  * Which kernels compute in this process: "wasm-relaxed", "wasm", or "reference" with the reason.
  *
- * Cost: compiles the kernels if nothing has yet (a few milliseconds).
+ * @remarks
+ * **Cost.** Compiles the kernels if nothing has yet (a few milliseconds).
+ *
+ * @example
+ * ```ts
+ * import { kernelInfo } from "spectral-norm";
+ *
+ * console.log(kernelInfo().threads); // 1
+ * ```
  */
 export function kernelInfo(): KernelInfo {
   const { name } = kernels();
@@ -93,6 +101,15 @@ export function kernelInfo(): KernelInfo {
  * (the default) takes the best there is.
  *
  * @throws OptionError for another name, or where this engine lacks what was asked for
+ *
+ * @example
+ * ```ts
+ * import { kernelInfo, setKernels } from "spectral-norm";
+ *
+ * setKernels("reference");
+ * console.log(kernelInfo().name); // reference
+ * setKernels("auto");
+ * ```
  */
 export function setKernels(name: Kernels["name"] | "auto"): void {
   if (!["auto", "wasm", "wasm-relaxed", "reference"].includes(name))

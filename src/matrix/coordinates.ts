@@ -38,7 +38,16 @@ export interface CooParts {
  *   NonFiniteError naming row and column of a NaN or an infinity; UnsupportedError for a `dtype` that is not that of
  *   `data`
  *
- * Cost: a counting sort, O(entries + m + n); memory for two copies while it runs.
+ * @remarks
+ * **Cost.** A counting sort, O(entries + m + n); memory for two copies while it runs.
+ *
+ * @example
+ * ```ts
+ * import { csc, spectralNorm } from "spectral-norm";
+ *
+ * // diag(3, 1), column after column.
+ * console.log(spectralNorm(csc({ data: [3, 1], indices: [0, 1], indptr: [0, 1, 2], shape: [2, 2] }))); // 3
+ * ```
  */
 export function csc<const P extends CscParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csc(parts: CscParts): SparseMatrix {
@@ -60,7 +69,16 @@ export function csc(parts: CscParts): SparseMatrix {
  * @throws ShapeError for parts of unequal length, or a row or column out of range; NonFiniteError naming row and
  *   column of a NaN or an infinity; UnsupportedError for a `dtype` that is not that of `data`
  *
- * Cost: a counting sort, O(entries + m); memory for two copies while it runs.
+ * @remarks
+ * **Cost.** A counting sort, O(entries + m); memory for two copies while it runs.
+ *
+ * @example
+ * ```ts
+ * import { coo, spectralNorm } from "spectral-norm";
+ *
+ * const A = coo({ data: [3, 1], row: [0, 999], col: [0, 999], shape: [1000, 1000] });
+ * console.log(spectralNorm(A)); // 3
+ * ```
  */
 export function coo<const P extends CooParts>(parts: P): SparseMatrix<Precision<P>>;
 export function coo(parts: CooParts): SparseMatrix {

@@ -4,12 +4,20 @@ import { copyOf, throwNonFinite, viewOf } from "./view.js";
 /**
  * A dense m×n matrix, checked and copied.
  *
- * @param data  m·n numbers, row-major: a typed array (float32 stays float32, anything else becomes
+ * @param data - m·n numbers, row-major: a typed array (float32 stays float32, anything else becomes
  *   float64) or a plain array
  * @throws ShapeError if m or n is 0 or `data` has not exactly m·n numbers; NonFiniteError naming the first NaN or
  *   infinity; UnsupportedError for complex data
  *
- * Cost: one read and one write of the data.
+ * @remarks
+ * **Cost.** One read and one write of the data.
+ *
+ * @example
+ * ```ts
+ * import { matrix, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(matrix(new Float32Array([3, 0, 0, 1]), [2, 2]))); // 3
+ * ```
  */
 export function matrix(data: Float32Array, shape: readonly [number, number]): Matrix<Float32Array>;
 export function matrix(

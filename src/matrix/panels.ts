@@ -78,25 +78,36 @@ function arraysOf(Kind: Float32ArrayConstructor | Float64ArrayConstructor | Uint
  * A matrix as a source of row panels: for one that does not fit into memory, or lies in a file. Every read of A,
  * and the solver takes some tens of them, calls `rows` once for each panel, from the first row to the last.
  *
- * @param source.shape  [m, n]
- * @param source.dtype  "float32", "float64", "float16" or "bfloat16": what `rows` returns, the last two as a
- *   `Uint16Array` of bits
- * @param source.rows  (first, count) ↦ count·n numbers, row-major; synchronous. It is called as a method of
- *   `source`, and what it throws passes through
- * @param source.panelRows  rows to ask for at a time, the last time what is left; default: what makes about 4 MiB,
- *   and at least 32. It changes no digit of any result
- * @param source.keep  whether each call may read A once and keep a copy in kernel memory, if it fits there, as it does
- *   with a matrix in ordinary memory, to the same bits; default false
+ * @param source - `shape`: [m, n]. `dtype`: "float32", "float64", "float16" or "bfloat16": what `rows` returns, the
+ *   last two as a `Uint16Array` of bits. `rows`: (first, count) ↦ count·n numbers, row-major; synchronous. It is called
+ *   as a method of `source`, and what it throws passes through. `panelRows`: rows to ask for at a time, the last time
+ *   what is left; default: what makes about 4 MiB, and at least 32. It changes no digit of any result. `keep`: whether
+ *   each call may read A once and keep a copy in kernel memory, if it fits there, as it does with a matrix in ordinary
+ *   memory, to the same bits; default false
  * @returns a source that `spectralNorm`, `singularTriplet`, `valueAndGrad`, `hessianVectorProduct`, `tripletVjp` and
  *   `matrixNorm` (2, "fro", ±1, ±Infinity) take
- * @throws ShapeError if m or n is 0 or `rows` is no function; OptionError for `panelRows` that is no whole number
- *   from 1 up and `keep` that is no boolean; UnsupportedError for another dtype. Each call: ShapeError if `rows` returns another kind of array or
- *   another length; NonFiniteError naming row and column, in the whole matrix, of a NaN or an infinity
+ * @throws ShapeError if m or n is 0 or `rows` is no function; OptionError for `panelRows` that is no whole number from
+ *   1 up and `keep` that is no boolean; UnsupportedError for another dtype. Each call: ShapeError if `rows` returns
+ *   another kind of array or another length; NonFiniteError naming row and column, in the whole matrix, of a NaN or an
+ *   infinity
  *
- * Cost: nothing is read here. Memory: a panel and, with `keep`, A once; `singularTriplet` takes, m < n or not, some 80·n + 2(m + n)
- *   numbers; where n ≤ 64 an n×n matrix instead, where m ≤ 64 and m < n all of A, in ordinary and in kernel memory.
- *   So give a long and thin matrix with its long side as rows: Aᵀ has the same norm, and u and v change places.
- * Not guaranteed: that a matrix which changes from one read to the next is noticed.
+ * @remarks
+ * **Cost.** Nothing is read here. Memory: a panel and, with `keep`, A once; `singularTriplet` takes, m < n or not, some
+ * 80·n + 2(m + n) numbers; where n ≤ 64 an n×n matrix instead, where m ≤ 64 and m < n all of A, in ordinary and in
+ * kernel memory. So give a long and thin matrix with its long side as rows: Aᵀ has the same norm, and u and v change
+ * places.
+ *
+ * **Not guaranteed.** That a matrix which changes from one read to the next is noticed.
+ *
+ * @example
+ * ```ts
+ * import { rowPanels, spectralNorm } from "spectral-norm";
+ *
+ * // A matrix of ones, of which only some rows exist at a time.
+ * const [m, n] = [10_000, 100];
+ * const A = rowPanels({ shape: [m, n], dtype: "float64", rows: (_, count) => new Float64Array(count * n).fill(1) });
+ * console.log(spectralNorm(A).toFixed(6)); // 1000.000000
+ * ```
  */
 export function rowPanels<T extends PanelType>(source: RowPanelSource<T>): RowPanelSource<T> {
   const { m, n } = panelsOf(source);

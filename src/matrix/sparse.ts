@@ -27,7 +27,16 @@ export type Positions = ArrayLike<number> | BigInt64Array | BigUint64Array;
  * @throws ShapeError for parts of the wrong length, row pointers that fall, or a column out of range;
  *   NonFiniteError naming the first NaN or infinity; UnsupportedError for a `dtype` that is not that of `data`
  *
- * Cost: memory for one copy; a product with it is two flops an entry.
+ * @remarks
+ * **Cost.** Memory for one copy; a product with it is two flops an entry.
+ *
+ * @example
+ * ```ts
+ * import { csr, spectralNorm } from "spectral-norm";
+ *
+ * // [[0, 3], [0, 4]], row after row.
+ * console.log(spectralNorm(csr({ data: [3, 4], indices: [1, 1], indptr: [0, 1, 2], shape: [2, 2] }))); // 5
+ * ```
  */
 export function csr<const P extends CsrParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csr(parts: CsrParts): SparseMatrix {
@@ -121,7 +130,7 @@ export interface Packed {
  * The matrix without the rows and columns that hold nothing but zeros. Its singular values are those of the whole
  * matrix, apart from zeros, and its vectors are shorter.
  *
- * @param least  the share of the rows or of the columns that must be empty; default: half
+ * @param least - the share of the rows or of the columns that must be empty; default: half
  * @returns undefined where fewer are, or none
  */
 export function pack(
@@ -175,8 +184,8 @@ export function pack(
 /**
  * A packed matrix with some of the empty rows and columns of the whole put back, below and to the right of the others.
  *
- * @param whole  shape of the whole matrix
- * @param shape  how many rows and columns it is to have; no fewer than it has
+ * @param whole - shape of the whole matrix
+ * @param shape - how many rows and columns it is to have; no fewer than it has
  */
 export function withEmptyLines(
   { matrix, rows, columns }: Packed,

@@ -9,10 +9,18 @@ import { checked, type Operator, type Part, partOf, rescaled } from "./operator.
 /**
  * A + B + …, without forming it.
  *
- * @param parts  one or more m×n matrices in any form; referred to, not copied (see `linearOperator`)
+ * @param parts - one or more m×n matrices in any form; referred to, not copied (see `linearOperator`)
  * @throws ShapeError naming the shapes where they differ; as `linearOperator`
  *
- * Cost: that of the parts' products, and m + n numbers of memory.
+ * @remarks
+ * **Cost.** That of the parts' products, and m + n numbers of memory.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, spectralNorm, sumOf } from "spectral-norm";
+ *
+ * console.log(spectralNorm(sumOf(diagonal([1, 2]), [[2, 0], [0, 0]]))); // 3
+ * ```
  */
 export function sumOf(...parts: readonly MatrixOrOperator[]): Operator {
   const all = partsOf("sumOf", parts);
@@ -38,10 +46,18 @@ export function sumOfParts(parts: readonly Part[]): Part {
 /**
  * A·B·…, without forming it; with `diagonal`, the scalings D·A·E.
  *
- * @param parts  one or more matrices in any form, as many columns in each as rows in the next; referred to, not copied
+ * @param parts - one or more matrices in any form, as many columns in each as rows in the next; referred to, not copied
  * @throws ShapeError naming the two shapes that do not fit; as `linearOperator`
  *
- * Cost: that of the parts' products, and a vector between each two.
+ * @remarks
+ * **Cost.** That of the parts' products, and a vector between each two.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, productOf, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(productOf(diagonal([1, 2]), [[0, 3], [1, 0]]))); // 3
+ * ```
  */
 export function productOf(...parts: readonly MatrixOrOperator[]): Operator {
   const all = partsOf("productOf", parts);
@@ -78,10 +94,18 @@ export function productOfParts(parts: readonly Part[]): Part {
 /**
  * Aᵀ, without forming it.
  *
- * @param A  in any form; referred to, not copied (see `linearOperator`)
+ * @param A - in any form; referred to, not copied (see `linearOperator`)
  * @throws as `linearOperator`
  *
- * Cost: that of A's products.
+ * @remarks
+ * **Cost.** That of A's products.
+ *
+ * @example
+ * ```ts
+ * import { transposeOf } from "spectral-norm";
+ *
+ * console.log(transposeOf([[1, 2, 3]]).shape.join("×")); // 3×1
+ * ```
  */
 export function transposeOf(A: MatrixOrOperator): Operator {
   const { shape, matvec, rmatvec } = partOf(A);
@@ -91,11 +115,19 @@ export function transposeOf(A: MatrixOrOperator): Operator {
 /**
  * c·A, without forming it.
  *
- * @param A  in any form; referred to, not copied (see `linearOperator`)
- * @param c  finite
+ * @param A - in any form; referred to, not copied (see `linearOperator`)
+ * @param c - finite
  * @throws OptionError for another c; as `linearOperator`
  *
- * Cost: that of A's products.
+ * @remarks
+ * **Cost.** That of A's products.
+ *
+ * @example
+ * ```ts
+ * import { scaled, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(scaled([[3, 0], [0, 1]], -2))); // 6
+ * ```
  */
 export function scaled(A: MatrixOrOperator, c: number): Operator {
   checkScale("scaled", c);
@@ -129,10 +161,18 @@ export function checkScale(name: string, c: unknown): asserts c is number {
 /**
  * The n×n matrix with d on its diagonal and zero elsewhere.
  *
- * @param d  n finite numbers; copied
+ * @param d - n finite numbers; copied
  * @throws ShapeError if it is empty or no array; NonFiniteError naming the first NaN or infinity
  *
- * Cost: n flops a product.
+ * @remarks
+ * **Cost.** n flops a product.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(diagonal([1, -4, 2]))); // 4
+ * ```
  */
 export function diagonal(d: ArrayLike<number>): Operator {
   if (!Array.isArray(d) && !(ArrayBuffer.isView(d) && "length" in d))

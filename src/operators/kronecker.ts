@@ -9,10 +9,19 @@ import { checked, type Operator, partOf } from "./operator.js";
  * The Kronecker product A⊗B (p·r × q·s for A p×q and B r×s), without forming it: with X the q×s matrix whose rows
  * make up x, (A⊗B)·x is A·X·Bᵀ, row by row. Its singular values are the products σᵢ(A)·σⱼ(B).
  *
- * @param A, B  in any form; referred to, not copied (see `linearOperator`)
+ * @param A - p×q, in any form; referred to, not copied (see `linearOperator`)
+ * @param B - r×s, likewise
  * @throws ShapeError if the product has more rows or columns than a vector may be long; as `linearOperator`
  *
- * Cost: q products with B and r with A, or p with B and s with A, whichever leaves less in between.
+ * @remarks
+ * **Cost.** q products with B and r with A, or p with B and s with A, whichever leaves less in between.
+ *
+ * @example
+ * ```ts
+ * import { diagonal, kronecker, spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm(kronecker(diagonal([2, 1]), [[0, 3], [0, 0]]))); // 6
+ * ```
  */
 export function kronecker(A: MatrixOrOperator, B: MatrixOrOperator): Operator {
   const [left, right] = [partOf(A), partOf(B)];
@@ -58,8 +67,8 @@ export function kronecker(A: MatrixOrOperator, B: MatrixOrOperator): Operator {
 /**
  * Brings the lines of T, line k being its numbers times 2^powers[k], to one power of two and returns that.
  *
- * @param between  how many numbers lie from one line to the next
- * @param step  how many lie from one number of a line to the next
+ * @param between - how many numbers lie from one line to the next
+ * @param step - how many lie from one number of a line to the next
  */
 function align(T: Float64Array, powers: Float64Array, between: number, step: number): number {
   if (powers.every((power) => power === powers[0])) return powers[0];

@@ -31,12 +31,21 @@ export interface LowRankGrad {
 /**
  * W + s·B·A, a matrix with a low-rank update (LoRA: Hu et al., arXiv:2106.09685), without forming it.
  *
- * @param parts  referred to, not copied (see `linearOperator`): where the factors are trained, so is the operator
+ * @param parts - referred to, not copied (see `linearOperator`): where the factors are trained, so is the operator
  * @returns an operator; its `parameterGrad(u, v)` is s·u·(A·v)ᵀ for B, s·(Bᵀ·u)·vᵀ for A and uᵀ·B·A·v for the scale
  * @throws ShapeError naming the shapes that do not fit; OptionError for a scale that is not finite, or another name;
  *   as `linearOperator`
  *
- * Cost: a product with W and 2·r·(m + n) flops.
+ * @remarks
+ * **Cost.** A product with W and 2·r·(m + n) flops.
+ *
+ * @example
+ * ```ts
+ * import { lowRank, spectralNorm } from "spectral-norm";
+ *
+ * const update = lowRank({ base: [[1, 0], [0, 1]], B: [[1], [0]], A: [[1, 0]], scale: 2 });
+ * console.log(spectralNorm(update)); // 3
+ * ```
  */
 export function lowRank(parts: LowRankParts): ParametricOperator<LowRankGrad> {
   if (typeof parts !== "object" || parts === null)

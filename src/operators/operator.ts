@@ -22,11 +22,22 @@ export interface ParametricOperator<G> extends Operator {
  * wherever it is a double, also where a step on the way to it is not; beyond the largest double it is infinite. Not
  * guaranteed: an element of a vector that is some 10³⁰⁰ times smaller than the largest may count as zero.
  *
- * @param A  m×n, finite, in any form. It is referred to, not copied: where it changes, so does the operator
+ * @param A - m×n, finite, in any form. It is referred to, not copied: where it changes, so does the operator
  * @returns an operator whose products are computed in float64, in plain loops
  * @throws ShapeError; NonFiniteError naming the first NaN or infinity
  *
- * Cost: a read of A now; a product is two flops an entry, and about a nanosecond.
+ * @remarks
+ * **Cost.** A read of A now; a product is two flops an entry, and about a nanosecond.
+ *
+ * @example
+ * ```ts
+ * import { linearOperator } from "spectral-norm";
+ *
+ * const A = linearOperator([[1, 2], [3, 4]]);
+ * const y = new Float64Array(2);
+ * A.matvec(Float64Array.of(1, 1), y);
+ * console.log(y.join(" ")); // 3 7
+ * ```
  */
 export function linearOperator(A: MatrixOrOperator): Operator {
   const { shape, ...products } = partOf(A);

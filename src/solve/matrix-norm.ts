@@ -64,15 +64,25 @@ function coreOf(A: unknown, what: string, instead: string): Core {
 /**
  * All singular values, descending.
  *
- * @param A  m×n with entries, finite; neither changed nor kept
+ * @param A - m×n with entries, finite; neither changed nor kept
  * @returns Float64Array(min(m, n)), each within c·ε·σ₁ of the truth, c growing like √min(m, n) from about 3
- * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels; OverflowError if σ₁ is beyond the
- *   largest double
+ * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels; OverflowError if σ₁ is beyond
+ *   the largest double
  *
- * Cost: 2·m·n² + 8/3·n³ flops for m ≥ 2n, 4·m·n² − 4/3·n³ for m ≥ n; two copies of A in float64. Of a sparse matrix m
- *   and n count the rows and columns that are not empty.
- * Not guaranteed: the digits of values that are small against σ₁.
- * Source: Golub & Reinsch, Numer. Math. 14:403, 1970; Demmel & Kahan, SIAM J. Sci. Stat. Comput. 11:873, 1990.
+ * @remarks
+ * **Cost.** 2·m·n² + 8/3·n³ flops for m ≥ 2n, 4·m·n² − 4/3·n³ for m ≥ n; two copies of A in float64. Of a sparse matrix
+ * m and n count the rows and columns that are not empty.
+ *
+ * **Not guaranteed.** The digits of values that are small against σ₁.
+ *
+ * **Source.** Golub & Reinsch, Numer. Math. 14:403, 1970; Demmel & Kahan, SIAM J. Sci. Stat. Comput. 11:873, 1990.
+ *
+ * @example
+ * ```ts
+ * import { svdvals } from "spectral-norm";
+ *
+ * console.log(Array.from(svdvals([[3, 0], [4, 5]]), (sigma) => sigma.toFixed(6)).join(" ")); // 6.708204 2.236068
+ * ```
  */
 export function svdvals(A: MatrixLike): Float64Array {
   const { m, n, zeros, numbers } = coreOf(A, "svdvals", "call singularTriplet for σ₁ alone");
@@ -88,11 +98,21 @@ export function svdvals(A: MatrixLike): Float64Array {
 /**
  * The condition number σ₁/σ_min; Infinity where σ_min is 0.
  *
- * @param A  m×n with entries, finite; neither changed nor kept
+ * @param A - m×n with entries, finite; neither changed nor kept
  * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels
  *
- * Cost: that of `svdvals`.
- * Not guaranteed: σ_min is good to c·ε·σ₁, so beyond about 1e15 the answer only says "singular to working accuracy".
+ * @remarks
+ * **Cost.** That of `svdvals`.
+ *
+ * **Not guaranteed.** σ_min is good to c·ε·σ₁, so beyond about 1e15 the answer only says "singular to working
+ * accuracy".
+ *
+ * @example
+ * ```ts
+ * import { cond } from "spectral-norm";
+ *
+ * console.log(cond([[4, 0], [0, 2]])); // 2
+ * ```
  */
 export function cond(A: MatrixLike): number {
   const { m, n, zeros, numbers } = coreOf(
@@ -107,12 +127,20 @@ export function cond(A: MatrixLike): number {
  * The Schatten norm of order p: (Σ σᵢᵖ)^(1/p), which is the nuclear norm for p = 1, the Frobenius norm for 2 and
  * ‖A‖₂ for Infinity.
  *
- * @param A  m×n with entries, finite; neither changed nor kept
- * @param p  1 or more, or Infinity
+ * @param A - m×n with entries, finite; neither changed nor kept
+ * @param p - 1 or more, or Infinity
  * @throws OptionError for another p; ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels;
  *   OverflowError if the norm is beyond the largest double
  *
- * Cost: that of `svdvals`; for Infinity that of `spectralNorm`.
+ * @remarks
+ * **Cost.** That of `svdvals`; for Infinity that of `spectralNorm`.
+ *
+ * @example
+ * ```ts
+ * import { schattenNorm } from "spectral-norm";
+ *
+ * console.log(schattenNorm([[4, 0], [0, 3]], 2)); // 5
+ * ```
  */
 export function schattenNorm(A: MatrixLike, p: number): number {
   if (typeof p !== "number" || !(p >= 1))
@@ -132,14 +160,23 @@ export function schattenNorm(A: MatrixLike, p: number): number {
 /**
  * A norm of a matrix, as `numpy.linalg.norm(A, ord)` defines it.
  *
- * @param A  m×n with entries, finite; neither changed nor kept. For 2 an operator too,
+ * @param A - m×n with entries, finite; neither changed nor kept. For 2 an operator too,
  *   for all but -2 and "nuc" row panels
- * @param ord  2: σ₁ · -2: σ_min · "fro": √Σa² · "nuc": Σσ · 1, -1: largest and smallest column sum of
+ * @param ord - 2: σ₁ · -2: σ_min · "fro": √Σa² · "nuc": Σσ · 1, -1: largest and smallest column sum of
  *   magnitudes · Infinity, -Infinity: largest and smallest row sum
  * @throws OptionError for another `ord`; ShapeError, NonFiniteError; UnsupportedError for a bare operator where
  *   `ord` is not 2, and for row panels where it is -2 or "nuc"; OverflowError if the norm is beyond the largest double
  *
- * Cost: 2: that of `spectralNorm`; -2 and "nuc": that of `svdvals`; the others one read of A.
+ * @remarks
+ * **Cost.** 2: that of `spectralNorm`; -2 and "nuc": that of `svdvals`; the others one read of A.
+ *
+ * @example
+ * ```ts
+ * import { matrixNorm } from "spectral-norm";
+ *
+ * const A = [[3, 0], [4, 5]];
+ * console.log(matrixNorm(A, 1), matrixNorm(A, Number.POSITIVE_INFINITY), matrixNorm(A, "fro").toFixed(6)); // 7 9 7.071068
+ * ```
  */
 export function matrixNorm(A: MatrixLike | RowPanelSource, ord: norms.NormOrder): number;
 export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: 2): number;

@@ -14,7 +14,7 @@ const BLOCK = 64;
  * Good to c·ε relative, at any scale; -2 to c·ε·‖A‖₂. A norm beyond the largest double comes out as
  * Infinity. Cost: a pass over A; for 2, -2 and "nuc" all singular values.
  *
- * @param A  finite numbers; not modified
+ * @param A - finite numbers; not modified
  * @throws RangeError for any other `ord`
  */
 export function matrixNorm(A: Float64Array, m: number, n: number, ord: NormOrder, set?: SvdKernels): number {

@@ -62,7 +62,7 @@ export function nonNegative(name: string, value: unknown): number | undefined {
 }
 
 /**
- * @param more  names that the caller takes beside the solver's own
+ * @param more - names that the caller takes beside the solver's own
  * @throws OptionError naming the option and what it takes
  */
 export function checkOptions(options: unknown, more: readonly string[] = []): CheckedOptions {

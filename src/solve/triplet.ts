@@ -23,25 +23,37 @@ export const MOST_STEPS = 10_000;
  * Largest singular value σ of A (m×n) with its unit vectors u (m) and v (n), and how far they can be
  * trusted.
  *
- * @param A  m×n, finite; neither changed nor kept
- * @param options.rtol  relative error wanted in u·vᵀ (Frobenius); default: what A's dtype supports
- * @param options.maxIterations  block steps, default 10000; not enough gives the best so far with
- *   `converged: false`
+ * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
+ * @param A - m×n, finite; neither changed nor kept
+ * @param options - `rtol`: relative error wanted in u·vᵀ (Frobenius); default: what A's dtype supports.
+ *   `maxIterations`: block steps, default 10000; not enough gives the best so far with `converged: false`
  * @returns σ on A's scale, `residual` and `gap` likewise; `gradientError` estimates ‖ûv̂ᵀ−u₁v₁ᵀ‖_F; where
  *   σ₁ = σ₂ to working accuracy `tied` is true and u, v are one of many pairs
  * @throws ShapeError if A is empty or its data too short; NonFiniteError naming the first NaN or infinity;
  *   OptionError; OverflowError if ‖A‖₂ is beyond the largest double; AdjointError for an operator whose two products
  *   do not belong to one matrix
  *
- * Cost: one copy of A in kernel memory, or, where that does not fit and for `rowPanels`, a panel of it that every
- *   pass loads anew; min(m, n) ≤ 64, or up to 256 and A much longer than wide: three passes and min²·max flops; else
- *   some 20 to 60 fused passes of 8 flops an element, and at most 72·min(m, n) + 2(m + n) numbers of memory (80·n + 2(m + n) for `rowPanels`).
- * Not guaranteed: a random start can miss σ₁, with a probability that falls exponentially in the number of
- *   steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot. The start depends
- *   on A and on `seed`, so no matrix can be built against it in advance. Of an operator's adjoint, defects smaller than
- *   `adjointRtol` are not noticed.
- * Source: block Lanczos with thick restart (Golub & Underwood 1977; Wu & Simon, SIAM J. Matrix Anal. Appl.
- *   22:602, 2000); the error of u·vᵀ from the residual over the gap (Wedin, BIT 12:99, 1972).
+ * @remarks
+ * **Cost.** One copy of A in kernel memory, or, where that does not fit and for `rowPanels`, a panel of it that every
+ * pass loads anew; min(m, n) ≤ 64, or up to 256 and A much longer than wide: three passes and min²·max flops; else some
+ * 20 to 60 fused passes of 8 flops an element, and at most 72·min(m, n) + 2(m + n) numbers of memory (80·n + 2(m + n)
+ * for `rowPanels`).
+ *
+ * **Not guaranteed.** A random start can miss σ₁, with a probability that falls exponentially in the number of
+ * steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot. The start depends
+ * on A and on `seed`, so no matrix can be built against it in advance. Of an operator's adjoint, defects smaller than
+ * `adjointRtol` are not noticed.
+ *
+ * **Source.** Block Lanczos with thick restart (Golub & Underwood 1977; Wu & Simon, SIAM J. Matrix Anal. Appl.
+ * 22:602, 2000); the error of u·vᵀ from the residual over the gap (Wedin, BIT 12:99, 1972).
+ *
+ * @example
+ * ```ts
+ * import { singularTriplet } from "spectral-norm";
+ *
+ * const { sigma, v, converged } = singularTriplet([[3, 0], [4, 5]]);
+ * console.log(sigma.toFixed(6), Math.abs(v[0]).toFixed(6), converged); // 6.708204 0.707107 true
+ * ```
  */
 export function singularTriplet<A extends MatrixOrOperator>(
   A: A,
@@ -54,15 +66,24 @@ export function singularTriplet<A extends MatrixOrOperator>(
  * ‖A‖₂, the largest singular value. Stops as soon as the value is accurate, which takes fewer digits than the
  * vectors would take.
  *
- * @param A  m×n, finite; neither changed nor kept
- * @param options.rtol  relative error wanted in σ; default: what A's dtype supports
+ * @param A - m×n, finite; neither changed nor kept
+ * @param options - `rtol`: relative error wanted in σ; default: what A's dtype supports
  * @throws ConvergenceError, with the best `triplet` so far, where `maxIterations` did not suffice; else as
  *   `singularTriplet` does
  *
- * Cost: a tenth fewer passes than `singularTriplet`; at a loose rtol down to half.
- * Not guaranteed: as there. The error is estimated as residual²/gap, which takes three or more values that agree
- *   to within the residual for two. So the residual is also brought below 2·rtol (1e-13 by default, 1e-6 for
- *   float32), which bounds the distance to a singular value whatever its neighbours.
+ * @remarks
+ * **Cost.** A tenth fewer passes than `singularTriplet`; at a loose rtol down to half.
+ *
+ * **Not guaranteed.** As there. The error is estimated as residual²/gap, which takes three or more values that agree
+ * to within the residual for two. So the residual is also brought below 2·rtol (1e-13 by default, 1e-6 for
+ * float32), which bounds the distance to a singular value whatever its neighbours.
+ *
+ * @example
+ * ```ts
+ * import { spectralNorm } from "spectral-norm";
+ *
+ * console.log(spectralNorm([[3, 0], [4, 5]]).toFixed(6)); // 6.708204
+ * ```
  */
 export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): number {
   return normOf(inputOf(A), checkOptions(options));
@@ -222,7 +243,7 @@ function prepare(
 /**
  * A as it takes block steps.
  *
- * @param basis  vectors that the space may grow to; default: those of one triplet
+ * @param basis - vectors that the space may grow to; default: those of one triplet
  */
 export function steppingAction(
   kernels: Kernels,

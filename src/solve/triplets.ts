@@ -42,26 +42,36 @@ const MOST_DENSE = 2 ** 24;
 /**
  * The k largest singular values of A (m×n) with their vectors: A ≈ Σ σᵢ·uᵢ·vᵢᵀ, the best approximation of rank k.
  *
- * @param A  m×n, finite, in any form, operators and row panels too; neither changed nor kept
- * @param options.k  how many, from 1 to min(m, n)
- * @param options.rtol  residual allowed, relative to σ₁; default: what A's dtype supports. Every σᵢ is as close to a
- *   singular value as its residual is small; a vector turns by residual/gap, where the gap is that to the next value
- * @param options.start  a first v: speeds up, and is never trusted
- * @param options.maxIterations  block steps, default 10000; not enough gives the best so far with `converged: false`
- * @param options.method  "auto": "dense", an SVD of all of A, for min(m, n) ≤ 64, and for 3k > min(m, n) where A has
- *   up to 2²⁴ entries; else "lanczos"
+ * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
+ * @param A - m×n, finite, in any form, operators and row panels too; neither changed nor kept
+ * @param options - `k`: how many, from 1 to min(m, n). `rtol`: residual allowed, relative to σ₁; default: what A's
+ *   dtype supports. Every σᵢ is as close to a singular value as its residual is small; a vector turns by residual/gap,
+ *   where the gap is that to the next value. `start`: a first v: speeds up, and is never trusted. `maxIterations`:
+ *   block steps, default 10000; not enough gives the best so far with `converged: false`. `method`: "auto": "dense", an
+ *   SVD of all of A, for min(m, n) ≤ 64, and for 3k > min(m, n) where A has up to 2²⁴ entries; else "lanczos"
  * @returns the rows of `u` are orthonormal to a few ε, and so are those of `v`, also where σᵢ is zero
  * @throws as `singularTriplet` does; OptionError if k is no whole number from 1 to min(m, n), and for method "power"
  *
- * Cost: one copy of A in kernel memory, or panels of it, as `singularTriplet`. Some 20 to 200 fused passes of 8 flops an
- *   element, more for a larger k and where values lie close together, and a new start for values more than 16 times
- *   smaller than the first of the last one. Then k passes (float32: 3k/2; `rowPanels`: 2 or 3) and some 10·k²·(m + n)
- *   flops. max(64, 2k + 32)·min(m, n) + 6k·(m + n) numbers of memory. On the dense path min(m, n) products and an SVD.
- * Not guaranteed: as for `singularTriplet`. Three or more equal values: where two of them are among the k and smaller
- *   ones too, a random block looks for more of them, with a chance of 0.001 to miss them. Within a tie any vectors of
- *   its space are as good as others.
- * Source: thick restart (Wu & Simon, SIAM J. Matrix Anal. Appl. 22:602, 2000) of block Lanczos, locking, and at the
- *   end the singular values of A on the space found (Rayleigh–Ritz; Parlett, The Symmetric Eigenvalue Problem, §11).
+ * @remarks
+ * **Cost.** One copy of A in kernel memory, or panels of it, as `singularTriplet`. Some 20 to 200 fused passes of 8
+ * flops an element, more for a larger k and where values lie close together, and a new start for values more than 16
+ * times smaller than the first of the last one. Then k passes (float32: 3k/2; `rowPanels`: 2 or 3) and some 10·k²·(m +
+ * n) flops. max(64, 2k + 32)·min(m, n) + 6k·(m + n) numbers of memory. On the dense path min(m, n) products and an SVD.
+ *
+ * **Not guaranteed.** As for `singularTriplet`. Three or more equal values: where two of them are among the k and
+ * smaller ones too, a random block looks for more of them, with a chance of 0.001 to miss them. Within a tie any
+ * vectors of its space are as good as others.
+ *
+ * **Source.** Thick restart (Wu & Simon, SIAM J. Matrix Anal. Appl. 22:602, 2000) of block Lanczos, locking, and at the
+ * end the singular values of A on the space found (Rayleigh–Ritz; Parlett, The Symmetric Eigenvalue Problem, §11).
+ *
+ * @example
+ * ```ts
+ * import { singularTriplets } from "spectral-norm";
+ *
+ * const { sigma, u } = singularTriplets([[3, 0, 0], [0, 2, 0], [0, 0, 1]], { k: 2 });
+ * console.log(Array.from(sigma).join(" "), u.shape.join("×")); // 3 2 2×3
+ * ```
  */
 export function singularTriplets<A extends MatrixOrOperator>(
   A: A,
@@ -74,12 +84,22 @@ export function singularTriplets<A extends MatrixOrOperator>(
 /**
  * The Ky Fan norm of order k: σ₁ + … + σ_k. For k = 1 it is ‖A‖₂, for k = min(m, n) the nuclear norm.
  *
- * @param A  m×n, finite, in any form; neither changed nor kept
- * @param k  how many, from 1 to min(m, n)
+ * @param A - m×n, finite, in any form; neither changed nor kept
+ * @param k - how many, from 1 to min(m, n)
  * @throws ConvergenceError, with the best `triplets` so far, where `maxIterations` did not suffice; else as
  *   `singularTriplets`
  *
- * Cost, Not guaranteed: as for `singularTriplets`, whose options `options` are
+ * @remarks
+ * **Cost.** As for `singularTriplets`, whose options `options` are.
+ *
+ * **Not guaranteed.** As there.
+ *
+ * @example
+ * ```ts
+ * import { kyFanNorm } from "spectral-norm";
+ *
+ * console.log(kyFanNorm([[3, 0, 0], [0, 2, 0], [0, 0, 1]], 2)); // 5
+ * ```
  */
 export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
   if (options !== undefined && (typeof options !== "object" || options === null))

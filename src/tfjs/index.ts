@@ -1,3 +1,9 @@
+/**
+ * The spectral norm of TensorFlow.js tensors, with gradients, and layers, constraints and regularizers that use it. It
+ * needs the peer package `@tensorflow/tfjs-core`; the layers need `@tensorflow/tfjs-layers` as well.
+ *
+ * @module spectral-norm/tfjs
+ */
 export type { TensorSolveOptions } from "./choose-solver.js";
 export {
   applyConstraints,

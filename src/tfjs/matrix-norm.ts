@@ -27,15 +27,25 @@ export interface NormOptions {
  * extreme columns or rows, the first singular vectors that the SVD gives, and nothing for a singular
  * value that is zero to working accuracy; the zero matrix has gradient 0, and no gradient is NaN.
  *
- * @param x  float32, […, m, n]: the leading axes are a batch
+ * @param x - float32, […, m, n]: the leading axes are a batch
  * @returns shape […]
  * @throws OptionError for an `ord` that does not exist, for other options, and for an `ord` that is
  *   not in an object (`norm(x, 2)`); ShapeError, NonFiniteError; UnsupportedError
  *   for what is not a live float32 tensor or cannot be read synchronously. When differentiated:
  *   TiedError for a second derivative that does not exist, UnsupportedError for a third
  *
- * Cost: for 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
- *   The others one pass over x. All in float64, rounded once.
+ * @remarks
+ * **Cost.** For 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
+ * The others one pass over x. All in float64, rounded once.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { matrixNorm } from "spectral-norm/tfjs";
+ *
+ * console.log(matrixNorm(tf.tensor2d([[4, 0], [0, 3]]), { ord: "fro" }).dataSync().join(" ")); // 5
+ * ```
  */
 export function matrixNorm(x: Tensor, options?: NormOptions): Tensor {
   return normOf(x, options, "matrixNorm");
@@ -44,6 +54,18 @@ export function matrixNorm(x: Tensor, options?: NormOptions): Tensor {
 /**
  * The same as `matrixNorm`, under NumPy's name for it. Unlike `tf.norm`, whose `ord: 2` is the
  * Frobenius norm, and unlike NumPy's, it takes no vectors.
+ *
+ * @param x - as for `matrixNorm`
+ * @param options - as for `matrixNorm`
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { norm } from "spectral-norm/tfjs";
+ *
+ * console.log(norm(tf.tensor2d([[4, 0], [0, 3]]), { ord: "nuc" }).dataSync().join(" ")); // 7
+ * ```
  */
 export function norm(x: Tensor, options?: NormOptions): Tensor {
   return normOf(x, options, "norm");

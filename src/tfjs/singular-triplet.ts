@@ -24,12 +24,23 @@ export type TensorTriplet = {
  * σ can be differentiated twice, as `spectralNorm`; u and v once, by solving
  * [σI, −A; −Aᵀ, σI]·[p; q] = [(I−uuᵀ)ū; (I−vvᵀ)v̄] for the cotangents ū, v̄ and returning p·vᵀ + u·qᵀ.
  *
- * @param x  float32, […, m, n]: the leading axes are a batch
- * @param options  as for `spectralNorm`
- * @throws as `spectralNorm`, ConvergenceError too; in the backward pass TiedError where u or v is differentiated and σ₁ is
- *   tied, UnsupportedError for a second derivative of u or v
+ * @param x - float32, […, m, n]: the leading axes are a batch
+ * @param options - as for `spectralNorm`
+ * @throws as `spectralNorm`, ConvergenceError too; in the backward pass TiedError where u or v is differentiated and σ₁
+ *   is tied, UnsupportedError for a second derivative of u or v
  *
- * Cost: one solve, whatever is differentiated later; the pull-back of u and v costs a linear solve.
+ * @remarks
+ * **Cost.** One solve, whatever is differentiated later; the pull-back of u and v costs a linear solve.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { singularTriplet } from "spectral-norm/tfjs";
+ *
+ * const { sigma, u, v } = singularTriplet(tf.tensor2d([[0, 3], [0, 4]]));
+ * console.log(sigma.dataSync().join(" "), u.shape.join(" "), v.shape.join(" ")); // 5 2 2
+ * ```
  */
 export function singularTriplet(x: Tensor, options?: TensorSolveOptions): TensorTriplet {
   const { solver, shape } = solverFor(x, "singularTriplet", options);

@@ -12,21 +12,34 @@ import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable
  * subgradient), its second derivative the one that `hessianVectorProduct` of the core gives; both
  * hold inside larger losses, under `tf.grad`, `tf.valueAndGrad`, `tf.variableGrads` and nested.
  *
- * @param x  float32, […, m, n]: the leading axes are a batch
- * @param options  as for the core's `spectralNorm`, and `readBack`, `steps` (see there)
+ * @param x - float32, […, m, n]: the leading axes are a batch
+ * @param options - as for the core's `spectralNorm`, and `readBack`, `steps` (see there)
  * @returns shape […]; a scalar for a matrix
- * @throws ShapeError for a rank below 2 or an empty axis; UnsupportedError for a tensor that is
- *   disposed or not float32; OptionError for an unknown option or a wrong value. Where x is read:
- *   NonFiniteError naming the first NaN or infinity; ConvergenceError where `maxIterations` did not
- *   suffice, with the best `triplet` and, for a batch, the matrix's `index`. When differentiated: TiedError for a second derivative where σ₁ is tied, UnsupportedError
- *   for a third
+ * @throws ShapeError for a rank below 2 or an empty axis; UnsupportedError for a tensor that is disposed or not
+ *   float32; OptionError for an unknown option or a wrong value. Where x is read: NonFiniteError naming the first NaN
+ *   or infinity; ConvergenceError where `maxIterations` did not suffice, with the best `triplet` and, for a batch, the
+ *   matrix's `index`. When differentiated: TiedError for a second derivative where σ₁ is tied, UnsupportedError for a
+ *   third
  *
- * Cost: one solve in the core, after copying x from the backend; the backward pass costs one outer
- *   product. Without a gradient being taken only the value is computed, to a looser (and sufficient)
- *   residual.
- * Not guaranteed: where x stays on its device (webgpu, `readBack: false`), the number of steps is
- *   fixed. There is no convergence test and no ConvergenceError; the value is a lower bound of ‖x‖₂
- *   (to rounding) whose accuracy is not known.
+ * @remarks
+ * **Cost.** One solve in the core, after copying x from the backend; the backward pass costs one outer
+ * product. Without a gradient being taken only the value is computed, to a looser (and sufficient)
+ * residual.
+ *
+ * **Not guaranteed.** Where x stays on its device (webgpu, `readBack: false`), the number of steps is
+ * fixed. There is no convergence test and no ConvergenceError; the value is a lower bound of ‖x‖₂
+ * (to rounding) whose accuracy is not known.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { spectralNorm } from "spectral-norm/tfjs";
+ *
+ * const A = tf.tensor2d([[3, 0], [0, 1]]);
+ * console.log(spectralNorm(A).dataSync().join(" ")); // 3
+ * console.log(tf.grad((x) => spectralNorm(x))(A).dataSync().join(" ")); // 1 0 0 0
+ * ```
  */
 export function spectralNorm(x: Tensor, options?: TensorSolveOptions): Tensor {
   const { solver, shape } = solverFor(x, "spectralNorm", options);

@@ -12,14 +12,24 @@ import { undifferentiable, withGradient } from "./twice-differentiable.js";
  * The derivative pulls a cotangent g back to U·diag(g)·Vᵀ. A singular value that is zero to working
  * accuracy contributes nothing (it has no derivative; 0 is a subgradient), so no gradient is ever NaN.
  *
- * @param x  float32, […, m, n]: the leading axes are a batch
- * @param options  must be absent
+ * @param x - float32, […, m, n]: the leading axes are a batch
+ * @param options - must be absent
  * @returns shape […, min(m, n)]
- * @throws OptionError for a second argument; ShapeError, NonFiniteError; UnsupportedError for what is not a live float32 tensor or cannot
- *   be read synchronously. When differentiated: TiedError for a second derivative that tells two equal
- *   singular values apart, UnsupportedError for a third
+ * @throws OptionError for a second argument; ShapeError, NonFiniteError; UnsupportedError for what is not a live
+ *   float32 tensor or cannot be read synchronously. When differentiated: TiedError for a second derivative that tells
+ *   two equal singular values apart, UnsupportedError for a third
  *
- * Cost: an SVD forward, O(mn·min(m, n)) more for each derivative.
+ * @remarks
+ * **Cost.** An SVD forward, O(mn·min(m, n)) more for each derivative.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { svdvals } from "spectral-norm/tfjs";
+ *
+ * console.log(svdvals(tf.tensor2d([[1, 0], [0, 3]])).dataSync().join(" ")); // 3 1
+ * ```
  */
 export function svdvals(x: Tensor, options?: undefined): Tensor {
   noOptions(options, "svdvals");

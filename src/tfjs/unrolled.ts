@@ -45,15 +45,26 @@ const INSTEAD = "call spectralNorm, which takes a fixed number of steps there";
  * It follows the notebook to the letter, and so, unlike the other functions here, it throws no
  * `ConvergenceError`: after `maxIterations` steps it returns the value that it has.
  *
- * @param x  float32, m×n
+ * @param x - float32, m×n
  * @returns a scalar; NaN with the gradient 0 where a square overflows float32. The zero matrix gives 0
  *   with the gradient 0
  * @throws ShapeError for anything but a matrix; OptionError; NonFiniteError naming the first NaN or
  *   infinity; UnsupportedError for what is not a live float32 tensor or cannot be read synchronously
  *   (the stopping rule reads three numbers a step)
  *
- * Cost: two reads of x a step, and as much again backward.
- * Not guaranteed: convergence, as said above; a start orthogonal to v₁ misses σ₁.
+ * @remarks
+ * **Cost.** Two reads of x a step, and as much again backward.
+ *
+ * **Not guaranteed.** Convergence, as said above; a start orthogonal to v₁ misses σ₁.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import { spectralNormUnrolled } from "spectral-norm/tfjs";
+ *
+ * console.log(spectralNormUnrolled(tf.tensor2d([[3, 0], [0, 1]])).dataSync()[0].toFixed(3)); // 3.000
+ * ```
  */
 export function spectralNormUnrolled(x: Tensor, options?: UnrolledOptions): Tensor {
   const shape = checkMatrices(x, CALLER, 2);

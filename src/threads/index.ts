@@ -1,3 +1,8 @@
+/**
+ * The functions of `spectral-norm`, computed by a pool of threads while the calling thread goes on.
+ *
+ * @module spectral-norm/threads
+ */
 export { startThreads, type ThreadPool } from "./pool.js";
 export {
   certify,

@@ -43,7 +43,7 @@ let starting: Promise<void> | undefined;
  * In a page, where nothing may wait, the functions of `spectral-norm` go on computing alone: there the asynchronous
  * ones are the way to the threads. A browser's workers may wait, and are served as Node is.
  *
- * @param count  of threads that compute, the leading one among them: a whole number from 1 to 256. Default: the
+ * @param count - of threads that compute, the leading one among them: a whole number from 1 to 256. Default: the
  *   cores that this program may use. 1 starts a thread for the asynchronous functions alone, needs no shared memory,
  *   and changes nothing for the others
  * @returns the pool; a second call while it runs, with the same count or none, shares it
@@ -52,11 +52,23 @@ let starting: Promise<void> | undefined;
  *   (count 1 works there); before Node 20.16. DeviceError where a thread does not start or there is no
  *   memory. After an error everything is as it was
  *
- * Cost: some ten milliseconds a thread. A copy of a matrix stays in the pool's memory, which does not shrink, until
- *   `stop`; the asynchronous functions have a thread, a crew and a memory of their own, from the first call on.
- * Not guaranteed: that it is faster. `setKernels("reference")` computes on one thread, whatever runs.
+ * @remarks
+ * **Cost.** Some ten milliseconds a thread. A copy of a matrix stays in the pool's memory, which does not shrink, until
+ * `stop`; the asynchronous functions have a thread, a crew and a memory of their own, from the first call on.
+ *
+ * **Not guaranteed.** That it is faster. `setKernels("reference")` computes on one thread, whatever runs.
  *
  * Threads that are idle do not keep Node alive, whether stopped or not.
+ *
+ * @example
+ * ```ts
+ * import { kernelInfo } from "spectral-norm";
+ * import { startThreads } from "spectral-norm/threads";
+ *
+ * const pool = await startThreads(2);
+ * console.log(kernelInfo().threads); // 2
+ * await pool.stop();
+ * ```
  */
 export async function startThreads(count?: number): Promise<ThreadPool> {
   if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= MOST_THREADS))

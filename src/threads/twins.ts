@@ -22,16 +22,26 @@ import { ask } from "./pool.js";
  * ‖A‖₂ computed by the pool's threads, to the same bits as by `spectralNorm` of `spectral-norm`, while the calling
  * thread, a page's too, goes on with other things. The other functions here are its like.
  *
- * @param A  with entries; up to 2^19 numbers are copied before the call returns, more in slices of some
+ * @param A - with entries; up to 2^19 numbers are copied before the call returns, more in slices of some
  *   milliseconds: these must not be changed before the promise settles
  * @returns a promise; calls are answered one after another, in the order in which they were made
- * @throws (rejects) what `spectralNorm` of `spectral-norm` throws, with all of its fields (`triplet`, `row`, `cause`, …)
- *   and the stacks of both threads; UnsupportedError if no pool is running, or for
- *   an operator, whose functions no other thread has (a `csr` matrix goes); DeviceError if the pool is stopped, or
- *   its thread fails, before the answer is there: `cause` is what that thread has thrown
+ * @throws (rejects) what `spectralNorm` of `spectral-norm` throws, with all of its fields (`triplet`, `row`, `cause`,
+ *   …) and the stacks of both threads; UnsupportedError if no pool is running, or for an operator, whose functions no
+ *   other thread has (a `csr` matrix goes); DeviceError if the pool is stopped, or its thread fails, before the answer
+ *   is there: `cause` is what that thread has thrown
  *
- * Cost: that of the function, and a copy of A; the first call starts the thread that computes, with the pool's
- *   count, which takes some ten milliseconds a thread.
+ * @remarks
+ * **Cost.** That of the function, and a copy of A; the first call starts the thread that computes, with the pool's
+ * count, which takes some ten milliseconds a thread.
+ *
+ * @example
+ * ```ts
+ * import { spectralNorm, startThreads } from "spectral-norm/threads";
+ *
+ * const pool = await startThreads(2);
+ * console.log((await spectralNorm([[3, 0], [4, 5]])).toFixed(6)); // 6.708204
+ * await pool.stop();
+ * ```
  */
 export function spectralNorm(A: MatrixLike, options?: SolveOptions): Promise<number> {
   return ask("spectralNorm", [A, options]) as Promise<number>;

@@ -54,13 +54,14 @@ async function each(
 /**
  * ‖Aₖ‖₂ of each matrix in a batch, computed in float32 on a GPU.
  *
- * @param A  `shape: [b, m, n]` or an array of b nested matrices, as `spectralNormBatch` of `spectral-norm` takes it; or
- *   `{ buffer, shape: [b, m, n], offset? }`; b may be 0
+ * @param A - `shape: [b, m, n]` or an array of b nested matrices, as `spectralNormBatch` of `spectral-norm` takes it;
+ *   or `{ buffer, shape: [b, m, n], offset? }`; b may be 0
  * @returns Float64Array(b)
  * @throws (rejects) as `spectralNorm` does, naming the matrix, whose index a ConvergenceError has as `index`
  *
- * Cost: that of b single calls, eight at a time, so that their waits overlap. For many small matrices that is more than
- *   `spectralNormBatch` of `spectral-norm` takes.
+ * @remarks
+ * **Cost.** That of b single calls, eight at a time, so that their waits overlap. For many small matrices that is more
+ * than `spectralNormBatch` of `spectral-norm` takes.
  */
 export async function spectralNormBatch(
   A: HostBatch | DeviceArray,
@@ -77,11 +78,12 @@ export async function spectralNormBatch(
 /**
  * ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch, computed in float32 on a GPU.
  *
- * @param A  as `spectralNormBatch` takes it
- * @param options.output  where the gradients go; default: where A is
+ * @param A - as `spectralNormBatch` takes it
+ * @param options - `output`: where the gradients go; default: where A is
  * @throws (rejects) as `valueAndGrad` does, naming the matrix
  *
- * Cost: as `spectralNormBatch`, and b·m·n numbers.
+ * @remarks
+ * **Cost.** As `spectralNormBatch`, and b·m·n numbers.
  */
 export function valueAndGradBatch(A: HostBatch, options?: WhereHostIs): Promise<HostValuesAndGrads>;
 export function valueAndGradBatch(A: HostBatch | DeviceArray, options: OnHost): Promise<HostValuesAndGrads>;

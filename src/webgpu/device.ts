@@ -12,7 +12,8 @@ let kept: Promise<Device> | undefined;
  *
  * @throws (rejects) DeviceError where there is no WebGPU, no adapter, or the adapter refuses
  *
- * Cost: the first call some milliseconds, up to a second where a driver has to wake.
+ * @remarks
+ * **Cost.** The first call some milliseconds, up to a second where a driver has to wake.
  */
 export function requestDevice(): Promise<Device> {
   if (!kept) {

@@ -1,3 +1,8 @@
+/**
+ * The spectral norm and its derivative in float32 on a GPU, of matrices in host or GPU memory.
+ *
+ * @module spectral-norm/webgpu
+ */
 export { type HostBatch, spectralNormBatch, valueAndGradBatch } from "./batch.js";
 export { requestDevice } from "./device.js";
 export { type HostMatrix, singularTriplet, spectralNorm, valueAndGrad } from "./functions.js";

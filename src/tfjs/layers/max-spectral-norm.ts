@@ -73,7 +73,21 @@ serialization.registerClass(
  *   (`maxSpectralNorm(2)`), and for other names. The constraint itself throws what `spectralNorm`
  *   throws
  *
- * Cost: `spectralNorm` of W, and one product.
+ * @remarks
+ * **Cost.** `spectralNorm` of W, and one product.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import * as layers from "@tensorflow/tfjs-layers";
+ * import { maxSpectralNorm } from "spectral-norm/tfjs";
+ *
+ * const constraint = maxSpectralNorm({ maxValue: 1 });
+ * const layer = layers.layers.dense({ units: 4, kernelConstraint: constraint });
+ * console.log(layer.getClassName()); // Dense
+ * console.log(constraint.apply(tf.tensor2d([[4, 0], [0, 2]])).dataSync().join(" ")); // 1 0 0 0.5
+ * ```
  */
 export function maxSpectralNorm(args?: MaxSpectralNormArgs): Constraint {
   return new MaxSpectralNorm(args);
@@ -81,10 +95,20 @@ export function maxSpectralNorm(args?: MaxSpectralNormArgs): Constraint {
 
 /**
  * Applies the constraints of all of a model's weights, as Keras does after each update, and
- * TensorFlow.js does not:
+ * TensorFlow.js does not.
  *
+ * @example
  * ```ts
- * model.fit(xs, ys, { callbacks: { onBatchEnd: async () => applyConstraints(model) } });
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import * as layers from "@tensorflow/tfjs-layers";
+ * import { applyConstraints, maxSpectralNorm, spectralNorm } from "spectral-norm/tfjs";
+ *
+ * const model = layers.sequential();
+ * model.add(layers.layers.dense({ units: 4, inputShape: [3], kernelConstraint: maxSpectralNorm({ maxValue: 0.1 }) }));
+ * // In training: model.fit(xs, ys, { callbacks: { onBatchEnd: async () => applyConstraints(model) } })
+ * applyConstraints(model);
+ * console.log(spectralNorm(model.getWeights()[0]).dataSync()[0].toFixed(4)); // 0.1000
  * ```
  */
 export function applyConstraints(model: Pick<LayersModel, "weights">): void {

@@ -67,7 +67,20 @@ serialization.registerClass(
  *   (`spectralNormRegularizer(0.1)`), and for other names. The regularizer itself throws what
  *   `spectralNorm` throws
  *
- * Cost: `spectralNorm` of W with its gradient, each training step.
+ * @remarks
+ * **Cost.** `spectralNorm` of W with its gradient, each training step.
+ *
+ * @example
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs-core";
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import * as layers from "@tensorflow/tfjs-layers";
+ * import { spectralNormRegularizer } from "spectral-norm/tfjs";
+ *
+ * const penalty = spectralNormRegularizer({ l: 0.5 });
+ * console.log(layers.layers.dense({ units: 4, kernelRegularizer: penalty }).getClassName()); // Dense
+ * console.log(penalty.apply(tf.tensor2d([[4, 0], [0, 2]])).dataSync().join(" ")); // 2
+ * ```
  */
 export function spectralNormRegularizer(args?: SpectralNormRegularizerArgs): Regularizer {
   return new SpectralNormRegularizer(args);

@@ -159,7 +159,7 @@ export class SpectralNormalizationLayer extends LateWrapper {
   /**
    * W/σ(W), of the kernel's shape.
    *
-   * @param training  whether to take `powerIterations` steps first, which update u and v; default false
+   * @param training - whether to take `powerIterations` steps first, which update u and v; default false
    * @throws OptionError where `training` is not a boolean
    */
   normalizedKernel(training = false): Tensor {
@@ -208,7 +208,7 @@ export class SpectralNormalizationLayer extends LateWrapper {
   }
 
   /**
-   * @param weights  as `getWeights` gives them; or those of the wrapped layer alone, and u and v are
+   * @param weights - as `getWeights` gives them; or those of the wrapped layer alone, and u and v are
    *   found anew
    * @throws ShapeError for another number of them, or another shape
    */
@@ -271,22 +271,31 @@ type Initializer = ReturnType<typeof initializers.zeros>;
 /**
  * Wraps a layer so that it computes with W/σ(W), whose spectral norm is 1; named as in Keras.
  *
- * ```ts
- * model.add(SpectralNormalization({ layer: tf.layers.dense({ units: 64, inputShape: [32] }) }));
- * ```
- *
- * @param args.layer  a layer with one kernel (dense, convolutions) or embeddings
- * @param args.powerIterations  steps of power iteration a training step; default 1
+ * @param args - `layer`: a layer with one kernel (dense, convolutions) or embeddings. `powerIterations`: steps of power
+ *   iteration a training step; default 1
  * @throws UnsupportedError where `@tensorflow/tfjs-layers` was not imported; OptionError for a layer
  *   without a kernel, for a layer that is not in an object (`SpectralNormalization(layer)`), for
  *   `powerIterations` that is not a positive integer, and for other names (`power_iterations`)
  *
- * Cost: 2·powerIterations reads of W a training step, one at inference, and one to divide; once, when
- *   the layer is built, a solve for u and v.
- * Not guaranteed: in training, u and v are those before the last update of W, and σ = uᵀWv is at most
- *   ‖W‖₂. So the norm of W/σ is at least 1: within 1% where an update changes the singular vectors by
- *   less than about a tenth, several percent above 1 where it changes them more (measured: 2% under
- *   Adam with a rate of 0.01 on 24×16).
+ * @remarks
+ * **Cost.** 2·powerIterations reads of W a training step, one at inference, and one to divide; once, when
+ * the layer is built, a solve for u and v.
+ *
+ * **Not guaranteed.** In training, u and v are those before the last update of W, and σ = uᵀWv is at most
+ * ‖W‖₂. So the norm of W/σ is at least 1: within 1% where an update changes the singular vectors by
+ * less than about a tenth, several percent above 1 where it changes them more (measured: 2% under
+ * Adam with a rate of 0.01 on 24×16).
+ *
+ * @example
+ * ```ts
+ * import "@tensorflow/tfjs-backend-cpu";
+ * import * as layers from "@tensorflow/tfjs-layers";
+ * import { SpectralNormalization } from "spectral-norm/tfjs";
+ *
+ * const model = layers.sequential();
+ * model.add(SpectralNormalization({ layer: layers.layers.dense({ units: 64, inputShape: [32] }) }));
+ * console.log(model.outputShape[1]); // 64
+ * ```
  */
 export function SpectralNormalization(args: SpectralNormalizationArgs): SpectralNormalizationLayer {
   return new SpectralNormalizationLayer(args);

@@ -1,0 +1,7 @@
+export interface Item {
+  readonly text: string;
+  readonly link?: string;
+  readonly items?: readonly Item[];
+}
+export function sidebar(): Item[];
+export function nav(): Item[];

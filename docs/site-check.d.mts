@@ -1,0 +1,1 @@
+export function problemsOf(dist: string, base: string): string[];
