@@ -1,13 +1,13 @@
+import { panelsOf } from "../../src/certify/blocked-entries.js";
 import { type Certificate, certify } from "../../src/certify/certify.js";
+import { examine } from "../../src/certify/examine-pair.js";
 import { gramTest } from "../../src/certify/gram-test.js";
-import { examine } from "../../src/certify/pair.js";
-import { panelsOf } from "../../src/certify/panels.js";
 import { scaledDown, scaledUp } from "../../src/certify/rounding.js";
 import { assembled, groundTruth, normalEntries } from "../../src/experiment/ground-truth.js";
 import { type Matrix, matrix, singularTriplet } from "../../src/index.js";
-import { proofKernels, trimProof } from "../../src/kernels/proof.js";
+import { proofKernels, trimProof } from "../../src/kernels/proof-kernels.js";
 import { viewOf } from "../../src/matrix/view.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import type { Task } from "./task.js";
 
 export type IntervalCase = "normal" | "large" | "close" | "tie";

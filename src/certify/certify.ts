@@ -1,5 +1,5 @@
-import { proofKernels, trimProof } from "../kernels/proof.js";
 import type { ProofKernels } from "../kernels/proof-contract.js";
+import { proofKernels, trimProof } from "../kernels/proof-kernels.js";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { namedOptions } from "../matrix/option-names.js";
 import { shown } from "../matrix/shown.js";
@@ -7,14 +7,14 @@ import type { MatrixLike, SingularTriplet, SparseMatrix } from "../matrix/types.
 import { viewOf } from "../matrix/view.js";
 import { checkOptions } from "../solve/options.js";
 import { tripletOf } from "../solve/triplet.js";
+import { type Panels, panelsOf } from "./blocked-entries.js";
 import type { Entries } from "./entries.js";
+import { type ExaminedPair, examine } from "./examine-pair.js";
 import { gradientBound, roundingOfProduct } from "./gradient-bound.js";
 import { type GramTest, gramCost, gramTest, testCost } from "./gram-test.js";
-import { listed } from "./listed.js";
 import { magnitudeBound, magnitudeCost } from "./magnitudes.js";
-import { examine, type Pair } from "./pair.js";
-import { type Panels, panelsOf } from "./panels.js";
 import { scaledDown, scaledUp, UNDERFLOW, up } from "./rounding.js";
+import { listed } from "./sparse-entries.js";
 
 /** Vectors to certify the gradient of: any triplet, or u and v alone. */
 export type CertifiedPair = Pick<SingularTriplet, "u" | "v"> & Partial<SingularTriplet>;
@@ -186,7 +186,7 @@ function bounds(
   kernels: ProofKernels,
   P: Entries,
   panels: Panels | undefined,
-  pair: Pair,
+  pair: ExaminedPair,
   gap: number,
   maxCost: number,
 ): Bounds {
@@ -267,7 +267,7 @@ const STEPS = [0.003, 0.03, 0.12, 0.35, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 
 function secondBound(
   tryAt: GramTest["bound"],
   test: GramTest,
-  { sigma, lower, deflation }: Pair,
+  { sigma, lower, deflation }: ExaminedPair,
   gap: number,
   affords: () => boolean,
 ): number {

@@ -1,5 +1,5 @@
 import { blockFor, choleskyHeight, type ProofKernels, sumHeight } from "../kernels/proof-contract.js";
-import type { Panels } from "./panels.js";
+import type { Panels } from "./blocked-entries.js";
 import { excess, gamma, UNDERFLOW, UNIT, up } from "./rounding.js";
 
 /** Upper bounds on the eigenvalues of M = P·Pᵀ, by floating-point Cholesky. */

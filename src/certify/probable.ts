@@ -5,10 +5,10 @@ import { namedOptions } from "../matrix/option-names.js";
 import { shown } from "../matrix/shown.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
 import { room, viewOf } from "../matrix/view.js";
+import { createRandom, fingerprintOf, type Random } from "../numerics/random.js";
+import { dot, norm2 } from "../numerics/sums.js";
 import { type Action, operatorAction, placedAction } from "../solve/action.js";
-import { norm2 } from "../solve/norm2.js";
 import { nonNegative } from "../solve/options.js";
-import { createRandom, fingerprintOf, type Random } from "../solve/random.js";
 
 export interface ProbableOptions {
   /** With which the bound is to hold, over random starts; between 0 and 1, default 0.999999. */
@@ -161,12 +161,6 @@ function largestRitz(action: Action, start: Float64Array, wanted: number) {
       };
     beside.push(length);
   }
-}
-
-function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
-  return sum;
 }
 
 /** The largest eigenvalue, or 0 where it is negative, of a tridiagonal matrix; by bisection. */

@@ -3,8 +3,8 @@ import { version } from "../experiment/bundled-versions.js";
 import { oneLine as escaped } from "../files/text.js";
 import { OutputError } from "../files/writable.js";
 import { SpectralNormError } from "../index.js";
-import { registerAudit } from "./audit.js";
-import { registerExperiment } from "./experiment.js";
+import { registerAudit } from "./audit-command.js";
+import { registerExperiment } from "./experiment-command.js";
 import { registerNorm } from "./norm.js";
 import { CANNOT_WRITE, standardOutput } from "./output.js";
 

@@ -2,12 +2,12 @@ import type { Kernels } from "../kernels/contract.js";
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ConvergenceError, ShapeError, TiedError, TripletError, UnsupportedError } from "../matrix/errors.js";
-import { type Input, inDouble } from "../matrix/panels.js";
+import { type Input, inDouble } from "../matrix/row-panels.js";
 import type { SingularTriplet } from "../matrix/types.js";
+import { norm2 } from "../numerics/sums.js";
 import { type Action, operatorAction, placedAction } from "../solve/action.js";
 import { EPSILON } from "../solve/finish.js";
-import { norm2 } from "../solve/norm2.js";
-import { panelSolver, placedOrPanels } from "../solve/panels.js";
+import { panelSolver, placedOrPanels } from "../solve/panel-action.js";
 
 /** Up to this min(m, n) the system is solved by a Cholesky factorization, and where CG does not converge. */
 const DIRECT_UP_TO = 64;
@@ -18,7 +18,7 @@ const TOLERANCE = { float32: 1e-9, float64: 1e-14 };
 const ACCEPTED = 1e-9;
 
 /** Where a triplet comes from, and for whom it is used. */
-export interface Origin {
+export interface TripletOrigin {
   readonly origin: SingularTriplet;
   /** whether the caller brought it, so that it may be that of another matrix */
   readonly given: boolean;
@@ -139,7 +139,7 @@ export function solveBordered(
   triplet: UnitTriplet,
   a: Float64Array,
   b: Float64Array,
-  { origin, given, what, adjointRtol }: Origin,
+  { origin, given, what, adjointRtol }: TripletOrigin,
 ): { p: Float64Array; q: Float64Array; exponent: number } {
   const kernels = chosen();
   const mark = kernels.arena.mark();

@@ -1,6 +1,6 @@
 import { kernels } from "../kernels/select.js";
 import { UnsupportedError } from "../matrix/errors.js";
-import { type Input, inputOf } from "../matrix/panels.js";
+import { type Input, inputOf } from "../matrix/row-panels.js";
 import type {
   DenseMatrix,
   Matrix,

@@ -1,7 +1,7 @@
 import { place, scaleByPower } from "../kernels/place.js";
 import { kernels as chosen } from "../kernels/select.js";
 import { OverflowError, ShapeError } from "../matrix/errors.js";
-import { type Input, inputOf } from "../matrix/panels.js";
+import { type Input, inputOf } from "../matrix/row-panels.js";
 import type {
   DenseMatrix,
   Matrix,
@@ -13,7 +13,7 @@ import type {
 import { entriesOf, room, type View } from "../matrix/view.js";
 import { placedAction } from "../solve/action.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { panelSolver, placedOrPanels } from "../solve/panels.js";
+import { panelSolver, placedOrPanels } from "../solve/panel-action.js";
 import { requireConverged } from "../solve/require-converged.js";
 import { tripletOf } from "../solve/triplet.js";
 import { solveBordered, type UnitTriplet, unitTriplet } from "./bordered.js";

@@ -1,7 +1,7 @@
 import { exponentOf, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { namedOptions } from "../matrix/option-names.js";
-import { inputOf } from "../matrix/panels.js";
+import { inputOf } from "../matrix/row-panels.js";
 import { shown } from "../matrix/shown.js";
 import type { DenseMatrix, Matrix, MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
 import { room } from "../matrix/view.js";

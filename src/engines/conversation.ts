@@ -14,7 +14,7 @@ const PATIENCE_MS = 2000;
 /** A line of JSON that the other side wrote. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-export interface Ended {
+export interface ProcessEnd {
   /** undefined after a signal */
   readonly status: number | undefined;
   /** what it said before it ended, in a line; empty if nothing */
@@ -34,7 +34,7 @@ export async function converse(
   environment: NodeJS.ProcessEnv,
   silenceMs: number,
   onAnswer: (answer: Answer) => void,
-): Promise<Ended> {
+): Promise<ProcessEnd> {
   const child = spawn(program, argv, { stdio: "pipe", env: environment });
   let failure: string | undefined;
   let complaints = "";

@@ -3,7 +3,7 @@
  * `vmap`, and up to the third under `jit`. It needs the peer package `@jax-js/jax`; without it the import fails with
  * the runtime's message that names it.
  */
-export type { ArraySolveOptions } from "./options.js";
+export type { ArraySolveOptions } from "./array-options.js";
 export { type ArrayTriplet, singularTriplet } from "./singular-triplet.js";
 export { spectralNorm } from "./spectral-norm.js";
 export { svdvals } from "./svdvals.js";

@@ -1,5 +1,5 @@
-import type { Crew } from "./crew.js";
 import type { SvdRoutines } from "./svd-contract.js";
+import type { Crew } from "./worker-team.js";
 
 /**
  * What a set of kernels has to do. Two sets exist: `reference/` in plain loops, and `wasm/`; one suite

@@ -1,9 +1,9 @@
 import { type HalfType, halfDecoder } from "../matrix/half.js";
-import { exponentOf } from "../matrix/powers.js";
 import { throwNonFinite, type View } from "../matrix/view.js";
+import { exponentOf } from "../numerics/powers.js";
 import { type Kernels, LANES } from "./contract.js";
 
-export { exponentOf, scaleByPower } from "../matrix/powers.js";
+export { exponentOf, scaleByPower } from "../numerics/powers.js";
 
 /**
  * A matrix in kernel memory: P (rows×cols), which is A or Aᵀ, times 2^−exponent. Rows are padded to whole

@@ -1,6 +1,6 @@
+import { comesInPanels, type Fields, fieldsOf } from "./array-fields.js";
 import { checkTypeName, numberOf, type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError, UnsupportedError } from "./errors.js";
-import { comesInPanels, type Fields, fieldsOf } from "./foreign.js";
 import type { HalfType } from "./half.js";
 import { type Layout, layoutOf } from "./layout.js";
 import { type Product, type ScaledProduct, scaledProduct } from "./scaled-product.js";
@@ -51,7 +51,7 @@ export interface BatchView {
   at(index: number): View;
 }
 
-export { comesInPanels } from "./foreign.js";
+export { comesInPanels } from "./array-fields.js";
 export { describe } from "./shown.js";
 
 /** Entries in whichever form, or an operator, checked. */

@@ -1,10 +1,10 @@
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
-import { largestMagnitude, normalized, scaleVector } from "../matrix/powers.js";
 import { addScaled, type ScaledProduct } from "../matrix/scaled-product.js";
 import { shown } from "../matrix/shown.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
 import { describe, dimensions, room } from "../matrix/view.js";
-import { checked, type Operator, type Part, partOf, rescaled } from "./operator.js";
+import { largestMagnitude, normalized, scaleVector } from "../numerics/powers.js";
+import { checked, type Operator, type OperatorPart, partOf, rescaled } from "./operator.js";
 
 /**
  * A + B + …, without forming it.
@@ -25,7 +25,7 @@ export function sumOf(...parts: readonly MatrixOrOperator[]): Operator {
 }
 
 /** The sum of parts of one shape. */
-export function sumOfParts(parts: readonly Part[]): Part {
+export function sumOfParts(parts: readonly OperatorPart[]): OperatorPart {
   const { shape } = parts[0];
   const sum = (name: "matvec" | "rmatvec", length: number): ScaledProduct => {
     const [first, ...rest] = parts.map((part) => part[name]);
@@ -55,7 +55,7 @@ export function productOf(...parts: readonly MatrixOrOperator[]): Operator {
 }
 
 /** The product of parts that fit. */
-export function productOfParts(parts: readonly Part[]): Part {
+export function productOfParts(parts: readonly OperatorPart[]): OperatorPart {
   const last = parts.length - 1;
   const between = parts.slice(1).map(({ shape }) => vector(shape[0]));
   return {
@@ -104,7 +104,7 @@ export function scaled(A: MatrixOrOperator, c: number): Operator {
 }
 
 /** A part times c. */
-export function scaledPart({ shape, matvec, rmatvec }: Part, c: number): Part {
+export function scaledPart({ shape, matvec, rmatvec }: OperatorPart, c: number): OperatorPart {
   const { factor, exponent } = normalized(c);
   const times =
     (product: ScaledProduct): ScaledProduct =>
@@ -149,7 +149,7 @@ export function diagonal(d: ArrayLike<number>): Operator {
   return checked([n, n], rescaled({ matvec: product, rmatvec: product }));
 }
 
-function partsOf(name: string, parts: readonly MatrixOrOperator[]): Part[] {
+function partsOf(name: string, parts: readonly MatrixOrOperator[]): OperatorPart[] {
   if (parts.length === 0) throw new ShapeError(`${name}: expected one matrix or more, got none`);
   return parts.map(partOf);
 }

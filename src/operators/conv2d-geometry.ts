@@ -3,21 +3,21 @@ import { namedOptions } from "../matrix/option-names.js";
 import { shown } from "../matrix/shown.js";
 
 /** One number for both axes, or [rows, columns]. */
-export type Pair = number | readonly [number, number];
+export type PerAxis = number | readonly [number, number];
 
 /** What a two-dimensional convolution does besides its kernel. */
 export interface Conv2dOptions {
   /** height and width of the input */
   input: readonly [number, number];
   /** default 1 */
-  stride?: Pair;
+  stride?: PerAxis;
   /**
    * "valid" (the default): none; "same": as many outputs as ⌈size/stride⌉, the odd one after; a number or [rows,
    * columns] on either side; or [top, bottom, left, right]
    */
-  padding?: Pair | readonly [number, number, number, number] | "same" | "valid";
+  padding?: PerAxis | readonly [number, number, number, number] | "same" | "valid";
   /** default 1 */
-  dilation?: Pair;
+  dilation?: PerAxis;
   /** default 1; as many as there are channels for a depthwise convolution */
   groups?: number;
   /** what lies beyond the edges: zeros (the default), or the input again */

@@ -1,5 +1,5 @@
+import { fieldsOf } from "../matrix/array-fields.js";
 import { NonFiniteError, ShapeError } from "../matrix/errors.js";
-import { fieldsOf } from "../matrix/foreign.js";
 import { contiguous } from "../matrix/layout.js";
 import { describe, listed } from "../matrix/shown.js";
 import type { ArrayLayout, DType, IntegerArray } from "../matrix/types.js";

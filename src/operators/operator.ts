@@ -1,5 +1,5 @@
 import { ShapeError } from "../matrix/errors.js";
-import { inputOf, type PanelsView, rowsOfPanel } from "../matrix/panels.js";
+import { inputOf, type PanelsView, rowsOfPanel } from "../matrix/row-panels.js";
 import { type Product, plainProduct, rescaling, type ScaledProducts } from "../matrix/scaled-product.js";
 import type { LinearOperator, MatrixOrOperator } from "../matrix/types.js";
 import { at, room, throwNonFinite, type View } from "../matrix/view.js";
@@ -34,12 +34,12 @@ export function linearOperator(A: MatrixOrOperator): Operator {
 }
 
 /** A part of an operator: its products, with their scale apart. */
-export interface Part extends ScaledProducts {
+export interface OperatorPart extends ScaledProducts {
   readonly shape: readonly [number, number];
 }
 
 /** Any matrix as a part. */
-export function partOf(A: MatrixOrOperator): Part {
+export function partOf(A: MatrixOrOperator): OperatorPart {
   const view = inputOf(A);
   const { m, n } = view;
   const shape = [m, n] as const;

@@ -1,11 +1,11 @@
 import { type Kernels, LANES, type Products } from "../kernels/contract.js";
 import { exponentOf, type Placed, padTo, SAFE_EXPONENT } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
-import { scaleVector } from "../matrix/powers.js";
 import type { DType } from "../matrix/types.js";
 import { type OperatorView, room } from "../matrix/view.js";
+import { scaleVector } from "../numerics/powers.js";
+import { createRandom } from "../numerics/random.js";
 import { adjointTolerance, checkAdjoint, type NamedProduct, type Tried } from "./adjoint.js";
-import { createRandom } from "./random.js";
 
 /**
  * A, or Aᵀ where m < n, seen from its shorter side: P has `long` rows and `short` columns, and the Krylov

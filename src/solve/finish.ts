@@ -1,8 +1,8 @@
 import { scaleByPower } from "../kernels/place.js";
 import { OverflowError } from "../matrix/errors.js";
 import type { DType, SingularTriplet } from "../matrix/types.js";
+import { norm2 } from "../numerics/sums.js";
 import type { Action } from "./action.js";
-import { norm2 } from "./norm2.js";
 
 /** The dtype's spacing at 1, as `numpy.finfo(dtype).eps`. */
 export const EPSILON: Record<DType, number> = { float32: 2 ** -23, float64: 2 ** -52 };
@@ -50,10 +50,10 @@ export interface Found {
 }
 
 /** A product that is needed: P·toLong, or Pᵀ·toShort. The answer is in float64. */
-export type Product = { toLong: Float64Array } | { toShort: Float64Array };
+export type ProductRequest = { toLong: Float64Array } | { toShort: Float64Array };
 
 /** Something that takes products with P on the way. */
-type WithProducts<T> = Generator<Product, T, Float64Array>;
+type WithProducts<T> = Generator<ProductRequest, T, Float64Array>;
 
 /** What is said of an action where it is not asked for products. */
 type Facts = Pick<Action, "dtype" | "transposed" | "exponent" | "passes" | "checkAdjoint">;

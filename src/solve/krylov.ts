@@ -1,7 +1,7 @@
 import type { Kernels } from "../kernels/contract.js";
 import { padTo } from "../kernels/place.js";
+import { createRandom, fingerprintOf, type Random } from "../numerics/random.js";
 import type { Action } from "./action.js";
-import { createRandom, fingerprintOf, type Random } from "./random.js";
 import { type Ritz, ritzOf } from "./ritz.js";
 
 /** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */

@@ -207,7 +207,7 @@ export interface Projected {
 }
 
 /** What the iteration asks of whoever holds the space: up to `extend` block steps, or a restart. */
-export type Request = { extend: number } | { restart: Ritz };
+export type StepRequest = { extend: number } | { restart: Ritz };
 
 /** Where the iteration ended: all of `Found` but the vector, whose coefficients in the basis these are. */
 export type Ended = Omit<Found, "short"> & { coefficients: Float64Array };
@@ -222,7 +222,7 @@ export function* steering(
   space: Projected,
   { short, dtype, cost, squares }: Pick<Action, "short" | "dtype" | "cost" | "squares">,
   goal: Goal,
-): Generator<Request, Ended, void> {
+): Generator<StepRequest, Ended, void> {
   const watched = goal.of === "value" ? 3 : 2;
   let steps = goal.start ? 1 : FIRST_LOOK;
   let before = Number.POSITIVE_INFINITY;

@@ -2,10 +2,10 @@ import type { Kernels } from "../kernels/contract.js";
 import { padTo, place } from "../kernels/place.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView, View } from "../matrix/view.js";
+import { createRandom } from "../numerics/random.js";
+import { norm2 } from "../numerics/sums.js";
 import { largestOutput } from "./action.js";
 import { adjointTolerance, checkAdjoint } from "./adjoint.js";
-import { norm2 } from "./norm2.js";
-import { createRandom } from "./random.js";
 
 /** What the notebook's function takes. */
 export interface PowerOptions {

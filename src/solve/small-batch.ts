@@ -1,6 +1,6 @@
-import type { Argument } from "../kernels/crew.js";
 import { type Placed, place } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
+import type { Argument } from "../kernels/worker-team.js";
 import type { BatchView } from "../matrix/view.js";
 import { sigmaOfScale } from "./finish.js";
 import type { CheckedOptions } from "./options.js";

@@ -1,19 +1,19 @@
 import { scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.js";
-import { type Input, inputOf } from "../matrix/panels.js";
+import { type Input, inputOf } from "../matrix/row-panels.js";
 import { shown } from "../matrix/shown.js";
 import { absent, withEmptyLines } from "../matrix/sparse.js";
 import type { Matrix, MatrixOrOperator, Precision, SingularTriplets } from "../matrix/types.js";
 import { room, viewOf } from "../matrix/view.js";
+import { dotUnrolled, sum } from "../numerics/sums.js";
 import type { Action } from "./action.js";
 import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
+import { svd } from "./golub-reinsch.js";
 import { basisFor, leadingVectors } from "./leading.js";
-import { sum } from "./norms.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
-import { placedOrPanels } from "./panels.js";
+import { placedOrPanels } from "./panel-action.js";
 import { counted } from "./require-converged.js";
-import { svd } from "./svd.js";
 import {
   DENSE_UP_TO,
   MOST_STEPS,
@@ -244,8 +244,8 @@ function svdOfColumns(columns: readonly Float64Array[]) {
 function orthonormalize(vectors: readonly Float64Array[]): void {
   vectors.forEach((x, i) => {
     for (let round = 0; round < 2; round++) {
-      for (const q of vectors.slice(0, i)) axpy(-dot(q, x), q, x);
-      const factor = 1 / Math.sqrt(dot(x, x));
+      for (const q of vectors.slice(0, i)) axpy(-dotUnrolled(q, x), q, x);
+      const factor = 1 / Math.sqrt(dotUnrolled(x, x));
       for (let j = 0; j < x.length; j++) x[j] *= factor;
     }
   });
@@ -262,19 +262,6 @@ function combination(y: Float64Array, x: readonly Float64Array[]): Float64Array 
 
 function axpy(c: number, x: Float64Array, y: Float64Array): void {
   for (let i = 0; i < y.length; i++) y[i] += c * x[i];
-}
-
-function dot(x: Float64Array, y: Float64Array): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let i = 0;
-  for (; i + 3 < x.length; i += 4) {
-    a += x[i] * y[i];
-    b += x[i + 1] * y[i + 1];
-    c += x[i + 2] * y[i + 2];
-    d += x[i + 3] * y[i + 3];
-  }
-  for (; i < x.length; i++) a += x[i] * y[i];
-  return a + b + (c + d);
 }
 
 /** Rounds the vectors to A's dtype and measures the residuals of what that gives. */

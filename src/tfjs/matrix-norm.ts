@@ -2,14 +2,14 @@
 import { type Tensor, zerosLike } from "@tensorflow/tfjs-core";
 import { namedOptions } from "../matrix/option-names.js";
 import { shown } from "../matrix/shown.js";
-import { DenseBatch } from "./dense.js";
+import type { NormOrder } from "../solve/entry-norms.js";
+import { DenseBatch } from "./dense-batch.js";
 import * as entrywise from "./entrywise-norms.js";
-import { checkMatrices, refused } from "./input.js";
-import { combination, combinationDerivative, type Decomposition, rank } from "./singular-values.js";
+import { type BatchDecomposition, combination, combinationDerivative, rank } from "./singular-values.js";
+import { checkMatrices, refused } from "./tensor-input.js";
 import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable.js";
 
-/** 2, -2, 1, -1, Infinity, -Infinity, "fro" or "nuc", as numpy.linalg.norm defines them. */
-export type NormOrder = number | "fro" | "nuc";
+export type { NormOrder };
 
 /** Options of `norm` and `matrixNorm`. */
 export interface NormOptions {
@@ -68,8 +68,8 @@ function normOf(x: Tensor, options: NormOptions | undefined, caller: string): Te
 }
 
 /** The weights g of Σ gᵢσᵢ for the norms that are one. */
-function bySingularValues(ord: NormOrder): ((d: Decomposition) => Float64Array) | undefined {
-  const only = (d: Decomposition, index: number) => {
+function bySingularValues(ord: NormOrder): ((d: BatchDecomposition) => Float64Array) | undefined {
+  const only = (d: BatchDecomposition, index: number) => {
     const g = new Float64Array(d.S.length);
     g[index] = 1;
     return g;
@@ -83,8 +83,8 @@ function bySingularValues(ord: NormOrder): ((d: Decomposition) => Float64Array) 
 function spectral(
   name: string,
   batch: DenseBatch,
-  svds: Decomposition[],
-  weights: (d: Decomposition) => Float64Array,
+  svds: BatchDecomposition[],
+  weights: (d: BatchDecomposition) => Float64Array,
 ): MatrixFunction {
   const g = svds.map(weights);
   return {

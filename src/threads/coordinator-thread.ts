@@ -2,10 +2,10 @@
 // would have in common with the text around it (the kernels, the script of a crew's members) is put before it.
 import * as core from "../index.js";
 import { employ } from "../kernels/select.js";
-import { startCrew } from "./crew.js";
 import { packError } from "./failure.js";
 import { parentPort } from "./port.js";
 import type { Beginning, FunctionName, PackedMatrix, Reply, Request } from "./request.js";
+import { startCrew } from "./start-team.js";
 
 const functions: Readonly<Record<FunctionName, unknown>> = {
   spectralNorm: core.spectralNorm,

@@ -2,10 +2,10 @@ import { employ, kernelsWanted } from "../kernels/select.js";
 import { OptionError, UnsupportedError } from "../matrix/errors.js";
 import { shown } from "../matrix/shown.js";
 import { Coordinator } from "./coordinator.js";
-import { type RunningCrew, startCrew } from "./crew.js";
 import { because } from "./failure.js";
 import { pack } from "./pack.js";
 import type { FunctionName } from "./request.js";
+import { type RunningCrew, startCrew } from "./start-team.js";
 import { cores, mayBlock, mayShare } from "./worker.js";
 
 /** Threads at work; `stop` ends them. */

@@ -1,6 +1,6 @@
 import type { Certificate, CertifyOptions } from "../certify/certify.js";
-import type { BatchValuesAndGrads, MatrixBatch, NestedBatch } from "../derivative/batch.js";
 import type { ValueAndGrad } from "../derivative/gradient.js";
+import type { BatchValuesAndGrads, MatrixBatch, NestedBatch } from "../derivative/gradient-batch.js";
 import type { HessianOptions } from "../derivative/hessian.js";
 import type { TripletCotangents, VjpOptions } from "../derivative/vjp.js";
 import type {
@@ -11,7 +11,7 @@ import type {
   SingularTriplet,
   SingularTriplets,
 } from "../matrix/types.js";
-import type { NormOrder } from "../solve/norms.js";
+import type { NormOrder } from "../solve/entry-norms.js";
 import type { SolveOptions } from "../solve/options.js";
 import type { TripletsOptions } from "../solve/triplets.js";
 import { ask } from "./pool.js";

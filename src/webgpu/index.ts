@@ -1,6 +1,5 @@
-export { type HostBatch, spectralNormBatch, valueAndGradBatch } from "./batch.js";
 export { requestDevice } from "./device.js";
-export { type HostMatrix, singularTriplet, spectralNorm, valueAndGrad } from "./functions.js";
+export { type HostBatch, spectralNormBatch, valueAndGradBatch } from "./device-batch.js";
 export type {
   Device,
   DeviceArray,
@@ -13,4 +12,5 @@ export type {
   HostValueAndGrad,
   HostValuesAndGrads,
   Output,
-} from "./types.js";
+} from "./device-types.js";
+export { type HostMatrix, singularTriplet, spectralNorm, valueAndGrad } from "./functions.js";

@@ -1,5 +1,5 @@
 import { DeviceError } from "../matrix/errors.js";
-import type { Device } from "./types.js";
+import type { Device } from "./device-types.js";
 
 /** Those who wait for a device, and what becomes of them when it is lost. */
 export class Loss {

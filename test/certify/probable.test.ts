@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { missed } from "../../src/certify/probable.js";
 import { csr, type LinearOperator, type ProbableOptions, probableUpperBound } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { normalMatrix, withSpectrum } from "../matrices.js";
 import { expectRefusal } from "../refusal.js";
 

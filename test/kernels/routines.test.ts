@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Kernels } from "../../src/kernels/contract.js";
 import { eigenWork, LANES } from "../../src/kernels/contract.js";
-import type { Argument } from "../../src/kernels/crew.js";
 import { divided } from "../../src/kernels/parallel.js";
 import { padTo } from "../../src/kernels/place.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
-import { createRandom } from "../../src/solve/random.js";
+import type { Argument } from "../../src/kernels/worker-team.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { KERNEL_SETS, skipMissingKernels, WASM_SETS } from "./sets.js";
 
 const EPS = { single: 2 ** -23, double: 2 ** -52 };

@@ -3,7 +3,7 @@ import type { Kernels } from "../../src/kernels/contract.js";
 import { referenceKernels } from "../../src/kernels/reference/instance.js";
 import { employ, setKernels } from "../../src/kernels/select.js";
 import { relaxedAvailable, wasmKernels } from "../../src/kernels/wasm/instance.js";
-import { startCrew } from "../../src/threads/crew.js";
+import { startCrew } from "../../src/threads/start-team.js";
 
 /** Every set of kernels that this engine can run. */
 export const KERNEL_SETS: { name: Kernels["name"]; make: () => Kernels }[] = [

@@ -55,7 +55,7 @@ const POOL = `
   import { writeSync } from "node:fs";
   import { employ } from "./src/kernels/select.ts";
   import { kernelInfo, singularTriplet } from "./src/index.ts";
-  import { startCrew } from "./src/threads/crew.ts";
+  import { startCrew } from "./src/threads/start-team.ts";
   const n = 150;
   const A = { data: Float64Array.from({ length: n * n }, (_, k) => Math.sin(k * k)), shape: [n, n] };
   const bits = () => {

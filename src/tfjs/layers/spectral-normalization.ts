@@ -21,8 +21,8 @@ import { OptionError, ShapeError } from "../../matrix/errors.js";
 import { namedOptions } from "../../matrix/option-names.js";
 import { shown } from "../../matrix/shown.js";
 import { randomColumn } from "../device-algebra.js";
-import { checkInteger, refused } from "../input.js";
 import { singularTriplet } from "../singular-triplet.js";
+import { checkInteger, refused } from "../tensor-input.js";
 import { offTape, withGradient } from "../twice-differentiable.js";
 import {
   asMatrix,
@@ -32,7 +32,7 @@ import {
   matrixShape,
   withKernel,
 } from "./kernel.js";
-import { type LateClass, lateParent, parentOf, withoutCustomObjects } from "./peer.js";
+import { type LateClass, lateParent, parentOf, withoutCustomObjects } from "./layers-peer.js";
 import { follow, othersFor } from "./tracking.js";
 import { nonZero } from "./tracking-on-device.js";
 

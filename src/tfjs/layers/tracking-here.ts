@@ -1,5 +1,6 @@
 /** One step of subspace iteration, the products on the backend and what is small in float64 here. */
 import { concat, matMul, scalar, type Tensor, tensor2d, tidy } from "@tensorflow/tfjs-core";
+import { dot } from "../../numerics/sums.js";
 import type { Near, Tracked } from "./tracked.js";
 
 /**
@@ -94,12 +95,6 @@ function rotate(x: Float64Array, y: Float64Array, angle: number): void {
     x[i] = c * xi + s * yi;
     y[i] = c * yi - s * xi;
   }
-}
-
-function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
-  return sum;
 }
 
 function length(x: Float64Array): number {

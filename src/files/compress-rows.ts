@@ -3,18 +3,18 @@ import { csr } from "../matrix/sparse.js";
 import type { SparseMatrix } from "../matrix/types.js";
 
 /** Row or column numbers; doubles where they go beyond 2³². */
-export type Positions = Uint32Array | Float64Array;
+export type PositionArray = Uint32Array | Float64Array;
 
 /** The entries of a sparse matrix in any order: `values[k]` at (`rows[k]`, `columns[k]`), from 0. */
 export interface Coordinates {
   readonly shape: readonly [number, number];
-  readonly rows: Positions;
-  readonly columns: Positions;
+  readonly rows: PositionArray;
+  readonly columns: PositionArray;
   readonly values: Float64Array;
 }
 
 /** An array for `count` positions below `bound`. */
-export function positions(count: number, bound: number): Positions {
+export function positions(count: number, bound: number): PositionArray {
   return bound > 2 ** 32 ? new Float64Array(count) : new Uint32Array(count);
 }
 
@@ -83,7 +83,7 @@ export function compressRows(coordinates: Coordinates): SparseMatrix {
 }
 
 /** The entry numbers in stable ascending order of `keys`, all below `bound`. */
-function countingSort(keys: Positions, bound: number, before: Uint32Array | undefined): Uint32Array {
+function countingSort(keys: PositionArray, bound: number, before: Uint32Array | undefined): Uint32Array {
   const next = new Uint32Array(bound + 1);
   for (let k = 0; k < keys.length; k++) next[keys[k] + 1]++;
   for (let key = 0; key < bound; key++) next[key + 1] += next[key];
@@ -108,7 +108,7 @@ function withoutEmptyLines(coordinates: Coordinates): Coordinates {
   };
 }
 
-function distinct(numbers: Positions): Positions {
+function distinct(numbers: PositionArray): PositionArray {
   const sorted = numbers.slice().sort();
   let count = 0;
   for (let k = 0; k < sorted.length; k++) {
@@ -118,7 +118,7 @@ function distinct(numbers: Positions): Positions {
 }
 
 /** Each number's place among the ascending `used`. */
-function renumber(numbers: Positions, used: Positions): Uint32Array {
+function renumber(numbers: PositionArray, used: PositionArray): Uint32Array {
   return Uint32Array.from(numbers, (number) => {
     let low = 0;
     for (let high = used.length - 1; low < high; ) {

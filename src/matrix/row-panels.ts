@@ -1,6 +1,6 @@
+import { comesInPanels } from "./array-fields.js";
 import { arrayName, panelTypeOf } from "./dtype.js";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "./errors.js";
-import { comesInPanels } from "./foreign.js";
 import { type HalfType, halfDecoder } from "./half.js";
 import { checkRowMajor, type LayoutFields } from "./layout.js";
 import { describe, shown } from "./shown.js";

@@ -1,5 +1,5 @@
 import { BINDING, BLOCK, ENTRY, fold, GROUP, PARAMS } from "./common.js";
-import { loadOf, type Reading } from "./matrix.js";
+import { loadOf, type Reading } from "./load-entry.js";
 
 /** Which buffer a product's vectors come from, or go to. */
 export type Place = "basis" | "side";

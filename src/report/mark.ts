@@ -1,4 +1,4 @@
-import type { OutputRequest } from "../../files/writable.js";
+import type { OutputRequest } from "../files/writable.js";
 
 /**
  * How a page begins that a command writes. A later run replaces an existing file only if it begins like this, so it is

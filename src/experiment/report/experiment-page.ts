@@ -1,15 +1,21 @@
+import { figureMarkup } from "../../report/figure-markup.js";
+import { pageStart } from "../../report/mark.js";
+import { html, Markup } from "../../report/markup.js";
+import { style } from "../../report/style.js";
 import type { ExperimentResult } from "../result.js";
+import {
+  accuracyTable,
+  intervalTable,
+  methodsList,
+  secondDerivativeTable,
+  speedTable,
+} from "./accuracy-tables.js";
 import { convergenceFigure } from "./convergence-figure.js";
 import { errorFigure } from "./error-figure.js";
-import { figureMarkup } from "./figure-markup.js";
 import { intervalFigure } from "./interval-figure.js";
-import { pageStart } from "./mark.js";
-import { html, Markup } from "./markup.js";
 import { prose } from "./prose.js";
 import { secondDerivativeFigure } from "./second-derivative-figure.js";
 import { spectrumFigure } from "./spectrum-figure.js";
-import { style } from "./style.js";
-import { accuracyTable, intervalTable, methodsList, secondDerivativeTable, speedTable } from "./tables.js";
 import { timeFigure } from "./time-figure.js";
 
 /**

@@ -4,7 +4,7 @@ import { ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { isJaxValue, layersOf } from "./tracers.js";
 
 /** The last two axes are the matrix, the others a batch. */
-export interface MatrixShape {
+export interface ArrayShape {
   readonly leading: number[];
   readonly m: number;
   readonly n: number;
@@ -17,7 +17,7 @@ export interface MatrixShape {
  * @throws UnsupportedError for what is not a jax-js array, was consumed, or is not floating-point;
  *   ShapeError for a rank below 2 or an empty axis. x is consumed then, too.
  */
-export function takeMatrices(x: unknown, caller: string): { x: JaxArray; shape: MatrixShape } {
+export function takeMatrices(x: unknown, caller: string): { x: JaxArray; shape: ArrayShape } {
   if (!isJaxValue(x))
     throw new UnsupportedError(
       `${caller}: x is not an array of this copy of @jax-js/jax; make one with np.array, or call ${caller} of "spectral-norm", which takes typed arrays`,

@@ -1,3 +1,4 @@
+import { html, type Markup } from "../../report/markup.js";
 import { Footnotes } from "../footnotes.js";
 import { placed } from "../interval.js";
 import type {
@@ -8,7 +9,6 @@ import type {
   SecondDerivativeRow,
   SpeedRow,
 } from "../result.js";
-import { html, type Markup } from "./markup.js";
 import { grouped } from "./method-axis.js";
 
 /** The three errors of every method. */

@@ -1,10 +1,10 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { type Figure, type Layout, plotOptions } from "./figure.js";
+import { type Figure, type FigureLayout, plotOptions } from "./figure.js";
 import { html, Markup } from "./markup.js";
 
 /** The two renderings of every figure; the page shows the one that fits. */
-const layouts: readonly (Layout & { readonly className: string })[] = [
+const layouts: readonly (FigureLayout & { readonly className: string })[] = [
   { width: 820, fontSize: 13, narrow: false, className: "wide" },
   { width: 350, fontSize: 12, narrow: true, className: "narrow" },
 ];

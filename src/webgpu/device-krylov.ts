@@ -1,13 +1,13 @@
 import { kernels } from "../kernels/select.js";
+import type { Random } from "../numerics/random.js";
 import type { Projected } from "../solve/lanczos.js";
-import type { Random } from "../solve/random.js";
 import { type Ritz, ritzOf } from "../solve/ritz.js";
-import { mustBeFinite, type Products } from "./products.js";
+import { type DeviceProducts, mustBeFinite } from "./device-products.js";
 import { CAPACITY, type Program } from "./programs.js";
 import type { Dispatch, Session } from "./session.js";
 import { LOG, PASSES } from "./shaders/basis.js";
 import { GROUP } from "./shaders/common.js";
-import { accumulate, type Entry, factorsOf } from "./step-log.js";
+import { accumulate, factorsOf, type StepEntry } from "./step-log.js";
 
 /** Steps recorded at a time; the log's first place holds the scale that they begin with. */
 const RECORDED = 12;
@@ -38,7 +38,7 @@ export class DeviceKrylovSpace implements Projected {
   steps = 0;
 
   readonly #session: Session;
-  readonly #products: Products;
+  readonly #products: DeviceProducts;
   readonly #random: Random;
   readonly #capacity: number;
   readonly #recorded: number;
@@ -52,7 +52,7 @@ export class DeviceKrylovSpace implements Projected {
   #lastWidth = 0;
   #scale = 0;
 
-  private constructor(session: Session, products: Products, random: Random, routines: Routines) {
+  private constructor(session: Session, products: DeviceProducts, random: Random, routines: Routines) {
     this.#session = session;
     this.#products = products;
     this.#random = random;
@@ -63,7 +63,7 @@ export class DeviceKrylovSpace implements Projected {
     this.#ahead = this.#recorded;
   }
 
-  static async of(session: Session, products: Products, random: Random): Promise<DeviceKrylovSpace> {
+  static async of(session: Session, products: DeviceProducts, random: Random): Promise<DeviceKrylovSpace> {
     const { programs } = session;
     const passes = Array.from({ length: PASSES }, (_, pass) => pass);
     const [project, subtract, rotate] = await session.wait(
@@ -165,7 +165,7 @@ export class DeviceKrylovSpace implements Projected {
    *
    * @returns whether the steps recorded after it stand
    */
-  async #take(entry: Entry, width: number): Promise<boolean> {
+  async #take(entry: StepEntry, width: number): Promise<boolean> {
     const k = this.size;
     const next = k + width;
     const column = new Float64Array(2 * next);
@@ -189,7 +189,7 @@ export class DeviceKrylovSpace implements Projected {
   }
 
   /** Whether the block is what it should be: neither vector has vanished, and the last pass left them as they were. */
-  #isSound(entry: Entry, B: Float64Array): boolean {
+  #isSound(entry: StepEntry, B: Float64Array): boolean {
     for (let c = 0; c < this.#width; c++) {
       if (this.#hasVanished(B, c)) return false;
       if (!(factorsOf(entry, PASSES - 1)[2 * c] > 0.5)) return false;

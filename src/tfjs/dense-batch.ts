@@ -1,7 +1,7 @@
 /** A batch of matrices with their singular value decompositions, for the norms that need all of it. */
 import { engine, type Tensor, tensor } from "@tensorflow/tfjs-core";
-import { type MatrixShape, readFinite, readNow } from "./input.js";
-import { type Decomposition, decompose } from "./singular-values.js";
+import { type BatchDecomposition, decompose } from "./singular-values.js";
+import { type MatrixShape, readFinite, readNow } from "./tensor-input.js";
 
 const INSTEAD = "call spectralNorm, which can work on the device";
 
@@ -20,7 +20,7 @@ export class DenseBatch {
    *
    * @throws NonFiniteError, and UnsupportedError where x cannot be read
    */
-  decompose(x: Tensor): Decomposition[] {
+  decompose(x: Tensor): BatchDecomposition[] {
     const data = readFinite(x, this.shape, this.#caller, INSTEAD);
     const { batch, rows, columns } = this.shape;
     const vectors = engine().isTapeOn();

@@ -1,8 +1,8 @@
 import type { Arena } from "../kernels/contract.js";
-import type { Crew } from "../kernels/crew.js";
 import { divided } from "../kernels/parallel.js";
 import type { Threads } from "../kernels/select.js";
 import { relaxedAvailable, sharedMemory, sharedModules, wasmKernels } from "../kernels/wasm/instance.js";
+import type { Crew } from "../kernels/worker-team.js";
 import { DeviceError, UnsupportedError } from "../matrix/errors.js";
 import { because, messageOf, unpackError } from "./failure.js";
 import { Board, boardBytes, PATIENCE_MS, routinesOver } from "./jobs.js";

@@ -1,5 +1,5 @@
-import type { BatchValuesAndGrads } from "../derivative/batch.js";
 import type { ValueAndGrad } from "../derivative/gradient.js";
+import type { BatchValuesAndGrads } from "../derivative/gradient-batch.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { SolveOptions } from "../solve/options.js";
 

@@ -1,9 +1,9 @@
 import type { Entries } from "./entries.js";
+import { hypotenuse, type Length, lengthOf } from "./rounded-sums.js";
 import { down, gamma, UNDERFLOW, UNIT, up } from "./rounding.js";
-import { hypotenuse, type Length, lengthOf } from "./sums.js";
 
 /** What a pair of vectors proves, on the scale of P. */
-export interface Pair {
+export interface ExaminedPair {
   /** not above ‖P‖₂ */
   readonly lower: number;
   /** about ‖P‖₂, from below */
@@ -26,7 +26,7 @@ export interface Pair {
  *
  * Cost: three products with P.
  */
-export function examine(P: Entries, x: Float64Array, y: Float64Array): Pair {
+export function examine(P: Entries, x: Float64Array, y: Float64Array): ExaminedPair {
   const [lengthX, lengthY] = [lengthOf(x), lengthOf(y)];
   const back = P.toLong(x);
   const w = lengthOf(back);

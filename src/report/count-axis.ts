@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import type { Layout } from "./figure.js";
+import type { FigureLayout } from "./figure.js";
 
 /** Labels of a scale that counts: nothing between whole numbers. */
 export function wholeTick(tick: number): string {
@@ -7,7 +7,7 @@ export function wholeTick(tick: number): string {
 }
 
 /** A horizontal axis that counts from 1. */
-export function countAxis(label: string, { narrow }: Pick<Layout, "narrow">): Plot.Markish {
+export function countAxis(label: string, { narrow }: Pick<FigureLayout, "narrow">): Plot.Markish {
   return Plot.axisX({
     ticks: narrow ? 5 : 10,
     tickFormat: wholeTick,

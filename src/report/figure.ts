@@ -2,14 +2,14 @@ import type * as Plot from "@observablehq/plot";
 import { html, type Markup } from "./markup.js";
 
 /** What a figure is drawn for. */
-export interface Layout {
+export interface FigureLayout {
   readonly width: number;
   readonly fontSize: number;
   readonly narrow: boolean;
 }
 
 /** A drawing at one width, and what it shows for those who do not see it. */
-export type Drawing = (layout: Layout) => Plot.PlotOptions;
+export type Drawing = (layout: FigureLayout) => Plot.PlotOptions;
 
 export interface Figure {
   readonly id: string;
@@ -22,7 +22,7 @@ export interface Figure {
 }
 
 /** What a figure is plotted from at one layout, wherever that is done. */
-export function plotOptions({ title, description, draw }: Figure, layout: Layout): Plot.PlotOptions {
+export function plotOptions({ title, description, draw }: Figure, layout: FigureLayout): Plot.PlotOptions {
   return {
     className: "plot",
     width: layout.width,

@@ -1,11 +1,11 @@
 import { padTo } from "../kernels/place.js";
 import { DeviceError } from "../matrix/errors.js";
-import { type Bound, bind, type StoredMatrix } from "./matrix.js";
 import type { Program } from "./programs.js";
 import type { Dispatch, Session } from "./session.js";
 import { SLOTS } from "./shaders/basis.js";
 import { GROUP } from "./shaders/common.js";
-import { SUMMANDS } from "./shaders/products.js";
+import { SUMMANDS } from "./shaders/multiply.js";
+import { type Bound, bind, type StoredMatrix } from "./stored-matrix.js";
 
 /** Workgroups that keep a large device busy. */
 const BUSY = 2048;
@@ -29,7 +29,7 @@ interface Plan {
  * Products with P, which is S or Sᵀ with the short side along its rows, two vectors at a time: of the basis' slots, and
  * through `side`, which holds two vectors of the long side.
  */
-export class Products {
+export class DeviceProducts {
   /** of P */
   readonly short: number;
   readonly long: number;
@@ -91,7 +91,7 @@ export class Products {
     this.bindings = this.#plans[0].bindings;
   }
 
-  static async of(session: Session, matrix: StoredMatrix): Promise<Products> {
+  static async of(session: Session, matrix: StoredMatrix): Promise<DeviceProducts> {
     const { reading, rows, cols } = matrix;
     const tall = rows >= cols;
     const lanes = lanesOf(cols);
@@ -114,7 +114,7 @@ export class Products {
         programs.get({ name: "reduce", to: tall ? "basis" : "side" }),
       ]),
     );
-    return new Products(session, matrix, { multiply, transposed, reduce });
+    return new DeviceProducts(session, matrix, { multiply, transposed, reduce });
   }
 
   /** side ← P·(the vectors at slots `from` and `from` + 1) */

@@ -1,19 +1,19 @@
-import { type MatrixBatch, type NestedBatch, ofMatrix } from "../derivative/batch.js";
 import { gradientOf } from "../derivative/gradient.js";
+import { type MatrixBatch, type NestedBatch, ofMatrix } from "../derivative/gradient-batch.js";
 import { room } from "../matrix/view.js";
 import { requestDevice } from "./device.js";
-import type { OnDevice, OnHost, WhereDeviceIs, WhereHostIs } from "./functions.js";
 import {
   type CheckedDeviceOptions,
   checkDeviceOptions,
   type DeviceBatch,
   type DeviceInput,
   deviceBatchOf,
-} from "./input.js";
-import { outerOn } from "./outer.js";
+} from "./device-input.js";
+import { outerOn } from "./device-outer.js";
+import type { DeviceArray, DeviceOptions, DeviceValuesAndGrads, HostValuesAndGrads } from "./device-types.js";
+import type { OnDevice, OnHost, WhereDeviceIs, WhereHostIs } from "./functions.js";
 import { type Session, withSession } from "./session.js";
 import { normOn, tripletOn } from "./solve.js";
-import type { DeviceArray, DeviceOptions, DeviceValuesAndGrads, HostValuesAndGrads } from "./types.js";
 
 /** A stack of matrices in the memory of the host. */
 export type HostBatch = MatrixBatch | NestedBatch;

@@ -1,4 +1,4 @@
-import { exponentOf, largestMagnitude } from "../matrix/powers.js";
+import { exponentOf, largestMagnitude } from "./powers.js";
 
 /** A seeded stream of random numbers. */
 export interface Random {

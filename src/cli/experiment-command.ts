@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { runExperiment } from "../experiment/experiment.js";
-import { pageRequest } from "../experiment/report/mark.js";
 import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
+import { pageRequest } from "../report/mark.js";
 import { experimentTables } from "./experiment-tables.js";
 import { standardOutput } from "./output.js";
 import { progressOn } from "./progress.js";
@@ -44,7 +44,7 @@ async function experiment({ json, report, ...options }: Flags): Promise<void> {
   const result = await runExperiment({ ...options, onProgress: progress.show }).finally(progress.end);
   let failure: OutputError | undefined;
   if (page) {
-    const { reportPage } = await import("../experiment/report/page.js");
+    const { reportPage } = await import("../experiment/report/experiment-page.js");
     try {
       writeOutput(page, reportPage(result));
     } catch (error) {

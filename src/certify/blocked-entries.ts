@@ -3,7 +3,7 @@ import { blockFor, type ProofKernels, sumHeight } from "../kernels/proof-contrac
 import { NonFiniteError } from "../matrix/errors.js";
 import { type OperatorView, throwNonFinite, type View } from "../matrix/view.js";
 import type { Entries } from "./entries.js";
-import { lengthOf } from "./sums.js";
+import { lengthOf } from "./rounded-sums.js";
 
 /** Entries in the memory of the proof's kernels, as those want them. */
 export interface Panels extends Entries {

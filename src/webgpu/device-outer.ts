@@ -1,8 +1,8 @@
-import { bind, spareBuffers } from "./matrix.js";
+import type { DeviceArray, HostTriplet } from "./device-types.js";
 import type { Session } from "./session.js";
 import { GROUP } from "./shaders/common.js";
 import { WRITTEN } from "./shaders/outer.js";
-import type { DeviceArray, HostTriplet } from "./types.js";
+import { bind, spareBuffers } from "./stored-matrix.js";
 
 /** A vector on the device, the caller's to destroy. */
 export function vectorOn(session: Session, x: Float32Array): DeviceArray<[number]> {

@@ -2,7 +2,7 @@ import { exponentOf } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { SparseMatrix } from "../matrix/types.js";
 import type { Entries } from "./entries.js";
-import { lengthOf } from "./sums.js";
+import { lengthOf } from "./rounded-sums.js";
 
 /**
  * The entries of a sparse matrix, scaled by a power of two as dense ones are; its zeros are never written out.

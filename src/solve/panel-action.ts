@@ -2,12 +2,12 @@ import { kernelBudget } from "../kernels/budget.js";
 import { type Kernels, LANES } from "../kernels/contract.js";
 import { awayFromPages, type Placed, padTo, place, scaleByPower } from "../kernels/place.js";
 import { UnsupportedError } from "../matrix/errors.js";
-import { isZero, type PanelsView, panelsOfDense, rowsOfPanel, viewOfPanels } from "../matrix/panels.js";
+import { isZero, type PanelsView, panelsOfDense, rowsOfPanel, viewOfPanels } from "../matrix/row-panels.js";
 import type { DType } from "../matrix/types.js";
 import { room, type View } from "../matrix/view.js";
 import { type Action, formGram, gramOfVector, placedAction } from "./action.js";
-import { gramDense, topOfGram } from "./dense.js";
 import { EPSILON, type Found } from "./finish.js";
+import { gramDense, topOfGram } from "./gram-eigen.js";
 
 /** Kernel memory that does not grow with A: the projected problem, a strip of the rotation, a stage. */
 const FIXED = 2 ** 19;

@@ -1,15 +1,15 @@
 import { exponentOf, padTo } from "../kernels/place.js";
 import { DeviceError, NonFiniteError, UnsupportedError } from "../matrix/errors.js";
 import { at, throwNonFinite, type View } from "../matrix/view.js";
-import { fingerprintOf } from "./fingerprint.js";
-import type { BufferView, DeviceInput } from "./input.js";
+import { fingerprintOf } from "./device-fingerprint.js";
+import type { BufferView, DeviceInput } from "./device-input.js";
 import type { Params, Session } from "./session.js";
 import { GROUP } from "./shaders/common.js";
-import type { Reading } from "./shaders/matrix.js";
+import type { Reading } from "./shaders/load-entry.js";
 import { SCAN, SCANNED } from "./shaders/scan.js";
 
 /** Rows of a matrix that one binding holds. */
-export interface Part {
+export interface MatrixPart {
   readonly binding: { buffer: GPUBuffer; offset: number; size: number };
   /** numbers from the binding's first to the part's */
   readonly offset: number;
@@ -26,7 +26,7 @@ export interface StoredMatrix {
   readonly cols: number;
   readonly lda: number;
   readonly flipped: boolean;
-  readonly parts: readonly Part[];
+  readonly parts: readonly MatrixPart[];
   readonly reading: Reading;
   /** as the shaders take it */
   readonly scale: NonNullable<Params["scale"]>;
@@ -81,7 +81,7 @@ function inPlace(session: Session, { m, n, buffer, offset }: BufferView): Placed
       `buffer: a row of ${n} numbers is more than this device binds at a time (${4 * most} bytes); ` +
         "ask for a device with a larger maxStorageBufferBindingSize",
     );
-  const parts: Part[] = [];
+  const parts: MatrixPart[] = [];
   for (let firstRow = 0; firstRow < rows; firstRow += each) {
     const count = Math.min(each, rows - firstRow);
     const from = 4 * (offset + firstRow * cols);
@@ -116,7 +116,7 @@ function upload(session: Session, view: View): Placed & { scaled: number } {
   if (each === 0)
     throw new DeviceError(`device: neither a row nor a column of ${m}×${n} fits into a binding`);
   const scaled = view.dtype === "float64" ? exponentOutside(view) : 0;
-  const parts: Part[] = [];
+  const parts: MatrixPart[] = [];
   for (let firstRow = 0; firstRow < S.m; firstRow += each) {
     const rows = Math.min(each, S.m - firstRow);
     const buffer = session.storage("the matrix", rows * lda);

@@ -1,4 +1,4 @@
-import { html, type Markup } from "../../experiment/report/markup.js";
+import { html, type Markup } from "../../report/markup.js";
 import type { AuditLine, LeftOutLine } from "../line.js";
 
 /** Every matrix of a model. */

@@ -1,12 +1,12 @@
+import { comesInPanels } from "../matrix/array-fields.js";
 import { panelTypeOf } from "../matrix/dtype.js";
 import { OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
-import { comesInPanels } from "../matrix/foreign.js";
 import { checkRowMajor } from "../matrix/layout.js";
 import { describe, shown } from "../matrix/shown.js";
 import { type BatchView, batchOf, dimensions, type View, viewOf } from "../matrix/view.js";
 import { type CheckedOptions, checkOptions } from "../solve/options.js";
 import { USAGE } from "./device.js";
-import type { Device, DeviceBuffer, Output } from "./types.js";
+import type { Device, DeviceBuffer, Output } from "./device-types.js";
 
 /** A matrix that lies in a buffer, row-major. */
 export interface BufferView {

@@ -1,15 +1,15 @@
-import { figureMarkup } from "../../experiment/report/figure-markup.js";
-import { pageStart } from "../../experiment/report/mark.js";
-import { html, Markup } from "../../experiment/report/markup.js";
-import { scientific } from "../../experiment/report/numbers.js";
-import { style } from "../../experiment/report/style.js";
+import { figureMarkup } from "../../report/figure-markup.js";
+import { scientific } from "../../report/format-number.js";
+import { pageStart } from "../../report/mark.js";
+import { html, Markup } from "../../report/markup.js";
+import { style } from "../../report/style.js";
 import type { Comparison } from "../compare.js";
 import type { AuditLine, LeftOutLine } from "../line.js";
+import { auditTable, leftOutList } from "./audit-tables.js";
 import { comparisonSection } from "./comparison.js";
 import { histogramFigure } from "./histogram-figure.js";
 import { layerFigure } from "./layer-figure.js";
 import { type Spectrum, spectraFigure } from "./spectra-figure.js";
-import { auditTable, leftOutList } from "./tables.js";
 
 /** All that a report says. */
 export interface AuditReport {
