@@ -1,7 +1,8 @@
-import { exponentOf, padTo } from "../kernels/place.js";
 import { blockFor, type ProofKernels, sumHeight } from "../kernels/proof-contract.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import { type OperatorView, throwNonFinite, type View } from "../matrix/view.js";
+import { padTo } from "../numerics/padding.js";
+import { exponentOf } from "../numerics/powers.js";
 import type { Entries } from "./entries.js";
 import { lengthOf } from "./rounded-sums.js";
 

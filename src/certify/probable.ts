@@ -1,10 +1,12 @@
-import { place, scaleByPower } from "../kernels/place.js";
+import { place } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { OptionError } from "../matrix/errors.js";
 import { namedOptions } from "../matrix/option-names.js";
 import { shown } from "../matrix/shown.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
 import { room, viewOf } from "../matrix/view.js";
+import { lanczosError, leastOverlap } from "../numerics/lanczos-bound.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { createRandom, fingerprintOf, type Random } from "../numerics/random.js";
 import { dot, norm2 } from "../numerics/sums.js";
 import { type Action, operatorAction, placedAction } from "../solve/action.js";
@@ -76,7 +78,7 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
     const estimate = Math.sqrt(square);
     const most =
       remainder === undefined
-        ? square / (1 - missed(short, steps, failure))
+        ? square / (1 - lanczosError(short, steps, failure))
         : square + remainder / leastOverlap(short, failure);
     const upper = square === 0 ? 0 : Math.sqrt(most) * rounding;
     return {
@@ -90,16 +92,6 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
     kernels.arena.release(mark);
     trim();
   }
-}
-
-/** The ε for which more than 1 − `failure` of all starts come within ε of the largest of n eigenvalues, in k steps. */
-export function missed(n: number, k: number, failure: number): number {
-  return Math.tanh(Math.asinh(Math.sqrt((2 * n) / Math.PI) / failure) / (2 * k - 1)) ** 2;
-}
-
-/** What more than 1 − `failure` of all unit starts of length n exceed as their overlap with a given unit vector. */
-function leastOverlap(n: number, failure: number): number {
-  return failure / Math.sqrt((2 * n) / Math.PI);
 }
 
 function checked(options: unknown): Required<ProbableOptions> {

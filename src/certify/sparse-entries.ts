@@ -1,6 +1,6 @@
-import { exponentOf } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { SparseMatrix } from "../matrix/types.js";
+import { exponentOf } from "../numerics/powers.js";
 import type { Entries } from "./entries.js";
 import { lengthOf } from "./rounded-sums.js";
 

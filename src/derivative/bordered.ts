@@ -1,12 +1,13 @@
 import type { Kernels } from "../kernels/contract.js";
-import { place, scaleByPower } from "../kernels/place.js";
+import { place } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ConvergenceError, ShapeError, TiedError, TripletError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inDouble } from "../matrix/row-panels.js";
 import type { SingularTriplet } from "../matrix/types.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
 import { type Action, operatorAction, placedAction } from "../solve/action.js";
-import { EPSILON } from "../solve/finish.js";
 import { panelSolver, placedOrPanels } from "../solve/panel-action.js";
 
 /** Up to this min(m, n) the system is solved by a Cholesky factorization, and where CG does not converge. */

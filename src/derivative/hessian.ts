@@ -1,4 +1,4 @@
-import { place, scaleByPower } from "../kernels/place.js";
+import { place } from "../kernels/place.js";
 import { kernels as chosen } from "../kernels/select.js";
 import { OverflowError, ShapeError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
@@ -11,6 +11,7 @@ import type {
   SingularTriplet,
 } from "../matrix/types.js";
 import { entriesOf, room, type View } from "../matrix/view.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { placedAction } from "../solve/action.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { panelSolver, placedOrPanels } from "../solve/panel-action.js";

@@ -1,10 +1,10 @@
-import { exponentOf, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { namedOptions } from "../matrix/option-names.js";
 import { inputOf } from "../matrix/row-panels.js";
 import { shown } from "../matrix/shown.js";
 import type { DenseMatrix, Matrix, MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
 import { room } from "../matrix/view.js";
+import { exponentOf, scaleByPower } from "../numerics/powers.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { checkTriplet, solveBordered, unitTriplet } from "./bordered.js";
 import { rankTwo } from "./hessian.js";

@@ -1,9 +1,8 @@
 import { type HalfType, halfDecoder } from "../matrix/half.js";
 import { throwNonFinite, type View } from "../matrix/view.js";
+import { awayFromPages, padTo } from "../numerics/padding.js";
 import { exponentOf } from "../numerics/powers.js";
 import { type Kernels, LANES } from "./contract.js";
-
-export { exponentOf, scaleByPower } from "../numerics/powers.js";
 
 /**
  * A matrix in kernel memory: P (rows×cols), which is A or Aᵀ, times 2^−exponent. Rows are padded to whole
@@ -30,19 +29,6 @@ export interface Placed {
 }
 
 type Storage = "float64" | "float32" | "float16" | "bfloat16";
-
-export function padTo(count: number, multiple: number): number {
-  return Math.ceil(count / multiple) * multiple;
-}
-
-/** Rows whose addresses agree in their low twelve bits push each other out of the nearest cache. */
-const CONFLICT = 4096;
-const CACHE_LINE = 64;
-
-/** A row length, in numbers, that does not make them agree. */
-export function awayFromPages(numbers: number, bytes: number): number {
-  return (numbers * bytes) % CONFLICT === 0 ? numbers + CACHE_LINE / bytes : numbers;
-}
 
 /** Entries as large as this or as small are brought near 1 first. Norms are squared twice on the way. */
 export const SAFE_EXPONENT = { single: 10, double: 100 };

@@ -1,9 +1,10 @@
 import { type Kernels, LANES, type Products } from "../kernels/contract.js";
-import { exponentOf, type Placed, padTo, SAFE_EXPONENT } from "../kernels/place.js";
+import { type Placed, SAFE_EXPONENT } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { DType } from "../matrix/types.js";
 import { type OperatorView, room } from "../matrix/view.js";
-import { scaleVector } from "../numerics/powers.js";
+import { padTo } from "../numerics/padding.js";
+import { exponentOf, scaleVector } from "../numerics/powers.js";
 import { createRandom } from "../numerics/random.js";
 import { adjointTolerance, checkAdjoint, type NamedProduct, type Tried } from "./adjoint.js";
 

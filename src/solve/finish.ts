@@ -1,11 +1,9 @@
-import { scaleByPower } from "../kernels/place.js";
 import { OverflowError } from "../matrix/errors.js";
 import type { DType, SingularTriplet } from "../matrix/types.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
 import type { Action } from "./action.js";
-
-/** The dtype's spacing at 1, as `numpy.finfo(dtype).eps`. */
-export const EPSILON: Record<DType, number> = { float32: 2 ** -23, float64: 2 ** -52 };
 
 export function rounded(x: Float64Array, dtype: DType): Float32Array | Float64Array {
   return dtype === "float32" ? new Float32Array(x) : x;
@@ -164,7 +162,7 @@ export function judge(
   // What cannot be excluded: σ₂ is as large as its own residual allows, and below float64's own rounding
   // no residual can be told from zero.
   const sureGap = gap - secondError;
-  const floor = Math.max(residual, 2 ** -52 * sigma);
+  const floor = Math.max(residual, EPSILON.float64 * sigma);
   const secondFloor = Math.max(secondError, epsilon * sigma);
   const reachable = floorOf(dtype, length) * sigma;
   const atFloor = residual <= reachable;

@@ -1,7 +1,9 @@
 import { eigenWork, type Kernels, LANES } from "../kernels/contract.js";
-import { type Placed, padTo } from "../kernels/place.js";
+import type { Placed } from "../kernels/place.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { padTo } from "../numerics/padding.js";
 import { type Action, formGram } from "./action.js";
-import { EPSILON, type Found } from "./finish.js";
+import type { Found } from "./finish.js";
 
 /**
  * σ₁, σ₂ and the short vector from the Gram matrix PPᵀ of the short rows of P.

@@ -1,5 +1,5 @@
 import type { Kernels } from "../kernels/contract.js";
-import { padTo } from "../kernels/place.js";
+import { padTo } from "../numerics/padding.js";
 import { createRandom, fingerprintOf, type Random } from "../numerics/random.js";
 import type { Action } from "./action.js";
 import { type Ritz, ritzOf } from "./ritz.js";

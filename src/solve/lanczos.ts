@@ -1,6 +1,8 @@
 import type { Kernels } from "../kernels/contract.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { overlapDensity, stepsToExclude } from "../numerics/lanczos-bound.js";
 import type { Action } from "./action.js";
-import { EPSILON, type Found } from "./finish.js";
+import type { Found } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
 import type { Ritz } from "./ritz.js";
 
@@ -134,11 +136,8 @@ function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): numbe
 /**
  * A given start may be a singular vector, but not the first, and would then pass for converged at once. What
  * speaks against a larger σ is the random vector r beside it: either its own first pair has converged too, or, θ₂
- * being the most it has found, it has taken so many steps that a larger one would have shown itself. For if G has an
- * eigenvalue λ with a unit vector x, the polynomial of degree k−1 that is 1 at λ and least on [0, b] makes a Ritz value
- * above b = (1−ε)λ of K_k(r), unless (xᵀr/‖r‖)² ≤ (1−ε)/ε · T_{k−1}((1+ε)/(1−ε))⁻², T being Chebyshev's polynomials;
- * and a random r is as near to orthogonal to x as t with a probability of at most t·√(2n/π). (The argument is that of
- * Kuczyński & Woźniakowski 1992; where ε is not small this says more than their exponential.)
+ * being the most it has found, it has taken so many steps that a larger one would have shown itself
+ * (numerics/lanczos-bound.ts).
  *
  * @returns block steps until that is so, as things look now; 0: it is
  */
@@ -155,16 +154,14 @@ function stepsToTrust(
   // ε = 1 − below, for a λ just above what the start has found.
   const below = Math.max(values[1], 0) / values[0];
   const apart = 1 - below;
-  const size = Math.sqrt((2 * n) / Math.PI);
+  const size = overlapDensity(n);
   const floor = 8 * epsilon;
   // A second Ritz vector y = p(G)r has |xᵀy| ≤ ρ/(λ−θ₂), ρ being its residual, and |xᵀy| ≥ |xᵀr|/‖r‖ · (λ/θ₂)^(k−1),
   // the roots of p lying below θ₂. Where θ₁ and θ₂ are as close as rounding, all that can be had is a low residual.
   const settled = size * rest * below ** (steps - 1) <= CHANCE * apart || rest <= floor;
   const clear = values[1] + residuals[1] <= values[0] || rest <= Math.max(tolerance, floor);
   if (settled && clear) return 0;
-  const hidden = (size * Math.sqrt(below / apart)) / CHANCE;
-  const wanted = 1 + Math.acosh(Math.max(hidden, 1)) / Math.acosh((2 - below) / Math.max(below, 2 ** -52));
-  return Math.max(0, Math.ceil(wanted - steps));
+  return Math.max(0, Math.ceil(stepsToExclude(n, below, CHANCE) - steps));
 }
 
 /** Block steps before the first look, and at most between two. */

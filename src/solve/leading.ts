@@ -1,6 +1,8 @@
 import type { Kernels } from "../kernels/contract.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { excludesLarger } from "../numerics/lanczos-bound.js";
 import type { Action } from "./action.js";
-import { EPSILON, floorOf } from "./finish.js";
+import { floorOf } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
 import { CHANCE, FIRST_LOOK, KEPT, stride, TARGET } from "./lanczos.js";
 
@@ -151,10 +153,9 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
    * the largest that there is has settled.
    */
   const absent = (sigma: number, residual: number, last: number, steps: number): boolean => {
-    const root = Math.sqrt(action.short);
-    if (residual <= Math.max(CHANCE / root, 8 * epsilon) * sigma) return true;
+    if (residual <= Math.max(CHANCE / Math.sqrt(action.short), 8 * epsilon) * sigma) return true;
     const apart = Math.sqrt(Math.max(0, 1 - (sigma / last) ** 2));
-    return (2 * steps - 1) * apart >= Math.log((1.648 * root) / CHANCE);
+    return excludesLarger(action.short, steps, apart, CHANCE);
   };
 
   while (space.locked < k && reached)

@@ -1,12 +1,15 @@
 import { kernelBudget } from "../kernels/budget.js";
 import { type Kernels, LANES } from "../kernels/contract.js";
-import { awayFromPages, type Placed, padTo, place, scaleByPower } from "../kernels/place.js";
+import { type Placed, place } from "../kernels/place.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { isZero, type PanelsView, panelsOfDense, rowsOfPanel, viewOfPanels } from "../matrix/row-panels.js";
 import type { DType } from "../matrix/types.js";
 import { room, type View } from "../matrix/view.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { awayFromPages, padTo } from "../numerics/padding.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { type Action, formGram, gramOfVector, placedAction } from "./action.js";
-import { EPSILON, type Found } from "./finish.js";
+import type { Found } from "./finish.js";
 import { gramDense, topOfGram } from "./gram-eigen.js";
 
 /** Kernel memory that does not grow with A: the projected problem, a strip of the rotation, a stage. */

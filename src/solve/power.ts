@@ -1,7 +1,8 @@
 import type { Kernels } from "../kernels/contract.js";
-import { padTo, place } from "../kernels/place.js";
+import { place } from "../kernels/place.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView, View } from "../matrix/view.js";
+import { padTo } from "../numerics/padding.js";
 import { createRandom } from "../numerics/random.js";
 import { norm2 } from "../numerics/sums.js";
 import { largestOutput } from "./action.js";

@@ -1,11 +1,12 @@
 import type { Kernels } from "../kernels/contract.js";
-import { place, scaleByPower } from "../kernels/place.js";
+import { place } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
 import { type Packed, pack } from "../matrix/sparse.js";
 import type { MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
 import { type OperatorView, type View, viewOf } from "../matrix/view.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { type Action, gramAction, gramPays, operatorAction, placedAction } from "./action.js";
 import { complete, type Found, rayleigh, sigmaOnScale } from "./finish.js";
 import { gramDense, operatorDense } from "./gram-eigen.js";

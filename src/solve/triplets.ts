@@ -1,4 +1,3 @@
-import { scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
@@ -6,6 +5,7 @@ import { shown } from "../matrix/shown.js";
 import { absent, withEmptyLines } from "../matrix/sparse.js";
 import type { Matrix, MatrixOrOperator, Precision, SingularTriplets } from "../matrix/types.js";
 import { room, viewOf } from "../matrix/view.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { dotUnrolled, sum } from "../numerics/sums.js";
 import type { Action } from "./action.js";
 import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";

@@ -1,5 +1,5 @@
-import { padTo } from "../kernels/place.js";
 import { DeviceError } from "../matrix/errors.js";
+import { padTo } from "../numerics/padding.js";
 import type { Program } from "./programs.js";
 import type { Dispatch, Session } from "./session.js";
 import { SLOTS } from "./shaders/basis.js";

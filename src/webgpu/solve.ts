@@ -1,7 +1,7 @@
-import { scaleByPower } from "../kernels/place.js";
 import { kernels, trim } from "../kernels/select.js";
 import { panelsOfDense } from "../matrix/row-panels.js";
 import type { View } from "../matrix/view.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
 import type { Action } from "../solve/action.js";
 import {

@@ -1,6 +1,7 @@
-import { exponentOf, padTo } from "../kernels/place.js";
 import { DeviceError, NonFiniteError, UnsupportedError } from "../matrix/errors.js";
 import { at, throwNonFinite, type View } from "../matrix/view.js";
+import { padTo } from "../numerics/padding.js";
+import { exponentOf } from "../numerics/powers.js";
 import { fingerprintOf } from "./device-fingerprint.js";
 import type { BufferView, DeviceInput } from "./device-input.js";
 import type { Params, Session } from "./session.js";

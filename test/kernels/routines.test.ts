@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { Kernels } from "../../src/kernels/contract.js";
 import { eigenWork, LANES } from "../../src/kernels/contract.js";
 import { divided } from "../../src/kernels/parallel.js";
-import { padTo } from "../../src/kernels/place.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
 import type { Argument } from "../../src/kernels/worker-team.js";
+import { padTo } from "../../src/numerics/padding.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { KERNEL_SETS, skipMissingKernels, WASM_SETS } from "./sets.js";
 
