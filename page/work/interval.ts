@@ -1,4 +1,4 @@
-import { panelsOf } from "../../src/certify/blocked-entries.js";
+import { blockedEntries } from "../../src/certify/blocked-entries.js";
 import { type Certificate, certify } from "../../src/certify/certify.js";
 import { examine } from "../../src/certify/examine-pair.js";
 import { gramTest } from "../../src/certify/gram-test.js";
@@ -44,7 +44,7 @@ export const interval: Task<{ readonly kind: IntervalCase }, Interval> = ({ kind
   const kernels = proofKernels();
   const mark = kernels.arena.mark();
   try {
-    const P = panelsOf(kernels, viewOf(A));
+    const P = blockedEntries(kernels, viewOf(A));
     if (!P) throw new Error("the matrix is zero");
     const { exponent, transposed } = P;
     const test = gramTest(kernels, P);

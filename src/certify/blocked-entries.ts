@@ -7,7 +7,7 @@ import type { Entries } from "./entries.js";
 import { lengthOf } from "./rounded-sums.js";
 
 /** Entries in the memory of the proof's kernels, as those want them. */
-export interface Panels extends Entries {
+export interface BlockedEntries extends Entries {
   readonly pointer: number;
   /** groups of four rows; the last is filled up with zeros */
   readonly groups: number;
@@ -20,7 +20,10 @@ export interface Panels extends Entries {
  * @returns undefined for the zero matrix
  * @throws NonFiniteError naming the first row and column that is NaN or infinite
  */
-export function panelsOf({ arena }: ProofKernels, view: View | OperatorView): Panels | undefined {
+export function blockedEntries(
+  { arena }: ProofKernels,
+  view: View | OperatorView,
+): BlockedEntries | undefined {
   const transposed = view.m > view.n;
   const short = Math.min(view.m, view.n);
   const long = Math.max(view.m, view.n);

@@ -1,10 +1,10 @@
 import { place } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { OptionError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
-import { shown } from "../matrix/shown.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
-import { room, viewOf } from "../matrix/view.js";
+import { allocateArray, viewOf } from "../matrix/view.js";
 import { lanczosError, leastOverlap } from "../numerics/lanczos-bound.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { createRandom, fingerprintOf, type Random } from "../numerics/random.js";
@@ -62,7 +62,7 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
   try {
     const short = Math.min(view.m, view.n);
     const normal = (random: Random) => {
-      const x = room("float64", short) as Float64Array;
+      const x = allocateArray("float64", short) as Float64Array;
       for (let i = 0; i < short; i++) x[i] = random.normal();
       return x;
     };
@@ -103,11 +103,11 @@ function checked(options: unknown): Required<ProbableOptions> {
   });
   const { probability = 0.999999, steps = 64, seed = 0 } = given;
   if (typeof probability !== "number" || !(probability > 0 && probability < 1))
-    throw new OptionError(`probability: expected a number between 0 and 1, got ${shown(probability)}`);
+    throw new OptionError(`probability: expected a number between 0 and 1, got ${formatValue(probability)}`);
   if (typeof steps !== "number" || !Number.isInteger(steps) || steps < 1)
-    throw new OptionError(`steps: expected a whole number from 1 up, got ${shown(steps)}`);
+    throw new OptionError(`steps: expected a whole number from 1 up, got ${formatValue(steps)}`);
   if (typeof seed !== "number" || !Number.isSafeInteger(seed))
-    throw new OptionError(`seed: expected a whole number, got ${shown(seed)}`);
+    throw new OptionError(`seed: expected a whole number, got ${formatValue(seed)}`);
   return { probability, steps, seed, adjointRtol: nonNegative("adjointRtol", given["adjointRtol"]) ?? 0 };
 }
 

@@ -10,7 +10,7 @@ import { lengthOf } from "./rounded-sums.js";
  * @returns undefined for the zero matrix
  * @throws NonFiniteError where an entry is NaN or infinite
  */
-export function listed({ data, indices, indptr, shape: [m, n] }: SparseMatrix): Entries | undefined {
+export function sparseEntries({ data, indices, indptr, shape: [m, n] }: SparseMatrix): Entries | undefined {
   const transposed = m > n;
   const count = indptr[m];
   let largest = 0;

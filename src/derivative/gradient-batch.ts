@@ -1,6 +1,6 @@
 import { ConvergenceError } from "../matrix/errors.js";
 import type { ArrayLayout, IntegerArray, MatrixRow, Precision } from "../matrix/types.js";
-import { batchOf, room } from "../matrix/view.js";
+import { allocateArray, batchOf } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { isSmall, smallBatch } from "../solve/small-batch.js";
 import { normOf, tripletOf } from "../solve/triplet.js";
@@ -40,7 +40,7 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
 export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): Float64Array {
   const batch = batchOf(A);
   const checked = checkOptions(options);
-  const values = room("float64", batch.count) as Float64Array;
+  const values = allocateArray("float64", batch.count) as Float64Array;
   if (isSmall(batch, checked)) smallBatch(batch, values, undefined, within);
   else for (let k = 0; k < batch.count; k++) values[k] = within(k, () => normOf(batch.at(k), checked));
   return values;
@@ -62,9 +62,9 @@ export function valueAndGradBatch(A: MatrixBatch | NestedBatch, options?: SolveO
   const batch = batchOf(A);
   const { count, m, n } = batch;
   const checked = checkOptions(options);
-  const values = room("float64", count) as Float64Array;
+  const values = allocateArray("float64", count) as Float64Array;
   const size = count * m * n;
-  const data = room(batch.dtype, size);
+  const data = allocateArray(batch.dtype, size);
   // The dense path takes no steps, so there is nothing that could be cut short.
   const converged = new Array<boolean>(count).fill(true);
   if (isSmall(batch, checked)) smallBatch(batch, values, data, within);

@@ -10,7 +10,7 @@ import type {
   Precision,
   SingularTriplet,
 } from "../matrix/types.js";
-import { entriesOf, room, type View } from "../matrix/view.js";
+import { allocateArray, entriesOf, type View } from "../matrix/view.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { placedAction } from "../solve/action.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
@@ -108,7 +108,7 @@ export function rankTwo(
   exponent: number,
   what: string,
 ): Matrix {
-  const data = room(dtype, m * n);
+  const data = allocateArray(dtype, m * n);
   const left = p.map((value, i) => scaleByPower(value, exponent) + s * u[i]);
   const right = q.map((value) => scaleByPower(value, exponent));
   let finite = true;

@@ -1,6 +1,6 @@
 import { OptionError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions, SOLVE_OPTIONS } from "../matrix/option-names.js";
-import { shown } from "../matrix/shown.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 
 /** Options of `spectralNorm`, `valueAndGrad` and `singularTriplet` on jax-js arrays. */
@@ -53,10 +53,12 @@ export function checkArrayOptions(
   }) as ArraySolveOptions;
   checkOptions(core);
   if (readBack !== undefined && typeof readBack !== "boolean")
-    throw new OptionError(`readBack: ${caller} expects true or false, got ${shown(readBack)}`);
+    throw new OptionError(`readBack: ${caller} expects true or false, got ${formatValue(readBack)}`);
   if (squarings !== undefined && !(Number.isInteger(squarings) && squarings >= 1 && squarings <= 64))
-    throw new OptionError(`squarings: ${caller} expects an integer from 1 to 64, got ${shown(squarings)}`);
+    throw new OptionError(
+      `squarings: ${caller} expects an integer from 1 to 64, got ${formatValue(squarings)}`,
+    );
   if (order !== 1 && order !== 2 && order !== 3)
-    throw new OptionError(`order: ${caller} expects 1, 2 or 3, got ${shown(order)}`);
+    throw new OptionError(`order: ${caller} expects 1, 2 or 3, got ${formatValue(order)}`);
   return { core, readBack, squarings, order };
 }

@@ -16,7 +16,7 @@ export interface Placed {
   readonly paddedCols: number;
   /** bytes from row to row; 0 where there is one row */
   readonly lda: number;
-  /** what its numbers are kept as; float16 as `lift16` leaves it */
+  /** what its numbers are kept as; float16 as `prescale16` leaves it */
   readonly storage: Storage;
   /** computed in float32, or float64 */
   readonly single: boolean;
@@ -37,7 +37,7 @@ export const SAFE_EXPONENT = { single: 10, double: 100 };
  * Whether 16-bit numbers, the largest with this exponent, can be computed with as they are: where float32 would have
  * to be scaled first, they are kept as that. float16 has 2⁻²⁴ to 2¹⁶, within which no product would overflow: σ is
  * at most 2¹⁶·√(m·n), below 2³² in any memory, and σ⁴ fits float32. But its numbers below 2⁻¹⁴ are subnormal, and
- * to read one costs a processor more than to read a hundred others. `lift16` takes them out of there if the largest
+ * to read one costs a processor more than to read a hundred others. `prescale16` takes them out of there if the largest
  * leaves room for 2¹⁰ above it.
  */
 function computable(half: HalfType, exponent: number): boolean {
@@ -90,10 +90,10 @@ export function place(
     if (!Number.isFinite(largest)) throwNonFinite(view);
     if (!half || (largest > 0 && !computable(packed, exponentOf(largest)))) {
       arena.extend(pointer, total * 4);
-      routines.widen16(pointer, total, pointer, packed === "bfloat16" ? 1 : 0);
+      routines.promote16(pointer, total, pointer, packed === "bfloat16" ? 1 : 0);
       storage = "float32";
     } else if (packed === "float16") {
-      routines.lift16(pointer, total);
+      routines.prescale16(pointer, total);
     }
   } else {
     const mark = arena.mark();

@@ -1,9 +1,9 @@
 import { comesInPanels } from "./array-fields.js";
 import { arrayName, panelTypeOf } from "./dtype.js";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "./errors.js";
+import { describe, formatValue } from "./format-value.js";
 import { type HalfType, halfDecoder } from "./half.js";
 import { checkRowMajor, type LayoutFields } from "./layout.js";
-import { describe, shown } from "./shown.js";
 import type { DType, PanelType, RowPanelSource } from "./types.js";
 import { at, dimensions, type OperatorView, throwNonFinite, type View, viewOf } from "./view.js";
 
@@ -125,13 +125,14 @@ function panelsOf(A: unknown): PanelsView {
   const type = panelTypeOf(source.dtype);
   if (type === undefined)
     throw new UnsupportedError(
-      `rowPanels: dtype must be one of ${Object.keys(STORED).map(shown).join(", ")}, got ${shown(source.dtype)}`,
+      `rowPanels: dtype must be one of ${Object.keys(STORED).map(formatValue).join(", ")}, got ${formatValue(source.dtype)}`,
     );
   const { panelRows } = source;
   if (panelRows !== undefined && !(Number.isInteger(panelRows) && panelRows >= 1))
-    throw new OptionError(`panelRows: expected a whole number from 1 up, got ${shown(panelRows)}`);
+    throw new OptionError(`panelRows: expected a whole number from 1 up, got ${formatValue(panelRows)}`);
   const { keep = false } = source;
-  if (typeof keep !== "boolean") throw new OptionError(`keep: expected true or false, got ${shown(keep)}`);
+  if (typeof keep !== "boolean")
+    throw new OptionError(`keep: expected true or false, got ${formatValue(keep)}`);
   const [m, n] = dimensions(source.shape, 2);
   checkRowMajor(source, [m, n], "rowPanels: the rows");
   const { dtype } = STORED[type];
@@ -207,7 +208,7 @@ function checkedRows(
   const name = arrayName(data);
   if (name === undefined || !arrays.includes(name))
     throw new ShapeError(
-      `rowPanels: rows(${first}, ${count}) must return a ${arrays[0]} for dtype ${shown(source.dtype)}, ` +
+      `rowPanels: rows(${first}, ${count}) must return a ${arrays[0]} for dtype ${formatValue(source.dtype)}, ` +
         `at once; got ${describe(data)}`,
     );
   const numbers = data as Numbers;

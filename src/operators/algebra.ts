@@ -1,8 +1,8 @@
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { addScaled, type ScaledProduct } from "../matrix/scaled-product.js";
-import { shown } from "../matrix/shown.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
-import { describe, dimensions, room } from "../matrix/view.js";
+import { allocateArray, describe, dimensions } from "../matrix/view.js";
 import { largestMagnitude, normalized, scaleVector } from "../numerics/powers.js";
 import { checked, type Operator, type OperatorPart, partOf, rescaled } from "./operator.js";
 
@@ -123,7 +123,7 @@ export function scaledPart({ shape, matvec, rmatvec }: OperatorPart, c: number):
 /** @throws OptionError for what is not a finite number */
 export function checkScale(name: string, c: unknown): asserts c is number {
   if (typeof c !== "number" || !Number.isFinite(c))
-    throw new OptionError(`${name}: expected a finite number as the scale, got ${shown(c)}`);
+    throw new OptionError(`${name}: expected a finite number as the scale, got ${formatValue(c)}`);
 }
 
 /**
@@ -141,7 +141,8 @@ export function diagonal(d: ArrayLike<number>): Operator {
   // What is no number becomes NaN, and is refused by its place.
   const values = Float64Array.from(d, (value) => (typeof value === "number" ? value : Number.NaN));
   values.forEach((value, i) => {
-    if (!Number.isFinite(value)) throw new NonFiniteError(`diagonal: element ${i} is ${shown(d[i])}`, i, i);
+    if (!Number.isFinite(value))
+      throw new NonFiniteError(`diagonal: element ${i} is ${formatValue(d[i])}`, i, i);
   });
   const product = (x: Float64Array, out: Float64Array) => {
     for (let i = 0; i < n; i++) out[i] = values[i] * x[i];
@@ -155,5 +156,5 @@ function partsOf(name: string, parts: readonly MatrixOrOperator[]): OperatorPart
 }
 
 export function vector(length: number): Float64Array {
-  return room("float64", length) as Float64Array;
+  return allocateArray("float64", length) as Float64Array;
 }

@@ -1,6 +1,6 @@
 import { OptionError, ShapeError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
-import { shown } from "../matrix/shown.js";
 
 /** One number for both axes, or [rows, columns]. */
 export type PerAxis = number | readonly [number, number];
@@ -45,20 +45,22 @@ const NAMES = ["input", "stride", "padding", "dilation", "groups", "boundary", "
 /** @throws OptionError naming an option that does not exist or has a value it does not take */
 export function checkConv2dOptions(options: Conv2dOptions) {
   if (typeof options !== "object" || options === null)
-    throw new OptionError(`conv2d: expected options with input: [h, w], got ${shown(options)}`);
+    throw new OptionError(`conv2d: expected options with input: [h, w], got ${formatValue(options)}`);
   namedOptions(options, { caller: "conv2d", names: NAMES, example: "{ input: [32, 32] }" });
   const { boundary = "zero", layout = "oihw", groups = 1, padding = "valid" } = options;
   const choice = (name: string, value: unknown, choices: readonly string[]) => {
     if (!choices.includes(value as string))
-      throw new OptionError(`${name}: expected ${choices.map(shown).join(" or ")}, got ${shown(value)}`);
+      throw new OptionError(
+        `${name}: expected ${choices.map(formatValue).join(" or ")}, got ${formatValue(value)}`,
+      );
   };
   choice("boundary", boundary, ["zero", "circular"]);
   choice("layout", layout, ["oihw", "hwio"]);
   if (typeof padding === "string") choice("padding", padding, ["same", "valid"]);
   if (!isWhole(groups, 1))
-    throw new OptionError(`groups: expected a whole number from 1 up, got ${shown(groups)}`);
+    throw new OptionError(`groups: expected a whole number from 1 up, got ${formatValue(groups)}`);
   if (!Array.isArray(options.input))
-    throw new OptionError(`input: expected [h, w], got ${shown(options.input)}`);
+    throw new OptionError(`input: expected [h, w], got ${formatValue(options.input)}`);
   return {
     input: pair("input", options.input, 1),
     stride: pair("stride", options.stride ?? 1, 1),
@@ -118,7 +120,7 @@ function pair(name: string, value: unknown, least: number): [number, number] {
   if (both.length !== 2 || !both.every((x) => isWhole(x, least)))
     throw new OptionError(
       `${name}: expected ${name === "input" ? "[h, w]" : "a number or a pair"} of whole numbers from ${least} up, got ${
-        Array.isArray(value) ? `[${value.map(shown).join(", ")}]` : shown(value)
+        Array.isArray(value) ? `[${value.map(formatValue).join(", ")}]` : formatValue(value)
       }`,
     );
   return both as [number, number];

@@ -2,7 +2,7 @@ import { ShapeError } from "../matrix/errors.js";
 import { inputOf, type PanelsView, rowsOfPanel } from "../matrix/row-panels.js";
 import { type Product, plainProduct, rescaling, type ScaledProducts } from "../matrix/scaled-product.js";
 import type { LinearOperator, MatrixOrOperator } from "../matrix/types.js";
-import { at, room, throwNonFinite, type View } from "../matrix/view.js";
+import { allocateArray, at, throwNonFinite, type View } from "../matrix/view.js";
 
 /** A linear operator that this package made. */
 export interface Operator extends LinearOperator {
@@ -136,7 +136,7 @@ function panelProducts(A: PanelsView): Products {
       A.each(count, (panel, first) => innerProducts(panel, x, out.subarray(first, first + panel.m)));
     },
     rmatvec(y, out) {
-      const part = room("float64", A.n) as Float64Array;
+      const part = allocateArray("float64", A.n) as Float64Array;
       out.fill(0);
       A.each(count, (panel, first) => {
         combination(panel, y.subarray(first, first + panel.m), part);

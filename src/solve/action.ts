@@ -2,7 +2,7 @@ import { type Kernels, LANES, type Products } from "../kernels/contract.js";
 import { type Placed, SAFE_EXPONENT } from "../kernels/place.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { DType } from "../matrix/types.js";
-import { type OperatorView, room } from "../matrix/view.js";
+import { allocateArray, type OperatorView } from "../matrix/view.js";
 import { padTo } from "../numerics/padding.js";
 import { exponentOf, scaleVector } from "../numerics/powers.js";
 import { createRandom } from "../numerics/random.js";
@@ -284,8 +284,8 @@ export function operatorAction(
   const short = Math.min(A.m, A.n);
   const long = Math.max(A.m, A.n);
   const padded = padTo(short, LANES);
-  const x = room("float64", short) as Float64Array;
-  const y = room("float64", long) as Float64Array;
+  const x = allocateArray("float64", short) as Float64Array;
+  const y = allocateArray("float64", long) as Float64Array;
   // Powers of two.
   let into = 0;
   let out = 0;

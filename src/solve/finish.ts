@@ -92,11 +92,11 @@ export function complete(
   rtol: number | undefined,
   atol: number,
 ): SingularTriplet {
-  return withAction(action, completing(action, found, rtol, atol));
+  return withAction(action, finishTriplet(action, found, rtol, atol));
 }
 
 /** `complete`, for whoever has the products; `action.passes` is looked at when they have been taken. */
-export function* completing(
+export function* finishTriplet(
   action: Facts,
   found: Found,
   rtol: number | undefined,

@@ -276,7 +276,7 @@ export class KrylovSpace {
     if (first)
       this.#random = startStream(this.#seed, fingerprintOf(arena.f64(this.#product, this.#action.short)));
     const next = k + width;
-    if (this.#action.single) routines.narrow32(this.#product, this.#slot(next), width * n);
+    if (this.#action.single) routines.demote32(this.#product, this.#slot(next), width * n);
     else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
 
     const column = new Float64Array(next * width);

@@ -91,7 +91,7 @@ function boundsDo(p: Progress, goal: Goal, epsilon: number): boolean {
  * How far from done: 1 or less is done, 10 means that ten times smaller residuals would do. For a value, whose
  * error is quadratic in the residual, the square root of that.
  */
-function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): number {
+function residualRatio(p: Progress, goal: Goal, precision: keyof typeof EPSILON): number {
   const epsilon = EPSILON[precision];
   const floor = TARGET * epsilon * p.sigma;
   const gap = p.sigma - p.second;
@@ -173,7 +173,7 @@ const LONGEST = 12;
  * multiplications: where a pass costs a hundred times that, one; else most of the way that the last looks foretell,
  * so that the end is rarely overshot.
  */
-export function stride(
+export function stepsUntilCheck(
   space: Pick<Projected, "size" | "steps">,
   cost: number,
   now: number,
@@ -215,7 +215,7 @@ export type Ended = Omit<Found, "short"> & { coefficients: Float64Array };
  *
  * `extend` means: as many steps as fit before the space is full or `goal.maxIterations` is reached.
  */
-export function* steering(
+export function* lanczosIteration(
   space: Projected,
   { short, dtype, cost, squares }: Pick<Action, "short" | "dtype" | "cost" | "squares">,
   goal: Goal,
@@ -233,7 +233,11 @@ export function* steering(
     const progress = progressOf(ritz, unseen(space.trace ?? 0));
     // A given start may lie in the null space; the random vector takes its first step after it.
     const ended = space.exhausted || (progress.sigma === 0 && space.steps > 1);
-    const now = ended ? 0 : progress.sigma === 0 ? Number.POSITIVE_INFINITY : excess(progress, goal, dtype);
+    const now = ended
+      ? 0
+      : progress.sigma === 0
+        ? Number.POSITIVE_INFINITY
+        : residualRatio(progress, goal, dtype);
     const trusted = !goal.start || (goal.of === "value" && alone(progress));
     // The random vector joins after the first step.
     const untested = () =>
@@ -255,7 +259,7 @@ export function* steering(
         method: "lanczos",
       };
     }
-    steps = more > 0 ? Math.min(more, 2) : stride(space, cost, now, before, space.steps - from);
+    steps = more > 0 ? Math.min(more, 2) : stepsUntilCheck(space, cost, now, before, space.steps - from);
     before = now;
     if (space.full) yield { restart: space.ritz(KEPT) };
   }
@@ -272,7 +276,7 @@ export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const mark = kernels.arena.mark();
   const space = new KrylovSpace(kernels, action, goal.seed);
   space.start(goal.start);
-  const iteration = steering(space, action, goal);
+  const iteration = lanczosIteration(space, action, goal);
   for (;;) {
     const { done, value } = iteration.next();
     if (done) {

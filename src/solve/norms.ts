@@ -1,9 +1,9 @@
 import { OptionError, OverflowError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { inputOf } from "../matrix/row-panels.js";
-import { shown } from "../matrix/shown.js";
 import { pack } from "../matrix/sparse.js";
 import type { LinearOperator, MatrixLike, RowPanelSource } from "../matrix/types.js";
-import { entriesOf, room } from "../matrix/view.js";
+import { allocateArray, entriesOf } from "../matrix/view.js";
 import { sum } from "../numerics/sums.js";
 import {
   cond as denseCond,
@@ -79,7 +79,7 @@ export function svdvals(A: MatrixLike): Float64Array {
   if (values[0] === Number.POSITIVE_INFINITY)
     throw new OverflowError("svdvals: σ₁ is beyond the largest double; scale A down first");
   if (zeros === 0) return values;
-  const all = room("float64", values.length + zeros) as Float64Array;
+  const all = allocateArray("float64", values.length + zeros) as Float64Array;
   all.set(values);
   return all;
 }
@@ -115,7 +115,7 @@ export function cond(A: MatrixLike): number {
  */
 export function schattenNorm(A: MatrixLike, p: number): number {
   if (typeof p !== "number" || !(p >= 1))
-    throw new OptionError(`p: expected a number from 1 up, got ${shown(p)}`);
+    throw new OptionError(`p: expected a number from 1 up, got ${formatValue(p)}`);
   if (p === Number.POSITIVE_INFINITY) return matrixNorm(A, 2);
   const { m, n, numbers } = coreOf(A, "schattenNorm", "spectralNorm and kyFanNorm take operators");
   // Apart from its exponent every value is at most a matrix's order, and near 1 no power vanishes that counts.
@@ -145,7 +145,7 @@ export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord:
 export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: NormOrder): number {
   if (!ORDERS.includes(ord))
     throw new OptionError(
-      `ord: expected 2, -2, "fro", "nuc", 1, -1, Infinity or -Infinity, got ${shown(ord)}`,
+      `ord: expected 2, -2, "fro", "nuc", 1, -1, Infinity or -Infinity, got ${formatValue(ord)}`,
     );
   const view = inputOf(A);
   if (ord === 2) return normOf(view, checkOptions(undefined));

@@ -4,7 +4,7 @@ import { type Placed, place } from "../kernels/place.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { isZero, type PanelsView, panelsOfDense, rowsOfPanel, viewOfPanels } from "../matrix/row-panels.js";
 import type { DType } from "../matrix/types.js";
-import { room, type View } from "../matrix/view.js";
+import { allocateArray, type View } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { awayFromPages, padTo } from "../numerics/padding.js";
 import { scaleByPower } from "../numerics/powers.js";
@@ -61,8 +61,8 @@ class BlockedSum {
   #terms = 0;
 
   constructor(length: number, terms: number) {
-    this.#total = room("float64", length) as Float64Array;
-    this.#part = room("float64", length) as Float64Array;
+    this.#total = allocateArray("float64", length) as Float64Array;
+    this.#part = allocateArray("float64", length) as Float64Array;
     this.#every = Math.ceil(Math.sqrt(terms));
   }
 
@@ -207,7 +207,7 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
   const bytes = bytesOf(panels);
   const padded = awayFromPages(padTo(cols, LANES), bytes);
   // What is as long as A is looked for before A is read.
-  room("float64", rows);
+  allocateArray("float64", rows);
 
   const acting = (P: Placed): Action => {
     if (P.paddedCols !== padded) throw new Error(`a panel is ${P.paddedCols} wide, not ${padded}`);
@@ -215,7 +215,7 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
   };
   /** P·x of each */
   const down = (x: readonly Float64Array[]): Float64Array[] => {
-    const y = x.map(() => room("float64", rows) as Float64Array);
+    const y = x.map(() => allocateArray("float64", rows) as Float64Array);
     let end = 0;
     stream.read(
       false,

@@ -95,7 +95,7 @@ export function restricted(start: ArrayLike<number> | undefined, places: Uint32A
 }
 
 /** A vector with its elements at their places, and zero elsewhere. */
-export function spread(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
+export function scatter(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
   const all = x instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
   places.forEach((place, k) => {
     all[place] = x[k];
@@ -147,7 +147,7 @@ function sigmaOrTriplet(view: Input, options: CheckedOptions): number | Singular
 
 /** The triplet of a matrix from that of its rows and columns in use. */
 function unpacked(triplet: SingularTriplet, { rows, columns }: Packed, { m, n }: Input): SingularTriplet {
-  return { ...triplet, u: spread(triplet.u, rows, m), v: spread(triplet.v, columns, n) };
+  return { ...triplet, u: scatter(triplet.u, rows, m), v: scatter(triplet.v, columns, n) };
 }
 
 function solved<T>(

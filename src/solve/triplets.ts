@@ -1,10 +1,10 @@
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
-import { shown } from "../matrix/shown.js";
-import { absent, withEmptyLines } from "../matrix/sparse.js";
+import { missingLines, withEmptyLines } from "../matrix/sparse.js";
 import type { Matrix, MatrixOrOperator, Precision, SingularTriplets } from "../matrix/types.js";
-import { room, viewOf } from "../matrix/view.js";
+import { allocateArray, viewOf } from "../matrix/view.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { dotUnrolled, sum } from "../numerics/sums.js";
 import type { Action } from "./action.js";
@@ -19,7 +19,7 @@ import {
   MOST_STEPS,
   packedFor,
   restricted,
-  spread,
+  scatter,
   startOf,
   steppingAction,
 } from "./triplet.js";
@@ -83,7 +83,7 @@ export function singularTriplets<A extends MatrixOrOperator>(
  */
 export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
   if (options !== undefined && (typeof options !== "object" || options === null))
-    throw new OptionError(`options: expected an object, got ${shown(options)}`);
+    throw new OptionError(`options: expected an object, got ${formatValue(options)}`);
   if (options && "k" in options) throw new OptionError("k: kyFanNorm takes it as its second argument");
   const triplets = singularTriplets(A, { ...options, k });
   if (!triplets.converged)
@@ -106,7 +106,7 @@ function checkTripletsOptions({ m, n }: Input, options: TripletsOptions): Checke
   const k: unknown = options?.k;
   if (typeof k !== "number" || !Number.isInteger(k) || k < 1 || k > Math.min(m, n))
     throw new OptionError(
-      `k: expected a whole number from 1 to min(m, n) = ${Math.min(m, n)}, got ${shown(k)}`,
+      `k: expected a whole number from 1 to min(m, n) = ${Math.min(m, n)}, got ${formatValue(k)}`,
     );
   if (checked.method === "power")
     throw new OptionError('method: "power" finds one triplet; expected "auto", "lanczos" or "dense"');
@@ -172,12 +172,12 @@ function tripletsOfPacked(
     return longer;
   };
   const all = (x: Matrix, places: Uint32Array, length: number) => {
-    const units = absent(places, length, missing).map((place) => {
+    const units = missingLines(places, length, missing).map((place) => {
       const unit = x.data instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
       unit[place] = 1;
       return unit;
     });
-    return stacked([...rowsOf(x).map((row) => spread(row, places, length)), ...units]);
+    return stacked([...rowsOf(x).map((row) => scatter(row, places, length)), ...units]);
   };
   return {
     ...found,
@@ -230,7 +230,7 @@ function onSpace(action: Action, vectors: Float64Array[]): OnSpace {
 /** The thin SVD of a matrix given by its columns; U and V by their columns too. */
 function svdOfColumns(columns: readonly Float64Array[]) {
   const [m, n] = [columns[0].length, columns.length];
-  const data = room("float64", m * n) as Float64Array;
+  const data = allocateArray("float64", m * n) as Float64Array;
   columns.forEach((column, j) => {
     for (let i = 0; i < m; i++) data[i * n + j] = column[i];
   });
@@ -309,7 +309,7 @@ function rowsOf({ data, shape: [k, n] }: Matrix): (Float32Array | Float64Array)[
 /** Vectors as the rows of a matrix. */
 function stacked(vectors: readonly (Float32Array | Float64Array)[]): Matrix {
   const n = vectors[0].length;
-  const data = room(vectors[0] instanceof Float32Array ? "float32" : "float64", vectors.length * n);
+  const data = allocateArray(vectors[0] instanceof Float32Array ? "float32" : "float64", vectors.length * n);
   vectors.forEach((x, i) => {
     data.set(x, i * n);
   });

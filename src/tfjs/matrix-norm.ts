@@ -1,7 +1,7 @@
 /** The matrix norms of numpy.linalg.norm on tensors, dense and differentiable. */
 import { type Tensor, zerosLike } from "@tensorflow/tfjs-core";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
-import { shown } from "../matrix/shown.js";
 import type { NormOrder } from "../solve/entry-norms.js";
 import { DenseBatch } from "./dense-batch.js";
 import * as entrywise from "./entrywise-norms.js";
@@ -56,7 +56,7 @@ function normOf(x: Tensor, options: NormOptions | undefined, caller: string): Te
     example: "{ ord: 2 }",
   }) as NormOptions;
   const batch = new DenseBatch(checkMatrices(x, caller), caller);
-  const name = `${caller} with ord ${shown(ord)}`;
+  const name = `${caller} with ord ${formatValue(ord)}`;
   const weights = bySingularValues(ord);
   if (weights) return twiceDifferentiable(x, spectral(name, batch, batch.decompose(x), weights));
   const formula = entrywise.byOrder(ord);

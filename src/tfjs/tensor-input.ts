@@ -4,7 +4,7 @@
  */
 import { getBackend, Tensor } from "@tensorflow/tfjs-core";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
-import { shown } from "../matrix/shown.js";
+import { formatValue } from "../matrix/format-value.js";
 
 /** A batch of matrices as the tensor's shape says it: `batch` is the product of the leading axes. */
 export interface MatrixShape {
@@ -112,5 +112,5 @@ function inRange(value: number, positive: boolean): boolean {
 
 /** The error for an option with a value that it does not take. */
 export function refused(value: unknown, name: string, caller: string, expected: string): OptionError {
-  return new OptionError(`${name}: ${caller} expects ${expected}, got ${shown(value)}`);
+  return new OptionError(`${name}: ${caller} expects ${expected}, got ${formatValue(value)}`);
 }

@@ -1,5 +1,5 @@
 import * as errors from "../matrix/errors.js";
-import { shown } from "../matrix/shown.js";
+import { formatValue } from "../matrix/format-value.js";
 import { compact } from "./compact.js";
 
 /**
@@ -77,7 +77,7 @@ function pack(value: unknown, packed: Map<Error, Failure>): PackedValue {
     return { value: structuredClone(compact(value)) };
   } catch {
     // A function, for example. What it looked like is better than nothing.
-    return { value: shown(value) };
+    return { value: formatValue(value) };
   }
 }
 

@@ -1,4 +1,3 @@
-export { startThreads, type ThreadPool } from "./pool.js";
 export {
   certify,
   cond,
@@ -14,4 +13,5 @@ export {
   tripletVjp,
   valueAndGrad,
   valueAndGradBatch,
-} from "./twins.js";
+} from "./async-api.js";
+export { startThreads, type ThreadPool } from "./pool.js";

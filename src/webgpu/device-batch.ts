@@ -1,6 +1,6 @@
 import { gradientOf } from "../derivative/gradient.js";
 import { type MatrixBatch, type NestedBatch, ofMatrix } from "../derivative/gradient-batch.js";
-import { room } from "../matrix/view.js";
+import { allocateArray } from "../matrix/view.js";
 import { requestDevice } from "./device.js";
 import {
   type CheckedDeviceOptions,
@@ -67,7 +67,7 @@ export async function spectralNormBatch(
   options?: DeviceOptions,
 ): Promise<Float64Array> {
   const [batch, settings] = checked(A, options, "spectralNormBatch");
-  const values = room("float64", batch.count) as Float64Array;
+  const values = allocateArray("float64", batch.count) as Float64Array;
   await each(batch, settings, async (session, one, k) => {
     values[k] = await normOn(session, one, settings);
   });
@@ -96,11 +96,11 @@ export async function valueAndGradBatch(
 ): Promise<HostValuesAndGrads | DeviceValuesAndGrads> {
   const [batch, settings] = checked(A, options, "valueAndGradBatch");
   const { count, m, n } = batch;
-  const values = room("float64", count) as Float64Array;
+  const values = allocateArray("float64", count) as Float64Array;
   const converged = new Array<boolean>(count).fill(false);
   const shape: [number, number, number] = [count, m, n];
   if (settings.output === "host") {
-    const data = room("float32", count * m * n) as Float32Array;
+    const data = allocateArray("float32", count * m * n) as Float32Array;
     await each(batch, settings, async (session, one, k) => {
       const triplet = await tripletOn(session, one, settings);
       values[k] = triplet.sigma;

@@ -1,8 +1,8 @@
 import { comesInPanels } from "../matrix/array-fields.js";
 import { panelTypeOf } from "../matrix/dtype.js";
 import { OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { describe, formatValue } from "../matrix/format-value.js";
 import { checkRowMajor } from "../matrix/layout.js";
-import { describe, shown } from "../matrix/shown.js";
 import { type BatchView, batchOf, dimensions, type View, viewOf } from "../matrix/view.js";
 import { type CheckedOptions, checkOptions } from "../solve/options.js";
 import { USAGE } from "./device.js";
@@ -91,9 +91,9 @@ function checkBuffer(A: OnDevice, shape: readonly number[]): number {
   const numbers = shape.reduce((product, size) => product * size, 1);
   checkRowMajor(A, shape, "buffer: its numbers");
   if (dtype !== undefined && panelTypeOf(dtype) !== "float32")
-    throw new UnsupportedError(`dtype: a buffer holds float32, got ${shown(dtype)}`);
+    throw new UnsupportedError(`dtype: a buffer holds float32, got ${formatValue(dtype)}`);
   if (typeof offset !== "number" || !Number.isInteger(offset) || offset < 0)
-    throw new ShapeError(`offset: expected a whole number from 0 up, got ${shown(offset)}`);
+    throw new ShapeError(`offset: expected a whole number from 0 up, got ${formatValue(offset)}`);
   if (4 * (offset + numbers) > buffer.size)
     throw new ShapeError(
       `buffer: too short, this shape and offset take ${4 * (offset + numbers)} bytes, and it has ${buffer.size}`,
@@ -110,14 +110,14 @@ export function checkDeviceOptions(options: unknown, name: string, onDevice: boo
   const checked = checkOptions(options, ["device", "output"]);
   if (checked.method === "power" || checked.method === "dense")
     throw new UnsupportedError(
-      `method: ${shown(checked.method)} does not run on a device; call ${name} of spectral-norm`,
+      `method: ${formatValue(checked.method)} does not run on a device; call ${name} of spectral-norm`,
     );
   const { device, output = onDevice ? "device" : "host" } = (options ?? {}) as {
     device?: Device;
     output?: unknown;
   };
   if (output !== "host" && output !== "device")
-    throw new OptionError(`output: expected "host" or "device", got ${shown(output)}`);
+    throw new OptionError(`output: expected "host" or "device", got ${formatValue(output)}`);
   if (device !== undefined && (typeof device !== "object" || device === null || !("queue" in device)))
     throw new OptionError(`device: expected a GPUDevice, got ${describe(device)}`);
   return { ...checked, device, output };

@@ -6,14 +6,14 @@ import { norm2 } from "../numerics/sums.js";
 import type { Action } from "../solve/action.js";
 import {
   complete,
-  completing,
   type Found,
+  finishTriplet,
   type ProductRequest,
   rayleigh,
   sigmaOnScale,
 } from "../solve/finish.js";
 import { startStream } from "../solve/krylov.js";
-import { type Goal, steering } from "../solve/lanczos.js";
+import { type Goal, lanczosIteration } from "../solve/lanczos.js";
 import type { CheckedOptions } from "../solve/options.js";
 import { panelSolver } from "../solve/panel-action.js";
 import { requireConverged } from "../solve/require-converged.js";
@@ -82,7 +82,7 @@ class Solver {
       startStream(goal.seed, this.#fingerprint),
     );
     await space.start(goal.start);
-    const iteration = steering(space, this.facts, goal);
+    const iteration = lanczosIteration(space, this.facts, goal);
     const before = this.facts.passes;
     for (;;) {
       const { done, value } = iteration.next();
@@ -132,7 +132,7 @@ async function completeOn(
     return onHost(A, solver, (products) =>
       complete({ ...solver.facts, passes: solver.facts.passes + 2, ...products }, found, rtol, atol),
     ) as HostTriplet;
-  const steps = completing(solver.facts, found, rtol, atol);
+  const steps = finishTriplet(solver.facts, found, rtol, atol);
   let step = steps.next();
   while (!step.done) step = steps.next(await solver.product(step.value));
   return step.value as HostTriplet;

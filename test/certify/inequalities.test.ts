@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { panelsOf } from "../../src/certify/blocked-entries.js";
+import { blockedEntries } from "../../src/certify/blocked-entries.js";
 import { examine } from "../../src/certify/examine-pair.js";
 import { gradientBound, roundingOfProduct } from "../../src/certify/gradient-bound.js";
 import { gramTest } from "../../src/certify/gram-test.js";
@@ -51,7 +51,7 @@ function dense(m: number, n: number, entry: (i: number, j: number) => number): D
 function panels(kernels: ProofKernels, A: Dense) {
   const view = viewOf(A);
   if (view.kind !== "dense") throw new Error("not dense");
-  const P = panelsOf(kernels, view);
+  const P = blockedEntries(kernels, view);
   if (!P) throw new Error("zero");
   return P;
 }

@@ -2,7 +2,7 @@
 const LONGEST = 60;
 
 /** A value as an error message names it. */
-export function shown(value: unknown): string {
+export function formatValue(value: unknown): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value);
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
@@ -25,5 +25,5 @@ export function describe(value: unknown): string {
 
 /** Values of any kind, and any number of them, in one line. */
 export function listed(values: readonly unknown[]): string {
-  return `[${values.slice(0, 8).map(shown).join(", ")}${values.length > 8 ? ", …" : ""}]`;
+  return `[${values.slice(0, 8).map(formatValue).join(", ")}${values.length > 8 ? ", …" : ""}]`;
 }

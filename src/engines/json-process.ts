@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { onLeaving } from "../files/leaving.js";
+import { onLeaving } from "../files/on-exit.js";
 import { DeviceError } from "../index.js";
 
 /** What stands before an answer; other lines are of libraries, and no answers. */
