@@ -1,4 +1,4 @@
-import { place } from "../kernels/place.js";
+import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { OptionError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
@@ -9,7 +9,7 @@ import { lanczosError, leastOverlap } from "../numerics/lanczos-bound.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { createRandom, fingerprintOf, type Random } from "../numerics/random.js";
 import { dot, norm2 } from "../numerics/sums.js";
-import { type Action, operatorAction, placedAction } from "../solve/action.js";
+import { type Action, loadedAction, operatorAction } from "../solve/action.js";
 import { nonNegative } from "../solve/options.js";
 
 export interface ProbableOptions {
@@ -69,7 +69,7 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
     const action =
       view.kind === "operator"
         ? operatorAction(kernels, view, seed, adjointRtol)
-        : placedAction(kernels, place(kernels, view, view.m < view.n), true);
+        : loadedAction(kernels, loadMatrix(kernels, view, view.m < view.n), true);
     const image = action.toLong(normal(createRandom(seed)));
     const start = normal(createRandom(seed, fingerprintOf(image)));
     const { square, steps, remainder } = largestRitz(action, start, wanted);

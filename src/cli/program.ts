@@ -11,7 +11,7 @@ import { CANNOT_WRITE, standardOutput } from "./output.js";
 const badUsage = 2;
 
 /** The command with all its subcommands; bad usage is one line on standard error and status 2. */
-export function createProgram(): Command {
+function createProgram(): Command {
   const program = new Command("spectral-norm")
     .description("The spectral norm of a matrix, its exact derivative, and the error of both.")
     .version(version("spectral-norm"))

@@ -1,5 +1,5 @@
 import type { Kernels } from "../kernels/contract.js";
-import { place } from "../kernels/place.js";
+import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ConvergenceError, ShapeError, TiedError, TripletError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inDouble } from "../matrix/row-panels.js";
@@ -7,8 +7,8 @@ import type { SingularTriplet } from "../matrix/types.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
-import { type Action, operatorAction, placedAction } from "../solve/action.js";
-import { panelSolver, placedOrPanels } from "../solve/panel-action.js";
+import { type Action, loadedAction, operatorAction } from "../solve/action.js";
+import { loadedOrPanels, panelSolver } from "../solve/panel-action.js";
 
 /** Up to this min(m, n) the system is solved by a Cholesky factorization, and where CG does not converge. */
 const DIRECT_UP_TO = 64;
@@ -109,7 +109,7 @@ function unit(x: ArrayLike<number>): Float64Array {
 }
 
 /** x ← x − ⟨w, x⟩·w */
-export function removeAlong(w: Float64Array, x: Float64Array): void {
+function removeAlong(w: Float64Array, x: Float64Array): void {
   let along = 0;
   for (let i = 0; i < x.length; i++) along += w[i] * x[i];
   for (let i = 0; i < x.length; i++) x[i] -= along * w[i];
@@ -179,9 +179,9 @@ export function solveBordered(
 /** A in float64, whatever its dtype is: the system is worse conditioned than the norm. */
 function actionOf(kernels: Kernels, view: Input, adjointRtol: number | undefined): Action {
   if (view.kind === "operator") return operatorAction(kernels, view, 0, adjointRtol);
-  const home = view.kind === "dense" ? placedOrPanels({ ...view, dtype: "float64" }, false) : inDouble(view);
+  const home = view.kind === "dense" ? loadedOrPanels({ ...view, dtype: "float64" }, false) : inDouble(view);
   if (home.kind === "panels") return panelSolver(kernels, home, false).action;
-  return placedAction(kernels, place(kernels, home, home.m < home.n), true);
+  return loadedAction(kernels, loadMatrix(kernels, home, home.m < home.n), true);
 }
 
 /** A second singular value above σ by this much of σ² is no rounding. */

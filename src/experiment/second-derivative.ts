@@ -7,7 +7,7 @@ import type { SecondDerivativeReference, SecondDerivativeRow } from "./result.js
 import { judge, type Known } from "./verdict.js";
 
 /** Its lower singular values tie, which is no obstacle: ‖·‖₂ is smooth where σ₁ alone is simple. */
-export const tiedDiagonal: readonly number[] = [3, 1, 1];
+const tiedDiagonal: readonly number[] = [3, 1, 1];
 
 /** A stream of its own, apart from those of the ground truth, the times and the solver. */
 const stream = 2 ** 42;

@@ -139,7 +139,7 @@ export function entriesOf(A: unknown, what: string, instead: string): View {
 /** Numbers that a sparse matrix may be written out to: 4 GiB of float64. */
 const MOST_DENSE = 2 ** 29;
 
-export function denseFromSparse(A: SparseMatrix, what: string): View {
+function denseFromSparse(A: SparseMatrix, what: string): View {
   const [m, n] = A.shape;
   if (m * n > MOST_DENSE)
     throw new UnsupportedError(

@@ -1,5 +1,5 @@
 import { eigenWork, type Kernels, LANES } from "../kernels/contract.js";
-import type { Placed } from "../kernels/place.js";
+import type { LoadedMatrix } from "../kernels/load-matrix.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
 import { type Action, formGram } from "./action.js";
@@ -16,7 +16,7 @@ import type { Found } from "./finish.js";
  *
  * @param pairs  singular values that are looked for: 1 leaves σ₂ at zero
  */
-export function gramDense(kernels: Kernels, P: Placed, pairs: 1 | 2 = 2): Found {
+export function gramDense(kernels: Kernels, P: LoadedMatrix, pairs: 1 | 2 = 2): Found {
   const { arena } = kernels;
   const mark = arena.mark();
   const lda = P.paddedRows;

@@ -1,6 +1,6 @@
 import { kernelBudget } from "../kernels/budget.js";
 import { type Kernels, LANES } from "../kernels/contract.js";
-import { type Placed, place } from "../kernels/place.js";
+import { type LoadedMatrix, loadMatrix } from "../kernels/load-matrix.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { isZero, type PanelsView, panelsOfDense, rowsOfPanel, viewOfPanels } from "../matrix/row-panels.js";
 import type { DType } from "../matrix/types.js";
@@ -8,7 +8,7 @@ import { allocateArray, type View } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { awayFromPages, padTo } from "../numerics/padding.js";
 import { scaleByPower } from "../numerics/powers.js";
-import { type Action, formGram, gramOfVector, placedAction } from "./action.js";
+import { type Action, formGram, gramOfVector, loadedAction } from "./action.js";
 import type { Found } from "./finish.js";
 import { gramDense, topOfGram } from "./gram-eigen.js";
 
@@ -131,7 +131,7 @@ class Stream {
    */
   read(
     transposed: boolean,
-    visit: (panel: Placed, first: number, power: number) => void,
+    visit: (panel: LoadedMatrix, first: number, power: number) => void,
     rescale: (power: number) => void,
   ): void {
     const { arena } = this.#kernels;
@@ -139,7 +139,7 @@ class Stream {
     let largest: number | undefined = this.#exponent;
     this.#panels.each(this.#rows, (view, first) => {
       const mark = arena.mark();
-      const P = place(this.#kernels, view, transposed);
+      const P = loadMatrix(this.#kernels, view, transposed);
       if (largest === undefined || P.exponent > largest) {
         // Zeros have every exponent.
         if (isZero(view)) return arena.release(mark);
@@ -209,9 +209,9 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
   // What is as long as A is looked for before A is read.
   allocateArray("float64", rows);
 
-  const acting = (P: Placed): Action => {
+  const acting = (P: LoadedMatrix): Action => {
     if (P.paddedCols !== padded) throw new Error(`a panel is ${P.paddedCols} wide, not ${padded}`);
-    return placedAction(kernels, P, true);
+    return loadedAction(kernels, P, true);
   };
   /** P·x of each */
   const down = (x: readonly Float64Array[]): Float64Array[] => {
@@ -324,7 +324,7 @@ function gramOfRows(kernels: Kernels, panels: PanelsView, action: Action): Found
   action.passes++;
   panels.each(panels.rows, (view) => {
     const mark = arena.mark();
-    found = gramDense(kernels, place(kernels, view, false));
+    found = gramDense(kernels, loadMatrix(kernels, view, false));
     arena.release(mark);
   });
   if (!found) throw new Error("a matrix without panels");
@@ -332,7 +332,7 @@ function gramOfRows(kernels: Kernels, panels: PanelsView, action: Action): Found
 }
 
 /** Where A is to be found: in kernel memory, if a copy fits and may be kept; else its panels. */
-export function placedOrPanels(input: View | PanelsView, dense: boolean, basis?: number): View | PanelsView {
+export function loadedOrPanels(input: View | PanelsView, dense: boolean, basis?: number): View | PanelsView {
   if (input.kind === "dense") return fits(input, dense, basis) ? input : panelsOfDense(input);
   return input.keep && fits(input, dense, basis) ? viewOfPanels(input) : input;
 }

@@ -1,5 +1,5 @@
 import type { Kernels } from "../kernels/contract.js";
-import { place } from "../kernels/place.js";
+import { loadMatrix } from "../kernels/load-matrix.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView, View } from "../matrix/view.js";
 import { padTo } from "../numerics/padding.js";
@@ -26,7 +26,7 @@ interface Products {
 
 function placedProducts(kernels: Kernels, view: View): Products {
   const { arena, routines } = kernels;
-  const P = place(kernels, view, false, { scaled: false });
+  const P = loadMatrix(kernels, view, false, { scaled: false });
   const number = P.single ? 4 : 8;
   const multiply = P.single ? routines.multiply32 : routines.multiply64;
   const multiplyTransposed = P.single ? routines.multiplyTransposed32 : routines.multiplyTransposed64;

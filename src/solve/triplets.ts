@@ -12,7 +12,7 @@ import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
 import { svd } from "./golub-reinsch.js";
 import { basisFor, leadingVectors } from "./leading.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
-import { placedOrPanels } from "./panel-action.js";
+import { loadedOrPanels } from "./panel-action.js";
 import { counted } from "./require-converged.js";
 import {
   DENSE_UP_TO,
@@ -129,7 +129,7 @@ function tripletsOfWhole(input: Input, options: Checked): SingularTriplets {
   const mark = kernels.arena.mark();
   try {
     const basis = basisFor(k);
-    const view = input.kind === "operator" ? input : placedOrPanels(input, false, basis);
+    const view = input.kind === "operator" ? input : loadedOrPanels(input, false, basis);
     const action = steppingAction(kernels, view, options, basis);
     const start = startOf(input, action, options, dense);
     if (dense) return complete(action, options, { ...wholeSpace(action), iterations: 0, reached: true });

@@ -201,7 +201,7 @@ export function mustBeFinite(...results: readonly Float64Array[]): void {
 }
 
 /** Numbers of the log: steps that are recorded at a time, and the weights of a rotation. */
-export const LOG_NUMBERS = 16 * 448 + 32 * SLOTS;
+const LOG_NUMBERS = 16 * 448 + 32 * SLOTS;
 
 /**
  * Threads to a row, each with some fours of it, and to the fours of columns of a chunk: neighbours read what lies side

@@ -11,7 +11,7 @@
 import { serialization } from "@tensorflow/tfjs-core";
 import { UnsupportedError } from "../../matrix/errors.js";
 
-export const PEER = "@tensorflow/tfjs-layers";
+const PEER = "@tensorflow/tfjs-layers";
 
 type Constructor = abstract new (...args: never[]) => object;
 

@@ -8,7 +8,7 @@ import { type Kernels, LANES } from "./contract.js";
  * A matrix in kernel memory: P (rows×cols), which is A or Aᵀ, times 2^−exponent. Rows are padded to whole
  * vectors and the number of rows to a multiple of four, both with zeros.
  */
-export interface Placed {
+export interface LoadedMatrix {
   readonly pointer: number;
   readonly rows: number;
   readonly cols: number;
@@ -58,12 +58,12 @@ interface Placing {
  *
  * @throws NonFiniteError naming the first row and column that is NaN or infinite
  */
-export function place(
+export function loadMatrix(
   kernels: Kernels,
   view: View,
   transposed: boolean,
   { scaled = true, half = false }: Placing = {},
-): Placed {
+): LoadedMatrix {
   const { arena, routines } = kernels;
   const single = view.dtype === "float32";
   const rows = transposed ? view.n : view.m;
