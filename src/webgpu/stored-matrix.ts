@@ -32,7 +32,7 @@ export interface StoredMatrix {
   /** as the shaders take it */
   readonly scale: NonNullable<Params["scale"]>;
   readonly exponent: number;
-  /** see fingerprint.ts */
+  /** see device-fingerprint.ts */
   readonly fingerprint: number;
 }
 
