@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { byteSize } from "../src/cli/byte-size.js";
-import { createRandom } from "../src/solve/random.js";
+import { createRandom } from "../src/numerics/random.js";
 import { readingContenders } from "./contenders/reading.js";
 import type { Workload } from "./workload.js";
 

@@ -1,6 +1,6 @@
 import type { DType } from "../src/matrix/types.js";
+import { createRandom } from "../src/numerics/random.js";
 import type { Method } from "../src/solve/options.js";
-import { createRandom } from "../src/solve/random.js";
 import { quantile } from "./clock.js";
 import type { Core } from "./contenders/core.js";
 import type { Choice } from "./result.js";

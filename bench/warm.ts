@@ -1,4 +1,4 @@
-import { createRandom } from "../src/solve/random.js";
+import { createRandom } from "../src/numerics/random.js";
 import type { Core } from "./contenders/core.js";
 import type { WarmStart } from "./result.js";
 import { withSingularValues } from "./workload.js";

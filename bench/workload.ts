@@ -1,4 +1,4 @@
-import { createRandom, type Random } from "../src/solve/random.js";
+import { createRandom, type Random } from "../src/numerics/random.js";
 import type { Case } from "./cases.js";
 
 /** The entries of a case, row-major, one matrix after the other. */

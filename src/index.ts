@@ -6,14 +6,14 @@
  */
 export { type Certificate, type CertifiedPair, type CertifyOptions, certify } from "./certify/certify.js";
 export { type ProbableBound, type ProbableOptions, probableUpperBound } from "./certify/probable.js";
+export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
 export {
   type BatchValuesAndGrads,
   type MatrixBatch,
   type NestedBatch,
   spectralNormBatch,
   valueAndGradBatch,
-} from "./derivative/batch.js";
-export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
+} from "./derivative/gradient-batch.js";
 export { type HessianOptions, hessianVectorProduct } from "./derivative/hessian.js";
 export { type ValueAndParameterGrad, valueAndParameterGrad } from "./derivative/parameter-gradient.js";
 export { type TripletCotangents, tripletVjp, type VjpOptions } from "./derivative/vjp.js";
@@ -21,7 +21,7 @@ export { type KernelInfo, kernelInfo, setKernels } from "./kernels/select.js";
 export { type CooParts, type CscParts, coo, csc } from "./matrix/coordinates.js";
 export * from "./matrix/errors.js";
 export { matrix } from "./matrix/matrix.js";
-export { rowPanels } from "./matrix/panels.js";
+export { rowPanels } from "./matrix/row-panels.js";
 export { type CsrParts, csr } from "./matrix/sparse.js";
 export type * from "./matrix/types.js";
 export { diagonal, productOf, scaled, sumOf, transposeOf } from "./operators/algebra.js";
@@ -30,8 +30,8 @@ export type { Conv2dOptions } from "./operators/conv2d-geometry.js";
 export { kronecker } from "./operators/kronecker.js";
 export { type LowRankGrad, type LowRankParts, lowRank } from "./operators/low-rank.js";
 export { linearOperator, type Operator, type ParametricOperator } from "./operators/operator.js";
-export { cond, matrixNorm, schattenNorm, svdvals } from "./solve/matrix-norm.js";
-export type { NormOrder } from "./solve/norms.js";
+export type { NormOrder } from "./solve/entry-norms.js";
+export { cond, matrixNorm, schattenNorm, svdvals } from "./solve/norms.js";
 export type { Method, SolveOptions } from "./solve/options.js";
 export { singularTriplet, spectralNorm } from "./solve/triplet.js";
 export {

@@ -13,7 +13,7 @@ import {
 } from "../src/index.js";
 import { withKernelBudget } from "../src/kernels/budget.js";
 import { halfDecoder } from "../src/matrix/half.js";
-import { leastMemory } from "../src/solve/panels.js";
+import { leastMemory } from "../src/solve/panel-action.js";
 import { CLOSED, inner, nuclear, TIED } from "./closed-forms.js";
 import { skipMissingKernels, WAYS } from "./kernels/sets.js";
 import { fromEntries, gradientDistance, normalMatrix, withSpectrum } from "./matrices.js";

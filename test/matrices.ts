@@ -1,4 +1,4 @@
-import { createRandom } from "../src/solve/random.js";
+import { createRandom } from "../src/numerics/random.js";
 
 /** A matrix whose largest singular triplet is known. */
 export interface Known {

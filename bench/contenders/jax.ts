@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Jax from "@jax-js/jax";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { type Answer, type Contender, type ContenderGroup, inProcess } from "../contender.js";
 import type { Workload } from "../workload.js";
 import { installedVersion } from "./libraries.js";

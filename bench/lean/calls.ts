@@ -1,5 +1,5 @@
 // Resident memory while small calls go on and on; run with --expose-gc.
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { importCore } from "../contenders/core.js";
 
 const [dist, wanted] = process.argv.slice(2);

@@ -135,8 +135,7 @@ function headlineLine(
   });
   const ratios = compared.map(({ ratio }) => ratio).sort((a, b) => a - b);
   const star = compared.every(({ accurate }) => accurate) ? "" : "\\*";
-  const at = (place: number) =>
-    ratios.length === 0 ? "" : `${short(quantile(ratios, place))}×${star}`;
+  const at = (place: number) => (ratios.length === 0 ? "" : `${short(quantile(ratios, place))}×${star}`);
   const defaults = found.flatMap(({ of }) => {
     const row = fastest(of, new RegExp(`^spectral-norm ${table.ours}, `));
     return row ? [errorOf(row)] : [];

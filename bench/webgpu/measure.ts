@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { takeTurns } from "../clock.js";
 import { importCore } from "../contenders/core.js";
 import { checkResult, writeResult } from "../output.js";

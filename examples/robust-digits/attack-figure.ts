@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
-import type { Figure } from "../../src/experiment/report/figure.js";
-import { html } from "../../src/experiment/report/markup.js";
+import type { Figure } from "../../src/report/figure.js";
+import { html } from "../../src/report/markup.js";
 import { standingAt } from "./attack.js";
 import { percent, type Result } from "./experiment.js";
 import { colorOf } from "./series.js";

@@ -1,6 +1,6 @@
 import type { RenderFunction } from "@observablehq/plot";
-import type { Figure } from "../../src/experiment/report/figure.js";
-import { html } from "../../src/experiment/report/markup.js";
+import type { Figure } from "../../src/report/figure.js";
+import { html } from "../../src/report/markup.js";
 import { type Images, pick, SIDE } from "./digits.js";
 import type { Result } from "./experiment.js";
 import { colorOf } from "./series.js";

@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import type { Figure } from "../../src/experiment/report/figure.js";
-import { html, Markup } from "../../src/experiment/report/markup.js";
+import type { Figure } from "../../src/report/figure.js";
+import { html, Markup } from "../../src/report/markup.js";
 import { accuracyFigure } from "./accuracy-figure.js";
 import { attackFigure } from "./attack-figure.js";
 import { digitsFigure } from "./digits-figure.js";

@@ -1,6 +1,6 @@
-import { figureMarkup } from "../../src/experiment/report/figure-markup.js";
-import { html, Markup } from "../../src/experiment/report/markup.js";
-import { style } from "../../src/experiment/report/style.js";
+import { figureMarkup } from "../../src/report/figure-markup.js";
+import { html, Markup } from "../../src/report/markup.js";
+import { style } from "../../src/report/style.js";
 import { standingAt } from "./attack.js";
 import { percent } from "./experiment.js";
 import { figures } from "./figures.js";

@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
-import type { Figure } from "../../src/experiment/report/figure.js";
-import { html } from "../../src/experiment/report/markup.js";
-import { scientific } from "../../src/experiment/report/numbers.js";
+import type { Figure } from "../../src/report/figure.js";
+import { scientific } from "../../src/report/format-number.js";
+import { html } from "../../src/report/markup.js";
 import type { NetworkResult, Result } from "./experiment.js";
 import { colorOf } from "./series.js";
 

@@ -1,5 +1,5 @@
 import type { Plugin } from "vite";
-import { dark, light, style } from "../../src/experiment/report/style.js";
+import { dark, light, style } from "../../src/report/style.js";
 
 /**
  * Puts the style of the experiment's report into the page's head, and its colours once more for a reader who has chosen

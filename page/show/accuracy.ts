@@ -1,8 +1,8 @@
+import { accuracyTable } from "../../src/experiment/report/accuracy-tables.js";
 import { errorFigure } from "../../src/experiment/report/error-figure.js";
-import { scientific } from "../../src/experiment/report/numbers.js";
 import { errors, spectrum } from "../../src/experiment/report/prose.js";
 import { spectrumFigure } from "../../src/experiment/report/spectrum-figure.js";
-import { accuracyTable } from "../../src/experiment/report/tables.js";
+import { scientific } from "../../src/report/format-number.js";
 import type { Accuracy } from "../work/accuracy.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";

@@ -73,12 +73,12 @@ export function compute<Name extends keyof Tasks>(
 function begin(): void {
   const first = queue[0];
   if (!first) return;
-  worker ??= hire();
+  worker ??= spawnWorker();
   first.listener.begun?.();
   worker.postMessage(first.request);
 }
 
-function hire(): Worker {
+function spawnWorker(): Worker {
   const hired = new Worker(new URL("../work/worker.ts", import.meta.url), { type: "module" });
   hired.onmessage = ({ data }: MessageEvent<Message>) => {
     const first = queue[0];
@@ -88,7 +88,7 @@ function hire(): Worker {
     else {
       queue.shift();
       // What a reader's code has done there (other kernels, threads that run) is nobody else's concern.
-      if (first.request.task === "runCode") dismiss();
+      if (first.request.task === "runCode") terminateWorker();
       if (data.kind === "done") first.resolve(data.value);
       else first.reject(new Failed(data.failure));
       begin();
@@ -97,7 +97,7 @@ function hire(): Worker {
   // It did not load, or ended outside any task.
   hired.onerror = (event) => {
     event.preventDefault();
-    dismiss();
+    terminateWorker();
     const message = event.message || "the script that computes could not be loaded";
     queue.shift()?.reject(new Failed({ name: "Error", message }));
     begin();
@@ -112,11 +112,11 @@ function stop(waiting: Waiting): void {
   waiting.reject(new Stopped("stopped"));
   if (place > 0) return;
   // It hears nothing while it computes.
-  dismiss();
+  terminateWorker();
   begin();
 }
 
-function dismiss(): void {
+function terminateWorker(): void {
   worker?.terminate();
   worker = undefined;
 }

@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import { type Figure, type Layout, plotOptions } from "../../src/experiment/report/figure.js";
+import { type Figure, type FigureLayout, plotOptions } from "../../src/report/figure.js";
 import { element } from "./element.js";
 
 /** Below this width labels are short and symbols small. */
@@ -44,7 +44,7 @@ export class FigureView {
   }
 }
 
-function layoutOf(width: number): Layout {
+function layoutOf(width: number): FigureLayout {
   const narrow = width < narrowBelow;
   return { width, narrow, fontSize: narrow ? 12 : 13 };
 }

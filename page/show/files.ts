@@ -1,4 +1,4 @@
-import { scientific } from "../../src/experiment/report/numbers.js";
+import { scientific } from "../../src/report/format-number.js";
 import type { NormRow } from "../work/norms.js";
 import { accepted, described } from "../work/readers.js";
 import { element } from "./element.js";

@@ -1,6 +1,6 @@
 import { convergenceFigure } from "../../src/experiment/report/convergence-figure.js";
-import { powerOfTen, scientific } from "../../src/experiment/report/numbers.js";
 import { convergence } from "../../src/experiment/report/prose.js";
+import { powerOfTen, scientific } from "../../src/report/format-number.js";
 import type { Gap } from "../work/gap.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";

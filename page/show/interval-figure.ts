@@ -1,8 +1,8 @@
 import * as Plot from "@observablehq/plot";
-import { countAxis } from "../../src/experiment/report/count-axis.js";
-import { type Figure, legendMarkup } from "../../src/experiment/report/figure.js";
-import { html } from "../../src/experiment/report/markup.js";
-import { powerOfTen } from "../../src/experiment/report/numbers.js";
+import { countAxis } from "../../src/report/count-axis.js";
+import { type Figure, legendMarkup } from "../../src/report/figure.js";
+import { powerOfTen } from "../../src/report/format-number.js";
+import { html } from "../../src/report/markup.js";
 import type { Interval } from "../work/interval.js";
 
 /** Relative distances below this are drawn at it. */

@@ -1,4 +1,4 @@
-import { scientific } from "../../src/experiment/report/numbers.js";
+import { scientific } from "../../src/report/format-number.js";
 import type { Interval, IntervalCase } from "../work/interval.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";

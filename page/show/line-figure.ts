@@ -1,8 +1,8 @@
 import * as Plot from "@observablehq/plot";
-import type { Figure } from "../../src/experiment/report/figure.js";
-import { legendMarkup } from "../../src/experiment/report/figure.js";
-import { html } from "../../src/experiment/report/markup.js";
-import { decades, powerOfTen, spreadOut } from "../../src/experiment/report/numbers.js";
+import type { Figure } from "../../src/report/figure.js";
+import { legendMarkup } from "../../src/report/figure.js";
+import { decades, powerOfTen, spreadOut } from "../../src/report/format-number.js";
+import { html } from "../../src/report/markup.js";
 import type { PlotRequest } from "../work/plot-request.js";
 
 const colors = ["var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--pytorch)", "var(--peer)"];

@@ -1,7 +1,7 @@
-import { duration } from "../../src/experiment/report/numbers.js";
+import { speedTable } from "../../src/experiment/report/accuracy-tables.js";
 import { speeds } from "../../src/experiment/report/prose.js";
-import { speedTable } from "../../src/experiment/report/tables.js";
 import { timeFigure } from "../../src/experiment/report/time-figure.js";
+import { duration } from "../../src/report/format-number.js";
 import type { Speed } from "../work/speed.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";

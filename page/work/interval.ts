@@ -1,13 +1,13 @@
+import { blockedEntries } from "../../src/certify/blocked-entries.js";
 import { type Certificate, certify } from "../../src/certify/certify.js";
+import { examine } from "../../src/certify/examine-pair.js";
 import { gramTest } from "../../src/certify/gram-test.js";
-import { examine } from "../../src/certify/pair.js";
-import { panelsOf } from "../../src/certify/panels.js";
 import { scaledDown, scaledUp } from "../../src/certify/rounding.js";
 import { assembled, groundTruth, normalEntries } from "../../src/experiment/ground-truth.js";
 import { type Matrix, matrix, singularTriplet } from "../../src/index.js";
-import { proofKernels, trimProof } from "../../src/kernels/proof.js";
+import { proofKernels, trimProof } from "../../src/kernels/proof-kernels.js";
 import { viewOf } from "../../src/matrix/view.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import type { Task } from "./task.js";
 
 export type IntervalCase = "normal" | "large" | "close" | "tie";
@@ -44,7 +44,7 @@ export const interval: Task<{ readonly kind: IntervalCase }, Interval> = ({ kind
   const kernels = proofKernels();
   const mark = kernels.arena.mark();
   try {
-    const P = panelsOf(kernels, viewOf(A));
+    const P = blockedEntries(kernels, viewOf(A));
     if (!P) throw new Error("the matrix is zero");
     const { exponent, transposed } = P;
     const test = gramTest(kernels, P);

@@ -1,4 +1,4 @@
-import type { Entries, Evaluation, Method } from "../../src/experiment/method.js";
+import type { ComparedMethod, DenseEntries, Evaluation } from "../../src/experiment/method.js";
 import { coreMethods } from "../../src/experiment/methods/core.js";
 import type { SpeedRow } from "../../src/experiment/result.js";
 import { measureSpeed } from "../../src/experiment/speed.js";
@@ -32,7 +32,7 @@ export const speed: Task<SpeedInput, Speed, Speed> = async (
 ) => {
   const remarks: string[] = [];
   const found: SpeedRow[] = [];
-  const measure = async (methods: readonly Method[]) => {
+  const measure = async (methods: readonly ComparedMethod[]) => {
     found.push(...(await measureSpeed(methods, { rows, cols, seed: 0, ...timing, onSample: progress })));
     // With the others of their engine, whenever they were taken.
     const place = ({ engine, dtype }: SpeedRow) =>
@@ -60,7 +60,7 @@ function worthwhile(name: string, order: number): boolean {
   return name === "norm" && order <= mostForDense;
 }
 
-type Measure = (methods: readonly Method[]) => Promise<void>;
+type Measure = (methods: readonly ComparedMethod[]) => Promise<void>;
 
 /** @returns what is to be said of it: why not, where it cannot be done */
 async function withThreads(measure: Measure): Promise<string[]> {
@@ -89,7 +89,7 @@ async function withThreads(measure: Measure): Promise<string[]> {
 }
 
 /** In a worker, what computes uses the threads that run. */
-function onThreads(name: string, dtype: Method["dtype"]): Method {
+function onThreads(name: string, dtype: ComparedMethod["dtype"]): ComparedMethod {
   return asynchronous("core", name, dtype, async (A) => valueAndGrad(A, { method: "lanczos" }));
 }
 
@@ -110,10 +110,10 @@ async function withGpu(measure: Measure): Promise<string[]> {
 function asynchronous(
   engine: string,
   name: string,
-  dtype: Method["dtype"],
+  dtype: ComparedMethod["dtype"],
   run: (A: ReturnType<typeof matrix>) => Promise<{ value: number; grad: { data: ArrayLike<number> } }>,
-): Method {
-  const load = ({ data, rows, cols }: Entries) =>
+): ComparedMethod {
+  const load = ({ data, rows, cols }: DenseEntries) =>
     matrix(dtype === "float32" ? Float32Array.from(data) : data, [rows, cols]);
   const evaluate = async (A: ReturnType<typeof matrix>): Promise<Evaluation> => {
     const { value, grad } = await run(A);

@@ -1,4 +1,4 @@
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { type Adversary, adversary, axis, filled, unit } from "../adversary.js";
 import { below, rotated, sign } from "../hadamard.js";
 

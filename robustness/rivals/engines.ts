@@ -1,4 +1,4 @@
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import type { Answer } from "../judge.js";
 import type { Given } from "../rival.js";
 

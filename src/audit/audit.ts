@@ -1,9 +1,9 @@
 import { SpectralNormError } from "../index.js";
-import { fingerprintOf } from "./fingerprint.js";
 import type { Journal } from "./journal.js";
 import { type AuditLine, type LeftOutLine, lineOf } from "./line.js";
 import { type MeasureOptions, measure } from "./measure.js";
 import type { Fault, Item } from "./plan.js";
+import { fingerprintOf } from "./weight-fingerprint.js";
 
 export interface AuditOptions extends MeasureOptions {
   /** what is in it already is not done again, and the rest is added as it is done */
@@ -13,7 +13,7 @@ export interface AuditOptions extends MeasureOptions {
 }
 
 /** What becomes of an item. */
-export type Finding =
+export type AuditEvent =
   | {
       readonly kind: "line";
       readonly line: AuditLine /** whether it was in the journal */;
@@ -26,7 +26,7 @@ export type Finding =
  * Does what is planned, one item after the other, as the findings are asked for. A tensor that cannot be computed with
  * is a fault, and the next one's turn comes.
  */
-export function* audit(items: readonly Item[], options: AuditOptions): Generator<Finding> {
+export function* audit(items: readonly Item[], options: AuditOptions): Generator<AuditEvent> {
   const { journal } = options;
   for (const [at, item] of items.entries()) {
     options.onItem?.(item, at);

@@ -1,7 +1,7 @@
 import type { AuditLine } from "./line.js";
 
 /** A tensor that two models have. */
-export interface Pair {
+export interface LayerPair {
   readonly line: AuditLine;
   readonly other: AuditLine;
   /** σ₁ of `line` over that of `other`; NaN if both are 0, Infinity if the other's alone is */
@@ -12,7 +12,7 @@ export interface Comparison {
   /** the name of the other model */
   readonly against: string;
   /** tensors of both, that whose norm moved most first */
-  readonly pairs: readonly Pair[];
+  readonly pairs: readonly LayerPair[];
   readonly onlyHere: readonly AuditLine[];
   readonly onlyThere: readonly AuditLine[];
 }
@@ -25,7 +25,7 @@ export function compare(
 ): Comparison {
   const there = new Map(others.map((line) => [line.tensor, line]));
   const here = new Set(lines.map(({ tensor }) => tensor));
-  const pairs = lines.flatMap((line): Pair[] => {
+  const pairs = lines.flatMap((line): LayerPair[] => {
     const other = there.get(line.tensor);
     return other ? [{ line, other, ratio: line.sigma / other.sigma }] : [];
   });
@@ -38,6 +38,6 @@ export function compare(
 }
 
 /** How far a norm moved, up or down alike. */
-function moved({ ratio }: Pair): number {
+function moved({ ratio }: LayerPair): number {
   return Number.isNaN(ratio) ? 0 : Math.abs(Math.log(ratio));
 }

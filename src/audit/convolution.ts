@@ -1,8 +1,8 @@
 import type { PanelData } from "../index.js";
 import { type Conv2dOperator, conv2d, type LinearOperator, NonFiniteError } from "../index.js";
 import { halfDecoder } from "../matrix/half.js";
+import { frobenius } from "../numerics/sums.js";
 import { type Axis, axisOf, checkConv2dOptions } from "../operators/conv2d-geometry.js";
-import { frobenius } from "../solve/norms.js";
 import type { Weight } from "./weight.js";
 
 /** How the kernels of convolutions are applied, which a file of weights does not say. */

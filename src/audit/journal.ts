@@ -18,7 +18,7 @@ export interface Journal {
 }
 
 /** What all answers of a journal were made with. */
-export interface Origin {
+export interface JournalOrigin {
   /** of this program */
   readonly version: string;
   /** those that an answer depends on, as they are typed: `{ "--top": 3, "--certify": true }` */
@@ -26,7 +26,7 @@ export interface Origin {
 }
 
 /** An answer of a journal. */
-export interface Entry {
+export interface JournalEntry {
   readonly line: AuditLine;
   /** of the tensor that it was computed from */
   readonly fingerprint: string;
@@ -71,8 +71,8 @@ export function journalRequest(path: string, isStdout: boolean): OutputRequest {
  */
 export function openJournal(
   path: string,
-  origin: Origin,
-  usable: (entries: readonly Entry[]) => readonly Entry[],
+  origin: JournalOrigin,
+  usable: (entries: readonly JournalEntry[]) => readonly JournalEntry[],
 ): Journal {
   const descriptor = openForAppending(path);
   try {
@@ -140,11 +140,11 @@ function checkTail(path: string, tail: Buffer): void {
     throw new FileError(`${path}: its last line is not an answer of ${PROGRAM}`);
 }
 
-function entriesIn(path: string, text: string, origin: Origin): Entry[] {
+function entriesIn(path: string, text: string, origin: JournalOrigin): JournalEntry[] {
   return text
     .split("\n")
     .slice(0, -1)
-    .map((json, at): Entry => {
+    .map((json, at): JournalEntry => {
       const where = `${path}: line ${at + 1}`;
       const value = answerIn(json);
       if (!value) throw new FileError(`${where} is not an answer of ${PROGRAM}`);

@@ -1,9 +1,9 @@
 import { quote } from "../files/text.js";
 import { FileError, SpectralNormError } from "../index.js";
-import { fingerprintOf } from "./fingerprint.js";
-import { type Entry, keyOf } from "./journal.js";
+import { type JournalEntry, keyOf } from "./journal.js";
 import type { MeasureOptions } from "./measure.js";
 import type { Item } from "./plan.js";
+import { fingerprintOf } from "./weight-fingerprint.js";
 
 /**
  * Those answers of a journal that are of the tensors as they are now. One whose tensor cannot be read is not among
@@ -19,18 +19,18 @@ import type { Item } from "./plan.js";
  */
 export function currentEntries(
   path: string,
-  entries: readonly Entry[],
+  entries: readonly JournalEntry[],
   items: readonly Item[],
   all: readonly Item[],
   options: MeasureOptions & { onItem?(item: Item): void },
-): Entry[] {
-  const byKey = new Map<string, Entry[]>();
+): JournalEntry[] {
+  const byKey = new Map<string, JournalEntry[]>();
   for (const entry of entries) {
     const key = keyOf(entry.line.file, entry.line.tensor);
     byKey.set(key, [...(byKey.get(key) ?? []), entry]);
   }
   refuseLost(path, entries, all);
-  const current: Entry[] = [];
+  const current: JournalEntry[] = [];
   for (const item of items) {
     if (item.kind !== "weight") continue;
     const key = keyOf(item.file, item.name);
@@ -54,7 +54,7 @@ export function currentEntries(
 }
 
 /** Answers of a model that is read, for tensors that it does not have. */
-function refuseLost(path: string, entries: readonly Entry[], all: readonly Item[]): void {
+function refuseLost(path: string, entries: readonly JournalEntry[], all: readonly Item[]): void {
   const files = new Set(all.map(({ file }) => file));
   const unreadable = new Set(all.filter(({ name }) => name === undefined).map(({ file }) => file));
   const names = new Set(
@@ -69,7 +69,7 @@ function refuseLost(path: string, entries: readonly Entry[], all: readonly Item[
   }
 }
 
-function stale(path: string, { line, at }: Entry, why: string): FileError {
+function stale(path: string, { line, at }: JournalEntry, why: string): FileError {
   return new FileError(
     `${path}: line ${at} is about ${quote(line.tensor)} of ${line.file}, which ${why}; name another file to begin anew`,
   );

@@ -1,6 +1,6 @@
 import { halfDecoder } from "../matrix/half.js";
 import type { PanelData, PanelType } from "../matrix/types.js";
-import { frobenius } from "../solve/norms.js";
+import { frobenius } from "../numerics/sums.js";
 
 /** Terms that are summed before they join the total, so that rounding stays that of a few hundred. */
 const BLOCK = 4096;

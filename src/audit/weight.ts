@@ -1,4 +1,10 @@
-import type { FailedTensor, Layout, LeftOutTensor, TensorEntry, WeightTensor } from "../files/tensor.js";
+import type {
+  FailedTensor,
+  KernelLayout,
+  LeftOutTensor,
+  TensorEntry,
+  WeightTensor,
+} from "../files/tensor.js";
 import { NonFiniteError } from "../index.js";
 
 /** A tensor as the matrix that spectral normalization makes of it. */
@@ -7,7 +13,7 @@ export interface Weight {
   readonly tensor: WeightTensor;
   readonly rows: number;
   readonly cols: number;
-  readonly layout: Layout;
+  readonly layout: KernelLayout;
   /**
    * Rows and columns of the matrix that the numbers are, row by row, as they lie: A itself or, in Fortran's order, Aᵀ,
    * whose columns (or rows) may stand in another order, which changes no singular value.
@@ -17,7 +23,7 @@ export interface Weight {
 
 export interface WeightOptions {
   /** which axis is that of the outputs; default: what the kind of file has */
-  readonly layout?: Layout;
+  readonly layout?: KernelLayout;
   /** whether tables of embeddings are taken, too; default false */
   readonly embeddings?: boolean;
 }

@@ -1,20 +1,20 @@
-import { proofKernels, trimProof } from "../kernels/proof.js";
 import type { ProofKernels } from "../kernels/proof-contract.js";
+import { proofKernels, trimProof } from "../kernels/proof-kernels.js";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
-import { shown } from "../matrix/shown.js";
 import type { MatrixLike, SingularTriplet, SparseMatrix } from "../matrix/types.js";
 import { viewOf } from "../matrix/view.js";
 import { checkOptions } from "../solve/options.js";
 import { tripletOf } from "../solve/triplet.js";
+import { type BlockedEntries, blockedEntries } from "./blocked-entries.js";
 import type { Entries } from "./entries.js";
+import { type ExaminedPair, examine } from "./examine-pair.js";
 import { gradientBound, roundingOfProduct } from "./gradient-bound.js";
 import { type GramTest, gramCost, gramTest, testCost } from "./gram-test.js";
-import { listed } from "./listed.js";
 import { magnitudeBound, magnitudeCost } from "./magnitudes.js";
-import { examine, type Pair } from "./pair.js";
-import { type Panels, panelsOf } from "./panels.js";
 import { scaledDown, scaledUp, UNDERFLOW, up } from "./rounding.js";
+import { sparseEntries } from "./sparse-entries.js";
 
 /** Vectors to certify the gradient of: any triplet, or u and v alone. */
 export type CertifiedPair = Pick<SingularTriplet, "u" | "v"> & Partial<SingularTriplet>;
@@ -142,16 +142,16 @@ function checked(options: unknown): { maxCost: number; given: CertifiedPair | un
     example: "{ maxCost: 1e9 }",
   });
   if (typeof maxCost !== "number" || !(maxCost >= 0))
-    throw new OptionError(`maxCost: expected a number of flops from 0 up, got ${shown(maxCost)}`);
+    throw new OptionError(`maxCost: expected a number of flops from 0 up, got ${formatValue(maxCost)}`);
   if (triplet !== undefined && (typeof triplet !== "object" || triplet === null))
-    throw new OptionError(`triplet: expected what singularTriplet returns, got ${shown(triplet)}`);
+    throw new OptionError(`triplet: expected what singularTriplet returns, got ${formatValue(triplet)}`);
   return { maxCost, given: triplet as CertifiedPair | undefined };
 }
 
 /** u or v of a triplet, in float64, which holds float32 exactly. */
 function vector(x: unknown, name: string, length: number): Float64Array {
   if (!Array.isArray(x) && !(ArrayBuffer.isView(x) && "length" in x))
-    throw new OptionError(`triplet: ${name} must be an array of numbers, got ${shown(x)}`);
+    throw new OptionError(`triplet: ${name} must be an array of numbers, got ${formatValue(x)}`);
   if (x.length !== length)
     throw new ShapeError(`triplet: ${name} must have ${length} elements for this matrix, got ${x.length}`);
   const values = Float64Array.from(x as ArrayLike<number>, Number);
@@ -168,16 +168,16 @@ function load(
   kernels: ProofKernels,
   view: ReturnType<typeof viewOf>,
   maxCost: number,
-): { P: Entries | undefined; panels: Panels | undefined } {
+): { P: Entries | undefined; panels: BlockedEntries | undefined } {
   if (view.kind === "dense") {
-    const panels = panelsOf(kernels, view);
+    const panels = blockedEntries(kernels, view);
     return { P: panels, panels };
   }
   const entries = view.entries as SparseMatrix;
   const [short, long] = [Math.min(view.m, view.n), Math.max(view.m, view.n)];
   if (short === 1 || short * long > MOST_DENSE || !affordable(short, long, maxCost))
-    return { P: listed(entries), panels: undefined };
-  const panels = panelsOf(kernels, view);
+    return { P: sparseEntries(entries), panels: undefined };
+  const panels = blockedEntries(kernels, view);
   return { P: panels, panels };
 }
 
@@ -197,8 +197,8 @@ interface Bounds {
 function bounds(
   kernels: ProofKernels,
   P: Entries,
-  panels: Panels | undefined,
-  pair: Pair,
+  panels: BlockedEntries | undefined,
+  pair: ExaminedPair,
   gap: number,
   maxCost: number,
 ): Bounds {
@@ -279,7 +279,7 @@ const STEPS = [0.003, 0.03, 0.12, 0.35, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 
 function secondBound(
   tryAt: GramTest["bound"],
   test: GramTest,
-  { sigma, lower, deflation }: Pair,
+  { sigma, lower, deflation }: ExaminedPair,
   gap: number,
   affords: () => boolean,
 ): number {

@@ -1,4 +1,4 @@
-import type { Pair } from "./pair.js";
+import type { ExaminedPair } from "./examine-pair.js";
 import { down, UNIT, up } from "./rounding.js";
 
 /**
@@ -9,7 +9,7 @@ import { down, UNIT, up } from "./rounding.js";
  *
  * @param second  not below σ₂, on the scale of `pair`
  */
-export function gradientBound(pair: Pair, second: number): number {
+export function gradientBound(pair: ExaminedPair, second: number): number {
   const { lower, sigma, residual, oneResidual, x, y } = pair;
   const product = up(x.upper * y.upper);
   // Without a residual nothing is known of the signs.
@@ -33,7 +33,7 @@ export function gradientBound(pair: Pair, second: number): number {
 }
 
 /** What rounding û·v̂ᵀ to a matrix of float32 or float64 adds, m×n. */
-export function roundingOfProduct(pair: Pair, single: boolean, count: number): number {
+export function roundingOfProduct(pair: ExaminedPair, single: boolean, count: number): number {
   const product = up(pair.x.upper * pair.y.upper);
   const least = single ? 2 ** -149 : Number.MIN_VALUE;
   return up(up(product * (single ? 2 ** -24 : UNIT)) + up(up(Math.sqrt(count)) * least));

@@ -1,5 +1,5 @@
 import { blockFor, choleskyHeight, type ProofKernels, sumHeight } from "../kernels/proof-contract.js";
-import type { Panels } from "./panels.js";
+import type { BlockedEntries } from "./blocked-entries.js";
 import { excess, gamma, UNDERFLOW, UNIT, up } from "./rounding.js";
 
 /** Upper bounds on the eigenvalues of M = P·Pᵀ, by floating-point Cholesky. */
@@ -36,7 +36,7 @@ export function testCost(short: number): number {
  * Source: Rump, BIT 46:433, 2006 and BIT 51:367, 2011, with heights of the sums as they are computed here instead of
  * their lengths; each inequality in docs/certificate.md.
  */
-export function gramTest({ arena, routines }: ProofKernels, P: Panels): GramTest {
+export function gramTest({ arena, routines }: ProofKernels, P: BlockedEntries): GramTest {
   const { groups, short: n } = P;
   const padded = 4 * groups;
   const g = arena.take(8 * padded * padded);

@@ -1,14 +1,16 @@
-import { place, scaleByPower } from "../kernels/place.js";
+import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { OptionError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
-import { shown } from "../matrix/shown.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
-import { room, viewOf } from "../matrix/view.js";
-import { type Action, operatorAction, placedAction } from "../solve/action.js";
-import { norm2 } from "../solve/norm2.js";
+import { allocateArray, viewOf } from "../matrix/view.js";
+import { lanczosError, leastOverlap } from "../numerics/lanczos-bound.js";
+import { scaleByPower } from "../numerics/powers.js";
+import { createRandom, fingerprintOf, type Random } from "../numerics/random.js";
+import { dot, norm2 } from "../numerics/sums.js";
+import { type Action, loadedAction, operatorAction } from "../solve/action.js";
 import { nonNegative } from "../solve/options.js";
-import { createRandom, fingerprintOf, type Random } from "../solve/random.js";
 
 export interface ProbableOptions {
   /** With which the bound is to hold, over random starts; between 0 and 1, default 0.999999. */
@@ -72,14 +74,14 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
   try {
     const short = Math.min(view.m, view.n);
     const normal = (random: Random) => {
-      const x = room("float64", short) as Float64Array;
+      const x = allocateArray("float64", short) as Float64Array;
       for (let i = 0; i < short; i++) x[i] = random.normal();
       return x;
     };
     const action =
       view.kind === "operator"
         ? operatorAction(kernels, view, seed, adjointRtol)
-        : placedAction(kernels, place(kernels, view, view.m < view.n), true);
+        : loadedAction(kernels, loadMatrix(kernels, view, view.m < view.n), true);
     const image = action.toLong(normal(createRandom(seed)));
     const start = normal(createRandom(seed, fingerprintOf(image)));
     const { square, steps, remainder } = largestRitz(action, start, wanted);
@@ -88,7 +90,7 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
     const estimate = Math.sqrt(square);
     const most =
       remainder === undefined
-        ? square / (1 - missed(short, steps, failure))
+        ? square / (1 - lanczosError(short, steps, failure))
         : square + remainder / leastOverlap(short, failure);
     const upper = square === 0 ? 0 : Math.sqrt(most) * rounding;
     return {
@@ -104,16 +106,6 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
   }
 }
 
-/** The ε for which more than 1 − `failure` of all starts come within ε of the largest of n eigenvalues, in k steps. */
-export function missed(n: number, k: number, failure: number): number {
-  return Math.tanh(Math.asinh(Math.sqrt((2 * n) / Math.PI) / failure) / (2 * k - 1)) ** 2;
-}
-
-/** What more than 1 − `failure` of all unit starts of length n exceed as their overlap with a given unit vector. */
-function leastOverlap(n: number, failure: number): number {
-  return failure / Math.sqrt((2 * n) / Math.PI);
-}
-
 function checked(options: unknown): Required<ProbableOptions> {
   if (options === undefined) return { probability: 0.999999, steps: 64, seed: 0, adjointRtol: 0 };
   const given = namedOptions(options, {
@@ -123,11 +115,11 @@ function checked(options: unknown): Required<ProbableOptions> {
   });
   const { probability = 0.999999, steps = 64, seed = 0 } = given;
   if (typeof probability !== "number" || !(probability > 0 && probability < 1))
-    throw new OptionError(`probability: expected a number between 0 and 1, got ${shown(probability)}`);
+    throw new OptionError(`probability: expected a number between 0 and 1, got ${formatValue(probability)}`);
   if (typeof steps !== "number" || !Number.isInteger(steps) || steps < 1)
-    throw new OptionError(`steps: expected a whole number from 1 up, got ${shown(steps)}`);
+    throw new OptionError(`steps: expected a whole number from 1 up, got ${formatValue(steps)}`);
   if (typeof seed !== "number" || !Number.isSafeInteger(seed))
-    throw new OptionError(`seed: expected a whole number, got ${shown(seed)}`);
+    throw new OptionError(`seed: expected a whole number, got ${formatValue(seed)}`);
   return { probability, steps, seed, adjointRtol: nonNegative("adjointRtol", given["adjointRtol"]) ?? 0 };
 }
 
@@ -173,12 +165,6 @@ function largestRitz(action: Action, start: Float64Array, wanted: number) {
       };
     beside.push(length);
   }
-}
-
-function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
-  return sum;
 }
 
 /** The largest eigenvalue, or 0 where it is negative, of a tridiagonal matrix; by bisection. */

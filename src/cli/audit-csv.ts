@@ -19,7 +19,7 @@ const COLUMNS = [
 ] as const;
 const BOUNDS = ["lower", "upper", "sigma2Upper", "gradientErrorBound", "proven"] as const;
 
-export interface CsvOptions {
+export interface CsvReportOptions {
   readonly certify?: boolean;
   readonly top?: number;
   readonly against?: string;
@@ -27,7 +27,7 @@ export interface CsvOptions {
 }
 
 /** The names of the columns. */
-export function csvHead(options: CsvOptions): string {
+export function csvHead(options: CsvReportOptions): string {
   return row(columns(options));
 }
 
@@ -36,7 +36,7 @@ export function csvHead(options: CsvOptions): string {
  * of a model, is on one line with invisible characters escaped, and begins with an apostrophe where a spreadsheet would
  * take it for a formula.
  */
-export function csvRow(line: AuditLine | LeftOutLine, options: CsvOptions): string {
+export function csvRow(line: AuditLine | LeftOutLine, options: CsvReportOptions): string {
   const fields = line as unknown as Readonly<Record<string, unknown>>;
   return row(
     columns(options).map((name) => {
@@ -54,7 +54,7 @@ function inert(text: string): string {
   return /^\s*[=+\-@]/.test(line.normalize("NFKC")) || /^[\t\r\n]/.test(text) ? `'${line}` : line;
 }
 
-function columns({ certify, top, against, leftOut }: CsvOptions): string[] {
+function columns({ certify, top, against, leftOut }: CsvReportOptions): string[] {
   return [
     ...COLUMNS,
     ...(certify ? BOUNDS : []),

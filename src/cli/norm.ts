@@ -28,7 +28,7 @@ import { standardOutput } from "./output.js";
 import { type Progress, progressOn } from "./progress.js";
 import { wholeNumber } from "./whole-number.js";
 
-export interface NormOptions extends EngineOptions {
+export interface NormFlags extends EngineOptions {
   /** one JSON object a line instead of a table */
   readonly json?: boolean;
   /** which matrix of a `.npz` file */
@@ -103,7 +103,7 @@ export function registerNorm(program: Command): void {
     .addOption(
       new Option("--index <yes|no>", "of .csv files, whether the first column has row names").choices(YES_NO),
     )
-    .action(async (files: string[], options: NormOptions) => {
+    .action(async (files: string[], options: NormFlags) => {
       const { stdin, stderr } = process;
       process.exitCode = await runNorm(files, options, {
         stdin,
@@ -124,7 +124,7 @@ export function registerNorm(program: Command): void {
  */
 export async function runNorm(
   files: readonly string[],
-  options: NormOptions,
+  options: NormFlags,
   streams: NormStreams,
 ): Promise<number> {
   const { progress = NO_PROGRESS } = streams;
@@ -245,7 +245,7 @@ function inFile(entry: Answered, error: unknown): unknown {
   );
 }
 
-function solveOptions({ rtol, method, seed, maxIterations }: NormOptions): SolveOptions {
+function solveOptions({ rtol, method, seed, maxIterations }: NormFlags): SolveOptions {
   return {
     ...(rtol !== undefined && { rtol }),
     ...(method !== undefined && { method }),
@@ -314,12 +314,12 @@ function leftOutText(all: readonly LeftOut[]): string {
 }
 
 /** Those options of `.csv` files that were given. */
-function csvNames(options: NormOptions): (typeof CSV_OPTIONS)[number][] {
+function csvNames(options: NormFlags): (typeof CSV_OPTIONS)[number][] {
   return CSV_OPTIONS.filter((name) => options[name] !== undefined);
 }
 
 /** @throws OptionError for options that do not go together */
-function csvOptions(options: NormOptions): CsvOptions | undefined {
+function csvOptions(options: NormFlags): CsvOptions | undefined {
   if (csvNames(options).length === 0) return undefined;
   const { delimiter, decimal, header, index } = options;
   if (delimiter !== undefined && delimiter === (decimal ?? "."))

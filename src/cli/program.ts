@@ -3,15 +3,15 @@ import { version } from "../experiment/bundled-versions.js";
 import { oneLine as escaped } from "../files/text.js";
 import { OutputError } from "../files/writable.js";
 import { SpectralNormError } from "../index.js";
-import { registerAudit } from "./audit.js";
-import { registerExperiment } from "./experiment.js";
+import { registerAudit } from "./audit-command.js";
+import { registerExperiment } from "./experiment-command.js";
 import { registerNorm } from "./norm.js";
 import { CANNOT_WRITE, standardOutput } from "./output.js";
 
 const badUsage = 2;
 
 /** The command with all its subcommands; bad usage is one line on standard error and status 2. */
-export function createProgram(): Command {
+function createProgram(): Command {
   const program = new Command("spectral-norm")
     .description("The spectral norm of a matrix, its exact derivative, and the error of both.")
     .version(version("spectral-norm"))

@@ -2,7 +2,7 @@ import { fstatSync, statSync } from "node:fs";
 import { audit, isSure, ORDERS, type Order } from "../audit/audit.js";
 import { compare } from "../audit/compare.js";
 import type { ConvolutionOptions } from "../audit/convolution.js";
-import { type Journal, journalRequest, type Origin, openJournal } from "../audit/journal.js";
+import { type Journal, type JournalOrigin, journalRequest, openJournal } from "../audit/journal.js";
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
 import { type MeasureOptions, spectrumOf } from "../audit/measure.js";
 import { type Fault, type Item, inPart, itemsIn, planOf } from "../audit/plan.js";
@@ -10,11 +10,11 @@ import type { Spectrum } from "../audit/report/spectra-figure.js";
 import { currentEntries } from "../audit/resume.js";
 import type { Shard } from "../audit/shard.js";
 import { version } from "../experiment/bundled-versions.js";
-import { pageRequest } from "../experiment/report/mark.js";
-import type { Layout } from "../files/tensor.js";
+import type { KernelLayout } from "../files/tensor.js";
 import { jsonLine, oneLine, quote } from "../files/text.js";
 import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
 import { OptionError, SpectralNormError } from "../index.js";
+import { pageRequest } from "../report/mark.js";
 import { startThreads, type ThreadPool } from "../threads/index.js";
 import { csvHead, csvRow } from "./audit-csv.js";
 import { auditTables, comparisonTable } from "./audit-table.js";
@@ -34,7 +34,7 @@ export interface AuditFlags extends Omit<MeasureOptions, "convolution"> {
   readonly conv?: "reshape" | "operator";
   readonly input?: readonly [number, number];
   readonly boundary?: "zero" | "circular";
-  readonly layout?: Layout;
+  readonly layout?: KernelLayout;
   readonly embeddings?: boolean;
   readonly leftOut?: boolean;
 }
@@ -143,7 +143,7 @@ export async function runAudit(
     sayLeftOut(leftOut, streams.stderr);
     let failure: OutputError | undefined;
     if (page && spectra) {
-      const { auditPage } = await import("../audit/report/page.js");
+      const { auditPage } = await import("../audit/report/audit-page.js");
       const parts = { lines, leftOut, faults, spectra, comparison, command };
       try {
         writeOutput(page, auditPage({ ...parts, version: version("spectral-norm") ?? "" }));
@@ -287,7 +287,7 @@ function journalFor(
   options: MeasureOptions,
   { progress }: AuditStreams,
 ): Journal {
-  const origin: Origin = { version: version("spectral-norm"), options: originOptions(flags) };
+  const origin: JournalOrigin = { version: version("spectral-norm"), options: originOptions(flags) };
   return openJournal(path, origin, (entries) => {
     const total = entries.length;
     let done = 0;
@@ -301,7 +301,7 @@ function journalFor(
 }
 
 /** The options that an answer depends on, as they are typed. Threads and shards change no digit. */
-function originOptions(flags: AuditFlags): Origin["options"] {
+function originOptions(flags: AuditFlags): JournalOrigin["options"] {
   const { certify, maxCost, top, rtol, conv, input, boundary, layout, embeddings, memory } = flags;
   return {
     ...(certify && { "--certify": true }),

@@ -1,13 +1,14 @@
 import type { Kernels } from "../kernels/contract.js";
-import { place, scaleByPower } from "../kernels/place.js";
+import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ConvergenceError, ShapeError, TiedError, TripletError, UnsupportedError } from "../matrix/errors.js";
-import { type Input, inDouble } from "../matrix/panels.js";
+import { type Input, inDouble } from "../matrix/row-panels.js";
 import type { SingularTriplet } from "../matrix/types.js";
-import { type Action, operatorAction, placedAction } from "../solve/action.js";
-import { EPSILON } from "../solve/finish.js";
-import { norm2 } from "../solve/norm2.js";
-import { panelSolver, placedOrPanels } from "../solve/panels.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { scaleByPower } from "../numerics/powers.js";
+import { norm2 } from "../numerics/sums.js";
+import { type Action, loadedAction, operatorAction } from "../solve/action.js";
+import { loadedOrPanels, panelSolver } from "../solve/panel-action.js";
 
 /** Up to this min(m, n) the system is solved by a Cholesky factorization, and where CG does not converge. */
 const DIRECT_UP_TO = 64;
@@ -18,7 +19,7 @@ const TOLERANCE = { float32: 1e-9, float64: 1e-14 };
 const ACCEPTED = 1e-9;
 
 /** Where a triplet comes from, and for whom it is used. */
-export interface Origin {
+export interface TripletOrigin {
   readonly origin: SingularTriplet;
   /** whether the caller brought it, so that it may be that of another matrix */
   readonly given: boolean;
@@ -108,7 +109,7 @@ function unit(x: ArrayLike<number>): Float64Array {
 }
 
 /** x ← x − ⟨w, x⟩·w */
-export function removeAlong(w: Float64Array, x: Float64Array): void {
+function removeAlong(w: Float64Array, x: Float64Array): void {
   let along = 0;
   for (let i = 0; i < x.length; i++) along += w[i] * x[i];
   for (let i = 0; i < x.length; i++) x[i] -= along * w[i];
@@ -139,7 +140,7 @@ export function solveBordered(
   triplet: UnitTriplet,
   a: Float64Array,
   b: Float64Array,
-  { origin, given, what, adjointRtol }: Origin,
+  { origin, given, what, adjointRtol }: TripletOrigin,
 ): { p: Float64Array; q: Float64Array; exponent: number } {
   const kernels = chosen();
   const mark = kernels.arena.mark();
@@ -178,9 +179,9 @@ export function solveBordered(
 /** A in float64, whatever its dtype is: the system is worse conditioned than the norm. */
 function actionOf(kernels: Kernels, view: Input, adjointRtol: number | undefined): Action {
   if (view.kind === "operator") return operatorAction(kernels, view, 0, adjointRtol);
-  const home = view.kind === "dense" ? placedOrPanels({ ...view, dtype: "float64" }, false) : inDouble(view);
+  const home = view.kind === "dense" ? loadedOrPanels({ ...view, dtype: "float64" }, false) : inDouble(view);
   if (home.kind === "panels") return panelSolver(kernels, home, false).action;
-  return placedAction(kernels, place(kernels, home, home.m < home.n), true);
+  return loadedAction(kernels, loadMatrix(kernels, home, home.m < home.n), true);
 }
 
 /** A second singular value above σ by this much of σ² is no rounding. */

@@ -1,6 +1,6 @@
 import { kernels } from "../kernels/select.js";
 import { UnsupportedError } from "../matrix/errors.js";
-import { type Input, inputOf } from "../matrix/panels.js";
+import { type Input, inputOf } from "../matrix/row-panels.js";
 import type {
   DenseMatrix,
   Matrix,
@@ -9,7 +9,7 @@ import type {
   RowPanelSource,
   SingularTriplet,
 } from "../matrix/types.js";
-import { room } from "../matrix/view.js";
+import { allocateArray } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { tripletOf } from "../solve/triplet.js";
 
@@ -52,7 +52,7 @@ function outer(
     view(right, n).set(v);
     const multiply = single ? routines.outer32 : routines.outer64;
     // Made block by block: the kernels' memory holds one copy of A at most, and of a sparse A none.
-    const result = out ?? room(single ? "float32" : "float64", m * n);
+    const result = out ?? allocateArray(single ? "float32" : "float64", m * n);
     for (let i = 0; i < m; i += rows) {
       const count = Math.min(rows, m - i);
       view(left, count).set(u.subarray(i, i + count));

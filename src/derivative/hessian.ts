@@ -1,7 +1,7 @@
-import { place, scaleByPower } from "../kernels/place.js";
+import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen } from "../kernels/select.js";
 import { OverflowError, ShapeError } from "../matrix/errors.js";
-import { type Input, inputOf } from "../matrix/panels.js";
+import { type Input, inputOf } from "../matrix/row-panels.js";
 import type {
   DenseMatrix,
   Matrix,
@@ -10,10 +10,11 @@ import type {
   Precision,
   SingularTriplet,
 } from "../matrix/types.js";
-import { entriesOf, room, type View } from "../matrix/view.js";
-import { placedAction } from "../solve/action.js";
+import { allocateArray, entriesOf, type View } from "../matrix/view.js";
+import { scaleByPower } from "../numerics/powers.js";
+import { loadedAction } from "../solve/action.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { panelSolver, placedOrPanels } from "../solve/panels.js";
+import { loadedOrPanels, panelSolver } from "../solve/panel-action.js";
 import { requireConverged } from "../solve/require-converged.js";
 import { tripletOf } from "../solve/triplet.js";
 import { solveBordered, type UnitTriplet, unitTriplet } from "./bordered.js";
@@ -97,11 +98,11 @@ function products(
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    const home = placedOrPanels(E, false);
+    const home = loadedOrPanels(E, false);
     const action =
       home.kind === "panels"
         ? panelSolver(kernels, home, false).action
-        : placedAction(kernels, place(kernels, home, false, { half: true }), true);
+        : loadedAction(kernels, loadMatrix(kernels, home, false, { half: true }), true);
     const right = action.transposed ? action.toShort(v) : action.toLong(v);
     const left = action.transposed ? action.toLong(u) : action.toShort(u);
     return { right, left, exponent: action.exponent };
@@ -120,7 +121,7 @@ export function rankTwo(
   exponent: number,
   what: string,
 ): Matrix {
-  const data = room(dtype, m * n);
+  const data = allocateArray(dtype, m * n);
   const left = p.map((value, i) => scaleByPower(value, exponent) + s * u[i]);
   const right = q.map((value) => scaleByPower(value, exponent));
   let finite = true;

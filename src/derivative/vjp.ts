@@ -1,10 +1,10 @@
-import { exponentOf, scaleByPower } from "../kernels/place.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
-import { inputOf } from "../matrix/panels.js";
-import { shown } from "../matrix/shown.js";
+import { inputOf } from "../matrix/row-panels.js";
 import type { DenseMatrix, Matrix, MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
-import { room } from "../matrix/view.js";
+import { allocateArray } from "../matrix/view.js";
+import { exponentOf, scaleByPower } from "../numerics/powers.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { checkTriplet, solveBordered, unitTriplet } from "./bordered.js";
 import { rankTwo } from "./hessian.js";
@@ -69,13 +69,13 @@ export function tripletVjp(
   const { m, n } = view;
   const adjointRtol = checkVjpOptions(options);
   if (typeof cotangents !== "object" || cotangents === null)
-    throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${shown(cotangents)}`);
+    throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${formatValue(cotangents)}`);
   for (const name of Object.keys(cotangents))
     if (!["sigma", "u", "v"].includes(name))
       throw new OptionError(`cotangents: no such part ${JSON.stringify(name)}; there are sigma, u, v`);
   const { sigma = 0 } = cotangents;
   if (typeof sigma !== "number" || !Number.isFinite(sigma))
-    throw new NonFiniteError(`cotangents: sigma is ${shown(sigma)}`);
+    throw new NonFiniteError(`cotangents: sigma is ${formatValue(sigma)}`);
   const a = cotangent("u", cotangents.u, m);
   const b = cotangent("v", cotangents.v, n);
   const solve = a.some((x) => x !== 0) || b.some((x) => x !== 0);
@@ -104,7 +104,7 @@ function checkVjpOptions(options: VjpOptions | undefined): number | undefined {
 }
 
 function cotangent(name: string, values: ArrayLike<number> | undefined, length: number): Float64Array {
-  if (values === undefined) return room("float64", length) as Float64Array;
+  if (values === undefined) return allocateArray("float64", length) as Float64Array;
   if (values.length !== length)
     throw new ShapeError(`cotangents: ${name} has length ${length}, got ${values.length}`);
   const copy = Float64Array.from(values);

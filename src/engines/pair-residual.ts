@@ -1,5 +1,5 @@
 import type { MatrixRows, SparseRows } from "../files/rows.js";
-import { frobenius } from "../solve/norms.js";
+import { frobenius } from "../numerics/sums.js";
 
 /** About singular vectors of one matrix: u of its rows, v of its columns. Unit vectors. */
 export interface Vectors {

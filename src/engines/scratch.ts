@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onLeaving } from "../files/leaving.js";
+import { onLeaving } from "../files/on-exit.js";
 import { FileError } from "../index.js";
 
 /** A folder of our own for what has to lie in files; goes with all that is in it. */

@@ -7,7 +7,7 @@ import type { ByteSource } from "../files/source.js";
 import { DeviceError, OverflowError, type SingularTriplet } from "../index.js";
 import { floorOf, judge } from "../solve/finish.js";
 import { commandWords } from "./command-words.js";
-import { type Answer, converse, inBrackets } from "./conversation.js";
+import { type Answer, converse, inBrackets } from "./json-process.js";
 import { dot, measure, type Vectors } from "./pair-residual.js";
 import { makeScratch } from "./scratch.js";
 import { slepcScript } from "./slepc-script.js";

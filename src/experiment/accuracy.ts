@@ -1,12 +1,18 @@
-import { errorsAgainst } from "./errors.js";
+import { errorsAgainst } from "./evaluation-errors.js";
 import type { GroundTruth } from "./ground-truth.js";
 import { outside } from "./interval.js";
-import type { Method } from "./method.js";
+import type { ComparedMethod } from "./method.js";
 import type { AccuracyRow, ExperimentResult } from "./result.js";
 
 /** What a method makes of the ground truth: its errors, and whether its value lies in the proven interval. */
 export async function accuracyOf(
-  { name, engine, dtype, runs, evaluate }: Pick<Method, "name" | "engine" | "dtype" | "runs" | "evaluate">,
+  {
+    name,
+    engine,
+    dtype,
+    runs,
+    evaluate,
+  }: Pick<ComparedMethod, "name" | "engine" | "dtype" | "runs" | "evaluate">,
   truth: GroundTruth,
   certificate: ExperimentResult["certificate"],
 ): Promise<AccuracyRow> {

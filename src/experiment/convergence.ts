@@ -1,5 +1,5 @@
 import { matrix, type SolveOptions, singularTriplet } from "../index.js";
-import { errorsAgainst } from "./errors.js";
+import { errorsAgainst } from "./evaluation-errors.js";
 import { addOuter, type GroundTruth } from "./ground-truth.js";
 import type { Convergence, ConvergencePoint } from "./result.js";
 

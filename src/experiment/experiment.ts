@@ -4,7 +4,7 @@ import { environment } from "./environment.js";
 import { float32Floor } from "./float32-floor.js";
 import { type GroundTruth, groundTruth } from "./ground-truth.js";
 import { provenIntervals } from "./interval.js";
-import type { Method, MethodGroup } from "./method.js";
+import type { ComparedMethod, MethodGroup } from "./method.js";
 import { coreMethods } from "./methods/core.js";
 import { jaxMethods } from "./methods/jax.js";
 import { mlMatrixMethods } from "./methods/ml-matrix.js";
@@ -116,7 +116,7 @@ function withinReach(groups: readonly MethodGroup[], rows: number, cols: number)
 }
 
 async function measureAccuracy(
-  methods: readonly Method[],
+  methods: readonly ComparedMethod[],
   truth: GroundTruth,
   certificate: ExperimentResult["certificate"],
   onMethod: (label: string, done: number, total: number) => void,

@@ -1,6 +1,6 @@
 import { matrix, singularTriplet, spectralNorm, valueAndGrad } from "../index.js";
-import { distance } from "./errors.js";
-import type { Entries } from "./method.js";
+import { distance } from "./evaluation-errors.js";
+import type { DenseEntries } from "./method.js";
 
 /** A second derivative that owes nothing to a formula for second derivatives. */
 export interface Difference {
@@ -23,7 +23,10 @@ const caution = 4;
  *
  * Source: Ridders, Adv. Eng. Softw. 4:75, 1982.
  */
-export function differentiateNumerically({ data, rows, cols }: Entries, direction: Entries): Difference {
+export function differentiateNumerically(
+  { data, rows, cols }: DenseEntries,
+  direction: DenseEntries,
+): Difference {
   const shape: [number, number] = [rows, cols];
   const gradientAt = (t: number) =>
     valueAndGrad(

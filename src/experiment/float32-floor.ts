@@ -1,4 +1,4 @@
-import { errorsAgainst } from "./errors.js";
+import { errorsAgainst } from "./evaluation-errors.js";
 import { addOuter, type GroundTruth } from "./ground-truth.js";
 import { denseTriplet } from "./methods/core.js";
 import type { Errors } from "./result.js";

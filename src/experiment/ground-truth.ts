@@ -1,4 +1,4 @@
-import { createRandom, type Random } from "../solve/random.js";
+import { createRandom, type Random } from "../numerics/random.js";
 import { haarColumns } from "./orthogonal.js";
 
 /** A matrix whose singular value decomposition is known because it was built from it. */

@@ -8,14 +8,14 @@ export interface Evaluation {
 }
 
 /** A matrix as the experiment hands it to every method: float64, row-major. */
-export interface Entries {
+export interface DenseEntries {
   readonly data: Float64Array;
   readonly rows: number;
   readonly cols: number;
 }
 
 /** One row of the experiment's tables. */
-export interface Method {
+export interface ComparedMethod {
   readonly name: string;
   /** what runs it: "core", "tfjs-wasm", "tfjs-cpu", "jax-wasm", "ml-matrix", "pytorch" */
   readonly engine: string;
@@ -25,12 +25,12 @@ export interface Method {
   /** the parts of the experiment it takes part in; both when absent */
   readonly part?: "accuracy" | "speed";
   /** forward and backward on one matrix */
-  evaluate(matrix: Entries): Promise<Evaluation>;
+  evaluate(matrix: DenseEntries): Promise<Evaluation>;
   /**
    * Mean time in milliseconds of forward and backward, one after the other on every matrix of the
    * list. Bringing the matrices into the method's own form is not in the time.
    */
-  time(matrices: readonly Entries[]): Promise<number>;
+  time(matrices: readonly DenseEntries[]): Promise<number>;
 }
 
 /** The derivative of ∇‖X‖₂ in a direction, row-major, by a method's own means; or why there is none. */
@@ -44,12 +44,12 @@ export interface SecondOrderMethod extends RowName {
   readonly runs: string;
   /** whether it takes many times the work of a dense decomposition, which large matrices make too much */
   readonly costly?: boolean;
-  differentiate(matrix: Entries, direction: Entries): Promise<SecondOrder>;
+  differentiate(matrix: DenseEntries, direction: DenseEntries): Promise<SecondOrder>;
 }
 
 /** Methods of one engine, or the sentence that says how to get them. */
 export interface MethodGroup {
-  readonly methods: readonly Method[];
+  readonly methods: readonly ComparedMethod[];
   /** the rows of the table of second derivatives */
   readonly secondOrder?: readonly SecondOrderMethod[];
   readonly missing?: string;
@@ -65,13 +65,13 @@ export interface InProcess<T> {
   readonly engine: string;
   readonly dtype: DType;
   readonly runs: string;
-  load(matrix: Entries): T;
+  load(matrix: DenseEntries): T;
   run(loaded: T): Evaluation;
   release?(loaded: T): void;
 }
 
 /** A method from its three synchronous steps, of which only `run` is ever timed. */
-export function inProcess<T>({ load, run, release, ...row }: InProcess<T>): Method {
+export function inProcess<T>({ load, run, release, ...row }: InProcess<T>): ComparedMethod {
   return {
     ...row,
     async evaluate(matrix) {

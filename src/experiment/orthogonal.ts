@@ -1,4 +1,4 @@
-import type { Random } from "../solve/random.js";
+import type { Random } from "../numerics/random.js";
 
 /**
  * The first k columns of a Haar-distributed orthogonal matrix of order n, each an array of length n.

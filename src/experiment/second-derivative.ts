@@ -1,13 +1,13 @@
-import { createRandom } from "../solve/random.js";
-import { distance } from "./errors.js";
+import { createRandom } from "../numerics/random.js";
+import { distance } from "./evaluation-errors.js";
 import { differentiateNumerically } from "./finite-difference.js";
 import { type GroundTruth, normalEntries } from "./ground-truth.js";
-import type { Entries, SecondOrderMethod } from "./method.js";
+import type { DenseEntries, SecondOrderMethod } from "./method.js";
 import type { SecondDerivativeReference, SecondDerivativeRow } from "./result.js";
 import { judge, type Known } from "./verdict.js";
 
 /** Its lower singular values tie, which is no obstacle: ‖·‖₂ is smooth where σ₁ alone is simple. */
-export const tiedDiagonal: readonly number[] = [3, 1, 1];
+const tiedDiagonal: readonly number[] = [3, 1, 1];
 
 /** A stream of its own, apart from those of the ground truth, the times and the solver. */
 const stream = 2 ** 42;
@@ -15,8 +15,8 @@ const stream = 2 ** 42;
 const zeroBelow = 1e-8;
 
 interface Case extends Known {
-  readonly matrix: Entries;
-  readonly direction: Entries;
+  readonly matrix: DenseEntries;
+  readonly direction: DenseEntries;
   /** the reference's own error, relative like all others */
   readonly error: number;
 }
@@ -44,7 +44,7 @@ export async function measureSecondDerivatives(
   return { rows: found, reference: { error: generic.error, tiedError: tied.error } };
 }
 
-function caseOf(matrix: Entries, seed: number): Case {
+function caseOf(matrix: DenseEntries, seed: number): Case {
   const { rows, cols } = matrix;
   const data = normalEntries(createRandom(stream + seed), rows, cols);
   const length = norm(data);
@@ -56,7 +56,7 @@ function caseOf(matrix: Entries, seed: number): Case {
   return { matrix, direction, hessian, size, error: error / size };
 }
 
-function diagonal(entries: readonly number[]): Entries {
+function diagonal(entries: readonly number[]): DenseEntries {
   const k = entries.length;
   const data = new Float64Array(k * k);
   for (const [i, entry] of entries.entries()) data[i * k + i] = entry;

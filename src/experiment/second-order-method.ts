@@ -1,4 +1,4 @@
-import type { Entries, SecondOrderMethod } from "./method.js";
+import type { DenseEntries, SecondOrderMethod } from "./method.js";
 import type { RowName } from "./result.js";
 
 /** What a row that runs synchronously in this process is made of. */
@@ -6,7 +6,7 @@ export interface SecondOrderRow extends RowName {
   readonly runs: string;
   readonly costly?: boolean;
   /** H[E]; throws where the engine does */
-  hessian(matrix: Entries, direction: Entries): ArrayLike<number>;
+  hessian(matrix: DenseEntries, direction: DenseEntries): ArrayLike<number>;
 }
 
 /** A row whose answer, where it throws, is what it says. */

@@ -1,6 +1,6 @@
-import { createRandom } from "../solve/random.js";
+import { createRandom } from "../numerics/random.js";
 import { normalEntries } from "./ground-truth.js";
-import type { Entries, Method } from "./method.js";
+import type { ComparedMethod, DenseEntries } from "./method.js";
 import type { SpeedRow } from "./result.js";
 
 export interface SpeedOptions {
@@ -17,7 +17,7 @@ export interface SpeedOptions {
 }
 
 interface Turns {
-  readonly method: Method;
+  readonly method: ComparedMethod;
   readonly loops: number;
   readonly samples: number[];
   /** milliseconds that the samples have taken */
@@ -39,10 +39,13 @@ const overdraft = 3;
  * sample each, so that a change of the machine's clock or load meets all of them; and one whose
  * samples would not fit into `budgetMs` takes fewer evaluations a sample first, then fewer samples.
  */
-export async function measureSpeed(methods: readonly Method[], options: SpeedOptions): Promise<SpeedRow[]> {
+export async function measureSpeed(
+  methods: readonly ComparedMethod[],
+  options: SpeedOptions,
+): Promise<SpeedRow[]> {
   const { rows, cols, runs, budgetMs } = options;
   const random = createRandom(stream + options.seed);
-  const fresh = (): Entries => ({ data: normalEntries(random, rows, cols), rows, cols });
+  const fresh = (): DenseEntries => ({ data: normalEntries(random, rows, cols), rows, cols });
   const most = Math.max(1, Math.min(options.loops, Math.floor(poolBytes / (rows * cols * 8))));
 
   const all: Turns[] = [];
@@ -77,7 +80,7 @@ function exhausted({ samples, spent }: Turns, budgetMs: number): boolean {
 }
 
 /** Calls the method until it is compiled and its caches are warm; the last call's time. */
-async function warmUp(method: Method, matrix: Entries): Promise<number> {
+async function warmUp(method: ComparedMethod, matrix: DenseEntries): Promise<number> {
   let last = 0;
   for (let call = 0, spent = 0; call < warmUpCalls && spent < warmUpMs; call++) {
     last = await method.time([matrix]);

@@ -1,4 +1,4 @@
-import { distance } from "./errors.js";
+import { distance } from "./evaluation-errors.js";
 import type { SecondOrder } from "./method.js";
 import type { Finding } from "./result.js";
 

@@ -49,7 +49,7 @@ export function kindOfText(text: string): Exclude<FieldKind, "number"> {
 }
 
 /** Whether a text is a number with a decimal comma. */
-export function hasDecimalComma(text: string): boolean {
+function hasDecimalComma(text: string): boolean {
   return /^[-+]?\d*,\d+(?:[eE][-+]?\d+)?$/.test(text) || /^[-+]?\d{1,3}(?:[. ']\d{3})+,\d+$/.test(text);
 }
 

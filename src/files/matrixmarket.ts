@@ -1,5 +1,5 @@
 import { FileError } from "../matrix/errors.js";
-import { type Coordinates, compressRows, mirror, positions } from "./coordinates.js";
+import { type Coordinates, compressRows, mirror, positions } from "./compress-rows.js";
 import type { FileMatrix } from "./entry.js";
 import type { ByteSource } from "./source.js";
 import { DecimalReader, quote, readText, throwNonFinite } from "./text.js";

@@ -1,8 +1,8 @@
 import { FileError } from "../matrix/errors.js";
 import type { Folder } from "./folder.js";
-import { FOREIGN_BYTES, refuseForeign } from "./foreign.js";
 import { parseJson } from "./json.js";
 import { readNpzTensors } from "./npz-weights.js";
+import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
 import { isSafetensors, readSafetensors } from "./safetensors.js";
 import { isSafetensorsIndex, readSafetensorsIndex } from "./safetensors-index.js";
 import type { ByteSource } from "./source.js";

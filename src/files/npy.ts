@@ -1,5 +1,5 @@
 import { FileError } from "../matrix/errors.js";
-import { rowPanels } from "../matrix/panels.js";
+import { rowPanels } from "../matrix/row-panels.js";
 import type { MatrixLike, PanelData, PanelType } from "../matrix/types.js";
 import type { FileMatrix, FilePanels } from "./entry.js";
 import { countNpyElements, type NpyDtype, type NpyHeader, readNpyHeader, shapeText } from "./npy-header.js";

@@ -1,12 +1,12 @@
 import { FileError } from "../matrix/errors.js";
 import { type CsvOptions, readCsv } from "./csv.js";
 import type { FileEntry, FilePanels } from "./entry.js";
-import { refuseForeign } from "./foreign.js";
 import { isMatrixMarket, readMatrixMarket } from "./matrixmarket.js";
 import { readNpy } from "./npy.js";
 import { isNpy } from "./npy-header.js";
 import { readNpz } from "./npz.js";
 import { isPetsc, readPetsc } from "./petsc.js";
+import { refuseForeign } from "./refuse-foreign.js";
 import type { ByteSource } from "./source.js";
 import { quote } from "./text.js";
 import { isZip } from "./zip.js";

@@ -1,5 +1,5 @@
 import { FileError } from "../matrix/errors.js";
-import { rowPanels } from "../matrix/panels.js";
+import { rowPanels } from "../matrix/row-panels.js";
 import { csr } from "../matrix/sparse.js";
 import type { FileMatrix, FilePanels } from "./entry.js";
 import { type MatrixRows, type Rows, rowsAtATime, rowsOfPanels } from "./rows.js";

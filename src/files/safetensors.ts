@@ -1,7 +1,7 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import type { PanelType } from "../matrix/types.js";
-import { FOREIGN_BYTES, refuseForeign } from "./foreign.js";
 import { isObject, parseJson } from "./json.js";
+import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
 import type { ByteSource } from "./source.js";
 import {
   BYTES,

@@ -54,7 +54,7 @@ export function windowOf(source: ByteSource, offset: number, length: number): By
 }
 
 /** A source that is opened when something of it is read. */
-export interface Part {
+export interface FilePart {
   readonly size: number;
   /** @throws FileError */
   open(): ByteSource;
@@ -67,7 +67,7 @@ export interface Part {
  *
  * @throws (when read) FileError if one of them has no longer the size that it had
  */
-export function joined(parts: readonly Part[]): ByteSource {
+export function joined(parts: readonly FilePart[]): ByteSource {
   const starts: number[] = [];
   let size = 0;
   for (const part of parts) {

@@ -4,7 +4,7 @@ import { allocate, type ByteSource, readInto } from "./source.js";
 import { quote } from "./text.js";
 
 /** Which axis of a weight is that of its outputs: TensorFlow's [h, w, in, out] or PyTorch's [out, in, h, w]. */
-export type Layout = "tensorflow" | "pytorch";
+export type KernelLayout = "tensorflow" | "pytorch";
 
 /** A tensor's numbers as they lie, a run of them at a time: row-major, unless the tensor says `reversed`. */
 export interface OpenTensor {
@@ -24,7 +24,7 @@ export interface WeightTensor {
   readonly shape: readonly number[];
   /** what its numbers are read as */
   readonly dtype: PanelType;
-  readonly layout: Layout;
+  readonly layout: KernelLayout;
   /** whether the numbers lie first axis fastest, in Fortran's order, and so come as those of the axes reversed */
   readonly reversed?: boolean;
   /** of its numbers as they are read; the file has been seen to hold them */

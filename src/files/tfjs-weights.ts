@@ -2,10 +2,10 @@ import { FileError, SpectralNormError } from "../matrix/errors.js";
 import type { PanelType } from "../matrix/types.js";
 import type { Folder } from "./folder.js";
 import { inside } from "./folder.js";
-import { FOREIGN_BYTES, refusePointers } from "./foreign.js";
 import { isObject } from "./json.js";
 import { dequantized, type Quantization, quantizationOf } from "./quantized.js";
-import { type ByteSource, joined, type Part } from "./source.js";
+import { FOREIGN_BYTES, refusePointers } from "./refuse-foreign.js";
+import { type ByteSource, type FilePart, joined } from "./source.js";
 import {
   checkedShape,
   type FailedTensor,
@@ -80,7 +80,7 @@ function groupOf(group: unknown, g: number): Group {
 
 /** What there is of the files; the first that is missing ends it. */
 function bytesOf(paths: readonly string[], folder: Folder): Bytes {
-  const parts: Part[] = [];
+  const parts: FilePart[] = [];
   let size = 0;
   let end = `${paths.length === 1 ? quote(paths[0]) : "their files together"} hold no more: cut short or damaged`;
   for (const path of paths) {

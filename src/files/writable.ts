@@ -21,7 +21,7 @@ import { constants as os } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { getSystemErrorMap } from "node:util";
 import { FileError } from "../matrix/errors.js";
-import { onLeaving } from "./leaving.js";
+import { onLeaving } from "./on-exit.js";
 
 /** A file that a command is asked to write. */
 export interface OutputRequest {

@@ -5,7 +5,7 @@
  *
  * @module spectral-norm/jax
  */
-export type { ArraySolveOptions } from "./options.js";
+export type { ArraySolveOptions } from "./array-options.js";
 export { type ArrayTriplet, singularTriplet } from "./singular-triplet.js";
 export { spectralNorm } from "./spectral-norm.js";
 export { svdvals } from "./svdvals.js";

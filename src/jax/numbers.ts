@@ -2,14 +2,14 @@
 import { defaultDevice, type Array as JaxArray, numpy as np } from "@jax-js/jax";
 import { ConvergenceError, OverflowError, UnsupportedError } from "../matrix/errors.js";
 import type { DenseMatrix } from "../matrix/types.js";
-import type { MatrixShape } from "./input.js";
+import type { ArrayShape } from "./array-input.js";
 import { axesOf, type Layers, wrapBatches } from "./tracers.js";
 
 /** Devices whose arrays can be had at once; on webgpu that goes through a canvas, and is refused in many places. */
 const READABLE: readonly string[] = ["cpu", "wasm", "webgl"];
 
 /** A value's matrices as the core takes them, and a way back for what the core finds. */
-export interface Reading {
+export interface ArrayReading {
   readonly count: number;
   /** whether there are axes beside those of the matrix: `count` may be 1 all the same */
   readonly batched: boolean;
@@ -29,10 +29,10 @@ export interface Reading {
  */
 export function read(
   layers: Layers,
-  { leading, m, n }: MatrixShape,
+  { leading, m, n }: ArrayShape,
   caller: string,
   must: boolean | undefined,
-): Reading | undefined {
+): ArrayReading | undefined {
   const { numbers } = layers;
   const refuse = (why: string, cause?: unknown): undefined => {
     if (must) throw new UnsupportedError(`${caller}: ${why}; leave readBack out`, { cause });
@@ -100,7 +100,7 @@ function arrayOf(
 }
 
 /** Runs `compute` for the i-th matrix; the errors of a batch say which matrix they are of. */
-export function within<T>(i: number, { count, batched }: Reading, compute: () => T): T {
+export function within<T>(i: number, { count, batched }: ArrayReading, compute: () => T): T {
   try {
     return compute();
   } catch (error) {
@@ -114,7 +114,7 @@ export function within<T>(i: number, { count, batched }: Reading, compute: () =>
 }
 
 /** @throws OverflowError where a norm in float64 is too large for x's dtype */
-export function representable(norm: number, Type: Reading["Type"], caller: string): number {
+export function representable(norm: number, Type: ArrayReading["Type"], caller: string): number {
   if (Type === Float32Array && Math.fround(norm) === Number.POSITIVE_INFINITY)
     throw new OverflowError(`${caller}: ${norm} is beyond the largest float32; scale x down, or use float64`);
   return norm;

@@ -6,9 +6,9 @@ import { gradientOf } from "../derivative/gradient.js";
 import { TiedError, UnsupportedError } from "../matrix/errors.js";
 import { requireConverged } from "../solve/require-converged.js";
 import { singularTriplet } from "../solve/triplet.js";
-import type { MatrixShape } from "./input.js";
-import { type Reading, read, representable, within } from "./numbers.js";
-import type { CheckedArrayOptions } from "./options.js";
+import type { ArrayShape } from "./array-input.js";
+import type { CheckedArrayOptions } from "./array-options.js";
+import { type ArrayReading, read, representable, within } from "./numbers.js";
 import { inverseBySquaring, inverseOf } from "./short-inverse.js";
 import { tripletBySquaring } from "./squaring.js";
 import type { Layers } from "./tracers.js";
@@ -44,7 +44,7 @@ const RESOLVED = 8;
  */
 export function originOf(
   layers: Layers,
-  shape: MatrixShape,
+  shape: ArrayShape,
   caller: string,
   options: CheckedArrayOptions,
   vectors: boolean,
@@ -63,9 +63,9 @@ export function originOf(
 }
 
 function fromCore(
-  reading: Reading,
+  reading: ArrayReading,
   order: number,
-  { m, n }: MatrixShape,
+  { m, n }: ArrayShape,
   caller: string,
   options: CheckedArrayOptions,
   vectors: boolean,

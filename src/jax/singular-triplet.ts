@@ -1,8 +1,8 @@
 /** σ₁, u and v of jax-js arrays, differentiable in all three. */
 import type { Array as JaxArray } from "@jax-js/jax";
+import { takeMatrices } from "./array-input.js";
+import { type ArraySolveOptions, checkArrayOptions } from "./array-options.js";
 import { tripletSeries } from "./expansion.js";
-import { takeMatrices } from "./input.js";
-import { type ArraySolveOptions, checkArrayOptions } from "./options.js";
 import { disposeOrigin, originOf } from "./origin.js";
 import { layersOf } from "./tracers.js";
 

@@ -1,10 +1,10 @@
 /** ‖x‖₂ of jax-js arrays. */
 import type { Array as JaxArray } from "@jax-js/jax";
 import { spectralNorm as normInCore } from "../solve/triplet.js";
+import { type ArrayShape, takeMatrices } from "./array-input.js";
+import { type ArraySolveOptions, type CheckedArrayOptions, checkArrayOptions } from "./array-options.js";
 import { normSeries } from "./expansion.js";
-import { type MatrixShape, takeMatrices } from "./input.js";
-import { type Reading, read, representable, within } from "./numbers.js";
-import { type ArraySolveOptions, type CheckedArrayOptions, checkArrayOptions } from "./options.js";
+import { type ArrayReading, read, representable, within } from "./numbers.js";
 import { disposeOrigin, originOf } from "./origin.js";
 import { layersOf } from "./tracers.js";
 
@@ -69,7 +69,7 @@ export function spectralNorm(x: JaxArray, options?: ArraySolveOptions): JaxArray
 /** As `spectralNorm`, of what `takeMatrices` took. Consumes x. */
 export function normOf(
   x: JaxArray,
-  shape: MatrixShape,
+  shape: ArrayShape,
   options: CheckedArrayOptions,
   caller: string,
 ): JaxArray {
@@ -89,7 +89,7 @@ export function normOf(
 }
 
 /** σ₁ alone, which takes fewer passes than with its vectors; a ConvergenceError is the core's. */
-function values(reading: Reading, options: CheckedArrayOptions, caller: string) {
+function values(reading: ArrayReading, options: CheckedArrayOptions, caller: string) {
   const { count, Type, matrix, value } = reading;
   const norms = new Type(count);
   for (let i = 0; i < count; i++) {

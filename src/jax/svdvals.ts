@@ -3,11 +3,11 @@ import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
 import { UnsupportedError } from "../matrix/errors.js";
 import { noOptions } from "../matrix/option-names.js";
 import { copyOf, type View, viewOf } from "../matrix/view.js";
-import { svdvals as valuesInCore } from "../solve/matrix-norm.js";
-import { svd } from "../solve/svd.js";
+import { svd } from "../solve/golub-reinsch.js";
+import { svdvals as valuesInCore } from "../solve/norms.js";
+import { type ArrayShape, takeMatrices } from "./array-input.js";
 import { change } from "./expansion.js";
-import { type MatrixShape, takeMatrices } from "./input.js";
-import { type Reading, read, representable, within } from "./numbers.js";
+import { type ArrayReading, read, representable, within } from "./numbers.js";
 import { layersOf } from "./tracers.js";
 
 /** Up to this, relative to σ₁, a singular value counts as zero: the error of a stable SVD in float64. */
@@ -60,7 +60,7 @@ export function svdvals(x: JaxArray, options?: undefined): JaxArray {
   }
 }
 
-function values(reading: Reading, { m, n }: MatrixShape): JaxArray {
+function values(reading: ArrayReading, { m, n }: ArrayShape): JaxArray {
   const { count, Type, value } = reading;
   const k = Math.min(m, n);
   const all = new Type(count * k);
@@ -69,14 +69,14 @@ function values(reading: Reading, { m, n }: MatrixShape): JaxArray {
 }
 
 /** The singular values of the i-th matrix; its entries are checked too. */
-function inCore(reading: Reading, i: number): Float64Array {
+function inCore(reading: ArrayReading, i: number): Float64Array {
   const values = within(i, reading, () => valuesInCore(reading.matrix(i)));
   representable(values[0], reading.Type, "svdvals");
   return values;
 }
 
 /** S + diag(Uᵀ·E·V). x stays the caller's. */
-function differentiable(x: JaxArray, reading: Reading, { m, n }: MatrixShape): JaxArray {
+function differentiable(x: JaxArray, reading: ArrayReading, { m, n }: ArrayShape): JaxArray {
   const { count, Type, matrix, value } = reading;
   const k = Math.min(m, n);
   const all = { S: new Type(count * k), U: new Type(count * m * k), V: new Type(count * n * k) };

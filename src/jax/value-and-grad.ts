@@ -1,7 +1,7 @@
 /** ‖x‖₂ of jax-js arrays with its gradient, in one call. */
 import { valueAndGrad as differentiate, type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import { takeMatrices } from "./input.js";
-import { type ArraySolveOptions, checkArrayOptions } from "./options.js";
+import { takeMatrices } from "./array-input.js";
+import { type ArraySolveOptions, checkArrayOptions } from "./array-options.js";
 import { normOf } from "./spectral-norm.js";
 
 /** Norms with their derivatives. */

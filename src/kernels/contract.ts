@@ -1,5 +1,5 @@
-import type { Crew } from "./crew.js";
 import type { SvdRoutines } from "./svd-contract.js";
+import type { Crew } from "./worker-team.js";
 
 /**
  * What a set of kernels has to do. Two sets exist: `reference/` in plain loops, and `wasm/`; one suite
@@ -11,7 +11,7 @@ import type { SvdRoutines } from "./svd-contract.js";
  * whose result nobody reads). "32" works on float32 and "64" on float64; "Wide" reads a float32 matrix
  * and computes in float64. Coefficients, and everything that a sum ends in, are float64 throughout.
  *
- * "Half" reads 16-bit numbers, which `half` tells apart: 1 is bfloat16, 0 is float16 as `lift16` has left it. Their
+ * "Half" reads 16-bit numbers, which `half` tells apart: 1 is bfloat16, 0 is float16 as `prescale16` has left it. Their
  * results are those of the same routine on those numbers in float32, to the last bit.
  */
 export interface Products {
@@ -46,7 +46,7 @@ export interface Products {
   outer32(u: number, m: number, v: number, n: number, g: number): void;
   outer64(u: number, m: number, v: number, n: number, g: number): void;
   /** w (float32) ← z (float64), n numbers. */
-  narrow32(z: number, w: number, n: number): void;
+  demote32(z: number, w: number, n: number): void;
   /** x ← c·x, n numbers (a multiple of LANES). */
   scale32(x: number, n: number, c: number): void;
   scale64(x: number, n: number, c: number): void;
@@ -135,12 +135,12 @@ export interface Dense {
   /** The largest of n 16-bit patterns without their signs: that of the largest magnitude, infinity or NaN. */
   largest16(x: number, n: number): number;
   /** w (float32) ← n numbers at a, exactly; w may be a. `bfloat`: 1 for bfloat16, 0 for float16 (not lifted). */
-  widen16(a: number, n: number, w: number, bfloat: number): void;
+  promote16(a: number, n: number, w: number, bfloat: number): void;
   /**
    * n float16, all below 2⁶ in magnitude, ← the bits of 1024 times each. Exact, and no longer subnormal, which
    * would cost processors a hundred cycles at every read; the kernels take the factor back as they decode.
    */
-  lift16(x: number, n: number): void;
+  prescale16(x: number, n: number): void;
   /**
    * The `wanted` largest eigenvalues of a symmetric matrix, the first `full` of them with their vectors and
    * to full accuracy, the others so that their roots are good to a thousandth of their distance from the first's. By Householder

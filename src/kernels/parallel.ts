@@ -1,5 +1,5 @@
 import type { Arena, Kernels, Products } from "./contract.js";
-import type { Argument, Crew } from "./crew.js";
+import type { Argument, Crew } from "./worker-team.js";
 
 /** What the parallel forms below call beside the contract's routines. */
 export interface SlotRoutines {

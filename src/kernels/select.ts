@@ -1,5 +1,5 @@
 import { OptionError } from "../matrix/errors.js";
-import { shown } from "../matrix/shown.js";
+import { formatValue } from "../matrix/format-value.js";
 import type { Kernels } from "./contract.js";
 import { referenceKernels } from "./reference/instance.js";
 import { relaxedAvailable, wasmKernels } from "./wasm/instance.js";
@@ -37,7 +37,7 @@ function wasm(relaxed: boolean): Kernels {
  *
  * Not for use while a computation runs (an operator's own functions, say): memory is exchanged.
  */
-export function employ(next: Threads | undefined): void {
+export function useThreadPool(next: Threads | undefined): void {
   threads = next;
   current = undefined;
 }
@@ -114,7 +114,7 @@ export function kernelInfo(): KernelInfo {
 export function setKernels(name: Kernels["name"] | "auto"): void {
   if (!["auto", "wasm", "wasm-relaxed", "reference"].includes(name))
     throw new OptionError(
-      `kernels: expected "auto", "wasm", "wasm-relaxed" or "reference", got ${shown(name)}`,
+      `kernels: expected "auto", "wasm", "wasm-relaxed" or "reference", got ${formatValue(name)}`,
     );
   const before = { wanted, reason };
   wanted = name;

@@ -9,7 +9,7 @@ export interface SvdRoutines {
    * bits with and without vectors.
    *
    * The largest entry must be 0 or between 2⁻³⁰⁰ and 2⁴⁵⁰ in magnitude, and all of them finite;
-   * `solve/svd.ts` scales. Cost: 8n³/3 + 2mn² flops for tall A, 4mn² − 4n³/3 otherwise; with vectors
+   * `solve/golub-reinsch.ts` scales. Cost: 8n³/3 + 2mn² flops for tall A, 4mn² − 4n³/3 otherwise; with vectors
    * about 15n³ + 4mn² more.
    *
    * @param a  m×n, overwritten. Rows up to a multiple of 4 and columns up to a multiple of 4 exist and

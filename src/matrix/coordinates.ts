@@ -2,7 +2,7 @@ import { type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError } from "./errors.js";
 import { checkParts, checkPointers, csr, entryAt, isIndex, type Positions, wholeNumbers } from "./sparse.js";
 import type { Precision, SparseMatrix } from "./types.js";
-import { dimensions, room } from "./view.js";
+import { allocateArray, dimensions } from "./view.js";
 
 /** What `csc` takes. */
 export interface CscParts {
@@ -101,7 +101,7 @@ function byRows(
   name: string,
 ): SparseMatrix {
   const count = stored.data.length;
-  const indptr = room("float64", m + 1);
+  const indptr = allocateArray("float64", m + 1);
   for (let k = 0; k < count; k++) {
     if (!isIndex(row[k], m))
       throw new ShapeError(`${name}: entry ${k} has row ${row[k]}, which is not in 0 … ${m - 1}`);

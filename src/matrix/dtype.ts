@@ -1,6 +1,6 @@
 import { ShapeError, UnsupportedError } from "./errors.js";
+import { describe, formatValue } from "./format-value.js";
 import { type HalfType, halfDecoder } from "./half.js";
-import { describe, shown } from "./shown.js";
 import type { DType } from "./types.js";
 
 /** How the numbers of an array are stored, and what they are computed in. */
@@ -93,17 +93,17 @@ function typesOf(dtype: unknown): readonly NumberType[] {
   const types = typeof dtype === "string" ? typesNamed(dtype) : [];
   if (types === "complex")
     throw new UnsupportedError(
-      `dtype: complex data (${shown(dtype)}) is not supported; ` +
+      `dtype: complex data (${formatValue(dtype)}) is not supported; ` +
         "pass the real matrix [B −C; C B], which has the norm of A = B + iC",
     );
   if (types.length === 0)
     throw new UnsupportedError(
-      `dtype: expected the name of data's type, such as "float64", or "float16" or "bfloat16"; got ${shown(dtype)}`,
+      `dtype: expected the name of data's type, such as "float64", or "float16" or "bfloat16"; got ${formatValue(dtype)}`,
     );
   const oneByte = types.every((type) => type === "int8" || type === "uint8" || type === "bool");
   if (/^[>!]/.test(dtype as string) && !oneByte)
     throw new UnsupportedError(
-      `dtype: ${shown(dtype)} is big-endian, which no typed array is; swap the bytes first and leave it out`,
+      `dtype: ${formatValue(dtype)} is big-endian, which no typed array is; swap the bytes first and leave it out`,
     );
   return types;
 }
@@ -172,7 +172,7 @@ export function storedAs(data: unknown, dtype: unknown, caller = "matrix"): Stor
   const type = types?.find((one) => one === "generic" || ARRAYS[one].includes(name as string));
   if (types && !type)
     throw new UnsupportedError(
-      `dtype: ${shown(dtype)} goes with a ${ARRAYS[types[0]][0]}, got ${describe(data)}; ` +
+      `dtype: ${formatValue(dtype)} goes with a ${ARRAYS[types[0]][0]}, got ${describe(data)}; ` +
         "convert the one or leave out the other",
     );
   if ((type === "float16" || type === "bfloat16") && name === "Uint16Array")
@@ -191,7 +191,7 @@ function plainNumbers(
   const [type] = types ?? [];
   if (type === "float16" || type === "bfloat16")
     throw new UnsupportedError(
-      `dtype: ${shown(dtype)} goes with a Uint16Array, got an array; leave it out if these are the numbers themselves`,
+      `dtype: ${formatValue(dtype)} goes with a Uint16Array, got an array; leave it out if these are the numbers themselves`,
     );
   const single = type === "float32" && types?.length === 1;
   const numbers = single ? new Float32Array(data.length) : new Float64Array(data.length);
@@ -200,7 +200,7 @@ function plainNumbers(
     const given = data[i];
     const value = typeof given === "number" ? given : numberOf(given, `${caller}: data[${i}]`);
     if (whole && Number.isFinite(value) && !Number.isInteger(value))
-      throw new UnsupportedError(`dtype: ${shown(dtype)} has integers, and data[${i}] is ${value}`);
+      throw new UnsupportedError(`dtype: ${formatValue(dtype)} has integers, and data[${i}] is ${value}`);
     numbers[i] = value;
   }
   return { data: numbers, read: undefined, dtype: single ? "float32" : "float64", half: undefined };

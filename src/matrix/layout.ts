@@ -1,5 +1,5 @@
 import { ShapeError } from "./errors.js";
-import { describe, listed, shown } from "./shown.js";
+import { describe, formatValue, listed } from "./format-value.js";
 
 /** What an object may say of where its entries are. All of it counts elements. */
 export interface LayoutFields {
@@ -37,7 +37,7 @@ const ORDERS: Readonly<Record<string, Order>> = {
 export function layoutOf(fields: LayoutFields, shape: readonly number[], length: number): Layout {
   const offset = fields.offset === undefined ? 0 : fields.offset;
   if (typeof offset !== "number" || !Number.isInteger(offset) || offset < 0)
-    throw new ShapeError(`offset: expected a non-negative integer, got ${shown(fields.offset)}`);
+    throw new ShapeError(`offset: expected a non-negative integer, got ${formatValue(fields.offset)}`);
   const given = strideOf(fields, shape);
   const order = orderOf(fields);
   if (given && order) checkOrder(given, shape, order);
@@ -101,15 +101,17 @@ function orderOf(fields: LayoutFields): Order | readonly number[] | undefined {
     if (name === "order") {
       const key = typeof value === "string" ? value.toLowerCase().replace(/_/g, "-") : "";
       if (!Object.hasOwn(ORDERS, key))
-        throw new ShapeError(`order: expected "row-major" or "column-major", got ${shown(value)}`);
+        throw new ShapeError(`order: expected "row-major" or "column-major", got ${formatValue(value)}`);
       order = ORDERS[key];
     } else {
       if (typeof value !== "boolean")
-        throw new ShapeError(`${name}: expected true or false, got ${shown(value)}`);
+        throw new ShapeError(`${name}: expected true or false, got ${formatValue(value)}`);
       order = value ? "column-major" : "row-major";
     }
     if (said && said.order !== order)
-      throw new ShapeError(`${name}: ${shown(value)} contradicts ${said.name}, which says ${said.order}`);
+      throw new ShapeError(
+        `${name}: ${formatValue(value)} contradicts ${said.name}, which says ${said.order}`,
+      );
     said = { name, order };
   }
   return said?.order ?? (Array.isArray(fields.order) ? (fields.order as number[]) : undefined);
@@ -136,7 +138,7 @@ function checkOrder(
   // Some axes of a batch may be in one order and some in the other.
   if (order === "row-major" ? rises && !falls : falls && !rises)
     throw new ShapeError(
-      `order: ${shown(order)} contradicts the strides ${listed(stride)} of shape ${listed(shape)}; leave one of them out`,
+      `order: ${formatValue(order)} contradicts the strides ${listed(stride)} of shape ${listed(shape)}; leave one of them out`,
     );
 }
 

@@ -1,5 +1,5 @@
 import { OptionError } from "./errors.js";
-import { shown } from "./shown.js";
+import { formatValue } from "./format-value.js";
 
 /** The names of `SolveOptions`. */
 export const SOLVE_OPTIONS: readonly string[] = [
@@ -37,14 +37,14 @@ export function namedOptions(options: unknown, signature: Signature): Readonly<R
   // Arrays, typed arrays, maps and functions have other tags than plain objects and instances of classes.
   if (Object.prototype.toString.call(options) !== "[object Object]")
     throw new OptionError(
-      `${parameter}: ${caller ? `${caller} expects` : "expected"} an object, such as ${example}, got ${shown(options)}`,
+      `${parameter}: ${caller ? `${caller} expects` : "expected"} an object, such as ${example}, got ${formatValue(options)}`,
     );
   const given = options as Record<string, unknown>;
   for (const name of Object.keys(given)) {
     if (names.includes(name)) continue;
     const meant = similar(name, names);
     throw new OptionError(
-      `${shown(name).slice(1, -1)}: no such option${caller ? ` of ${caller}` : ""}; ${
+      `${formatValue(name).slice(1, -1)}: no such option${caller ? ` of ${caller}` : ""}; ${
         meant ? `did you mean ${meant}? The options are` : "the options are"
       } ${names.join(", ")}`,
     );
@@ -55,7 +55,7 @@ export function namedOptions(options: unknown, signature: Signature): Readonly<R
 /** @throws OptionError for options of a function that has none */
 export function noOptions(options: unknown, caller: string): void {
   if (options !== undefined)
-    throw new OptionError(`options: ${caller} takes no options, got ${shown(options)}`);
+    throw new OptionError(`options: ${caller} takes no options, got ${formatValue(options)}`);
 }
 
 /** The one of `names` that differs in case, in underscores or by being longer or shorter. */

@@ -1,4 +1,4 @@
-import { exponentOf, largestMagnitude, scaleVector } from "./powers.js";
+import { exponentOf, largestMagnitude, scaleVector } from "../numerics/powers.js";
 
 /** out ← M·x, where M is a matrix A or its transpose. */
 export type Product = (x: Float64Array, out: Float64Array) => void;

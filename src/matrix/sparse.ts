@@ -1,6 +1,6 @@
 import { arrayName, type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError } from "./errors.js";
-import { describe } from "./shown.js";
+import { describe } from "./format-value.js";
 import type { Precision, SparseMatrix } from "./types.js";
 import { dimensions } from "./view.js";
 
@@ -196,7 +196,7 @@ export function withEmptyLines(
   const longer = new Float64Array(shape[0] + 1).fill(indptr[rows.length]);
   longer.set(indptr);
   const add = (places: Uint32Array, length: number, count: number) =>
-    Uint32Array.from([...places, ...absent(places, length, count - places.length)]);
+    Uint32Array.from([...places, ...missingLines(places, length, count - places.length)]);
   return {
     matrix: csr({ data, indices, indptr: longer, shape }),
     rows: add(rows, whole[0], shape[0]),
@@ -205,7 +205,7 @@ export function withEmptyLines(
 }
 
 /** The first `count` numbers from 0 to length − 1 that are not among `places`. */
-export function absent(places: Uint32Array, length: number, count: number): number[] {
+export function missingLines(places: Uint32Array, length: number, count: number): number[] {
   const there = new Set(places);
   const others: number[] = [];
   for (let i = 0; i < length && others.length < count; i++) if (!there.has(i)) others.push(i);

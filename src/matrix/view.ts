@@ -1,10 +1,10 @@
+import { comesInPanels, type Fields, fieldsOf } from "./array-fields.js";
 import { checkTypeName, numberOf, type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError, UnsupportedError } from "./errors.js";
-import { comesInPanels, type Fields, fieldsOf } from "./foreign.js";
+import { describe, formatValue, listed } from "./format-value.js";
 import type { HalfType } from "./half.js";
 import { type Layout, layoutOf } from "./layout.js";
 import { type Product, type ScaledProduct, scaledProduct } from "./scaled-product.js";
-import { describe, listed, shown } from "./shown.js";
 import type { DType, LinearOperator, SparseMatrix } from "./types.js";
 
 /** Entries in memory: element (i, j) of m×n is `read(data[offset + i·rowStride + j·columnStride])`. */
@@ -51,8 +51,8 @@ export interface BatchView {
   at(index: number): View;
 }
 
-export { comesInPanels } from "./foreign.js";
-export { describe } from "./shown.js";
+export { comesInPanels } from "./array-fields.js";
+export { describe } from "./format-value.js";
 
 /** Entries in whichever form, or an operator, checked. */
 export function viewOf(A: unknown): View | OperatorView {
@@ -139,7 +139,7 @@ export function entriesOf(A: unknown, what: string, instead: string): View {
 /** Numbers that a sparse matrix may be written out to: 4 GiB of float64. */
 const MOST_DENSE = 2 ** 29;
 
-export function denseFromSparse(A: SparseMatrix, what: string): View {
+function denseFromSparse(A: SparseMatrix, what: string): View {
   const [m, n] = A.shape;
   if (m * n > MOST_DENSE)
     throw new UnsupportedError(
@@ -201,7 +201,7 @@ function operator(fields: Fields): OperatorView {
     let copy: Float64Array | undefined;
     return scaledProduct(self[name] as Product, (x, out) => {
       // A function of the user's may change what it is given.
-      copy ??= room("float64", length) as Float64Array;
+      copy ??= allocateArray("float64", length) as Float64Array;
       copy.set(x);
       write(self, name, copy, out);
     });
@@ -242,7 +242,7 @@ export function dimensions(shape: unknown, rank: number): number[] {
     throw new ShapeError(`shape: expected ${form}, got ${sizes.length} dimensions: ${listed(sizes)}`);
   sizes.forEach((size, k) => {
     if (!Number.isInteger(size) || size < 0)
-      throw new ShapeError(`shape: dimension ${k} must be a whole number, got ${shown(size)}`);
+      throw new ShapeError(`shape: dimension ${k} must be a whole number, got ${formatValue(size)}`);
     if (size > MOST_SIZE)
       throw new ShapeError(`shape: dimension ${k} is ${size}; no vector is longer than ${MOST_SIZE}`);
     if (size === 0 && k >= rank - 2)
@@ -272,7 +272,7 @@ export function throwNonFinite(view: View): never {
 }
 
 /** A new array; where there is no memory for it, an error that says so. */
-export function room(dtype: DType, length: number): Float32Array | Float64Array {
+export function allocateArray(dtype: DType, length: number): Float32Array | Float64Array {
   try {
     return dtype === "float32" ? new Float32Array(length) : new Float64Array(length);
   } catch {
@@ -285,7 +285,7 @@ export function room(dtype: DType, length: number): Float32Array | Float64Array 
 /** All entries, row-major, in a new array of the view's dtype. */
 export function copyOf(view: View): Float32Array | Float64Array {
   const { m, n } = view;
-  const out = room(view.dtype, m * n);
+  const out = allocateArray(view.dtype, m * n);
   for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) out[i * n + j] = at(view, i, j);
   return out;
 }

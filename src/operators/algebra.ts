@@ -1,10 +1,10 @@
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
-import { largestMagnitude, normalized, scaleVector } from "../matrix/powers.js";
+import { formatValue } from "../matrix/format-value.js";
 import { addScaled, type ScaledProduct } from "../matrix/scaled-product.js";
-import { shown } from "../matrix/shown.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
-import { describe, dimensions, room } from "../matrix/view.js";
-import { checked, type Operator, type Part, partOf, rescaled } from "./operator.js";
+import { allocateArray, describe, dimensions } from "../matrix/view.js";
+import { largestMagnitude, normalized, scaleVector } from "../numerics/powers.js";
+import { checked, type Operator, type OperatorPart, partOf, rescaled } from "./operator.js";
 
 /**
  * A + B + …, without forming it.
@@ -33,7 +33,7 @@ export function sumOf(...parts: readonly MatrixOrOperator[]): Operator {
 }
 
 /** The sum of parts of one shape. */
-export function sumOfParts(parts: readonly Part[]): Part {
+export function sumOfParts(parts: readonly OperatorPart[]): OperatorPart {
   const { shape } = parts[0];
   const sum = (name: "matvec" | "rmatvec", length: number): ScaledProduct => {
     const [first, ...rest] = parts.map((part) => part[name]);
@@ -71,7 +71,7 @@ export function productOf(...parts: readonly MatrixOrOperator[]): Operator {
 }
 
 /** The product of parts that fit. */
-export function productOfParts(parts: readonly Part[]): Part {
+export function productOfParts(parts: readonly OperatorPart[]): OperatorPart {
   const last = parts.length - 1;
   const between = parts.slice(1).map(({ shape }) => vector(shape[0]));
   return {
@@ -136,7 +136,7 @@ export function scaled(A: MatrixOrOperator, c: number): Operator {
 }
 
 /** A part times c. */
-export function scaledPart({ shape, matvec, rmatvec }: Part, c: number): Part {
+export function scaledPart({ shape, matvec, rmatvec }: OperatorPart, c: number): OperatorPart {
   const { factor, exponent } = normalized(c);
   const times =
     (product: ScaledProduct): ScaledProduct =>
@@ -155,7 +155,7 @@ export function scaledPart({ shape, matvec, rmatvec }: Part, c: number): Part {
 /** @throws OptionError for what is not a finite number */
 export function checkScale(name: string, c: unknown): asserts c is number {
   if (typeof c !== "number" || !Number.isFinite(c))
-    throw new OptionError(`${name}: expected a finite number as the scale, got ${shown(c)}`);
+    throw new OptionError(`${name}: expected a finite number as the scale, got ${formatValue(c)}`);
 }
 
 /**
@@ -181,7 +181,8 @@ export function diagonal(d: ArrayLike<number>): Operator {
   // What is no number becomes NaN, and is refused by its place.
   const values = Float64Array.from(d, (value) => (typeof value === "number" ? value : Number.NaN));
   values.forEach((value, i) => {
-    if (!Number.isFinite(value)) throw new NonFiniteError(`diagonal: element ${i} is ${shown(d[i])}`, i, i);
+    if (!Number.isFinite(value))
+      throw new NonFiniteError(`diagonal: element ${i} is ${formatValue(d[i])}`, i, i);
   });
   const product = (x: Float64Array, out: Float64Array) => {
     for (let i = 0; i < n; i++) out[i] = values[i] * x[i];
@@ -189,11 +190,11 @@ export function diagonal(d: ArrayLike<number>): Operator {
   return checked([n, n], rescaled({ matvec: product, rmatvec: product }));
 }
 
-function partsOf(name: string, parts: readonly MatrixOrOperator[]): Part[] {
+function partsOf(name: string, parts: readonly MatrixOrOperator[]): OperatorPart[] {
   if (parts.length === 0) throw new ShapeError(`${name}: expected one matrix or more, got none`);
   return parts.map(partOf);
 }
 
 export function vector(length: number): Float64Array {
-  return room("float64", length) as Float64Array;
+  return allocateArray("float64", length) as Float64Array;
 }

@@ -1,6 +1,6 @@
 import { type Kernels, LANES } from "../kernels/contract.js";
-import { awayFromPages, padTo } from "../kernels/place.js";
 import { kernels as chosen } from "../kernels/select.js";
+import { awayFromPages, padTo } from "../numerics/padding.js";
 import type { Layer } from "./conv2d-loops.js";
 
 /** Numbers that are worked on at a time, so that they stay in cache. */

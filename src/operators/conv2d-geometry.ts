@@ -1,23 +1,23 @@
 import { OptionError, ShapeError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
-import { shown } from "../matrix/shown.js";
 
 /** One number for both axes, or [rows, columns]. */
-export type Pair = number | readonly [number, number];
+export type PerAxis = number | readonly [number, number];
 
 /** What a two-dimensional convolution does besides its kernel. */
 export interface Conv2dOptions {
   /** height and width of the input */
   input: readonly [number, number];
   /** default 1 */
-  stride?: Pair;
+  stride?: PerAxis;
   /**
    * "valid" (the default): none; "same": as many outputs as ⌈size/stride⌉, the odd one after; a number or [rows,
    * columns] on either side; or [top, bottom, left, right]
    */
-  padding?: Pair | readonly [number, number, number, number] | "same" | "valid";
+  padding?: PerAxis | readonly [number, number, number, number] | "same" | "valid";
   /** default 1 */
-  dilation?: Pair;
+  dilation?: PerAxis;
   /** default 1; as many as there are channels for a depthwise convolution */
   groups?: number;
   /** what lies beyond the edges: zeros (the default), or the input again */
@@ -45,20 +45,22 @@ const NAMES = ["input", "stride", "padding", "dilation", "groups", "boundary", "
 /** @throws OptionError naming an option that does not exist or has a value it does not take */
 export function checkConv2dOptions(options: Conv2dOptions) {
   if (typeof options !== "object" || options === null)
-    throw new OptionError(`conv2d: expected options with input: [h, w], got ${shown(options)}`);
+    throw new OptionError(`conv2d: expected options with input: [h, w], got ${formatValue(options)}`);
   namedOptions(options, { caller: "conv2d", names: NAMES, example: "{ input: [32, 32] }" });
   const { boundary = "zero", layout = "oihw", groups = 1, padding = "valid" } = options;
   const choice = (name: string, value: unknown, choices: readonly string[]) => {
     if (!choices.includes(value as string))
-      throw new OptionError(`${name}: expected ${choices.map(shown).join(" or ")}, got ${shown(value)}`);
+      throw new OptionError(
+        `${name}: expected ${choices.map(formatValue).join(" or ")}, got ${formatValue(value)}`,
+      );
   };
   choice("boundary", boundary, ["zero", "circular"]);
   choice("layout", layout, ["oihw", "hwio"]);
   if (typeof padding === "string") choice("padding", padding, ["same", "valid"]);
   if (!isWhole(groups, 1))
-    throw new OptionError(`groups: expected a whole number from 1 up, got ${shown(groups)}`);
+    throw new OptionError(`groups: expected a whole number from 1 up, got ${formatValue(groups)}`);
   if (!Array.isArray(options.input))
-    throw new OptionError(`input: expected [h, w], got ${shown(options.input)}`);
+    throw new OptionError(`input: expected [h, w], got ${formatValue(options.input)}`);
   return {
     input: pair("input", options.input, 1),
     stride: pair("stride", options.stride ?? 1, 1),
@@ -118,7 +120,7 @@ function pair(name: string, value: unknown, least: number): [number, number] {
   if (both.length !== 2 || !both.every((x) => isWhole(x, least)))
     throw new OptionError(
       `${name}: expected ${name === "input" ? "[h, w]" : "a number or a pair"} of whole numbers from ${least} up, got ${
-        Array.isArray(value) ? `[${value.map(shown).join(", ")}]` : shown(value)
+        Array.isArray(value) ? `[${value.map(formatValue).join(", ")}]` : formatValue(value)
       }`,
     );
   return both as [number, number];

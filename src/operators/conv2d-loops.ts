@@ -63,7 +63,7 @@ export function layerOf(
 }
 
 /** Calls `use` for each row of outputs and each group, with its first place and that of its corner in the input. */
-export function overRows(
+function overRows(
   { rows, columns, groups, each, area, depth, plane, width }: Layer,
   use: (group: number, output: number, corner: number) => void,
 ): void {

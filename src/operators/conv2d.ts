@@ -1,9 +1,9 @@
+import { fieldsOf } from "../matrix/array-fields.js";
 import { NonFiniteError, ShapeError } from "../matrix/errors.js";
-import { fieldsOf } from "../matrix/foreign.js";
+import { describe, listed } from "../matrix/format-value.js";
 import { contiguous } from "../matrix/layout.js";
-import { describe, listed } from "../matrix/shown.js";
 import type { ArrayLayout, DType, IntegerArray } from "../matrix/types.js";
-import { denseOf, dimensions, room } from "../matrix/view.js";
+import { allocateArray, denseOf, dimensions } from "../matrix/view.js";
 import { vector } from "./algebra.js";
 import { multiplyColumns, multiplyColumnsTransposed } from "./conv2d-columns.js";
 import { axisOf, type Conv2dOptions, checkConv2dOptions } from "./conv2d-geometry.js";
@@ -105,7 +105,7 @@ export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperat
       );
     pad(Float64Array.from(v), padded, channels, rows, columns);
     const sums = weightSums(layer, Float64Array.from(u), padded);
-    const data = room(dtype, K.length);
+    const data = allocateArray(dtype, K.length);
     for (let k = 0; k < K.length; k++) data[places[k]] = sums[k];
     return { data, shape: [...shape] };
   };

@@ -1,7 +1,7 @@
-import { largestMagnitude, scaleVector } from "../matrix/powers.js";
 import type { ScaledProduct } from "../matrix/scaled-product.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
 import { dimensions } from "../matrix/view.js";
+import { largestMagnitude, scaleVector } from "../numerics/powers.js";
 import { vector } from "./algebra.js";
 import { checked, type Operator, partOf } from "./operator.js";
 

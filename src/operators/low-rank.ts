@@ -1,9 +1,9 @@
 import { OptionError, OverflowError, ShapeError } from "../matrix/errors.js";
-import { inputOf } from "../matrix/panels.js";
-import { exponentOf, largestMagnitude, normalized, scaleByPower, scaleVector } from "../matrix/powers.js";
+import { inputOf } from "../matrix/row-panels.js";
 import type { ScaledProduct } from "../matrix/scaled-product.js";
 import type { Matrix, MatrixOrOperator } from "../matrix/types.js";
-import { describe, room } from "../matrix/view.js";
+import { allocateArray, describe } from "../matrix/view.js";
+import { exponentOf, largestMagnitude, normalized, scaleByPower, scaleVector } from "../numerics/powers.js";
 import { checkScale, productOfParts, scaledPart, sumOfParts, vector } from "./algebra.js";
 import { checked, type ParametricOperator, partOf } from "./operator.js";
 
@@ -107,7 +107,7 @@ function outer(
   name: string,
 ): Matrix {
   const [m, n] = [x.length, y.length];
-  const data = room(dtype, m * n);
+  const data = allocateArray(dtype, m * n);
   const row = vector(n);
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) row[j] = s * x[i] * y[j];

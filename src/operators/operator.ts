@@ -1,8 +1,8 @@
 import { ShapeError } from "../matrix/errors.js";
-import { inputOf, type PanelsView, rowsOfPanel } from "../matrix/panels.js";
+import { inputOf, type PanelsView, rowsOfPanel } from "../matrix/row-panels.js";
 import { type Product, plainProduct, rescaling, type ScaledProducts } from "../matrix/scaled-product.js";
 import type { LinearOperator, MatrixOrOperator } from "../matrix/types.js";
-import { at, room, throwNonFinite, type View } from "../matrix/view.js";
+import { allocateArray, at, throwNonFinite, type View } from "../matrix/view.js";
 
 /** A linear operator that this package made. */
 export interface Operator extends LinearOperator {
@@ -45,12 +45,12 @@ export function linearOperator(A: MatrixOrOperator): Operator {
 }
 
 /** A part of an operator: its products, with their scale apart. */
-export interface Part extends ScaledProducts {
+export interface OperatorPart extends ScaledProducts {
   readonly shape: readonly [number, number];
 }
 
 /** Any matrix as a part. */
-export function partOf(A: MatrixOrOperator): Part {
+export function partOf(A: MatrixOrOperator): OperatorPart {
   const view = inputOf(A);
   const { m, n } = view;
   const shape = [m, n] as const;
@@ -147,7 +147,7 @@ function panelProducts(A: PanelsView): Products {
       A.each(count, (panel, first) => innerProducts(panel, x, out.subarray(first, first + panel.m)));
     },
     rmatvec(y, out) {
-      const part = room("float64", A.n) as Float64Array;
+      const part = allocateArray("float64", A.n) as Float64Array;
       out.fill(0);
       A.each(count, (panel, first) => {
         combination(panel, y.subarray(first, first + panel.m), part);

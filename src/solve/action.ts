@@ -1,11 +1,12 @@
 import { type Kernels, LANES, type Products } from "../kernels/contract.js";
-import { exponentOf, type Placed, padTo, SAFE_EXPONENT } from "../kernels/place.js";
+import { type LoadedMatrix, SAFE_EXPONENT } from "../kernels/load-matrix.js";
 import { NonFiniteError } from "../matrix/errors.js";
-import { scaleVector } from "../matrix/powers.js";
 import type { DType } from "../matrix/types.js";
-import { type OperatorView, room } from "../matrix/view.js";
+import { allocateArray, type OperatorView } from "../matrix/view.js";
+import { padTo } from "../numerics/padding.js";
+import { exponentOf, scaleVector } from "../numerics/powers.js";
+import { createRandom } from "../numerics/random.js";
 import { adjointTolerance, checkAdjoint, type NamedProduct, type Tried } from "./adjoint.js";
-import { createRandom } from "./random.js";
 
 /**
  * A, or Aᵀ where m < n, seen from its shorter side: P has `long` rows and `short` columns, and the Krylov
@@ -56,7 +57,7 @@ export interface Action {
  * @param across  whether the short side lies along P's rows (columns of P are the basis, as Lanczos has it:
  *   one fused pass reads P once) or down them (as the dense path has it: rows make inner products)
  */
-export function placedAction(kernels: Kernels, P: Placed, across: boolean): Action {
+export function loadedAction(kernels: Kernels, P: LoadedMatrix, across: boolean): Action {
   const { arena, routines } = kernels;
   const t = arena.take(64 + (isHalf(P) ? 16 * P.paddedCols : 0));
   const { multiply, multiplyTransposed, gram } = productsOf(routines, P, t);
@@ -154,14 +155,14 @@ export function gramOfVector(
 }
 
 /** The lower triangle of P·Pᵀ (paddedRows² float64) at `gram`. */
-export function formGram({ arena, routines }: Kernels, P: Placed, gram: number): void {
+export function formGram({ arena, routines }: Kernels, P: LoadedMatrix, gram: number): void {
   const mark = arena.mark();
   const outerGram = P.single ? routines.outerGram32 : routines.outerGram64;
   outerGram(P.pointer, P.lda, P.paddedRows, P.paddedCols, arena.take(64), gram, P.paddedRows);
   arena.release(mark);
 }
 
-function isHalf(P: Placed): boolean {
+function isHalf(P: LoadedMatrix): boolean {
   return P.storage === "float16" || P.storage === "bfloat16";
 }
 
@@ -172,7 +173,7 @@ interface StoredProducts {
 }
 
 /** The products with P, in the precision that each needs, by what P is stored in; t: scratch. */
-function productsOf(routines: Products, P: Placed, t: number): StoredProducts {
+function productsOf(routines: Products, P: LoadedMatrix, t: number): StoredProducts {
   if (!P.single)
     return {
       multiply: routines.multiply64,
@@ -214,9 +215,9 @@ export function gramPays(m: number, n: number, dtype: DType): boolean {
  * A matrix in kernel memory, its short side down the rows, whose Gram matrix PPᵀ is formed now, in one read, so that
  * the iteration reads that instead. As in the dense path, squaring loses nothing that rounding A does not.
  */
-export function gramAction(kernels: Kernels, P: Placed): Action {
+export function gramAction(kernels: Kernels, P: LoadedMatrix): Action {
   const { arena, routines } = kernels;
-  const whole = placedAction(kernels, P, false);
+  const whole = loadedAction(kernels, P, false);
   const n = P.paddedRows;
   const gram = arena.take(8 * n * n);
   formGram(kernels, P, gram);
@@ -283,8 +284,8 @@ export function operatorAction(
   const short = Math.min(A.m, A.n);
   const long = Math.max(A.m, A.n);
   const padded = padTo(short, LANES);
-  const x = room("float64", short) as Float64Array;
-  const y = room("float64", long) as Float64Array;
+  const x = allocateArray("float64", short) as Float64Array;
+  const y = allocateArray("float64", long) as Float64Array;
   // Powers of two.
   let into = 0;
   let out = 0;

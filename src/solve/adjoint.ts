@@ -1,6 +1,6 @@
 import { AdjointError } from "../matrix/errors.js";
-import { exponentOf, largestMagnitude, scaleByPower } from "../matrix/powers.js";
-import { norm2 } from "./norm2.js";
+import { exponentOf, largestMagnitude, scaleByPower } from "../numerics/powers.js";
+import { dot, norm2 } from "../numerics/sums.js";
 
 /**
  * Unit roundoff of float32. Operators that compute in float32 inside must pass, so nothing smaller than its effect
@@ -104,10 +104,4 @@ function differ(a: Float64Array, b: Float64Array, tolerance: number): boolean {
 
 function scaled(x: Float64Array, exponent: number): Float64Array {
   return exponent === 0 ? x : x.map((value) => scaleByPower(value, exponent));
-}
-
-function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
-  return sum;
 }

@@ -1,11 +1,9 @@
-import { scaleByPower } from "../kernels/place.js";
 import { OverflowError } from "../matrix/errors.js";
 import type { DType, SingularTriplet } from "../matrix/types.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { scaleByPower } from "../numerics/powers.js";
+import { norm2 } from "../numerics/sums.js";
 import type { Action } from "./action.js";
-import { norm2 } from "./norm2.js";
-
-/** The dtype's spacing at 1, as `numpy.finfo(dtype).eps`. */
-export const EPSILON: Record<DType, number> = { float32: 2 ** -23, float64: 2 ** -52 };
 
 export function rounded(x: Float64Array, dtype: DType): Float32Array | Float64Array {
   return dtype === "float32" ? new Float32Array(x) : x;
@@ -50,10 +48,10 @@ export interface Found {
 }
 
 /** A product that is needed: P·toLong, or Pᵀ·toShort. The answer is in float64. */
-export type Product = { toLong: Float64Array } | { toShort: Float64Array };
+export type ProductRequest = { toLong: Float64Array } | { toShort: Float64Array };
 
 /** Something that takes products with P on the way. */
-type WithProducts<T> = Generator<Product, T, Float64Array>;
+type WithProducts<T> = Generator<ProductRequest, T, Float64Array>;
 
 /** What is said of an action where it is not asked for products. */
 type Facts = Pick<Action, "dtype" | "transposed" | "exponent" | "passes" | "checkAdjoint">;
@@ -94,11 +92,11 @@ export function complete(
   rtol: number | undefined,
   atol: number,
 ): SingularTriplet {
-  return withAction(action, completing(action, found, rtol, atol));
+  return withAction(action, finishTriplet(action, found, rtol, atol));
 }
 
 /** `complete`, for whoever has the products; `action.passes` is looked at when they have been taken. */
-export function* completing(
+export function* finishTriplet(
   action: Facts,
   found: Found,
   rtol: number | undefined,
@@ -164,7 +162,7 @@ export function judge(
   // What cannot be excluded: σ₂ is as large as its own residual allows, and below float64's own rounding
   // no residual can be told from zero.
   const sureGap = gap - secondError;
-  const floor = Math.max(residual, 2 ** -52 * sigma);
+  const floor = Math.max(residual, EPSILON.float64 * sigma);
   const secondFloor = Math.max(secondError, epsilon * sigma);
   const reachable = floorOf(dtype, length) * sigma;
   const atFloor = residual <= reachable;

@@ -1,7 +1,7 @@
 import type { Kernels } from "../kernels/contract.js";
-import { padTo } from "../kernels/place.js";
+import { padTo } from "../numerics/padding.js";
+import { createRandom, fingerprintOf, type Random } from "../numerics/random.js";
 import type { Action } from "./action.js";
-import { createRandom, fingerprintOf, type Random } from "./random.js";
 import { type Ritz, ritzOf } from "./ritz.js";
 
 /** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */
@@ -276,7 +276,7 @@ export class KrylovSpace {
     if (first)
       this.#random = startStream(this.#seed, fingerprintOf(arena.f64(this.#product, this.#action.short)));
     const next = k + width;
-    if (this.#action.single) routines.narrow32(this.#product, this.#slot(next), width * n);
+    if (this.#action.single) routines.demote32(this.#product, this.#slot(next), width * n);
     else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
 
     const column = new Float64Array(next * width);

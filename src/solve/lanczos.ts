@@ -1,6 +1,8 @@
 import type { Kernels } from "../kernels/contract.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { overlapDensity, stepsToExclude } from "../numerics/lanczos-bound.js";
 import type { Action } from "./action.js";
-import { EPSILON, type Found } from "./finish.js";
+import type { Found } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
 import type { Ritz } from "./ritz.js";
 
@@ -89,7 +91,7 @@ function boundsDo(p: Progress, goal: Goal, epsilon: number): boolean {
  * How far from done: 1 or less is done, 10 means that ten times smaller residuals would do. For a value, whose
  * error is quadratic in the residual, the square root of that.
  */
-function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): number {
+function residualRatio(p: Progress, goal: Goal, precision: keyof typeof EPSILON): number {
   const epsilon = EPSILON[precision];
   const floor = TARGET * epsilon * p.sigma;
   const gap = p.sigma - p.second;
@@ -134,11 +136,8 @@ function excess(p: Progress, goal: Goal, precision: keyof typeof EPSILON): numbe
 /**
  * A given start may be a singular vector, but not the first, and would then pass for converged at once. What
  * speaks against a larger σ is the random vector r beside it: either its own first pair has converged too, or, θ₂
- * being the most it has found, it has taken so many steps that a larger one would have shown itself. For if G has an
- * eigenvalue λ with a unit vector x, the polynomial of degree k−1 that is 1 at λ and least on [0, b] makes a Ritz value
- * above b = (1−ε)λ of K_k(r), unless (xᵀr/‖r‖)² ≤ (1−ε)/ε · T_{k−1}((1+ε)/(1−ε))⁻², T being Chebyshev's polynomials;
- * and a random r is as near to orthogonal to x as t with a probability of at most t·√(2n/π). (The argument is that of
- * Kuczyński & Woźniakowski 1992; where ε is not small this says more than their exponential.)
+ * being the most it has found, it has taken so many steps that a larger one would have shown itself
+ * (numerics/lanczos-bound.ts).
  *
  * @returns block steps until that is so, as things look now; 0: it is
  */
@@ -155,16 +154,14 @@ function stepsToTrust(
   // ε = 1 − below, for a λ just above what the start has found.
   const below = Math.max(values[1], 0) / values[0];
   const apart = 1 - below;
-  const size = Math.sqrt((2 * n) / Math.PI);
+  const size = overlapDensity(n);
   const floor = 8 * epsilon;
   // A second Ritz vector y = p(G)r has |xᵀy| ≤ ρ/(λ−θ₂), ρ being its residual, and |xᵀy| ≥ |xᵀr|/‖r‖ · (λ/θ₂)^(k−1),
   // the roots of p lying below θ₂. Where θ₁ and θ₂ are as close as rounding, all that can be had is a low residual.
   const settled = size * rest * below ** (steps - 1) <= CHANCE * apart || rest <= floor;
   const clear = values[1] + residuals[1] <= values[0] || rest <= Math.max(tolerance, floor);
   if (settled && clear) return 0;
-  const hidden = (size * Math.sqrt(below / apart)) / CHANCE;
-  const wanted = 1 + Math.acosh(Math.max(hidden, 1)) / Math.acosh((2 - below) / Math.max(below, 2 ** -52));
-  return Math.max(0, Math.ceil(wanted - steps));
+  return Math.max(0, Math.ceil(stepsToExclude(n, below, CHANCE) - steps));
 }
 
 /** Block steps before the first look, and at most between two. */
@@ -176,7 +173,7 @@ const LONGEST = 12;
  * multiplications: where a pass costs a hundred times that, one; else most of the way that the last looks foretell,
  * so that the end is rarely overshot.
  */
-export function stride(
+export function stepsUntilCheck(
   space: Pick<Projected, "size" | "steps">,
   cost: number,
   now: number,
@@ -207,7 +204,7 @@ export interface Projected {
 }
 
 /** What the iteration asks of whoever holds the space: up to `extend` block steps, or a restart. */
-export type Request = { extend: number } | { restart: Ritz };
+export type StepRequest = { extend: number } | { restart: Ritz };
 
 /** Where the iteration ended: all of `Found` but the vector, whose coefficients in the basis these are. */
 export type Ended = Omit<Found, "short"> & { coefficients: Float64Array };
@@ -218,11 +215,11 @@ export type Ended = Omit<Found, "short"> & { coefficients: Float64Array };
  *
  * `extend` means: as many steps as fit before the space is full or `goal.maxIterations` is reached.
  */
-export function* steering(
+export function* lanczosIteration(
   space: Projected,
   { short, dtype, cost, squares }: Pick<Action, "short" | "dtype" | "cost" | "squares">,
   goal: Goal,
-): Generator<Request, Ended, void> {
+): Generator<StepRequest, Ended, void> {
   const watched = goal.of === "value" ? 3 : 2;
   let steps = goal.start ? 1 : FIRST_LOOK;
   let before = Number.POSITIVE_INFINITY;
@@ -236,7 +233,11 @@ export function* steering(
     const progress = progressOf(ritz, unseen(space.trace ?? 0));
     // A given start may lie in the null space; the random vector takes its first step after it.
     const ended = space.exhausted || (progress.sigma === 0 && space.steps > 1);
-    const now = ended ? 0 : progress.sigma === 0 ? Number.POSITIVE_INFINITY : excess(progress, goal, dtype);
+    const now = ended
+      ? 0
+      : progress.sigma === 0
+        ? Number.POSITIVE_INFINITY
+        : residualRatio(progress, goal, dtype);
     const trusted = !goal.start || (goal.of === "value" && alone(progress));
     // The random vector joins after the first step.
     const untested = () =>
@@ -258,7 +259,7 @@ export function* steering(
         method: "lanczos",
       };
     }
-    steps = more > 0 ? Math.min(more, 2) : stride(space, cost, now, before, space.steps - from);
+    steps = more > 0 ? Math.min(more, 2) : stepsUntilCheck(space, cost, now, before, space.steps - from);
     before = now;
     if (space.full) yield { restart: space.ritz(KEPT) };
   }
@@ -275,7 +276,7 @@ export function lanczos(kernels: Kernels, action: Action, goal: Goal): Found {
   const mark = kernels.arena.mark();
   const space = new KrylovSpace(kernels, action, goal.seed);
   space.start(goal.start);
-  const iteration = steering(space, action, goal);
+  const iteration = lanczosIteration(space, action, goal);
   for (;;) {
     const { done, value } = iteration.next();
     if (done) {

@@ -1,8 +1,10 @@
 import type { Kernels } from "../kernels/contract.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { excludesLarger } from "../numerics/lanczos-bound.js";
 import type { Action } from "./action.js";
-import { EPSILON, floorOf } from "./finish.js";
+import { floorOf } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
-import { CHANCE, FIRST_LOOK, KEPT, stride, TARGET } from "./lanczos.js";
+import { CHANCE, FIRST_LOOK, KEPT, stepsUntilCheck, TARGET } from "./lanczos.js";
 
 /** What has to be accurate before the iteration may stop; tolerances on the action's scale. */
 export interface LeadingGoal {
@@ -87,7 +89,7 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
   };
 
   /** Locks the next singular vectors, some or all of the missing ones. */
-  const stage = (): void => {
+  const lockConverged = (): void => {
     const wanted = k - space.locked;
     let steps = Math.max(FIRST_LOOK, Math.ceil(wanted / 2));
     let before = Number.POSITIVE_INFINITY;
@@ -107,13 +109,13 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
         lock(done ? within : sigmas.length, wanted);
         return;
       }
-      steps = now <= 1 ? 1 : stride(space, action.cost, now, before, space.steps - from);
+      steps = now <= 1 ? 1 : stepsUntilCheck(space, action.cost, now, before, space.steps - from);
       before = now;
     }
   };
 
   /** Whether a multiple value may have more copies than were found, above the last one. */
-  const doubtful = (): boolean => {
+  const mayMissCopies = (): boolean => {
     const tolerance = 4 * target();
     const least = found[k - 1] + Math.max(tolerance, noise * largest);
     return (
@@ -123,7 +125,7 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
   };
 
   /** Looks for what is larger than the last one and was missed; locks it and returns true if there is such. */
-  const missed = (): boolean => {
+  const searchMissedCopies = (): boolean => {
     const from = space.steps;
     const last = found[k - 1];
     let steps = FIRST_LOOK;
@@ -140,7 +142,8 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
           lock(above, 2);
           return true;
         }
-      } else if (space.exhausted || absent(sigmas[0], residuals[0], last, space.steps - from)) return false;
+      } else if (space.exhausted || noLargerEigenvalue(sigmas[0], residuals[0], last, space.steps - from))
+        return false;
       else if (space.steps >= maxIterations) reached = false;
       steps = 2;
     }
@@ -150,17 +153,17 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
    * As in Lanczos from a random start (Kuczyński & Woźniakowski 1992): what is larger would have been seen by now, or
    * the largest that there is has settled.
    */
-  const absent = (sigma: number, residual: number, last: number, steps: number): boolean => {
-    const root = Math.sqrt(action.short);
-    if (residual <= Math.max(CHANCE / root, 8 * epsilon) * sigma) return true;
+  const noLargerEigenvalue = (sigma: number, residual: number, last: number, steps: number): boolean => {
+    if (residual <= Math.max(CHANCE / Math.sqrt(action.short), 8 * epsilon) * sigma) return true;
     const apart = Math.sqrt(Math.max(0, 1 - (sigma / last) ** 2));
-    return (2 * steps - 1) * apart >= Math.log((1.648 * root) / CHANCE);
+    return excludesLarger(action.short, steps, apart, CHANCE);
   };
 
   while (space.locked < k && reached)
-    if (space.steps < maxIterations) stage();
+    if (space.steps < maxIterations) lockConverged();
     else reached = false;
-  if (reached) while ((goal.start !== undefined || doubtful()) && space.locked < 2 * k && missed());
+  if (reached)
+    while ((goal.start !== undefined || mayMissCopies()) && space.locked < 2 * k && searchMissedCopies());
   const vectors = space.lockedVectors(k);
   kernels.arena.release(mark);
   return { vectors, iterations: space.steps, reached };

@@ -1,112 +1,212 @@
-import { type SvdKernels, scaledSingularValues } from "./svd.js";
+import { OptionError, OverflowError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
+import { inputOf } from "../matrix/row-panels.js";
+import { pack } from "../matrix/sparse.js";
+import type { LinearOperator, MatrixLike, RowPanelSource } from "../matrix/types.js";
+import { allocateArray, entriesOf } from "../matrix/view.js";
+import { sum } from "../numerics/sums.js";
+import {
+  cond as denseCond,
+  matrixNorm as denseNorm,
+  finiteNumbers,
+  type NormOrder,
+  normOfPanels,
+  normOfSparse,
+} from "./entry-norms.js";
+import { scaledSingularValues, singularValues } from "./golub-reinsch.js";
+import { checkOptions } from "./options.js";
+import { normOf } from "./triplet.js";
 
-/** `ord` of `numpy.linalg.norm` for a matrix; of numbers 1, -1, 2, -2, Infinity and -Infinity. */
-export type NormOrder = number | "fro" | "nuc";
+const ORDERS: readonly unknown[] = [
+  2,
+  -2,
+  "fro",
+  "nuc",
+  1,
+  -1,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+];
+/** These are sums over entries, for which a sparse matrix need not be written out. */
+const OF_ENTRIES: readonly unknown[] = ["fro", 1, -1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
-/** Terms that are summed before they join the total: a running sum of n terms drifts by n·ε. */
-const BLOCK = 64;
+/** What the singular values of a matrix are computed from. */
+interface Core {
+  readonly m: number;
+  readonly n: number;
+  /** how many singular values are zero because of rows and columns that are left out */
+  readonly zeros: number;
+  /** the entries in float64, row-major: made at each call, and what takes the memory */
+  numbers(): Float64Array;
+}
+
+/** The matrix, of a sparse one without its empty rows and columns. */
+function coreOf(A: unknown, what: string, instead: string): Core {
+  const input = inputOf(A);
+  const sparse = input.kind === "operator" ? input.entries : undefined;
+  // Whatever is left out makes the decomposition cheaper.
+  const packed = sparse && pack(sparse, 0);
+  const within = packed?.matrix ?? A;
+  const [m, n] = packed?.matrix.shape ?? [input.m, input.n];
+  if (!sparse) {
+    const view = entriesOf(A, what, instead);
+    return { m, n, zeros: 0, numbers: () => finiteNumbers(view) };
+  }
+  return {
+    m,
+    n,
+    zeros: Math.min(input.m, input.n) - Math.min(m, n),
+    numbers: () => finiteNumbers(entriesOf(within, what, instead)),
+  };
+}
 
 /**
- * A norm of a row-major m×n matrix, as `numpy.linalg.norm(A, ord)` defines it: 2 and -2 the largest and
- * the smallest singular value, "nuc" their sum, "fro" the root of the sum of squares, 1 and -1 the
- * largest and the smallest column sum of magnitudes, Infinity and -Infinity those of rows.
+ * All singular values, descending.
  *
- * Good to c·ε relative, at any scale; -2 to c·ε·‖A‖₂. A norm beyond the largest double comes out as
- * Infinity. Cost: a pass over A; for 2, -2 and "nuc" all singular values.
+ * @param A - m×n with entries, finite; neither changed nor kept
+ * @returns Float64Array(min(m, n)), each within c·ε·σ₁ of the truth, c growing like √min(m, n) from about 3
+ * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels; OverflowError if σ₁ is beyond
+ *   the largest double
  *
- * @param A - finite numbers; not modified
- * @throws RangeError for any other `ord`
+ * @remarks
+ * **Cost.** 2·m·n² + 8/3·n³ flops for m ≥ 2n, 4·m·n² − 4/3·n³ for m ≥ n; two copies of A in float64. Of a sparse matrix
+ * m and n count the rows and columns that are not empty.
+ *
+ * **Not guaranteed.** The digits of values that are small against σ₁.
+ *
+ * **Source.** Golub & Reinsch, Numer. Math. 14:403, 1970; Demmel & Kahan, SIAM J. Sci. Stat. Comput. 11:873, 1990.
+ *
+ * @example
+ * ```ts
+ * import { svdvals } from "spectral-norm";
+ *
+ * console.log(Array.from(svdvals([[3, 0], [4, 5]]), (sigma) => sigma.toFixed(6)).join(" ")); // 6.708204 2.236068
+ * ```
  */
-export function matrixNorm(A: Float64Array, m: number, n: number, ord: NormOrder, set?: SvdKernels): number {
-  switch (ord) {
-    case "fro":
-      return frobenius(A);
-    case 1:
-      return largest(columnSums(A, m, n));
-    case -1:
-      return smallest(columnSums(A, m, n));
-    case Number.POSITIVE_INFINITY:
-      return largest(rowSums(A, m, n));
-    case Number.NEGATIVE_INFINITY:
-      return smallest(rowSums(A, m, n));
-    case 2:
-    case -2:
-    case "nuc": {
-      const { values, exponent } = scaledSingularValues(A, m, n, set);
-      const value = ord === 2 ? values[0] : ord === -2 ? values[values.length - 1] : sum(values, (x) => x);
-      return value * 2 ** exponent;
-    }
-    default:
-      throw new RangeError(`no matrix norm has order ${ord}`);
-  }
+export function svdvals(A: MatrixLike): Float64Array {
+  const { m, n, zeros, numbers } = coreOf(A, "svdvals", "call singularTriplet for σ₁ alone");
+  const values = singularValues(numbers(), m, n);
+  if (values[0] === Number.POSITIVE_INFINITY)
+    throw new OverflowError("svdvals: σ₁ is beyond the largest double; scale A down first");
+  if (zeros === 0) return values;
+  const all = allocateArray("float64", values.length + zeros) as Float64Array;
+  all.set(values);
+  return all;
 }
 
-/** σ₁/σ_min; Infinity where σ_min is 0, the zero matrix included. The relative error is c·ε·cond. */
-export function cond(A: Float64Array, m: number, n: number, set?: SvdKernels): number {
-  const { values } = scaledSingularValues(A, m, n, set);
-  const least = values[values.length - 1];
-  return least === 0 ? Number.POSITIVE_INFINITY : values[0] / least;
+/**
+ * The condition number σ₁/σ_min; Infinity where σ_min is 0.
+ *
+ * @param A - m×n with entries, finite; neither changed nor kept
+ * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels
+ *
+ * @remarks
+ * **Cost.** That of `svdvals`.
+ *
+ * **Not guaranteed.** σ_min is good to c·ε·σ₁, so beyond about 1e15 the answer only says "singular to working
+ * accuracy".
+ *
+ * @example
+ * ```ts
+ * import { cond } from "spectral-norm";
+ *
+ * console.log(cond([[4, 0], [0, 2]])); // 2
+ * ```
+ */
+export function cond(A: MatrixLike): number {
+  const { m, n, zeros, numbers } = coreOf(
+    A,
+    "cond",
+    "it takes every singular value; call singularTriplet for σ₁ alone",
+  );
+  return zeros > 0 ? Number.POSITIVE_INFINITY : denseCond(numbers(), m, n);
 }
 
-/** √(Σ aᵢⱼ²), scaled by a power of two so that no square overflows or vanishes. */
-export function frobenius(A: Float64Array): number {
-  const most = largest(A);
-  if (most === 0) return 0;
-  // Never beyond what 2^exponent can undo, and 2^-exponent is itself a double.
-  const exponent = Math.max(-1022, Math.min(1022, Math.floor(Math.log2(most))));
-  const factor = 2 ** -exponent;
-  return Math.sqrt(sum(A, (x) => x * factor * (x * factor))) * 2 ** exponent;
+/**
+ * The Schatten norm of order p: (Σ σᵢᵖ)^(1/p), which is the nuclear norm for p = 1, the Frobenius norm for 2 and
+ * ‖A‖₂ for Infinity.
+ *
+ * @param A - m×n with entries, finite; neither changed nor kept
+ * @param p - 1 or more, or Infinity
+ * @throws OptionError for another p; ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels;
+ *   OverflowError if the norm is beyond the largest double
+ *
+ * @remarks
+ * **Cost.** That of `svdvals`; for Infinity that of `spectralNorm`.
+ *
+ * @example
+ * ```ts
+ * import { schattenNorm } from "spectral-norm";
+ *
+ * console.log(schattenNorm([[4, 0], [0, 3]], 2)); // 5
+ * ```
+ */
+export function schattenNorm(A: MatrixLike, p: number): number {
+  if (typeof p !== "number" || !(p >= 1))
+    throw new OptionError(`p: expected a number from 1 up, got ${formatValue(p)}`);
+  if (p === Number.POSITIVE_INFINITY) return matrixNorm(A, 2);
+  const { m, n, numbers } = coreOf(A, "schattenNorm", "spectralNorm and kyFanNorm take operators");
+  // Apart from its exponent every value is at most a matrix's order, and near 1 no power vanishes that counts.
+  const { values, exponent } = scaledSingularValues(numbers(), m, n);
+  if (values[0] === 0) return 0;
+  const ratio = sum(values, (sigma) => (sigma / values[0]) ** p);
+  const value = values[0] * ratio ** (1 / p) * 2 ** exponent;
+  if (value === Number.POSITIVE_INFINITY)
+    throw new OverflowError("schattenNorm: beyond the largest double; scale A down first");
+  return value;
 }
 
-/** Σ term(x), in blocks of blocks. */
-export function sum(x: Float64Array, term: (x: number) => number): number {
-  let total = 0;
-  for (let outer = 0; outer < x.length; outer += BLOCK * BLOCK) {
-    const stop = Math.min(outer + BLOCK * BLOCK, x.length);
-    let part = 0;
-    for (let first = outer; first < stop; first += BLOCK) {
-      const last = Math.min(first + BLOCK, stop);
-      let block = 0;
-      for (let i = first; i < last; i++) block += term(x[i]);
-      part += block;
-    }
-    total += part;
-  }
-  return total;
+/**
+ * A norm of a matrix, as `numpy.linalg.norm(A, ord)` defines it.
+ *
+ * @param A - m×n with entries, finite; neither changed nor kept. For 2 an operator too,
+ *   for all but -2 and "nuc" row panels
+ * @param ord - 2: σ₁ · -2: σ_min · "fro": √Σa² · "nuc": Σσ · 1, -1: largest and smallest column sum of
+ *   magnitudes · Infinity, -Infinity: largest and smallest row sum
+ * @throws OptionError for another `ord`; ShapeError, NonFiniteError; UnsupportedError for a bare operator where
+ *   `ord` is not 2, and for row panels where it is -2 or "nuc"; OverflowError if the norm is beyond the largest double
+ *
+ * @remarks
+ * **Cost.** 2: that of `spectralNorm`; -2 and "nuc": that of `svdvals`; the others one read of A.
+ *
+ * @example
+ * ```ts
+ * import { matrixNorm } from "spectral-norm";
+ *
+ * const A = [[3, 0], [4, 5]];
+ * console.log(matrixNorm(A, 1), matrixNorm(A, Number.POSITIVE_INFINITY), matrixNorm(A, "fro").toFixed(6)); // 7 9 7.071068
+ * ```
+ */
+export function matrixNorm(A: MatrixLike | RowPanelSource, ord: NormOrder): number;
+export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: 2): number;
+export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: NormOrder): number {
+  if (!ORDERS.includes(ord))
+    throw new OptionError(
+      `ord: expected 2, -2, "fro", "nuc", 1, -1, Infinity or -Infinity, got ${formatValue(ord)}`,
+    );
+  const view = inputOf(A);
+  if (ord === 2) return normOf(view, checkOptions(undefined));
+  const value =
+    view.kind === "operator" && view.entries && OF_ENTRIES.includes(ord)
+      ? normOfSparse(view.entries, ord)
+      : view.kind === "panels" && OF_ENTRIES.includes(ord)
+        ? normOfPanels(view, ord)
+        : ofCore(
+            coreOf(
+              A,
+              `matrixNorm(A, ${ord})`,
+              view.kind === "panels"
+                ? "matrixNorm(A, 2) and spectralNorm do not"
+                : "matrixNorm(A, 2) and spectralNorm take operators",
+            ),
+            ord,
+          );
+  if (value === Number.POSITIVE_INFINITY)
+    throw new OverflowError(`matrixNorm(A, ${ord}): beyond the largest double; scale A down first`);
+  return value;
 }
 
-function rowSums(A: Float64Array, m: number, n: number): Float64Array {
-  return Float64Array.from({ length: m }, (_, i) => sum(A.subarray(i * n, i * n + n), Math.abs));
-}
-
-/** Σᵢ |aᵢⱼ| of each column j, to 64ε. */
-export function columnSums(A: Float64Array, m: number, n: number): Float64Array {
-  const total = new Float64Array(n);
-  const block = new Float64Array(n);
-  const lost = new Float64Array(n);
-  for (let first = 0; first < m; first += BLOCK) {
-    block.fill(0);
-    const last = Math.min(first + BLOCK, m);
-    for (let i = first; i < last; i++) for (let j = 0; j < n; j++) block[j] += Math.abs(A[i * n + j]);
-    for (let j = 0; j < n; j++) {
-      const before = total[j];
-      total[j] += block[j];
-      // What rounding took (Neumaier, ZAMM 54:39, 1974); no term is negative.
-      lost[j] += before >= block[j] ? before - total[j] + block[j] : block[j] - total[j] + before;
-    }
-  }
-  return total.map((sum, j) => (sum < Number.POSITIVE_INFINITY ? sum + lost[j] : sum));
-}
-
-/** The largest magnitude. */
-function largest(x: Float64Array): number {
-  let most = 0;
-  for (let i = 0; i < x.length; i++) most = Math.max(most, Math.abs(x[i]));
-  return most;
-}
-
-function smallest(x: Float64Array): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < x.length; i++) least = Math.min(least, x[i]);
-  return least;
+/** Sums over entries or singular values, and the smallest of these: zeros that are left out matter to that alone. */
+function ofCore({ m, n, zeros, numbers }: Core, ord: NormOrder): number {
+  return ord === -2 && zeros > 0 ? 0 : denseNorm(numbers(), m, n, ord);
 }

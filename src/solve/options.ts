@@ -1,6 +1,6 @@
 import { OptionError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions, SOLVE_OPTIONS } from "../matrix/option-names.js";
-import { shown } from "../matrix/shown.js";
 
 /** How σ₁ is found: "auto" goes dense for min(m, n) ≤ 64 and runs block Lanczos otherwise. */
 export type Method = "auto" | "lanczos" | "power" | "dense";
@@ -57,7 +57,7 @@ function isVector(value: unknown): value is ArrayLike<number> {
 export function nonNegative(name: string, value: unknown): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "number" || !(value >= 0) || value === Number.POSITIVE_INFINITY)
-    throw new OptionError(`${name}: expected a finite number from 0 up, got ${shown(value)}`);
+    throw new OptionError(`${name}: expected a finite number from 0 up, got ${formatValue(value)}`);
   return value;
 }
 
@@ -70,17 +70,21 @@ export function checkOptions(options: unknown, more: readonly string[] = []): Ch
   const given = namedOptions(options, { names: [...SOLVE_OPTIONS, ...more], example: "{ rtol: 1e-6 }" });
   const { method = "auto", maxIterations, start, seed = 0 } = given;
   if (!METHODS.includes(method as Method))
-    throw new OptionError(`method: expected one of ${METHODS.map(shown).join(", ")}, got ${shown(method)}`);
+    throw new OptionError(
+      `method: expected one of ${METHODS.map(formatValue).join(", ")}, got ${formatValue(method)}`,
+    );
   if (
     maxIterations !== undefined &&
     (typeof maxIterations !== "number" || !Number.isInteger(maxIterations) || maxIterations < 1)
   )
-    throw new OptionError(`maxIterations: expected a whole number from 1 up, got ${shown(maxIterations)}`);
+    throw new OptionError(
+      `maxIterations: expected a whole number from 1 up, got ${formatValue(maxIterations)}`,
+    );
   if (typeof seed !== "number" || !Number.isSafeInteger(seed))
-    throw new OptionError(`seed: expected a whole number, got ${shown(seed)}`);
+    throw new OptionError(`seed: expected a whole number, got ${formatValue(seed)}`);
   if (start !== undefined && !isVector(start))
     throw new OptionError(
-      `start: expected a vector of as many numbers as A has columns, got ${shown(start)}`,
+      `start: expected a vector of as many numbers as A has columns, got ${formatValue(start)}`,
     );
   return {
     method: method as Method,

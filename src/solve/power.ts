@@ -1,11 +1,12 @@
 import type { Kernels } from "../kernels/contract.js";
-import { padTo, place } from "../kernels/place.js";
+import { loadMatrix } from "../kernels/load-matrix.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView, View } from "../matrix/view.js";
+import { padTo } from "../numerics/padding.js";
+import { createRandom } from "../numerics/random.js";
+import { norm2 } from "../numerics/sums.js";
 import { largestOutput } from "./action.js";
 import { adjointTolerance, checkAdjoint } from "./adjoint.js";
-import { norm2 } from "./norm2.js";
-import { createRandom } from "./random.js";
 
 /** What the notebook's function takes. */
 export interface PowerOptions {
@@ -25,7 +26,7 @@ interface Products {
 
 function placedProducts(kernels: Kernels, view: View): Products {
   const { arena, routines } = kernels;
-  const P = place(kernels, view, false, { scaled: false });
+  const P = loadMatrix(kernels, view, false, { scaled: false });
   const number = P.single ? 4 : 8;
   const multiply = P.single ? routines.multiply32 : routines.multiply64;
   const multiplyTransposed = P.single ? routines.multiplyTransposed32 : routines.multiplyTransposed64;

@@ -1,6 +1,6 @@
-import type { Argument } from "../kernels/crew.js";
-import { type Placed, place } from "../kernels/place.js";
+import { type LoadedMatrix, loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
+import type { Argument } from "../kernels/worker-team.js";
 import type { BatchView } from "../matrix/view.js";
 import { sigmaOfScale } from "./finish.js";
 import type { CheckedOptions } from "./options.js";
@@ -44,9 +44,9 @@ export function smallBatch(
     const size = Math.min(group, count - first);
     const mark = arena.mark();
     try {
-      const placed: Placed[] = [];
+      const placed: LoadedMatrix[] = [];
       for (let i = 0; i < size; i++)
-        placed.push(within(first + i, () => place(kernels, batch.at(first + i), transposed)));
+        placed.push(within(first + i, () => loadMatrix(kernels, batch.at(first + i), transposed)));
       const [{ pointer, lda, rows, cols, paddedRows, paddedCols }] = placed;
       const step = size > 1 ? placed[1].pointer - pointer : 0;
       const room = 64 * Math.ceil(smallWork(paddedRows, paddedCols) / 64);

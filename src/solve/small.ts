@@ -1,5 +1,5 @@
 import { type Arena, type Dense, eigenWork, type Products } from "../kernels/contract.js";
-import { norm2 } from "./norm2.js";
+import { norm2 } from "../numerics/sums.js";
 
 /** A matrix small enough for the dense path, solved whole by one thread: one call for each of a batch. */
 export interface SmallRoutines {

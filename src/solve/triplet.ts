@@ -1,17 +1,18 @@
 import type { Kernels } from "../kernels/contract.js";
-import { place, scaleByPower } from "../kernels/place.js";
+import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
-import { type Input, inputOf } from "../matrix/panels.js";
+import { type Input, inputOf } from "../matrix/row-panels.js";
 import { type Packed, pack } from "../matrix/sparse.js";
 import type { MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
 import { type OperatorView, type View, viewOf } from "../matrix/view.js";
-import { type Action, gramAction, gramPays, operatorAction, placedAction } from "./action.js";
-import { gramDense, operatorDense } from "./dense.js";
+import { scaleByPower } from "../numerics/powers.js";
+import { type Action, gramAction, gramPays, loadedAction, operatorAction } from "./action.js";
 import { complete, type Found, rayleigh, sigmaOnScale } from "./finish.js";
+import { gramDense, operatorDense } from "./gram-eigen.js";
 import { type Goal, lanczos } from "./lanczos.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
-import { panelSolver, placedOrPanels } from "./panels.js";
+import { loadedOrPanels, panelSolver } from "./panel-action.js";
 import { power } from "./power.js";
 import { notConverged } from "./require-converged.js";
 
@@ -115,10 +116,10 @@ export function restricted(start: ArrayLike<number> | undefined, places: Uint32A
 }
 
 /** A vector with its elements at their places, and zero elsewhere. */
-export function spread(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
+export function scatter(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
   const all = x instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
-  places.forEach((place, k) => {
-    all[place] = x[k];
+  places.forEach((position, k) => {
+    all[position] = x[k];
   });
   return all;
 }
@@ -167,7 +168,7 @@ function sigmaOrTriplet(view: Input, options: CheckedOptions): number | Singular
 
 /** The triplet of a matrix from that of its rows and columns in use. */
 function unpacked(triplet: SingularTriplet, { rows, columns }: Packed, { m, n }: Input): SingularTriplet {
-  return { ...triplet, u: spread(triplet.u, rows, m), v: spread(triplet.v, columns, n) };
+  return { ...triplet, u: scatter(triplet.u, rows, m), v: scatter(triplet.v, columns, n) };
 }
 
 function solved<T>(
@@ -211,11 +212,11 @@ function prepare(
 ): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
   const { m, n } = input;
   const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
-  const view = input.kind === "operator" ? input : placedOrPanels(input, dense);
+  const view = input.kind === "operator" ? input : loadedOrPanels(input, dense);
   if (!dense) {
     const formed = view.kind === "dense" && options.method === "auto" && gramPays(m, n, view.dtype);
     const action = formed
-      ? gramAction(kernels, place(kernels, view, m > n))
+      ? gramAction(kernels, loadMatrix(kernels, view, m > n))
       : steppingAction(kernels, view, options);
     return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
   }
@@ -227,9 +228,9 @@ function prepare(
     const action = steppingAction(kernels, view, options);
     return { action, dense, find: () => operatorDense(kernels, action) };
   }
-  // Short rows for the dense path, short columns for the other: see `placedAction`.
-  const P = place(kernels, view, m > n);
-  const action = placedAction(kernels, P, false);
+  // Short rows for the dense path, short columns for the other: see `loadedAction`.
+  const P = loadMatrix(kernels, view, m > n);
+  const action = loadedAction(kernels, P, false);
   return {
     action,
     dense,
@@ -253,7 +254,7 @@ export function steppingAction(
 ): Action {
   if (view.kind === "panels") return panelSolver(kernels, view, false, basis).action;
   if (view.kind === "dense")
-    return placedAction(kernels, place(kernels, view, view.m < view.n, { half: true }), true);
+    return loadedAction(kernels, loadMatrix(kernels, view, view.m < view.n, { half: true }), true);
   return operatorAction(kernels, view, seed, adjointRtol);
 }
 

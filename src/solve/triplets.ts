@@ -1,25 +1,25 @@
-import { scaleByPower } from "../kernels/place.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.js";
-import { type Input, inputOf } from "../matrix/panels.js";
-import { shown } from "../matrix/shown.js";
-import { absent, withEmptyLines } from "../matrix/sparse.js";
+import { formatValue } from "../matrix/format-value.js";
+import { type Input, inputOf } from "../matrix/row-panels.js";
+import { missingLines, withEmptyLines } from "../matrix/sparse.js";
 import type { Matrix, MatrixOrOperator, Precision, SingularTriplets } from "../matrix/types.js";
-import { room, viewOf } from "../matrix/view.js";
+import { allocateArray, viewOf } from "../matrix/view.js";
+import { scaleByPower } from "../numerics/powers.js";
+import { dotUnrolled, sum } from "../numerics/sums.js";
 import type { Action } from "./action.js";
 import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
+import { svd } from "./golub-reinsch.js";
 import { basisFor, leadingVectors } from "./leading.js";
-import { sum } from "./norms.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
-import { placedOrPanels } from "./panels.js";
+import { loadedOrPanels } from "./panel-action.js";
 import { counted } from "./require-converged.js";
-import { svd } from "./svd.js";
 import {
   DENSE_UP_TO,
   MOST_STEPS,
   packedFor,
   restricted,
-  spread,
+  scatter,
   startOf,
   steppingAction,
 } from "./triplet.js";
@@ -103,7 +103,7 @@ export function singularTriplets<A extends MatrixOrOperator>(
  */
 export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
   if (options !== undefined && (typeof options !== "object" || options === null))
-    throw new OptionError(`options: expected an object, got ${shown(options)}`);
+    throw new OptionError(`options: expected an object, got ${formatValue(options)}`);
   if (options && "k" in options) throw new OptionError("k: kyFanNorm takes it as its second argument");
   const triplets = singularTriplets(A, { ...options, k });
   if (!triplets.converged)
@@ -126,7 +126,7 @@ function checkTripletsOptions({ m, n }: Input, options: TripletsOptions): Checke
   const k: unknown = options?.k;
   if (typeof k !== "number" || !Number.isInteger(k) || k < 1 || k > Math.min(m, n))
     throw new OptionError(
-      `k: expected a whole number from 1 to min(m, n) = ${Math.min(m, n)}, got ${shown(k)}`,
+      `k: expected a whole number from 1 to min(m, n) = ${Math.min(m, n)}, got ${formatValue(k)}`,
     );
   if (checked.method === "power")
     throw new OptionError('method: "power" finds one triplet; expected "auto", "lanczos" or "dense"');
@@ -149,7 +149,7 @@ function tripletsOfWhole(input: Input, options: Checked): SingularTriplets {
   const mark = kernels.arena.mark();
   try {
     const basis = basisFor(k);
-    const view = input.kind === "operator" ? input : placedOrPanels(input, false, basis);
+    const view = input.kind === "operator" ? input : loadedOrPanels(input, false, basis);
     const action = steppingAction(kernels, view, options, basis);
     const start = startOf(input, action, options, dense);
     if (dense) return complete(action, options, { ...wholeSpace(action), iterations: 0, reached: true });
@@ -192,12 +192,12 @@ function tripletsOfPacked(
     return longer;
   };
   const all = (x: Matrix, places: Uint32Array, length: number) => {
-    const units = absent(places, length, missing).map((place) => {
+    const units = missingLines(places, length, missing).map((place) => {
       const unit = x.data instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
       unit[place] = 1;
       return unit;
     });
-    return stacked([...rowsOf(x).map((row) => spread(row, places, length)), ...units]);
+    return stacked([...rowsOf(x).map((row) => scatter(row, places, length)), ...units]);
   };
   return {
     ...found,
@@ -250,7 +250,7 @@ function onSpace(action: Action, vectors: Float64Array[]): OnSpace {
 /** The thin SVD of a matrix given by its columns; U and V by their columns too. */
 function svdOfColumns(columns: readonly Float64Array[]) {
   const [m, n] = [columns[0].length, columns.length];
-  const data = room("float64", m * n) as Float64Array;
+  const data = allocateArray("float64", m * n) as Float64Array;
   columns.forEach((column, j) => {
     for (let i = 0; i < m; i++) data[i * n + j] = column[i];
   });
@@ -264,8 +264,8 @@ function svdOfColumns(columns: readonly Float64Array[]) {
 function orthonormalize(vectors: readonly Float64Array[]): void {
   vectors.forEach((x, i) => {
     for (let round = 0; round < 2; round++) {
-      for (const q of vectors.slice(0, i)) axpy(-dot(q, x), q, x);
-      const factor = 1 / Math.sqrt(dot(x, x));
+      for (const q of vectors.slice(0, i)) axpy(-dotUnrolled(q, x), q, x);
+      const factor = 1 / Math.sqrt(dotUnrolled(x, x));
       for (let j = 0; j < x.length; j++) x[j] *= factor;
     }
   });
@@ -282,19 +282,6 @@ function combination(y: Float64Array, x: readonly Float64Array[]): Float64Array 
 
 function axpy(c: number, x: Float64Array, y: Float64Array): void {
   for (let i = 0; i < y.length; i++) y[i] += c * x[i];
-}
-
-function dot(x: Float64Array, y: Float64Array): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let i = 0;
-  for (; i + 3 < x.length; i += 4) {
-    a += x[i] * y[i];
-    b += x[i + 1] * y[i + 1];
-    c += x[i + 2] * y[i + 2];
-    d += x[i + 3] * y[i + 3];
-  }
-  for (; i < x.length; i++) a += x[i] * y[i];
-  return a + b + (c + d);
 }
 
 /** Rounds the vectors to A's dtype and measures the residuals of what that gives. */
@@ -342,7 +329,7 @@ function rowsOf({ data, shape: [k, n] }: Matrix): (Float32Array | Float64Array)[
 /** Vectors as the rows of a matrix. */
 function stacked(vectors: readonly (Float32Array | Float64Array)[]): Matrix {
   const n = vectors[0].length;
-  const data = room(vectors[0] instanceof Float32Array ? "float32" : "float64", vectors.length * n);
+  const data = allocateArray(vectors[0] instanceof Float32Array ? "float32" : "float64", vectors.length * n);
   vectors.forEach((x, i) => {
     data.set(x, i * n);
   });

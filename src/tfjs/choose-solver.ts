@@ -8,8 +8,8 @@ import { namedOptions, SOLVE_OPTIONS } from "../matrix/option-names.js";
 import { checkOptions } from "../solve/options.js";
 import { DeviceSolver } from "./device-solver.js";
 import { HostSolver } from "./host-solver.js";
-import { checkInteger, checkMatrices, type MatrixShape, readNow, refused } from "./input.js";
 import type { Solver } from "./solver.js";
+import { checkInteger, checkMatrices, type MatrixShape, readNow, refused } from "./tensor-input.js";
 
 /** Options of `spectralNorm` and `singularTriplet` on tensors. */
 export interface TensorSolveOptions extends SolveOptions {

@@ -17,8 +17,8 @@ import {
   transpose,
 } from "@tensorflow/tfjs-core";
 import { conjugateGradients, dominant, length, randomColumn, unit, without } from "./device-algebra.js";
-import type { MatrixShape } from "./input.js";
 import type { Solver, Triplets } from "./solver.js";
+import type { MatrixShape } from "./tensor-input.js";
 
 /**
  * Lanczos with full reorthogonalization on AᵀA, a fixed number of steps from a random start, then

@@ -10,8 +10,8 @@ import {
   tripletVjp,
 } from "../index.js";
 import { requireConverged } from "../solve/require-converged.js";
-import { type MatrixShape, readNow } from "./input.js";
 import type { Solver, Triplets } from "./solver.js";
+import { type MatrixShape, readNow } from "./tensor-input.js";
 
 /** Solves in the core: as accurate as float32 allows, unless the options ask for less. */
 export class HostSolver implements Solver {

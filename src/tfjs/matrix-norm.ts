@@ -1,15 +1,15 @@
 /** The matrix norms of numpy.linalg.norm on tensors, dense and differentiable. */
 import { type Tensor, zerosLike } from "@tensorflow/tfjs-core";
+import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
-import { shown } from "../matrix/shown.js";
-import { DenseBatch } from "./dense.js";
+import type { NormOrder } from "../solve/entry-norms.js";
+import { DenseBatch } from "./dense-batch.js";
 import * as entrywise from "./entrywise-norms.js";
-import { checkMatrices, refused } from "./input.js";
-import { combination, combinationDerivative, type Decomposition, rank } from "./singular-values.js";
+import { type BatchDecomposition, combination, combinationDerivative, rank } from "./singular-values.js";
+import { checkMatrices, refused } from "./tensor-input.js";
 import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable.js";
 
-/** 2, -2, 1, -1, Infinity, -Infinity, "fro" or "nuc", as numpy.linalg.norm defines them. */
-export type NormOrder = number | "fro" | "nuc";
+export type { NormOrder };
 
 /** Options of `norm` and `matrixNorm`. */
 export interface NormOptions {
@@ -78,7 +78,7 @@ function normOf(x: Tensor, options: NormOptions | undefined, caller: string): Te
     example: "{ ord: 2 }",
   }) as NormOptions;
   const batch = new DenseBatch(checkMatrices(x, caller), caller);
-  const name = `${caller} with ord ${shown(ord)}`;
+  const name = `${caller} with ord ${formatValue(ord)}`;
   const weights = bySingularValues(ord);
   if (weights) return twiceDifferentiable(x, spectral(name, batch, batch.decompose(x), weights));
   const formula = entrywise.byOrder(ord);
@@ -90,8 +90,8 @@ function normOf(x: Tensor, options: NormOptions | undefined, caller: string): Te
 }
 
 /** The weights g of Σ gᵢσᵢ for the norms that are one. */
-function bySingularValues(ord: NormOrder): ((d: Decomposition) => Float64Array) | undefined {
-  const only = (d: Decomposition, index: number) => {
+function bySingularValues(ord: NormOrder): ((d: BatchDecomposition) => Float64Array) | undefined {
+  const only = (d: BatchDecomposition, index: number) => {
     const g = new Float64Array(d.S.length);
     g[index] = 1;
     return g;
@@ -105,8 +105,8 @@ function bySingularValues(ord: NormOrder): ((d: Decomposition) => Float64Array) 
 function spectral(
   name: string,
   batch: DenseBatch,
-  svds: Decomposition[],
-  weights: (d: Decomposition) => Float64Array,
+  svds: BatchDecomposition[],
+  weights: (d: BatchDecomposition) => Float64Array,
 ): MatrixFunction {
   const g = svds.map(weights);
   return {

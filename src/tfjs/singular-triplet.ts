@@ -2,9 +2,9 @@
 import { concat, dispose, engine, pad, reshape, slice, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { UnsupportedError } from "../matrix/errors.js";
 import { solverFor, type TensorSolveOptions } from "./choose-solver.js";
-import type { MatrixShape } from "./input.js";
 import type { Solver, Triplets } from "./solver.js";
 import { largestSingularValue } from "./spectral-norm.js";
+import type { MatrixShape } from "./tensor-input.js";
 import { offTape, twiceDifferentiable, withGradient } from "./twice-differentiable.js";
 
 /** The first singular triplet of every matrix of a batch. */

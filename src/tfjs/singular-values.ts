@@ -9,10 +9,10 @@
  * apart are harmless.
  */
 import { TiedError } from "../matrix/errors.js";
-import { singularValues, svd } from "../solve/svd.js";
+import { singularValues, svd } from "../solve/golub-reinsch.js";
 
 /** A = U·diag(S)·Vᵀ, U m×k and V n×k row-major, S descending, k = min(m, n). */
-export interface Decomposition {
+export interface BatchDecomposition {
   readonly m: number;
   readonly n: number;
   readonly U: Float64Array;
@@ -31,7 +31,7 @@ export function decompose(
   m: number,
   n: number,
   vectors = true,
-): Decomposition {
+): BatchDecomposition {
   const a = Float64Array.from(data.subarray(i * m * n, (i + 1) * m * n));
   if (vectors) return { m, n, ...svd(a, m, n) };
   return { m, n, U: new Float64Array(0), S: singularValues(a, m, n), V: new Float64Array(0) };
@@ -41,14 +41,14 @@ export function decompose(
  * How many singular values are not zero to working accuracy: those above the error of a backward
  * stable SVD in float64. To the others belong no vectors, and a gradient takes none from them.
  */
-export function rank({ m, n, S }: Decomposition): number {
+export function rank({ m, n, S }: BatchDecomposition): number {
   const floor = (Math.max(m, n) + 8) * 2 ** -50 * S[0];
   const first = S.findIndex((s) => !(s > floor));
   return first < 0 ? S.length : first;
 }
 
 /** U·diag(g)·Vᵀ (m×n, row-major) over the singular values that are not zero. O(mnk). */
-export function combination(d: Decomposition, g: ArrayLike<number>): Float64Array {
+export function combination(d: BatchDecomposition, g: ArrayLike<number>): Float64Array {
   const { m, n, U, V } = d;
   const r = rank(d);
   const k = d.S.length;
@@ -64,7 +64,7 @@ export function combination(d: Decomposition, g: ArrayLike<number>): Float64Arra
 }
 
 /** uᵢᵀ·E·vᵢ for every i: the derivative of the singular values in the direction E (m×n). */
-export function diagonal(d: Decomposition, e: ArrayLike<number>): Float64Array {
+export function diagonal(d: BatchDecomposition, e: ArrayLike<number>): Float64Array {
   const { V } = d;
   const r = rank(d);
   const k = d.S.length;
@@ -84,7 +84,7 @@ export function diagonal(d: Decomposition, e: ArrayLike<number>): Float64Array {
  * Cost: O(mnk).
  */
 export function combinationDerivative(
-  d: Decomposition,
+  d: BatchDecomposition,
   g: ArrayLike<number>,
   e: ArrayLike<number>,
 ): Float64Array {

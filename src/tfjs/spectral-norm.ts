@@ -1,8 +1,8 @@
 /** ‖x‖₂ of tensors, with the gradient u·vᵀ instead of a tape through the iteration. */
 import { engine, matMul, mul, reshape, step, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { solverFor, type TensorSolveOptions } from "./choose-solver.js";
-import type { MatrixShape } from "./input.js";
 import type { Solver, Triplets } from "./solver.js";
+import type { MatrixShape } from "./tensor-input.js";
 import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable.js";
 
 /**

@@ -1,9 +1,9 @@
 /** All singular values of tensors, differentiable twice. */
 import { clone, type Tensor, zerosLike } from "@tensorflow/tfjs-core";
 import { noOptions } from "../matrix/option-names.js";
-import { DenseBatch } from "./dense.js";
-import { checkMatrices } from "./input.js";
-import { combination, combinationDerivative, type Decomposition, diagonal } from "./singular-values.js";
+import { DenseBatch } from "./dense-batch.js";
+import { type BatchDecomposition, combination, combinationDerivative, diagonal } from "./singular-values.js";
+import { checkMatrices } from "./tensor-input.js";
 import { undifferentiable, withGradient } from "./twice-differentiable.js";
 
 /**
@@ -47,7 +47,7 @@ export function svdvals(x: Tensor, options?: undefined): Tensor {
 }
 
 /** U·diag(g)·Vᵀ as an operation on g (k numbers a matrix) and x. */
-function weighted(g: Tensor, x: Tensor, batch: DenseBatch, svds: Decomposition[]): Tensor {
+function weighted(g: Tensor, x: Tensor, batch: DenseBatch, svds: BatchDecomposition[]): Tensor {
   return withGradient(
     [g, carrier(x, g, batch, svds)],
     (save) => {
@@ -60,7 +60,7 @@ function weighted(g: Tensor, x: Tensor, batch: DenseBatch, svds: Decomposition[]
 
 // The pull-back to x is the work, and may not exist at a tie. `weighted` only hands its cotangent c
 // on to this operation, which is reached when a derivative in x is wanted and not for one in g.
-function carrier(x: Tensor, g: Tensor, batch: DenseBatch, svds: Decomposition[]): Tensor {
+function carrier(x: Tensor, g: Tensor, batch: DenseBatch, svds: BatchDecomposition[]): Tensor {
   return withGradient(
     [x],
     (save) => {
@@ -77,7 +77,7 @@ function weightedDerivative(
   g: Tensor,
   x: Tensor,
   batch: DenseBatch,
-  svds: Decomposition[],
+  svds: BatchDecomposition[],
 ): Tensor {
   return withGradient(
     [c, third(g), third(x)],
@@ -94,7 +94,7 @@ function weightedDerivative(
 }
 
 /** uᵢᵀ·c·vᵢ: the transpose of `weighted` as a map of g. */
-function diagonals(c: Tensor, g: Tensor, x: Tensor, batch: DenseBatch, svds: Decomposition[]): Tensor {
+function diagonals(c: Tensor, g: Tensor, x: Tensor, batch: DenseBatch, svds: BatchDecomposition[]): Tensor {
   return withGradient(
     [c, third(x)],
     (save) => {

@@ -17,7 +17,7 @@ import {
 import { namedOptions } from "../matrix/option-names.js";
 import { randomColumn } from "./device-algebra.js";
 import { registerMissingGradients } from "./gradients.js";
-import { checkAmount, checkInteger, checkMatrices, readFinite, readNow } from "./input.js";
+import { checkAmount, checkInteger, checkMatrices, readFinite, readNow } from "./tensor-input.js";
 import { withGradient } from "./twice-differentiable.js";
 
 /** Options of `spectralNormUnrolled`, with the notebook's defaults. */

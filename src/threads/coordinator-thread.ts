@@ -1,11 +1,11 @@
 // Where the coordinating thread begins. The build bundles this file with the core and inlines it as text; what it
 // would have in common with the text around it (the kernels, the script of a crew's members) is put before it.
 import * as core from "../index.js";
-import { employ } from "../kernels/select.js";
-import { startCrew } from "./crew.js";
+import { useThreadPool } from "../kernels/select.js";
 import { packError } from "./failure.js";
 import { parentPort } from "./port.js";
 import type { Beginning, FunctionName, PackedMatrix, Reply, Request } from "./request.js";
+import { startCrew } from "./start-team.js";
 
 const functions: Readonly<Record<FunctionName, unknown>> = {
   spectralNorm: core.spectralNorm,
@@ -30,7 +30,7 @@ let chosen: Request["kernels"] = "auto";
 
 async function begin({ count }: Beginning): Promise<void> {
   try {
-    if (count > 1) employ(await startCrew(count));
+    if (count > 1) useThreadPool(await startCrew(count));
     post({ value: "begun" });
   } catch (error) {
     post({ error: packError(error) });

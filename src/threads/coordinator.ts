@@ -1,7 +1,7 @@
 import { dense, fused, products, proof } from "../kernels/wasm/binary.generated.js";
 import { DeviceError } from "../matrix/errors.js";
 import { because, unpackError } from "./failure.js";
-import type { Parcel } from "./pack.js";
+import type { Payload } from "./pack.js";
 import type { Beginning, FunctionName, Reply, Request } from "./request.js";
 import { coordinator as script, thread } from "./scripts.generated.js";
 import { startThread, type Thread } from "./worker.js";
@@ -69,7 +69,7 @@ export class Coordinator {
   call(
     name: FunctionName,
     kernels: Request["kernels"],
-    parcel: Promise<Parcel>,
+    parcel: Promise<Payload>,
     called: Error,
   ): Promise<unknown> {
     parcel.catch(() => {});

@@ -1,5 +1,5 @@
 import * as errors from "../matrix/errors.js";
-import { shown } from "../matrix/shown.js";
+import { formatValue } from "../matrix/format-value.js";
 import { compact } from "./compact.js";
 
 /**
@@ -13,13 +13,13 @@ export interface Failure {
   /** of this package's errors alone */
   readonly code: errors.ErrorCode | undefined;
   /** what the error has beside these: `row`, `triplet`, `reason`, `cause` … */
-  readonly fields: Readonly<Record<string, Packed>>;
+  readonly fields: Readonly<Record<string, PackedValue>>;
 }
 
 /** A value, or an error, as it travels. */
-export type Packed =
+export type PackedValue =
   | { readonly value: unknown }
-  | { readonly list: Packed[] }
+  | { readonly list: PackedValue[] }
   | { readonly failure: Failure };
 
 type ErrorClass = new (message: string, ...details: never[]) => Error;
@@ -64,12 +64,12 @@ const HIDDEN = ["cause", "errors"];
 const APART = new Set(["name", "message", "stack", "code"]);
 
 /** @param error  anything that was thrown */
-export function packError(error: unknown): Packed {
+export function packError(error: unknown): PackedValue {
   return pack(error, new Map());
 }
 
 /** @param packed  errors that have been met, as causes may form a circle */
-function pack(value: unknown, packed: Map<Error, Failure>): Packed {
+function pack(value: unknown, packed: Map<Error, Failure>): PackedValue {
   if (value instanceof Error) return { failure: packed.get(value) ?? failureOf(value, packed) };
   if (Array.isArray(value) && value.some((part) => part instanceof Error))
     return { list: value.map((part) => pack(part, packed)) };
@@ -77,12 +77,12 @@ function pack(value: unknown, packed: Map<Error, Failure>): Packed {
     return { value: structuredClone(compact(value)) };
   } catch {
     // A function, for example. What it looked like is better than nothing.
-    return { value: shown(value) };
+    return { value: formatValue(value) };
   }
 }
 
 function failureOf(error: Error, packed: Map<Error, Failure>): Failure {
-  const fields: Record<string, Packed> = {};
+  const fields: Record<string, PackedValue> = {};
   const code = error instanceof errors.SpectralNormError ? error.code : undefined;
   const { name, message, stack = "" } = error;
   const failure = { name: String(name), message: String(message), stack: String(stack), code, fields };
@@ -100,11 +100,11 @@ function failureOf(error: Error, packed: Map<Error, Failure>): Failure {
  *
  * @param called  an error made where the caller's call was: its stack leads to the caller's own code
  */
-export function unpackError(packed: Packed, called?: Error): unknown {
+export function unpackError(packed: PackedValue, called?: Error): unknown {
   return unpack(packed, called, new Map());
 }
 
-function unpack(packed: Packed, called: Error | undefined, unpacked: Map<Failure, Error>): unknown {
+function unpack(packed: PackedValue, called: Error | undefined, unpacked: Map<Failure, Error>): unknown {
   if ("failure" in packed) return unpacked.get(packed.failure) ?? errorOf(packed.failure, called, unpacked);
   // Of causes, the stack of the thread in which they were thrown is the one that tells something.
   return "list" in packed ? packed.list.map((part) => unpack(part, undefined, unpacked)) : packed.value;

@@ -3,7 +3,6 @@
  *
  * @module spectral-norm/threads
  */
-export { startThreads, type ThreadPool } from "./pool.js";
 export {
   certify,
   cond,
@@ -19,4 +18,5 @@ export {
   tripletVjp,
   valueAndGrad,
   valueAndGradBatch,
-} from "./twins.js";
+} from "./async-api.js";
+export { startThreads, type ThreadPool } from "./pool.js";

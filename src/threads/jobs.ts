@@ -1,6 +1,6 @@
 import type { Dense, Products } from "../kernels/contract.js";
-import type { Argument } from "../kernels/crew.js";
 import { instantiate } from "../kernels/wasm/instantiate.js";
+import type { Argument } from "../kernels/worker-team.js";
 import { DeviceError } from "../matrix/errors.js";
 import { smallRoutines } from "../solve/small.js";
 import { messageOf, unpackError } from "./failure.js";

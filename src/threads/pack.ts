@@ -1,11 +1,11 @@
 import { UnsupportedError } from "../matrix/errors.js";
-import { batchOf, room, type View, viewOf } from "../matrix/view.js";
+import { allocateArray, batchOf, type View, viewOf } from "../matrix/view.js";
 import { checkOptions } from "../solve/options.js";
 import { compact } from "./compact.js";
 import type { FunctionName, PackedMatrix } from "./request.js";
 
 /** The arguments of a call, in arrays of their own, which are then given away. */
-export interface Parcel {
+export interface Payload {
   readonly matrices: readonly PackedMatrix[];
   readonly rest: readonly unknown[];
   readonly transfer: readonly ArrayBuffer[];
@@ -42,7 +42,7 @@ const TURN_MS = 4;
  * @throws what the function throws for a matrix or options that it does not take; UnsupportedError for an operator's
  *   functions, and whatever else cannot be handed to another thread
  */
-export async function pack(name: FunctionName, args: readonly unknown[]): Promise<Parcel> {
+export async function pack(name: FunctionName, args: readonly unknown[]): Promise<Payload> {
   const { matrices, options, more, batch } = FORM[name];
   const packing = Promise.all(
     args.slice(0, matrices).map((A) => (batch ? packedBatch(A) : packedMatrix(A, name))),
@@ -110,7 +110,7 @@ async function packedBatch(A: unknown): Promise<PackedMatrix> {
   const { count, m, n } = batch;
   const shape = [count, m, n];
   if (Array.isArray(A)) {
-    const data = room("float64", count * m * n);
+    const data = allocateArray("float64", count * m * n);
     for (let k = 0; k < count; k++) data.set(batch.at(k).data, k * m * n);
     return { kind: "dense", data, shape, stride: [m * n, n, 1], offset: 0, dtype: undefined };
   }
@@ -155,7 +155,7 @@ async function packedRows(rows: readonly unknown[]): Promise<PackedMatrix> {
 
   async function flattened(): Promise<ArrayLike<number>> {
     if (m * n <= SLICE) return (viewOf(rows) as View).data;
-    const flat = room("float64", m * n);
+    const flat = allocateArray("float64", m * n);
     let until = performance.now() + TURN_MS;
     for (let i = 0; i < m; i++) {
       const row = rows[i];

@@ -1,11 +1,11 @@
-import { employ, kernelsWanted } from "../kernels/select.js";
+import { kernelsWanted, useThreadPool } from "../kernels/select.js";
 import { OptionError, UnsupportedError } from "../matrix/errors.js";
-import { shown } from "../matrix/shown.js";
+import { formatValue } from "../matrix/format-value.js";
 import { Coordinator } from "./coordinator.js";
-import { type RunningCrew, startCrew } from "./crew.js";
 import { because } from "./failure.js";
 import { pack } from "./pack.js";
 import type { FunctionName } from "./request.js";
+import { type RunningCrew, startCrew } from "./start-team.js";
 import { cores, mayBlock, mayShare } from "./worker.js";
 
 /** Threads at work; `stop` ends them. */
@@ -72,7 +72,9 @@ let starting: Promise<void> | undefined;
  */
 export async function startThreads(count?: number): Promise<ThreadPool> {
   if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= MOST_THREADS))
-    throw new OptionError(`count: expected a whole number from 1 to ${MOST_THREADS}, got ${shown(count)}`);
+    throw new OptionError(
+      `count: expected a whole number from 1 to ${MOST_THREADS}, got ${formatValue(count)}`,
+    );
   let pool = running;
   while (!pool) {
     // One that fails is its caller's business; the next in line tries anew.
@@ -107,7 +109,7 @@ async function start(count: number): Promise<void> {
     await coordinatorOf(pool).begun;
     running = pool;
   }
-  employ(running.crew);
+  useThreadPool(running.crew);
 }
 
 function handleOf(pool: Pool): ThreadPool {
@@ -126,7 +128,7 @@ async function leave(pool: Pool): Promise<void> {
   pool.users--;
   if (pool.users > 0) return;
   running = undefined;
-  employ(undefined);
+  useThreadPool(undefined);
   await Promise.all([pool.coordinator?.stop(), pool.crew?.stop()]);
 }
 

@@ -1,6 +1,6 @@
 import type { Kernels } from "../kernels/contract.js";
 import type { CsrParts } from "../matrix/sparse.js";
-import type { Packed } from "./failure.js";
+import type { PackedValue } from "./failure.js";
 
 /** What the coordinating thread is told first: how many threads to compute with. */
 export interface Beginning {
@@ -51,5 +51,5 @@ export type Reply = { readonly id?: number; readonly value: unknown } | Failed;
 
 export interface Failed {
   readonly id?: number;
-  readonly error: Packed;
+  readonly error: PackedValue;
 }

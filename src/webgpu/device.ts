@@ -1,5 +1,5 @@
 import { DeviceError } from "../matrix/errors.js";
-import type { Device } from "./types.js";
+import type { Device } from "./device-types.js";
 
 /** The constants of WebGPU that are used here: Node has no globals of them. */
 export const USAGE = { mapRead: 1, copySrc: 4, copyDst: 8, uniform: 64, storage: 128 } as const;

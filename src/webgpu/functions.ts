@@ -1,9 +1,12 @@
 import { gradientOf } from "../derivative/gradient.js";
 import type { DenseMatrix, HalfMatrix, IntegerMatrix, MatrixRow, PlainMatrix } from "../matrix/types.js";
-import { type CheckedDeviceOptions, checkDeviceOptions, type DeviceInput, deviceInputOf } from "./input.js";
-import { outerOn, vectorOn } from "./outer.js";
-import { withSession } from "./session.js";
-import { normOn, tripletOn } from "./solve.js";
+import {
+  type CheckedDeviceOptions,
+  checkDeviceOptions,
+  type DeviceInput,
+  deviceInputOf,
+} from "./device-input.js";
+import { outerOn, vectorOn } from "./device-outer.js";
 import type {
   DeviceArray,
   DeviceOptions,
@@ -11,7 +14,9 @@ import type {
   DeviceValueAndGrad,
   HostTriplet,
   HostValueAndGrad,
-} from "./types.js";
+} from "./device-types.js";
+import { withSession } from "./session.js";
+import { normOn, tripletOn } from "./solve.js";
 
 /** A matrix in the memory of the host, dense in any form. */
 export type HostMatrix = DenseMatrix | HalfMatrix | IntegerMatrix | PlainMatrix | readonly MatrixRow[];

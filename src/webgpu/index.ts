@@ -3,9 +3,8 @@
  *
  * @module spectral-norm/webgpu
  */
-export { type HostBatch, spectralNormBatch, valueAndGradBatch } from "./batch.js";
 export { requestDevice } from "./device.js";
-export { type HostMatrix, singularTriplet, spectralNorm, valueAndGrad } from "./functions.js";
+export { type HostBatch, spectralNormBatch, valueAndGradBatch } from "./device-batch.js";
 export type {
   Device,
   DeviceArray,
@@ -18,4 +17,5 @@ export type {
   HostValueAndGrad,
   HostValuesAndGrads,
   Output,
-} from "./types.js";
+} from "./device-types.js";
+export { type HostMatrix, singularTriplet, spectralNorm, valueAndGrad } from "./functions.js";

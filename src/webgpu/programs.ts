@@ -2,9 +2,9 @@ import { DeviceError } from "../matrix/errors.js";
 import { messageOf } from "./device.js";
 import { CAPACITY, project, rotate, SLOTS, subtract } from "./shaders/basis.js";
 import { BINDING } from "./shaders/common.js";
-import type { Reading } from "./shaders/matrix.js";
+import type { Reading } from "./shaders/load-entry.js";
+import { multiply, multiplyTransposed, type Place, reduce } from "./shaders/multiply.js";
 import { outer } from "./shaders/outer.js";
-import { multiply, multiplyTransposed, type Place, reduce } from "./shaders/products.js";
 import { scan } from "./shaders/scan.js";
 
 export { CAPACITY, SLOTS };

@@ -1,6 +1,6 @@
 import { DeviceError } from "../matrix/errors.js";
 import { messageOf, requestDevice, USAGE } from "./device.js";
-import { type Loss, lossOf } from "./loss.js";
+import { type Loss, lossOf } from "./device-lost.js";
 import { type Program, type Programs, programsOf } from "./programs.js";
 import { PARAM_NAMES } from "./shaders/common.js";
 

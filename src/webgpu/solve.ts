@@ -1,31 +1,38 @@
-import { scaleByPower } from "../kernels/place.js";
 import { kernels, trim } from "../kernels/select.js";
-import { panelsOfDense } from "../matrix/panels.js";
+import { panelsOfDense } from "../matrix/row-panels.js";
 import type { View } from "../matrix/view.js";
+import { scaleByPower } from "../numerics/powers.js";
+import { norm2 } from "../numerics/sums.js";
 import type { Action } from "../solve/action.js";
-import { complete, completing, type Found, type Product, rayleigh, sigmaOnScale } from "../solve/finish.js";
+import {
+  complete,
+  type Found,
+  finishTriplet,
+  type ProductRequest,
+  rayleigh,
+  sigmaOnScale,
+} from "../solve/finish.js";
 import { startStream } from "../solve/krylov.js";
-import { type Goal, steering } from "../solve/lanczos.js";
-import { norm2 } from "../solve/norm2.js";
+import { type Goal, lanczosIteration } from "../solve/lanczos.js";
 import type { CheckedOptions } from "../solve/options.js";
-import { panelSolver } from "../solve/panels.js";
+import { panelSolver } from "../solve/panel-action.js";
 import { requireConverged } from "../solve/require-converged.js";
 import { checkedStart, MOST_STEPS } from "../solve/triplet.js";
-import type { DeviceInput } from "./input.js";
-import { DeviceKrylovSpace } from "./krylov.js";
-import { type StoredMatrix, store } from "./matrix.js";
-import { mustBeFinite, Products } from "./products.js";
+import type { DeviceInput } from "./device-input.js";
+import { DeviceKrylovSpace } from "./device-krylov.js";
+import { DeviceProducts, mustBeFinite } from "./device-products.js";
+import type { HostTriplet } from "./device-types.js";
 import type { Session } from "./session.js";
-import type { HostTriplet } from "./types.js";
+import { type StoredMatrix, store } from "./stored-matrix.js";
 
 /** A matrix on the device, with what is known of it; numbers are those of A·2^−exponent. */
 class Solver {
   readonly facts: Pick<Action, "short" | "long" | "dtype" | "transposed" | "exponent" | "passes" | "cost">;
   readonly #session: Session;
-  readonly #products: Products;
+  readonly #products: DeviceProducts;
   readonly #fingerprint: number;
 
-  constructor(session: Session, matrix: StoredMatrix, products: Products) {
+  constructor(session: Session, matrix: StoredMatrix, products: DeviceProducts) {
     const { rows, cols, flipped, exponent, fingerprint } = matrix;
     this.#session = session;
     this.#products = products;
@@ -44,11 +51,11 @@ class Solver {
 
   static async of(session: Session, A: DeviceInput): Promise<Solver> {
     const matrix = await store(session, A);
-    return new Solver(session, matrix, await Products.of(session, matrix));
+    return new Solver(session, matrix, await DeviceProducts.of(session, matrix));
   }
 
   /** A product with one vector, through the first slot of the basis. */
-  async product(wanted: Product): Promise<Float64Array> {
+  async product(wanted: ProductRequest): Promise<Float64Array> {
     const session = this.#session;
     const { bound, short, long } = this.#products;
     this.facts.passes++;
@@ -75,7 +82,7 @@ class Solver {
       startStream(goal.seed, this.#fingerprint),
     );
     await space.start(goal.start);
-    const iteration = steering(space, this.facts, goal);
+    const iteration = lanczosIteration(space, this.facts, goal);
     const before = this.facts.passes;
     for (;;) {
       const { done, value } = iteration.next();
@@ -125,7 +132,7 @@ async function completeOn(
     return onHost(A, solver, (products) =>
       complete({ ...solver.facts, passes: solver.facts.passes + 2, ...products }, found, rtol, atol),
     ) as HostTriplet;
-  const steps = completing(solver.facts, found, rtol, atol);
+  const steps = finishTriplet(solver.facts, found, rtol, atol);
   let step = steps.next();
   while (!step.done) step = steps.next(await solver.product(step.value));
   return step.value as HostTriplet;

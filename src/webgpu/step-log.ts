@@ -1,16 +1,16 @@
 import { LOG } from "./shaders/basis.js";
 
 /** What a step, or a repair of its block, has left in the log. */
-export type Entry = Float32Array;
+export type StepEntry = Float32Array;
 
 /** r₀₀, r₀₁, r₁₁ of a pass that normalizes. */
-export function factorsOf(entry: Entry, pass: number): Float32Array {
+export function factorsOf(entry: StepEntry, pass: number): Float32Array {
   return entry.subarray(LOG.factors + 3 * pass, LOG.factors + 3 * pass + 3);
 }
 
 /** W = Q·C + U·R: what a pass adds to the coefficients of G·Q (by columns, a row each) and makes of B. */
 export function accumulate(
-  entry: Entry,
+  entry: StepEntry,
   pass: number,
   next: number,
   column: Float64Array,

@@ -12,6 +12,7 @@ const source = fileURLToPath(new URL("../../src", import.meta.url));
  * from its own folder and from steps before. `index.ts` is the step of the public names.
  */
 const steps: readonly (readonly string[])[] = [
+  ["numerics"],
   ["matrix"],
   ["kernels"],
   ["operators"],
@@ -20,6 +21,7 @@ const steps: readonly (readonly string[])[] = [
   ["certify"],
   ["index.ts"],
   ["tfjs", "jax", "files", "threads", "webgpu"],
+  ["report"],
   ["experiment", "engines"],
   ["audit"],
   ["cli"],
@@ -35,6 +37,7 @@ const foreign: Readonly<Record<string, RegExp>> = {
   // Bundled into the command, which runs in Node.
   files: /./,
   engines: /./,
+  report: /./,
   experiment: /./,
   audit: /./,
   cli: /./,

@@ -4,8 +4,8 @@ import { basename, join } from "node:path";
 import { Matrix, SVD } from "ml-matrix";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AuditLine } from "../../src/audit/line.js";
-import { svdvals } from "../../src/solve/matrix-norm.js";
-import { frobenius } from "../../src/solve/norms.js";
+import { frobenius } from "../../src/numerics/sums.js";
+import { svdvals } from "../../src/solve/norms.js";
 import { floats, safetensors, text } from "../files/models.js";
 import { answers, auditOf, decoded, inColumns, manifests } from "./models.js";
 

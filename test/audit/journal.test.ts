@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import type { AuditFlags } from "../../src/cli/run-audit.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { floats, type SafetensorsPart, safetensors, text } from "../files/models.js";
 import { encode, npy, zip } from "../files/writers.js";
 import { answers, auditOf } from "./models.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { afterAll, describe, expect, it } from "vitest";
 import { svdvals } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { floats, safetensors } from "../files/models.js";
 import { answers, auditOf } from "./models.js";
 

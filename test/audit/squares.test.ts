@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { FrobeniusSum } from "../../src/audit/squares.js";
 import type { PanelType } from "../../src/matrix/types.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { floats } from "../files/models.js";
 
 const FORMATS = { float64: "F64", float32: "F32", float16: "F16", bfloat16: "BF16" } as const;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { powerSteps, spectrumWith } from "../../bench/gaps.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 
 /** The definition: v ← AᵀA·v on A = diag(σ), with ‖ûv̂ᵀ − e₁e₁ᵀ‖_F entry by entry. */
 function stepsByIteration(sigma: Float64Array, error: number, seed: number): number {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { blockedEntries } from "../../src/certify/blocked-entries.js";
+import { examine } from "../../src/certify/examine-pair.js";
 import { gradientBound, roundingOfProduct } from "../../src/certify/gradient-bound.js";
 import { gramTest } from "../../src/certify/gram-test.js";
 import { magnitudeBound } from "../../src/certify/magnitudes.js";
-import { examine } from "../../src/certify/pair.js";
-import { panelsOf } from "../../src/certify/panels.js";
+import { lengthOf } from "../../src/certify/rounded-sums.js";
 import {
   down,
   excess,
@@ -14,12 +15,11 @@ import {
   UNIT,
   up,
 } from "../../src/certify/rounding.js";
-import { lengthOf } from "../../src/certify/sums.js";
 import { blockFor, choleskyHeight, type ProofKernels, sumHeight } from "../../src/kernels/proof-contract.js";
 import { referenceProof } from "../../src/kernels/reference/proof.js";
 import { wasmProof } from "../../src/kernels/wasm/proof.js";
 import { viewOf } from "../../src/matrix/view.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import {
   absolute,
   dotExactly,
@@ -51,7 +51,7 @@ function dense(m: number, n: number, entry: (i: number, j: number) => number): D
 function panels(kernels: ProofKernels, A: Dense) {
   const view = viewOf(A);
   if (view.kind !== "dense") throw new Error("not dense");
-  const P = panelsOf(kernels, view);
+  const P = blockedEntries(kernels, view);
   if (!P) throw new Error("zero");
   return P;
 }

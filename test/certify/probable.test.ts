@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { missed } from "../../src/certify/probable.js";
 import { csr, type LinearOperator, type ProbableOptions, probableUpperBound } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { lanczosError } from "../../src/numerics/lanczos-bound.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { normalMatrix, withSpectrum } from "../matrices.js";
 import { expectRefusal } from "../refusal.js";
 
@@ -20,7 +20,7 @@ describe("probableUpperBound", () => {
       [300, 10, 0.9],
     ]) {
       // All but one eigenvalue lie where the polynomial of least size has its peaks, so near the bound's own case.
-      const epsilon = missed(n, steps, 1 - probability);
+      const epsilon = lanczosError(n, steps, 1 - probability);
       const values = Float64Array.from({ length: n }, (_, i) => {
         if (i === 0) return 1;
         const theta = (((2 * (i % steps) + 1) / (2 * steps - 1)) * Math.PI) % Math.PI;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { certify, type MatrixLike, valueAndGrad } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { gradientErrorExactly, outerExactly, scaleFor, singularValuesAbove, whole } from "./exact.js";
 
 /** Small matrices of many kinds: of normal numbers, integers, float32, graded, near ties, low rank, sparse. */

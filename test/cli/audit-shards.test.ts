@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { answers, auditOf } from "../audit/models.js";
 import { floats, safetensors } from "../files/models.js";
 import { command, runCommand } from "./run-command.js";

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { afterAll, describe, expect, it } from "vitest";
 import { widthOf } from "../../src/cli/fit.js";
-import { delimiterOf, type NormOptions, registerNorm, runNorm } from "../../src/cli/norm.js";
+import { delimiterOf, type NormFlags, registerNorm, runNorm } from "../../src/cli/norm.js";
 import { encode, npy, zip } from "../files/writers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "norm-"));
@@ -17,7 +17,7 @@ function put(name: string, content: Uint8Array | string): string {
   return path;
 }
 
-async function norm(files: readonly string[], options: NormOptions = {}, stdin: readonly Uint8Array[] = []) {
+async function norm(files: readonly string[], options: NormFlags = {}, stdin: readonly Uint8Array[] = []) {
   const stdout: string[] = [];
   const stderr: string[] = [];
   const status = await runNorm(files, options, {
@@ -30,11 +30,7 @@ async function norm(files: readonly string[], options: NormOptions = {}, stdin: 
   return { status, stdout: stdout.join(""), stderr: stderr.join("") };
 }
 
-async function answers(
-  files: readonly string[],
-  options: NormOptions = {},
-  stdin: readonly Uint8Array[] = [],
-) {
+async function answers(files: readonly string[], options: NormFlags = {}, stdin: readonly Uint8Array[] = []) {
   const { status, stdout, stderr } = await norm(files, { ...options, json: true }, stdin);
   expect(stdout).toMatch(/^([^\n]+\n)*$/);
   const lines = stdout.split("\n").slice(0, -1);
@@ -229,7 +225,7 @@ describe("norm", () => {
   it("ends with 1 if something did not converge, with 2 if something was bad as well", async () => {
     const numbers = Array.from({ length: 100 * 100 }, (_, k) => Math.sin(k * k));
     const slow = put("slow.npy", npy({ descr: "<f8", shape: [100, 100], data: encode("<f8", numbers) }));
-    const options: NormOptions = { method: "power", maxIterations: 1 };
+    const options: NormFlags = { method: "power", maxIterations: 1 };
     const { status, answers: found } = await answers([slow, simple], options);
     expect(status).toBe(1);
     expect(found[0]).toMatchObject({ converged: false, method: "power", iterations: 1 });
@@ -388,7 +384,7 @@ describe("csv files", () => {
 
   it("are read as the options say", async () => {
     const german = file("name;a;b\nx;0,5;0\ny;0;2,5\n");
-    const options: NormOptions = { delimiter: ";", decimal: ",", header: "yes", index: "yes" };
+    const options: NormFlags = { delimiter: ";", decimal: ",", header: "yes", index: "yes" };
     const { status, stderr, answers: found } = await answers([german], options);
     expect([status, stderr, found[0].rows, found[0].cols]).toEqual([0, "", 2, 2]);
     expect(found[0].sigma).toBeCloseTo(2.5, 14);

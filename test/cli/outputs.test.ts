@@ -18,7 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { floats, safetensors } from "../files/models.js";
 import { encode, npy } from "../files/writers.js";
 import { command, type Outcome } from "./run-command.js";

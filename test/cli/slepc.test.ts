@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type NormOptions, runNorm } from "../../src/cli/norm.js";
+import { type NormFlags, runNorm } from "../../src/cli/norm.js";
 import { commandWords } from "../../src/engines/command-words.js";
 import { measure } from "../../src/engines/pair-residual.js";
 import { rowsOf } from "../../src/files/rows.js";
@@ -40,7 +40,7 @@ function put(name: string, content: Uint8Array | string): string {
   return path;
 }
 
-async function norm(files: readonly string[], options: NormOptions = {}) {
+async function norm(files: readonly string[], options: NormFlags = {}) {
   const stdout: string[] = [];
   const stderr: string[] = [];
   const status = await runNorm(
@@ -308,7 +308,7 @@ describe("norm --engine slepc", () => {
   });
 
   it("refuses options that do not go together", async () => {
-    const cases: readonly (readonly [NormOptions, RegExp])[] = [
+    const cases: readonly (readonly [NormFlags, RegExp])[] = [
       [{ method: "lanczos" }, /--method lanczos is one of our own/],
       [{ mpiexec: "mpiexec 'x" }, /--mpiexec: a ' has no end/],
       [{ engine: undefined, mpiexec: "mpiexec" }, /--mpiexec goes with --engine slepc/],
@@ -461,7 +461,7 @@ describe.skipIf(python === undefined)(`SLEPc itself${lacking}`, () => {
     row: { file: put("row.csv", "3,4\n"), sigma: 5, second: 0 },
     few: { file: few, sigma: 5, second: 4 },
   };
-  const expectKnown = async (all: ReturnType<typeof cases>, options: NormOptions) => {
+  const expectKnown = async (all: ReturnType<typeof cases>, options: NormFlags) => {
     const files = all.map(({ file }) => file);
     const { status, stderr, answers } = await norm(files, { python, ...options });
     expect([status, stderr]).toEqual([0, ""]);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { errorsAgainst } from "../../src/experiment/errors.js";
+import { errorsAgainst } from "../../src/experiment/evaluation-errors.js";
 import { groundTruth } from "../../src/experiment/ground-truth.js";
 
 it("is zero for the truth itself", () => {

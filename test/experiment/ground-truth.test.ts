@@ -3,7 +3,7 @@ import { Matrix, SVD } from "ml-matrix";
 import { describe, expect, it } from "vitest";
 import { addOuter, dirichlet, groundTruth, normalEntries } from "../../src/experiment/ground-truth.js";
 import { haarColumns } from "../../src/experiment/orthogonal.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 
 const epsilon = 2 ** -52;
 const size = fc.integer({ min: 1, max: 40 });

@@ -1,9 +1,9 @@
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { placed } from "../../src/experiment/interval.js";
-import { html } from "../../src/experiment/report/markup.js";
-import { duration, powerOfTen, scientific, spreadOut, times } from "../../src/experiment/report/numbers.js";
-import { reportPage } from "../../src/experiment/report/page.js";
+import { reportPage } from "../../src/experiment/report/experiment-page.js";
+import { duration, powerOfTen, scientific, spreadOut, times } from "../../src/report/format-number.js";
+import { html } from "../../src/report/markup.js";
 import { sampleResult } from "./sample-result.js";
 
 const page = reportPage(sampleResult);

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { distance } from "../../src/experiment/errors.js";
+import { distance } from "../../src/experiment/evaluation-errors.js";
 import { differentiateNumerically } from "../../src/experiment/finite-difference.js";
 import { groundTruth, normalEntries } from "../../src/experiment/ground-truth.js";
-import type { Entries } from "../../src/experiment/method.js";
+import type { DenseEntries } from "../../src/experiment/method.js";
 import { measureSecondDerivatives } from "../../src/experiment/second-derivative.js";
 import { secondOrder, withoutSecondOrder } from "../../src/experiment/second-order-method.js";
 import { judge } from "../../src/experiment/verdict.js";
 import { hessianVectorProduct } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 
-function normal(rows: number, cols: number, seed: number): Entries {
+function normal(rows: number, cols: number, seed: number): DenseEntries {
   return { data: normalEntries(createRandom(seed), rows, cols), rows, cols };
 }
 
-function analytic({ data, rows, cols }: Entries, direction: Entries): Float64Array {
+function analytic({ data, rows, cols }: DenseEntries, direction: DenseEntries): Float64Array {
   const shape: [number, number] = [rows, cols];
   return Float64Array.from(hessianVectorProduct({ data, shape }, { data: direction.data, shape }).data);
 }
@@ -133,7 +133,7 @@ describe("measureSecondDerivatives", () => {
     const directions: number[] = [];
     const noting = {
       ...methods[0],
-      differentiate: async (_: Entries, { data }: Entries) => {
+      differentiate: async (_: DenseEntries, { data }: DenseEntries) => {
         directions.push(data[0]);
         return { none: "" };
       },

@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { Entries, Method } from "../../src/experiment/method.js";
+import type { ComparedMethod, DenseEntries } from "../../src/experiment/method.js";
 import { inProcess } from "../../src/experiment/method.js";
 import { measureSpeed } from "../../src/experiment/speed.js";
 
 /** A method whose every evaluation takes `ms` by its own account, and that notes what it was given. */
-function pretending(name: string, ms: number, log: { name: string; matrices: readonly Entries[] }[]): Method {
+function pretending(
+  name: string,
+  ms: number,
+  log: { name: string; matrices: readonly DenseEntries[] }[],
+): ComparedMethod {
   return {
     name,
     engine: "test",
@@ -22,7 +26,7 @@ const options = { rows: 2, cols: 3, seed: 0, runs: 4, loops: 5, budgetMs: 1000 }
 
 describe("measureSpeed", () => {
   it("lets the methods take turns on the same fresh matrices", async () => {
-    const log: { name: string; matrices: readonly Entries[] }[] = [];
+    const log: { name: string; matrices: readonly DenseEntries[] }[] = [];
     const rows = await measureSpeed([pretending("a", 1, log), pretending("b", 2, log)], options);
     const timed = log.filter(({ matrices }) => matrices.length === 5);
     expect(timed.map(({ name }) => name).join("")).toBe("abababab");
@@ -48,7 +52,10 @@ describe("measureSpeed", () => {
 
   it("gives median, minimum and maximum of the samples", async () => {
     const queue = [10, 10, 10, 10, 10, 7, 1, 3, 100];
-    const method: Method = { ...pretending("q", 0, []), time: async () => queue.shift() ?? Number.NaN };
+    const method: ComparedMethod = {
+      ...pretending("q", 0, []),
+      time: async () => queue.shift() ?? Number.NaN,
+    };
     const [row] = await measureSpeed([method], options);
     expect(row).toMatchObject({ minMs: 1, maxMs: 100, medianMs: 5, samples: 4, samplesMs: [7, 1, 3, 100] });
   });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { csr, type MatrixOrOperator, rowPanels } from "../../src/index.js";
 import { halfDecoder } from "../../src/matrix/half.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 
 /** A matrix in some form, and what it is. */
 export interface Input {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { startThreads } from "../../src/threads/index.js";
 import { digest, type Shared } from "./digest.js";
 import type { Part } from "./parts.js";

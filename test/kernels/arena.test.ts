@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { plainMemory } from "../../src/kernels/reference/memory.js";
-import { startCrew } from "../../src/threads/crew.js";
+import { startCrew } from "../../src/threads/start-team.js";
 import { guardedArena } from "./guarded-arena.js";
 import { KERNEL_SETS } from "./sets.js";
 

@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Kernels } from "../../src/kernels/contract.js";
 import { eigenWork, LANES } from "../../src/kernels/contract.js";
-import type { Argument } from "../../src/kernels/crew.js";
 import { divided } from "../../src/kernels/parallel.js";
-import { padTo } from "../../src/kernels/place.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
-import { createRandom } from "../../src/solve/random.js";
+import type { Argument } from "../../src/kernels/worker-team.js";
+import { padTo } from "../../src/numerics/padding.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { KERNEL_SETS, skipMissingKernels, WASM_SETS } from "./sets.js";
 
 const EPS = { single: 2 ** -23, double: 2 ** -52 };
@@ -401,7 +401,7 @@ function halvesIn(kernels: Kernels, type: Half, rows: number, cols: number, seed
     for (let j = 0; j < cols; j++)
       bits[i * n + j] = Math.floor(random.uniform() * most) | (random.uniform() < 0.5 ? 0x8000 : 0);
   arena.f32(wide, m * n).set(Array.from(bits, MEANING[type]));
-  if (type === "float16") routines.lift16(pointer, m * n);
+  if (type === "float16") routines.prescale16(pointer, m * n);
   return { pointer, wide, m, n, kind: type === "bfloat16" ? 1 : 0 };
 }
 
@@ -413,7 +413,7 @@ describe.each(KERNEL_SETS)("half precision of $name", ({ make }) => {
       for (const target of [a, arena.take(4 * 65536)]) {
         const bits = arena.u16(a, 65536);
         for (let i = 0; i < 65536; i++) bits[i] = i;
-        routines.widen16(a, 65536, target, type === "bfloat16" ? 1 : 0);
+        routines.promote16(a, 65536, target, type === "bfloat16" ? 1 : 0);
         const numbers = arena.f32(target, 65536);
         for (let i = 0; i < 65536; i++) {
           const value = MEANING[type](i);
@@ -432,7 +432,7 @@ describe.each(KERNEL_SETS)("half precision of $name", ({ make }) => {
       const limit = type === "float16" ? 64 : Number.POSITIVE_INFINITY;
       for (let i = 0; i < m * n; i++) bits[i] = Math.abs(MEANING[type](i)) < limit ? i : 0;
       const meant = Array.from(bits, MEANING[type]);
-      if (type === "float16") routines.lift16(a, m * n);
+      if (type === "float16") routines.prescale16(a, m * n);
       const kind = type === "bfloat16" ? 1 : 0;
       const y = arena.take(8 * m);
       const scratch = vectorIn({ arena } as Kernels, n, false, 0, 0);
@@ -487,13 +487,13 @@ describe.each(KERNEL_SETS)("half precision of $name", ({ make }) => {
     });
   });
 
-  it("lift16 raises every float16 below 64 by ten exponents", () => {
+  it("prescale16 raises every float16 below 64 by ten exponents", () => {
     const { arena, routines } = make();
     const x = arena.take(2 * 65536);
     const bits = arena.u16(x, 65536);
     for (let i = 0; i < 65536; i++) bits[i] = Math.abs(MEANING.float16(i)) < 64 ? i : 0;
     const before = bits.slice();
-    routines.lift16(x, 65536);
+    routines.prescale16(x, 65536);
     for (let i = 0; i < 65536; i++)
       if (!Object.is(MEANING.float16(bits[i]), 1024 * MEANING.float16(before[i])))
         expect.fail(`${before[i].toString(16)} became ${bits[i].toString(16)}`);

@@ -1,9 +1,9 @@
 import { it } from "vitest";
 import type { Kernels } from "../../src/kernels/contract.js";
 import { referenceKernels } from "../../src/kernels/reference/instance.js";
-import { employ, setKernels } from "../../src/kernels/select.js";
+import { setKernels, useThreadPool } from "../../src/kernels/select.js";
 import { relaxedAvailable, wasmKernels } from "../../src/kernels/wasm/instance.js";
-import { startCrew } from "../../src/threads/crew.js";
+import { startCrew } from "../../src/threads/start-team.js";
 
 /** Every set of kernels that this engine can run. */
 export const KERNEL_SETS: { name: Kernels["name"]; make: () => Kernels }[] = [
@@ -48,11 +48,11 @@ export const WAYS: Way[] = [
     async begin() {
       // Whatever can be divided is, however small.
       const crew = await startCrew(2, 0);
-      employ(crew);
+      useThreadPool(crew);
       setKernels(name);
       return async () => {
         setKernels("auto");
-        employ(undefined);
+        useThreadPool(undefined);
         await crew.stop();
       };
     },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { certify, coo, csc, csr, type SparseMatrix, singularTriplet, valueAndGrad } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { expectNonFinite, expectRefusal } from "../refusal.js";
 
 /** Random places, some of them twice, with empty rows and columns. */

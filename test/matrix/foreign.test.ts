@@ -25,7 +25,7 @@ import {
 } from "../../src/index.js";
 import { copyOf, type View } from "../../src/matrix/view.js";
 import { pack } from "../../src/threads/pack.js";
-import { deviceInputOf } from "../../src/webgpu/input.js";
+import { deviceInputOf } from "../../src/webgpu/device-input.js";
 import { normalMatrix } from "../matrices.js";
 import { expectRefusal } from "../refusal.js";
 

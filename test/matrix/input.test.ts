@@ -10,7 +10,7 @@ import {
   valueAndGrad,
   valueAndGradBatch,
 } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { expectRefusal } from "../refusal.js";
 
 const random = createRandom(77);

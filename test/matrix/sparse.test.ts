@@ -16,7 +16,7 @@ import {
   valueAndGrad,
 } from "../../src/index.js";
 import { kernels } from "../../src/kernels/select.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { gradientDistance, normalMatrix } from "../matrices.js";
 import { expectNonFinite, expectRefusal } from "../refusal.js";
 

@@ -1,7 +1,7 @@
 import { Matrix, SVD } from "ml-matrix";
 import { expect } from "vitest";
 import type { LinearOperator } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { inner } from "../closed-forms.js";
 
 /** Row-major m×n. */

@@ -22,8 +22,8 @@ import {
   transposeOf,
   valueAndParameterGrad,
 } from "../../src/index.js";
-import { scaleByPower } from "../../src/matrix/powers.js";
 import { rescaling } from "../../src/matrix/scaled-product.js";
+import { scaleByPower } from "../../src/numerics/powers.js";
 import { normalMatrix } from "../matrices.js";
 import { expectNonFinite, expectRefusal } from "../refusal.js";
 import { type Dense, randomVector } from "./adjoint.js";

@@ -15,7 +15,7 @@ import { readMatrixMarket } from "../../src/files/matrixmarket.js";
 import { readModel } from "../../src/files/model.js";
 import { memorySource } from "../../src/files/source.js";
 import { certify, matrix, spectralNorm } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { encode, npy } from "../files/writers.js";
 import { type Opened, readThrough, type Site, settled, startSite } from "./site.js";
 

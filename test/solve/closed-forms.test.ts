@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type MatrixLike, singularTriplet, spectralNorm, svdvals } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { fromEntries, gradientDistance, normalMatrix, withSpectrum } from "../matrices.js";
 import { exactTriplet } from "./exact.js";
 

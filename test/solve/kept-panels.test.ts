@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { withKernelBudget } from "../../src/kernels/budget.js";
 import { NonFiniteError, OptionError } from "../../src/matrix/errors.js";
-import { rowPanels } from "../../src/matrix/panels.js";
+import { rowPanels } from "../../src/matrix/row-panels.js";
 import type { PanelData, PanelType } from "../../src/matrix/types.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { singularTriplet, spectralNorm } from "../../src/solve/triplet.js";
 import { floats } from "../files/models.js";
 

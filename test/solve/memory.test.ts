@@ -12,8 +12,8 @@ import {
   valueAndGrad,
   valueAndGradBatch,
 } from "../../src/index.js";
-import { padTo } from "../../src/kernels/place.js";
 import { kernels } from "../../src/kernels/select.js";
+import { padTo } from "../../src/numerics/padding.js";
 import { fromEntries, normalMatrix, withSpectrum } from "../matrices.js";
 import { highWater } from "./high-water.js";
 

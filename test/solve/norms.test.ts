@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { referenceKernels } from "../../src/kernels/reference/instance.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
-import { cond, frobenius, matrixNorm, type NormOrder } from "../../src/solve/norms.js";
+import { frobenius } from "../../src/numerics/sums.js";
+import { cond, matrixNorm, type NormOrder } from "../../src/solve/entry-norms.js";
 
 const EPS = 2 ** -52;
 const of = (...x: number[]) => Float64Array.from(x);

@@ -18,7 +18,7 @@ import {
 } from "../../src/index.js";
 import { withKernelBudget } from "../../src/kernels/budget.js";
 import { kernels } from "../../src/kernels/select.js";
-import { leastMemory } from "../../src/solve/panels.js";
+import { leastMemory } from "../../src/solve/panel-action.js";
 import { fromEntries, gradientDistance, normalMatrix, withSpectrum } from "../matrices.js";
 import { expectNonFinite, expectRefusal } from "../refusal.js";
 import { highWater } from "./high-water.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createRandom, log } from "../../src/solve/random.js";
+import { createRandom, log } from "../../src/numerics/random.js";
 
 /**
  * Statistics of n independent draws lie within six standard deviations of their expectation but for a chance of 2e-9.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type LinearOperator, singularTriplet, spectralNorm } from "../../src/index.js";
-import { createRandom, fingerprintOf } from "../../src/solve/random.js";
+import { createRandom, fingerprintOf } from "../../src/numerics/random.js";
 import { normalMatrix } from "../matrices.js";
 
 const n = 120;

@@ -2,8 +2,8 @@ import { Matrix, SVD } from "ml-matrix";
 import { describe, expect, it } from "vitest";
 import { referenceKernels } from "../../src/kernels/reference/instance.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
-import { createRandom } from "../../src/solve/random.js";
-import { type Decomposition, singularValues, svd } from "../../src/solve/svd.js";
+import { createRandom } from "../../src/numerics/random.js";
+import { type Decomposition, singularValues, svd } from "../../src/solve/golub-reinsch.js";
 
 const EPS = 2 ** -52;
 const sets = [referenceKernels(), wasmKernels(false)];

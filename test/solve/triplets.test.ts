@@ -15,7 +15,7 @@ import {
 } from "../../src/index.js";
 import { withKernelBudget } from "../../src/kernels/budget.js";
 import { basisFor } from "../../src/solve/leading.js";
-import { leastMemory } from "../../src/solve/panels.js";
+import { leastMemory } from "../../src/solve/panel-action.js";
 import { skipMissingKernels, WAYS } from "../kernels/sets.js";
 import { gradientDistance, type Known, normalMatrix, withSpectrum } from "../matrices.js";
 import { singularValuesOf } from "../operators/adjoint.js";

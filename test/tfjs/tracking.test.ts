@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
+import { followOnDevice } from "../../src/tfjs/layers/subspace-iteration-device.js";
+import { followHere } from "../../src/tfjs/layers/subspace-iteration-host.js";
 import type { Near, Tracked } from "../../src/tfjs/layers/tracked.js";
-import { followHere } from "../../src/tfjs/layers/tracking-here.js";
-import { followOnDevice } from "../../src/tfjs/layers/tracking-on-device.js";
 import { truth } from "./oracle.js";
 import { maxDifference, normal, onEachBackend, taken } from "./setup.js";
 

@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DeviceError } from "../../src/matrix/errors.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { Board, boardBytes } from "../../src/threads/jobs.js";
 
 /** Counts, in shared memory, how often each chunk was done, and by whom. */

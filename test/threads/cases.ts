@@ -1,5 +1,5 @@
 import type { DenseMatrix, HalfMatrix, MatrixBatch } from "../../src/index.js";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { normalMatrix } from "../matrices.js";
 
 type Case = [string, DenseMatrix | HalfMatrix];

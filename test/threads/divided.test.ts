@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Kernels } from "../../src/kernels/contract.js";
-import type { Crew } from "../../src/kernels/crew.js";
 import { divided } from "../../src/kernels/parallel.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
+import type { Crew } from "../../src/kernels/worker-team.js";
 import { DeviceError } from "../../src/matrix/errors.js";
-import { createRandom } from "../../src/solve/random.js";
-import { type RunningCrew, startCrew } from "../../src/threads/crew.js";
+import { createRandom } from "../../src/numerics/random.js";
+import { type RunningCrew, startCrew } from "../../src/threads/start-team.js";
 import { skipMissingKernels, WASM_SETS } from "../kernels/sets.js";
 import { expectSameBits } from "./bits.js";
 

@@ -53,9 +53,9 @@ const BOARD = `
 /** Computes over and over, with all that can be divided being divided. */
 const POOL = `
   import { writeSync } from "node:fs";
-  import { employ } from "./src/kernels/select.ts";
+  import { useThreadPool } from "./src/kernels/select.ts";
   import { kernelInfo, singularTriplet } from "./src/index.ts";
-  import { startCrew } from "./src/threads/crew.ts";
+  import { startCrew } from "./src/threads/start-team.ts";
   const n = 150;
   const A = { data: Float64Array.from({ length: n * n }, (_, k) => Math.sin(k * k)), shape: [n, n] };
   const bits = () => {
@@ -64,7 +64,7 @@ const POOL = `
   };
   const alone = bits();
   const crew = await startCrew(3, 0, ${PATIENCE});
-  employ(crew);
+  useThreadPool(crew);
   writeSync(1, "leads\\n");
   let asked = false;
   process.stdin.once("data", () => { asked = true; });
@@ -74,7 +74,7 @@ const POOL = `
     await new Promise((resolve) => setImmediate(resolve));
   }
   console.log(same && kernelInfo().threads === 3 ? "done" : "other bits");
-  employ(undefined);
+  useThreadPool(undefined);
   await crew.stop();
   process.stdin.destroy();`;
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createRandom } from "../../src/solve/random.js";
+import { createRandom } from "../../src/numerics/random.js";
+import { deviceInputOf } from "../../src/webgpu/device-input.js";
 import { singularTriplet, spectralNorm } from "../../src/webgpu/index.js";
-import { deviceInputOf } from "../../src/webgpu/input.js";
-import { store } from "../../src/webgpu/matrix.js";
 import { withSession } from "../../src/webgpu/session.js";
+import { store } from "../../src/webgpu/stored-matrix.js";
 import { normalMatrix } from "../matrices.js";
 import { startDevice } from "./dawn.js";
 import { bufferOf, limited } from "./observed.js";

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startStream } from "../../src/solve/krylov.js";
-import { deviceInputOf } from "../../src/webgpu/input.js";
-import { DeviceKrylovSpace } from "../../src/webgpu/krylov.js";
-import { store } from "../../src/webgpu/matrix.js";
-import { Products } from "../../src/webgpu/products.js";
+import { deviceInputOf } from "../../src/webgpu/device-input.js";
+import { DeviceKrylovSpace } from "../../src/webgpu/device-krylov.js";
+import { DeviceProducts } from "../../src/webgpu/device-products.js";
 import { type Session, withSession } from "../../src/webgpu/session.js";
+import { store } from "../../src/webgpu/stored-matrix.js";
 import { fromEntries, normalMatrix, withSpectrum } from "../matrices.js";
 import { startDevice } from "./dawn.js";
 
@@ -97,7 +97,7 @@ it.each(cases)("$name: an orthonormal basis, and Ritz pairs that are what they s
   const { m, n, steps, start } = one;
   const data = Float32Array.from(one.data);
   await withSession({ device }, async (session) => {
-    const P = await Products.of(
+    const P = await DeviceProducts.of(
       session,
       await store(session, deviceInputOf({ data, shape: [m, n] }, "test")),
     );
@@ -119,7 +119,7 @@ it.each(cases)("$name: an orthonormal basis, and Ritz pairs that are what they s
 
 async function check(
   session: Session,
-  P: Products,
+  P: DeviceProducts,
   space: DeviceKrylovSpace,
   data: Float32Array,
   m: number,

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { deviceInputOf } from "../../src/webgpu/device-input.js";
+import { DeviceProducts } from "../../src/webgpu/device-products.js";
 import { spectralNorm, valueAndGrad } from "../../src/webgpu/index.js";
-import { deviceInputOf } from "../../src/webgpu/input.js";
-import { store } from "../../src/webgpu/matrix.js";
-import { Products } from "../../src/webgpu/products.js";
 import { withSession } from "../../src/webgpu/session.js";
+import { store } from "../../src/webgpu/stored-matrix.js";
 import { normalMatrix } from "../matrices.js";
 import { startDevice } from "./dawn.js";
 import { bufferOf, limited } from "./observed.js";
@@ -34,7 +34,7 @@ function plain(data: Float32Array, m: number, n: number, x: Float64Array, down: 
 async function products(A: object, on: GPUDevice, long: Pair, short: Pair) {
   return withSession({ device: on }, async (session) => {
     const matrix = await store(session, deviceInputOf(A, "test"));
-    const P = await Products.of(session, matrix);
+    const P = await DeviceProducts.of(session, matrix);
     const read = async (buffer: GPUBuffer, ld: number, length: number): Promise<Pair> => [
       new Float64Array(await session.read(buffer, 0, length)),
       new Float64Array(await session.read(buffer, ld, length)),

@@ -1,9 +1,9 @@
-import { figureMarkup } from "../../experiment/report/figure-markup.js";
-import { html, type Markup } from "../../experiment/report/markup.js";
+import { figureMarkup } from "../../report/figure-markup.js";
+import { html, type Markup } from "../../report/markup.js";
 import type { Comparison } from "../compare.js";
 import type { AuditLine } from "../line.js";
+import { digits, table } from "./audit-tables.js";
 import { layerFigure } from "./layer-figure.js";
-import { digits, table } from "./tables.js";
 
 /** Which norms moved from one model to the other. */
 export function comparisonSection({ against, pairs, onlyHere, onlyThere }: Comparison): Markup {

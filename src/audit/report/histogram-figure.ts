@@ -1,8 +1,8 @@
 import * as Plot from "@observablehq/plot";
-import { wholeTick } from "../../experiment/report/count-axis.js";
-import type { Figure } from "../../experiment/report/figure.js";
-import type { Markup } from "../../experiment/report/markup.js";
-import { scientific } from "../../experiment/report/numbers.js";
+import { wholeTick } from "../../report/count-axis.js";
+import type { Figure } from "../../report/figure.js";
+import { scientific } from "../../report/format-number.js";
+import type { Markup } from "../../report/markup.js";
 
 const BINS = 16;
 

@@ -1,8 +1,8 @@
 import * as Plot from "@observablehq/plot";
-import { countAxis } from "../../experiment/report/count-axis.js";
-import type { Figure } from "../../experiment/report/figure.js";
-import { html, type Markup } from "../../experiment/report/markup.js";
-import { decades, powerOfTen, scientific, spreadOut } from "../../experiment/report/numbers.js";
+import { countAxis } from "../../report/count-axis.js";
+import type { Figure } from "../../report/figure.js";
+import { decades, powerOfTen, scientific, spreadOut } from "../../report/format-number.js";
+import { html, type Markup } from "../../report/markup.js";
 
 /** A number for each matrix, in the model's order. */
 export interface LayerValues {

@@ -1,12 +1,12 @@
 import { hessianVectorProduct, matrix, matrixNorm, svdvals, valueAndGrad } from "../../index.js";
 import type { DType, Matrix } from "../../matrix/types.js";
-import { svd } from "../../solve/svd.js";
+import { svd } from "../../solve/golub-reinsch.js";
 import { addOuter } from "../ground-truth.js";
 import {
-  type Entries,
+  type ComparedMethod,
+  type DenseEntries,
   type Evaluation,
   inProcess,
-  type Method,
   type MethodGroup,
   type SecondOrderMethod,
 } from "../method.js";
@@ -76,18 +76,18 @@ function secondOrderRows(dtype: DType): SecondOrderMethod[] {
   ];
 }
 
-function asMethod({ name, runs, run }: CoreRow, dtype: DType): Method {
+function asMethod({ name, runs, run }: CoreRow, dtype: DType): ComparedMethod {
   return inProcess<Matrix>({
     name,
     engine: "core",
     dtype,
     runs,
-    load: (entries: Entries) => asMatrix(entries, dtype),
+    load: (entries: DenseEntries) => asMatrix(entries, dtype),
     run,
   });
 }
 
-function asMatrix({ data, rows, cols }: Entries, dtype: DType): Matrix {
+function asMatrix({ data, rows, cols }: DenseEntries, dtype: DType): Matrix {
   return matrix(dtype === "float32" ? Float32Array.from(data) : data, [rows, cols]);
 }
 

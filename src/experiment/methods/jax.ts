@@ -1,9 +1,15 @@
 import type * as Jax from "@jax-js/jax";
 import type { DType } from "../../matrix/types.js";
-import { type Entries, inProcess, type Method, type MethodGroup, type SecondOrderMethod } from "../method.js";
+import {
+  type ComparedMethod,
+  type DenseEntries,
+  inProcess,
+  type MethodGroup,
+  type SecondOrderMethod,
+} from "../method.js";
 import { secondOrder } from "../second-order-method.js";
 import { installedVersion } from "./installed-version.js";
-import { absent } from "./peer.js";
+import { absent } from "./optional-peer.js";
 
 type JaxModule = typeof Jax;
 
@@ -57,7 +63,12 @@ function allowFloat64(): void {
     Object.defineProperty(globalThis, "Float16Array", { value: class Float16Array {}, configurable: true });
 }
 
-function asMethod(jax: JaxModule, engine: string, dtype: DType, { name, runs, norm }: JaxRow): Method {
+function asMethod(
+  jax: JaxModule,
+  engine: string,
+  dtype: DType,
+  { name, runs, norm }: JaxRow,
+): ComparedMethod {
   const valueAndGradient = jax.valueAndGrad(norm);
   return inProcess<Jax.Array>({
     name,
@@ -98,7 +109,7 @@ function asSecondOrder(
   });
 }
 
-function asArray(jax: JaxModule, { data, rows, cols }: Entries, dtype: DType): Jax.Array {
+function asArray(jax: JaxModule, { data, rows, cols }: DenseEntries, dtype: DType): Jax.Array {
   const entries = dtype === "float32" ? Float32Array.from(data) : Float64Array.from(data);
   return jax.numpy.array(entries, { shape: [rows, cols] });
 }

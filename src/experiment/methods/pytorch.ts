@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { FileError } from "../../index.js";
-import type { Method, MethodGroup, SecondOrderMethod } from "../method.js";
+import type { ComparedMethod, MethodGroup, SecondOrderMethod } from "../method.js";
 import { thrown } from "../second-order-method.js";
 import { pytorchScript } from "./pytorch-script.js";
 
@@ -47,7 +47,10 @@ export async function pytorchMethods(path: string | undefined, seed: number): Pr
   };
 }
 
-function accuracyMethod(python: PythonProcess, { name, runs }: { name: string; runs: string }): Method {
+function accuracyMethod(
+  python: PythonProcess,
+  { name, runs }: { name: string; runs: string },
+): ComparedMethod {
   return {
     name,
     engine: "pytorch",
@@ -63,7 +66,7 @@ function accuracyMethod(python: PythonProcess, { name, runs }: { name: string; r
   };
 }
 
-function speedMethod(python: PythonProcess, { name, runs }: { name: string; runs: string }): Method {
+function speedMethod(python: PythonProcess, { name, runs }: { name: string; runs: string }): ComparedMethod {
   return {
     name,
     engine: "pytorch",

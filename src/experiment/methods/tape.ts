@@ -1,5 +1,5 @@
 import { matrix, singularTriplet } from "../../index.js";
-import type { Entries } from "../method.js";
+import type { DenseEntries } from "../method.js";
 
 /** What TensorFlow.js' WebAssembly has for its tensors; beyond it the program ends. */
 const memory = 2 ** 31;
@@ -17,7 +17,7 @@ export function tapeFits(rows: number, cols: number): boolean {
  * Throws where the unrolled iteration cannot be differentiated twice. How many steps it takes on this
  * matrix, the core's power iteration tells to within a factor of two: its stopping rule is the same.
  */
-export function checkTapeTwice({ data, rows, cols }: Entries): void {
+export function checkTapeTwice({ data, rows, cols }: DenseEntries): void {
   const { iterations } = singularTriplet(matrix(Float32Array.from(data), [rows, cols]), { method: "power" });
   const needed = bytes(rows, cols, forTwo) * iterations;
   if (2 * needed > memory)

@@ -1,7 +1,13 @@
 import type * as Core from "@tensorflow/tfjs-core";
-import { type Entries, inProcess, type Method, type MethodGroup, type SecondOrderMethod } from "../method.js";
+import {
+  type ComparedMethod,
+  type DenseEntries,
+  inProcess,
+  type MethodGroup,
+  type SecondOrderMethod,
+} from "../method.js";
 import { secondOrder } from "../second-order-method.js";
-import { absent } from "./peer.js";
+import { absent } from "./optional-peer.js";
 import { checkTapeTwice, tapeFits } from "./tape.js";
 
 type TensorFlow = typeof Core;
@@ -73,7 +79,7 @@ async function startBackend(tf: TensorFlow): Promise<"wasm" | "cpu" | undefined>
   return undefined;
 }
 
-function asMethod(tf: TensorFlow, engine: string, { name, runs, norm }: TfjsRow): Method {
+function asMethod(tf: TensorFlow, engine: string, { name, runs, norm }: TfjsRow): ComparedMethod {
   const valueAndGradient = tf.valueAndGrad((x: Core.Tensor) => norm(x as Core.Tensor2D));
   return inProcess<Core.Tensor2D>({
     name,
@@ -116,7 +122,7 @@ function asSecondOrder(tf: TensorFlow, engine: string, { name, norm }: TfjsRow):
   });
 }
 
-function asTensor(tf: TensorFlow, { data, rows, cols }: Entries): Core.Tensor2D {
+function asTensor(tf: TensorFlow, { data, rows, cols }: DenseEntries): Core.Tensor2D {
   return tf.tensor2d(Float32Array.from(data), [rows, cols]);
 }
 

@@ -1,8 +1,8 @@
 import * as Plot from "@observablehq/plot";
+import { type Figure, legendMarkup } from "../../report/figure.js";
+import { decades, powerOfTen, scientific, spreadOut } from "../../report/format-number.js";
+import type { Markup } from "../../report/markup.js";
 import type { Convergence, ConvergencePoint } from "../result.js";
-import { type Figure, legendMarkup } from "./figure.js";
-import type { Markup } from "./markup.js";
-import { decades, powerOfTen, scientific, spreadOut } from "./numbers.js";
 
 const curves = [
   {

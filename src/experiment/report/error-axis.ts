@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import { powerOfTen } from "./numbers.js";
+import { powerOfTen } from "../../report/format-number.js";
 
 /** A horizontal axis of errors: powers of ten above and below, and a dashed line at what cannot be undercut. */
 export interface ErrorAxis {

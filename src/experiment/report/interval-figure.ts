@@ -1,11 +1,11 @@
 import * as Plot from "@observablehq/plot";
+import { type Figure, legendMarkup } from "../../report/figure.js";
+import { decades, spreadOut } from "../../report/format-number.js";
+import type { Markup } from "../../report/markup.js";
 import { placed } from "../interval.js";
 import type { AccuracyRow, ExperimentResult } from "../result.js";
 import { errorAxisMarks } from "./error-axis.js";
-import { type Figure, legendMarkup } from "./figure.js";
-import type { Markup } from "./markup.js";
 import { methodAxis, methodAxisMarks, methodFrame, methodPoints } from "./method-axis.js";
-import { decades, spreadOut } from "./numbers.js";
 
 /** Plot's triangle turned upside down. */
 const pointingDown = {

@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
+import type { FigureLayout } from "../../report/figure.js";
 import type { RowName } from "../result.js";
-import type { Layout } from "./figure.js";
 
 /** The rows of a table along the vertical axis, in groups of engine and dtype with a heading each. */
 export interface MethodAxis<R extends RowName> {
@@ -44,7 +44,7 @@ export function grouped<R extends RowName>(
 /** @param marginLeft  room for the longest name */
 export function methodAxis<R extends RowName>(
   rows: readonly R[],
-  { narrow }: Layout,
+  { narrow }: FigureLayout,
   marginLeft: number = narrow ? 96 : 130,
 ): MethodAxis<R> {
   const groups = grouped(rows);
@@ -85,7 +85,7 @@ export interface MethodPoint {
 }
 
 /** Those, with `symbol: { type: "identity" }` in the figure. */
-export function methodPoints(points: readonly MethodPoint[], { narrow }: Layout): Plot.Markish {
+export function methodPoints(points: readonly MethodPoint[], { narrow }: FigureLayout): Plot.Markish {
   return Plot.dot(points, {
     x: "value",
     y: "id",

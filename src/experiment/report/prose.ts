@@ -1,7 +1,7 @@
+import { duration, scientific, times } from "../../report/format-number.js";
+import { html, type Markup } from "../../report/markup.js";
 import type { AccuracyRow, ConvergencePoint, ExperimentResult, RowName, SpeedRow } from "../result.js";
-import { html, type Markup } from "./markup.js";
 import { engineTitle } from "./method-axis.js";
-import { duration, scientific, times } from "./numbers.js";
 import { secondDerivativeProse } from "./second-derivative-prose.js";
 
 /**

@@ -1,11 +1,11 @@
 import * as Plot from "@observablehq/plot";
+import { type Figure, legendMarkup } from "../../report/figure.js";
+import { decades, scientific, spreadOut } from "../../report/format-number.js";
+import type { Markup } from "../../report/markup.js";
 import type { Finding, SecondDerivativeReference, SecondDerivativeRow } from "../result.js";
 import { wrongAbove } from "../verdict.js";
 import { errorAxisMarks } from "./error-axis.js";
-import { type Figure, legendMarkup } from "./figure.js";
-import type { Markup } from "./markup.js";
 import { methodAxis, methodAxisMarks, methodFrame } from "./method-axis.js";
-import { decades, scientific, spreadOut } from "./numbers.js";
 
 const kinds = [
   {

@@ -1,7 +1,7 @@
+import { scientific } from "../../report/format-number.js";
+import { html, type Markup } from "../../report/markup.js";
 import type { ExperimentResult, SecondDerivativeRow } from "../result.js";
-import { html, type Markup } from "./markup.js";
 import { engineTitle } from "./method-axis.js";
-import { scientific } from "./numbers.js";
 
 /** What the figure of second derivatives shows, in sentences that hold in this run. */
 export function secondDerivativeProse({

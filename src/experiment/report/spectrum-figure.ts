@@ -1,9 +1,9 @@
 import * as Plot from "@observablehq/plot";
+import { countAxis } from "../../report/count-axis.js";
+import type { Figure } from "../../report/figure.js";
+import { scientific } from "../../report/format-number.js";
+import type { Markup } from "../../report/markup.js";
 import type { Truth } from "../result.js";
-import { countAxis } from "./count-axis.js";
-import type { Figure } from "./figure.js";
-import type { Markup } from "./markup.js";
-import { scientific } from "./numbers.js";
 
 /** More singular values than these run together: a line shows them as well. */
 const mostStems = 160;

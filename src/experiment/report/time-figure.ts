@@ -1,9 +1,9 @@
 import * as Plot from "@observablehq/plot";
+import type { Figure } from "../../report/figure.js";
+import { decades, duration, spreadOut } from "../../report/format-number.js";
+import type { Markup } from "../../report/markup.js";
 import type { SpeedRow } from "../result.js";
-import type { Figure } from "./figure.js";
-import type { Markup } from "./markup.js";
 import { engineColor, methodAxis, methodAxisMarks, methodFrame } from "./method-axis.js";
-import { decades, duration, spreadOut } from "./numbers.js";
 
 /** Time against method: every sample, the range they span, and the median, on a logarithmic scale. */
 export function timeFigure(rows: readonly SpeedRow[], caption: Markup): Figure {

@@ -1,3 +1,4 @@
+import { dot } from "../../numerics/sums.js";
 import type { Dense } from "../contract.js";
 
 const EPS = 2 ** -52;
@@ -133,12 +134,6 @@ function solveShifted(
   upper.push([Math.abs(row[0]) < floor ? floor : row[0], 0, 0]);
   for (let i = n - 1; i >= 0; i--)
     x[i] = (x[i] - upper[i][1] * (x[i + 1] ?? 0) - upper[i][2] * (x[i + 2] ?? 0)) / upper[i][0];
-}
-
-function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
-  return sum;
 }
 
 function axpy(c: number, x: Float64Array, y: Float64Array): void {

@@ -33,13 +33,13 @@ export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLarg
       for (const bits of new Uint16Array(memory(), x, n)) most = Math.max(most, bits & 0x7fff);
       return most;
     },
-    widen16(a, n, w, bfloat) {
+    promote16(a, n, w, bfloat) {
       const bits = new Uint16Array(memory(), a, n).slice();
       const numbers = new Float32Array(memory(), w, n);
       const decode = halfDecoder(bfloat ? "bfloat16" : "float16");
       for (let i = 0; i < n; i++) numbers[i] = decode(bits[i]);
     },
-    lift16(x, n) {
+    prescale16(x, n) {
       const numbers = new Uint16Array(memory(), x, n);
       for (let i = 0; i < n; i++) {
         const sign = numbers[i] & 0x8000;

@@ -185,7 +185,7 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     outerGram64: outerGram(f64),
     outer32: outer(f32),
     outer64: outer(f64),
-    narrow32(z, w, n) {
+    demote32(z, w, n) {
       f32().set(f64().subarray(z / 8, z / 8 + n), w / 4);
     },
     scale32(x, n, c) {

@@ -2,10 +2,10 @@
 import { mul, reshape, type Scalar, serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { regularizers } from "@tensorflow/tfjs-layers";
 import { namedOptions } from "../../matrix/option-names.js";
-import { checkAmount } from "../input.js";
 import { spectralNorm } from "../spectral-norm.js";
+import { checkAmount } from "../tensor-input.js";
 import { asMatrix } from "./kernel.js";
-import { type LateClass, lateParent, withoutCustomObjects } from "./peer.js";
+import { type LateClass, lateParent, withoutCustomObjects } from "./layers-peer.js";
 
 const CALLER = "spectralNormRegularizer";
 

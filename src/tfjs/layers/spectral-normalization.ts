@@ -18,11 +18,11 @@ import {
 } from "@tensorflow/tfjs-core";
 import type { initializers, LayerVariable, layers, Shape } from "@tensorflow/tfjs-layers";
 import { OptionError, ShapeError } from "../../matrix/errors.js";
+import { formatValue } from "../../matrix/format-value.js";
 import { namedOptions } from "../../matrix/option-names.js";
-import { shown } from "../../matrix/shown.js";
 import { randomColumn } from "../device-algebra.js";
-import { checkInteger, refused } from "../input.js";
 import { singularTriplet } from "../singular-triplet.js";
+import { checkInteger, refused } from "../tensor-input.js";
 import { offTape, withGradient } from "../twice-differentiable.js";
 import {
   asMatrix,
@@ -32,9 +32,9 @@ import {
   matrixShape,
   withKernel,
 } from "./kernel.js";
-import { type LateClass, lateParent, parentOf, withoutCustomObjects } from "./peer.js";
+import { type LateClass, lateParent, parentOf, withoutCustomObjects } from "./layers-peer.js";
+import { nonZero } from "./subspace-iteration-device.js";
 import { follow, othersFor } from "./tracking.js";
-import { nonZero } from "./tracking-on-device.js";
 
 const CALLER = "SpectralNormalization";
 const EXAMPLE = "{ layer: tf.layers.dense({ units: 4 }) }";
@@ -357,7 +357,7 @@ function checkArgs(args: unknown): { property: KernelProperty; powerIterations: 
 function described(value: unknown): string {
   return typeof value === "object" && value !== null
     ? `an object of class ${value.constructor?.name ?? "null"}`
-    : shown(value);
+    : formatValue(value);
 }
 
 /** uᵀ·w·v with u and v held: linear in w, with the derivative u·v. @param value  what it is, if known */

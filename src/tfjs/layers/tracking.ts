@@ -8,9 +8,9 @@
  * cheap, two on a GPU.
  */
 import { getBackend, type Tensor } from "@tensorflow/tfjs-core";
+import { followOnDevice } from "./subspace-iteration-device.js";
+import { followHere } from "./subspace-iteration-host.js";
 import type { Near, Tracked } from "./tracked.js";
-import { followHere } from "./tracking-here.js";
-import { followOnDevice } from "./tracking-on-device.js";
 
 /** Backends that keep their numbers where JavaScript can have them without waiting. */
 const AT_HAND = new Set(["cpu", "wasm", "tensorflow"]);

@@ -116,7 +116,7 @@ function magnitude(r: v128): v128 {
 }
 
 /** w (float32) ← n 16-bit numbers at a; w may be a. `bfloat`: bfloat16, else float16. */
-export function widen16(a: usize, n: usize, w: usize, bfloat: i32): void {
+export function promote16(a: usize, n: usize, w: usize, bfloat: i32): void {
   // From the end, so that in place nothing is overwritten before it is read.
   for (let i = n; i > 0; ) {
     i -= 4;
@@ -127,7 +127,7 @@ export function widen16(a: usize, n: usize, w: usize, bfloat: i32): void {
 }
 
 /** n float16 below 2⁶ in magnitude, in place: their exponents are raised by 10, which leaves no subnormal. */
-export function lift16(x: usize, n: usize): void {
+export function prescale16(x: usize, n: usize): void {
   for (const end = x + (n << 1); x < end; x += 8) {
     const r = v128.shuffle<u16>(i32x4.splat(0), v128.load64_zero(x), 0, 8, 1, 9, 2, 10, 3, 11);
     const m = i32x4.sub(i32x4.shr_u(magnitude(r), 13), i32x4.splat((127 - 25) << 10));

@@ -400,7 +400,7 @@ function outer<T>(u: usize, m: usize, v: usize, n: usize, g: usize): void {
 }
 
 /** W (TX) ← Z (float64), n numbers. */
-export function narrow32(z: usize, w: usize, n: usize): void {
+export function demote32(z: usize, w: usize, n: usize): void {
   for (let i: usize = 0; i < n; i += 4) {
     const lo = f32x4.demote_f64x2_zero(v128.load(z + (i << 3)));
     const hi = f32x4.demote_f64x2_zero(v128.load(z + (i << 3), 16));
@@ -512,7 +512,7 @@ export function join64(slots: usize, size: usize, count: usize, from: usize, n: 
   join<f64>(slots, size, count, from, n, z);
 }
 
-// The same of 16-bit numbers: `half` is BFLOAT16, or 0 for float16 as `lift16` has left it; `w`: 4·cols float32.
+// The same of 16-bit numbers: `half` is BFLOAT16, or 0 for float16 as `prescale16` has left it; `w`: 4·cols float32.
 
 export function gramHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize, half: i32): void {
   gram<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z, half);

@@ -1,8 +1,8 @@
 // Arithmetic on 128-bit vectors, written once for both precisions. TA is how a matrix is stored, TX
 // how it is computed with: (f32, f32), (f64, f64), or (f32, f64) where float32 data needs a
-// float64 answer. (u16, f32) is bfloat16 and (i16, f32) float16, as `lift16` has left it.
+// float64 answer. (u16, f32) is bfloat16 and (i16, f32) float16, as `prescale16` has left it.
 
-/** float32's bias is 127 and float16's 15, to which `lift16` has added 10. */
+/** float32's bias is 127 and float16's 15, to which `prescale16` has added 10. */
 const LIFTED: f32 = reinterpret<f32>((127 + 102) << 23);
 
 /** How many TX fit a vector. */

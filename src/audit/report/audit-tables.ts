@@ -1,0 +1,71 @@
+import { html, type Markup } from "../../report/markup.js";
+import type { AuditLine, LeftOutLine } from "../line.js";
+
+/** Every matrix of a model. */
+export function auditTable(lines: readonly AuditLine[]): Markup {
+  const proven = lines.some(({ lower }) => lower !== undefined);
+  const head = [
+    "shape",
+    "matrix",
+    "dtype",
+    "σ₁",
+    "residual",
+    "‖·‖F",
+    "stable rank",
+    ...(proven ? ["proven from", "to"] : []),
+  ];
+  return table(
+    "All matrices",
+    ["tensor", ...head],
+    lines.map((line) => [
+      html`${line.tensor}${notes(line)}`,
+      html`${line.shape.join("×")}`,
+      html`${`${line.rows}×${line.cols}`}`,
+      html`${line.dtype}`,
+      html`${digits(line.sigma)}`,
+      html`${line.residual === 0 ? "0" : line.residual.toExponential(1)}`,
+      html`${digits(line.frobenius)}`,
+      html`${digits(line.stableRank, 4)}`,
+      ...(proven ? [html`${String(line.lower)}`, html`${String(line.upper ?? "∞")}`] : []),
+    ]),
+  );
+}
+
+/** What is not in the table, and why. */
+export function leftOutList(lines: readonly LeftOutLine[]): Markup {
+  if (lines.length === 0) return html``;
+  return html`<details><summary>${lines.length} tensors are left out</summary>
+<ul>${lines.map(({ tensor, shape, leftOut }) => html`<li><code>${tensor}</code>${shape ? ` [${shape.join(", ")}]` : ""} ${leftOut}</li>`)}</ul>
+</details>`;
+}
+
+/** A table that may be wider than the page; the first cell of a row is its name. */
+export function table(
+  caption: string,
+  heads: readonly string[],
+  rows: readonly (readonly Markup[])[],
+): Markup {
+  return html`<div class="scroll" tabindex="0"><table>
+<caption>${caption}</caption>
+<thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+<tbody>${rows.map(
+    ([name, ...cells]) =>
+      html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>
+`,
+  )}</tbody>
+</table></div>`;
+}
+
+export function digits(value: number, count = 6): string {
+  if (value === 0) return "0";
+  return value >= 1e-4 && value < 1e6 ? value.toPrecision(count) : value.toExponential(count - 1);
+}
+
+function notes({ converged, tied, proven }: AuditLine): Markup {
+  const said = [
+    ...(converged ? [] : ["not converged"]),
+    ...(tied ? ["tied"] : []),
+    ...(proven === false ? ["not proven"] : []),
+  ];
+  return said.length > 0 ? html` <em>(${said.join(", ")})</em>` : html``;
+}

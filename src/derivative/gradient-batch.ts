@@ -1,0 +1,117 @@
+import { ConvergenceError } from "../matrix/errors.js";
+import type { ArrayLayout, IntegerArray, MatrixRow, Precision } from "../matrix/types.js";
+import { allocateArray, batchOf } from "../matrix/view.js";
+import { checkOptions, type SolveOptions } from "../solve/options.js";
+import { isSmall, smallBatch } from "../solve/small-batch.js";
+import { normOf, tripletOf } from "../solve/triplet.js";
+import { gradientOf } from "./gradient.js";
+
+/** b matrices of one shape: element (k, i, j) at offset + k·stride[0] + i·stride[1] + j·stride[2]. */
+export interface MatrixBatch extends ArrayLayout {
+  readonly data: Float32Array | Float64Array | IntegerArray | readonly number[];
+  /** [b, m, n] */
+  readonly shape: readonly number[];
+  /** as a `DenseMatrix` has it; for half-precision bits in a `Uint16Array` it is needed */
+  readonly dtype?: string | undefined;
+}
+
+/** b matrices of one shape, each an array of rows. */
+export type NestedBatch = readonly (readonly MatrixRow[])[];
+
+export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  /** b norms */
+  values: Float64Array;
+  /** b gradients, row-major */
+  grads: { data: D; shape: [number, number, number] };
+  /** for each matrix, whether its gradient is as accurate as was asked for */
+  converged: boolean[];
+}
+
+/**
+ * ‖Aₖ‖₂ of each matrix in a batch.
+ *
+ * @param A - `shape: [b, m, n]`, or an array of b nested matrices; b may be 0
+ * @returns Float64Array(b)
+ * @throws as `spectralNorm` does; a NaN is named by its place within its matrix, with the matrix's index, which a
+ *   ConvergenceError has as `index`
+ *
+ * @remarks
+ * **Cost.** That of b single calls, divided among the threads there are where min(m, n) ≤ 64.
+ *
+ * @example
+ * ```ts
+ * import { spectralNormBatch } from "spectral-norm";
+ *
+ * const norms = spectralNormBatch([[[3, 0], [0, 1]], [[0, 2], [0, 0]]]);
+ * console.log(norms.join(" ")); // 3 2
+ * ```
+ */
+export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): Float64Array {
+  const batch = batchOf(A);
+  const checked = checkOptions(options);
+  const values = allocateArray("float64", batch.count) as Float64Array;
+  if (isSmall(batch, checked)) smallBatch(batch, values, undefined, within);
+  else for (let k = 0; k < batch.count; k++) values[k] = within(k, () => normOf(batch.at(k), checked));
+  return values;
+}
+
+/**
+ * ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch.
+ *
+ * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
+ * @param A - as `spectralNormBatch` takes it
+ * @throws as `valueAndGrad` does
+ *
+ * @remarks
+ * **Cost.** That of b single calls, divided among the threads there are where min(m, n) ≤ 64, and b·m·n numbers.
+ *
+ * @example
+ * ```ts
+ * import { valueAndGradBatch } from "spectral-norm";
+ *
+ * const { values, grads } = valueAndGradBatch([[[3, 0], [0, 1]], [[0, 2], [0, 0]]]);
+ * console.log(values.join(" "), grads.shape.join("×")); // 3 2 2×2×2
+ * ```
+ */
+export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
+  A: A,
+  options?: SolveOptions,
+): BatchValuesAndGrads<Precision<A>>;
+export function valueAndGradBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): BatchValuesAndGrads {
+  const batch = batchOf(A);
+  const { count, m, n } = batch;
+  const checked = checkOptions(options);
+  const values = allocateArray("float64", count) as Float64Array;
+  const size = count * m * n;
+  const data = allocateArray(batch.dtype, size);
+  // The dense path takes no steps, so there is nothing that could be cut short.
+  const converged = new Array<boolean>(count).fill(true);
+  if (isSmall(batch, checked)) smallBatch(batch, values, data, within);
+  else
+    for (let k = 0; k < count; k++) {
+      const triplet = within(k, () => tripletOf(batch.at(k), checked));
+      values[k] = triplet.sigma;
+      converged[k] = triplet.converged;
+      gradientOf(triplet, data, k * m * n);
+    }
+  return { values, grads: { data, shape: [count, m, n] }, converged };
+}
+
+/** Errors of one matrix say which one it is. */
+function within<T>(k: number, compute: () => T): T {
+  try {
+    return compute();
+  } catch (error) {
+    throw ofMatrix(k, error);
+  }
+}
+
+/** The error, saying that it is that of matrix k. */
+export function ofMatrix(k: number, error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const message = `batch ${k}: ${error.message}`;
+  if (error instanceof ConvergenceError)
+    return new ConvergenceError(message, { triplet: error.triplet, index: k });
+  error.message = message;
+  return error;
+}

@@ -1,0 +1,315 @@
+import { type HalfType, halfDecoder } from "../matrix/half.js";
+import { throwNonFinite, type View } from "../matrix/view.js";
+import { awayFromPages, padTo } from "../numerics/padding.js";
+import { exponentOf } from "../numerics/powers.js";
+import { type Kernels, LANES } from "./contract.js";
+
+/**
+ * A matrix in kernel memory: P (rows×cols), which is A or Aᵀ, times 2^−exponent. Rows are padded to whole
+ * vectors and the number of rows to a multiple of four, both with zeros.
+ */
+export interface LoadedMatrix {
+  readonly pointer: number;
+  readonly rows: number;
+  readonly cols: number;
+  readonly paddedRows: number;
+  readonly paddedCols: number;
+  /** bytes from row to row; 0 where there is one row */
+  readonly lda: number;
+  /** what its numbers are kept as; float16 as `prescale16` leaves it */
+  readonly storage: Storage;
+  /** computed in float32, or float64 */
+  readonly single: boolean;
+  /** whether P is Aᵀ */
+  readonly transposed: boolean;
+  /** A = P·2^exponent */
+  readonly exponent: number;
+  /** ‖P‖_F², to 2⁻¹⁴ of itself, where the scan has found it: not of half precision, nor of what had to be scaled */
+  readonly squares: number | undefined;
+}
+
+type Storage = "float64" | "float32" | "float16" | "bfloat16";
+
+/** Entries as large as this or as small are brought near 1 first. Norms are squared twice on the way. */
+export const SAFE_EXPONENT = { single: 10, double: 100 };
+
+/**
+ * Whether 16-bit numbers, the largest with this exponent, can be computed with as they are: where float32 would have
+ * to be scaled first, they are kept as that. float16 has 2⁻²⁴ to 2¹⁶, within which no product would overflow: σ is
+ * at most 2¹⁶·√(m·n), below 2³² in any memory, and σ⁴ fits float32. But its numbers below 2⁻¹⁴ are subnormal, and
+ * to read one costs a processor more than to read a hundred others. `prescale16` takes them out of there if the largest
+ * leaves room for 2¹⁰ above it.
+ */
+function computable(half: HalfType, exponent: number): boolean {
+  return exponent >= -SAFE_EXPONENT.single && exponent <= (half === "float16" ? 5 : SAFE_EXPONENT.single);
+}
+
+/** What else there is to say of a placement. */
+interface Placing {
+  /** whether entries far from 1 are scaled; the default */
+  scaled?: boolean;
+  /** whether 16-bit numbers may stay what they are, for who has products with them: no dense path, no power steps */
+  half?: boolean;
+}
+
+/**
+ * Copies A (or Aᵀ) into kernel memory, finds NaN and infinity, and scales by a power of two where products
+ * could overflow or underflow. A power of two changes no digit, so c·A and A take the same steps.
+ *
+ * @throws NonFiniteError naming the first row and column that is NaN or infinite
+ */
+export function loadMatrix(
+  kernels: Kernels,
+  view: View,
+  transposed: boolean,
+  { scaled = true, half = false }: Placing = {},
+): LoadedMatrix {
+  const { arena, routines } = kernels;
+  const single = view.dtype === "float32";
+  const rows = transposed ? view.n : view.m;
+  const cols = transposed ? view.m : view.n;
+  const paddedRows = padTo(rows, 4);
+  // A single row stands in for its three neighbours too: with a stride of 0, a long vector is kept once.
+  const alone = rows === 1 && cols > 1;
+  const bytes = single ? 4 : 8;
+  const paddedCols = awayFromPages(padTo(cols, LANES), bytes);
+  const total = (alone ? 1 : paddedRows) * paddedCols;
+  // Half precision comes in as it is, and becomes float32 in its place if it has to.
+  const packed = single ? view.half : undefined;
+  const pointer = arena.take(total * (packed ? 2 : bytes));
+  const target = { pointer, rows, cols, paddedCols, total, alone };
+  const kind = packed ? "half" : view.dtype;
+  if (view.parts) copyParts(kernels, view.parts, transposed, kind, target);
+  else copyInto(kernels, gridOf(view, transposed, kind), kind, target);
+
+  let storage: Storage = packed ?? view.dtype;
+  let largest: number;
+  let squares: number | undefined;
+  if (packed) {
+    largest = halfDecoder(packed)(routines.largest16(pointer, total));
+    if (!Number.isFinite(largest)) throwNonFinite(view);
+    if (!half || (largest > 0 && !computable(packed, exponentOf(largest)))) {
+      arena.extend(pointer, total * 4);
+      routines.promote16(pointer, total, pointer, packed === "bfloat16" ? 1 : 0);
+      storage = "float32";
+    } else if (packed === "float16") {
+      routines.prescale16(pointer, total);
+    }
+  } else {
+    const mark = arena.mark();
+    const sum = arena.take(8);
+    largest = (single ? routines.largest32 : routines.largest64)(pointer, total, sum);
+    squares = arena.f64(sum, 1)[0];
+    arena.release(mark);
+    if (Number.isNaN(largest)) throwNonFinite(view);
+  }
+  let exponent = 0;
+  if (scaled && largest > 0 && (storage === "float32" || storage === "float64")) {
+    const e = exponentOf(largest);
+    if (Math.abs(e) > (single ? SAFE_EXPONENT.single : SAFE_EXPONENT.double)) {
+      exponent = e;
+      squares = undefined;
+      // In two factors: 2^1074 is not a double, 2^149 no float32.
+      const part = Math.trunc(-e / 2);
+      for (const factor of [2 ** part, 2 ** (-e - part)]) {
+        if (single) routines.scale32(pointer, total, factor);
+        else routines.scale64(pointer, total, factor);
+      }
+    }
+  }
+  const size = storage === "float16" || storage === "bfloat16" ? 2 : bytes;
+  return {
+    pointer,
+    rows,
+    cols,
+    paddedRows,
+    paddedCols,
+    lda: alone ? 0 : paddedCols * size,
+    storage,
+    single,
+    transposed,
+    exponent,
+    squares,
+  };
+}
+
+type Numbers = Float32Array | Float64Array | Uint16Array;
+
+/** What numbers are copied as, and the routine that transposes them. */
+const COPIED = {
+  float64: { bytes: 8, view: "f64", transpose: "transpose64" },
+  float32: { bytes: 4, view: "f32", transpose: "transpose32" },
+  half: { bytes: 2, view: "u16", transpose: "transpose16" },
+} as const;
+
+type Copied = keyof typeof COPIED;
+
+/** Rows in kernel memory, and what is theirs from `pointer` on. */
+interface Target {
+  readonly pointer: number;
+  readonly rows: number;
+  readonly cols: number;
+  /** numbers from row to row */
+  readonly paddedCols: number;
+  /** numbers in all */
+  readonly total: number;
+  /** whether there is one row, and no padding below it */
+  readonly alone: boolean;
+}
+
+/** Where the numbers lie, as rows of A or Aᵀ; of half precision its bits. */
+function gridOf(view: View, transposed: boolean, kind: Copied): Grid {
+  return {
+    data: view.data,
+    read: kind === "half" ? undefined : view.read,
+    offset: view.offset,
+    down: transposed ? view.columnStride : view.rowStride,
+    across: transposed ? view.rowStride : view.columnStride,
+  };
+}
+
+/** Fills the target, its padding with zeros. */
+function copyInto(kernels: Kernels, source: Grid, kind: Copied, to: Target): void {
+  fillPadding(kernels, kind, to, copyNumbers(kernels, source, kind, to));
+}
+
+/** Zeros beyond the columns and rows, as far as `copyNumbers` has not put them there. */
+function fillPadding({ arena }: Kernels, kind: Copied, to: Target, transposed: boolean): void {
+  const { pointer, rows, cols, paddedCols, total, alone } = to;
+  const out = arena[COPIED[kind].view](pointer, total);
+  if (!transposed) out.fill(0, rows * paddedCols);
+  else if (!alone)
+    for (let from = 0; from < total; from += paddedCols)
+      out.fill(0, from + padTo(cols, 4), from + paddedCols);
+}
+
+/** The same from a matrix that comes in parts: each fills its rows or, transposed, its columns. */
+function copyParts(
+  kernels: Kernels,
+  parts: NonNullable<View["parts"]>,
+  transposed: boolean,
+  kind: Copied,
+  to: Target,
+): void {
+  const { bytes } = COPIED[kind];
+  let byPanels = false;
+  parts((part, first) => {
+    const start = transposed ? first : first * to.paddedCols;
+    byPanels = copyNumbers(kernels, gridOf(part, transposed, kind), kind, {
+      ...to,
+      pointer: to.pointer + start * bytes,
+      rows: transposed ? part.n : part.m,
+      cols: transposed ? part.m : part.n,
+      total: to.total - start,
+    });
+  });
+  fillPadding(kernels, kind, to, byPanels);
+}
+
+/**
+ * Fills rows and columns, and of the padding what is convenient.
+ *
+ * @returns whether they were transposed, panel by panel
+ */
+function copyNumbers({ arena, routines }: Kernels, source: Grid, kind: Copied, to: Target): boolean {
+  const { pointer, rows, cols, paddedCols, total, alone } = to;
+  const { bytes, view, transpose } = COPIED[kind];
+  if (alone || !isFlat(source) || source.down !== 1 || source.across === 1) {
+    fillRows(source, rows, cols, arena[view](pointer, total), paddedCols);
+    return false;
+  }
+  const mark = arena.mark();
+  const stage = arena.take(PANEL * CHUNK * bytes);
+  fillColumns(source, rows, cols, arena[view](stage, PANEL * CHUNK), (count, length, i, j) =>
+    routines[transpose](stage, count, length, pointer + (i * paddedCols + j) * bytes, paddedCols * bytes),
+  );
+  arena.release(mark);
+  return true;
+}
+
+interface Grid {
+  data: ArrayLike<number>;
+  read: ((stored: number) => number) | undefined;
+  offset: number;
+  down: number;
+  across: number;
+}
+
+type FlatGrid = Grid & { data: Numbers };
+
+/** Whether the numbers lie there as they are, so that runs of them can be copied whole. */
+function isFlat(source: Grid): source is FlatGrid {
+  const { data, read } = source;
+  return (
+    !read && (data instanceof Float32Array || data instanceof Float64Array || data instanceof Uint16Array)
+  );
+}
+
+/** Columns and rows that are transposed at a time. */
+const PANEL = 32;
+const CHUNK = 256;
+
+/**
+ * Where columns are contiguous: copies a panel of them into `stage`, as rows of `length` numbers, and hands it
+ * over to be transposed to row i and column j. Both sizes are multiples of 4, padded with zeros.
+ */
+function fillColumns(
+  { data, offset, across }: FlatGrid,
+  rows: number,
+  cols: number,
+  stage: Numbers,
+  transpose: (count: number, length: number, i: number, j: number) => void,
+): void {
+  for (let j = 0; j < cols; j += PANEL) {
+    const used = Math.min(PANEL, cols - j);
+    const count = padTo(used, 4);
+    for (let i = 0; i < rows; i += CHUNK) {
+      const run = Math.min(CHUNK, rows - i);
+      const length = padTo(run, 4);
+      const from = offset + j * across + i;
+      if (run === across && length === run) {
+        stage.set(data.subarray(from, from + used * run));
+      } else {
+        for (let k = 0; k < used; k++) {
+          const first = from + k * across;
+          stage.set(data.subarray(first, first + run), k * length);
+          stage.fill(0, k * length + run, (k + 1) * length);
+        }
+      }
+      stage.fill(0, used * length, count * length);
+      transpose(count, length, i, j);
+    }
+  }
+}
+
+/** Rows and columns copied at a time where neither is contiguous: a tile of both sides stays in cache. */
+const TILE = 32;
+
+function fillRows(source: Grid, rows: number, cols: number, out: Numbers, ldo: number): void {
+  const { data, read, offset, down, across } = source;
+  if (isFlat(source) && across === 1 && down === cols && ldo === cols) {
+    out.set(source.data.subarray(offset, offset + rows * cols));
+    return;
+  }
+  if (isFlat(source) && across === 1 && cols >= 16) {
+    for (let i = 0; i < rows; i++) {
+      const from = offset + i * down;
+      out.set(source.data.subarray(from, from + cols), i * ldo);
+      out.fill(0, i * ldo + cols, (i + 1) * ldo);
+    }
+    return;
+  }
+  for (let top = 0; top < rows; top += TILE) {
+    const bottom = Math.min(top + TILE, rows);
+    for (let left = 0; left < cols; left += TILE) {
+      const right = Math.min(left + TILE, cols);
+      for (let i = top; i < bottom; i++) {
+        let from = offset + i * down + left * across;
+        const end = i * ldo + right;
+        for (let to = i * ldo + left; to < end; to++, from += across)
+          out[to] = read ? read(data[from]) : data[from];
+      }
+    }
+    if (ldo > cols) for (let i = top; i < bottom; i++) out.fill(0, i * ldo + cols, (i + 1) * ldo);
+  }
+}

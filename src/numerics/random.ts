@@ -1,0 +1,131 @@
+import { exponentOf, largestMagnitude } from "./powers.js";
+
+/** A seeded stream of random numbers. */
+export interface Random {
+  /** uniform on (0, 1) */
+  uniform(): number;
+  /** standard normal */
+  normal(): number;
+}
+
+const bits = new DataView(new ArrayBuffer(8));
+
+/**
+ * ln x for a normal number x > 0, with an error below one unit in the last place. `Math.log` is another function in
+ * every engine; this one gives the same bits everywhere.
+ *
+ * x = 2ᵏ·(1 + f) with √½ < 1 + f < √2; ln(1 + f) = f − f²/2 + s·(f²/2 + R(s²)), s = f/(2 + f), R a polynomial.
+ *
+ * Source: FDLIBM 5.3, e_log.c (Sun Microsystems, 1993).
+ */
+export function log(x: number): number {
+  bits.setFloat64(0, x);
+  const high = bits.getInt32(0);
+  const fraction = high & 0xfffff;
+  // 1 where the fraction is above √2: then f is taken of x/2ᵏ⁺¹.
+  const carry = (fraction + 0x95f64) & 0x100000;
+  const k = (high >> 20) - 1023 + (carry >> 20);
+  bits.setInt32(0, fraction | (carry ^ 0x3ff00000));
+  const f = bits.getFloat64(0) - 1;
+  // ln 2 in two parts, the first of which k multiplies without rounding.
+  const most = k * 0.6931471803691238;
+  const rest = k * 1.9082149292705877e-10;
+  const s = f / (2 + f);
+  const z = s * s;
+  const w = z * z;
+  const even = w * (0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373));
+  const odd =
+    z * (0.6666666666666735 + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)));
+  const r = odd + even;
+  // For larger |f| in an order in which less is rounded.
+  const half = 0.5 * f * f;
+  const far = fraction > 0x6147a && fraction < 0x6b851;
+  return most - ((far ? half - (s * (half + r) + rest) : s * (f - r) - rest) - f);
+}
+
+/**
+ * xoshiro128** (Blackman & Vigna, ACM Trans. Math. Softw. 47:36, 2021), its state filled from the seed
+ * by splitmix32; normals by Marsaglia's polar method. The same seed gives the same numbers everywhere.
+ *
+ * @param seed  any finite number; its low 53 bits count
+ * @param fingerprint  an integer of 32 bits that selects another stream of the same seed; 0 is the plain stream
+ */
+export function createRandom(seed: number, fingerprint = 0): Random {
+  let mix = (Math.imul(Math.floor(seed / 2 ** 32), 0x9e3779b9) ^ seed ^ fingerprint) >>> 0;
+  const next = () => {
+    mix = (mix + 0x9e3779b9) >>> 0;
+    let z = mix;
+    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
+    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
+    return (z ^ (z >>> 16)) >>> 0;
+  };
+  let a = next();
+  let b = next();
+  let c = next();
+  let d = next();
+  const word = () => {
+    const product = Math.imul(b, 5);
+    const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
+    const t = b << 9;
+    c ^= a;
+    d ^= b;
+    b ^= c;
+    a ^= d;
+    c ^= t;
+    d = (d << 11) | (d >>> 21);
+    return result;
+  };
+  const uniform = () => (word() + (word() >>> 11) * 2 ** 32 + 0.5) / 2 ** 53;
+  let spare = Number.NaN;
+  return {
+    uniform,
+    normal() {
+      if (!Number.isNaN(spare)) {
+        const value = spare;
+        spare = Number.NaN;
+        return value;
+      }
+      for (;;) {
+        const x = 2 * uniform() - 1;
+        const y = 2 * uniform() - 1;
+        const square = x * x + y * y;
+        if (square >= 1 || square === 0) continue;
+        const factor = Math.sqrt((-2 * log(square)) / square);
+        spare = y * factor;
+        return x * factor;
+      }
+    },
+  };
+}
+
+/** Bits of each number, relative to the largest, that a fingerprint depends on. */
+const FINGERPRINT_BITS = 30;
+
+/**
+ * A hash of 32 bits of a vector. It does not change where the vector is scaled by a power of two, and it ignores what
+ * is below 2⁻³¹ of the largest number, so that underflow at one end of the range does not change it either.
+ *
+ * Source: the mixing steps of MurmurHash3 (A. Appleby, public domain).
+ */
+export function fingerprintOf(x: Float64Array): number {
+  const largest = largestMagnitude(x);
+  if (!(largest > 0 && largest < Number.POSITIVE_INFINITY)) return 0;
+  const exponent = FINGERPRINT_BITS - exponentOf(largest);
+  const [first, second] = powersOf(exponent);
+  let hash = x.length | 0;
+  for (let i = 0; i < x.length; i++) {
+    let part = Math.imul(Math.round(x[i] * first * second), 0xcc9e2d51);
+    part = Math.imul((part << 15) | (part >>> 17), 0x1b873593);
+    hash ^= part;
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** Two factors whose product is 2^exponent, neither of which over- or underflows. */
+function powersOf(exponent: number): [number, number] {
+  const half = Math.trunc(exponent / 2);
+  return [2 ** half, 2 ** (exponent - half)];
+}

@@ -1,0 +1,19 @@
+import * as Plot from "@observablehq/plot";
+import type { FigureLayout } from "./figure.js";
+
+/** Labels of a scale that counts: nothing between whole numbers. */
+export function wholeTick(tick: number): string {
+  return Number.isInteger(tick) ? String(tick) : "";
+}
+
+/** A horizontal axis that counts from 1. */
+export function countAxis(label: string, { narrow }: Pick<FigureLayout, "narrow">): Plot.Markish {
+  return Plot.axisX({
+    ticks: narrow ? 5 : 10,
+    tickFormat: wholeTick,
+    label,
+    labelAnchor: "center",
+    labelArrow: "none",
+    fill: "var(--muted)",
+  });
+}

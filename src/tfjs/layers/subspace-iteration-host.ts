@@ -1,0 +1,102 @@
+/** One step of subspace iteration, the products on the backend and what is small in float64 here. */
+import { concat, matMul, scalar, type Tensor, tensor2d, tidy } from "@tensorflow/tfjs-core";
+import { dot } from "../../numerics/sums.js";
+import type { Near, Tracked } from "./tracked.js";
+
+/**
+ * As `follow`, with all of the vectors.
+ *
+ * Cost: two reads of w, and two small reads from the backend; b vectors take O(b²(m + n)) here.
+ */
+export function followHere(w: Tensor, { u, v, others }: Near): Tracked {
+  return tidy(() => {
+    const [m, n] = w.shape as [number, number];
+    const block = concat([u, others], 0);
+    const count = block.shape[0] as number;
+    const right = rows(matMul(block, w), n);
+    orthonormalize(right);
+    const columns = new Float32Array(n * count);
+    right.forEach((row, j) => {
+      for (let i = 0; i < n; i++) columns[i * count + j] = row[i];
+    });
+    const image = matMul(w, tensor2d(columns, [n, count])).dataSync<"float32">();
+    const left = right.map((_, j) => Float64Array.from({ length: m }, (_, i) => image[i * count + j]));
+    turnToPrincipalAxes(left, right);
+
+    const before = rows(block, m);
+    const sigma = length(left[0]);
+    const kept = left.map((y, j) => {
+      const size = length(y);
+      return size > 0 ? y.map((value) => value / size) : before[j];
+    });
+    return {
+      sigma: scalar(sigma),
+      u: tensor2d(Float32Array.from(kept[0]), [1, m]),
+      v: sigma > 0 ? tensor2d(Float32Array.from(right[0]), [n, 1]) : v.clone(),
+      others: tensor2d(Float32Array.from(kept.slice(1).flatMap((y) => [...y])), [count - 1, m]),
+    };
+  });
+}
+
+/** The rows of a matrix, read back. */
+function rows(x: Tensor, width: number): Float64Array[] {
+  const data = x.dataSync<"float32">();
+  return Array.from({ length: data.length / width }, (_, i) =>
+    Float64Array.from(data.subarray(i * width, (i + 1) * width)),
+  );
+}
+
+/** Gram–Schmidt, in place, twice over; what is not independent to float32 accuracy becomes zero. */
+function orthonormalize(vectors: Float64Array[]): void {
+  vectors.forEach((x, j) => {
+    const size = length(x);
+    for (let pass = 0; pass < 2; pass++) {
+      for (const q of vectors.slice(0, j)) {
+        const along = dot(q, x);
+        for (let i = 0; i < x.length; i++) x[i] -= along * q[i];
+      }
+    }
+    const left = length(x);
+    const scale = left > 2 ** -20 * size ? 1 / left : 0;
+    for (let i = 0; i < x.length; i++) x[i] *= scale;
+  });
+}
+
+/**
+ * Rotates pairs of `left`, and `right` along with them, until `left` is orthogonal, longest first: a
+ * one-sided Jacobi method (Golub & Van Loan, §8.6.3), in place.
+ */
+function turnToPrincipalAxes(left: Float64Array[], right: Float64Array[]): void {
+  const count = left.length;
+  for (let sweep = 0; sweep < 10; sweep++) {
+    let turned = false;
+    for (let j = 0; j < count; j++) {
+      for (let k = j + 1; k < count; k++) {
+        const a = dot(left[j], left[j]);
+        const c = dot(left[k], left[k]);
+        const b = dot(left[j], left[k]);
+        if (Math.abs(b) <= 1e-12 * Math.sqrt(a * c) && a >= c) continue;
+        const angle = Math.atan2(2 * b, a - c) / 2;
+        rotate(left[j], left[k], angle);
+        rotate(right[j], right[k], angle);
+        turned = true;
+      }
+    }
+    if (!turned) return;
+  }
+}
+
+/** (x, y) ← (x·cos + y·sin, y·cos − x·sin) */
+function rotate(x: Float64Array, y: Float64Array, angle: number): void {
+  const c = Math.cos(angle);
+  const s = Math.sin(angle);
+  for (let i = 0; i < x.length; i++) {
+    const [xi, yi] = [x[i], y[i]];
+    x[i] = c * xi + s * yi;
+    y[i] = c * yi - s * xi;
+  }
+}
+
+function length(x: Float64Array): number {
+  return Math.sqrt(dot(x, x));
+}

@@ -1,0 +1,116 @@
+/**
+ * What may be handed to this adapter: a live float32 tensor of matrices. Everything else is refused
+ * here, at the call, and named.
+ */
+import { getBackend, Tensor } from "@tensorflow/tfjs-core";
+import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { formatValue } from "../matrix/format-value.js";
+
+/** A batch of matrices as the tensor's shape says it: `batch` is the product of the leading axes. */
+export interface MatrixShape {
+  readonly leading: number[];
+  readonly batch: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * Checks that `x` is a float32 tensor that still lives and holds one matrix or (with leading axes) a
+ * batch of them.
+ *
+ * @param caller  the public function's name, for the messages
+ * @param rank  exactly this rank; any rank from 2 when absent
+ * @throws UnsupportedError for what is not a tensor, is disposed, or is not float32;
+ *   ShapeError for a wrong rank or an empty axis
+ */
+export function checkMatrices(x: unknown, caller: string, rank?: number): MatrixShape {
+  checkTensor(x, caller);
+  const { shape } = x;
+  if (rank !== undefined ? shape.length !== rank : shape.length < 2) {
+    const wanted = rank === undefined ? "a matrix or a batch of matrices" : "a matrix";
+    throw new ShapeError(`${caller}: ${wanted} wanted, but x has rank ${shape.length} (shape [${shape}])`);
+  }
+  if (x.size === 0) throw new ShapeError(`${caller}: x is empty (shape [${shape}])`);
+  const leading = shape.slice(0, -2);
+  const [rows, columns] = shape.slice(-2);
+  return { leading, batch: leading.reduce((a, b) => a * b, 1), rows, columns };
+}
+
+function checkTensor(x: unknown, caller: string): asserts x is Tensor {
+  if (!(x instanceof Tensor)) {
+    throw new UnsupportedError(
+      `${caller}: x is not a TensorFlow.js tensor; make one with tf.tensor2d, or call ${caller}'s namesake in "spectral-norm", which takes arrays`,
+    );
+  }
+  if (x.isDisposed) throw new UnsupportedError(`${caller}: x is a disposed tensor (shape [${x.shape}])`);
+  if (x.dtype !== "float32") {
+    const remedy =
+      x.dtype === "int32" || x.dtype === "bool"
+        ? '; call tf.cast(x, "float32") first'
+        : ", which has no spectral norm here";
+    throw new UnsupportedError(`${caller}: x has dtype ${x.dtype}${remedy}`);
+  }
+}
+
+/**
+ * The numbers of `x`, now.
+ *
+ * @param instead  what to call where this cannot work, for the message
+ * @throws UnsupportedError where the backend cannot hand them over synchronously
+ *
+ * On the cpu backend this is the tensor's own memory: never write to it.
+ */
+export function readNow(x: Tensor, caller: string, instead: string): Float32Array {
+  const refusal = (options?: ErrorOptions) =>
+    new UnsupportedError(
+      `${caller} has to read x, and the ${getBackend()} backend cannot hand it over synchronously; ${instead}`,
+      options,
+    );
+  // WebGPU's dataSync goes through a canvas: it warns, and where that does not work it gives zeros.
+  if (getBackend() === "webgpu") throw refusal();
+  try {
+    return x.dataSync<"float32">() as Float32Array;
+  } catch (cause) {
+    throw refusal({ cause });
+  }
+}
+
+/**
+ * As `readNow`, for x of the shape `shape`, all of it finite.
+ *
+ * @throws NonFiniteError naming row and column of the first NaN or infinity, as the core does
+ */
+export function readFinite(x: Tensor, shape: MatrixShape, caller: string, instead: string): Float32Array {
+  const data = readNow(x, caller, instead);
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) throw nonFinite(data[at], at, shape, caller);
+  return data;
+}
+
+function nonFinite(value: number, at: number, { batch, rows, columns }: MatrixShape, caller: string): Error {
+  const row = Math.floor(at / columns) % rows;
+  const column = at % columns;
+  const which = batch === 1 ? "" : `batch ${Math.floor(at / (rows * columns))}: `;
+  return new NonFiniteError(`${caller}: ${which}row ${row}, column ${column} is ${value}`, row, column);
+}
+
+/** @throws OptionError unless `value` is an integer ≥ 0 (> 0 when `positive`) */
+export function checkInteger(value: unknown, name: string, caller: string, positive = false): number {
+  if (Number.isSafeInteger(value) && inRange(value as number, positive)) return value as number;
+  throw refused(value, name, caller, `a ${positive ? "positive" : "non-negative"} integer`);
+}
+
+/** @throws OptionError unless `value` is a finite number ≥ 0 (> 0 when `positive`) */
+export function checkAmount(value: unknown, name: string, caller: string, positive = false): number {
+  if (Number.isFinite(value) && inRange(value as number, positive)) return value as number;
+  throw refused(value, name, caller, `a ${positive ? "positive" : "non-negative"} finite number`);
+}
+
+function inRange(value: number, positive: boolean): boolean {
+  return positive ? value > 0 : value >= 0;
+}
+
+/** The error for an option with a value that it does not take. */
+export function refused(value: unknown, name: string, caller: string, expected: string): OptionError {
+  return new OptionError(`${name}: ${caller} expects ${expected}, got ${formatValue(value)}`);
+}
