@@ -37,7 +37,9 @@ it("is a program, and replaces what the compiler left", () => {
   expect(readFileSync(command, "utf8").startsWith("#!/usr/bin/env node\n")).toBe(true);
   accessSync(command, constants.X_OK);
   expect(files.filter((file) => file.endsWith(".d.ts"))).toEqual([]);
-  expect(["audit", "experiment", "files"].filter((folder) => existsSync(join(dist, folder)))).toEqual([]);
+  expect(
+    ["audit", "engines", "experiment", "files", "report"].filter((folder) => existsSync(join(dist, folder))),
+  ).toEqual([]);
 });
 
 it("carries the licence of everything that it contains", () => {
