@@ -68,8 +68,8 @@ it.each(functions)("$place has a doc comment that TypeDoc renders rightly", ({ c
     for (const line of comment.slice(remarks + 1)) expect(line).not.toMatch(/^@(param|returns|throws)/);
 });
 
-// The functions of threads/twins.ts are those of the core, and say so; a GPU is not there wherever examples run.
-it.each(functions.filter(({ place }) => !/webgpu|threads\/twins/.test(place)))(
+// The functions of threads/async-api.ts are those of the core, and say so; a GPU is not there wherever examples run.
+it.each(functions.filter(({ place }) => !/webgpu|threads\/async-api/.test(place)))(
   "$place has an example that is run",
   ({ comment }) => {
     const example = comment.indexOf("@example");
