@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { addPeers, compile, type Installed, install, isForeign, remove, run, write } from "./install.js";
+import { type Installed, remove, run, write } from "./install.js";
 import { examplesInComments } from "./pages.js";
 import { publicFiles } from "./public.js";
+import { complaintsOf, installWithPeers, promised, rounded } from "./samples.js";
 
 const examples = publicFiles().flatMap(examplesInComments);
 
@@ -13,31 +14,14 @@ let installed: Installed;
 let folder: string;
 
 beforeAll(() => {
-  installed = install();
-  addPeers(installed, ...["core", "backend-cpu", "layers"].map((name) => `@tensorflow/tfjs-${name}`));
-  addPeers(installed, "@jax-js/jax");
+  installed = installWithPeers();
   const files = examples.map(({ name, code }) => [`${name}.ts`, code]);
   folder = write(installed, "comments", Object.fromEntries(files));
 });
 afterAll(() => remove(installed));
 
-/** What stands in the comment behind each `console.log`. */
-function promised(example: string): string[] {
-  return [...example.matchAll(/^\s*console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text);
-}
-
-/** Numbers to nine digits: the last ones depend on the kernels that the engine has. */
-function rounded(line: string): string {
-  return line.replace(/-?\d+(\.\d+)?(e[-+]?\d+)?/g, (number) =>
-    String(Number(Number(number).toPrecision(9))),
-  );
-}
-
 it("type-checks", () => {
-  const complaints = compile(installed, folder, "nodenext", ["es2022", "dom", "esnext.disposable"], {
-    noUncheckedIndexedAccess: false,
-  });
-  expect(complaints.filter((complaint) => !isForeign(complaint))).toEqual([]);
+  expect(complaintsOf(installed, folder)).toEqual([]);
 });
 
 it.each(examples)("prints what it says, $name", ({ name, code }) => {

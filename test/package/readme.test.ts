@@ -1,17 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import {
-  addPeers,
-  compile,
-  type Installed,
-  install,
-  isForeign,
-  remove,
-  repository,
-  run,
-  write,
-} from "./install.js";
+import { type Installed, remove, repository, run, write } from "./install.js";
+import { complaintsOf, installWithPeers, promised, rounded } from "./samples.js";
 
 /** The pages whose samples are compiled and run. */
 const pages = [
@@ -46,31 +37,14 @@ let installed: Installed;
 let folder: string;
 
 beforeAll(() => {
-  installed = install();
-  addPeers(installed, ...["core", "backend-cpu", "layers"].map((name) => `@tensorflow/tfjs-${name}`));
-  addPeers(installed, "@jax-js/jax");
+  installed = installWithPeers();
   const files = examples.map(({ text }, i) => [`example-${i + 1}.ts`, text]);
   folder = write(installed, "readme", Object.fromEntries(files));
 });
 afterAll(() => remove(installed));
 
-/** What stands in the comment behind each `console.log`. */
-function promised(example: string): string[] {
-  return [...example.matchAll(/^\s*console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text);
-}
-
-/** Numbers to nine digits: the last ones depend on the kernels that the engine has. */
-function rounded(line: string): string {
-  return line.replace(/-?\d+(\.\d+)?(e[-+]?\d+)?/g, (number) =>
-    String(Number(Number(number).toPrecision(9))),
-  );
-}
-
 it("type-checks", () => {
-  const complaints = compile(installed, folder, "nodenext", ["es2022", "dom", "esnext.disposable"], {
-    noUncheckedIndexedAccess: false,
-  });
-  expect(complaints.filter((complaint) => !isForeign(complaint))).toEqual([]);
+  expect(complaintsOf(installed, folder)).toEqual([]);
 });
 
 it.each(examples.map(({ where, text }, i) => [where, i + 1, text] as const))(
