@@ -1,5 +1,5 @@
-// Bundles what threads run and inlines it as text in a module: started from text, a thread needs no file that a
-// bundler would have to know of.
+// Bundles the scripts of the threads and inlines them as text in a module. Started from text, a thread needs no file
+// that a bundler would have to know.
 import { writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,20 +24,20 @@ async function bundled(entry, plugins = []) {
   return outputFiles[0].text;
 }
 
-/** What the text around it hands to the coordinating thread (`src/threads/coordinator.ts`) is not in its script. */
-const handedOver = {
-  name: "handed-over",
+/** Leaves out of the script what `src/threads/coordinator.ts` passes to the coordinating thread. */
+const sharedText = {
+  name: "shared-text",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\.generated\.js$/ }, ({ path }) => ({ path, namespace: "given" }));
-    onLoad({ filter: /.*/, namespace: "given" }, () => ({
-      contents: "export const { dense, products, fused, proof, thread } = given;",
+    onResolve({ filter: /\.generated\.js$/ }, ({ path }) => ({ path, namespace: "shared" }));
+    onLoad({ filter: /.*/, namespace: "shared" }, () => ({
+      contents: "export const { dense, products, fused, proof, worker } = shared;",
     }));
   },
 };
 
 const scripts = {
-  thread: await bundled("thread.ts"),
-  coordinator: await bundled("coordinator-thread.ts", [handedOver]),
+  worker: await bundled("worker-thread.ts"),
+  coordinator: await bundled("coordinator-thread.ts", [sharedText]),
 };
 const lines = Object.entries(scripts).map(
   ([name, text]) => `export const ${name}: string = ${JSON.stringify(text)};\n`,

@@ -1,15 +1,16 @@
+import { messageOf } from "../matrix/error-message.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import type { Arena } from "./contract.js";
 
 /** Memory that can only grow: a `WebAssembly.Memory`, or plain bytes. */
 export interface Growable {
-  /** The bytes as they are now; an older buffer may be detached. */
+  /** The current buffer; an older one may be detached. */
   buffer(): ArrayBuffer;
-  /** Makes room for at least `bytes` in all; throws RangeError where there is none. */
+  /** Grows the memory to at least `bytes` bytes; throws RangeError if it cannot. */
   grow(bytes: number): void;
 }
 
-/** Blocks begin at multiples of this: a cache line. */
+/** Blocks begin at multiples of this many bytes, a cache line. */
 const ALIGNMENT = 64;
 /** Where the first block begins, so that pointer 0 is never handed out. */
 const BOTTOM = 64;
@@ -24,7 +25,7 @@ export function createArena(memory: Growable): Arena {
         memory.grow(aligned);
       } catch (error) {
         throw new UnsupportedError(
-          `matrix: there is no memory for it (${error instanceof Error ? error.message : String(error)}); ` +
+          `matrix: there is no memory for it (${messageOf(error)}); ` +
             "pass it in parts, with rowPanels, or as an operator { shape, matvec, rmatvec }",
         );
       }
@@ -42,7 +43,7 @@ export function createArena(memory: Growable): Arena {
     },
     mark: () => top,
     release(mark) {
-      // Written so that NaN fails too. A bad mark is a fault of the library: going on would give out a block twice.
+      // Written so that NaN fails too. A wrong mark is a bug in the library: a block would be allocated twice.
       if (!(mark >= BOTTOM && mark <= top && mark % ALIGNMENT === 0))
         throw new Error(`kernel memory: ${mark} is not a mark between ${BOTTOM} and ${top}`);
       top = mark;
@@ -52,7 +53,7 @@ export function createArena(memory: Growable): Arena {
     f32: (pointer, length) => new Float32Array(memory.buffer(), pointer, length),
     u16: (pointer, length) => new Uint16Array(memory.buffer(), pointer, length),
     fill(pointer, bytes) {
-      // Eight at a time: on shared memory every element is a store of its own.
+      // Eight bytes at a time, because on shared memory every element is stored separately.
       const whole = Math.floor(bytes / 8);
       new Float64Array(memory.buffer(), pointer, whole).fill(0);
       if (bytes > 8 * whole) new Uint8Array(memory.buffer(), pointer + 8 * whole, bytes - 8 * whole).fill(0);

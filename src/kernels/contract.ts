@@ -1,18 +1,18 @@
 import type { SvdRoutines } from "./svd-contract.js";
-import type { Crew } from "./worker-team.js";
+import type { WorkerTeam } from "./worker-team.js";
 
 /**
- * What a set of kernels has to do. Two sets exist: `reference/` in plain loops, and `wasm/`; one suite
- * (test/conformance) runs over both.
+ * The routines of a set of kernels. There are three sets: `reference`, in plain loops, `wasm`, and `wasm-relaxed`, which
+ * is `wasm` with fused multiply-add. One suite, `test/conformance.test.ts`, tests them all.
  *
- * All of them work on one flat memory, handed out by an `Arena`. A pointer is a byte offset into it, a
- * multiple of 16. A matrix is row-major, `lda` bytes from row to row; `rows` is a multiple of 4 and
- * `cols` of `LANES`, the rest being zeros that the caller put there (rows may also be finite garbage
- * whose result nobody reads). "32" works on float32 and "64" on float64; "Wide" reads a float32 matrix
- * and computes in float64. Coefficients, and everything that a sum ends in, are float64 throughout.
+ * All routines work on one flat memory, which an `Arena` allocates. A pointer is a byte offset into it, a multiple of 16.
+ * A matrix is row-major, with `lda` bytes from row to row. `rows` is a multiple of 4 and `cols` a multiple of `LANES`;
+ * the caller pads with zeros. (Rows may also be padded with any finite numbers if the results are ignored.) "32" works on
+ * float32 and "64" on float64; "Wide" reads a float32 matrix and computes in float64. Coefficients and the totals of
+ * sums are always float64.
  *
- * "Half" reads 16-bit numbers, which `half` tells apart: 1 is bfloat16, 0 is float16 as `prescale16` has left it. Their
- * results are those of the same routine on those numbers in float32, to the last bit.
+ * "Half" reads 16-bit numbers: bfloat16 if `half` is 1, and float16 after `prescale16` if it is 0. The results are those
+ * of the same routine on the same numbers in float32, to the last bit.
  */
 export interface Products {
   /** Y (rows×width float64, row-major) ← A·X; X is `width` (1 or 2) vectors, `ldx` bytes apart. */
@@ -56,7 +56,7 @@ export interface Products {
   rotate64: Rotate;
 }
 
-/** A routine that is told the kind of its 16-bit numbers. */
+/** A routine with the type of its 16-bit numbers as its last argument. */
 type Half<R extends (...args: never[]) => void> = (...args: [...Parameters<R>, half: number]) => void;
 type Multiply = (
   a: number,
@@ -120,31 +120,31 @@ type Rotate = (
   strip: number,
 ) => void;
 
-/** Loading, and the small dense problems; always float64 where nothing else is said. */
+/** Routines for loading, and for small dense problems; float64 unless stated otherwise. */
 export interface Dense {
   /**
-   * The largest |x| of n numbers (a multiple of LANES); NaN as soon as one of them is NaN or infinite. At `squares`
-   * (float64) is Σx² then, within 2⁻¹⁴ of itself; infinite where the precision of x overflows.
+   * The largest |x| of n numbers (a multiple of LANES), or NaN if one of them is NaN or infinite. Writes Σx² to
+   * `sumOfSquares` (float64), with a relative error up to 2⁻¹⁴; it is infinite if a sum overflows the type of x.
    */
-  largest32(x: number, n: number, squares: number): number;
-  largest64(x: number, n: number, squares: number): number;
+  largest32(x: number, n: number, sumOfSquares: number): number;
+  largest64(x: number, n: number, sumOfSquares: number): number;
   /** B (cols×rows, `ldb` bytes from row to row) ← Aᵀ; multiples of 4, A's rows end to end. */
   transpose32(a: number, rows: number, cols: number, b: number, ldb: number): void;
   transpose64(a: number, rows: number, cols: number, b: number, ldb: number): void;
   transpose16(a: number, rows: number, cols: number, b: number, ldb: number): void;
-  /** The largest of n 16-bit patterns without their signs: that of the largest magnitude, infinity or NaN. */
+  /** The largest of n 16-bit patterns with the sign bit cleared: the largest magnitude, infinity or NaN. */
   largest16(x: number, n: number): number;
-  /** w (float32) ← n numbers at a, exactly; w may be a. `bfloat`: 1 for bfloat16, 0 for float16 (not lifted). */
+  /** w (float32) ← n numbers at a, exactly; w may be a. `bfloat`: 1 for bfloat16, 0 for float16 (not prescaled). */
   promote16(a: number, n: number, w: number, bfloat: number): void;
   /**
-   * n float16, all below 2⁶ in magnitude, ← the bits of 1024 times each. Exact, and no longer subnormal, which
-   * would cost processors a hundred cycles at every read; the kernels take the factor back as they decode.
+   * Multiplies n float16 numbers, all below 2⁶ in magnitude, by 1024, in place. This is exact, and leaves no subnormal
+   * numbers, on which processors take about a hundred cycles. The kernels divide by 1024 again when they decode.
    */
   prescale16(x: number, n: number): void;
   /**
-   * The `wanted` largest eigenvalues of a symmetric matrix, the first `full` of them with their vectors and
-   * to full accuracy, the others so that their roots are good to a thousandth of their distance from the first's. By Householder
-   * tridiagonalization, bisection and inverse iteration.
+   * The `wanted` largest eigenvalues of a symmetric matrix. The first `full` have full accuracy and eigenvectors. The
+   * square roots of the others have an error of at most a thousandth of their distance to the root of the first. By
+   * Householder tridiagonalization, bisection and inverse iteration.
    *
    * @param a  n×n float64, `lda` numbers from row to row (even); only the lower triangle is read; overwritten
    * @param values  wanted float64, descending
@@ -164,7 +164,7 @@ export interface Dense {
   ): void;
 }
 
-/** Numbers in a padded row: a multiple of this serves both precisions. */
+/** Padded rows have a multiple of this many numbers, which suits both precisions. */
 export const LANES = 4;
 
 /** float64 numbers of workspace that `eigenLargest` takes. */
@@ -172,30 +172,30 @@ export function eigenWork(n: number): number {
   return 14 * (n + 8);
 }
 
-/** One flat memory and what computes on it. */
+/** One flat memory with the routines that compute on it. */
 export interface Kernels {
   readonly name: "reference" | "wasm" | "wasm-relaxed";
   readonly routines: Products & Dense & SvdRoutines;
   readonly arena: Arena;
-  /** threads on this memory, where there are any: for work that is better handed out whole */
-  readonly crew?: Crew;
+  /** the threads on this memory, if there are any, for callers that divide work themselves */
+  readonly team?: WorkerTeam;
 }
 
-/** Memory that is taken in stack order and given back all at once. */
+/** Memory that is allocated as a stack. */
 export interface Arena {
-  /** `bytes` of memory, 16-byte aligned, contents undefined. Views made before may be detached by it. */
+  /** `bytes` of memory, 16-byte aligned, contents undefined. Views created earlier may be detached. */
   take(bytes: number): number;
-  /** Makes the block that was taken last, at `pointer`, `bytes` long; its contents stay. */
+  /** Resizes the block that was taken last, at `pointer`, to `bytes`; its contents stay. */
   extend(pointer: number, bytes: number): void;
-  /** Where the next `take` begins; for `release`. */
+  /** The current top of the stack, for `release`. */
   mark(): number;
   /**
-   * Gives back everything taken since `mark`.
+   * Releases every block taken since `mark`.
    *
    * @throws Error if `mark` cannot be a mark of this arena: above the top, below the bottom, or not aligned
    */
   release(mark: number): void;
-  /** Bytes that the memory has grown to. */
+  /** Current size of the memory in bytes. */
   size(): number;
   f64(pointer: number, length: number): Float64Array;
   f32(pointer: number, length: number): Float32Array;

@@ -1,7 +1,10 @@
 import type { Arena, Kernels, Products } from "./contract.js";
-import type { Argument, Crew } from "./worker-team.js";
+import type { Argument, WorkerTeam } from "./worker-team.js";
 
-/** What the parallel forms below call beside the contract's routines. */
+/**
+ * The routines behind the divided ones. A slot holds the sum of one block of rows, so that threads can compute the
+ * blocks in any order; `join` adds the slots in the order of the undivided routine.
+ */
 export interface SlotRoutines {
   gramSlots32: GramSlots;
   gramSlots64: GramSlots;
@@ -13,7 +16,7 @@ export interface SlotRoutines {
   ) => void;
   join32(slots: number, size: number, count: number, from: number, n: number, z: number): void;
   join64(slots: number, size: number, count: number, from: number, n: number, z: number): void;
-  /** Columns from … to−1 of what `outerGram32` makes, both even. */
+  /** Columns from … to−1 of the result of `outerGram32`; both bounds are even. */
   outerGramPart32: OuterGramPart;
   outerGramPart64: OuterGramPart;
   blockRows32(rows: number): number;
@@ -54,123 +57,175 @@ type TransposedSlots = (
   to: number,
 ) => void;
 
-/** Multiplications below which a call is not worth waking anybody: handing work over takes some microseconds. */
+/**
+ * Least number of multiplications for which a call is divided: handing over a job takes some ten microseconds, in which
+ * one thread does about this many. Chosen by that estimate.
+ */
 const WORTH = 2 ** 16;
-/** Chunks a job is cut into: many enough that a thread on a slower core holds the others up for little. */
+/** Chunks of a job. Chosen: with many chunks, the others wait only briefly for a thread on a slower core. */
 const CHUNKS = 32;
-/** Columns of a Gram matrix that a thread makes at a time; the later ones are shorter, as it is symmetric. */
+/** Columns of a Gram matrix per chunk. Chosen small, because later columns are shorter: only one triangle is computed. */
 const GRAM_COLUMNS = 4;
-/** Bytes of scratch a thread has. */
+/** Bytes of scratch per thread: what `t` of `gram` and `outerGram` takes. */
 const SCRATCH = 64;
 
+/** Everything that the divided routines share. */
+interface Division {
+  readonly arena: Arena;
+  /** the undivided routines */
+  readonly whole: Kernels["routines"];
+  readonly slots: SlotRoutines;
+  readonly team: WorkerTeam;
+  /** least number of multiplications for which a call is divided */
+  readonly worth: number;
+}
+
 /**
- * The routines that read A, or as much, divided among the threads of a crew; small calls stay with the caller.
- * Results are those of the undivided routines to the last bit.
+ * The routines that read A, or as much data as A, divided among the threads of a team. Small calls stay with the calling
+ * thread. The results have the same bits as those of the undivided routines.
  *
- * @param worth  multiplications from which a call is divided
+ * @param worth  least number of multiplications for which a call is divided
  */
 export function divided(
   arena: Arena,
   whole: Kernels["routines"],
   slots: SlotRoutines,
-  crew: Crew,
+  team: WorkerTeam,
   worth = WORTH,
 ): Kernels["routines"] {
-  /** Rows of A in chunks of whole groups of four. */
-  const chunkRows = (rows: number) => Math.max(4, 4 * Math.ceil(rows / (4 * CHUNKS)));
-
-  /** Calls back with memory for scratch, `bytes` for each thread. */
-  const withScratch = (bytes: number, use: (own: Argument) => void): void => {
-    const mark = arena.mark();
-    try {
-      use({ base: arena.take(bytes * crew.threads), thread: bytes });
-    } finally {
-      arena.release(mark);
-    }
+  const division = { arena, whole, slots, team, worth };
+  return {
+    ...whole,
+    multiply32: dividedMultiply(division, "multiply32"),
+    multiply64: dividedMultiply(division, "multiply64"),
+    multiplyWide: dividedMultiply(division, "multiplyWide"),
+    multiplyWideHalf: dividedMultiplyHalf(division),
+    multiplyTransposed64: dividedMultiplyTransposed(division, "multiplyTransposed64"),
+    multiplyTransposedWide: dividedMultiplyTransposed(division, "multiplyTransposedWide"),
+    multiplyTransposedWideHalf: dividedMultiplyTransposed(division, "multiplyTransposedWideHalf"),
+    ...dividedGrams(division),
+    outerGram32: dividedOuterGram(division, "outerGram32"),
+    outerGram64: dividedOuterGram(division, "outerGram64"),
   };
+}
 
-  const multiplyRows = (
-    name: string,
-    [a, lda, rows, cols, x, ldx, width, y]: Parameters<Products["multiply64"]>,
-    more: readonly Argument[],
-  ): void => {
-    const step = chunkRows(rows);
-    const chunks = Math.ceil(rows / step);
-    // The last chunk begins earlier, rather than be shorter: rows that two chunks share come out the same.
-    const last = rows - step;
-    crew.run(
-      name,
-      [
-        { base: a, chunk: step * lda, upTo: a + last * lda },
-        lda,
-        step,
-        cols,
-        x,
-        ldx,
-        width,
-        { base: y, chunk: 8 * width * step, upTo: y + 8 * width * last },
-        ...more,
-      ],
-      chunks,
+/** Calls `use` with scratch memory of `bytes` bytes per thread. */
+function withScratch({ arena, team }: Division, bytes: number, use: (own: Argument) => void): void {
+  const mark = arena.mark();
+  try {
+    use({ base: arena.take(bytes * team.threads), thread: bytes });
+  } finally {
+    arena.release(mark);
+  }
+}
+
+/** Runs a routine of the `multiply` kind on chunks of rows. `more`: its further arguments. */
+function multiplyRows(
+  { team }: Division,
+  name: string,
+  [a, lda, rows, cols, x, ldx, width, y]: Parameters<Products["multiply64"]>,
+  more: readonly Argument[],
+): void {
+  // Chunks of whole groups of four rows.
+  const step = Math.max(4, 4 * Math.ceil(rows / (4 * CHUNKS)));
+  const chunks = Math.ceil(rows / step);
+  // The last chunk overlaps the one before instead of being shorter; the rows that both compute come out the same.
+  const last = rows - step;
+  team.run(
+    name,
+    [
+      { base: a, chunk: step * lda, upTo: a + last * lda },
+      lda,
+      step,
+      cols,
+      x,
+      ldx,
+      width,
+      { base: y, chunk: 8 * width * step, upTo: y + 8 * width * last },
+      ...more,
+    ],
+    chunks,
+  );
+}
+
+function dividedMultiply(
+  division: Division,
+  name: "multiply32" | "multiply64" | "multiplyWide",
+): Products["multiply64"] {
+  return (...args) => {
+    const [, , rows, cols, , , width] = args;
+    if (rows * cols * width < division.worth) division.whole[name](...args);
+    else multiplyRows(division, name, args, []);
+  };
+}
+
+function dividedMultiplyHalf(division: Division): Products["multiplyWideHalf"] {
+  return (a, lda, rows, cols, x, ldx, width, y, w, half) => {
+    if (rows * cols * width < division.worth)
+      return division.whole.multiplyWideHalf(a, lda, rows, cols, x, ldx, width, y, w, half);
+    withScratch(division, 16 * cols, (own) =>
+      multiplyRows(division, "multiplyWideHalf", [a, lda, rows, cols, x, ldx, width, y], [own, half]),
     );
   };
-  const multiply =
-    (name: "multiply32" | "multiply64" | "multiplyWide"): Products["multiply64"] =>
-    (...args) => {
-      const [, , rows, cols, , , width] = args;
-      if (rows * cols * width < worth) whole[name](...args);
-      else multiplyRows(name, args, []);
-    };
-  const multiplyHalf: Products["multiplyWideHalf"] = (a, lda, rows, cols, x, ldx, width, y, w, half) => {
-    if (rows * cols * width < worth)
-      return whole.multiplyWideHalf(a, lda, rows, cols, x, ldx, width, y, w, half);
-    withScratch(16 * cols, (own) =>
-      multiplyRows("multiplyWideHalf", [a, lda, rows, cols, x, ldx, width, y], [own, half]),
-    );
-  };
+}
 
-  /** Adds the slots up, each thread for some of the columns. */
-  const join = (single: boolean, pointer: number, size: number, count: number, z: number): void => {
-    const parts = size * count < worth ? 1 : 2 * crew.threads;
-    const step = Math.max(4, 4 * Math.ceil(size / (4 * parts)));
-    const chunks = Math.ceil(size / step);
-    const name = single ? "join32" : "join64";
-    if (chunks === 1) slots[name](pointer, size, count, 0, size, z);
-    else if (size % step === 0)
-      crew.run(name, [pointer, size, count, { base: 0, chunk: step }, step, z], chunks);
-    else {
-      // The odd rest first: sums must not be added twice.
-      const even = Math.floor(size / step) * step;
-      slots[name](pointer, size, count, even, size - even, z);
-      crew.run(name, [pointer, size, count, { base: 0, chunk: step }, step, z], even / step);
-    }
-  };
+/** The slots of one call: `blocks` slots of `size` numbers, float32 if `single`, which are added to z. */
+interface SlotSums {
+  readonly single: boolean;
+  readonly size: number;
+  readonly blocks: number;
+  readonly z: number;
+}
 
-  // Every other pass runs backwards: it begins with the rows that the caches still have of the one before.
+/** z += the sum of the slots at `pointer`. Each chunk adds some of the columns. */
+function join(
+  { slots, team, worth }: Division,
+  pointer: number,
+  { single, size, blocks, z }: SlotSums,
+): void {
+  const parts = size * blocks < worth ? 1 : 2 * team.threads;
+  const step = Math.max(4, 4 * Math.ceil(size / (4 * parts)));
+  const chunks = Math.ceil(size / step);
+  const name = single ? "join32" : "join64";
+  if (chunks === 1) slots[name](pointer, size, blocks, 0, size, z);
+  else if (size % step === 0)
+    team.run(name, [pointer, size, blocks, { base: 0, chunk: step }, step, z], chunks);
+  else {
+    // The remainder is added separately: an overlapping last chunk would add some columns twice.
+    const even = Math.floor(size / step) * step;
+    slots[name](pointer, size, blocks, even, size - even, z);
+    team.run(name, [pointer, size, blocks, { base: 0, chunk: step }, step, z], even / step);
+  }
+}
+
+/**
+ * Fills the slots by `routine` and adds them to z. The arguments of the routine are `before`, the pointer to the slots,
+ * the first slot, the one after the last, and `after`.
+ */
+function sumBySlots(
+  division: Division,
+  routine: string,
+  before: readonly Argument[],
+  after: readonly Argument[],
+  sums: SlotSums,
+  backwards?: boolean,
+): void {
+  const { single, size, blocks } = sums;
+  const pointer = division.arena.take(blocks * size * (single ? 4 : 8));
+  const step = Math.ceil(blocks / CHUNKS);
+  const range: Argument[] = [
+    { base: 0, chunk: step },
+    { base: step, chunk: step },
+  ];
+  division.team.run(routine, [...before, pointer, ...range, ...after], Math.ceil(blocks / step), backwards);
+  join(division, pointer, sums);
+}
+
+function dividedGrams(division: Division): Pick<Products, "gram32" | "gram64" | "gramHalf"> {
+  const { whole, slots, worth } = division;
+  // Every second pass runs backwards, so that it begins with the rows that the pass before has left in the caches.
   let backwards = false;
-
-  /**
-   * z += the slots that `routine` fills, each of `size` numbers, with one for each block; it is called with
-   * `before`, where the slots are and from which to which, and `after`.
-   */
-  const bySlots = (
-    routine: string,
-    before: readonly Argument[],
-    after: readonly Argument[],
-    { single, size, blocks, z }: { single: boolean; size: number; blocks: number; z: number },
-    order?: boolean,
-  ): void => {
-    const pointer = arena.take(blocks * size * (single ? 4 : 8));
-    const step = Math.ceil(blocks / CHUNKS);
-    const range: Argument[] = [
-      { base: 0, chunk: step },
-      { base: step, chunk: step },
-    ];
-    crew.run(routine, [...before, pointer, ...range, ...after], Math.ceil(blocks / step), order);
-    join(single, pointer, size, blocks, z);
-  };
-
-  /** `half` is the kind of 16-bit numbers, where the routine is told one. */
+  /** `half` is the type of 16-bit numbers, for the routine that has such an argument. */
   const gram =
     (name: "gram32" | "gram64" | "gramHalf") =>
     (...args: [...Parameters<Products["gram64"]>, ...half: number[]]): void => {
@@ -180,69 +235,58 @@ export function divided(
       const blocks = Math.ceil(rows / height);
       if (rows * cols * width < worth || blocks < 2) (whole[name] as (...args: number[]) => void)(...args);
       else
-        withScratch(SCRATCH + (half.length > 0 ? 16 * cols : 0), (own) => {
+        withScratch(division, SCRATCH + (half.length > 0 ? 16 * cols : 0), (own) => {
           const routine = name.replace("gram", "gramSlots");
           const sums = { single, size: width * cols, blocks, z };
-          bySlots(routine, [a, lda, rows, cols, x, ldx, width, own], half, sums, backwards);
+          sumBySlots(division, routine, [a, lda, rows, cols, x, ldx, width, own], half, sums, backwards);
           backwards = !backwards;
         });
     };
+  return { gram32: gram("gram32"), gram64: gram("gram64"), gramHalf: gram("gramHalf") };
+}
 
-  const outerGram =
-    (name: "outerGram32" | "outerGram64"): Products["outerGram64"] =>
-    (...args) => {
-      const [a, lda, rows, cols, , c, ldc] = args;
-      // Half of all pairs of rows.
-      if ((rows * rows * cols) / 2 < worth || rows <= GRAM_COLUMNS) whole[name](...args);
-      else
-        withScratch(SCRATCH, (own) =>
-          crew.run(
-            name.replace("outerGram", "outerGramPart"),
-            [
-              a,
-              lda,
-              rows,
-              cols,
-              own,
-              c,
-              ldc,
-              { base: 0, chunk: GRAM_COLUMNS },
-              { base: GRAM_COLUMNS, chunk: GRAM_COLUMNS },
-            ],
-            Math.ceil(rows / GRAM_COLUMNS),
-          ),
-        );
-    };
+function dividedOuterGram(division: Division, name: "outerGram32" | "outerGram64"): Products["outerGram64"] {
+  return (...args) => {
+    const [a, lda, rows, cols, , c, ldc] = args;
+    // One triangle: half of all pairs of rows.
+    if ((rows * rows * cols) / 2 < division.worth || rows <= GRAM_COLUMNS) division.whole[name](...args);
+    else
+      withScratch(division, SCRATCH, (own) =>
+        division.team.run(
+          name.replace("outerGram", "outerGramPart"),
+          [
+            a,
+            lda,
+            rows,
+            cols,
+            own,
+            c,
+            ldc,
+            { base: 0, chunk: GRAM_COLUMNS },
+            { base: GRAM_COLUMNS, chunk: GRAM_COLUMNS },
+          ],
+          Math.ceil(rows / GRAM_COLUMNS),
+        ),
+      );
+  };
+}
 
-  /** `more`, of 16-bit numbers: scratch, and which they are. */
-  const multiplyTransposed =
-    (name: "multiplyTransposed64" | "multiplyTransposedWide" | "multiplyTransposedWideHalf") =>
-    (...args: [...Parameters<Products["multiplyTransposed64"]>, ...more: number[]]): void => {
-      const [a, lda, rows, cols, y, width, , z, ...more] = args;
-      const blocks = Math.ceil(rows / slots.blockRows64(rows));
-      if (rows * cols < worth || blocks < 2 || width !== 1)
-        (whole[name] as (...args: number[]) => void)(...args);
-      else
-        withScratch(more.length > 0 ? 16 * cols : 0, (own) => {
-          const routine = name.replace("Transposed", "TransposedSlots");
-          const after = more.length > 0 ? [own, more[1]] : [];
-          bySlots(routine, [a, lda, rows, cols, y], after, { single: false, size: cols, blocks, z });
-        });
-    };
-
-  return {
-    ...whole,
-    multiply32: multiply("multiply32"),
-    multiply64: multiply("multiply64"),
-    multiplyWide: multiply("multiplyWide"),
-    multiplyWideHalf: multiplyHalf,
-    multiplyTransposed64: multiplyTransposed("multiplyTransposed64"),
-    multiplyTransposedWide: multiplyTransposed("multiplyTransposedWide"),
-    multiplyTransposedWideHalf: multiplyTransposed("multiplyTransposedWideHalf"),
-    gram32: gram("gram32"),
-    gram64: gram("gram64"),
-    gramHalf: gram("gramHalf"),
-    outerGram32: outerGram("outerGram32"),
-    outerGram64: outerGram("outerGram64"),
+/** `more`, for 16-bit numbers: scratch, and their type. */
+function dividedMultiplyTransposed(
+  division: Division,
+  name: "multiplyTransposed64" | "multiplyTransposedWide" | "multiplyTransposedWideHalf",
+) {
+  return (...args: [...Parameters<Products["multiplyTransposed64"]>, ...more: number[]]): void => {
+    const [a, lda, rows, cols, y, width, , z, ...more] = args;
+    const blocks = Math.ceil(rows / division.slots.blockRows64(rows));
+    if (rows * cols < division.worth || blocks < 2 || width !== 1)
+      (division.whole[name] as (...args: number[]) => void)(...args);
+    else
+      withScratch(division, more.length > 0 ? 16 * cols : 0, (own) => {
+        const routine = name.replace("Transposed", "TransposedSlots");
+        const after = more.length > 0 ? [own, more[1]] : [];
+        const sums = { single: false, size: cols, blocks, z };
+        sumBySlots(division, routine, [a, lda, rows, cols, y], after, sums);
+      });
   };
 }

@@ -1,27 +1,27 @@
 import type { Arena } from "./contract.js";
 
 /**
- * The two routines that a proof rests on. Unlike the other kernels they promise *which* operations round, and
- * how often: IEEE double, round to nearest, no fused multiply-add, each number by the same operations in the same
- * order in both sets, which therefore agree to the bit.
+ * The two routines that a proof uses. Unlike the other kernels they fix *which* operations round, and in which order:
+ * IEEE double precision, rounding to nearest, no fused multiply-add. Both sets use the same operations in the same
+ * order, so their results have the same bits.
  *
- * A matrix is stored in groups of four rows: (i, j) is number 4·(⌊i/4⌋·columns + j) + i mod 4 behind its pointer, a
- * multiple of 16. Rows come in whole groups; the caller fills up with zeros.
+ * A matrix is stored in groups of four rows: entry (i, j) is number 4·(⌊i/4⌋·columns + j) + i mod 4 after its pointer,
+ * a multiple of 16. The caller pads the last group with zeros.
  */
 export interface ProofRoutines {
   /**
-   * Lower triangle of G (rows×rows, zero before) ← P·Pᵀ. Each entry is the sum, in order, of sums over `block`
-   * columns, these in order too: every product passes through at most `sumHeight(columns, block)` roundings.
+   * Lower triangle of G (rows×rows, zero before) ← P·Pᵀ. Each entry is the sum, from first to last, of sums over
+   * `block` columns, each from first to last. So every product is rounded at most `sumHeight(columns, block)` times.
    *
    * @param groups  rows/4
    * @param columns  of P; G has 4·groups
    */
   gramOf(p: number, groups: number, columns: number, block: number, g: number): void;
   /**
-   * B = L·Lᵀ by Cholesky, L in place of B's lower triangle. From each entry are subtracted, in order, sums over
-   * `block` columns, then at most three products one by one; then comes the division or the root.
+   * B = L·Lᵀ by Cholesky, L in place of B's lower triangle. For each entry, the sums over `block` columns are
+   * subtracted in order, then at most three single products; the division or the square root comes last.
    *
-   * @returns 1, or 0 as soon as a pivot is not positive
+   * @returns 1, or 0 if a pivot is not positive
    */
   choleskyOf(b: number, groups: number, block: number): number;
 }
@@ -33,23 +33,26 @@ export interface ProofKernels {
   readonly arena: Arena;
 }
 
-/** Terms that are summed before they join the total: a multiple of 4, near √count, at least 32. */
+/**
+ * Terms of a block: a multiple of 4, near √count, which minimizes `sumHeight`, and at least 32, below which the loop
+ * overhead outweighs the smaller height.
+ */
 export function blockFor(count: number): number {
   return Math.max(32, 4 * Math.ceil(Math.sqrt(count) / 4));
 }
 
 /**
- * Roundings that a product passes through in a sum of `count` of them: its own, at most block − 1 additions
- * within its block, and one for each block that follows.
+ * Number of roundings of a product in a sum of `count` products: its own, at most block − 1 additions within its block,
+ * and one addition for each block that follows.
  */
 export function sumHeight(count: number, block: number): number {
   return Math.min(block, count) + Math.ceil(count / block);
 }
 
 /**
- * The h for which L·Lᵀ = B + ΔB with |ΔB| ≤ γ_h·|L|·|L|ᵀ, of order n: a product meets its own rounding and
- * block − 1 additions, and the entry it is subtracted from as many subtractions before as there are blocks; the
- * last terms meet all blocks, three products, and a root that counts twice.
+ * The h for which L·Lᵀ = B + ΔB with |ΔB| ≤ γ_h·|L|·|L|ᵀ, for order n. A product is rounded once itself, in at most
+ * block − 1 additions, and in at most one subtraction per block. The last terms are rounded in the subtractions of all
+ * blocks, in those of three products, and in the square root, which counts twice.
  */
 export function choleskyHeight(n: number, block: number): number {
   return Math.min(block, n) + Math.ceil(n / block) + 5;

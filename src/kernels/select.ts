@@ -1,20 +1,24 @@
+import { messageOf } from "../matrix/error-message.js";
 import { OptionError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import type { Kernels } from "./contract.js";
 import { referenceKernels } from "./reference/instance.js";
 import { relaxedAvailable, wasmKernels } from "./wasm/instance.js";
 
-/** Which arithmetic runs, and why not a faster one. */
+/** The kernels in use. */
 export interface KernelInfo {
   /** "wasm-relaxed" (SIMD with fused multiply-add), "wasm" (SIMD) or "reference" (plain loops) */
   name: Kernels["name"];
-  /** How many threads compute: 1, or what `startThreads` of spectral-norm/threads has started. */
+  /** Number of threads that compute: 1, or the count of `startThreads` of spectral-norm/threads. */
   threads: number;
-  /** Why WebAssembly does not serve, where it does not. */
+  /** Why WebAssembly is not used, if it is not. */
   reason?: string;
 }
 
-/** Memory beyond this is given back after the call that needed it: WebAssembly's own never shrinks. */
+/**
+ * A memory larger than this is discarded after the call that needed it, because a WebAssembly memory never shrinks.
+ * Chosen: small beside the memory of a machine, and enough for most matrices, whose calls then need not grow it again.
+ */
 const KEPT_BYTES = 256 * 2 ** 20;
 
 let wanted: Kernels["name"] | "auto" = "auto";
@@ -22,7 +26,7 @@ let current: Kernels | undefined;
 let reason: string | undefined;
 let threads: Threads | undefined;
 
-/** Threads on one memory, and the WebAssembly kernels that leave work to them. */
+/** Threads on one memory, with WebAssembly kernels that use them. */
 export interface Threads {
   readonly count: number;
   kernels(relaxed: boolean): Kernels;
@@ -33,9 +37,9 @@ function wasm(relaxed: boolean): Kernels {
 }
 
 /**
- * From here on the WebAssembly kernels compute with these threads; undefined: with the calling one alone.
+ * Sets the threads that the WebAssembly kernels use; undefined: the calling thread only.
  *
- * Not for use while a computation runs (an operator's own functions, say): memory is exchanged.
+ * This replaces the kernel memory, so it must not be called during a computation, as from an operator's products.
  */
 export function useThreadPool(next: Threads | undefined): void {
   threads = next;
@@ -52,35 +56,35 @@ function make(): Kernels {
   try {
     return wasm(relaxedAvailable());
   } catch (error) {
-    // A content policy without 'wasm-unsafe-eval', an engine without SIMD, or none at all.
-    reason = `WebAssembly is not available: ${error instanceof Error ? error.message : String(error)}`;
+    // A content policy without 'wasm-unsafe-eval', an engine without SIMD, or one without WebAssembly.
+    reason = `WebAssembly is not available: ${messageOf(error)}`;
     return referenceKernels();
   }
 }
 
-/** The kernels in use; made on first use. */
+/** The kernels in use, created on first use. */
 export function kernels(): Kernels {
   current ??= make();
   return current;
 }
 
-/** Lets go of a memory that a large matrix has left behind. */
+/** Discards the memory if a large matrix has grown it. */
 export function trim(): void {
-  // A crew has the memory it was started on.
+  // The memory of a team cannot be replaced. At most 64: no block is allocated.
   if (!threads && current && current.arena.mark() <= 64 && current.arena.size() > KEPT_BYTES)
     current = undefined;
 }
 
-/** What `setKernels` has chosen. */
+/** The current choice of `setKernels`. */
 export function kernelsWanted(): Kernels["name"] | "auto" {
   return wanted;
 }
 
 /**
- * Which kernels compute in this process: "wasm-relaxed", "wasm", or "reference" with the reason.
+ * The kernels that compute in this process: "wasm-relaxed", "wasm", or "reference" with the reason.
  *
  * @remarks
- * **Cost.** Compiles the kernels if nothing has yet (a few milliseconds).
+ * **Cost.** Compiles the kernels on first use (a few milliseconds).
  *
  * @example
  * ```ts
@@ -96,11 +100,11 @@ export function kernelInfo(): KernelInfo {
 }
 
 /**
- * Chooses the kernels for all calls from here on. "wasm" gives the same bits on every machine;
- * "wasm-relaxed", where the engine has it, fuses multiply-adds and is faster on some processors; "auto"
- * (the default) takes the best there is.
+ * Chooses the kernels for all later calls. "wasm" gives the same bits on every machine. "wasm-relaxed" uses fused
+ * multiply-add, which is faster on some processors; not every engine supports it. "auto" (the default) takes the best
+ * kernels that the engine supports.
  *
- * @throws OptionError for another name, or where this engine lacks what was asked for
+ * @throws OptionError for another name, or if this engine does not support the kernels
  *
  * @example
  * ```ts
@@ -122,8 +126,6 @@ export function setKernels(name: Kernels["name"] | "auto"): void {
     current = make();
   } catch (error) {
     ({ wanted, reason } = before);
-    throw new OptionError(
-      `kernels: "${name}" is not available here: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new OptionError(`kernels: "${name}" is not available here: ${messageOf(error)}`);
   }
 }

@@ -5,7 +5,7 @@ export interface SvdRoutines {
    *
    * |ŝᵢ − sᵢ| ≤ c·ε·s₁, and U, V are orthonormal to c·ε, c growing like √n: at n = 100 about 10 for the
    * values and 25 for the vectors, at worst, in tight clusters, 30 and 130.
-   * A small singular value is thus good to c·ε·s₁ and not to its own digits. The values are the same
+   * So the error of a small singular value is c·ε·s₁, not c·ε times the value. The values are the same
    * bits with and without vectors.
    *
    * The largest entry must be 0 or between 2⁻³⁰⁰ and 2⁴⁵⁰ in magnitude, and all of them finite;
@@ -16,11 +16,11 @@ export interface SvdRoutines {
    * are zero. This and all other pointers are multiples of 16
    * @param lda  numbers from row to row, as `svdStride` gives it; likewise ldu and ldv
    * @param s  n numbers, up to a multiple of 4
-   * @param vectors  0: values alone, u and v are not looked at
+   * @param vectors  0: values only; u and v are ignored
    * @param u  m×n row-major, rows up to a multiple of 4
    * @param v  n×n row-major (not transposed), rows up to a multiple of 4
    * @param work  `svdWork(m, n)` numbers
-   * @returns 1; or 0 where the iteration did not converge, which no input is known to cause
+   * @returns 1, or 0 if the iteration did not converge; no input is known to cause that
    */
   svd(
     a: number,
@@ -37,10 +37,10 @@ export interface SvdRoutines {
   ): number;
 }
 
-/** Numbers from row to row of a matrix of n columns: whole vectors, and no power of two. */
+/** Numbers from row to row of a matrix with n columns: a multiple of 8, but not of 32. */
 export function svdStride(n: number): number {
   const whole = Math.ceil(n / 8) * 8;
-  // Rows whose addresses agree in the low bits push each other out of the cache.
+  // Rows whose addresses agree in the low bits would evict each other from the cache.
   return whole % 32 === 0 ? whole + 8 : whole;
 }
 

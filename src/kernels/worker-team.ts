@@ -1,13 +1,13 @@
 /**
- * Several threads on one kernel memory. A job is one routine called for `chunks` parts of its work, each part by
- * whichever thread is free; every number is made by one thread in one order, so that neither the count of threads
- * nor their pace changes a bit.
+ * Several threads on one kernel memory. A job calls one routine for each of `chunks` parts of its work, each part on
+ * whichever thread is free. Every number is computed by one thread in a fixed order, so the result does not depend on
+ * the number of threads or on their speed, to the last bit.
  */
-export interface Crew {
+export interface WorkerTeam {
   readonly threads: number;
   /**
-   * Calls `routine` once for each chunk and returns when all are done; the calling thread takes its share. A thread
-   * has the same chunks each time, in ascending order or backwards, as far as the others keep pace.
+   * Calls `routine` once for each chunk and returns when all are done. The calling thread takes part. A thread gets
+   * the same chunks in every job, in ascending order or `backwards`, as long as the others are as fast.
    *
    * @throws DeviceError if a thread has failed
    */
@@ -15,7 +15,7 @@ export interface Crew {
 }
 
 /**
- * An argument of a routine: the same for every chunk, or base + chunk·k + thread·t for chunk k and thread t, and no
- * more than `upTo`.
+ * An argument of a routine: a number, the same for every chunk, or min(base + chunk·k + thread·t, upTo) for chunk k and
+ * thread t.
  */
 export type Argument = number | { base: number; chunk?: number; thread?: number; upTo?: number };

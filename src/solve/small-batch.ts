@@ -50,7 +50,7 @@ export function smallBatch(
       const [{ pointer, lda, rows, cols, paddedRows, paddedCols }] = placed;
       const step = size > 1 ? placed[1].pointer - pointer : 0;
       const room = 64 * Math.ceil(smallWork(paddedRows, paddedCols) / 64);
-      const work = arena.take(room * (kernels.crew?.threads ?? 1));
+      const work = arena.take(room * (kernels.team?.threads ?? 1));
       const sigmas = arena.take(8 * size);
       const g = gradients ? arena.take(size * m * n * number) : 0;
       const args: Argument[] = [
@@ -77,10 +77,10 @@ export function smallBatch(
   trim();
 }
 
-/** Calls a routine once a chunk: with the crew, where there is one, else here. */
+/** Calls a routine once a chunk: with the team, where there is one, else here. */
 function runner(kernels: ReturnType<typeof chosen>) {
-  const { crew, routines, arena } = kernels;
-  if (crew) return crew.run.bind(crew);
+  const { team, routines, arena } = kernels;
+  if (team) return team.run.bind(team);
   const small = smallRoutines(routines, arena);
   return (name: "small32" | "small64", args: readonly Argument[], chunks: number): void => {
     for (let k = 0; k < chunks; k++) {

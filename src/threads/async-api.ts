@@ -14,25 +14,26 @@ import type {
 import type { NormOrder } from "../solve/entry-norms.js";
 import type { SolveOptions } from "../solve/options.js";
 import type { TripletsOptions } from "../solve/triplets.js";
-import { ask } from "./pool.js";
+import { callPool } from "./pool.js";
 
-// Each does what the function of the same name in `spectral-norm` does, whose comment has the rest.
+// Each function computes what the function of the same name in `spectral-norm` computes. The signatures are repeated
+// here; everything else about a function is in the table `ASYNC_FUNCTIONS`.
 
 /**
- * ‖A‖₂ computed by the pool's threads, to the same bits as by `spectralNorm` of `spectral-norm`, while the calling
- * thread, a page's too, goes on with other things. The other functions here are its like.
+ * ‖A‖₂, computed by the pool's threads while the calling thread, which may be a page's, goes on. The result has the same
+ * bits as that of `spectralNorm` of `spectral-norm`. All functions of this module work like this one.
  *
- * @param A - with entries; up to 2^19 numbers are copied before the call returns, more in slices of some
- *   milliseconds: these must not be changed before the promise settles
+ * @param A - a matrix with entries. Up to 2^19 numbers are copied before the call returns, larger matrices in slices of
+ *   some milliseconds; do not change them before the promise settles
  * @returns a promise; calls are answered one after another, in the order in which they were made
  * @throws (rejects) what `spectralNorm` of `spectral-norm` throws, with all of its fields (`triplet`, `row`, `cause`,
- *   …) and the stacks of both threads; UnsupportedError if no pool is running, or for an operator, whose functions no
- *   other thread has (a `csr` matrix goes); DeviceError if the pool is stopped, or its thread fails, before the answer
- *   is there: `cause` is what that thread has thrown
+ *   …) and the stacks of both threads; UnsupportedError if no pool is running, or for an operator, because functions
+ *   cannot be sent to another thread (a `csr` matrix is accepted); DeviceError if the pool is stopped or its thread
+ *   fails before the answer; `cause` is what that thread threw
  *
  * @remarks
- * **Cost.** That of the function, and a copy of A; the first call starts the thread that computes, with the pool's
- * count, which takes some ten milliseconds a thread.
+ * **Cost.** That of the function, and a copy of A. The first call starts the threads that compute, with the pool's
+ * count, which takes about ten milliseconds per thread.
  *
  * @example
  * ```ts
@@ -44,7 +45,7 @@ import { ask } from "./pool.js";
  * ```
  */
 export function spectralNorm(A: MatrixLike, options?: SolveOptions): Promise<number> {
-  return ask("spectralNorm", [A, options]) as Promise<number>;
+  return callPool("spectralNorm", [A, options]);
 }
 
 /** ‖A‖₂ and its gradient u·vᵀ; see `spectralNorm`. */
@@ -57,7 +58,7 @@ export function valueAndGrad<A extends MatrixLike>(
   options?: SolveOptions,
 ): Promise<ValueAndGrad<Precision<A>>>;
 export function valueAndGrad(A: MatrixLike, options?: SolveOptions): Promise<ValueAndGrad> {
-  return ask("valueAndGrad", [A, options]) as Promise<ValueAndGrad>;
+  return callPool("valueAndGrad", [A, options]);
 }
 
 /** σ₁, u and v, and how far they can be trusted; see `spectralNorm`. */
@@ -65,7 +66,7 @@ export function singularTriplet<A extends MatrixLike>(
   A: A,
   options?: SolveOptions,
 ): Promise<SingularTriplet<Precision<A>>> {
-  return ask("singularTriplet", [A, options]) as Promise<SingularTriplet<Precision<A>>>;
+  return callPool("singularTriplet", [A, options]);
 }
 
 /** The k largest singular values with their vectors; see `spectralNorm`. */
@@ -73,7 +74,7 @@ export function singularTriplets<A extends MatrixLike>(
   A: A,
   options: TripletsOptions,
 ): Promise<SingularTriplets<Precision<A>>> {
-  return ask("singularTriplets", [A, options]) as Promise<SingularTriplets<Precision<A>>>;
+  return callPool("singularTriplets", [A, options]);
 }
 
 /** Cotangents of (σ, u, v) pulled back to A; see `spectralNorm`. */
@@ -95,7 +96,7 @@ export function tripletVjp(
   cotangents: TripletCotangents,
   options?: VjpOptions,
 ): Promise<Matrix> {
-  return ask("tripletVjp", [A, triplet, cotangents, options]) as Promise<Matrix>;
+  return callPool("tripletVjp", [A, triplet, cotangents, options]);
 }
 
 /** The derivative of u·vᵀ in the direction E; see `spectralNorm`. */
@@ -114,7 +115,7 @@ export function hessianVectorProduct(
   E: MatrixLike,
   options?: HessianOptions,
 ): Promise<Matrix> {
-  return ask("hessianVectorProduct", [A, E, options]) as Promise<Matrix>;
+  return callPool("hessianVectorProduct", [A, E, options]);
 }
 
 /** ‖Aₖ‖₂ of each matrix in a batch; see `spectralNorm`. */
@@ -122,7 +123,7 @@ export function spectralNormBatch(
   A: MatrixBatch | NestedBatch,
   options?: SolveOptions,
 ): Promise<Float64Array> {
-  return ask("spectralNormBatch", [A, options]) as Promise<Float64Array>;
+  return callPool("spectralNormBatch", [A, options]);
 }
 
 /** ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch; see `spectralNorm`. */
@@ -134,35 +135,35 @@ export function valueAndGradBatch(
   A: MatrixBatch | NestedBatch,
   options?: SolveOptions,
 ): Promise<BatchValuesAndGrads> {
-  return ask("valueAndGradBatch", [A, options]) as Promise<BatchValuesAndGrads>;
+  return callPool("valueAndGradBatch", [A, options]);
 }
 
 /** All singular values, descending; see `spectralNorm`. */
 export function svdvals(A: MatrixLike): Promise<Float64Array> {
-  return ask("svdvals", [A]) as Promise<Float64Array>;
+  return callPool("svdvals", [A]);
 }
 
 /** σ₁/σ_min; see `spectralNorm`. */
 export function cond(A: MatrixLike): Promise<number> {
-  return ask("cond", [A]) as Promise<number>;
+  return callPool("cond", [A]);
 }
 
 /** A norm, as `numpy.linalg.norm(A, ord)` defines it; see `spectralNorm`. */
 export function matrixNorm(A: MatrixLike, ord: NormOrder): Promise<number> {
-  return ask("matrixNorm", [A, ord]) as Promise<number>;
+  return callPool("matrixNorm", [A, ord]);
 }
 
 /** σ₁ + … + σ_k; see `spectralNorm`. */
 export function kyFanNorm(A: MatrixLike, k: number, options?: Omit<TripletsOptions, "k">): Promise<number> {
-  return ask("kyFanNorm", [A, k, options]) as Promise<number>;
+  return callPool("kyFanNorm", [A, k, options]);
 }
 
 /** (Σ σᵖ)^(1/p); see `spectralNorm`. */
 export function schattenNorm(A: MatrixLike, p: number): Promise<number> {
-  return ask("schattenNorm", [A, p]) as Promise<number>;
+  return callPool("schattenNorm", [A, p]);
 }
 
 /** A proven interval around ‖A‖₂, on one of the threads; see `spectralNorm`. */
 export function certify(A: MatrixLike, options?: CertifyOptions): Promise<Certificate> {
-  return ask("certify", [A, options]) as Promise<Certificate>;
+  return callPool("certify", [A, options]);
 }

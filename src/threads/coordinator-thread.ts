@@ -1,12 +1,14 @@
-// Where the coordinating thread begins. The build bundles this file with the core and inlines it as text; what it
-// would have in common with the text around it (the kernels, the script of a crew's members) is put before it.
+// The script of the coordinating thread. The build bundles this file with the core and inlines it as text. What the
+// package holds already (the kernels and the script of a worker) is not bundled: the coordinator passes it in.
 import * as core from "../index.js";
 import { useThreadPool } from "../kernels/select.js";
 import { packError } from "./failure.js";
+import type { FunctionName } from "./functions.js";
+import type { CoordinatorInit, PackedMatrix, Reply, Request } from "./messages.js";
 import { parentPort } from "./port.js";
-import type { Beginning, FunctionName, PackedMatrix, Reply, Request } from "./request.js";
-import { startCrew } from "./start-team.js";
+import { startTeam } from "./start-team.js";
 
+// Listed by name, so that the bundle holds these functions of the core and no others.
 const functions: Readonly<Record<FunctionName, unknown>> = {
   spectralNorm: core.spectralNorm,
   valueAndGrad: core.valueAndGrad,
@@ -28,10 +30,10 @@ const port = parentPort();
 const post = (reply: Reply, transfer?: readonly ArrayBuffer[]) => port.post(reply, transfer);
 let chosen: Request["kernels"] = "auto";
 
-async function begin({ count }: Beginning): Promise<void> {
+async function start({ count }: CoordinatorInit): Promise<void> {
   try {
-    if (count > 1) useThreadPool(await startCrew(count));
-    post({ value: "begun" });
+    if (count > 1) useThreadPool(await startTeam(count));
+    post({ value: "ready" });
   } catch (error) {
     post({ error: packError(error) });
   }
@@ -55,7 +57,7 @@ function unpacked(matrix: PackedMatrix): unknown {
   return matrix.kind === "sparse" ? core.csr(matrix.parts) : matrix;
 }
 
-/** The memory of all arrays in a result, each once. */
+/** The buffers of all arrays in a result, without repetition. */
 function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuffer> {
   if (ArrayBuffer.isView(value)) found.add(value.buffer as ArrayBuffer);
   else if (typeof value === "object" && value !== null)
@@ -64,6 +66,6 @@ function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): Set<ArrayBuf
 }
 
 port.listen((message) => {
-  if ("count" in (message as Beginning)) void begin(message as Beginning);
+  if ("count" in (message as CoordinatorInit)) void start(message as CoordinatorInit);
   else answer(message as Request);
 });

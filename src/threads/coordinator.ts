@@ -1,44 +1,45 @@
 import { dense, fused, products, proof } from "../kernels/wasm/binary.generated.js";
 import { DeviceError } from "../matrix/errors.js";
-import { because, unpackError } from "./failure.js";
+import { causeOption, unpackError } from "./failure.js";
+import type { FunctionName } from "./functions.js";
+import type { CoordinatorInit, Reply, Request } from "./messages.js";
 import type { Payload } from "./pack.js";
-import type { Beginning, FunctionName, Reply, Request } from "./request.js";
-import { coordinator as script, thread } from "./scripts.generated.js";
+import { coordinator as script, worker } from "./scripts.generated.js";
 import { startThread, type Thread } from "./worker.js";
 
 interface Call {
-  /** an error made by the call, whose stack leads to the caller */
+  /** an error created at the call, whose stack leads to the caller */
   readonly called: Error;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
 /**
- * A thread with the core in it, which leads a crew of its own and answers calls, so that the thread that makes them
- * never waits. Calls are answered in the order in which they were made.
+ * The coordinating thread: a thread with the core and a team of its own, which computes calls so that the calling thread
+ * never blocks. Calls are answered in the order in which they were made.
  */
 export class Coordinator {
-  /** Settles when it has begun: rejects with UnsupportedError or DeviceError if it cannot. */
-  readonly begun: Promise<void>;
+  /** Resolves when the thread is ready; rejects with UnsupportedError or DeviceError if it cannot start. */
+  readonly ready: Promise<void>;
   readonly #thread: Thread;
   readonly #calls = new Map<number, Call>();
   #count = 0;
-  /** When every call so far has been handed over. */
-  #handedOver: Promise<void> = Promise.resolve();
-  #ended = false;
-  readonly #onEnd: () => void;
+  /** Settles when every call so far has been sent. */
+  #allSent: Promise<void> = Promise.resolve();
+  #failed = false;
+  readonly #onFailure: () => void;
 
   /**
-   * @param count  threads to compute with, its own among them
-   * @param onEnd  called when it has failed and can take no more calls
-   * @throws as `startThread` does
+   * @param count  number of threads to compute with, including this one
+   * @param onFailure  called once, when the thread has failed or was stopped and takes no more calls
+   * @throws whatever `startThread` throws
    */
-  constructor(count: number, onEnd: () => void) {
-    this.#onEnd = onEnd;
-    // Instead of a second copy of the kernels in its script.
-    const given = JSON.stringify({ dense, products, fused, proof, thread });
-    this.#thread = startThread(`const given = ${given};\n${script}`, "spectral-norm 0");
-    this.begun = new Promise((resolve, reject) => {
+  constructor(count: number, onFailure: () => void) {
+    this.#onFailure = onFailure;
+    // The script takes the kernels from here, so that the package has one copy of them.
+    const shared = JSON.stringify({ dense, products, fused, proof, worker });
+    this.#thread = startThread(`const shared = ${shared};\n${script}`, "spectral-norm 0");
+    this.ready = new Promise((resolve, reject) => {
       const failed = (error: unknown) => {
         reject(error);
         this.#fail(error);
@@ -55,35 +56,35 @@ export class Coordinator {
           }
         },
         (why, cause) =>
-          failed(new DeviceError(`threads: the computing thread has failed: ${why}`, because(cause))),
+          failed(new DeviceError(`threads: the computing thread has failed: ${why}`, causeOption(cause))),
       );
     });
-    this.begun.catch(() => {});
-    this.#thread.post({ count } satisfies Beginning);
+    this.ready.catch(() => {});
+    this.#thread.post({ count } satisfies CoordinatorInit);
   }
 
   /**
-   * @param called  an error made where the function was called, for the stacks of those that come back
-   * @throws (rejects) what the function throws; DeviceError if the thread ends before it has answered
+   * @param called  an error created where the function was called, for the stacks of errors that come back
+   * @throws (rejects) what the function throws; DeviceError if the thread ends before it answers
    */
   call(
     name: FunctionName,
     kernels: Request["kernels"],
-    parcel: Promise<Payload>,
+    payload: Promise<Payload>,
     called: Error,
   ): Promise<unknown> {
-    parcel.catch(() => {});
+    payload.catch(() => {});
     const id = this.#count++;
-    const before = this.#handedOver;
+    const before = this.#allSent;
     return new Promise((resolve, reject) => {
       this.#calls.set(id, { called, resolve, reject });
       this.#thread.hold();
-      this.#handedOver = (async () => {
+      this.#allSent = (async () => {
         await before;
         try {
-          const { matrices, rest, transfer } = await parcel;
-          await this.begun;
-          // Stopped in the meantime, or failed.
+          const { matrices, rest, transfer } = await payload;
+          await this.ready;
+          // The thread was stopped or has failed meanwhile.
           if (!this.#calls.has(id)) return;
           this.#thread.post({ id, name, kernels, matrices, rest } satisfies Request, transfer);
         } catch (error) {
@@ -95,7 +96,7 @@ export class Coordinator {
     });
   }
 
-  /** Ends it; calls that it has not answered reject with a DeviceError. */
+  /** Terminates the thread. Open calls reject with a DeviceError. */
   async stop(): Promise<void> {
     this.#fail(new DeviceError("threads: the pool was stopped before this was computed"));
     await this.#thread.end();
@@ -110,16 +111,16 @@ export class Coordinator {
   }
 
   #fail(error: unknown): void {
-    // A failure may be told twice, and another may be at work by then.
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#onEnd();
+    // A failure may be reported twice, and by then another coordinator may have been started.
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#onFailure();
     const calls = [...this.#calls.values()];
     this.#calls.clear();
     for (const { reject } of calls) reject(error);
   }
 
-  /** Node must not end while an answer is awaited. */
+  /** Keeps Node alive while an answer is awaited. */
   #holdWhileBusy(): void {
     if (this.#calls.size === 0) this.#thread.release();
   }

@@ -1,49 +1,34 @@
+import { messageOf } from "../matrix/error-message.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { allocateArray, batchOf, type View, viewOf } from "../matrix/view.js";
 import { checkOptions } from "../solve/options.js";
 import { compact } from "./compact.js";
-import type { FunctionName, PackedMatrix } from "./request.js";
+import { argumentFormOf, type FunctionName } from "./functions.js";
+import type { PackedMatrix } from "./messages.js";
 
-/** The arguments of a call, in arrays of their own, which are then given away. */
+/** The arguments of a call. `transfer` lists the buffers of the copied arrays, which are transferred. */
 export interface Payload {
   readonly matrices: readonly PackedMatrix[];
   readonly rest: readonly unknown[];
   readonly transfer: readonly ArrayBuffer[];
 }
 
-/** How many of a function's arguments are matrices, and where its options stand. */
-const FORM: Readonly<
-  Record<FunctionName, { matrices: number; options?: number; more?: readonly string[]; batch?: true }>
-> = {
-  spectralNorm: { matrices: 1, options: 1 },
-  valueAndGrad: { matrices: 1, options: 1 },
-  singularTriplet: { matrices: 1, options: 1 },
-  singularTriplets: { matrices: 1, options: 1, more: ["k"] },
-  tripletVjp: { matrices: 1 },
-  hessianVectorProduct: { matrices: 2, options: 2, more: ["triplet"] },
-  spectralNormBatch: { matrices: 1, options: 1, batch: true },
-  valueAndGradBatch: { matrices: 1, options: 1, batch: true },
-  svdvals: { matrices: 1 },
-  cond: { matrices: 1 },
-  matrixNorm: { matrices: 1 },
-  kyFanNorm: { matrices: 1, options: 2 },
-  schattenNorm: { matrices: 1 },
-  certify: { matrices: 1 },
-};
-
-/** Numbers that are copied before the clock is looked at, and milliseconds until others have their turn. */
+/**
+ * Numbers that are copied between two readings of the clock, and milliseconds after which other tasks get their turn.
+ * Chosen: 4 MiB of float64 take about a millisecond, and 4 ms fit into a frame of 16 ms.
+ */
 const SLICE = 2 ** 19;
 const TURN_MS = 4;
 
 /**
- * Checks the arguments as the function itself does, and copies them: small ones before it returns, large ones in
- * slices, between which the thread sees to other things.
+ * Checks the arguments as the function itself does, and copies them. Matrices up to `SLICE` numbers are copied before
+ * this returns, larger ones in slices, between which the thread can do other work.
  *
- * @throws what the function throws for a matrix or options that it does not take; UnsupportedError for an operator's
- *   functions, and whatever else cannot be handed to another thread
+ * @throws what the function throws for an invalid matrix or option; UnsupportedError for an operator, and for anything
+ *   else that cannot be sent to another thread
  */
-export async function pack(name: FunctionName, args: readonly unknown[]): Promise<Payload> {
-  const { matrices, options, more, batch } = FORM[name];
+export async function packArguments(name: FunctionName, args: readonly unknown[]): Promise<Payload> {
+  const { matrices, options, extraOptions, batch } = argumentFormOf(name);
   const packing = Promise.all(
     args.slice(0, matrices).map((A) => (batch ? packedBatch(A) : packedMatrix(A, name))),
   );
@@ -51,12 +36,12 @@ export async function pack(name: FunctionName, args: readonly unknown[]): Promis
   let rest: readonly unknown[] = [];
   let refused: unknown;
   try {
-    if (options !== undefined) checkOptions(args[options], more);
+    if (options !== undefined) checkOptions(args[options], extraOptions);
     rest = cloned(name, args.slice(matrices));
   } catch (error) {
     refused = error;
   }
-  // An error of the matrix comes first, as it does in the function.
+  // The function itself checks the matrix first, so its error takes precedence.
   const packed = await packing;
   if (refused !== undefined) throw refused;
   const arrays = packed.flatMap((one) =>
@@ -73,7 +58,7 @@ function cloned(name: FunctionName, rest: readonly unknown[]): readonly unknown[
     return structuredClone(rest.map(compact));
   } catch (error) {
     throw new UnsupportedError(
-      `${name}: an argument cannot be handed to another thread (${error instanceof Error ? error.message : error}); ` +
+      `${name}: an argument cannot be sent to another thread (${messageOf(error)}); ` +
         `call ${name} of spectral-norm itself`,
       { cause: error },
     );
@@ -92,13 +77,13 @@ async function packedMatrix(A: unknown, name: FunctionName): Promise<PackedMatri
       ? "singularTriplet"
       : name;
     throw new UnsupportedError(
-      `${name}: an operator's functions cannot be handed to another thread; call ${instead} of spectral-norm itself`,
+      `${name}: an operator's functions cannot be sent to another thread; call ${instead} of spectral-norm itself`,
     );
   }
   const { data, indices, indptr, shape } = view.entries;
   const [values, columns, pointers] = await Promise.all([
     copied(data, 0, data.length),
-    // Entries given twice have left room at the end.
+    // Summing duplicates may have left unused entries at the end.
     copied(indices, 0, data.length),
     copied(indptr, 0, indptr.length),
   ]);
@@ -119,7 +104,7 @@ async function packedBatch(A: unknown): Promise<PackedMatrix> {
   return packedDense(first, shape, stride, first.offset);
 }
 
-/** The part of the data that the matrix lies in. */
+/** A copy of the part of the data that holds the matrix. */
 async function packedDense(
   { data, half }: View,
   shape: readonly number[],
@@ -144,7 +129,7 @@ async function packedDense(
   };
 }
 
-/** Nested rows, one after another; as soon as one is not as it should be, `viewOf` says what it is about. */
+/** Nested rows, end to end. If a row is invalid, `viewOf` throws the error. */
 async function packedRows(rows: readonly unknown[]): Promise<PackedMatrix> {
   const isRow = (row: unknown): row is ArrayLike<unknown> =>
     Array.isArray(row) || (ArrayBuffer.isView(row) && "length" in row);
@@ -166,7 +151,7 @@ async function packedRows(rows: readonly unknown[]): Promise<PackedMatrix> {
         flat[i * n + j] = value;
       }
       if (performance.now() > until) {
-        await othersTurn();
+        await yieldToOthers();
         until = performance.now() + TURN_MS;
       }
     }
@@ -174,7 +159,7 @@ async function packedRows(rows: readonly unknown[]): Promise<PackedMatrix> {
   }
 }
 
-/** What all typed arrays have. */
+/** The members of typed arrays that are used here. */
 interface TypedArray extends ArrayLike<number> {
   readonly [Symbol.toStringTag]: string;
   slice(): TypedArray;
@@ -185,13 +170,13 @@ interface TypedArray extends ArrayLike<number> {
 /** Elements from … to−1 in a new array of the same type. */
 async function copied<T extends TypedArray>(source: T, from: number, to: number): Promise<T> {
   const { length } = source;
-  // By its name: a subclass, or another realm's, is constructed in its own way.
+  // Found by name, because the constructor of a subclass or of another realm may behave differently.
   const Type = Reflect.get(globalThis, source[Symbol.toStringTag]) as new (size: number) => T;
   let copy: T;
   try {
     copy = new Type(to - from);
   } catch (error) {
-    throw new UnsupportedError(`matrix: there is no memory for a copy of ${to - from} numbers`, {
+    throw new UnsupportedError(`matrix: not enough memory for a copy of ${to - from} numbers`, {
       cause: error,
     });
   }
@@ -199,16 +184,16 @@ async function copied<T extends TypedArray>(source: T, from: number, to: number)
   for (let i = from; i < to; i += SLICE) {
     copy.set(source.subarray(i, Math.min(i + SLICE, to)), i - from);
     if (performance.now() <= until || i + SLICE >= to) continue;
-    await othersTurn();
+    await yieldToOthers();
     if (source.length !== length)
-      throw new UnsupportedError("matrix: its data was given away before it had been copied");
+      throw new UnsupportedError("matrix: its buffer was transferred before it had been copied");
     until = performance.now() + TURN_MS;
   }
   return copy;
 }
 
-/** Lets the thread see to other things. Timers are slowed down in pages that nobody looks at, messages are not. */
-function othersTurn(): Promise<void> {
+/** Lets other tasks run. Uses a message, because browsers slow down timers of background pages. */
+function yieldToOthers(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

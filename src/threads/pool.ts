@@ -2,63 +2,63 @@ import { kernelsWanted, useThreadPool } from "../kernels/select.js";
 import { OptionError, UnsupportedError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { Coordinator } from "./coordinator.js";
-import { because } from "./failure.js";
-import { pack } from "./pack.js";
-import type { FunctionName } from "./request.js";
-import { type RunningCrew, startCrew } from "./start-team.js";
-import { cores, mayBlock, mayShare } from "./worker.js";
+import { causeOption } from "./failure.js";
+import type { FunctionName } from "./functions.js";
+import { packArguments } from "./pack.js";
+import { type RunningTeam, startTeam } from "./start-team.js";
+import { canBlock, canShareMemory, cores } from "./worker.js";
 
-/** Threads at work; `stop` ends them. */
+/** A running pool of threads. */
 export interface ThreadPool {
-  /** how many compute, the one that leads them among them */
+  /** number of threads that compute, including the main one */
   readonly count: number;
   /**
-   * Gives the pool up; when everybody who started it has, its threads end, promises of the asynchronous functions
-   * that are still open reject with a DeviceError, and the calling thread computes alone again. Calling it once more
-   * does nothing. It resolves when the threads have ended.
+   * Releases the pool. When every caller of `startThreads` has released it, the threads end, open promises of the
+   * asynchronous functions reject with a DeviceError, and the calling thread computes alone again. A second call does
+   * nothing. Resolves when the threads have ended.
    */
   stop(): Promise<void>;
 }
 
 interface Pool {
   readonly count: number;
-  /** of which this thread is one; none in a page, or where one thread is all */
-  readonly crew: RunningCrew | undefined;
+  /** the team of this thread; none in a page, or if the count is 1 */
+  readonly team: RunningTeam | undefined;
   coordinator: Coordinator | undefined;
   users: number;
 }
 
-/** More threads than any machine gains from, and no number that was meant as something else. */
+/** Most threads of a pool. Chosen: beyond the cores that products gain from; larger counts are probably mistakes. */
 const MOST_THREADS = 256;
 
-/** Module state is per thread: a worker of the user's has its own pool. */
+/** Module state is per thread, so each of the user's workers has its own pool. */
 let running: Pool | undefined;
 let starting: Promise<void> | undefined;
 
 /**
- * Starts threads. From then on, and until `stop`, the functions of `spectral-norm` use them for products with
- * matrices large enough to gain (from about 256² up), to the same bits, and the asynchronous functions of this module
- * work.
+ * Starts a pool of threads. Until `stop`, the functions of `spectral-norm` use the threads for products with matrices
+ * large enough to gain (about 256² and larger), with the same bits as before, and the asynchronous functions of this
+ * module can be called.
  *
- * In a page, where nothing may wait, the functions of `spectral-norm` go on computing alone: there the asynchronous
- * ones are the way to the threads. A browser's workers may wait, and are served as Node is.
+ * A page must not block, so there the functions of `spectral-norm` still compute on one thread, and only the
+ * asynchronous functions use the pool. A browser's workers may block, and behave as Node does.
  *
- * @param count - of threads that compute, the leading one among them: a whole number from 1 to 256. Default: the
- *   cores that this program may use. 1 starts a thread for the asynchronous functions alone, needs no shared memory,
- *   and changes nothing for the others
+ * @param count - number of threads that compute, including the main one: an integer from 1 to 256. Default: the number
+ *   of cores that this program may use. With 1, the pool serves the asynchronous functions only and needs no shared
+ *   memory
  * @returns the pool; a second call while it runs, with the same count or none, shares it
- * @throws OptionError for another `count`, or one that differs from that of the pool that runs.
- *   UnsupportedError where WebAssembly or workers are missing or forbidden; in a page that is not cross-origin isolated
- *   (count 1 works there); before Node 20.16. DeviceError where a thread does not start or there is no
- *   memory. After an error everything is as it was
+ * @throws OptionError for an invalid `count`, or one that differs from that of the running pool.
+ *   UnsupportedError if WebAssembly or workers are missing or forbidden, in a page that is not cross-origin isolated
+ *   (count 1 works there), and before Node 20.16. DeviceError if a thread does not start or memory cannot be reserved.
+ *   After an error nothing has changed
  *
  * @remarks
- * **Cost.** Some ten milliseconds a thread. A copy of a matrix stays in the pool's memory, which does not shrink, until
- * `stop`; the asynchronous functions have a thread, a crew and a memory of their own, from the first call on.
+ * **Cost.** About ten milliseconds per thread. The pool's memory grows with the matrices and is freed by `stop`. The
+ * asynchronous functions have threads and memory of their own, from the first call on.
  *
- * **Not guaranteed.** That it is faster. `setKernels("reference")` computes on one thread, whatever runs.
+ * **Not guaranteed.** A speedup. With `setKernels("reference")` everything is computed on one thread.
  *
- * Threads that are idle do not keep Node alive, whether stopped or not.
+ * Idle threads do not keep Node alive, even without `stop`.
  *
  * @example
  * ```ts
@@ -72,12 +72,10 @@ let starting: Promise<void> | undefined;
  */
 export async function startThreads(count?: number): Promise<ThreadPool> {
   if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count <= MOST_THREADS))
-    throw new OptionError(
-      `count: expected a whole number from 1 to ${MOST_THREADS}, got ${formatValue(count)}`,
-    );
+    throw new OptionError(`count: expected an integer from 1 to ${MOST_THREADS}, got ${formatValue(count)}`);
   let pool = running;
   while (!pool) {
-    // One that fails is its caller's business; the next in line tries anew.
+    // If that start fails, its caller gets the error, and this call tries again.
     if (starting) await starting.catch(() => {});
     else {
       starting = start(count ?? Math.min(cores(), MOST_THREADS));
@@ -91,25 +89,25 @@ export async function startThreads(count?: number): Promise<ThreadPool> {
   }
   if (count !== undefined && count !== pool.count)
     throw new OptionError(
-      `count: ${count} threads were asked for while ${pool.count} are running; stop() that pool first`,
+      `count: ${count} threads were requested while a pool of ${pool.count} is running; call its stop() first`,
     );
   return handleOf(pool);
 }
 
 async function start(count: number): Promise<void> {
-  if (count > 1 && !mayShare())
+  if (count > 1 && !canShareMemory())
     throw new UnsupportedError(
-      "startThreads: threads need shared memory, which a page has if it comes with the headers " +
-        "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp; count 1 works without",
+      "startThreads: threads need shared memory, which a page has if it is served with the headers " +
+        "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp; count 1 needs none",
     );
-  const pool: Pool = { count, crew: undefined, coordinator: undefined, users: 0 };
-  if (mayBlock()) running = { ...pool, crew: count > 1 ? await startCrew(count) : undefined };
+  const pool: Pool = { count, team: undefined, coordinator: undefined, users: 0 };
+  if (canBlock()) running = { ...pool, team: count > 1 ? await startTeam(count) : undefined };
   else {
-    // Whether there can be threads shows only there.
-    await coordinatorOf(pool).begun;
+    // A page has no team of its own: only the coordinating thread can find out whether threads can be started.
+    await coordinatorOf(pool).ready;
     running = pool;
   }
-  useThreadPool(running.crew);
+  useThreadPool(running.team);
 }
 
 function handleOf(pool: Pool): ThreadPool {
@@ -118,21 +116,21 @@ function handleOf(pool: Pool): ThreadPool {
   return {
     count: pool.count,
     stop: () => {
-      stopped ??= leave(pool);
+      stopped ??= releasePool(pool);
       return stopped;
     },
   };
 }
 
-async function leave(pool: Pool): Promise<void> {
+async function releasePool(pool: Pool): Promise<void> {
   pool.users--;
   if (pool.users > 0) return;
   running = undefined;
   useThreadPool(undefined);
-  await Promise.all([pool.coordinator?.stop(), pool.crew?.stop()]);
+  await Promise.all([pool.coordinator?.stop(), pool.team?.stop()]);
 }
 
-/** The pool's; one that has failed is followed by another. */
+/** The pool's coordinator; a new one if it has failed. */
 function coordinatorOf(pool: Pool): Coordinator {
   pool.coordinator ??= new Coordinator(pool.count, () => {
     pool.coordinator = undefined;
@@ -140,11 +138,15 @@ function coordinatorOf(pool: Pool): Coordinator {
   return pool.coordinator;
 }
 
-/** Has a function of the core computed by the pool, without waiting for it. */
-export async function ask(name: FunctionName, args: readonly unknown[]): Promise<unknown> {
+/**
+ * Calls a function of the core on the coordinating thread.
+ *
+ * @returns what the function returns; the caller knows its type
+ */
+export async function callPool<T>(name: FunctionName, args: readonly unknown[]): Promise<T> {
   if (!running && !starting) throw notRunning(name);
-  const parcel = pack(name, args);
-  parcel.catch(() => {});
+  const payload = packArguments(name, args);
+  payload.catch(() => {});
   const kernels = kernelsWanted();
   const called = new Error();
   let cause: unknown;
@@ -153,13 +155,13 @@ export async function ask(name: FunctionName, args: readonly unknown[]): Promise
       cause = error;
     });
   if (!running) throw notRunning(name, cause);
-  return coordinatorOf(running).call(name, kernels, parcel, called);
+  return coordinatorOf(running).call(name, kernels, payload, called) as Promise<T>;
 }
 
-/** @param cause  why they could not be started */
+/** @param cause  why the threads could not be started */
 function notRunning(name: FunctionName, cause?: unknown): UnsupportedError {
   return new UnsupportedError(
     `${name}: no threads are running; await startThreads() of spectral-norm/threads first, or call ${name} of spectral-norm`,
-    because(cause),
+    causeOption(cause),
   );
 }

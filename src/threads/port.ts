@@ -1,4 +1,4 @@
-/** The way from a thread to the one that started it. */
+/** The connection from a thread to the thread that started it. */
 export interface Port {
   listen(onMessage: (message: unknown) => void): void;
   post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
@@ -14,11 +14,11 @@ interface BrowserPort {
   postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
 }
 
-// What `startThread` puts before a script, and what a browser's worker has.
+// `startThread` defines `nodePort` before the script; `self` is the global of a browser's worker.
 declare const nodePort: NodePort | undefined;
 declare const self: BrowserPort;
 
-/** For use in the scripts that `startThread` runs. */
+/** The port to the parent, in the scripts that `startThread` runs. */
 export function parentPort(): Port {
   if (nodePort) {
     const port = nodePort;

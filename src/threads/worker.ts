@@ -1,17 +1,17 @@
+import { messageOf } from "../matrix/error-message.js";
 import { DeviceError, UnsupportedError } from "../matrix/errors.js";
-import { messageOf } from "./failure.js";
 
-/** What Node's workers and a browser's have in common, as far as it is used here. */
+/** A worker of Node or of a browser. */
 export interface Thread {
   post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   /**
-   * Every message from it; that it could not start, has failed or has ended comes as a failure, perhaps twice, with what
-   * it has thrown as the cause.
+   * `onMessage` gets every message. `onFailure` is called, perhaps more than once, when the thread could not start, has
+   * failed or has ended; `cause` is what it threw.
    */
   listen(onMessage: (message: unknown) => void, onFailure: (why: string, cause?: unknown) => void): void;
-  /** From here on it does not keep the process alive. */
+  /** Lets the process end while the thread runs. */
   release(): void;
-  /** It keeps the process alive again: something is awaited of it. */
+  /** Keeps the process alive again, as long as an answer is awaited. */
   hold(): void;
   end(): Promise<void>;
 }
@@ -19,7 +19,7 @@ export interface Thread {
 interface NodeWorker {
   postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   on(event: "message", listener: (message: unknown) => void): void;
-  /** an error that is not caught there is whatever was thrown */
+  /** an uncaught error arrives as the value that was thrown */
   on(event: "error" | "messageerror", listener: (error: unknown) => void): void;
   on(event: "exit", listener: (code: number) => void): void;
   terminate(): Promise<number>;
@@ -38,7 +38,7 @@ interface NodeSystem {
   availableParallelism(): number;
 }
 
-/** One of Node's own modules, where this is Node; not imported, which bundlers for browsers would stumble over. */
+/** A built-in module in Node, undefined elsewhere. An `import` would fail in bundlers for browsers. */
 function nodeModule<T>(name: string): T | undefined {
   if (typeof process === "undefined" || !process.versions?.node) return undefined;
   const { getBuiltinModule } = process;
@@ -49,23 +49,23 @@ function nodeModule<T>(name: string): T | undefined {
   return getBuiltinModule(name) as unknown as T;
 }
 
-/** The cores that this program may use. */
+/** Number of cores that this program may use. */
 export function cores(): number {
   const system = nodeModule<NodeSystem>("node:os");
   if (system) return system.availableParallelism();
   return typeof navigator === "undefined" ? 1 : (navigator.hardwareConcurrency ?? 1);
 }
 
-/** Whether threads can share memory: everywhere in Node, in a browser only those of an isolated page. */
-export function mayShare(): boolean {
+/** Whether threads can share memory: always in Node, in browsers only if the page is cross-origin isolated. */
+export function canShareMemory(): boolean {
   if (typeof SharedArrayBuffer === "undefined") return false;
   return nodeModule("node:worker_threads") !== undefined || globalThis.crossOriginIsolated !== false;
 }
 
-/** Whether this very thread may wait for others: all of Node's and a browser's workers, but not a page. */
-export function mayBlock(): boolean {
+/** Whether this thread may block: every thread in Node and a browser's workers, but not a page. */
+export function canBlock(): boolean {
   try {
-    // The value is another one, so that it does not come to waiting.
+    // Returns at once, because the value differs; throws where waiting is not allowed.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1);
     return true;
   } catch {
@@ -74,10 +74,10 @@ export function mayBlock(): boolean {
 }
 
 /**
- * A thread that runs `script`, a classic script in which `nodePort` is the way to its parent (undefined in a
- * browser, where `self` is). It keeps Node alive until it is released.
+ * Starts a thread that runs `script`, a classic script. In Node `nodePort` is its port to the parent; in a browser
+ * `nodePort` is undefined and the port is `self`. The thread keeps Node alive until it is released.
  *
- * @throws UnsupportedError where there are no workers; DeviceError where one is refused at once
+ * @throws UnsupportedError if there are no workers; DeviceError if one cannot be created
  */
 export function startThread(script: string, name: string): Thread {
   const node = nodeModule<NodeThreads>("node:worker_threads");
@@ -94,7 +94,7 @@ function nodeThread({ Worker }: NodeThreads, script: string, name: string): Thre
   const worker = new Worker(`const nodePort = require("node:worker_threads").parentPort;\n${script}`, {
     eval: true,
     name,
-    // Those of the process may preload the user's own modules, or make the script one.
+    // The process's own options might preload the user's modules, or run the script as a module.
     execArgv: [],
     env: {},
   });
@@ -104,7 +104,7 @@ function nodeThread({ Worker }: NodeThreads, script: string, name: string): Thre
       worker.on("message", onMessage);
       worker.on("error", (error) => onFailure(messageOf(error), error));
       worker.on("messageerror", (error) => onFailure(messageOf(error), error));
-      worker.on("exit", (code) => onFailure(`it has ended with code ${code}`));
+      worker.on("exit", (code) => onFailure(`it ended with code ${code}`));
     },
     release: () => worker.unref(),
     hold: () => worker.ref(),
@@ -123,7 +123,7 @@ function browserThread(script: string, name: string): Thread {
   return {
     post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
     listen(onMessage, onFailure) {
-      // By its first message the script has been read.
+      // The first message shows that the script has been loaded.
       worker.onmessage = ({ data }) => {
         URL.revokeObjectURL(url);
         onMessage(data);
@@ -131,7 +131,7 @@ function browserThread(script: string, name: string): Thread {
       worker.onerror = (event) => {
         URL.revokeObjectURL(url);
         const { message, lineno, colno } = event;
-        // A script that may not run comes as an event without a message.
+        // If the script may not run, the event has no message.
         if (message === undefined)
           onFailure("its script may not run (a content policy without worker-src blob:)");
         else onFailure(message, event.error ?? new Error(`${message} (line ${lineno}, column ${colno})`));

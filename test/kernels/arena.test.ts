@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { plainMemory } from "../../src/kernels/reference/memory.js";
-import { startCrew } from "../../src/threads/start-team.js";
+import { startTeam } from "../../src/threads/start-team.js";
 import { guardedArena } from "./guarded-arena.js";
 import { KERNEL_SETS } from "./sets.js";
 
@@ -159,8 +159,8 @@ describe("the guarded arena", () => {
 const guardedHere = process.env["GUARDED_MEMORY"] === "yes";
 const where = guardedHere ? "" : ' (skipped: this holds in the project "guarded" alone)';
 it.skipIf(!guardedHere)(`every set of kernels computes in guarded memory here${where}`, async () => {
-  const crew = await startCrew(2, 0);
-  const sets = [...KERNEL_SETS.map(({ make }) => make()), crew.kernels(false)];
+  const team = await startTeam(2, 0);
+  const sets = [...KERNEL_SETS.map(({ make }) => make()), team.kernels(false)];
   for (const { arena, routines } of sets) {
     const mark = arena.mark();
     const x = arena.take(64);
@@ -169,5 +169,5 @@ it.skipIf(!guardedHere)(`every set of kernels computes in guarded memory here${w
     routines.scale64(x, 12, 2);
     expect(() => arena.release(mark)).toThrow("a block of 64 bytes was written at 70");
   }
-  await crew.stop();
+  await team.stop();
 });

@@ -3,7 +3,7 @@ import type { Kernels } from "../../src/kernels/contract.js";
 import { referenceKernels } from "../../src/kernels/reference/instance.js";
 import { setKernels, useThreadPool } from "../../src/kernels/select.js";
 import { relaxedAvailable, wasmKernels } from "../../src/kernels/wasm/instance.js";
-import { startCrew } from "../../src/threads/start-team.js";
+import { startTeam } from "../../src/threads/start-team.js";
 
 /** Every set of kernels that this engine can run. */
 export const KERNEL_SETS: { name: Kernels["name"]; make: () => Kernels }[] = [
@@ -47,13 +47,13 @@ export const WAYS: Way[] = [
     kernels: name,
     async begin() {
       // Whatever can be divided is, however small.
-      const crew = await startCrew(2, 0);
-      useThreadPool(crew);
+      const team = await startTeam(2, 0);
+      useThreadPool(team);
       setKernels(name);
       return async () => {
         setKernels("auto");
         useThreadPool(undefined);
-        await crew.stop();
+        await team.stop();
       };
     },
   })),

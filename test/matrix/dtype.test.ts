@@ -18,7 +18,7 @@ import {
   valueAndGrad,
   valueAndGradBatch,
 } from "../../src/index.js";
-import { pack } from "../../src/threads/pack.js";
+import { packArguments } from "../../src/threads/pack.js";
 import { expectRefusal } from "../refusal.js";
 
 const shape = [2, 3];
@@ -47,7 +47,7 @@ const READERS: [string, (data: unknown, dtype: unknown) => unknown | Promise<unk
   [
     "a thread",
     async (data, dtype) => {
-      const [A] = (await pack("valueAndGrad", [{ data, dtype, shape }])).matrices;
+      const [A] = (await packArguments("valueAndGrad", [{ data, dtype, shape }])).matrices;
       return valueAndGrad(A as unknown as MatrixLike);
     },
   ],

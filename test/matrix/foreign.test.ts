@@ -24,7 +24,7 @@ import {
   valueAndGradBatch,
 } from "../../src/index.js";
 import { copyOf, type View } from "../../src/matrix/view.js";
-import { pack } from "../../src/threads/pack.js";
+import { packArguments } from "../../src/threads/pack.js";
 import { deviceInputOf } from "../../src/webgpu/device-input.js";
 import { normalMatrix } from "../matrices.js";
 import { expectRefusal } from "../refusal.js";
@@ -139,7 +139,8 @@ const READERS: [string, (A: MatrixLike) => unknown | Promise<unknown>][] = [
   ["a device", (A) => copyOf(deviceInputOf(A, "spectralNorm") as View)],
   [
     "a thread",
-    async (A) => (await pack("svdvals", [A])).matrices.map((one) => svdvals(one as unknown as MatrixLike)),
+    async (A) =>
+      (await packArguments("svdvals", [A])).matrices.map((one) => svdvals(one as unknown as MatrixLike)),
   ],
 ];
 
@@ -192,7 +193,7 @@ it("a batch is what it says", async () => {
   ] as unknown as MatrixBatch[]) {
     expect(valueAndGradBatch(A)).toEqual(expected);
     expect(spectralNormBatch(A)).toEqual(expected.values);
-    const [packed] = (await pack("spectralNormBatch", [A])).matrices;
+    const [packed] = (await packArguments("spectralNormBatch", [A])).matrices;
     expect(spectralNormBatch(packed as unknown as MatrixBatch)).toEqual(expected.values);
   }
 });
@@ -250,7 +251,7 @@ describe.each(REFUSED)("%s", (_, A, code, words) => {
     expectRefusal(() => run(A as MatrixLike), code, ...words);
   });
   it("is refused before a thread has it", async () => {
-    await expect(pack("spectralNorm", [A])).rejects.toMatchObject({ code });
+    await expect(packArguments("spectralNorm", [A])).rejects.toMatchObject({ code });
   });
 });
 

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Kernels } from "../../src/kernels/contract.js";
 import { divided } from "../../src/kernels/parallel.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
-import type { Crew } from "../../src/kernels/worker-team.js";
+import type { WorkerTeam } from "../../src/kernels/worker-team.js";
 import { DeviceError } from "../../src/matrix/errors.js";
 import { createRandom } from "../../src/numerics/random.js";
-import { type RunningCrew, startCrew } from "../../src/threads/start-team.js";
+import { type RunningTeam, startTeam } from "../../src/threads/start-team.js";
 import { skipMissingKernels, WASM_SETS } from "../kernels/sets.js";
 import { expectSameBits } from "./bits.js";
 
@@ -26,17 +26,17 @@ const cases = WASM_SETS.flatMap(({ name }) =>
 
 skipMissingKernels();
 describe.each(cases)("$name kernels divided among $threads threads", ({ relaxed, threads }) => {
-  let crew: RunningCrew;
+  let team: RunningTeam;
   let kernels: Kernels;
   let parallel: Kernels["routines"];
   let jobs = 0;
 
   beforeAll(async () => {
-    crew = await startCrew(threads);
-    const { slots, ...made } = wasmKernels(relaxed, crew.memory);
+    team = await startTeam(threads);
+    const { slots, ...made } = wasmKernels(relaxed, team.memory);
     kernels = made;
-    const work = crew.crewOf(relaxed);
-    const counted: Crew = {
+    const work = team.teamOf(relaxed);
+    const counted: WorkerTeam = {
       threads,
       run(...job) {
         jobs++;
@@ -45,7 +45,7 @@ describe.each(cases)("$name kernels divided among $threads threads", ({ relaxed,
     };
     parallel = divided(made.arena, made.routines, slots, counted, 0);
   });
-  afterAll(() => crew.stop());
+  afterAll(() => team.stop());
 
   /** Normal numbers in kernel memory. */
   function numbers(length: number, single: boolean, seed: number): number {
@@ -126,7 +126,7 @@ describe.each(cases)("$name kernels divided among $threads threads", ({ relaxed,
 
   if (threads > 1)
     it("a thread that fails is a DeviceError, and the others go on", () => {
-      const work = crew.crewOf(relaxed);
+      const work = team.teamOf(relaxed);
       const a = numbers(4 * 4096, false, 1);
       const x = numbers(4096, false, 2);
       const y = kernels.arena.take(64);
@@ -174,20 +174,20 @@ it("memory that a stuck thread may write to is not handed out again", async () =
       );
     }
   };
-  const starting = startCrew(2, 0, 50);
+  const starting = startTeam(2, 0, 50);
   workerThreads.Worker = Worker;
-  const crew = await starting;
-  const { arena } = crew.kernels(false);
+  const team = await starting;
+  const { arena } = team.kernels(false);
   const a = arena.take(32 * 4);
-  const job = () => crew.crewOf(false).run("multiply64", [a, 0, 4, 4, a, 0, 1, a], 2000);
+  const job = () => team.teamOf(false).run("multiply64", [a, 0, 4, 4, a, 0, 1, a], 2000);
   const refusal =
     /^threads: a thread has not finished its part of multiply64; stop the pool and start another$/;
-  // Until the member has come for a chunk.
+  // Until the worker has come for a chunk.
   expect(() => {
     for (let i = 0; i < 1000; i++) job();
   }).toThrow(refusal);
   expect(job).toThrow(refusal);
   expect(() => arena.take(8)).toThrow(DeviceError);
   expect(() => arena.take(8)).toThrow(refusal);
-  await crew.stop();
+  await team.stop();
 });

@@ -15,17 +15,17 @@ const root = new URL("../..", import.meta.url).pathname;
 const PATIENCE = 1500;
 const STOPPED = 2 * PATIENCE;
 
-/** A member whose chunk is not done before the file `go` is there, and then takes some fifty milliseconds of waits. */
-const BOARD = `
+/** A worker whose chunk is not done before the file `go` is there, and then takes some fifty milliseconds of waits. */
+const QUEUE = `
   import { existsSync, writeSync } from "node:fs";
   import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-  import { Board, boardBytes } from "./src/threads/jobs.ts";
+  import { JobQueue, jobQueueBytes } from "./src/threads/job-queue.ts";
   const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
   const go = process.argv[2] ?? workerData.go;
   const taken = new Int32Array(workerData?.taken ?? new SharedArrayBuffer(4));
   const work = (chunk, thread) => {
     if (thread === 0) {
-      // The leader's is not done before the member has the other.
+      // The main thread's is not done before the worker has the other.
       while (Atomics.load(taken, 0) === 0) pause(1);
       return;
     }
@@ -33,21 +33,21 @@ const BOARD = `
     while (!existsSync(go)) pause(1);
     for (let i = 0; i < 50; i++) pause(1);
   };
-  const shared = workerData?.shared ?? new SharedArrayBuffer(boardBytes(2));
-  const board = new Board(shared, ["work"], [{ work }], isMainThread ? 0 : 1, 2, ${PATIENCE});
+  const shared = workerData?.shared ?? new SharedArrayBuffer(jobQueueBytes(2));
+  const queue = new JobQueue(shared, ["work"], [{ work }], isMainThread ? 0 : 1, 2, ${PATIENCE});
   if (isMainThread) {
     const worker = new Worker(process.argv[1], { workerData: { shared, taken: taken.buffer, go } });
     worker.once("message", () => {
-      const lead = () => board.lead(0, "work", [{ base: 0, chunk: 1 }, { base: 0, thread: 1 }], 2);
+      const run = () => queue.run(0, "work", [{ base: 0, chunk: 1 }, { base: 0, thread: 1 }], 2);
       writeSync(1, "leads\\n");
-      lead();
-      lead();
+      run();
+      run();
       console.log("done");
       worker.terminate();
     });
   } else {
     parentPort.postMessage("ready");
-    board.serve();
+    queue.serve();
   }`;
 
 /** Computes over and over, with all that can be divided being divided. */
@@ -55,7 +55,7 @@ const POOL = `
   import { writeSync } from "node:fs";
   import { useThreadPool } from "./src/kernels/select.ts";
   import { kernelInfo, singularTriplet } from "./src/index.ts";
-  import { startCrew } from "./src/threads/start-team.ts";
+  import { startTeam } from "./src/threads/start-team.ts";
   const n = 150;
   const A = { data: Float64Array.from({ length: n * n }, (_, k) => Math.sin(k * k)), shape: [n, n] };
   const bits = () => {
@@ -63,8 +63,8 @@ const POOL = `
     return Buffer.from(Float64Array.of(sigma, ...u, ...v).buffer).toString("hex");
   };
   const alone = bits();
-  const crew = await startCrew(3, 0, ${PATIENCE});
-  useThreadPool(crew);
+  const team = await startTeam(3, 0, ${PATIENCE});
+  useThreadPool(team);
   writeSync(1, "leads\\n");
   let asked = false;
   process.stdin.once("data", () => { asked = true; });
@@ -75,11 +75,11 @@ const POOL = `
   }
   console.log(same && kernelInfo().threads === 3 ? "done" : "other bits");
   useThreadPool(undefined);
-  await crew.stop();
+  await team.stop();
   process.stdin.destroy();`;
 
 beforeAll(async () => {
-  for (const [name, contents] of Object.entries({ board: BOARD, pool: POOL }))
+  for (const [name, contents] of Object.entries({ queue: QUEUE, pool: POOL }))
     await build({
       stdin: { contents, resolveDir: root, loader: "js" },
       bundle: true,
@@ -133,10 +133,10 @@ describe.skipIf(process.platform === "win32")(
   () => {
     it("waits on for a thread that was at work", async () => {
       const go = join(folder, "go");
-      const { child, line } = begin("board", go);
+      const { child, line } = begin("queue", go);
       try {
         await line("leads");
-        // Long enough for the leader to have nothing left but to wait, and not for it to give up.
+        // Long enough for the main thread to have nothing left but to wait, and not for it to give up.
         await sleep(PATIENCE / 5);
         await freeze(child, () => writeFileSync(go, ""));
         await line("done");

@@ -70,7 +70,7 @@ describe("startThreads", () => {
     async (count) => {
       const start = startThreads(count as number);
       await expect(start).rejects.toThrow(OptionError);
-      await expect(start).rejects.toThrow(/^count: expected a whole number from 1 to 256, got /);
+      await expect(start).rejects.toThrow(/^count: expected an integer from 1 to 256, got /);
     },
   );
 
@@ -91,7 +91,7 @@ describe("startThreads", () => {
     await started(2);
     const other = startThreads(3);
     await expect(other).rejects.toThrow(OptionError);
-    await expect(other).rejects.toThrow(/^count: 3 threads .* while 2 are running; stop\(\)/);
+    await expect(other).rejects.toThrow(/^count: 3 threads .* while a pool of 2 is running; call its stop\(\)/);
     expect(kernelInfo().threads).toBe(2);
   });
 

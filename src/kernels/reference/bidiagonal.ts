@@ -1,10 +1,10 @@
 const EPS = 2 ** -52;
-/** Below this a sum of squares is taken for zero; the largest entry is at least 2⁻³⁰⁰. */
+/** A sum of squares below this counts as zero: (2⁻³⁰⁰·2⁻¹⁵⁰)², as the largest entry is at least 2⁻³⁰⁰. */
 const NOTHING = 2 ** -900;
-/** Sweeps a singular value before the tolerance is doubled; about two are needed. */
+/** Sweeps per singular value before the tolerance is doubled. Chosen: about two are needed, so ten are ample. */
 const SWEEPS = 10;
-/** Doublings before giving up. */
-const PATIENCE = 6;
+/** Doublings of the tolerance before the iteration gives up. Chosen: then it is 2⁶·4ε. */
+const DOUBLINGS = 6;
 
 interface Rotation {
   c: number;
@@ -16,17 +16,17 @@ interface Rotation {
  * QR: each sweep turns B into LᵀBR, bidiagonal again, with a superdiagonal that shrinks at its end
  * (Golub & Van Loan, Matrix Computations, 4th ed., §8.6.2).
  *
- * An |eᵢ| up to 4ε·max|B| is taken for zero, which moves no singular value by more than that. Where a
+ * An |eᵢ| up to 4ε·max|B| counts as zero, which moves no singular value by more than that. Where a
  * diagonal entry is as small, B is close to singular, and the sweep without shift, which computes every
  * entry to high relative accuracy, finds that value at once (Demmel & Kahan, SIAM J. Sci. Stat. Comput.
  * 11:873, 1990, §3). The sweep runs from the larger end of the diagonal to the smaller (ibid., §5):
- * upwards it works on the transposed and reversed matrix, so that rows and columns change places.
+ * upwards it works on the transposed and reversed matrix, so that rows and columns are exchanged.
  *
  * On return d holds the values, descending, and the rows of U and V (n of them each, or none) have been
- * rotated along: B = Uᵀ·diag(d)·V for U and V that came in as identities. Cost: about 2n² pairs of
+ * rotated as well: B = Uᵀ·diag(d)·V for U and V that came in as identities. Cost: about 2n² pairs of
  * rotations, each on a row of U and of V.
  *
- * @returns false where it did not converge, which no input is known to cause
+ * @returns false if it did not converge; no input is known to cause that
  */
 export function diagonalize(d: Float64Array, e: Float64Array, U: Float64Array[], V: Float64Array[]): boolean {
   const n = d.length;
@@ -34,7 +34,7 @@ export function diagonalize(d: Float64Array, e: Float64Array, U: Float64Array[],
   for (let i = 0; i < n; i++) most = Math.max(most, Math.abs(d[i]), i + 1 < n ? Math.abs(e[i]) : 0);
   let negligible = 4 * EPS * most;
   let sweeps = SWEEPS * n;
-  let patience = PATIENCE;
+  let doublings = DOUBLINGS;
 
   for (let last = n - 1; last > 0; ) {
     if (Math.abs(e[last - 1]) <= negligible) {
@@ -44,15 +44,15 @@ export function diagonalize(d: Float64Array, e: Float64Array, U: Float64Array[],
     let first = last;
     while (first > 0 && Math.abs(e[first - 1]) > negligible) first--;
     if (sweeps-- === 0) {
-      if (patience-- === 0) return false;
+      if (doublings-- === 0) return false;
       negligible *= 2;
       sweeps = SWEEPS * n;
     }
     const down = Math.abs(d[first]) >= Math.abs(d[last]);
     const block = { d: d.slice(first, last + 1), e: e.slice(first, last) };
-    if (!down) turn(block);
+    if (!down) reverse(block);
     const { columns, rows } = sweep(block, shiftOf(block, negligible));
-    if (!down) turn(block);
+    if (!down) reverse(block);
     d.set(block.d, first);
     e.set(block.e, first);
     if (U.length > 0) {
@@ -69,12 +69,12 @@ interface Bidiagonal {
   e: Float64Array;
 }
 
-function turn(block: Bidiagonal): void {
+function reverse(block: Bidiagonal): void {
   block.d.reverse();
   block.e.reverse();
 }
 
-/** The smaller singular value of the last 2×2 block, or 0 where that is the better choice. */
+/** The smaller singular value of the last 2×2 block, or 0 where a sweep without shift is better. */
 function shiftOf({ d, e }: Bidiagonal, negligible: number): number {
   if (d.some((x) => Math.abs(x) <= negligible)) return 0;
   const k = e.length;
@@ -162,7 +162,7 @@ function rotate(rows: Float64Array[], rotations: Rotation[], from: number, step:
   }
 }
 
-/** Descending, none negative. */
+/** Sorts the values in descending order and makes them non-negative. */
 function sort(d: Float64Array, U: Float64Array[], V: Float64Array[]): void {
   for (let i = 0; i < d.length; i++) {
     let p = i;
@@ -180,7 +180,7 @@ function sort(d: Float64Array, U: Float64Array[], V: Float64Array[]): void {
 }
 
 function exchange(x: Float64Array, y: Float64Array): void {
-  const kept = x.slice();
+  const copy = x.slice();
   x.set(y);
-  y.set(kept);
+  y.set(copy);
 }

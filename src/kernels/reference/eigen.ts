@@ -62,7 +62,7 @@ function tridiagonalize(A: Float64Array[]) {
     const u = A[i].subarray(0, i);
     diagonal[i] = A[i][i];
     const last = u[i - 1];
-    // Not as a difference from the whole, which would lose all that is 1e-8 of `last` and less.
+    // Not as a difference from the full sum, which would lose parts below 1e-8 of `last`.
     const rest = dot(u.subarray(0, i - 1), u);
     const square = rest + last * last;
     if (i === 1 || rest <= 1e-300 || rest <= 1e-34 * square) {
@@ -85,7 +85,7 @@ function tridiagonalize(A: Float64Array[]) {
   return { diagonal, off, half };
 }
 
-/** The p-th largest eigenvalue: more than p−1 of them lie above everything left of it. */
+/** The p-th largest eigenvalue: at least p eigenvalues lie above every number to its left. */
 function bisect(diagonal: Float64Array, off: Float64Array, p: number, bound: number): number {
   let lo = -bound * (1 + EPS * diagonal.length);
   let hi = -lo;

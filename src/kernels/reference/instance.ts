@@ -6,7 +6,7 @@ import { plainMemory } from "./memory.js";
 import { referenceProducts } from "./products.js";
 import { referenceSvd } from "./svd.js";
 
-/** The plain loops over a fresh memory of their own. */
+/** The kernels in plain loops, with a new memory. */
 export function referenceKernels(): Kernels {
   const plain = plainMemory(1 << 20);
   const memory = () => plain.buffer();

@@ -1,9 +1,9 @@
 import { halfDecoder } from "../../matrix/half.js";
 import type { Dense } from "../contract.js";
 
-/** The scan on loading, in plain loops. */
+/** The routines for loading, in plain loops. */
 export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLargest"> {
-  function largest(x: Float32Array | Float64Array, squares: number): number {
+  function largest(x: Float32Array | Float64Array, sumOfSquares: number): number {
     let most = 0;
     let sum = 0;
     for (let i = 0; i < x.length; i++) {
@@ -12,7 +12,7 @@ export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLarg
       if (size > most) most = size;
       sum += size * size;
     }
-    new Float64Array(memory(), squares, 1)[0] = sum;
+    new Float64Array(memory(), sumOfSquares, 1)[0] = sum;
     return most;
   }
   function transpose(numbers: Float32Array | Float64Array | Uint16Array): Dense["transpose64"] {
@@ -23,8 +23,8 @@ export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLarg
     };
   }
   return {
-    largest32: (x, n, squares) => largest(new Float32Array(memory(), x, n), squares),
-    largest64: (x, n, squares) => largest(new Float64Array(memory(), x, n), squares),
+    largest32: (x, n, sumOfSquares) => largest(new Float32Array(memory(), x, n), sumOfSquares),
+    largest64: (x, n, sumOfSquares) => largest(new Float64Array(memory(), x, n), sumOfSquares),
     transpose32: (...sizes) => transpose(new Float32Array(memory()))(...sizes),
     transpose64: (...sizes) => transpose(new Float64Array(memory()))(...sizes),
     transpose16: (...sizes) => transpose(new Uint16Array(memory()))(...sizes),
@@ -46,7 +46,7 @@ export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLarg
         let bits = numbers[i] & 0x7fff;
         if (bits >= 1024) bits += 10 << 10;
         else if (bits > 0) {
-          // A subnormal, bits·2⁻²⁴: becomes (bits·2ᵏ)·2⁻²⁴⁻ᵏ with ten digits behind its leading one.
+          // A subnormal number, bits·2⁻²⁴ = (bits·2ᵏ)·2⁻²⁴⁻ᵏ: k brings its leading bit to the hidden bit.
           const k = Math.clz32(bits) - 21;
           bits = ((11 - k) << 10) + ((bits << k) & 1023);
         }

@@ -1,6 +1,6 @@
 import type { Growable } from "../arena.js";
 
-/** Plain bytes that grow by being copied. */
+/** A plain `ArrayBuffer`, copied when it grows. */
 export function plainMemory(size: number): Growable {
   let bytes = new ArrayBuffer(size);
   return {

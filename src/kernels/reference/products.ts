@@ -1,188 +1,59 @@
 import { halfDecoder } from "../../matrix/half.js";
 import type { Products } from "../contract.js";
 
-/** Columns between two flushes of a dot product, and between two of what was flushed. */
+/** Columns of a partial dot product, and columns over which the partial sums are added before they join the total. */
 const TILE = 64;
 const PAGE = 64 * TILE;
-/** Rows between two flushes of a sum over rows: as many as there are flushes. */
-const block = (rows: number) => Math.max(64, Math.ceil(Math.sqrt(rows)));
+/** Rows of a partial sum: √rows of them, so that the partial sums and their total have about as many terms. */
+const blockRows = (rows: number) => Math.max(64, Math.ceil(Math.sqrt(rows)));
+
+type Numbers = Float32Array | Float64Array;
+/** The kernel memory as numbers of one type; read at each call, because the memory may have grown. */
+type View<T extends Numbers = Numbers> = () => T;
+type DoubleView = View<Float64Array>;
 
 /**
- * The products in plain loops: what the SIMD kernels are tested against, and what runs where
- * WebAssembly does not. Sums are blocked for the same reason as there: a running sum of n terms drifts
- * by n·ε (Higham, Accuracy and Stability of Numerical Algorithms, §4.2). Everything is computed in
- * float64 and rounded where it is stored, so float32 results are better than the SIMD kernels', never
- * worse.
+ * The products in plain loops. The SIMD kernels are tested against them, and they run where WebAssembly does not. Sums
+ * are blocked as in the SIMD kernels, because the rounding error of a running sum of n terms grows like n·ε (Higham,
+ * Accuracy and Stability of Numerical Algorithms, §4.2). Everything is computed in float64 and rounded when it is stored,
+ * so float32 results are at least as accurate as those of the SIMD kernels.
  */
 export function referenceProducts(memory: () => ArrayBuffer): Products {
   const f32 = () => new Float32Array(memory());
   const f64 = () => new Float64Array(memory());
-  type View = Float32Array | Float64Array;
-
-  function multiply(A: () => View, X: () => View): Products["multiply64"] {
-    return (a, lda, rows, cols, x, ldx, width, y) => {
-      const from = A();
-      const by = X();
-      const to = f64();
-      const sa = from.BYTES_PER_ELEMENT;
-      const sx = by.BYTES_PER_ELEMENT;
-      for (let i = 0; i < rows; i++) {
-        const row = (a + i * lda) / sa;
-        for (let c = 0; c < width; c++) {
-          const column = (x + c * ldx) / sx;
-          let total = 0;
-          for (let page = 0; page < cols; page += PAGE) {
-            const end = Math.min(page + PAGE, cols);
-            let sum = 0;
-            for (let first = page; first < end; first += TILE) {
-              const last = Math.min(first + TILE, end);
-              let part = 0;
-              for (let j = first; j < last; j++) part += from[row + j] * by[column + j];
-              sum += part;
-            }
-            total += sum;
-          }
-          to[y / 8 + i * width + c] = total;
-        }
-      }
-    };
-  }
-
-  function multiplyTransposed(A: () => View): Products["multiplyTransposed64"] {
-    return (a, lda, rows, cols, y, width, _scratch, z) => {
-      const from = A();
-      const numbers = f64();
-      const sa = from.BYTES_PER_ELEMENT;
-      const part = new Float64Array(cols);
-      for (let c = 0; c < width; c++) {
-        const height = block(rows);
-        for (let first = 0; first < rows; first += height) {
-          const last = Math.min(first + height, rows);
-          part.fill(0);
-          for (let i = first; i < last; i++) {
-            const row = (a + i * lda) / sa;
-            const weight = numbers[y / 8 + i * width + c];
-            for (let j = 0; j < cols; j++) part[j] += weight * from[row + j];
-          }
-          for (let j = 0; j < cols; j++) numbers[z / 8 + c * cols + j] += part[j];
-        }
-      }
-    };
-  }
-
-  function gram(A: () => View, X = A): Products["gram64"] {
-    const forward = multiply(A, X);
-    return (a, lda, rows, cols, x, ldx, width, t, _scratch, z) => {
-      const from = A();
-      const numbers = f64();
-      const height = block(rows);
-      const part = new Float64Array(width * cols);
-      for (let first = 0; first < rows; first += height) {
-        const last = Math.min(first + height, rows);
-        part.fill(0);
-        for (let i = first; i < last; i++) {
-          const row = a + i * lda;
-          forward(row, lda, 1, cols, x, ldx, width, t);
-          for (let c = 0; c < width; c++) {
-            const weight = numbers[t / 8 + c];
-            for (let j = 0; j < cols; j++)
-              part[c * cols + j] += weight * from[row / from.BYTES_PER_ELEMENT + j];
-          }
-        }
-        for (let j = 0; j < width * cols; j++) numbers[z / 8 + j] += part[j];
-      }
-    };
-  }
-
-  function subtract(Q: () => View): Products["subtract64"] {
-    return (q, ldq, count, cols, c, width, w, ldw) => {
-      const basis = Q();
-      const numbers = f64();
-      const s = basis.BYTES_PER_ELEMENT;
-      for (let k = 0; k < width; k++)
-        for (let j = 0; j < cols; j++) {
-          let sum = 0;
-          for (let i = 0; i < count; i++)
-            sum += numbers[c / 8 + i * width + k] * basis[(q + i * ldq) / s + j];
-          basis[(w + k * ldw) / s + j] -= sum;
-        }
-    };
-  }
-
-  /** A matrix of 16-bit numbers in float32, its rows end to end. */
-  function decoded(a: number, lda: number, rows: number, cols: number, half: number): () => Float32Array {
-    const bits = new Uint16Array(memory());
-    const decode = halfDecoder(half ? "bfloat16" : "float16");
-    const unlift = half ? 1 : 2 ** -10;
-    const numbers = Float32Array.from(
-      { length: rows * cols },
-      (_, k) => unlift * decode(bits[(a + Math.floor(k / cols) * lda) / 2 + (k % cols)]),
-    );
-    return () => numbers;
-  }
-
-  function outerGram(A: () => View): Products["outerGram64"] {
-    const forward = multiply(A, A);
-    return (a, lda, rows, cols, t, c, ldc) => {
-      for (let j = 0; j < rows; j++) {
-        for (let i = j - (j % 4); i < rows; i += 4) {
-          forward(a + i * lda, lda, 4, cols, a + j * lda, 0, 1, t);
-          const to = f64();
-          for (let k = 0; k < 4; k++) to[c / 8 + (i + k) * ldc + j] = to[t / 8 + k];
-        }
-      }
-    };
-  }
-
-  function rotate(Q: () => View): Products["rotate64"] {
-    return (q, ldq, k, cols, y, keep) => {
-      const basis = Q();
-      const numbers = f64();
-      const s = basis.BYTES_PER_ELEMENT;
-      const column = new Float64Array(keep);
-      for (let j = 0; j < cols; j++) {
-        for (let p = 0; p < keep; p++) {
-          let sum = 0;
-          for (let i = 0; i < k; i++) sum += numbers[y / 8 + p * k + i] * basis[(q + i * ldq) / s + j];
-          column[p] = sum;
-        }
-        for (let p = 0; p < keep; p++) basis[(q + p * ldq) / s + j] = column[p];
-      }
-    };
-  }
-
-  function outer(G: () => View): Products["outer64"] {
-    return (u, m, v, n, g) => {
-      const numbers = G();
-      const s = numbers.BYTES_PER_ELEMENT;
-      for (let i = 0; i < m; i++)
-        for (let j = 0; j < n; j++) numbers[g / s + i * n + j] = numbers[u / s + i] * numbers[v / s + j];
-    };
-  }
-
+  const u16 = () => new Uint16Array(memory());
   return {
-    multiply32: multiply(f32, f32),
-    multiply64: multiply(f64, f64),
-    multiplyWide: multiply(f32, f64),
-    multiplyTransposed32: multiplyTransposed(f32),
-    multiplyTransposed64: multiplyTransposed(f64),
-    multiplyTransposedWide: multiplyTransposed(f32),
-    gram32: gram(f32),
-    gram64: gram(f64),
-    subtract32: subtract(f32),
-    subtract64: subtract(f64),
+    multiply32: multiply(f32, f32, f64),
+    multiply64: multiply(f64, f64, f64),
+    multiplyWide: multiply(f32, f64, f64),
+    multiplyTransposed32: multiplyTransposed(f32, f64),
+    multiplyTransposed64: multiplyTransposed(f64, f64),
+    multiplyTransposedWide: multiplyTransposed(f32, f64),
+    gram32: gram(f32, f32, f64),
+    gram64: gram(f64, f64, f64),
+    subtract32: subtract(f32, f64),
+    subtract64: subtract(f64, f64),
     gramHalf(a, lda, rows, cols, x, ldx, width, t, scratch, z, half) {
-      const A = decoded(a, lda, rows, cols, half);
-      gram(A, f32)(0, 4 * cols, rows, cols, x, ldx, width, t, scratch, z);
+      const A = decoded(u16(), a, lda, rows, cols, half);
+      gram(A, f32, f64)(0, 4 * cols, rows, cols, x, ldx, width, t, scratch, z);
     },
     multiplyWideHalf(a, lda, rows, cols, x, ldx, width, y, _w, half) {
-      multiply(decoded(a, lda, rows, cols, half), f64)(0, 4 * cols, rows, cols, x, ldx, width, y);
+      multiply(decoded(u16(), a, lda, rows, cols, half), f64, f64)(0, 4 * cols, rows, cols, x, ldx, width, y);
     },
     multiplyTransposedWideHalf(a, lda, rows, cols, y, width, scratch, z, _w, half) {
-      multiplyTransposed(decoded(a, lda, rows, cols, half))(0, 4 * cols, rows, cols, y, width, scratch, z);
+      multiplyTransposed(decoded(u16(), a, lda, rows, cols, half), f64)(
+        0,
+        4 * cols,
+        rows,
+        cols,
+        y,
+        width,
+        scratch,
+        z,
+      );
     },
-    outerGram32: outerGram(f32),
-    outerGram64: outerGram(f64),
+    outerGram32: outerGram(f32, f64),
+    outerGram64: outerGram(f64, f64),
     outer32: outer(f32),
     outer64: outer(f64),
     demote32(z, w, n) {
@@ -196,7 +67,154 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
       const numbers = f64();
       for (let i = 0; i < n; i++) numbers[x / 8 + i] *= c;
     },
-    rotate32: rotate(f32),
-    rotate64: rotate(f64),
+    rotate32: rotate(f32, f64),
+    rotate64: rotate(f64, f64),
+  };
+}
+
+function multiply(A: View, X: View, f64: DoubleView): Products["multiply64"] {
+  return (a, lda, rows, cols, x, ldx, width, y) => {
+    const from = A();
+    const by = X();
+    const to = f64();
+    const sa = from.BYTES_PER_ELEMENT;
+    const sx = by.BYTES_PER_ELEMENT;
+    for (let i = 0; i < rows; i++) {
+      const row = (a + i * lda) / sa;
+      for (let c = 0; c < width; c++) {
+        const column = (x + c * ldx) / sx;
+        let total = 0;
+        for (let page = 0; page < cols; page += PAGE) {
+          const end = Math.min(page + PAGE, cols);
+          let sum = 0;
+          for (let first = page; first < end; first += TILE) {
+            const last = Math.min(first + TILE, end);
+            let part = 0;
+            for (let j = first; j < last; j++) part += from[row + j] * by[column + j];
+            sum += part;
+          }
+          total += sum;
+        }
+        to[y / 8 + i * width + c] = total;
+      }
+    }
+  };
+}
+
+function multiplyTransposed(A: View, f64: DoubleView): Products["multiplyTransposed64"] {
+  return (a, lda, rows, cols, y, width, _scratch, z) => {
+    const from = A();
+    const numbers = f64();
+    const sa = from.BYTES_PER_ELEMENT;
+    const part = new Float64Array(cols);
+    for (let c = 0; c < width; c++) {
+      const height = blockRows(rows);
+      for (let first = 0; first < rows; first += height) {
+        const last = Math.min(first + height, rows);
+        part.fill(0);
+        for (let i = first; i < last; i++) {
+          const row = (a + i * lda) / sa;
+          const weight = numbers[y / 8 + i * width + c];
+          for (let j = 0; j < cols; j++) part[j] += weight * from[row + j];
+        }
+        for (let j = 0; j < cols; j++) numbers[z / 8 + c * cols + j] += part[j];
+      }
+    }
+  };
+}
+
+function gram(A: View, X: View, f64: DoubleView): Products["gram64"] {
+  const forward = multiply(A, X, f64);
+  return (a, lda, rows, cols, x, ldx, width, t, _scratch, z) => {
+    const from = A();
+    const numbers = f64();
+    const height = blockRows(rows);
+    const part = new Float64Array(width * cols);
+    for (let first = 0; first < rows; first += height) {
+      const last = Math.min(first + height, rows);
+      part.fill(0);
+      for (let i = first; i < last; i++) {
+        const row = a + i * lda;
+        forward(row, lda, 1, cols, x, ldx, width, t);
+        for (let c = 0; c < width; c++) {
+          const weight = numbers[t / 8 + c];
+          for (let j = 0; j < cols; j++)
+            part[c * cols + j] += weight * from[row / from.BYTES_PER_ELEMENT + j];
+        }
+      }
+      for (let j = 0; j < width * cols; j++) numbers[z / 8 + j] += part[j];
+    }
+  };
+}
+
+function subtract(Q: View, f64: DoubleView): Products["subtract64"] {
+  return (q, ldq, count, cols, c, width, w, ldw) => {
+    const basis = Q();
+    const numbers = f64();
+    const s = basis.BYTES_PER_ELEMENT;
+    for (let k = 0; k < width; k++)
+      for (let j = 0; j < cols; j++) {
+        let sum = 0;
+        for (let i = 0; i < count; i++) sum += numbers[c / 8 + i * width + k] * basis[(q + i * ldq) / s + j];
+        basis[(w + k * ldw) / s + j] -= sum;
+      }
+  };
+}
+
+/** A matrix of 16-bit numbers in float32, its rows end to end. */
+function decoded(
+  bits: Uint16Array,
+  a: number,
+  lda: number,
+  rows: number,
+  cols: number,
+  half: number,
+): View<Float32Array> {
+  const decode = halfDecoder(half ? "bfloat16" : "float16");
+  // Undoes `prescale16`.
+  const unscale = half ? 1 : 2 ** -10;
+  const numbers = Float32Array.from(
+    { length: rows * cols },
+    (_, k) => unscale * decode(bits[(a + Math.floor(k / cols) * lda) / 2 + (k % cols)]),
+  );
+  return () => numbers;
+}
+
+function outerGram(A: View, f64: DoubleView): Products["outerGram64"] {
+  const forward = multiply(A, A, f64);
+  return (a, lda, rows, cols, t, c, ldc) => {
+    for (let j = 0; j < rows; j++) {
+      for (let i = j - (j % 4); i < rows; i += 4) {
+        forward(a + i * lda, lda, 4, cols, a + j * lda, 0, 1, t);
+        const to = f64();
+        for (let k = 0; k < 4; k++) to[c / 8 + (i + k) * ldc + j] = to[t / 8 + k];
+      }
+    }
+  };
+}
+
+function rotate(Q: View, f64: DoubleView): Products["rotate64"] {
+  return (q, ldq, k, cols, y, keep) => {
+    const basis = Q();
+    const numbers = f64();
+    const s = basis.BYTES_PER_ELEMENT;
+    const column = new Float64Array(keep);
+    for (let j = 0; j < cols; j++) {
+      for (let p = 0; p < keep; p++) {
+        let sum = 0;
+        for (let i = 0; i < k; i++) sum += numbers[y / 8 + p * k + i] * basis[(q + i * ldq) / s + j];
+        column[p] = sum;
+      }
+      for (let p = 0; p < keep; p++) basis[(q + p * ldq) / s + j] = column[p];
+    }
+  };
+}
+
+function outer(G: View): Products["outer64"] {
+  return (u, m, v, n, g) => {
+    const numbers = G();
+    const s = numbers.BYTES_PER_ELEMENT;
+    for (let i = 0; i < m; i++)
+      for (let j = 0; j < n; j++) numbers[g / s + i * n + j] = numbers[u / s + i] * numbers[v / s + j];
   };
 }

@@ -52,7 +52,7 @@ export function referenceProof(): ProofKernels {
   };
 }
 
-/** Where (i, j) of a matrix with `columns` columns is, in numbers. */
+/** Index of entry (i, j) of a matrix with `columns` columns. */
 function index(i: number, j: number, columns: number): number {
   return 4 * ((i >> 2) * columns + j) + (i & 3);
 }

@@ -1,9 +1,9 @@
 import type { SvdRoutines } from "../svd-contract.js";
 import { diagonalize } from "./bidiagonal.js";
 
-/** Below this a sum of squares is taken for zero; the largest entry is at least 2⁻³⁰⁰. */
+/** A sum of squares below this counts as zero: (2⁻³⁰⁰·2⁻¹⁵⁰)², as the largest entry is at least 2⁻³⁰⁰. */
 const NOTHING = 2 ** -900;
-/** Terms that are summed one after the other; more are summed by halves. */
+/** Terms that are summed in sequence; longer sums are split into halves. */
 const BLOCK = 32;
 
 type Rows = Float64Array[];
@@ -14,9 +14,9 @@ type Rows = Float64Array[];
  * 1. m ≥ 2n: A = Q·R first (Chan, ACM Trans. Math. Softw. 8:72, 1982);
  * 2. R, or A, = U₁·B·V₁ᵀ with B upper bidiagonal, by Householder's reflections from both sides (§5.4.8);
  * 3. B = U₂·S·V₂ᵀ by implicit QR: see `diagonalize`;
- * 4. U = Q·U₁·U₂, V = V₁·V₂, by applying the reflections to what the rotations made of the identity.
+ * 4. U = Q·U₁·U₂, V = V₁·V₂, by applying the reflections to the rotated identity.
  *
- * A reflection I − tau·v·vᵀ keeps the tail of its v where it made zeros; the head of v is 1.
+ * A reflection I − tau·v·vᵀ is stored as the tail of v, in place of the zeros it makes; the head of v is 1.
  */
 export function referenceSvd(memory: () => ArrayBuffer): SvdRoutines {
   return {
@@ -68,7 +68,7 @@ function reflection(alpha: number, x: Float64Array): { tau: number; beta: number
     return { tau: 0, beta: alpha };
   }
   const norm = Math.sqrt(alpha * alpha + rest);
-  // Of the two signs the one that does not cancel in alpha − beta.
+  // The sign of beta for which alpha − beta does not cancel.
   const beta = alpha < 0 || Object.is(alpha, -0) ? norm : -norm;
   const factor = 1 / (alpha - beta);
   for (let i = 0; i < x.length; i++) x[i] *= factor;
@@ -86,11 +86,17 @@ function sumOfSquares(x: Float64Array, first: number, last: number): number {
 }
 
 /** Σ xᵢ·rowᵢ over first ≤ i < last, columns `from` on. */
-function combination(x: Float64Array, rows: Rows, first: number, last: number, from: number): Float64Array {
+function weightedRowSum(
+  x: Float64Array,
+  rows: Rows,
+  first: number,
+  last: number,
+  from: number,
+): Float64Array {
   if (last - first > BLOCK) {
     const middle = (first + last) >> 1;
-    const sum = combination(x, rows, first, middle, from);
-    const other = combination(x, rows, middle, last, from);
+    const sum = weightedRowSum(x, rows, first, middle, from);
+    const other = weightedRowSum(x, rows, middle, last, from);
     for (let j = from; j < sum.length; j++) sum[j] += other[j];
     return sum;
   }
@@ -101,7 +107,7 @@ function combination(x: Float64Array, rows: Rows, first: number, last: number, f
 
 /** (head; tail) ← (I − tau·v·vᵀ)·(head; tail), v = (1, x), from column `from` on. */
 function reflectRows(tau: number, x: Float64Array, head: Float64Array, tail: Rows, from = 0): void {
-  const y = tail.length > 0 ? combination(x, tail, 0, tail.length, from) : new Float64Array(head.length);
+  const y = tail.length > 0 ? weightedRowSum(x, tail, 0, tail.length, from) : new Float64Array(head.length);
   for (let j = from; j < y.length; j++) {
     y[j] = tau * (head[j] + y[j]);
     head[j] -= y[j];

@@ -258,7 +258,7 @@ describe("errors", () => {
     if (!(found instanceof core.OverflowError)) return expect.fail(String(found));
     const [here, there] = found.stack!.split("in another thread:");
     expect(here).toMatch(/^OverflowError: .*\n/);
-    expect(here).toMatch(/at calling .*twins\.test\.ts/);
+    expect(here).toMatch(/at calling .*async-api\.test\.ts/);
     expect(there).toMatch(/^\n +at /);
   });
 
@@ -310,13 +310,13 @@ it("a thread that dies rejects what is pending, and another takes its place", as
     const large = normalMatrix(1100, 1000, 1);
     expect(await threads.cond([[1]])).toBe(1);
     const pending = [threads.svdvals(large), threads.cond([[1]])].map((one) => one.catch((e: unknown) => e));
-    // A member of this thread's crew, then the one that answers.
+    // A worker of this thread's team, then the one that answers.
     expect(made.length).toBe(2);
     await made[1].terminate();
     for (const error of await Promise.all(pending)) expect(error).toBeInstanceOf(core.DeviceError);
     expect(await threads.cond([[1]])).toBe(1);
     expect(made.length).toBe(3);
-    // Without its only member the leader does all the work.
+    // Without its only worker the main thread does all the work.
     await made[0].terminate();
     const B = normalMatrix(300, 400, 1);
     expect(core.spectralNorm(B)).toBe(await threads.spectralNorm(B));

@@ -1,30 +1,26 @@
 import type { Kernels } from "../kernels/contract.js";
 import type { CsrParts } from "../matrix/sparse.js";
 import type { PackedValue } from "./failure.js";
+import type { FunctionName } from "./functions.js";
 
-/** What the coordinating thread is told first: how many threads to compute with. */
-export interface Beginning {
+/** The first and only message to a worker of a team. It answers "ready", or with a `Failed`. */
+export interface WorkerInit {
+  readonly memory: WebAssembly.Memory;
+  /** the modules of each set of kernels */
+  readonly modules: readonly (readonly WebAssembly.Module[])[];
+  /** the shared state of the `JobQueue` */
+  readonly queue: SharedArrayBuffer;
+  readonly names: readonly string[];
+  readonly thread: number;
+  readonly threads: number;
+}
+
+/** The first message to the coordinating thread: how many threads to compute with. */
+export interface CoordinatorInit {
   readonly count: number;
 }
 
-/** The functions of the core that it computes. */
-export type FunctionName =
-  | "spectralNorm"
-  | "valueAndGrad"
-  | "singularTriplet"
-  | "singularTriplets"
-  | "tripletVjp"
-  | "hessianVectorProduct"
-  | "spectralNormBatch"
-  | "valueAndGradBatch"
-  | "svdvals"
-  | "cond"
-  | "matrixNorm"
-  | "kyFanNorm"
-  | "schattenNorm"
-  | "certify";
-
-/** One call: the function's first arguments are matrices, the others go as they are. */
+/** One call. The function's first arguments are matrices; the rest are sent as they are. */
 export interface Request {
   readonly id: number;
   readonly name: FunctionName;
@@ -46,7 +42,7 @@ export type PackedMatrix =
       readonly dtype: unknown;
     };
 
-/** What comes back: that it has begun (no id), or a call's outcome. */
+/** The coordinating thread's answer: the outcome of a call or, without `id`, that it has started. */
 export type Reply = { readonly id?: number; readonly value: unknown } | Failed;
 
 export interface Failed {

@@ -1,19 +1,18 @@
 import type { Dense, Products } from "../kernels/contract.js";
 import { instantiate } from "../kernels/wasm/instantiate.js";
 import type { Argument } from "../kernels/worker-team.js";
+import { messageOf } from "../matrix/error-message.js";
 import { DeviceError } from "../matrix/errors.js";
 import { smallRoutines } from "../solve/small.js";
-import { messageOf, unpackError } from "./failure.js";
+import { unpackError } from "./failure.js";
 
-/**
- * What the threads of a crew share beside the kernels' memory: one job at a time, and who is at it.
- *
- * Each thread has a range of a job's chunks, the same one in jobs of as many chunks, so that it finds its part of A
- * in its own cache; with that done it takes from the others' ranges. The leader writes a job while the counters are
- * closed and then opens them. A member says that it is inside, takes a chunk by raising a counter, and only then
- * reads the job, which cannot change before that chunk is done: the leader waits until nobody is inside. A member
- * that sleeps through a job is not waited for.
- */
+// The shared state of a `JobQueue` begins with these 32-bit words, given by index.
+//
+// One job runs at a time. Each thread has a range of a job's chunks, which is the same range in every job of as many
+// chunks, so that the thread finds its part of A in its own cache. A thread that has finished its range takes chunks
+// from the others. The main thread writes a job while the counters are closed, and then opens them. A worker marks
+// itself as inside, takes a chunk by raising a counter, and reads the job only then. The job cannot change before that
+// chunk is done, because the main thread waits until no worker is inside. It does not wait for workers that sleep.
 const BACKWARDS = 0;
 const COUNT = 1;
 const INSIDE = 2;
@@ -25,39 +24,45 @@ const ROUTINE = 7;
 const ARITY = 8;
 const SET = 9;
 const AWAITED = 10;
-/** Characters that a member has written down of its error; 0 where none has failed. */
-const NOTED = 11;
+/** Length of the error text that a worker has written; 0 if none has failed. */
+const ERROR_LENGTH = 11;
 const WORDS = 16;
 
-/** Characters of an error at most: its class, message and stack. A member that serves cannot send messages. */
-const NOTE = 2048;
+/**
+ * Most characters of an error text (class, message and stack). A worker that waits for jobs cannot send messages, so it
+ * writes the text to shared memory. Chosen: room for a message and some twenty lines of stack.
+ */
+const ERROR_CHARACTERS = 2048;
 
-/** What a counter of chunks stands at while there is no job. */
+/** The value of a chunk counter while there is no job: above every number of chunks. */
 const CLOSED = 2 ** 30;
-/** Arguments at most, each a base, a step by chunk, a step by thread and a limit. */
+/** Most arguments of a routine. Each is stored as a base, a step per chunk, a step per thread and a limit. */
 const ARGUMENTS = 12;
 const PARTS = 4;
 
-/** Milliseconds a member looks out for the next job before it sleeps: those within one call come sooner. */
-const AWAKE_MS = 1;
-/** Looks between two of the clock. */
-const LOOKS = 500;
-/** Looks for the members' end before the leader gives its core away, which one of them may need: ten microseconds. */
-const PATIENT_LOOKS = 10_000;
-/** Milliseconds that it then sleeps at most. */
-const PAUSE_MS = 1;
+/** Milliseconds that a worker polls for the next job before it sleeps. Chosen: jobs of one call follow faster. */
+const POLL_MS = 1;
+/** Polls between two readings of the clock. Chosen: a reading costs as much as many polls. */
+const POLLS_PER_CLOCK = 500;
 /**
- * Milliseconds after which a member that has not finished its chunk is taken for dead; a chunk takes some. Only those
- * count in which the leader itself could run.
+ * Polls for the end of the workers before the main thread sleeps, so that a worker may have its core. Chosen: some ten
+ * microseconds, the time that handing over a job takes.
+ */
+const POLLS_BEFORE_SLEEP = 10_000;
+/** Milliseconds that it then sleeps at most. */
+const SLEEP_MS = 1;
+/**
+ * Milliseconds after which a worker that has not finished its chunk is considered dead. Only time in which the main
+ * thread could run counts. Chosen: a chunk takes milliseconds, so this is thousands of times as long.
  */
 export const PATIENCE_MS = 30_000;
 
 export type Routines = Readonly<Record<string, (...args: number[]) => unknown>>;
 
-/** All that a job may call: the kernels' routines over a shared memory, and those made of them. */
+/** The routines that a job may call: those of the kernels over a shared memory, and those composed of them. */
 export function routinesOver(modules: readonly WebAssembly.Module[], memory: WebAssembly.Memory): Routines {
   const routines = instantiate(modules, memory) as unknown as Products & Dense;
-  // The buffer is another one each time that the memory has grown.
+  // Read each time, because the buffer is replaced when the memory grows.
   const buffer = () => memory.buffer as ArrayBuffer;
   const small = smallRoutines(routines, {
     f32: (pointer, length) => new Float32Array(buffer(), pointer, length),
@@ -66,16 +71,16 @@ export function routinesOver(modules: readonly WebAssembly.Module[], memory: Web
   return { ...routines, ...small } as unknown as Routines;
 }
 
-/** Words between two threads' counters: a cache line, so that they do not contend for it. */
+/** Words from one thread's counter to the next: a cache line, so that threads do not contend for it. */
 const COUNTER_WORDS = 16;
 
-/** Bytes of shared memory that a board for so many threads takes. */
-export function boardBytes(threads: number): number {
-  return 4 * WORDS + 8 * ARGUMENTS * PARTS + 4 * COUNTER_WORDS * threads + 2 * NOTE;
+/** Bytes of shared memory that a queue for `threads` threads takes. */
+export function jobQueueBytes(threads: number): number {
+  return 4 * WORDS + 8 * ARGUMENTS * PARTS + 4 * COUNTER_WORDS * threads + 2 * ERROR_CHARACTERS;
 }
 
-/** The shared board of one crew, as one of its threads sees it. */
-export class Board {
+/** The queue of jobs of a team, as seen by one of its threads. The queue holds one job at a time. */
+export class JobQueue {
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
   readonly #names: readonly string[];
@@ -83,18 +88,18 @@ export class Board {
   readonly #thread: number;
   readonly #threads: number;
   readonly #counters: Int32Array;
-  readonly #note: Uint16Array;
+  readonly #errorText: Uint16Array;
   readonly #patience: number;
   #stuck: string | undefined;
   #ended: { cause: unknown } | undefined;
 
   /**
-   * @param buffer  `boardBytes(threads)`, the same for all threads
-   * @param names   of the routines that jobs call, in the same order for all threads
-   * @param sets    the routines, of each set of kernels that jobs are for
-   * @param thread  number of this thread; 0 leads
-   * @param threads  how many there are
-   * @param patience  milliseconds that the leader waits for a member's last chunk
+   * @param buffer  `jobQueueBytes(threads)`, the same for all threads
+   * @param names   names of the routines that jobs call, in the same order for all threads
+   * @param sets    the routines of each set of kernels
+   * @param thread  number of this thread; 0 is the main thread, which runs jobs
+   * @param threads  number of threads
+   * @param patience  milliseconds that the main thread waits for a worker's last chunk
    */
   constructor(
     buffer: SharedArrayBuffer,
@@ -109,7 +114,11 @@ export class Board {
     this.#names = names;
     this.#sets = sets;
     this.#counters = new Int32Array(buffer, 4 * WORDS + 8 * ARGUMENTS * PARTS, COUNTER_WORDS * threads);
-    this.#note = new Uint16Array(buffer, boardBytes(threads) - 2 * NOTE, NOTE);
+    this.#errorText = new Uint16Array(
+      buffer,
+      jobQueueBytes(threads) - 2 * ERROR_CHARACTERS,
+      ERROR_CHARACTERS,
+    );
     this.#thread = thread;
     this.#threads = threads;
     this.#patience = patience;
@@ -117,16 +126,16 @@ export class Board {
   }
 
   /**
-   * As `Crew.run` has it, of routine set `set`.
+   * Runs a job as `WorkerTeam.run` specifies, with the routines of set number `set`.
    *
-   * @throws DeviceError with the error of a chunk that has failed as its cause; DeviceError if a thread has not come
-   *   out of its chunk, and from then on for every job: that thread may still write to the memory at any time
+   * @throws DeviceError whose cause is the error of a failed chunk; DeviceError if a thread has not finished its chunk,
+   *   and from then on for every job, because that thread may still write to the memory at any time
    */
-  lead(set: number, routine: string, args: readonly Argument[], chunks: number, backwards = false): void {
+  run(set: number, routine: string, args: readonly Argument[], chunks: number, backwards = false): void {
     const words = this.#words;
     const numbers = this.#numbers;
     if (args.length > ARGUMENTS)
-      throw new RangeError(`${routine}: ${args.length} arguments, of ${ARGUMENTS}`);
+      throw new RangeError(`${routine}: expected at most ${ARGUMENTS} arguments, got ${args.length}`);
     this.refuseIfStuck();
     words[ROUTINE] = this.#names.indexOf(routine);
     words[SET] = set;
@@ -141,7 +150,7 @@ export class Board {
       numbers[PARTS * i + 3] = fixed ? Number.POSITIVE_INFINITY : (given.upTo ?? Number.POSITIVE_INFINITY);
     }
     Atomics.store(words, FAILED, 0);
-    Atomics.store(words, NOTED, 0);
+    Atomics.store(words, ERROR_LENGTH, 0);
     Atomics.store(words, COUNT, chunks);
     this.#setCounters(0);
     Atomics.add(words, EPOCH, 1);
@@ -153,21 +162,21 @@ export class Board {
       failed = { error };
     }
     this.#setCounters(CLOSED);
-    if (!this.#allOut()) this.#stuck = routine;
+    if (!this.#waitForWorkers()) this.#stuck = routine;
     this.refuseIfStuck();
-    if (Atomics.load(words, FAILED) === 1) failed ??= { error: this.#noted() };
+    if (Atomics.load(words, FAILED) === 1) failed ??= { error: this.#readError() };
     if (failed) {
       const { error } = failed;
       throw new DeviceError(`threads: ${routine} has failed: ${messageOf(error)}`, { cause: error });
     }
   }
 
-  /** For the leader to say that a member has ended, and why. */
-  memberEnded(cause: unknown): void {
+  /** Tells the main thread that a worker has ended, and why. */
+  workerEnded(cause: unknown): void {
     this.#ended ??= { cause };
   }
 
-  /** @throws DeviceError if a thread has not come out of a chunk */
+  /** @throws DeviceError if a thread has not finished a chunk */
   refuseIfStuck(): void {
     if (this.#stuck === undefined) return;
     throw new DeviceError(
@@ -176,24 +185,24 @@ export class Board {
     );
   }
 
-  /** Waits until nobody is inside; false if that does not come to pass. */
-  #allOut(): boolean {
+  /** Waits until no worker is inside; returns false if that takes too long. */
+  #waitForWorkers(): boolean {
     const words = this.#words;
-    for (let look = 0; look < PATIENT_LOOKS; look++) if (Atomics.load(words, INSIDE) === 0) return true;
+    for (let poll = 0; poll < POLLS_BEFORE_SLEEP; poll++) if (Atomics.load(words, INSIDE) === 0) return true;
     Atomics.store(words, AWAITED, 1);
-    // A wait counts as long as it was meant to be. By the clock, a member would be late as soon as the machine has
-    // slept or the process was stopped, though it has stood still as long.
-    let waits = Math.ceil(this.#patience / PAUSE_MS);
+    // Each wait counts with its nominal length. By the clock, a worker would be late after the machine has slept or the
+    // process was stopped, although the worker stood still as well.
+    let waits = Math.ceil(this.#patience / SLEEP_MS);
     for (;;) {
       const inside = Atomics.load(words, INSIDE);
       if (inside === 0) break;
-      if (Atomics.wait(words, INSIDE, inside, PAUSE_MS) === "timed-out" && waits-- === 0) return false;
+      if (Atomics.wait(words, INSIDE, inside, SLEEP_MS) === "timed-out" && waits-- === 0) return false;
     }
     Atomics.store(words, AWAITED, 0);
     return true;
   }
 
-  /** Serves until told to stop. */
+  /** Works on jobs until `stop` is called. */
   serve(): void {
     const words = this.#words;
     let seen = Atomics.load(words, EPOCH);
@@ -202,15 +211,16 @@ export class Board {
       try {
         this.#work();
       } catch (error) {
-        if (Atomics.exchange(words, FAILED, 1) === 0) this.#writeDown(error);
+        if (Atomics.exchange(words, FAILED, 1) === 0) this.#writeError(error);
       } finally {
         Atomics.sub(words, INSIDE, 1);
       }
       if (Atomics.load(words, AWAITED) === 1) Atomics.notify(words, INSIDE);
-      const until = performance.now() + AWAKE_MS;
+      const until = performance.now() + POLL_MS;
       let changed = false;
       do {
-        for (let look = 0; look < LOOKS && !changed; look++) changed = Atomics.load(words, EPOCH) !== seen;
+        for (let poll = 0; poll < POLLS_PER_CLOCK && !changed; poll++)
+          changed = Atomics.load(words, EPOCH) !== seen;
       } while (!changed && performance.now() < until);
       if (!changed) {
         Atomics.add(words, ASLEEP, 1);
@@ -221,22 +231,24 @@ export class Board {
     }
   }
 
-  /** Leaves a member's error for the leader, who reads it when all are out. */
-  #writeDown(error: unknown): void {
+  /** Writes a worker's error to shared memory. The main thread reads it when no worker is inside. */
+  #writeError(error: unknown): void {
     const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
-    const text = [name, message, stack].join("\0").slice(0, NOTE);
-    for (let i = 0; i < text.length; i++) this.#note[i] = text.charCodeAt(i);
-    Atomics.store(this.#words, NOTED, text.length);
+    const text = [name, message, stack].join("\0").slice(0, ERROR_CHARACTERS);
+    for (let i = 0; i < text.length; i++) this.#errorText[i] = text.charCodeAt(i);
+    Atomics.store(this.#words, ERROR_LENGTH, text.length);
   }
 
-  #noted(): unknown {
-    const length = Atomics.load(this.#words, NOTED);
-    const text = Array.from(this.#note.subarray(0, length), (code) => String.fromCharCode(code)).join("");
+  #readError(): unknown {
+    const length = Atomics.load(this.#words, ERROR_LENGTH);
+    const text = Array.from(this.#errorText.subarray(0, length), (code) => String.fromCharCode(code)).join(
+      "",
+    );
     const [name, message = "", stack = ""] = text.split("\0");
     return unpackError({ failure: { name, message, stack, code: undefined, fields: {} } });
   }
 
-  /** Lets every member return from `serve`. */
+  /** Makes `serve` return in every worker. */
   stop(): void {
     Atomics.store(this.#words, STOP, 1);
     Atomics.add(this.#words, EPOCH, 1);
@@ -247,7 +259,7 @@ export class Board {
     for (let t = 0; t < this.#threads; t++) Atomics.store(this.#counters, COUNTER_WORDS * t, to);
   }
 
-  /** Takes chunks until none is left, its own first. */
+  /** Takes chunks until none is left, those of its own range first. */
   #work(): void {
     for (let step = 0; step < this.#threads; step++) {
       const range = (this.#thread + step) % this.#threads;
