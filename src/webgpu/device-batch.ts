@@ -9,24 +9,28 @@ import {
   type DeviceInput,
   deviceBatchOf,
 } from "./device-input.js";
-import { outerOn } from "./device-outer.js";
+import { writeRankOne } from "./device-rank-one.js";
 import type { DeviceArray, DeviceOptions, DeviceValuesAndGrads, HostValuesAndGrads } from "./device-types.js";
 import type { OnDevice, OnHost, WhereDeviceIs, WhereHostIs } from "./functions.js";
 import { type Session, withSession } from "./session.js";
 import { normOn, tripletOn } from "./solve.js";
 
-/** A stack of matrices in the memory of the host. */
+/** A batch of matrices in host memory. */
 export type HostBatch = MatrixBatch | NestedBatch;
 
-/** Matrices that are worked on at a time: while one waits for its coefficients, the device has the others. */
-const AT_ONCE = 8;
+/** Matrices in progress at a time. Chosen: while one is waiting for a read-back, the device works on the others. */
+const CONCURRENCY = 8;
 
-function checked(A: unknown, options: unknown, name: string): [DeviceBatch, CheckedDeviceOptions] {
+function checkBatchArguments(
+  A: unknown,
+  options: unknown,
+  name: string,
+): [DeviceBatch, CheckedDeviceOptions] {
   const batch = deviceBatchOf(A);
   return [batch, checkDeviceOptions(options, name, batch.onDevice)];
 }
 
-/** Each matrix in a session of its own; the first error stops what has not begun. */
+/** Calls `compute` for each matrix, in a session of its own. After an error no further matrix is started. */
 async function each(
   batch: DeviceBatch,
   settings: CheckedDeviceOptions,
@@ -47,7 +51,7 @@ async function each(
       }
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  await Promise.all(Array.from({ length: CONCURRENCY }, lane));
   if (failed) throw failure;
 }
 
@@ -57,17 +61,17 @@ async function each(
  * @param A - `shape: [b, m, n]` or an array of b nested matrices, as `spectralNormBatch` of `spectral-norm` takes it;
  *   or `{ buffer, shape: [b, m, n], offset? }`; b may be 0
  * @returns Float64Array(b)
- * @throws (rejects) as `spectralNorm` does, naming the matrix, whose index a ConvergenceError has as `index`
+ * @throws (rejects) as `spectralNorm` does; the message names the matrix, and a ConvergenceError has its `index`
  *
  * @remarks
- * **Cost.** That of b single calls, eight at a time, so that their waits overlap. For many small matrices that is more
- * than `spectralNormBatch` of `spectral-norm` takes.
+ * **Cost.** That of b single calls, eight at a time, so that their waits overlap. For many small matrices
+ * `spectralNormBatch` of `spectral-norm` is faster.
  */
 export async function spectralNormBatch(
   A: HostBatch | DeviceArray,
   options?: DeviceOptions,
 ): Promise<Float64Array> {
-  const [batch, settings] = checked(A, options, "spectralNormBatch");
+  const [batch, settings] = checkBatchArguments(A, options, "spectralNormBatch");
   const values = allocateArray("float64", batch.count) as Float64Array;
   await each(batch, settings, async (session, one, k) => {
     values[k] = await normOn(session, one, settings);
@@ -79,8 +83,8 @@ export async function spectralNormBatch(
  * ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch, computed in float32 on a GPU.
  *
  * @param A - as `spectralNormBatch` takes it
- * @param options - `output`: where the gradients go; default: where A is
- * @throws (rejects) as `valueAndGrad` does, naming the matrix
+ * @param options - `output`: where the gradients are stored; default: where A is
+ * @throws (rejects) as `valueAndGrad` does; the message names the matrix
  *
  * @remarks
  * **Cost.** As `spectralNormBatch`, and b·m·n numbers.
@@ -96,7 +100,7 @@ export async function valueAndGradBatch(
   A: HostBatch | DeviceArray,
   options?: DeviceOptions,
 ): Promise<HostValuesAndGrads | DeviceValuesAndGrads> {
-  const [batch, settings] = checked(A, options, "valueAndGradBatch");
+  const [batch, settings] = checkBatchArguments(A, options, "valueAndGradBatch");
   const { count, m, n } = batch;
   const values = allocateArray("float64", count) as Float64Array;
   const converged = new Array<boolean>(count).fill(false);
@@ -118,7 +122,7 @@ export async function valueAndGradBatch(
       const triplet = await tripletOn(session, one, settings);
       values[k] = triplet.sigma;
       converged[k] = triplet.converged;
-      await outerOn(session, triplet, buffer, k * m * n);
+      await writeRankOne(session, triplet, buffer, k * m * n);
     });
     return { values, grads: { buffer: whole.release(buffer), shape }, converged };
   });

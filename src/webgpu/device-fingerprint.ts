@@ -1,6 +1,6 @@
 import { SCAN } from "./shaders/scan.js";
 
-/** The finalizer of MurmurHash3 (Appleby), as shaders/scan.ts has it: a bijection of 32 bits. */
+/** The finalizer of MurmurHash3 (Appleby), as in shaders/scan.ts: a bijection of 32 bits. */
 function mix(bits: number): number {
   let h = bits;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -9,10 +9,10 @@ function mix(bits: number): number {
 }
 
 /**
- * 32 bits that depend on the entries of A and on where they are: not on the layout in which they were stored, nor on
- * the parts that they were read in, and the same for A and c·A if |c| is a power of two.
+ * A 32-bit hash of the entries of A and their positions. It does not depend on the layout or on the division into parts,
+ * and it is the same for A and c·A if |c| is a power of two.
  *
- * @param parts  what scans have left of the parts of A
+ * @param parts  results of the scans of the parts of A
  * @param exponent  ⌊log₂⌋ of the largest magnitude
  */
 export function fingerprintOf(parts: readonly Uint32Array[], exponent: number): number {

@@ -8,39 +8,39 @@ import { type CheckedOptions, checkOptions } from "../solve/options.js";
 import { USAGE } from "./device.js";
 import type { Device, DeviceBuffer, Output } from "./device-types.js";
 
-/** A matrix that lies in a buffer, row-major. */
+/** A row-major matrix in a buffer. */
 export interface BufferView {
   readonly kind: "buffer";
   readonly m: number;
   readonly n: number;
   readonly buffer: DeviceBuffer;
-  /** numbers before the first */
+  /** numbers before the first entry */
   readonly offset: number;
 }
 
-/** Whatever the functions of this module take. */
+/** A matrix in host memory or in a buffer. */
 export type DeviceInput = View | BufferView;
 
-/** The options, checked, with the device there is, and where results go. */
+/** The checked options, with the device and the place of the results. */
 export interface CheckedDeviceOptions extends CheckedOptions {
   device: Device | undefined;
   output: Output;
 }
 
-interface OnDevice {
+interface BufferMatrix {
   readonly buffer: DeviceBuffer;
   readonly shape: unknown;
   readonly offset?: unknown;
   readonly dtype?: unknown;
 }
 
-function isOnDevice(A: unknown): A is OnDevice {
+function isOnDevice(A: unknown): A is BufferMatrix {
   if (typeof A !== "object" || A === null || !("buffer" in A) || "data" in A) return false;
   const { buffer } = A;
   return typeof buffer === "object" && buffer !== null && "usage" in buffer && "destroy" in buffer;
 }
 
-/** @throws UnsupportedError for what has no entries in memory, naming what to call instead */
+/** @throws UnsupportedError for an operator, a sparse matrix or row panels, with the function to call instead */
 export function deviceInputOf(A: unknown, name: string): DeviceInput {
   if (isOnDevice(A)) {
     const [m, n] = dimensions(A.shape, 2);
@@ -48,18 +48,18 @@ export function deviceInputOf(A: unknown, name: string): DeviceInput {
   }
   if (comesInPanels(A))
     throw new UnsupportedError(
-      `${name}: a device needs the whole matrix, row panels are a part of it at a time; call ${name} of spectral-norm`,
+      `${name}: a device needs the whole matrix, not row panels; call ${name} of spectral-norm`,
     );
   const view = viewOf(A);
   if (view.kind === "operator")
     throw new UnsupportedError(
-      `${name}: a device needs the entries of a dense matrix, and this is ` +
-        `${view.entries ? "a sparse one" : "an operator"}; call ${name === "valueAndGrad" && !view.entries ? "singularTriplet" : name} of spectral-norm`,
+      `${name}: a device needs the entries of a dense matrix, got ` +
+        `${view.entries ? "a sparse matrix" : "an operator"}; call ${name === "valueAndGrad" && !view.entries ? "singularTriplet" : name} of spectral-norm`,
     );
   return view;
 }
 
-/** A stack of matrices in host memory, or in a buffer. */
+/** A batch of matrices in host memory or in a buffer. */
 export interface DeviceBatch {
   readonly count: number;
   readonly m: number;
@@ -85,27 +85,25 @@ export function deviceBatchOf(A: unknown): DeviceBatch {
   return { ...batch, onDevice: false };
 }
 
-/** Where the first number is; from there on the buffer holds all of them, row-major. It may be longer. */
-function checkBuffer(A: OnDevice, shape: readonly number[]): number {
+/** Checks that the buffer holds all numbers; returns the offset of the first one. The buffer may be longer. */
+function checkBuffer(A: BufferMatrix, shape: readonly number[]): number {
   const { buffer, offset = 0, dtype } = A;
   const numbers = shape.reduce((product, size) => product * size, 1);
   checkRowMajor(A, shape, "buffer: its numbers");
   if (dtype !== undefined && panelTypeOf(dtype) !== "float32")
     throw new UnsupportedError(`dtype: a buffer holds float32, got ${formatValue(dtype)}`);
   if (typeof offset !== "number" || !Number.isInteger(offset) || offset < 0)
-    throw new ShapeError(`offset: expected a whole number from 0 up, got ${formatValue(offset)}`);
+    throw new ShapeError(`offset: expected a non-negative integer, got ${formatValue(offset)}`);
   if (4 * (offset + numbers) > buffer.size)
     throw new ShapeError(
-      `buffer: too short, this shape and offset take ${4 * (offset + numbers)} bytes, and it has ${buffer.size}`,
+      `buffer: too short; this shape and offset take ${4 * (offset + numbers)} bytes, and the buffer has ${buffer.size}`,
     );
   if (!(buffer.usage & USAGE.storage))
-    throw new UnsupportedError(
-      "buffer: needs GPUBufferUsage.STORAGE to be computed with; copy it into one that has it",
-    );
+    throw new UnsupportedError("buffer: needs GPUBufferUsage.STORAGE; copy it into a buffer with that usage");
   return offset;
 }
 
-/** @throws OptionError naming the option; UnsupportedError for a method that there is on the host alone */
+/** @throws OptionError with the name of the option; UnsupportedError for a method that runs only on the host */
 export function checkDeviceOptions(options: unknown, name: string, onDevice: boolean): CheckedDeviceOptions {
   const checked = checkOptions(options, ["device", "output"]);
   if (checked.method === "power" || checked.method === "dense")

@@ -2,20 +2,33 @@ import { kernels } from "../kernels/select.js";
 import type { Random } from "../numerics/random.js";
 import type { Projected } from "../solve/lanczos.js";
 import { type Ritz, ritzOf } from "../solve/ritz.js";
-import { type DeviceProducts, mustBeFinite } from "./device-products.js";
-import { CAPACITY, type Program } from "./programs.js";
+import { type DeviceProducts, requireFinite } from "./device-products.js";
+import type { Program } from "./programs.js";
 import type { Dispatch, Session } from "./session.js";
-import { LOG, PASSES } from "./shaders/basis.js";
+import { CAPACITY, LOG, PASSES } from "./shaders/basis.js";
 import { GROUP } from "./shaders/common.js";
 import { accumulate, factorsOf, type StepEntry } from "./step-log.js";
 
-/** Steps recorded at a time; the log's first place holds the scale that they begin with. */
+/**
+ * Steps recorded at a time. Chosen: more would save few waits, and steps are wasted if a vector has vanished. The first
+ * entry of the log holds the scale before these steps.
+ */
 const RECORDED = 12;
-/** Numbers that the steps recorded at a time may read: a device that is busy for too long is taken for hung. */
+/**
+ * Most numbers that the steps recorded at a time read, because a device that is busy for too long counts as hung.
+ * Chosen: 16 GiB, below a second at 20 GB/s.
+ */
 const READ_AT_ONCE = 2 ** 32;
-/** Where the weights of a rotation lie in the log. */
+/** Offset of the weights of a rotation in the log. */
 const WEIGHTS = 16 * LOG.stride;
-/** Slots beyond the basis and the next block. */
+/**
+ * A unit vector of which the last pass leaves more than this is orthogonal. Chosen: 1 means unchanged, and half is the
+ * usual criterion of reorthogonalization.
+ */
+const UNCHANGED = 0.5;
+/** Most attempts to repair a block. Chosen: one or two suffice, except for vectors that vanish again. */
+const REPAIRS = 8;
+/** The slot for a combined vector, after the basis and the next block. */
 const COMBINED = CAPACITY + 2;
 
 interface Routines {
@@ -25,13 +38,13 @@ interface Routines {
 }
 
 /**
- * A block Krylov space of PᵀP whose vectors live on a device, as `KrylovSpace` of solve/krylov.ts is one in kernel
- * memory. Steps are recorded without a look at what they give; then the coefficients come home, from which T and B
- * follow. Where a vector has vanished (identity, rank one) the steps after it are worth nothing: they are taken back,
- * a random vector is put in its place, and the iteration goes on from there.
+ * A block Krylov space of PᵀP with its vectors on a device; `KrylovSpace` of solve/krylov.ts is one in kernel memory.
+ * Several steps are recorded without reading anything back. Then the coefficients are read, which give T and B. If a
+ * vector has vanished (as for the identity, or rank one), the later steps are useless: they are discarded, a random
+ * vector replaces it, and the iteration continues from there.
  *
- * Every block is orthogonalized three times against all, the second and third time also within itself. After the second
- * time a small remainder is left in the directions of the basis, relative to its length; the third removes it.
+ * Every block is orthogonalized three times against the basis, the second and third time also within itself. The second
+ * time may shorten a vector so much that its part in the basis is no longer small beside it; the third removes that part.
  */
 export class DeviceKrylovSpace implements Projected {
   size = 0;
@@ -42,7 +55,7 @@ export class DeviceKrylovSpace implements Projected {
   readonly #random: Random;
   readonly #capacity: number;
   readonly #recorded: number;
-  /** steps recorded next time: one where the last were taken back, as one vanished vector is rarely the last */
+  /** steps to record next time: one after steps were discarded, because often more vectors vanish */
   #ahead: number;
   readonly #routines: Routines;
   readonly #projected = new Float64Array(CAPACITY * CAPACITY);
@@ -83,7 +96,7 @@ export class DeviceKrylovSpace implements Projected {
     return this.#width === 0;
   }
 
-  /** Begins with a random block, its first vector the given one if there is one. */
+  /** Starts with a random block, whose first vector is `first` if given. */
   async start(first?: Float64Array): Promise<void> {
     const { short, bound, ld } = this.#products;
     for (let c = 0; c < 2; c++) this.#randomize(c);
@@ -108,7 +121,7 @@ export class DeviceKrylovSpace implements Projected {
     this.#session.write(bound.basis, slot * ld, numbers);
   }
 
-  /** Block steps, as many as are asked for and fit. */
+  /** Takes up to `count` block steps, as many as fit. */
   async extend(count: number, mostSteps: number): Promise<void> {
     let left = count;
     while (left > 0 && !this.full && this.steps < mostSteps) {
@@ -140,11 +153,11 @@ export class DeviceKrylovSpace implements Projected {
     }
   }
 
-  /** The passes from `first` on over the block at slots next and next+1. */
+  /** The passes from number `first` on, for the block at slots next and next+1. */
   #orthonormalize(next: number, slot: number, first: number): Dispatch[] {
     const { ld, bindings } = this.#products;
     const length4 = ld / 4;
-    // Whether the coefficients of pass 0 are there to tell the scale.
+    // Tells the shader whether pass 0 has written coefficients, which give the scale.
     const keep = first === 0 ? 1 : 0;
     const params = { length4, ld4: length4, next, slot, keep };
     const dispatches: Dispatch[] = [];
@@ -161,9 +174,9 @@ export class DeviceKrylovSpace implements Projected {
   }
 
   /**
-   * Takes over a step from what it has left in the log.
+   * Accepts a step, given its log entry.
    *
-   * @returns whether the steps recorded after it stand
+   * @returns whether the steps recorded after it are valid
    */
   async #take(entry: StepEntry, width: number): Promise<boolean> {
     const k = this.size;
@@ -171,7 +184,7 @@ export class DeviceKrylovSpace implements Projected {
     const column = new Float64Array(2 * next);
     const B = Float64Array.of(1, 0, 0, 1);
     for (let pass = 0; pass < PASSES; pass++) accumulate(entry, pass, next, column, B);
-    mustBeFinite(column, B);
+    requireFinite(column, B);
     this.#scale = Math.max(this.#scale, entry[LOG.scale]);
     this.size = next;
     this.steps++;
@@ -183,25 +196,25 @@ export class DeviceKrylovSpace implements Projected {
     for (let c = 0; c < width; c++)
       for (let i = 0; i <= k + c; i++) T[(k + c) * CAPACITY + i] = column[2 * i + c];
     this.#coupling = B;
-    // What there is no dimension for.
+    // Vectors beyond the dimension do not exist.
     for (let c = this.#width; c < 2; c++) B.fill(0, 2 * c, 2 * c + 2);
     return sound;
   }
 
-  /** Whether the block is what it should be: neither vector has vanished, and the last pass left them as they were. */
+  /** Whether the block is orthonormal: no vector has vanished, and the last pass has hardly changed them. */
   #isSound(entry: StepEntry, B: Float64Array): boolean {
     for (let c = 0; c < this.#width; c++) {
       if (this.#hasVanished(B, c)) return false;
-      if (!(factorsOf(entry, PASSES - 1)[2 * c] > 0.5)) return false;
+      if (!(factorsOf(entry, PASSES - 1)[2 * c] > UNCHANGED)) return false;
     }
     return true;
   }
 
   /**
-   * Makes the next block orthonormal once more, with random vectors in place of those that have vanished.
+   * Orthonormalizes the next block again, with random vectors in place of those that have vanished.
    *
-   * @param B  changed to tie the last block to what the next has become
-   * @param column  the coefficients of G·Q in what was there before, changed likewise
+   * @param B  the coupling of the last block with the next one; updated
+   * @param column  the coefficients of G·Q with respect to the earlier vectors; updated
    */
   async #repair(B: Float64Array, column: Float64Array): Promise<void> {
     const next = this.size;
@@ -212,21 +225,21 @@ export class DeviceKrylovSpace implements Projected {
     };
     const there = [0, 1].filter((c) => c < this.#width);
     for (const c of there) if (this.#hasVanished(B, c)) replace(c);
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < REPAIRS; round++) {
       this.#session.write(log, LOG.scale, Float32Array.of(0));
       this.#session.run(this.#orthonormalize(next, 1, 1));
       const entry = await this.#session.read(log, LOG.stride, LOG.stride);
       for (let pass = 1; pass < PASSES; pass++) accumulate(entry, pass, next, column, B);
-      const weak = there.filter((c) => !(factorsOf(entry, PASSES - 1)[2 * c] > 0.5));
+      const weak = there.filter((c) => !(factorsOf(entry, PASSES - 1)[2 * c] > UNCHANGED));
       if (weak.length === 0) return;
-      // What is made unit again and again and lies in the basis still was rounding.
+      // A vector that is still not orthogonal after three normalizations is rounding error.
       if (round >= 2) for (const c of weak) replace(c);
     }
   }
 
   /**
-   * Whether the device has made the vector zero. What it has kept must not be exchanged: the other vector's part in its
-   * direction, which may be large, would be lost.
+   * Whether the device has set the vector to zero. Only such a vector may be replaced: otherwise the other vector's part
+   * in its direction, which may be large, would be lost.
    */
   #hasVanished(B: Float64Array, c: number): boolean {
     return B[3 * c] === 0;
@@ -274,7 +287,7 @@ export class DeviceKrylovSpace implements Projected {
     ]);
   }
 
-  /** Keeps the given Ritz vectors and the next block; the rest of the space is dropped. */
+  /** Restarts from the given Ritz vectors and the next block. */
   restart({ values, coefficients }: Ritz): void {
     const keep = coefficients.length;
     this.#rotate(coefficients, 0, 2);

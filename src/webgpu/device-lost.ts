@@ -1,8 +1,8 @@
 import { DeviceError } from "../matrix/errors.js";
 import type { Device } from "./device-types.js";
 
-/** Those who wait for a device, and what becomes of them when it is lost. */
-export class Loss {
+/** Rejects everything that waits for a device when the device is lost. */
+export class DeviceLoss {
   #error: DeviceError | undefined;
   readonly #waiting = new Set<(error: DeviceError) => void>();
 
@@ -14,7 +14,7 @@ export class Loss {
     });
   }
 
-  /** The same promise, but that it rejects when the device is lost; once it has settled, nothing is left of it. */
+  /** The same promise, except that it rejects if the device is lost first. */
   wait<T>(what: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#error) reject(this.#error);
@@ -24,13 +24,13 @@ export class Loss {
   }
 }
 
-const ofDevice = new WeakMap<Device, Loss>();
+const ofDevice = new WeakMap<Device, DeviceLoss>();
 
-/** One for each device, as `lost` keeps whoever has asked for as long as the device lives. */
-export function lossOf(device: Device): Loss {
+/** One per device, because callbacks of `device.lost` are kept as long as the device lives. */
+export function deviceLossOf(device: Device): DeviceLoss {
   let loss = ofDevice.get(device);
   if (!loss) {
-    loss = new Loss(device);
+    loss = new DeviceLoss(device);
     ofDevice.set(device, loss);
   }
   return loss;

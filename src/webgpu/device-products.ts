@@ -2,19 +2,19 @@ import { DeviceError } from "../matrix/errors.js";
 import { padTo } from "../numerics/padding.js";
 import type { Program } from "./programs.js";
 import type { Dispatch, Session } from "./session.js";
-import { SLOTS } from "./shaders/basis.js";
+import { LOG, SLOTS } from "./shaders/basis.js";
 import { GROUP } from "./shaders/common.js";
-import { SUMMANDS } from "./shaders/multiply.js";
+import { THREADS_PER_COLUMN } from "./shaders/multiply.js";
 import { type Bound, bind, type StoredMatrix } from "./stored-matrix.js";
 
-/** Workgroups that keep a large device busy. */
-const BUSY = 2048;
-/** Chunks of rows whose sums lie side by side before they are added up. */
+/** Workgroups that keep a large device busy. Chosen: several for each of some hundred compute units. */
+const BUSY_WORKGROUPS = 2048;
+/** Most chunks of rows with partial sums of their own. Chosen: bounds the memory for them and the time of `reduce`. */
 const MOST_CHUNKS = 256;
-/** Rows of a chunk for each thread that shares it, at least. */
+/** Least number of rows of a chunk per thread. Chosen: fewer do not repay a partial sum. */
 const LEAST_ROWS = 8;
 
-/** A part of A with how its products are divided among workgroups. */
+/** A part of A, and how its products are divided among workgroups. */
 interface Plan {
   readonly bindings: GPUBindGroup;
   readonly offset: number;
@@ -26,18 +26,18 @@ interface Plan {
 }
 
 /**
- * Products with P, which is S or Sᵀ with the short side along its rows, two vectors at a time: of the basis' slots, and
- * through `side`, which holds two vectors of the long side.
+ * Products with P, two vectors at a time. P is S or Sᵀ, whichever is tall. Short vectors are in slots of the basis; the
+ * two long vectors of a product are in the buffer `side`.
  */
 export class DeviceProducts {
-  /** of P */
+  /** columns of P, and below, its rows */
   readonly short: number;
   readonly long: number;
-  /** numbers from vector to vector in the basis, and in `side` */
+  /** numbers from one vector to the next in the basis, and in `side` */
   readonly ld: number;
   readonly sideLd: number;
   readonly bound: Bound;
-  /** any of the matrix's parts, for what does not read it */
+  /** bindings for routines that do not read the matrix */
   readonly bindings: GPUBindGroup;
   readonly #matrix: StoredMatrix;
   readonly #plans: readonly Plan[];
@@ -63,7 +63,7 @@ export class DeviceProducts {
     const cols4 = Math.ceil(cols / 4);
     const tiles = Math.ceil(cols4 / this.#lanes.down);
     const sharing = GROUP / this.#lanes.down;
-    const wanted = Math.min(MOST_CHUNKS, Math.max(1, Math.ceil(BUSY / tiles)));
+    const wanted = Math.min(MOST_CHUNKS, Math.max(1, Math.ceil(BUSY_WORKGROUPS / tiles)));
     const chunkRows = Math.max(LEAST_ROWS * sharing, padTo(Math.ceil(rows / wanted), sharing));
     let firstChunk = 0;
     const divided = matrix.parts.map((part) => {
@@ -148,7 +148,7 @@ export class DeviceProducts {
     }));
   }
 
-  /** From the basis into `side`, or the other way. */
+  /** Multiplies by Sᵀ, from `side` into the basis or the other way round. */
   #transposed(from: number, to: number): Dispatch[] {
     const { cols, lda, scale } = this.#matrix;
     const cols4 = Math.ceil(cols / 4);
@@ -176,7 +176,7 @@ export class DeviceProducts {
       program: this.#programs.reduce,
       bindings: this.bindings,
       params: {
-        groups: Math.ceil((2 * cols4 * SUMMANDS) / GROUP),
+        groups: Math.ceil((2 * cols4 * THREADS_PER_COLUMN) / GROUP),
         cols,
         chunks: this.#chunks,
         ld4: cols4,
@@ -189,23 +189,25 @@ export class DeviceProducts {
 }
 
 /**
- * Of what came of products with a finite matrix, scaled so that nothing overflows.
+ * Checks results of products with a finite matrix, which is scaled so that nothing overflows.
  *
- * @throws DeviceError where it is not finite
+ * @throws DeviceError if a result is not finite
  */
-export function mustBeFinite(...results: readonly Float64Array[]): void {
+export function requireFinite(...results: readonly Float64Array[]): void {
   if (!results.every((numbers) => numbers.every(Number.isFinite)))
     throw new DeviceError(
-      "device: its products are not finite, though the matrix was; was it changed while it was computed with?",
+      "device: a product with the matrix is not finite, although the matrix was; was its buffer changed meanwhile?",
     );
 }
 
-/** Numbers of the log: steps that are recorded at a time, and the weights of a rotation. */
-const LOG_NUMBERS = 16 * 448 + 32 * SLOTS;
+/** Numbers of the log: 16 entries, for the steps recorded at a time, and the weights of a rotation. */
+const LOG_NUMBERS = 16 * LOG.stride + 32 * SLOTS;
 
 /**
- * Threads to a row, each with some fours of it, and to the fours of columns of a chunk: neighbours read what lies side
- * by side, and where there are few columns the threads have rows of their own. Two choices, as each is compiled.
+ * Threads per row in `multiply` (`across`), and threads along the columns in `multiplyTransposed` (`down`). Neighbouring
+ * threads read neighbouring vectors of four entries; with few columns, more threads work on different rows. There are
+ * only two choices, because each is compiled. Chosen: 32 threads where each gets two vectors of four columns
+ * (across) or one (down).
  */
 function lanesOf(cols: number): { across: number; down: number } {
   return { across: cols < 256 ? 8 : 32, down: cols < 128 ? 8 : 32 };

@@ -1,29 +1,27 @@
+import { messageOf } from "../matrix/error-message.js";
 import { DeviceError } from "../matrix/errors.js";
-import { messageOf } from "./device.js";
-import { CAPACITY, project, rotate, SLOTS, subtract } from "./shaders/basis.js";
+import { project, rotate, subtract } from "./shaders/basis.js";
 import { BINDING } from "./shaders/common.js";
 import type { Reading } from "./shaders/load-entry.js";
-import { multiply, multiplyTransposed, type Place, reduce } from "./shaders/multiply.js";
-import { outer } from "./shaders/outer.js";
+import { multiply, multiplyTransposed, reduce, type VectorBuffer } from "./shaders/multiply.js";
+import { rankOne } from "./shaders/rank-one.js";
 import { scan } from "./shaders/scan.js";
-
-export { CAPACITY, SLOTS };
 
 /** A compiled routine. */
 export interface Program {
   readonly pipeline: GPUComputePipeline;
 }
 
-/** Which routine, in which of its forms. */
-export type Routine =
-  | { name: "multiply"; reading: Reading; from: Place; to: Place; lanes: number }
-  | { name: "multiplyTransposed"; reading: Reading; from: Place; lanes: number }
-  | { name: "reduce"; to: Place }
+/** A routine with its parameters of compilation. */
+type Routine =
+  | { name: "multiply"; reading: Reading; from: VectorBuffer; to: VectorBuffer; lanes: number }
+  | { name: "multiplyTransposed"; reading: Reading; from: VectorBuffer; lanes: number }
+  | { name: "reduce"; to: VectorBuffer }
   | { name: "project"; pass: number }
   | { name: "subtract"; pass: number }
   | { name: "rotate" }
   | { name: "scan"; flipped: boolean }
-  | { name: "outer" };
+  | { name: "rankOne" };
 
 function sourceOf(routine: Routine): string {
   switch (routine.name) {
@@ -41,12 +39,12 @@ function sourceOf(routine: Routine): string {
       return rotate;
     case "scan":
       return scan(routine.flipped);
-    case "outer":
-      return outer;
+    case "rankOne":
+      return rankOne;
   }
 }
 
-/** The routines of one device, each compiled when it is first asked for. */
+/** The routines of one device, each compiled on first use. */
 export class Programs {
   readonly layout: GPUBindGroupLayout;
   readonly #device: GPUDevice;

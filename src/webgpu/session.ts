@@ -1,6 +1,7 @@
+import { messageOf } from "../matrix/error-message.js";
 import { DeviceError } from "../matrix/errors.js";
-import { messageOf, requestDevice, USAGE } from "./device.js";
-import { type Loss, lossOf } from "./device-lost.js";
+import { requestDevice, USAGE } from "./device.js";
+import { type DeviceLoss, deviceLossOf } from "./device-lost.js";
 import { type Program, type Programs, programsOf } from "./programs.js";
 import { PARAM_NAMES } from "./shaders/common.js";
 
@@ -8,14 +9,14 @@ export type Params = Partial<Record<(typeof PARAM_NAMES)[number], number>> & {
   scale?: readonly [number, number, number, number];
 };
 
-/** A routine with what it works on, not yet run. `params.groups` says how many workgroups have work. */
+/** A routine with its arguments. `params.groups` is the number of workgroups that have work. */
 export interface Dispatch {
   readonly program: Program;
   readonly bindings: GPUBindGroup;
   readonly params: Params & { groups: number };
 }
 
-/** Runs one call: its device found, its buffers destroyed at the end, come what may. */
+/** Runs one call on a device; its buffers are destroyed at the end in any case. */
 export async function withSession<T>(
   { device }: { device: GPUDevice | undefined },
   compute: (session: Session) => Promise<T>,
@@ -30,38 +31,38 @@ export async function withSession<T>(
   }
 }
 
-/** Bytes between the parameters of two dispatches: the alignment that every device accepts. */
-const APART = 256;
+/** Bytes between the parameters of two dispatches: WebGPU's default `minUniformBufferOffsetAlignment`. */
+const PARAM_STRIDE = 256;
 /** Bytes of `Params`. */
 const PARAM_BYTES = 4 * PARAM_NAMES.length + 16;
-/** How long a failure may wait to be explained by the loss of the device. */
+/** Milliseconds that a failure waits for the report that the device was lost. Chosen: it follows at once. */
 const LOSS_MS = 100;
-/** Dispatches to a submission. */
-const MOST = 512;
-/** Bytes that are handed to the device at a time. */
-const WRITTEN = 2 ** 25;
+/** Most dispatches per submission. Chosen: 128 KiB of parameters. */
+const MOST_DISPATCHES = 512;
+/** Bytes per write to the device. Chosen: 32 MiB, because the implementation holds a copy of each write. */
+const WRITE_BYTES = 2 ** 25;
 
 /**
- * One call's work on a device: what it allocates, what it runs, what it reads back, and every way in which that may
- * fail. Buffers are destroyed by `end`, but for those that were handed out.
+ * The work of one call on a device: buffers, dispatches, reading back, and all errors of these. `end` destroys the
+ * buffers, except those that were released.
  */
 export class Session {
   readonly device: GPUDevice;
   readonly programs: Programs;
   readonly params: GPUBuffer;
   readonly #buffers = new Set<GPUBuffer>();
-  readonly #loss: Loss;
-  /** errors of what has been asked for, as they come to be known */
+  readonly #deviceLoss: DeviceLoss;
+  /** error scopes of the requests so far */
   #scopes: Promise<void>[] = [];
 
   constructor(device: GPUDevice) {
     this.device = device;
-    this.#loss = lossOf(device);
+    this.#deviceLoss = deviceLossOf(device);
     this.programs = programsOf(device);
-    this.params = this.buffer("parameters", MOST * APART, USAGE.uniform | USAGE.copyDst);
+    this.params = this.buffer("parameters", MOST_DISPATCHES * PARAM_STRIDE, USAGE.uniform | USAGE.copyDst);
   }
 
-  /** Runs `act` and notes what the device has to say to it. */
+  /** Runs `act` in error scopes. */
   #watched<T>(what: string, act: () => T): T {
     const { device } = this;
     const filters = ["validation", "internal", "out-of-memory"] as const;
@@ -88,24 +89,24 @@ export class Session {
     }
   }
 
-  /** Waits for something of the device's, no longer than there is a device. */
+  /** Waits for a promise of the device; rejects if the device is lost. */
   wait<T>(what: Promise<T>): Promise<T> {
-    return this.#loss.wait(what);
+    return this.#deviceLoss.wait(what);
   }
 
-  /** Resolves when all that was asked for so far is known to have been in order. */
+  /** Resolves when all requests so far have been validated; rejects with the first error. */
   async settle(): Promise<void> {
     const scopes = this.#scopes;
     this.#scopes = [];
     await this.#orLost(Promise.all(scopes), "computing");
   }
 
-  /** Waits; of a failure that comes of the loss of the device says that instead. */
+  /** Waits. If it fails because the device was lost, the error says so. */
   async #orLost<T>(what: Promise<T>, doing: string): Promise<T> {
     try {
       return await this.wait(what);
     } catch (error) {
-      // A device that is lost refuses first, and says that it is lost after that.
+      // A lost device rejects requests before it reports the loss.
       await this.wait(new Promise((resolve) => setTimeout(resolve, LOSS_MS)));
       throw error instanceof DeviceError
         ? error
@@ -113,13 +114,13 @@ export class Session {
     }
   }
 
-  /** A new buffer, zero. */
+  /** A new buffer filled with zeros. */
   buffer(what: string, bytes: number, usage: number): GPUBuffer {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
     const { maxBufferSize } = this.device.limits;
     if (size > maxBufferSize)
       throw new DeviceError(
-        `device: ${what} takes ${size} bytes, and this device has buffers of ${maxBufferSize} at most`,
+        `device: ${what} takes ${size} bytes; the largest buffer of this device has ${maxBufferSize}`,
       );
     const buffer = this.#watched(`a buffer of ${size} bytes for ${what}`, () =>
       this.device.createBuffer({ label: what, size, usage }),
@@ -128,26 +129,26 @@ export class Session {
     return buffer;
   }
 
-  /** Numbers for computing with. */
+  /** A new storage buffer for `numbers` float32. */
   storage(what: string, numbers: number): GPUBuffer {
     return this.buffer(what, 4 * numbers, USAGE.storage | USAGE.copySrc | USAGE.copyDst);
   }
 
-  /** The buffer is the caller's from here on. */
+  /** Hands the buffer over to the caller. */
   release(buffer: GPUBuffer): GPUBuffer {
     this.#buffers.delete(buffer);
     return buffer;
   }
 
-  /** Destroys a buffer before the end. */
+  /** Destroys a buffer before the end of the session. */
   drop(buffer: GPUBuffer): void {
     if (this.#buffers.delete(buffer)) buffer.destroy();
   }
 
-  /** Numbers to `buffer`, from number `to` of it on. */
+  /** Writes numbers to `buffer`, beginning at number `to`. */
   write(buffer: GPUBuffer, to: number, data: Float32Array | Uint32Array): void {
     this.#watched("writing", () => {
-      const step = WRITTEN / 4;
+      const step = WRITE_BYTES / 4;
       for (let i = 0; i < data.length; i += step) {
         const count = Math.min(step, data.length - i);
         this.device.queue.writeBuffer(buffer, 4 * (to + i), data, i, count);
@@ -155,7 +156,7 @@ export class Session {
     });
   }
 
-  /** What the routines work on, in the order of `BINDING`, without the parameters. */
+  /** @param resources  in the order of `BINDING`, without the parameters */
   bindGroup(resources: readonly GPUBufferBinding[]): GPUBindGroup {
     return this.#watched("binding", () =>
       this.device.createBindGroup({
@@ -167,14 +168,15 @@ export class Session {
     );
   }
 
-  /** Runs the dispatches, one after another. */
+  /** Runs the dispatches in order. */
   run(dispatches: readonly Dispatch[]): void {
-    for (let i = 0; i < dispatches.length; i += MOST) this.#submit(dispatches.slice(i, i + MOST));
+    for (let i = 0; i < dispatches.length; i += MOST_DISPATCHES)
+      this.#submit(dispatches.slice(i, i + MOST_DISPATCHES));
   }
 
   #submit(dispatches: readonly Dispatch[]): void {
     const most = this.device.limits.maxComputeWorkgroupsPerDimension;
-    const words = APART / 4;
+    const words = PARAM_STRIDE / 4;
     const integers = new Uint32Array(words * dispatches.length);
     const numbers = new Float32Array(integers.buffer);
     dispatches.forEach(({ params }, d) => {
@@ -184,13 +186,13 @@ export class Session {
       if (params.scale) numbers.set(params.scale, d * words + PARAM_NAMES.length);
     });
     this.#watched("computing", () => {
-      // Writes and submissions take effect in the order in which they are made.
+      // The queue executes writes and submissions in order, so this write is safe.
       this.device.queue.writeBuffer(this.params, 0, integers);
       const encoder = this.device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       dispatches.forEach(({ program, bindings, params: { groups } }, d) => {
         pass.setPipeline(program.pipeline);
-        pass.setBindGroup(0, bindings, [d * APART]);
+        pass.setBindGroup(0, bindings, [d * PARAM_STRIDE]);
         const down = Math.ceil(groups / most);
         pass.dispatchWorkgroups(Math.ceil(groups / down), down);
       });
@@ -199,7 +201,7 @@ export class Session {
     });
   }
 
-  /** Numbers of `buffer`, from number `from` on, when all that was asked for before is done. */
+  /** Reads `count` numbers of `buffer`, from number `from` on, after all requests so far. */
   async read(buffer: GPUBuffer, from: number, count: number): Promise<Float32Array> {
     const bytes = 4 * count;
     const stage = this.buffer("reading back", bytes, USAGE.mapRead | USAGE.copyDst);
@@ -210,7 +212,7 @@ export class Session {
     });
     const mapped = stage.mapAsync(1, 0, bytes);
     mapped.catch(() => {});
-    // What went wrong before says more than that there is nothing to map.
+    // The error of an earlier request says more than that of the mapping.
     await this.settle();
     await this.#orLost(mapped, "reading back");
     const numbers = new Float32Array(stage.getMappedRange(0, bytes).slice(0));
@@ -219,7 +221,7 @@ export class Session {
     return numbers;
   }
 
-  /** Destroys what is left. */
+  /** Destroys the remaining buffers. */
   end(): void {
     for (const buffer of this.#buffers) buffer.destroy();
     this.#buffers.clear();

@@ -20,13 +20,13 @@ import { requireConverged } from "../solve/require-converged.js";
 import { checkedStart, MOST_STEPS } from "../solve/triplet.js";
 import type { DeviceInput } from "./device-input.js";
 import { DeviceKrylovSpace } from "./device-krylov.js";
-import { DeviceProducts, mustBeFinite } from "./device-products.js";
+import { DeviceProducts, requireFinite } from "./device-products.js";
 import type { HostTriplet } from "./device-types.js";
 import type { Session } from "./session.js";
 import { type StoredMatrix, store } from "./stored-matrix.js";
 
-/** A matrix on the device, with what is known of it; numbers are those of A·2^−exponent. */
-class Solver {
+/** The iteration for a matrix on the device. Its numbers are those of A·2^−exponent. */
+class DeviceSolve {
   readonly facts: Pick<Action, "short" | "long" | "dtype" | "transposed" | "exponent" | "passes" | "cost">;
   readonly #session: Session;
   readonly #products: DeviceProducts;
@@ -44,17 +44,17 @@ class Solver {
       transposed: flipped !== rows < cols,
       exponent,
       passes: 0,
-      // A look costs a wait, which is worth some passes: as if they cost less.
+      // A check costs a wait, which takes as long as many passes, so the cost of a pass is stated as lower. Chosen: 1/64.
       cost: (rows * cols) / 64,
     };
   }
 
-  static async of(session: Session, A: DeviceInput): Promise<Solver> {
+  static async of(session: Session, A: DeviceInput): Promise<DeviceSolve> {
     const matrix = await store(session, A);
-    return new Solver(session, matrix, await DeviceProducts.of(session, matrix));
+    return new DeviceSolve(session, matrix, await DeviceProducts.of(session, matrix));
   }
 
-  /** A product with one vector, through the first slot of the basis. */
+  /** A product with one vector, which uses the first slot of the basis. */
   async product(wanted: ProductRequest): Promise<Float64Array> {
     const session = this.#session;
     const { bound, short, long } = this.#products;
@@ -70,11 +70,11 @@ class Solver {
       product = await session.read(bound.basis, 0, short);
     }
     const found = new Float64Array(product);
-    mustBeFinite(found);
+    requireFinite(found);
     return found;
   }
 
-  /** σ₁'s short vector, by the iteration that solve/lanczos.ts steers. */
+  /** The short singular vector of σ₁, by the iteration of solve/lanczos.ts. */
   async find(goal: Goal): Promise<Found> {
     const space = await DeviceKrylovSpace.of(
       this.#session,
@@ -103,19 +103,19 @@ function unit(x: Float64Array): Float64Array {
   return size > 0 ? x.map((value) => value / size) : x;
 }
 
-async function startOf(solver: Solver, A: DeviceInput, options: CheckedOptions) {
+async function startOf(solver: DeviceSolve, A: DeviceInput, options: CheckedOptions) {
   const v = checkedStart(options.start, A.n);
   if (!v) return undefined;
   return solver.facts.transposed ? unit(await solver.product({ toShort: v })) : v;
 }
 
-/** The triplet, its vectors in the memory of the host. */
+/** The triplet, with its vectors in host memory. */
 export async function tripletOn(
   session: Session,
   A: DeviceInput,
   options: CheckedOptions,
 ): Promise<HostTriplet> {
-  const solver = await Solver.of(session, A);
+  const solver = await DeviceSolve.of(session, A);
   const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
   const start = await startOf(solver, A, options);
   const found = await solver.find({ of: "gradient", rtol, atol, maxIterations, seed, start });
@@ -123,7 +123,7 @@ export async function tripletOn(
 }
 
 async function completeOn(
-  solver: Solver,
+  solver: DeviceSolve,
   A: DeviceInput,
   found: Found,
   { rtol, atol = 0 }: CheckedOptions,
@@ -141,10 +141,10 @@ async function completeOn(
 /**
  * ‖A‖₂.
  *
- * @throws (rejects) ConvergenceError where the iteration has ended before the value was as accurate as asked for
+ * @throws (rejects) ConvergenceError if the iteration ended before the value had the requested accuracy
  */
 export async function normOn(session: Session, A: DeviceInput, options: CheckedOptions): Promise<number> {
-  const solver = await Solver.of(session, A);
+  const solver = await DeviceSolve.of(session, A);
   const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
   const { facts } = solver;
   const start = await startOf(solver, A, options);
@@ -161,10 +161,10 @@ export async function normOn(session: Session, A: DeviceInput, options: CheckedO
   return sigmaOnScale(facts, norm2(long) / norm2(found.short));
 }
 
-/** Computes with A where the caller has it, in float64, a panel at a time, on the scale and side of the device. */
+/** Computes with A in host memory, in float64, one panel at a time, with the scale and orientation of the device. */
 function onHost<T>(
   view: View,
-  { facts }: Solver,
+  { facts }: DeviceSolve,
   compute: (products: Pick<Action, "toLong" | "toShort">) => T,
 ): T {
   const set = kernels();
@@ -175,7 +175,7 @@ function onHost<T>(
       const factor = scaleByPower(1, action.exponent - facts.exponent);
       return factor === 1 ? x : x.map((value) => value * factor);
     };
-    // A square matrix has no shorter side.
+    // For a square matrix the two may disagree about which side is the short one.
     const turned = action.transposed !== facts.transposed;
     return compute({
       toLong: (x) => scaled(turned ? action.toShort(x) : action.toLong(x)),

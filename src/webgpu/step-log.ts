@@ -1,14 +1,14 @@
 import { LOG } from "./shaders/basis.js";
 
-/** What a step, or a repair of its block, has left in the log. */
+/** The entry that a step, or a repair of its block, has written to the log. */
 export type StepEntry = Float32Array;
 
-/** r₀₀, r₀₁, r₁₁ of a pass that normalizes. */
+/** r₀₀, r₀₁ and r₁₁ of a pass that normalizes. */
 export function factorsOf(entry: StepEntry, pass: number): Float32Array {
   return entry.subarray(LOG.factors + 3 * pass, LOG.factors + 3 * pass + 3);
 }
 
-/** W = Q·C + U·R: what a pass adds to the coefficients of G·Q (by columns, a row each) and makes of B. */
+/** Applies W = Q·C + U·R of one pass to the coefficients `column` of G·Q (a row per basis vector) and to B. */
 export function accumulate(
   entry: StepEntry,
   pass: number,

@@ -7,20 +7,20 @@ import type { BufferView, DeviceInput } from "./device-input.js";
 import type { Params, Session } from "./session.js";
 import { GROUP } from "./shaders/common.js";
 import type { Reading } from "./shaders/load-entry.js";
-import { SCAN, SCANNED } from "./shaders/scan.js";
+import { SCAN, SCANNED_PER_THREAD } from "./shaders/scan.js";
 
 /** Rows of a matrix that one binding holds. */
 export interface MatrixPart {
   readonly binding: { buffer: GPUBuffer; offset: number; size: number };
-  /** numbers from the binding's first to the part's */
+  /** numbers in the binding before the part */
   readonly offset: number;
   readonly firstRow: number;
   readonly rows: number;
 }
 
 /**
- * A matrix on the device: S (rows×cols, `lda` numbers from row to row), which is A, or Aᵀ where `flipped`. Products
- * are those of S·2^−exponent.
+ * A matrix S on the device (rows×cols, `lda` numbers from row to row): A, or Aᵀ if `flipped`. Products are those of
+ * S·2^−exponent.
  */
 export interface StoredMatrix {
   readonly rows: number;
@@ -29,17 +29,20 @@ export interface StoredMatrix {
   readonly flipped: boolean;
   readonly parts: readonly MatrixPart[];
   readonly reading: Reading;
-  /** as the shaders take it */
+  /** the parameter `scale` of the shaders */
   readonly scale: NonNullable<Params["scale"]>;
   readonly exponent: number;
   /** see device-fingerprint.ts */
   readonly fingerprint: number;
 }
 
-/** Entries as large as this or as small are brought near 1 as they are read: norms are squared twice. */
+/**
+ * Matrices whose largest entry is outside 2^±SAFE_EXPONENT are scaled when they are read. Norms are squared twice:
+ * (2¹⁰·√(mn))⁴ = 2⁴⁰·(mn)² is below the largest float32, 2¹²⁸, for mn < 2⁴⁴.
+ */
 const SAFE_EXPONENT = 10;
 
-/** Brings A to the device if it is not there, searches it for NaN and infinity, and finds its scale and fingerprint. */
+/** Copies A to the device if needed, checks that it is finite, and computes its scale and fingerprint. */
 export async function store(session: Session, A: DeviceInput): Promise<StoredMatrix> {
   const { scaled, ...placed } = A.kind === "buffer" ? inPlace(session, A) : upload(session, A);
   const { exponent, fingerprint } = await scanned(session, placed, A);
@@ -54,7 +57,7 @@ export async function store(session: Session, A: DeviceInput): Promise<StoredMat
   };
 }
 
-/** 2^e as two factors that float32 has; what is too small for two is zero, and is nothing beside the largest. */
+/** 2^e as two float32 factors. For e < −252 their product rounds to zero; such entries are negligible. */
 function inTwo(e: number): [number, number] {
   const half = Math.trunc(e / 2);
   return [2 ** half, 2 ** Math.max(e - half, -126)];
@@ -62,32 +65,32 @@ function inTwo(e: number): [number, number] {
 
 type Placed = Pick<StoredMatrix, "rows" | "cols" | "lda" | "flipped" | "parts"> & { fours: boolean };
 
-/** What one binding may hold, in numbers. */
+/** Most numbers of one binding: a multiple of 256. */
 function mostNumbers(session: Session): number {
   const { maxStorageBufferBindingSize, maxBufferSize } = session.device.limits;
   return Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / 1024) * 256;
 }
 
-/** Bindings begin at multiples of this many bytes, on every device. */
-const ALIGNED = 256;
+/** Bindings begin at multiples of this many bytes, which every device accepts. */
+const ALIGNMENT = 256;
 
 function inPlace(session: Session, { m, n, buffer, offset }: BufferView): Placed & { scaled: number } {
-  // A binding begins up to 63 numbers before the part.
-  const most = mostNumbers(session) - ALIGNED / 4;
-  // One row is as many of one number.
+  // A binding may begin up to 63 numbers before the part.
+  const most = mostNumbers(session) - ALIGNMENT / 4;
+  // A single row is stored as a column, whose rows can be divided into parts.
   const [rows, cols, flipped] = m === 1 && n > most ? [n, 1, true] : [m, n, false];
   const each = Math.floor(most / cols);
   if (each === 0)
     throw new UnsupportedError(
-      `buffer: a row of ${n} numbers is more than this device binds at a time (${4 * most} bytes); ` +
+      `buffer: a row of ${n} numbers is larger than a binding of this device (${4 * most} bytes); ` +
         "ask for a device with a larger maxStorageBufferBindingSize",
     );
   const parts: MatrixPart[] = [];
   for (let firstRow = 0; firstRow < rows; firstRow += each) {
     const count = Math.min(each, rows - firstRow);
     const from = 4 * (offset + firstRow * cols);
-    const begin = from - (from % ALIGNED);
-    // Whole fours, where the buffer has them.
+    const begin = from - (from % ALIGNMENT);
+    // Up to a multiple of four numbers, if the buffer is long enough.
     const end = Math.min(padTo(from + 4 * count * cols, 16), buffer.size - (buffer.size % 4));
     parts.push({
       binding: { buffer, offset: begin, size: end - begin },
@@ -100,13 +103,13 @@ function inPlace(session: Session, { m, n, buffer, offset }: BufferView): Placed
   return { rows, cols, lda: cols, flipped, parts, fours, scaled: 0 };
 }
 
-/** Numbers that are converted at a time. */
+/** Numbers that are converted at a time. Chosen: 4 MiB of float32. */
 const CONVERTED = 2 ** 20;
 
 function upload(session: Session, view: View): Placed & { scaled: number } {
   const most = mostNumbers(session);
   const { m, n } = view;
-  // Along what lies together; the other way where a row would not fit.
+  // Rows of S are contiguous in memory; the other way round if such a row did not fit.
   const preferred = Math.abs(view.rowStride) < Math.abs(view.columnStride) && m > 1 && n > 1;
   const flipped = padTo(preferred ? m : n, 4) > most ? !preferred : preferred;
   const S = flipped
@@ -128,12 +131,16 @@ function upload(session: Session, view: View): Placed & { scaled: number } {
   return { rows: S.m, cols: S.n, lda, flipped, parts, fours: true, scaled };
 }
 
-/** Below 2^−this of the largest, numbers may be subnormal in float32 if the largest is near 1. */
+/**
+ * Numbers below 2^−NORMAL_EXPONENTS of the largest may become subnormal in float32: its smallest normal number is 2⁻¹²⁶,
+ * and the largest may be 2^−SAFE_EXPONENT; the rest is margin.
+ */
 const NORMAL_EXPONENTS = 110;
 
 /**
- * By which power of two numbers are divided before they are rounded to float32; 0 where they are of its size. Where some
- * lose digits for being small beside the largest, the largest is brought to 1, so that those of c·A lose the same ones.
+ * The exponent of the power of two by which numbers are divided before they are rounded to float32; 0 if they fit. If
+ * numbers lose digits because they are small beside the largest, the largest is scaled to 1, so that A and c·A lose the
+ * same digits.
  */
 function exponentOutside(view: View): number {
   let most = 0;
@@ -151,14 +158,14 @@ function exponentOutside(view: View): number {
   return far ? exponent : 0;
 }
 
-/** Rows of `view`, as float32 of its numbers times 2^−scaled, padded with zeros. */
+/** Writes the rows of `view`, times 2^−scaled and in float32, padded with zeros. */
 function copyRows(session: Session, view: View, lda: number, buffer: GPUBuffer, scaled: number): void {
   const { m, n, data, offset, rowStride, columnStride } = view;
   if (data instanceof Float32Array && lda === n && columnStride === 1 && (rowStride === n || m === 1)) {
     session.write(buffer, 0, data.subarray(offset, offset + m * n));
     return;
   }
-  // Rows that lie there as numbers are rounded whole.
+  // Contiguous rows of numbers are rounded by one call each.
   const run = scaled === 0 && columnStride === 1 ? numbersOf(view) : undefined;
   const half = Math.trunc(-scaled / 2);
   const [first, second] = [2 ** half, 2 ** (-scaled - half)];
@@ -185,7 +192,7 @@ function numbersOf({ data, read }: View): Float32Array | Float64Array | undefine
   return !read && (data instanceof Float32Array || data instanceof Float64Array) ? data : undefined;
 }
 
-/** ⌊log₂⌋ of the largest magnitude, 0 for the zero matrix, and the fingerprint: in one read of A. */
+/** ⌊log₂⌋ of the largest magnitude (0 for the zero matrix) and the fingerprint, in one read of A. */
 async function scanned(
   session: Session,
   placed: Placed,
@@ -205,7 +212,7 @@ async function scanned(
       program,
       bindings: bind(session, binding, { ...spare, log: found }),
       params: {
-        groups: Math.ceil((rows * lda) / (GROUP * SCANNED)),
+        groups: Math.ceil((rows * lda) / (GROUP * SCANNED_PER_THREAD)),
         rows: rows * lda,
         lda,
         first_row: firstRow,
@@ -237,7 +244,7 @@ async function scanned(
   return { exponent, fingerprint: fingerprintOf(scans, exponent) };
 }
 
-/** The buffers that a routine is bound to beside the matrix. */
+/** The buffers that a routine uses beside the matrix. */
 export interface Bound {
   readonly basis: GPUBuffer;
   readonly side: GPUBuffer;
@@ -245,7 +252,7 @@ export interface Bound {
   readonly log: GPUBuffer;
 }
 
-/** Something to bind where a routine has no use for it: a buffer each, as no two bindings may share one. */
+/** Small buffers for the bindings that a routine does not use; no two bindings may share a buffer. */
 export function spareBuffers(session: Session): Bound & { matrix: GPUBuffer } {
   const spare = () => session.storage("nothing", 4);
   return { matrix: spare(), basis: spare(), side: spare(), partials: spare(), log: spare() };

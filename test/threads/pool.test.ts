@@ -91,7 +91,9 @@ describe("startThreads", () => {
     await started(2);
     const other = startThreads(3);
     await expect(other).rejects.toThrow(OptionError);
-    await expect(other).rejects.toThrow(/^count: 3 threads .* while a pool of 2 is running; call its stop\(\)/);
+    await expect(other).rejects.toThrow(
+      /^count: 3 threads .* while a pool of 2 is running; call its stop\(\)/,
+    );
     expect(kernelInfo().threads).toBe(2);
   });
 

@@ -5,7 +5,7 @@ import type { SvdRoutines } from "../svd-contract.js";
 import { dense, fused, products } from "./binary.generated.js";
 import { instantiate } from "./instantiate.js";
 
-/** Bytes in a page of WebAssembly memory, and the most pages that 32-bit addresses reach. */
+/** Bytes in a page of WebAssembly memory, and the most pages that 32-bit addresses can reach. */
 const PAGE = 65536;
 const MOST_PAGES = 65536;
 const INITIAL_PAGES = 16;
@@ -22,7 +22,7 @@ function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Compiled once, on first use. */
+/** The module, compiled on first use. */
 export function moduleOf(hex: string, shared = false): WebAssembly.Module {
   const key = shared ? `shared ${hex}` : hex;
   let module = compiled.get(key);
@@ -34,49 +34,49 @@ export function moduleOf(hex: string, shared = false): WebAssembly.Module {
   return module;
 }
 
-/** Limits of an imported memory: with a maximum, and with one and shared (WebAssembly specification, §5.3.9). */
+/** Flags of a memory's limits: with a maximum, and shared with a maximum (WebAssembly specification, §5.3.9). */
 const LIMITED = 1;
 const LIMITED_SHARED = 3;
 
 /**
- * The same module, importing a shared memory: code is the same for both, so that a module is carried once. The
- * kernels import their memory and nothing else, so its limits follow the two names of the first import.
+ * The same module with a shared memory as its import. The code is the same for both, so the package holds each module
+ * once. The kernels import only their memory, so its limits follow the two names of the first import.
  */
 function forSharedMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const name = new TextEncoder().encode("memory");
   const at = bytes.findIndex((_, i) => name.every((byte, k) => bytes[i + k] === byte)) + name.length;
   // The kind of import (2: a memory), then the flags of its limits.
   if (bytes[at] !== 2 || bytes[at + 1] !== LIMITED)
-    throw new Error("the kernels' memory is not where it was");
+    throw new Error("kernels: the import of the memory is not where it is expected");
   const copy = bytes.slice();
   copy[at + 1] = LIMITED_SHARED;
   return copy;
 }
 
-/** Whether this engine has SIMD and the fused multiply-add of relaxed SIMD. */
+/** Whether this engine supports SIMD and the fused multiply-add of relaxed SIMD. */
 export function relaxedAvailable(): boolean {
   return WebAssembly.validate(bytesOf(fused));
 }
 
-/** The modules of a set of kernels; of a routine that two have, the later one's serves. */
+/** The modules of a set of kernels. If two modules export a routine, the later one counts. */
 function modulesOf(relaxed: boolean, shared: boolean): WebAssembly.Module[] {
   return [products, ...(relaxed ? [fused] : []), dense].map((hex) => moduleOf(hex, shared));
 }
 
-/** The modules of a set of kernels, as a shared memory takes them, for the threads that compute on it. */
+/** The modules of a set of kernels for a shared memory. */
 export function sharedModules(relaxed: boolean): WebAssembly.Module[] {
   return modulesOf(relaxed, true);
 }
 
-/** A memory that threads share; it reserves addresses, not bytes. */
+/** A memory that threads can share. It reserves 4 GiB of addresses, but no memory for them. */
 export function sharedMemory(): WebAssembly.Memory {
   return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MOST_PAGES, shared: true });
 }
 
 /**
- * The WebAssembly kernels over a fresh memory, or over one that threads share.
+ * The WebAssembly kernels over a new memory, or over a shared one.
  *
- * @throws whatever `WebAssembly` throws where it is missing, forbidden or without SIMD
+ * @throws what `WebAssembly` throws if it is missing or forbidden, or lacks SIMD
  */
 export function wasmKernels(
   relaxed: boolean,
@@ -92,14 +92,14 @@ export function wasmKernels(
   };
 }
 
-/** Hands out the memory, and lets it grow as far as 32-bit addresses reach. */
+/** An arena over the memory, which grows up to the limit of 32-bit addresses. */
 export function arenaOf(memory: WebAssembly.Memory): Arena {
   return createArena({
     buffer: () => memory.buffer as ArrayBuffer,
     grow(bytes) {
       const pages = Math.ceil(bytes / PAGE);
       const now = memory.buffer.byteLength / PAGE;
-      // Grown by half at least, so that many small steps do not copy often.
+      // Grows by at least half, so that many small requests cause few copies.
       const ample = Math.min(MOST_PAGES, Math.max(pages, Math.ceil(now * 1.5)));
       if (pages > MOST_PAGES) throw new RangeError(`${bytes} bytes are more than WebAssembly can hold`);
       memory.grow(ample - now);

@@ -1,4 +1,4 @@
-/** Every routine of the modules over a memory. */
+/** The exports of all modules, instantiated with one memory. */
 export function instantiate(
   modules: readonly WebAssembly.Module[],
   memory: WebAssembly.Memory,

@@ -4,9 +4,9 @@ import { arenaOf, moduleOf } from "./instance.js";
 import { instantiate } from "./instantiate.js";
 
 /**
- * The routines of a proof in WebAssembly, whose arithmetic is deterministic without relaxed SIMD.
+ * The routines of a proof in WebAssembly, whose arithmetic is deterministic as long as relaxed SIMD is not used.
  *
- * @throws whatever `WebAssembly` throws where it is missing, forbidden or without SIMD
+ * @throws what `WebAssembly` throws if it is missing or forbidden, or lacks SIMD
  */
 export function wasmProof(): ProofKernels {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });

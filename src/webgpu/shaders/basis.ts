@@ -1,18 +1,19 @@
 import { BINDING, ENTRY, fold, GROUP, PARAMS } from "./common.js";
 
-/** Vectors that the space grows to, and slots of the basis: two for the next block, two for what is combined. */
+/** Most vectors of the space, and slots of the basis: two more for the next block, and two for combined vectors. */
 export const CAPACITY = 64;
 export const SLOTS = CAPACITY + 4;
 
-/** A product of which less than this many ε of the largest coefficient is left is rounding. */
+/** A remainder shorter than this many ε times the largest coefficient is rounding error. Chosen: a few ε. */
 const VANISHED = 4;
 
-/** Times that a block is orthogonalized against the basis at a step; the last two also make it orthonormal. */
+/** Number of times that a step orthogonalizes the block against the basis. The last two also normalize it. */
 export const PASSES = 3;
 
 /**
- * What a step leaves in the log: for each pass the coefficients of two vectors in all before them and in themselves,
- * then the factors R = (r₀₀, r₀₁, r₁₁) of the passes that normalize, and the largest coefficient so far.
+ * The log entry of a step. For each pass: the coefficients of both vectors of the block with respect to all earlier
+ * vectors and the block itself. Then R = (r₀₀, r₀₁, r₁₁) for each pass (passes that normalize write it), and the
+ * largest coefficient so far.
  */
 export const LOG = {
   pass: 2 * SLOTS,
@@ -25,7 +26,7 @@ const BASIS = `
 @group(0) @binding(${BINDING.basis}) var<storage, read_write> basis: array<vec4<f32>>;
 @group(0) @binding(${BINDING.log}) var<storage, read_write> log: array<f32>;`;
 
-/** log ← qᵢ·w₀ and qᵢ·w₁, w being the block at slots next and next+1, for qᵢ at slot i = 0 … next+1: a workgroup each. */
+/** log ← qᵢ·w₀ and qᵢ·w₁, w being the block at slots next and next+1, for qᵢ at slot i = 0 … next+1, one workgroup for each i. */
 export function project(pass: number): string {
   return `${PARAMS}${BASIS}
 var<workgroup> sums: array<vec2<f32>, ${GROUP}>;
@@ -60,12 +61,13 @@ ${ENTRY}
 }
 
 /**
- * W ← W − Q·C, and, but at the first pass, W ← W·R⁻¹, R being the Cholesky factor of what (W − QC)ᵀ(W − QC) comes to.
- * A vector that has vanished becomes zero, with r = 0. A thread takes four elements of both vectors.
+ * W ← W − Q·C and, except in the first pass, W ← W·R⁻¹, where R is the Cholesky factor of (W − QC)ᵀ(W − QC). A vector
+ * that has vanished becomes zero, with r = 0. Each thread handles four elements of both vectors.
  */
 export function subtract(pass: number): string {
   const normalizes = pass > 0;
-  // Below this a vector is rounding: of a product at the first pass that normalizes, of a unit vector after that.
+  // A shorter vector is rounding error: that of a product in the first pass that normalizes, later that of a unit vector.
+  // Chosen for the latter: 1e-6, some eight ε.
   const nothing = pass === 1 ? `${VANISHED}.0 * 0x1p-23 * scale` : "1e-6";
   const factors = `
   let at = p.slot * ${LOG.stride}u + ${pass * LOG.pass}u;
@@ -150,9 +152,9 @@ ${ENTRY}
 }
 
 /**
- * keep vectors at slot `to` on ← their combinations, with the weights at p.weights of the log, of the first `next`;
- * then, if `moved`, the block after those behind them. A thread takes four elements of every vector, so that the
- * result may lie where the vectors were.
+ * `keep` vectors, from slot `to` on, ← combinations of the first `next` vectors with the weights at p.weights of the log.
+ * The `moved` vectors after those first ones are copied behind the results. Each thread handles four elements of every
+ * vector, so the results may overwrite the vectors.
  */
 export const rotate = `${PARAMS}${BASIS}
 ${ENTRY}

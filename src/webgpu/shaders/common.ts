@@ -1,12 +1,12 @@
-/** Threads of a workgroup, in every shader here: few, as the threads of a group wait for each other. */
+/** Threads of a workgroup in every shader. Chosen small, because the threads of a group wait for each other. */
 export const GROUP = 64;
 
-/** Sums that the first threads make of those of all, before one thread adds them up. */
+/** Threads that add up the sums of all threads of a group, before one thread adds up theirs. Chosen: √GROUP. */
 const FOLDED = 8;
 
 /**
- * sums[local] of the first of each `lanes` threads ← the sum of all of theirs; `lane` says which a thread is. Two waits
- * instead of one for each halving.
+ * Adds up sums[local] over each `lanes` threads, into that of the first; `lane` is the index of a thread among them. This
+ * takes two barriers; adding by halves would take one per halving.
  */
 export function fold(lanes: string): string {
   return `
@@ -20,12 +20,12 @@ export function fold(lanes: string): string {
   }`;
 }
 
-/** Where each routine finds what it works on: one layout for all, with `Layout` in ../programs.ts. */
+/** The bindings of all routines; `Programs` in ../programs.ts makes one layout of them. */
 export const BINDING = { matrix: 0, basis: 1, side: 2, partials: 3, log: 4, params: 5 } as const;
 
 /**
- * What a dispatch is told, as ../recorder.ts writes it. Lengths and distances of vectors count fours (of float32)
- * where the name ends in 4; all else counts numbers.
+ * The parameters of a dispatch, which `Session` in ../session.ts writes. A name that ends in 4 counts vectors of four
+ * float32; all other lengths and distances count numbers.
  */
 export const PARAMS = `
 struct Params {
@@ -78,7 +78,7 @@ export const PARAM_NAMES = [
   "moved",
 ] as const;
 
-/** The arguments of an entry point, and which of the workgroups that have work this is. */
+/** The beginning of an entry point; `group` is the index of the workgroup. */
 export const ENTRY = `@compute @workgroup_size(${GROUP})
 fn main(
   @builtin(local_invocation_index) local: u32,
@@ -89,8 +89,7 @@ fn main(
   if (group >= p.groups) { return; }`;
 
 /**
- * Numbers that a thread adds one after the other before their sum goes to the next. Sums of blocks, then of threads by
- * halves: rounding grows with the root of their number at most (Higham, Accuracy and Stability of Numerical
- * Algorithms, §4.2).
+ * Numbers that a thread adds in sequence to a partial sum. Blocked sums keep the rounding error small (Higham, Accuracy
+ * and Stability of Numerical Algorithms, §4.2). Chosen: near the square root of the numbers that a thread adds.
  */
 export const BLOCK = 16;

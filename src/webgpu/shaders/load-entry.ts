@@ -1,17 +1,17 @@
 import { BINDING } from "./common.js";
 
-/** How entries of A are read. */
+/** How the shaders read entries of A. */
 export interface Reading {
-  /** four at a time: rows begin at multiples of four numbers, and have a multiple of four */
+  /** four at a time: every row begins at a multiple of four numbers and has a multiple of four */
   fours: boolean;
-  /** times a power of two; subnormal numbers, which a device may take for zero, by their bits */
+  /** multiplied by a power of two; subnormal numbers are read by their bits, as a device may treat them as zero */
   scaled: boolean;
 }
 
 /**
- * `load(row, c)`: the four entries from column 4c on; zero beyond the last. `p.scale` is (2^a, 2^b, 2^c, 2^d), a + b
- * being what A is scaled by and c + d the same for a whole number of smallest subnormals, each in two factors as one
- * need not be a float32.
+ * `load(row, c)`: the four entries from column 4c on; zero beyond the last column. `p.scale` is (2^a, 2^b, 2^c, 2^d):
+ * normal numbers are multiplied by 2^(a+b), and the integer bits of subnormal ones by 2^(c+d). There are two factors each
+ * because one might not be a float32.
  */
 export function loadOf({ fours, scaled }: Reading): string {
   const value = scaled

@@ -1,14 +1,14 @@
 import { BINDING, BLOCK, ENTRY, fold, GROUP, PARAMS } from "./common.js";
 import { loadOf, type Reading } from "./load-entry.js";
 
-/** Which buffer a product's vectors come from, or go to. */
-export type Place = "basis" | "side";
+/** The buffer that holds the vectors of a product. */
+export type VectorBuffer = "basis" | "side";
 
 /**
- * to[c][i] ← Σⱼ A[i][j]·source[c][j] for two vectors c, in one read of A. A workgroup takes GROUP/LANES rows, LANES
- * threads to a row.
+ * to[c][i] ← Σⱼ A[i][j]·source[c][j] for two vectors c, in one read of A. A workgroup handles GROUP/LANES rows, with
+ * LANES threads per row.
  */
-export function multiply(reading: Reading, from: Place, to: Place): string {
+export function multiply(reading: Reading, from: VectorBuffer, to: VectorBuffer): string {
   return `${PARAMS}${loadOf(reading)}
 @group(0) @binding(${BINDING[from]}) var<storage, read_write> source: array<vec4<f32>>;
 @group(0) @binding(${BINDING[to]}) var<storage, read_write> to: array<f32>;
@@ -46,9 +46,9 @@ ${ENTRY}
 
 /**
  * partials[chunk][c] ← the sum, over the rows i of a chunk, of A[i]·source[c][i], for two vectors c, in one read of A.
- * A workgroup takes LANES fours of columns of one chunk, GROUP/LANES threads to each.
+ * A workgroup handles 4·LANES columns of one chunk, with GROUP/LANES threads for each four columns.
  */
-export function multiplyTransposed(reading: Reading, from: Place): string {
+export function multiplyTransposed(reading: Reading, from: VectorBuffer): string {
   return `${PARAMS}${loadOf(reading)}
 @group(0) @binding(${BINDING[from]}) var<storage, read_write> source: array<f32>;
 @group(0) @binding(${BINDING.partials}) var<storage, read_write> partials: array<vec4<f32>>;
@@ -94,12 +94,12 @@ ${ENTRY}
 }`;
 }
 
-/** Threads that share the chunks of a column; the others of a workgroup have other columns. */
-export const SUMMANDS = 4;
+/** Threads that share the chunks of a column; the other threads of a workgroup handle other columns. */
+export const THREADS_PER_COLUMN = 4;
 
 /** to[c] ← the sum of all chunks of partials[·][c], for two vectors c. */
-export function reduce(to: Place): string {
-  const lanes = GROUP / SUMMANDS;
+export function reduce(to: VectorBuffer): string {
+  const lanes = GROUP / THREADS_PER_COLUMN;
   return `${PARAMS}
 @group(0) @binding(${BINDING.partials}) var<storage, read_write> partials: array<vec4<f32>>;
 @group(0) @binding(${BINDING[to]}) var<storage, read_write> to: array<vec4<f32>>;
@@ -114,9 +114,9 @@ ${ENTRY}
   if (vector < 2u) {
     var chunk = local / ${lanes}u;
     while (chunk < p.chunks) {
-      let end = min(p.chunks, chunk + ${BLOCK * SUMMANDS}u);
+      let end = min(p.chunks, chunk + ${BLOCK * THREADS_PER_COLUMN}u);
       var part = vec4<f32>();
-      for (; chunk < end; chunk += ${SUMMANDS}u) { part += partials[(2u * chunk + vector) * p.ld4 + c]; }
+      for (; chunk < end; chunk += ${THREADS_PER_COLUMN}u) { part += partials[(2u * chunk + vector) * p.ld4 + c]; }
       sum += part;
     }
   }

@@ -1,20 +1,20 @@
 import { BINDING, ENTRY, GROUP, PARAMS } from "./common.js";
 
-/** Numbers that a thread looks at. */
-export const SCANNED = 64;
+/** Numbers that a thread reads. Chosen: enough to outweigh the atomic operations at the end. */
+export const SCANNED_PER_THREAD = 64;
 
-/** Words that a scan leaves. */
+/** The words that a scan writes. */
 export const SCAN = { largest: 0, first: 1, digits: 2, places: 3, signs: 4, words: 5 } as const;
 
 /**
- * What is to be known of p.rows numbers from p.offset on, which are rows of p.lda numbers, the first of them row
- * p.first_row: words at log[p.slot], which are zero before, but `first`, which is 2³²−1. By bits, as a device need not
- * know a NaN when it computes, and may take a subnormal number for zero.
+ * Scans p.rows numbers from p.offset on, which are rows of p.lda numbers; the first is row p.first_row. The words at
+ * log[p.slot] must be zero before, except `first`, which must be 2³²−1. The scan reads bits, because a device need not
+ * preserve NaN in arithmetic and may treat subnormal numbers as zero.
  *
- * - largest: bits of the largest magnitude; first: the place of the first that is NaN or infinite.
- * - digits, places, signs: sums mod 2³², over the entries that are not zero, of a hash of row, column and digits plus
- *   w·exponent, of w, and of w with the entry's sign; w is a hash of row and column. So they do not depend on the order
- *   of the entries, and A·2ᵉ has e·places more digits than A and all else the same.
+ * - largest: the bits of the largest magnitude; first: the index of the first number that is NaN or infinite.
+ * - digits, places, signs: sums mod 2³² over the nonzero entries. `digits` sums a hash of row, column and significand,
+ *   plus w·exponent; `places` sums w, and `signs` sums w with the sign of the entry, where w is a hash of row and column.
+ *   So the sums do not depend on the order of the entries, and scaling by 2ᵉ adds e·places to `digits`.
  *
  * @param flipped  whether the rows here are columns of A
  */
@@ -38,8 +38,8 @@ fn mix(bits: u32) -> u32 {
 ${ENTRY}
   if (local == 0u) { atomicStore(&first, 0xffffffffu); }
   workgroupBarrier();
-  let begin = group * ${GROUP * SCANNED}u;
-  let end = min(p.rows, begin + ${GROUP * SCANNED}u);
+  let begin = group * ${GROUP * SCANNED_PER_THREAD}u;
+  let end = min(p.rows, begin + ${GROUP * SCANNED_PER_THREAD}u);
   var most = 0u;
   var bad = 0xffffffffu;
   var sums = vec3<u32>();
@@ -53,7 +53,7 @@ ${ENTRY}
       let across = i % p.lda;
       let place = mix(mix(${row} + 0x9e3779b9u) + ${column});
       let w = place | 1u;
-      // A subnormal number has the digits and the exponent that it would have if there were smaller exponents.
+      // A subnormal number is normalized, as if there were smaller exponents.
       let missing = select(0u, countLeadingZeros(size) - 8u, size < 0x00800000u);
       let exponent = max(size >> 23u, 1u) - missing;
       let own = (size << missing) & 0x007fffffu;

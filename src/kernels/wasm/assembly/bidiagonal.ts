@@ -1,15 +1,15 @@
 // The singular values of an upper bidiagonal matrix by implicit QR (Golub & Kahan), with the zero-shift
-// sweep of Demmel & Kahan where an entry of the diagonal is negligible. The readable twin is
-// ../../reference/bidiagonal.ts.
+// sweep of Demmel & Kahan where an entry of the diagonal is negligible. src/kernels/reference/bidiagonal.ts is the
+// same algorithm in plain loops.
 
-/** Below this a sum of squares is taken for zero: 2⁻⁹⁰⁰, where the largest entry is at least 2⁻³⁰⁰. */
+/** A sum of squares below 2⁻⁹⁰⁰ = (2⁻³⁰⁰·2⁻¹⁵⁰)² counts as zero, as the largest entry is at least 2⁻³⁰⁰. */
 export const NOTHING: f64 = 1.1830521861667747e-271;
-/** Units in the last place of 1. */
+/** The unit in the last place of 1. */
 const EPS: f64 = 2.220446049250313e-16;
-/** Sweeps a singular value before the tolerance is doubled; about two are needed. */
+/** Sweeps per singular value before the tolerance is doubled. Chosen: about two are needed, so ten are ample. */
 const SWEEPS: usize = 10;
-/** Doublings before giving up. */
-const PATIENCE: i32 = 6;
+/** Doublings of the tolerance before the iteration gives up. Chosen: then it is 2⁶·4ε. */
+const DOUBLINGS: i32 = 6;
 
 @inline
 export function at(p: usize, i: usize): usize {
@@ -42,7 +42,7 @@ function rotate(p: usize, step: usize, count: usize, cols: usize, g: usize): voi
   }
 }
 
-/** r of the rotation that takes (f, g) to (r, 0); 0 where there is nothing to rotate. */
+/** r of the rotation that takes (f, g) to (r, 0); 0 if f and g are negligible. */
 @inline
 function radius(f: f64, g: f64): f64 {
   const square = f * f + g * g;
@@ -138,7 +138,7 @@ function smaller(f: f64, g: f64, h: f64): f64 {
 
 /**
  * d, e ← the singular values in descending order, zeros; the rows of U and V (where there are
- * `vectors`) are rotated along. `wide` numbers a row, `scratch` likewise. False: did not converge.
+ * `vectors`) are rotated as well. `wide` numbers a row, `scratch` likewise. False: did not converge.
  */
 export function diagonalize(
   d: usize, e: usize, n: usize, wide: usize, vectors: bool,
@@ -149,7 +149,7 @@ export function diagonalize(
   for (let i: usize = 0; i < n; i++) most = max(most, abs<f64>(f64.load(at(d, i))));
   for (let i: usize = 0; i + 1 < n; i++) most = max(most, abs<f64>(f64.load(at(e, i))));
 
-  let negligible = 4 * EPS * most, sweeps = SWEEPS * n, patience = PATIENCE;
+  let negligible = 4 * EPS * most, sweeps = SWEEPS * n, doublings = DOUBLINGS;
   for (let last = n - 1; last > 0; ) {
     if (abs<f64>(f64.load(at(e, last - 1))) <= negligible) {
       last--;
@@ -161,7 +161,7 @@ export function diagonalize(
       least = min(least, abs<f64>(f64.load(at(d, first))));
     }
     if (sweeps-- == 0) {
-      if (patience-- == 0) return false;
+      if (doublings-- == 0) return false;
       negligible *= 2;
       sweeps = SWEEPS * n;
     }
@@ -180,7 +180,7 @@ export function diagonalize(
     if (shift > 0) shifted(head, off, step, count, shift, rotations, other);
     else unshifted(head, off, step, count, rotations, other);
     if (vectors) {
-      // Upwards, the matrix is seen transposed and reversed: rows and columns change places.
+      // Upwards, the sweep works on the transposed and reversed matrix: rows and columns are exchanged.
       rotate(u + from * ldu, down ? ldu : -ldu, count, wide, down ? other : rotations);
       rotate(v + from * ldv, down ? ldv : -ldv, count, wide, down ? rotations : other);
     }

@@ -2,7 +2,7 @@
 // Matrix Computations, 4th ed., §8.3.1), bisection by Sturm counts (§8.4.1), inverse iteration with a
 // pivoted LU of the shifted tridiagonal matrix (§8.2.2, Wilkinson), back-transformation.
 //
-// Bisection finds an eigenvalue whatever its neighbours are, so ties and tiny gaps need no special case.
+// Bisection finds an eigenvalue regardless of its neighbours, so ties and tiny gaps need no special case.
 
 @inline
 function get(p: usize, i: i32): f64 {
@@ -43,9 +43,9 @@ function axpy(c: f64, x: usize, y: usize, n: i32): void {
 }
 
 /**
- * One sweep over rows 0 … i−1 of the lower triangle: A ← A − u·qᵀ − q·uᵀ, the update that the step before
- * left open, and p ← A·w with the result. Two rows at a time, and each row serves as a row and as a
- * column, so that A is read and written once a step.
+ * One sweep over rows 0 … i−1 of the lower triangle: A ← A − u·qᵀ − q·uᵀ, the delayed update of the step before, and
+ * p ← A·w with the result. Two rows at a time; each row is used as a row and as a column, so that A is read and written
+ * once per step.
  */
 @inline
 function sweep(a: usize, row: usize, i: i32, u: usize, q: usize, w: usize, p: usize): void {
@@ -103,15 +103,15 @@ function tridiagonalize(
   memory.fill(zero, 0, (<usize>n) << 3);
   let u = zero, q = zero;
   for (let i = n - 1; i > 0; i--) {
-    // The open update of this row first: the vector that comes next is made of it.
+    // The delayed update of this row comes first, because the next Householder vector is computed from the row.
     const w = a + <usize>i * row, ui = get(u, i), qi = get(q, i);
     for (let k: i32 = 0; k <= i; k++) set(w, k, get(w, k) - ui * get(q, k) - qi * get(u, k));
     set(d, i, get(w, i));
-    // Not as a difference from the whole, which would lose all that is 1e-8 of `last` and less.
+    // Not as a difference from the full sum, which would lose parts below 1e-8 of `last`.
     const last = get(w, i - 1), rest = i > 1 ? dot(w, w, i - 1) : 0;
     const square = rest + last * last;
     if (i == 1 || rest <= 1e-300 || rest <= 1e-34 * square) {
-      // Already tridiagonal here, up to what squares can show.
+      // Already tridiagonal here: the rest is negligible, or its squares underflow.
       set(e, i, last);
       set(half, i, 0);
       sweep(a, row, i, u, q, zero, p);
@@ -137,7 +137,7 @@ function tridiagonalize(
   set(d, 0, get(a, 0) - 2 * get(u, 0) * get(q, 0));
 }
 
-/** How many eigenvalues exceed each of the eight shifts x0 + k·step, k = 1 … 8; the highest k with ≥ p. */
+/** The highest k = 1 … 8 for which at least p eigenvalues exceed x0 + k·step; 0 if there is none. */
 @inline
 function highestWith(p: i32, d: usize, e2: usize, n: i32, x0: f64, step: f64): i32 {
   const a = f64x2.replace_lane(f64x2.splat(x0 + step), 1, x0 + 2 * step);
@@ -149,7 +149,7 @@ function highestWith(p: i32, d: usize, e2: usize, n: i32, x0: f64, step: f64): i
   let na = i64x2.splat(0), nb = na, nc = na, ng = na;
   for (let i: i32 = 0; i < n; i++) {
     const di = v128.load64_splat(d + ((<usize>i) << 3)), ei = v128.load64_splat(e2 + ((<usize>i) << 3));
-    // A zero pivot gives an infinite quotient, which counts right; e2 > 0 rules out 0/0.
+    // A zero pivot gives an infinite quotient, which is counted correctly; e2 > 0 rules out 0/0.
     qa = f64x2.sub(f64x2.sub(di, a), f64x2.div(ei, qa));
     qb = f64x2.sub(f64x2.sub(di, b), f64x2.div(ei, qb));
     qc = f64x2.sub(f64x2.sub(di, c), f64x2.div(ei, qc));
@@ -174,7 +174,7 @@ function highestWith(p: i32, d: usize, e2: usize, n: i32, x0: f64, step: f64): i
 /** x ← (T − shift)⁻¹·x: Gaussian elimination with row interchanges; `l` takes 4n numbers. */
 function solveShifted(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usize, x: usize): void {
   const u0 = l, u1 = l + ((<usize>n) << 3), u2 = u1 + ((<usize>n) << 3);
-  // The row in hand: a0 at column i, a1 at i+1; the row below: b, c, and its right neighbour.
+  // The current row: a0 in column i, a1 in i+1. The row below: b, c and f in columns i, i+1 and i+2.
   let a0 = get(d, 0) - shift, a1 = n > 1 ? get(e, 1) : 0;
   for (let i: i32 = 0; i < n - 1; i++) {
     const b = get(e, i + 1), c = get(d, i + 1) - shift, f = i + 2 < n ? get(e, i + 2) : 0;
@@ -249,7 +249,7 @@ export function eigenLargest(
     let lo = q == 0 ? Math.max(low, largest - norm * eps * <f64>n) : low, hi = high;
     for (let round = 0; round < 60; round++) {
       let enough = eps * Math.max(Math.abs(lo), Math.abs(hi)) + 1e-300;
-      // As a square root, a small eigenvalue has the larger error.
+      // The tolerance is for the square roots, whose error is larger for small eigenvalues.
       if (q >= full && q > 0) enough = Math.max(enough, 1e-3 * (top - hi) * (Math.sqrt(Math.max(hi, 0) / top) + 1e-3));
       if (hi - lo <= enough) break;
       const step = (hi - lo) / 9, k = highestWith(q + 1, d, e2, n, lo, step);
@@ -259,7 +259,7 @@ export function eigenLargest(
     }
     const lambda = 0.5 * (lo + hi);
     set(values, q, lambda);
-    high = hi; // the next one is not above
+    high = hi; // the next eigenvalue is not larger
     if (q == 0) top = lambda;
     if (q >= full) continue;
 

@@ -1,14 +1,17 @@
 // The scan that every matrix goes through as it is loaded.
 
-/** Bytes between two additions to the sum in float64: 256 float32 squares to a lane, or half as many float64. */
+/**
+ * Bytes between two additions to the float64 sum: 256 float32 squares per lane and accumulator, so that the relative
+ * error of a block is about 256·2⁻²⁴ = 2⁻¹⁶ at most.
+ */
 const BLOCK: usize = 16384;
 
 /**
- * The largest |x| of n numbers (a multiple of four), lane by lane, and Σx² at `squares`. Four accumulators in turn, so
- * that neither maximum nor sum waits for the one before.
+ * The largest |x| of n numbers (a multiple of four), lane by lane, and Σx² at `sumOfSquares`. Four accumulators take
+ * turns, so that no operation waits for the one before.
  */
 @inline
-function scan<T>(x: usize, n: usize, squares: usize): v128 {
+function scan<T>(x: usize, n: usize, sumOfSquares: usize): v128 {
   const zero = f64x2.splat(0), end = x + n * sizeof<T>();
   let most0 = zero, most1 = zero, most2 = zero, most3 = zero;
   let sum: f64 = 0;
@@ -38,13 +41,13 @@ function scan<T>(x: usize, n: usize, squares: usize): v128 {
       sum += f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
     } else sum += f64x2.extract_lane(all, 0) + f64x2.extract_lane(all, 1);
   }
-  store<f64>(squares, sum);
+  store<f64>(sumOfSquares, sum);
   return v128.pmax<T>(v128.pmax<T>(most0, most1), v128.pmax<T>(most2, most3));
 }
 
 /** Whether one of n numbers is NaN or infinite: 0·x is 0 for every finite x and NaN for the rest. */
 @inline
-function spoilt<T>(x: usize, n: usize): bool {
+function hasNonFinite<T>(x: usize, n: usize): bool {
   const zero = f64x2.splat(0);
   let sum = zero;
   for (const end = x + n * sizeof<T>(); x < end; x += 16)
@@ -53,25 +56,25 @@ function spoilt<T>(x: usize, n: usize): bool {
 }
 
 /**
- * The largest |x| of n numbers (a multiple of four); NaN where one of them is NaN or infinite. The maximum may drop a
- * NaN; the squares do not, and only where their sum is not finite, which it may be by overflow, is it looked into.
+ * The largest |x| of n numbers (a multiple of four); NaN if one of them is NaN or infinite. The maximum may lose a
+ * NaN, but the sum of squares does not. If that sum is not finite, which may be an overflow, the numbers are searched.
  */
 @inline
-function largest<T>(x: usize, n: usize, squares: usize): v128 {
-  const most = scan<T>(x, n, squares);
-  return isFinite(load<f64>(squares)) || !spoilt<T>(x, n) ? most : v128.splat<T>(<T>NaN);
+function largest<T>(x: usize, n: usize, sumOfSquares: usize): v128 {
+  const most = scan<T>(x, n, sumOfSquares);
+  return isFinite(load<f64>(sumOfSquares)) || !hasNonFinite<T>(x, n) ? most : v128.splat<T>(<T>NaN);
 }
 
-export function largest32(x: usize, n: usize, squares: usize): f64 {
-  const w = largest<f32>(x, n, squares);
+export function largest32(x: usize, n: usize, sumOfSquares: usize): f64 {
+  const w = largest<f32>(x, n, sumOfSquares);
   return max<f64>(
     max<f64>(<f64>f32x4.extract_lane(w, 0), <f64>f32x4.extract_lane(w, 1)),
     max<f64>(<f64>f32x4.extract_lane(w, 2), <f64>f32x4.extract_lane(w, 3)),
   );
 }
 
-export function largest64(x: usize, n: usize, squares: usize): f64 {
-  const w = largest<f64>(x, n, squares);
+export function largest64(x: usize, n: usize, sumOfSquares: usize): f64 {
+  const w = largest<f64>(x, n, sumOfSquares);
   return max<f64>(f64x2.extract_lane(w, 0), f64x2.extract_lane(w, 1));
 }
 
@@ -108,16 +111,16 @@ export function transpose64(a: usize, rows: usize, cols: usize, b: usize, ldb: u
 /** |x| of four float16 in the upper halves of the lanes, in float32. */
 @inline
 function magnitude(r: v128): v128 {
-  // Exponent and fraction to where float32 has them, with its bias. Where the exponent was 0 the number has gained a
-  // leading one: |x| is 2y − 2⁻¹⁴ then, and y elsewhere, each time the smaller. (A product with 2¹¹² would do too,
-  // but processors take a hundred cycles over a subnormal.)
+  // Moves exponent and fraction to their places in float32 and corrects the bias, which gives y. A subnormal number
+  // gains a leading one that way, so that |x| = 2y − 2⁻¹⁴; otherwise |x| = y. The right one is always the smaller.
+  // (A product with 2¹¹² would do the same, but processors take a hundred cycles for a subnormal number.)
   const y = i32x4.add(i32x4.shr_u(i32x4.shl(r, 1), 4), i32x4.splat((127 - 15) << 23));
   return f32x4.pmin(f32x4.sub(f32x4.add(y, y), f32x4.splat(reinterpret<f32>((127 - 14) << 23))), y);
 }
 
 /** w (float32) ← n 16-bit numbers at a; w may be a. `bfloat`: bfloat16, else float16. */
 export function promote16(a: usize, n: usize, w: usize, bfloat: i32): void {
-  // From the end, so that in place nothing is overwritten before it is read.
+  // From the end, so that nothing is overwritten before it is read if w is a.
   for (let i = n; i > 0; ) {
     i -= 4;
     let r = v128.shuffle<u16>(i32x4.splat(0), v128.load64_zero(a + (i << 1)), 0, 8, 1, 9, 2, 10, 3, 11);
@@ -126,7 +129,7 @@ export function promote16(a: usize, n: usize, w: usize, bfloat: i32): void {
   }
 }
 
-/** n float16 below 2⁶ in magnitude, in place: their exponents are raised by 10, which leaves no subnormal. */
+/** n float16 below 2⁶ in magnitude, times 1024, in place: the exponents grow by 10, which leaves no subnormal number. */
 export function prescale16(x: usize, n: usize): void {
   for (const end = x + (n << 1); x < end; x += 8) {
     const r = v128.shuffle<u16>(i32x4.splat(0), v128.load64_zero(x), 0, 8, 1, 9, 2, 10, 3, 11);
@@ -136,7 +139,7 @@ export function prescale16(x: usize, n: usize): void {
   }
 }
 
-/** The largest of n 16-bit patterns but for their signs: that of the largest magnitude. */
+/** The largest of n 16-bit patterns with the sign bit cleared. */
 export function largest16(x: usize, n: usize): i32 {
   let most = i32x4.splat(0);
   for (const end = x + (n << 1); x < end; x += 8)
@@ -145,7 +148,7 @@ export function largest16(x: usize, n: usize): i32 {
   return max<i32>(i16x8.extract_lane_s(most, 0), i16x8.extract_lane_s(most, 1));
 }
 
-/** The same as above for 16-bit numbers. */
+/** As `transpose32`, for 16-bit numbers. */
 export function transpose16(a: usize, rows: usize, cols: usize, b: usize, ldb: usize): void {
   const lda = cols << 1;
   for (let i: usize = 0; i < rows; i += 4) {

@@ -1,34 +1,34 @@
 // Products with a row-major matrix A (rows × cols) in kernel memory, for one or two vectors at a
 // time. Rows come in groups of four and columns in whole vectors: the caller pads both with zeros.
 //
-// Sums are kept short, because a running sum of n equal terms drifts by up to n·ε/2: a dot product is flushed
-// to float64 every TILE bytes and that sum every 64 tiles, a sum over rows every 64 rows or, in float64, every
-// 2√rows (Higham, Accuracy and Stability of Numerical Algorithms, §4.2: blocked summation).
+// Sums are blocked, because the rounding error of a running sum of n terms grows like n·ε (Higham, Accuracy and
+// Stability of Numerical Algorithms, §4.2). A dot product is added to a float64 sum every TILE bytes, and that sum to
+// the total every 64 tiles. A sum over rows is added to the total every 64 rows or, in float64, every 2√rows rows.
 
-import { lanes, load, madd, put, scalar, spread, stride, sums } from "./simd";
+import { bytesPerVector, lanes, load, madd, put, scalar, splat, sums } from "./simd";
 
-/** Bytes of a vector between two flushes of a dot product, and between two of what was flushed. */
+/** Bytes of a vector per partial dot product, and bytes over which those are added before they join the total. */
 const TILE: usize = 1024;
 const PAGE: usize = 64 * TILE;
 
-/** Rows between two flushes of a sum over rows: as many as there are flushes, where both are in float64. */
+/** Rows of a partial sum over rows. In float64: about as many rows as there are partial sums. */
 @inline
-function block<TX>(rows: usize): usize {
+function blockRows<TX>(rows: usize): usize {
   if (sizeof<TX>() == 4) return 64;
   return max<usize>(64, (2 * <usize>Math.sqrt(<f64>rows) + 3) & ~3);
 }
 
-/** As `load`; of 16-bit numbers, what was decoded stays at `keep`. */
+/** As `load`, but stores decoded 16-bit numbers at `keep`. */
 @inline
-function fetch<TA, TX>(p: usize, keep: usize): v128 {
+function loadAndKeep<TA, TX>(p: usize, keep: usize): v128 {
   const r = load<TA, TX>(p);
   if (sizeof<TA>() == 2) v128.store(keep, r);
   return r;
 }
 
 /**
- * t[4×2] (float64) ← four rows of A times two vectors. `keep`, of 16-bit rows: room for four of float32 end to end,
- * which are those rows afterwards.
+ * t[4×2] (float64) ← four rows of A times two vectors. Rows of 16-bit numbers are stored in float32 at `keep`, end to
+ * end.
  */
 @inline
 function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, t: usize, keep: usize): void {
@@ -41,18 +41,18 @@ function dots2<TA, TX>(a: usize, lda: usize, cols: usize, x0: usize, x1: usize, 
   while (ix < end) {
     const stop = min(ix + TILE, end);
     let c00 = f64x2.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
-    for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
+    for (; ix < stop; ix += 16, ia += bytesPerVector<TA, TX>()) {
       const p = v128.load(x0 + ix), q = v128.load(x1 + ix);
-      let r = fetch<TA, TX>(a + ia, keep + ix);
+      let r = loadAndKeep<TA, TX>(a + ia, keep + ix);
       c00 = madd<TX>(r, p, c00);
       c01 = madd<TX>(r, q, c01);
-      r = fetch<TA, TX>(a1 + ia, b1 + ix);
+      r = loadAndKeep<TA, TX>(a1 + ia, b1 + ix);
       c10 = madd<TX>(r, p, c10);
       c11 = madd<TX>(r, q, c11);
-      r = fetch<TA, TX>(a2 + ia, b2 + ix);
+      r = loadAndKeep<TA, TX>(a2 + ia, b2 + ix);
       c20 = madd<TX>(r, p, c20);
       c21 = madd<TX>(r, q, c21);
-      r = fetch<TA, TX>(a3 + ia, b3 + ix);
+      r = loadAndKeep<TA, TX>(a3 + ia, b3 + ix);
       c30 = madd<TX>(r, p, c30);
       c31 = madd<TX>(r, q, c31);
     }
@@ -87,12 +87,12 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize, ke
   while (ix < end) {
     const stop = min(ix + TILE, end);
     let c0 = f64x2.splat(0), c1 = c0, c2 = c0, c3 = c0;
-    for (; ix < stop; ix += 16, ia += stride<TA, TX>()) {
+    for (; ix < stop; ix += 16, ia += bytesPerVector<TA, TX>()) {
       const p = v128.load(x + ix);
-      c0 = madd<TX>(fetch<TA, TX>(a + ia, keep + ix), p, c0);
-      c1 = madd<TX>(fetch<TA, TX>(a1 + ia, b1 + ix), p, c1);
-      c2 = madd<TX>(fetch<TA, TX>(a2 + ia, b2 + ix), p, c2);
-      c3 = madd<TX>(fetch<TA, TX>(a3 + ia, b3 + ix), p, c3);
+      c0 = madd<TX>(loadAndKeep<TA, TX>(a + ia, keep + ix), p, c0);
+      c1 = madd<TX>(loadAndKeep<TA, TX>(a1 + ia, b1 + ix), p, c1);
+      c2 = madd<TX>(loadAndKeep<TA, TX>(a2 + ia, b2 + ix), p, c2);
+      c3 = madd<TX>(loadAndKeep<TA, TX>(a3 + ia, b3 + ix), p, c3);
     }
     s0 = f64x2.add(s0, sums<TX>(c0, c1));
     s1 = f64x2.add(s1, sums<TX>(c2, c3));
@@ -107,7 +107,7 @@ function dots1<TA, TX>(a: usize, lda: usize, cols: usize, x: usize, t: usize, ke
   v128.store(t, w1, 16);
 }
 
-/** One vector of z ← z + four of A, in two short sums side by side: half the depth, half the rounding. */
+/** Adds four vectors of A, weighted, to one of z. Two separate sums halve the depth and the rounding error. */
 @inline
 function addFour<TX>(z: usize, r0: v128, r1: v128, r2: v128, r3: v128, t0: v128, t1: v128, t2: v128, t3: v128): void {
   const p = madd<TX>(r1, t1, v128.mul<TX>(r0, t0)), q = madd<TX>(r3, t3, v128.mul<TX>(r2, t2));
@@ -118,15 +118,15 @@ function addFour<TX>(z: usize, r0: v128, r1: v128, r2: v128, r3: v128, t0: v128,
 @inline
 function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize, z1: usize): void {
   if (!ASC_FEATURE_RELAXED_SIMD) {
-    // Engines without fused multiply-add tend to spill eight weights; four at a time stay in registers.
+    // Without fused multiply-add, engines tend to spill eight weights; four stay in registers.
     update1<TA, TX>(a, lda, cols, t, 16, z0);
     update1<TA, TX>(a, lda, cols, t + 8, 16, z1);
     return;
   }
   let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
-  const t00 = spread<TX>(t), t01 = spread<TX>(t + 8), t10 = spread<TX>(t + 16), t11 = spread<TX>(t + 24);
-  const t20 = spread<TX>(t + 32), t21 = spread<TX>(t + 40), t30 = spread<TX>(t + 48), t31 = spread<TX>(t + 56);
-  const step = stride<TA, TX>(), end = z0 + cols * sizeof<TX>();
+  const t00 = splat<TX>(t), t01 = splat<TX>(t + 8), t10 = splat<TX>(t + 16), t11 = splat<TX>(t + 24);
+  const t20 = splat<TX>(t + 32), t21 = splat<TX>(t + 40), t30 = splat<TX>(t + 48), t31 = splat<TX>(t + 56);
+  const step = bytesPerVector<TA, TX>(), end = z0 + cols * sizeof<TX>();
   for (; z0 < end; z0 += 16, z1 += 16, a += step, a1 += step, a2 += step, a3 += step) {
     const r0 = load<TA, TX>(a), r1 = load<TA, TX>(a1), r2 = load<TA, TX>(a2), r3 = load<TA, TX>(a3);
     addFour<TX>(z0, r0, r1, r2, r3, t00, t10, t20, t30);
@@ -138,9 +138,9 @@ function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize,
 @inline
 function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, ldt: usize, z: usize): void {
   let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
-  const t0 = spread<TX>(t), t1 = spread<TX>(t + ldt), t2 = spread<TX>(t + 2 * ldt), t3 = spread<TX>(t + 3 * ldt);
-  const step = stride<TA, TX>(), end = z + cols * sizeof<TX>();
-  // Two vectors at a time, and the odd one first.
+  const t0 = splat<TX>(t), t1 = splat<TX>(t + ldt), t2 = splat<TX>(t + 2 * ldt), t3 = splat<TX>(t + 3 * ldt);
+  const step = bytesPerVector<TA, TX>(), end = z + cols * sizeof<TX>();
+  // Two vectors at a time; a single one comes first.
   if (cols & lanes<TX>()) {
     addFour<TX>(z, load<TA, TX>(a), load<TA, TX>(a1), load<TA, TX>(a2), load<TA, TX>(a3), t0, t1, t2, t3);
     z += 16;
@@ -158,7 +158,7 @@ function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, ldt: usize
   }
 }
 
-/** z (`width` vectors) += rows of A, weighted by t[rows×width]. Called for four rows too, so that it is there once. */
+/** z (`width` vectors) += rows of A, weighted by t[rows×width]. Not inlined, to keep the module small. */
 function update<TA, TX>(a: usize, lda: usize, rows: usize, cols: usize, t: usize, width: i32, z: usize): void {
   if (width == 2) {
     for (let i: usize = 0; i < rows; i += 4)
@@ -213,7 +213,7 @@ function multiply<TA, TX>(
 function multiplyTransposed<TA, TX>(
   a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize,
 ): void {
-  const height = block<TX>(rows);
+  const height = blockRows<TX>(rows);
   for (let first: usize = 0; first < rows; first += height) {
     const last = min(first + height, rows);
     update<TA, TX>(a + first * lda, lda, last - first, cols, y + first * width * 8, width, scratch);
@@ -222,8 +222,8 @@ function multiplyTransposed<TA, TX>(
 }
 
 /**
- * scratch += Aᵀ(A·X) for the rows first … last−1: each group of four is used twice while it is in cache, and of
- * 16-bit numbers decoded once.
+ * scratch += Aᵀ(A·X) for the rows first … last−1. Each group of four rows is used twice while it is in cache, and 16-bit
+ * numbers are decoded once.
  */
 function gramBlock<TA, T>(
   a: usize, lda: usize, first: usize, last: usize, cols: usize, x: usize, ldx: usize, width: i32,
@@ -237,7 +237,7 @@ function gramBlock<TA, T>(
       else dots1<TA, T>(p, lda, cols, x, t, keep);
       update<T, T>(keep, cols * 4, 4, cols, t, width, scratch);
     } else if (width == 2) {
-      // Not through functions: a call for every four rows costs a tenth of the pass.
+      // Inlined: measured, a call for every four rows cost a tenth of the time of a pass.
       dots2<T, T>(p, lda, cols, x, x + ldx, t, 0);
       update2<T, T>(p, lda, cols, t, scratch, scratch + cols * sizeof<T>());
     } else {
@@ -247,10 +247,10 @@ function gramBlock<TA, T>(
   }
 }
 
-/** How a matrix is stored, where the type does not say. */
+/** Value of `half` for bfloat16; 0 is float16 after `prescale16`. */
 const BFLOAT16 = 1;
 
-/** What `gramBlock` does of a matrix of T; of one of 16-bit numbers where `half` is not negative. */
+/** `gramBlock` for a matrix of T or, if `half` is not negative, of 16-bit numbers. */
 @inline
 function gramRows<T>(
   a: usize, lda: usize, first: usize, last: usize, cols: usize, x: usize, ldx: usize, width: i32,
@@ -262,14 +262,14 @@ function gramRows<T>(
 }
 
 /**
- * Z += Aᵀ(A·X), reading A once. `t`: 8 float64 of scratch, and after them, of 16-bit numbers, 4·cols float32; the
- * rest as above.
+ * Z += Aᵀ(A·X), reading A once. `t`: 8 float64 of scratch, followed by 4·cols float32 for 16-bit numbers. The other
+ * arguments are those of `multiplyTransposed`.
  */
 function gram<T>(
   a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
   t: usize, scratch: usize, z: usize, half: i32,
 ): void {
-  const height = block<T>(rows);
+  const height = blockRows<T>(rows);
   for (let first: usize = 0; first < rows; first += height) {
     gramRows<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, scratch, half);
     flush<T>(scratch, z, <usize>width * cols);
@@ -277,7 +277,7 @@ function gram<T>(
 }
 
 /** w (4×cols float32, end to end) ← four rows of 16-bit numbers. */
-function widenRows(a: usize, lda: usize, cols: usize, w: usize, half: i32): void {
+function promoteRows(a: usize, lda: usize, cols: usize, w: usize, half: i32): void {
   for (let k: usize = 0; k < 4; k++, a += lda, w += cols << 2) {
     const end = cols << 1;
     if (half == BFLOAT16) for (let i: usize = 0; i < end; i += 8) v128.store(w + (i << 1), load<u16, f32>(a + i));
@@ -285,15 +285,15 @@ function widenRows(a: usize, lda: usize, cols: usize, w: usize, half: i32): void
   }
 }
 
-// The same sums left open, a slot of width·cols numbers for each block of rows, so that several threads can make
-// them in any order: `join` then adds them up in the order in which the functions above do, to the same bits.
+// The same sums in slots, one of width·cols numbers for each block of rows, so that several threads can compute them in
+// any order. `join` adds the slots in the order of the functions above, so the result has the same bits.
 
-/** Slots from … to−1 (as far as there are blocks) ← what `gram` flushes from each. */
+/** Slots from … to−1 (up to the last block) ← the partial sums of `gram`. */
 function gramSlots<T>(
   a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
   t: usize, slots: usize, from: usize, to: usize, half: i32,
 ): void {
-  const height = block<T>(rows), size = <usize>width * cols * sizeof<T>();
+  const height = blockRows<T>(rows), size = <usize>width * cols * sizeof<T>();
   for (let k = from; k < to; k++) {
     const first = k * height, slot = slots + k * size;
     if (first >= rows) return;
@@ -302,11 +302,11 @@ function gramSlots<T>(
   }
 }
 
-/** The same of `multiplyTransposed`, for one vector. */
+/** The same for `multiplyTransposed` with one vector. */
 function multiplyTransposedSlots<TA, TX>(
   a: usize, lda: usize, rows: usize, cols: usize, y: usize, slots: usize, from: usize, to: usize,
 ): void {
-  const height = block<TX>(rows), size = cols * sizeof<TX>();
+  const height = blockRows<TX>(rows), size = cols * sizeof<TX>();
   for (let k = from; k < to; k++) {
     const first = k * height, last = min(first + height, rows), slot = slots + k * size;
     if (first >= rows) return;
@@ -320,47 +320,47 @@ function join<T>(slots: usize, size: usize, count: usize, from: usize, n: usize,
   for (let k: usize = 0; k < count; k++) add<T>(slots + (k * size + from) * sizeof<T>(), z + (from << 3), n);
 }
 
-/** Rows between two flushes, for who makes slots of them. */
+/** Rows of a block, for callers that allocate the slots. */
 export function blockRows32(rows: usize): usize {
-  return block<f32>(rows);
+  return blockRows<f32>(rows);
 }
 export function blockRows64(rows: usize): usize {
-  return block<f64>(rows);
+  return blockRows<f64>(rows);
 }
 
 /**
  * W ← W − Q·C for `width` vectors of `cols` numbers, `ldw` bytes apart; Q: `count` rows, C count×width float64 with
- * room for a multiple of four. The sums are made a tile of columns at a time, in `scratch`: width tiles of TILE
- * bytes, zero before and after.
+ * room for a multiple of four rows. The sums are computed for a tile of columns at a time, in `scratch`: width tiles of
+ * TILE bytes, zero before and after.
  */
 function subtract<T>(
   q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize,
 ): void {
   const rows = (count + 3) & ~3;
-  // The rows that pad to a multiple of four are other vectors, or W itself.
+  // The rows that complete a group of four are other vectors, or W itself, so their weights must be zero.
   memory.fill(c + ((count * <usize>width) << 3), 0, ((rows - count) * <usize>width) << 3);
   const end = cols * sizeof<T>();
   for (let o: usize = 0; o < end; o += TILE) {
     const bytes = min(TILE, end - o), n = bytes / sizeof<T>();
     if (width == 2) {
       for (let i: usize = 0; i < rows; i += 4) update2<T, T>(q + i * ldq + o, ldq, n, c + (i << 4), scratch, scratch + bytes);
-      take<T>(scratch, w + o, bytes);
-      take<T>(scratch + bytes, w + ldw + o, bytes);
+      subtractAndClear<T>(scratch, w + o, bytes);
+      subtractAndClear<T>(scratch + bytes, w + ldw + o, bytes);
     } else {
       for (let i: usize = 0; i < rows; i += 4) update1<T, T>(q + i * ldq + o, ldq, n, c + (i << 3), 8, scratch);
-      take<T>(scratch, w + o, bytes);
+      subtractAndClear<T>(scratch, w + o, bytes);
     }
   }
 }
 
 /** w ← w − y; y ← 0. */
 @inline
-function take<T>(y: usize, w: usize, bytes: usize): void {
+function subtractAndClear<T>(y: usize, w: usize, bytes: usize): void {
   for (let o: usize = 0; o < bytes; o += 16) v128.store(w + o, v128.sub<T>(v128.load(w + o), v128.load(y + o)));
   memory.fill(y, 0, bytes);
 }
 
-/** Columns that all rows are multiplied over before the next: few enough that the rows stay in cache. */
+/** Columns that are multiplied at a time. Chosen: some rows of so many columns stay in cache. */
 const STRIP: usize = 4096;
 
 /**
@@ -420,7 +420,7 @@ function scale<T>(x: usize, n: usize, c: T): void {
 
 /**
  * The first `keep` rows of Q ← Yᵀ·Q, with Y k×keep float64, column by column (leading dimension k). In
- * place, a strip of columns at a time through `strip` (keep×16 of T).
+ * place, 16 columns at a time through `strip` (keep×16 of T).
  */
 function rotate<T>(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
   const width: usize = 16;
@@ -512,7 +512,7 @@ export function join64(slots: usize, size: usize, count: usize, from: usize, n: 
   join<f64>(slots, size, count, from, n, z);
 }
 
-// The same of 16-bit numbers: `half` is BFLOAT16, or 0 for float16 as `prescale16` has left it; `w`: 4·cols float32.
+// The same for 16-bit numbers: `half` is BFLOAT16, or 0 for float16 after `prescale16`; `w`: 4·cols float32.
 
 export function gramHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize, half: i32): void {
   gram<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z, half);
@@ -522,19 +522,19 @@ export function gramSlotsHalf(a: usize, lda: usize, rows: usize, cols: usize, x:
 }
 export function multiplyWideHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize, w: usize, half: i32): void {
   for (let i: usize = 0; i < rows; i += 4) {
-    widenRows(a + i * lda, lda, cols, w, half);
+    promoteRows(a + i * lda, lda, cols, w, half);
     multiply<f32, f64>(w, cols << 2, 4, cols, x, ldx, width, y + i * width * 8);
   }
 }
 export function multiplyTransposedWideHalf(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize, w: usize, half: i32): void {
-  const height = block<f64>(rows);
+  const height = blockRows<f64>(rows);
   for (let first: usize = 0; first < rows; first += height) {
     transposedRows(a, lda, first, min(first + height, rows), cols, y, width, scratch, w, half);
     flush<f64>(scratch, z, <usize>width * cols);
   }
 }
 export function multiplyTransposedSlotsWideHalf(a: usize, lda: usize, rows: usize, cols: usize, y: usize, slots: usize, from: usize, to: usize, w: usize, half: i32): void {
-  const height = block<f64>(rows);
+  const height = blockRows<f64>(rows);
   for (let k = from; k < to; k++) {
     const first = k * height, slot = slots + k * cols * 8;
     if (first >= rows) return;
@@ -544,7 +544,7 @@ export function multiplyTransposedSlotsWideHalf(a: usize, lda: usize, rows: usiz
 }
 function transposedRows(a: usize, lda: usize, first: usize, last: usize, cols: usize, y: usize, width: i32, sum: usize, w: usize, half: i32): void {
   for (let i = first; i < last; i += 4) {
-    widenRows(a + i * lda, lda, cols, w, half);
+    promoteRows(a + i * lda, lda, cols, w, half);
     update<f32, f64>(w, cols << 2, 4, cols, y + i * width * 8, width, sum);
   }
 }

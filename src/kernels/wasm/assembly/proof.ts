@@ -1,5 +1,5 @@
-// Products and the Cholesky factor that proofs rest on: src/kernels/proof-contract.ts. Lanes are different
-// entries of the result, never parts of one sum, so that a sum has one order; nothing here may be fused.
+// The routines of a proof, see src/kernels/proof-contract.ts. The lanes of a vector are different entries of the
+// result, never parts of one sum, so that the order of each sum is fixed. No operation here may be fused.
 
 /** Bytes of a column of a group, and of the 4×4 tile that four of them make. */
 const COLUMN: usize = 32;
@@ -51,7 +51,7 @@ export function gramOf(p: usize, groups: usize, columns: usize, block: usize, g:
   }
 }
 
-/** The 4×4 tile of the diagonal; false where a pivot is not positive. */
+/** Factors a 4×4 tile of the diagonal; false if a pivot is not positive. */
 @inline
 function factor(c: usize): bool {
   for (let q: usize = 0; q < 4; q++) {
@@ -70,7 +70,7 @@ function factor(c: usize): bool {
   return true;
 }
 
-/** A tile below it: c ← c·L⁻ᵀ. */
+/** A tile below the diagonal: c ← c·L⁻ᵀ. */
 @inline
 function solve(c: usize, l: usize): void {
   for (let q: usize = 0; q < 4; q++) {

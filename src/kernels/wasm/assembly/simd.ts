@@ -1,19 +1,19 @@
-// Arithmetic on 128-bit vectors, written once for both precisions. TA is how a matrix is stored, TX
-// how it is computed with: (f32, f32), (f64, f64), or (f32, f64) where float32 data needs a
-// float64 answer. (u16, f32) is bfloat16 and (i16, f32) float16, as `prescale16` has left it.
+// Arithmetic on 128-bit vectors, written once for both precisions. TA is the type in which a matrix is stored, TX
+// the type of the arithmetic: (f32, f32), (f64, f64), or (f32, f64) for float32 data with a float64 result.
+// (u16, f32) is bfloat16 and (i16, f32) is float16 after `prescale16`.
 
-/** float32's bias is 127 and float16's 15, to which `prescale16` has added 10. */
-const LIFTED: f32 = reinterpret<f32>((127 + 102) << 23);
+/** 2^(127 − 15 − 10): the exponent bias is 127 in float32 and 15 in float16, and `prescale16` has added 10. */
+const REBIAS: f32 = reinterpret<f32>((127 + 102) << 23);
 
-/** How many TX fit a vector. */
+/** Number of TX in a vector. */
 @inline
 export function lanes<TX>(): usize {
   return 16 / sizeof<TX>();
 }
 
-/** Bytes of TA that one vector of TX takes in. */
+/** Bytes of TA that make one vector of TX. */
 @inline
-export function stride<TA, TX>(): usize {
+export function bytesPerVector<TA, TX>(): usize {
   return lanes<TX>() * sizeof<TA>();
 }
 
@@ -21,17 +21,17 @@ export function stride<TA, TX>(): usize {
 @inline
 export function load<TA, TX>(p: usize): v128 {
   if (sizeof<TA>() == 2) {
-    // Each in the upper half of a lane: that is bfloat16 in float32 already.
+    // Each number in the upper half of a lane; for bfloat16 that is its float32.
     const r = v128.shuffle<u16>(i32x4.splat(0), v128.load64_zero(p), 0, 8, 1, 9, 2, 10, 3, 11);
     if (!isSigned<TA>()) return r;
-    // Exponent and fraction to where float32 has them, below a sign; the exponent's bias is another.
-    return f32x4.mul(v128.and(i32x4.shr_s(r, 3), i32x4.splat(0x8fffe000)), f32x4.splat(LIFTED));
+    // Moves exponent and fraction to their places in float32, keeps the sign, and corrects the bias.
+    return f32x4.mul(v128.and(i32x4.shr_s(r, 3), i32x4.splat(0x8fffe000)), f32x4.splat(REBIAS));
   }
   if (sizeof<TA>() == sizeof<TX>()) return v128.load(p);
   return f64x2.promote_low_f32x4(v128.load64_zero(p));
 }
 
-/** a·b + c; fused where the relaxed build has it. */
+/** a·b + c; fused in the relaxed build. */
 @inline
 export function madd<T>(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
@@ -60,7 +60,7 @@ export function sums<TX>(a: v128, b: v128): v128 {
 
 /** A float64 coefficient in every lane of TX. */
 @inline
-export function spread<TX>(p: usize): v128 {
+export function splat<TX>(p: usize): v128 {
   if (sizeof<TX>() == 4) return f32x4.splat(<f32>f64.load(p));
   return v128.load64_splat(p);
 }

@@ -1,23 +1,23 @@
 // The dense singular value decomposition: QR of a tall matrix, Householder bidiagonalization, implicit
-// QR of the bidiagonal. The readable twin, with the mathematics and the literature, is
-// ../../reference/svd.ts; here each reflection is applied in the pass that forms the products for the
-// next one, so that the matrix is read once or twice a step, along its rows.
+// QR of the bidiagonal matrix. src/kernels/reference/svd.ts has the same algorithm in plain loops, with the mathematics
+// and the literature. Here each reflection is applied in the pass that computes the products for the next one, so that
+// the matrix is read once or twice per step, along its rows.
 //
-// Strides are in numbers, here in bytes. Columns are taken from an even one on, rows from a multiple of
-// four: what lies before the first is multiplied by zeros. Rows and columns beyond the matrix are zeros.
+// The arguments of `svd` count strides in numbers, the functions below in bytes. Loops start at an even column and at a
+// row that is a multiple of four; entries before the first one are multiplied by zeros. Padding rows and columns are zero.
 //
 // A tall matrix: [R; A] ← Qᵀ[R; A], some rows of A at a time (Demmel, Grigori, Hoemmen & Langou, SIAM J.
-// Sci. Comput. 34:A206, 2012). The bidiagonalization keeps its two rank-one updates back for the next pass
+// Sci. Comput. 34:A206, 2012). The bidiagonalization delays its two rank-one updates until the next pass
 // (Howell et al., ACM Trans. Math. Softw. 34:14, 2008).
 
 import { at, diagonalize, NOTHING } from "./bidiagonal";
 
-/** Terms that are summed before they join the total. */
+/** Terms of a partial sum. */
 const BLOCK: usize = 64;
-/** Numbers of a tall matrix that are reduced at a time: they stay in cache. */
+/** Numbers of a tall matrix that are reduced at a time. Chosen: they stay in cache. */
 const CACHED: usize = 65536;
 
-/** What `reflect` found: I − tau·v·vᵀ takes x to beta·e₁. */
+/** Results of `reflect`: I − tau·v·vᵀ takes x to beta·e₁. */
 let tau: f64 = 0;
 let beta: f64 = 0;
 
@@ -268,7 +268,7 @@ function apply(
   update1(c, ldc, top, rows, 0, right, u, y, x, z, part);
 }
 
-/** A square matrix, transposed where it lies. */
+/** Transposes a square matrix in place. */
 function transpose(a: usize, lda: usize, n: usize): void {
   for (let i: usize = 1; i < n; i++) {
     for (let j: usize = 0; j < i; j++) {
@@ -285,7 +285,7 @@ export function svd(
   vectors: bool, u: usize, ldu: usize, v: usize, ldv: usize, work: usize,
 ): bool {
   const rows = (m + 3) & ~3, cols = (n + 3) & ~3, wide = (n + 7) & ~7, tall = m >= 2 * n;
-  // Sums of sums: neither the blocks nor what they are summed to get long.
+  // Partial sums of partial sums, so that no sum gets long.
   const block = max(BLOCK, min(CACHED / cols, 8 * <usize>sqrt<f64>(<f64>m))) & ~(BLOCK - 1);
   lda <<= 3;
   ldu <<= 3;
