@@ -1,6 +1,6 @@
 import type { Kernels } from "../kernels/contract.js";
 import { loadMatrix } from "../kernels/load-matrix.js";
-import { kernels as chosen, trim } from "../kernels/select.js";
+import { kernels as currentKernels, trim } from "../kernels/select.js";
 import { ConvergenceError, ShapeError, TiedError, TripletError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inDouble } from "../matrix/row-panels.js";
 import type { SingularTriplet } from "../matrix/types.js";
@@ -9,43 +9,53 @@ import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
 import { type Action, loadedAction, operatorAction } from "../solve/action.js";
 import { loadedOrPanels, panelSolver } from "../solve/panel-action.js";
+import { factorCholesky } from "./cholesky.js";
 
-/** Up to this min(m, n) the system is solved by a Cholesky factorization, and where CG does not converge. */
+/** Up to this min(m, n) the system is solved directly. Chosen: there the solver of σ₁ is dense too. */
 const DIRECT_UP_TO = 64;
+/** Up to this min(m, n) it is solved directly if CG does not converge. Chosen: n³/3 flops take some seconds. */
 const FALLBACK_UP_TO = 2048;
-/** The residual CG is taken to, relative to the right-hand side. */
+/**
+ * The residual at which CG stops, relative to the right-hand side. Chosen: some fifty ε in float64; in float32 a hundredth
+ * of ε, so that the error of the solution is below the rounding of the result.
+ */
 const TOLERANCE = { float32: 1e-9, float64: 1e-14 };
-/** A residual beyond this is no answer. */
+/** The largest relative residual that is accepted when CG stagnates. Chosen: the tolerance of float32. */
 const ACCEPTED = 1e-9;
+/** CG has stagnated after so many steps in which the residual did not halve. Chosen: its plateaus are far shorter. */
+const STAGNATION_STEPS = 200;
 
-/** Where a triplet comes from, and for whom it is used. */
+/** Where a triplet comes from, and which function uses it. */
 export interface TripletOrigin {
   readonly origin: SingularTriplet;
-  /** whether the caller brought it, so that it may be that of another matrix */
+  /** whether the caller passed it, so that it may belong to another matrix */
   readonly given: boolean;
-  /** the function that needs it, for messages */
+  /** name of the function that uses it, for messages */
   readonly what: string;
   readonly adjointRtol: number | undefined;
 }
 
-/** A triplet as the system uses it: float64, its vectors of unit length. */
+/** A triplet in float64, with vectors of unit length. */
 export interface UnitTriplet {
   sigma: number;
   u: Float64Array;
   v: Float64Array;
 }
 
-/** ‖u‖ and ‖v‖ may differ from 1 by this much: float32 vectors are unit to a few ε. */
+/** Largest accepted difference of ‖u‖ and ‖v‖ from 1: 8ε of float32, in which vectors are unit to a few ε. */
 const UNIT_LENGTH_ERROR = 2 ** -20;
 
-/** Residuals up to this multiple of the one that a triplet states are those of the same matrix, measured anew. */
+/**
+ * A residual up to this multiple of the stated one is that of the same matrix. Chosen: two computations of it differ by
+ * rounding only.
+ */
 const SAME_RESIDUAL = 4;
 
 /**
  * The vectors of a triplet in float64, of unit length.
  *
- * @throws ShapeError where they do not fit an m×n matrix; ConvergenceError where the triplet is not converged;
- *   TripletError where they are not unit vectors
+ * @throws ShapeError if they do not fit an m×n matrix; ConvergenceError if the triplet is not converged; TripletError
+ *   if they are not unit vectors
  */
 export function unitTriplet(triplet: SingularTriplet, m: number, n: number): UnitTriplet {
   if (triplet?.u?.length !== m || triplet.v?.length !== n)
@@ -66,12 +76,12 @@ export function unitTriplet(triplet: SingularTriplet, m: number, n: number): Uni
 }
 
 /**
- * Tries a triplet on A, with one product with A and one with Aᵀ.
+ * Checks a triplet against A, by one product with A and one with Aᵀ.
  *
- * @throws TripletError where √(‖Av−σu‖² + ‖Aᵀu−σv‖²) exceeds 4·max(`triplet.residual`, ε·σ), ε being that of A's dtype
+ * @throws TripletError where √(‖Av−σu‖² + ‖Aᵀu−σv‖²) exceeds 4·max(`triplet.residual`, ε·σ) for the ε of A's dtype
  */
 export function checkTriplet(view: Input, triplet: SingularTriplet, adjointRtol: number | undefined): void {
-  const kernels = chosen();
+  const kernels = currentKernels();
   const mark = kernels.arena.mark();
   try {
     checkOn(actionOf(kernels, view, adjointRtol), view, triplet);
@@ -92,7 +102,7 @@ function checkOn(action: Action, { dtype }: Input, triplet: SingularTriplet): vo
     norm2(forward.map((value, i) => value - sigma * long[i])),
     norm2(back.map((value, i) => value - sigma * short[i])),
   );
-  // A subnormal σ is itself rounded to a multiple of the smallest number.
+  // A subnormal σ is rounded to a multiple of the smallest number.
   const stated = scaleByPower(Math.max(triplet.residual ?? 0, Number.MIN_VALUE), -action.exponent);
   const allowed = SAME_RESIDUAL * Math.max(stated, EPSILON[dtype] * sigma);
   if (measured <= allowed) return;
@@ -121,18 +131,18 @@ function removeAlong(w: Float64Array, x: Float64Array): void {
  *     [ σI  −A ] [p]   [a]
  *     [−Aᵀ  σI ] [q] = [b],   a ⟂ u, b ⟂ v.
  *
- * On u⟂ × v⟂ the matrix is positive definite with eigenvalues σ₁ ± σⱼ, j ≥ 2, and σ₁: it takes a simple σ₁ and
- * nothing else, ties below are harmless. Eliminating the long side leaves (σ²I − PᵀP)·q = σ·b + Pᵀa on the
+ * On u⟂ × v⟂ the matrix is positive definite with eigenvalues σ₁ ± σⱼ, j ≥ 2, and σ₁. This requires only a simple σ₁;
+ * ties below are harmless. Eliminating the long side leaves (σ²I − PᵀP)·q = σ·b + Pᵀa on the
  * short one, with condition at most σ²/(σ₁²−σ₂²).
  *
  * @param a  length m; overwritten
  * @param b  length n; overwritten
- * @returns p and q for A·2^−exponent, that is 2^exponent times those of A
- * @throws TripletError where a given triplet is not one of A's, or not that of its largest singular value; TiedError
- *   where σ₁ is tied
+ * @returns p and q for A·2^−exponent, that is, 2^exponent times those of A
+ * @throws TripletError if a given triplet is not one of A's, or not that of its largest singular value; TiedError if σ₁
+ *   is tied
  *
- * Cost: min(m, n) ≤ 64: a Gram matrix, in as many passes as it has columns, and a Cholesky factorization; else
- *   conjugate gradients, a pass over A a step, about √(σ₁/(σ₁−σ₂))·ln(1/tolerance)/2 of them.
+ * Cost: min(m, n) ≤ 64: a Gram matrix, with one pass per column, and a Cholesky factorization; otherwise
+ *   conjugate gradients, one pass over A per step, about √(σ₁/(σ₁−σ₂))·ln(1/tolerance)/2 of them.
  * Source: conjugate gradients, Hestenes & Stiefel 1952 (Golub & Van Loan §11.3).
  */
 export function solveBordered(
@@ -142,7 +152,7 @@ export function solveBordered(
   b: Float64Array,
   { origin, given, what, adjointRtol }: TripletOrigin,
 ): { p: Float64Array; q: Float64Array; exponent: number } {
-  const kernels = chosen();
+  const kernels = currentKernels();
   const mark = kernels.arena.mark();
   try {
     const action = actionOf(kernels, view, adjointRtol);
@@ -158,14 +168,14 @@ export function solveBordered(
     removeAlong(longUnit, longSide);
 
     const right = action.toShort(longSide);
-    // Asked for once A has been read: panels take a read to know it.
+    // Only known after A has been read, if A comes in panels.
     const { exponent } = action;
     const sigma = scaleByPower(triplet.sigma, -exponent);
     for (let i = 0; i < right.length; i++) right[i] += sigma * shortSide[i];
     removeAlong(shortUnit, right);
     const short = solveShort(action, sigma, shortUnit, right, view.dtype);
 
-    // σp = a + A·q, with the long side's own part along its unit vector taken out.
+    // σp = a + A·q, without its part along the unit vector of the long side.
     const long = action.toLong(short);
     for (let i = 0; i < long.length; i++) long[i] = (long[i] + longSide[i]) / sigma;
     removeAlong(longUnit, long);
@@ -176,7 +186,7 @@ export function solveBordered(
   }
 }
 
-/** A in float64, whatever its dtype is: the system is worse conditioned than the norm. */
+/** A in float64 for every dtype, because the system is worse conditioned than the norm. */
 function actionOf(kernels: Kernels, view: Input, adjointRtol: number | undefined): Action {
   if (view.kind === "operator") return operatorAction(kernels, view, 0, adjointRtol);
   const home = view.kind === "dense" ? loadedOrPanels({ ...view, dtype: "float64" }, false) : inDouble(view);
@@ -184,8 +194,11 @@ function actionOf(kernels: Kernels, view: Input, adjointRtol: number | undefined
   return loadedAction(kernels, loadMatrix(kernels, home, home.m < home.n), true);
 }
 
-/** A second singular value above σ by this much of σ² is no rounding. */
-const LARGER = 2 ** -30;
+/**
+ * A curvature below −NOT_ROUNDING·σ² shows a singular value above σ. Chosen: far above rounding errors in float64,
+ * which are about n·2⁻⁵².
+ */
+const NOT_ROUNDING = 2 ** -30;
 
 function notLargest(): TripletError {
   return new TripletError(
@@ -228,7 +241,8 @@ function conjugateGradients(
   const size = norm2(c);
   let rho = size * size;
   let best = Number.POSITIVE_INFINITY;
-  let since = 0;
+  let stagnant = 0;
+  // Without rounding, n steps would do; rounding may delay convergence by some factor.
   for (let step = 0; step < 4 * n + 100; step++) {
     const image = action.gramOf(d);
     let curvature = 0;
@@ -236,29 +250,29 @@ function conjugateGradients(
       image[i] = square * d[i] - image[i];
       curvature += d[i] * image[i];
     }
-    if (curvature < -LARGER * square * norm2(d) ** 2) throw notLargest();
-    // Not positive: d lies along w up to rounding, and nothing is left to gain.
+    if (curvature < -NOT_ROUNDING * square * norm2(d) ** 2) throw notLargest();
+    // Not positive: d is along w up to rounding, so no further progress is possible.
     if (!(curvature > 0)) break;
     const alpha = rho / curvature;
     for (let i = 0; i < n; i++) {
       x[i] += alpha * d[i];
       r[i] -= alpha * image[i];
     }
-    // Rounding brings back what the right-hand side does not have.
+    // Rounding introduces a part along w, which the right-hand side does not have.
     removeAlong(w, r);
     let next = 0;
     for (let i = 0; i < n; i++) next += r[i] * r[i];
     if (next <= (tolerance * size) ** 2) break;
     if (next < best / 4) {
       best = next;
-      since = 0;
-    } else if (++since > 200) break;
+      stagnant = 0;
+    } else if (++stagnant > STAGNATION_STEPS) break;
     const beta = next / rho;
     rho = next;
     for (let i = 0; i < n; i++) d[i] = r[i] + beta * d[i];
   }
   removeAlong(w, x);
-  // The residual as it is, not as the recurrence believes.
+  // The true residual, not that of the recurrence.
   const image = action.gramOf(x);
   const check = Float64Array.from(c, (value, i) => value - square * x[i] + image[i]);
   removeAlong(w, check);
@@ -279,18 +293,10 @@ function direct(action: Action, sigma: number, w: Float64Array, c: Float64Array)
     for (let i = 0; i <= j; i++) row[i] = square * ((i === j ? 1 : 0) + w[i] * w[j]) - column[i];
     L.push(row);
   }
-  for (let j = 0; j < n; j++) {
-    for (let k = 0; k <= j; k++) {
-      let sum = L[j][k];
-      for (let i = 0; i < k; i++) sum -= L[j][i] * L[k][i];
-      if (k < j) L[j][k] = sum / L[k][k];
-      else if (sum > 0) L[j][j] = Math.sqrt(sum);
-      else if (sum < -LARGER * square) throw notLargest();
-      else
-        throw new TiedError(
-          "second derivative: σ₁ is tied to within rounding; u and v have no derivative there",
-        );
-    }
+  const failed = factorCholesky(L);
+  if (failed !== undefined) {
+    if (failed < -NOT_ROUNDING * square) throw notLargest();
+    throw new TiedError("second derivative: σ₁ is tied to within rounding; u and v have no derivative there");
   }
   const x = c.slice();
   for (let j = 0; j < n; j++) {

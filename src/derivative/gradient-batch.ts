@@ -11,7 +11,7 @@ export interface MatrixBatch extends ArrayLayout {
   readonly data: Float32Array | Float64Array | IntegerArray | readonly number[];
   /** [b, m, n] */
   readonly shape: readonly number[];
-  /** as a `DenseMatrix` has it; for half-precision bits in a `Uint16Array` it is needed */
+  /** as in `DenseMatrix`; required for half-precision bits in a `Uint16Array` */
   readonly dtype?: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
   values: Float64Array;
   /** b gradients, row-major */
   grads: { data: D; shape: [number, number, number] };
-  /** for each matrix, whether its gradient is as accurate as was asked for */
+  /** for each matrix, whether its gradient has the requested accuracy */
   converged: boolean[];
 }
 
@@ -32,11 +32,10 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
  *
  * @param A - `shape: [b, m, n]`, or an array of b nested matrices; b may be 0
  * @returns Float64Array(b)
- * @throws as `spectralNorm` does; a NaN is named by its place within its matrix, with the matrix's index, which a
- *   ConvergenceError has as `index`
+ * @throws as `spectralNorm` does; the message has the index of the matrix, and a ConvergenceError has it as `index`
  *
  * @remarks
- * **Cost.** That of b single calls, divided among the threads there are where min(m, n) ≤ 64.
+ * **Cost.** That of b single calls; for min(m, n) ≤ 64 the matrices are divided among the threads of the pool.
  *
  * @example
  * ```ts
@@ -50,8 +49,8 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
   const batch = batchOf(A);
   const checked = checkOptions(options);
   const values = allocateArray("float64", batch.count) as Float64Array;
-  if (isSmall(batch, checked)) smallBatch(batch, values, undefined, within);
-  else for (let k = 0; k < batch.count; k++) values[k] = within(k, () => normOf(batch.at(k), checked));
+  if (isSmall(batch, checked)) smallBatch(batch, values, undefined, withIndex);
+  else for (let k = 0; k < batch.count; k++) values[k] = withIndex(k, () => normOf(batch.at(k), checked));
   return values;
 }
 
@@ -63,7 +62,7 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
  * @throws as `valueAndGrad` does
  *
  * @remarks
- * **Cost.** That of b single calls, divided among the threads there are where min(m, n) ≤ 64, and b·m·n numbers.
+ * **Cost.** That of b single calls; for min(m, n) ≤ 64 the matrices are divided among the threads of the pool, and b·m·n numbers.
  *
  * @example
  * ```ts
@@ -84,12 +83,12 @@ export function valueAndGradBatch(A: MatrixBatch | NestedBatch, options?: SolveO
   const values = allocateArray("float64", count) as Float64Array;
   const size = count * m * n;
   const data = allocateArray(batch.dtype, size);
-  // The dense path takes no steps, so there is nothing that could be cut short.
+  // The dense method does not iterate, so it always converges.
   const converged = new Array<boolean>(count).fill(true);
-  if (isSmall(batch, checked)) smallBatch(batch, values, data, within);
+  if (isSmall(batch, checked)) smallBatch(batch, values, data, withIndex);
   else
     for (let k = 0; k < count; k++) {
-      const triplet = within(k, () => tripletOf(batch.at(k), checked));
+      const triplet = withIndex(k, () => tripletOf(batch.at(k), checked));
       values[k] = triplet.sigma;
       converged[k] = triplet.converged;
       gradientOf(triplet, data, k * m * n);
@@ -97,17 +96,17 @@ export function valueAndGradBatch(A: MatrixBatch | NestedBatch, options?: SolveO
   return { values, grads: { data, shape: [count, m, n] }, converged };
 }
 
-/** Errors of one matrix say which one it is. */
-function within<T>(k: number, compute: () => T): T {
+/** Calls `compute` for matrix k; its errors get the index k. */
+function withIndex<T>(k: number, compute: () => T): T {
   try {
     return compute();
   } catch (error) {
-    throw ofMatrix(k, error);
+    throw addMatrixIndex(k, error);
   }
 }
 
-/** The error, saying that it is that of matrix k. */
-export function ofMatrix(k: number, error: unknown): unknown {
+/** The error with the index k of the matrix. */
+export function addMatrixIndex(k: number, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const message = `batch ${k}: ${error.message}`;
   if (error instanceof ConvergenceError)

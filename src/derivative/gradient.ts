@@ -19,20 +19,20 @@ export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Arr
   value: number;
   /** ∂‖A‖₂/∂A = u·vᵀ, row-major, in A's dtype */
   grad: Matrix<D>;
-  /** whether the gradient is as accurate as was asked for, as `singularTriplet` says it */
+  /** whether the gradient has the requested accuracy, as in `singularTriplet` */
   converged: boolean;
-  /** estimate of ‖grad − u₁v₁ᵀ‖_F, √2 where σ₁ is tied; as `singularTriplet` has it */
+  /** estimate of ‖grad − u₁v₁ᵀ‖_F, √2 if σ₁ is tied; as in `singularTriplet` */
   gradientError: number;
 }
 
-/** Numbers that a gradient may have: what one typed array holds. */
+/** Most numbers of a gradient: those of the largest typed array. */
 const MOST_NUMBERS = 2 ** 32;
 
-/** Numbers that are made at a time: few enough to stay in cache on the way to where they belong. */
+/** Numbers that are computed at a time. Chosen: at most 256 KiB, so that they stay in cache until they are copied. */
 const BLOCK = 2 ** 15;
 
-/** u·vᵀ, row-major: a new array, or into `out` from `offset` on. */
-function outer(
+/** u·vᵀ, row-major: in a new array, or in `out` from `offset` on. */
+function outerProduct(
   u: Float32Array | Float64Array,
   v: Float32Array | Float64Array,
   out: Float32Array | Float64Array | undefined,
@@ -51,7 +51,7 @@ function outer(
     const view = single ? arena.f32 : arena.f64;
     view(right, n).set(v);
     const multiply = single ? routines.outer32 : routines.outer64;
-    // Made block by block: the kernels' memory holds one copy of A at most, and of a sparse A none.
+    // In blocks, so that kernel memory need not hold all of the product.
     const result = out ?? allocateArray(single ? "float32" : "float64", m * n);
     for (let i = 0; i < m; i += rows) {
       const count = Math.min(rows, m - i);
@@ -69,11 +69,11 @@ function outer(
  * ‖A‖₂ and its derivative u·vᵀ.
  *
  * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
- * @param A - m×n with entries, finite; neither changed nor kept. Row panels too
- * @param options - `rtol`: relative error wanted in the gradient (Frobenius); default: what A's dtype supports
+ * @param A - m×n with entries, finite; neither changed nor kept. Row panels are accepted too
+ * @param options - `rtol`: relative error of the gradient (Frobenius); default: the accuracy of A's dtype
  * @returns `grad`: a row-major matrix of A's shape and dtype (float64 for integers and nested rows, float32 for
- *   half precision). Where σ₁ is tied it is one subgradient: ‖G‖_* ≤ 1 and ⟨G, A⟩ = σ. For the zero matrix it is
- *   zero. It is never NaN.
+ *   half precision). If σ₁ is tied, it is one subgradient: ‖G‖_* ≤ 1 and ⟨G, A⟩ = σ. It is zero for the zero matrix,
+ *   and never NaN
  * @throws as `singularTriplet` does; UnsupportedError for a bare operator, or a sparse matrix or row panels whose
  *   dense gradient does not fit
  *
@@ -103,11 +103,11 @@ export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOpti
   const view = inputOf(A);
   if (view.kind === "operator" && !view.entries)
     throw new UnsupportedError(
-      "valueAndGrad: the gradient of an operator has no entries to be written to; call singularTriplet, it is u·vᵀ, or " +
-        "valueAndParameterGrad for that of a kernel or of factors",
+      "valueAndGrad: an operator has no entries; its gradient is u·vᵀ, which singularTriplet returns; call " +
+        "valueAndParameterGrad for the gradient of a kernel or of factors",
     );
   const checked = checkOptions(options);
-  const out = view.kind === "dense" ? undefined : roomForGradient(view);
+  const out = view.kind === "dense" ? undefined : allocateGradient(view);
   const triplet = tripletOf(view, checked);
   const { sigma, converged, gradientError } = triplet;
   return {
@@ -118,26 +118,26 @@ export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOpti
   };
 }
 
-/** Where the gradient of what takes less memory than its entries goes: known before anything is computed. */
-function roomForGradient({ m, n, dtype }: Input): Float32Array | Float64Array {
+/** Allocates the gradient of a matrix that is not dense, before anything is computed. */
+function allocateGradient({ m, n, dtype }: Input): Float32Array | Float64Array {
   if (m * n <= MOST_NUMBERS)
     try {
       return dtype === "float32" ? new Float32Array(m * n) : new Float64Array(m * n);
     } catch {
-      // Said below.
+      // The error follows.
     }
   throw new UnsupportedError(
-    `valueAndGrad: a dense ${m}×${n} gradient does not fit; call singularTriplet, it is u·vᵀ`,
+    `valueAndGrad: a dense ${m}×${n} gradient does not fit into memory; it is u·vᵀ, which singularTriplet returns`,
   );
 }
 
-/** u·vᵀ of a triplet; zero where σ is. */
+/** u·vᵀ of a triplet; zero for σ = 0. */
 export function gradientOf(
   { sigma, u, v }: Pick<SingularTriplet, "sigma" | "u" | "v">,
   out?: Float32Array | Float64Array,
   offset = 0,
 ): Float32Array | Float64Array {
-  if (sigma !== 0) return outer(u, v, out, offset);
+  if (sigma !== 0) return outerProduct(u, v, out, offset);
   const size = u.length * v.length;
   if (out) return out.fill(0, offset, offset + size);
   return u instanceof Float32Array ? new Float32Array(size) : new Float64Array(size);

@@ -1,5 +1,5 @@
 import { loadMatrix } from "../kernels/load-matrix.js";
-import { kernels as chosen } from "../kernels/select.js";
+import { kernels as currentKernels } from "../kernels/select.js";
 import { OverflowError, ShapeError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
 import type {
@@ -20,7 +20,7 @@ import { tripletOf } from "../solve/triplet.js";
 import { solveBordered, type UnitTriplet, unitTriplet } from "./bordered.js";
 
 export interface HessianOptions extends SolveOptions {
-  /** σ₁, u, v of A from an earlier `singularTriplet`: one serves any number of directions */
+  /** σ₁, u, v of A from an earlier `singularTriplet`, which can be used for any number of directions */
   triplet?: SingularTriplet;
 }
 
@@ -31,21 +31,21 @@ export interface HessianOptions extends SolveOptions {
  * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
  * @param A - m×n, finite; an operator or row panels too
  * @param E - m×n with entries, finite, of any dtype
- * @param options - `triplet`: saves computing it; what else there is goes to `singularTriplet`
- * @returns a row-major m×n matrix of A's dtype, on the scale of E's over A's
- * @throws TiedError where σ₁ = σ₂ to working accuracy; ties below σ₁ are harmless. TripletError where the given triplet
+ * @param options - `triplet`: saves computing it; the other options are those of `singularTriplet`
+ * @returns a row-major m×n matrix of A's dtype, which scales like E/A
+ * @throws TiedError if σ₁ = σ₂ to working accuracy; ties below σ₁ are harmless. TripletError if the given triplet
  *   is not one of A's, or not that of σ₁: its residual, measured on A, exceeds 4·max(`triplet.residual`, ε·σ).
- *   ConvergenceError where the triplet, given or computed, is not converged. ShapeError if E or the triplet
- *   has another shape; UnsupportedError where σ₁ and σ₂ are too close for an iterative solve and min(m, n) > 2048;
+ *   ConvergenceError if the triplet, given or computed, is not converged. ShapeError if E or the triplet
+ *   has another shape; UnsupportedError if σ₁ and σ₂ are too close for an iterative solve and min(m, n) > 2048;
  *   OverflowError; and what `singularTriplet` throws
  *
  * @remarks
- * **Cost.** That of `singularTriplet` and of one linear system: a pass over A a step of conjugate gradients, their
- * number growing like √(σ₁/(σ₁−σ₂)), in float64; a direct solve for min(m, n) ≤ 64. A given triplet takes two
- * passes more. Where conjugate gradients stagnate, as they do at relative gaps below about 1e-9, a direct solve of
- * min³/3 flops outside the kernels follows, for min(m, n) ≤ 2048: seconds at 1024.
+ * **Cost.** That of `singularTriplet`, and one linear system in float64: a direct solve for min(m, n) ≤ 64, otherwise
+ * conjugate gradients, with one pass over A per step and about √(σ₁/(σ₁−σ₂)) steps times a constant. Checking a given
+ * triplet takes two passes. If conjugate gradients stagnate, as for relative gaps below about 1e-9, a direct solve of
+ * min(m, n)³/3 flops follows for min(m, n) ≤ 2048, which takes seconds at 1024.
  *
- * **Not guaranteed.** Relative accuracy beyond about the triplet's own gradientError times σ₁/(σ₁−σ₂).
+ * **Not guaranteed.** A relative error below about the triplet's `gradientError` times σ₁/(σ₁−σ₂).
  *
  * **Source.** The bordered system of a singular triplet; Stewart & Sun, Matrix Perturbation Theory, §V.4.
  *
@@ -53,7 +53,7 @@ export interface HessianOptions extends SolveOptions {
  * ```ts
  * import { hessianVectorProduct } from "spectral-norm";
  *
- * // How u·vᵀ of diag(3, 1) changes where the entry above the diagonal grows.
+ * // How u·vᵀ of diag(3, 1) changes when the entry above the diagonal grows.
  * const H = hessianVectorProduct([[3, 0], [0, 1]], [[0, 1], [0, 0]]);
  * console.log(H.data[1].toFixed(3), H.data[2].toFixed(3)); // 0.375 0.125
  * ```
@@ -80,7 +80,7 @@ export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options
   if (!given) requireConverged(origin, "hessianVectorProduct");
   const triplet = unitTriplet(origin, m, n);
 
-  const { right, left, exponent: shift } = products(direction, triplet);
+  const { right, left, exponent: shift } = directionProducts(direction, triplet);
   const { p, q, exponent } = solveBordered(view, triplet, right, left, {
     origin,
     given,
@@ -91,11 +91,11 @@ export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options
 }
 
 /** E·v and Eᵀ·u, of E·2^−exponent. */
-function products(
+function directionProducts(
   E: View,
   { u, v }: UnitTriplet,
 ): { right: Float64Array; left: Float64Array; exponent: number } {
-  const kernels = chosen();
+  const kernels = currentKernels();
   const mark = kernels.arena.mark();
   try {
     const home = loadedOrPanels(E, false);

@@ -4,30 +4,29 @@ import type { ParametricOperator } from "../operators/operator.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { tripletOf } from "../solve/triplet.js";
 
-/** The norm of an operator with its derivative with respect to what the operator is made of. */
+/** The norm of an operator with its derivative with respect to the operator's parameters. */
 export interface ValueAndParameterGrad<G> {
   /** ‖A‖₂ */
   value: number;
-  /** in the parameters' own shapes and dtypes */
+  /** with the shapes and dtypes of the parameters */
   grad: G;
-  /** whether u·vᵀ is as accurate as was asked for, as `singularTriplet` says it */
+  /** whether u·vᵀ has the requested accuracy, as in `singularTriplet` */
   converged: boolean;
-  /** estimate of the error of u·vᵀ (Frobenius), as `singularTriplet` has it */
+  /** estimate of the error of u·vᵀ (Frobenius), as in `singularTriplet` */
   gradientError: number;
 }
 
 /**
  * ‖A(θ)‖₂ and its derivative with respect to the parameters θ: the kernel of a `conv2d`, the factors of a `lowRank`.
- * By the chain rule that of uᵀ·A(θ)·v, u and v being held fixed.
+ * By the chain rule it is the derivative of uᵀ·A(θ)·v for fixed u and v.
  *
  * @param A - an operator with a `parameterGrad(u, v)`
- * @param options - `rtol`: relative error wanted in u·vᵀ (Frobenius); default: what float64 supports
- * @returns where σ₁ is tied one of the directional derivatives' vectors, from one valid u·vᵀ; zero for the zero
- *   operator
+ * @param options - `rtol`: relative error of u·vᵀ (Frobenius); default: the accuracy of float64
+ * @returns the norm and its gradient: if σ₁ is tied, that of one valid pair u, v; zero for the zero operator
  * @throws as `singularTriplet` does; UnsupportedError for an operator without parameters
  *
  * @remarks
- * **Cost.** As `singularTriplet`, and about one product more.
+ * **Cost.** As `singularTriplet`, and about one more product.
  *
  * @example
  * ```ts
@@ -47,7 +46,7 @@ export function valueAndParameterGrad<G>(
       "valueAndParameterGrad: the operator has no parameterGrad(u, v); call valueAndGrad for the gradient of a matrix",
     );
   const { sigma, u, v, converged, gradientError } = tripletOf(view, checkOptions(options));
-  // Any unit vectors go with σ = 0; the derivative there is zero by convention, as that of a matrix.
+  // For σ = 0 any unit vectors are singular vectors, and the derivative is zero by convention, as for a matrix.
   return {
     value: sigma,
     grad: sigma === 0 ? A.parameterGrad(u.fill(0), v.fill(0)) : A.parameterGrad(u, v),

@@ -9,7 +9,7 @@ import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { checkTriplet, solveBordered, unitTriplet } from "./bordered.js";
 import { rankTwo } from "./hessian.js";
 
-/** Cotangents of a triplet: how a loss changes with each of its parts. Absent means zero. */
+/** Cotangents of a triplet: the derivatives of a loss with respect to its parts. A missing one is zero. */
 export interface TripletCotangents {
   sigma?: number;
   /** length m */
@@ -18,7 +18,7 @@ export interface TripletCotangents {
   v?: ArrayLike<number>;
 }
 
-/** What `tripletVjp` takes besides. */
+/** Options of `tripletVjp`. */
 export type VjpOptions = Pick<SolveOptions, "adjointRtol">;
 
 /**
@@ -29,13 +29,13 @@ export type VjpOptions = Pick<SolveOptions, "adjointRtol">;
  * @param A - m×n, finite; an operator or row panels too
  * @param triplet - of A, from `singularTriplet`
  * @returns a row-major m×n matrix of A's dtype
- * @throws TiedError where u or v has a cotangent and σ₁ = σ₂ to working accuracy; ties below are harmless. TripletError
- *   where the triplet is not one of A's: its residual, measured on A, exceeds 4·max(`triplet.residual`, ε·σ), so a
- *   triplet from before an update of A is refused. ConvergenceError where it is not converged. ShapeError,
- *   NonFiniteError for cotangents of the wrong length or not finite; OptionError for unknown ones
+ * @throws TiedError if u or v has a cotangent and σ₁ = σ₂ to working accuracy; ties below are harmless. TripletError if
+ *   the triplet is not one of A's: its residual, measured on A, exceeds 4·max(`triplet.residual`, ε·σ); so a triplet from
+ *   before an update of A is refused. ConvergenceError if it is not converged. ShapeError or NonFiniteError for
+ *   cotangents of the wrong length or not finite; OptionError for unknown ones
  *
  * @remarks
- * **Cost, accuracy and source.** As `hessianVectorProduct`; σ̄ alone costs two passes and the outer product.
+ * **Cost, accuracy and source.** As for `hessianVectorProduct`; with σ̄ alone two passes and the outer product.
  *
  * @example
  * ```ts
@@ -72,7 +72,7 @@ export function tripletVjp(
     throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${formatValue(cotangents)}`);
   for (const name of Object.keys(cotangents))
     if (!["sigma", "u", "v"].includes(name))
-      throw new OptionError(`cotangents: no such part ${JSON.stringify(name)}; there are sigma, u, v`);
+      throw new OptionError(`cotangents: unknown name ${JSON.stringify(name)}; expected sigma, u or v`);
   const { sigma = 0 } = cotangents;
   if (typeof sigma !== "number" || !Number.isFinite(sigma))
     throw new NonFiniteError(`cotangents: sigma is ${formatValue(sigma)}`);
@@ -81,11 +81,11 @@ export function tripletVjp(
   const solve = a.some((x) => x !== 0) || b.some((x) => x !== 0);
   const unit = unitTriplet(triplet, m, n);
   if (!solve) {
-    // σ alone has a (sub)gradient at a tie too.
+    // σ has a (sub)gradient at a tie as well.
     checkTriplet(view, triplet, adjointRtol);
     return rankTwo(view, unit, a, b, triplet.sigma === 0 ? 0 : sigma, 0, "tripletVjp");
   }
-  // Brought near 1, so that neither they nor their squares overflow.
+  // Scaled to near 1, so that neither the cotangents nor their squares overflow.
   const size = Math.max(...[a, b].map((x) => x.reduce((most, value) => Math.max(most, Math.abs(value)), 0)));
   const shift = exponentOf(size);
   for (const x of [a, b]) for (let i = 0; i < x.length; i++) x[i] = scaleByPower(x[i], -shift);

@@ -1,9 +1,9 @@
-/** What may be handed to this adapter: a live floating-point array of matrices. All else is refused by name. */
+/** Checks the input of this adapter: a live floating-point array of matrices. */
 import { Array as JaxArray, numpy as np } from "@jax-js/jax";
 import { ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { isJaxValue, layersOf } from "./tracers.js";
 
-/** The last two axes are the matrix, the others a batch. */
+/** The last two axes are those of the matrix; the leading axes are a batch. */
 export interface ArrayShape {
   readonly leading: number[];
   readonly m: number;
@@ -11,11 +11,11 @@ export interface ArrayShape {
 }
 
 /**
- * Checks x and takes it over.
+ * Checks x and consumes it.
  *
  * @returns x itself, or, for float16, x as float32; and its shape
- * @throws UnsupportedError for what is not a jax-js array, was consumed, or is not floating-point;
- *   ShapeError for a rank below 2 or an empty axis. x is consumed then, too.
+ * @throws UnsupportedError if x is not a jax-js array, was consumed, or is not floating-point; ShapeError for a rank
+ *   below 2 or an empty axis. x is consumed in these cases as well
  */
 export function takeMatrices(x: unknown, caller: string): { x: JaxArray; shape: ArrayShape } {
   if (!isJaxValue(x))
@@ -31,7 +31,7 @@ export function takeMatrices(x: unknown, caller: string): { x: JaxArray; shape: 
   if (shape.length < 2)
     fail(
       new ShapeError(
-        `${caller}: a matrix or a batch of matrices wanted, but x has rank ${shape.length} (shape [${shape}])`,
+        `${caller}: expected a matrix or a batch of matrices, but x has rank ${shape.length} (shape [${shape}])`,
       ),
     );
   if (shape.some((size) => size === 0)) fail(new ShapeError(`${caller}: x is empty (shape [${shape}])`));
@@ -44,13 +44,13 @@ export function takeMatrices(x: unknown, caller: string): { x: JaxArray; shape: 
   if (layersOf(x).derivatives > 0)
     fail(
       new UnsupportedError(
-        `${caller}: jax-js cannot differentiate the cast that float16 takes; keep what is differentiated in float32`,
+        `${caller}: jax-js cannot differentiate the cast from float16; pass float32 where x is differentiated`,
       ),
     );
   return { x: single(x), ...checked };
 }
 
-/** float16 as float32. Not by a cast where the numbers are at hand: jax-js has none on wasm. Consumes x. */
+/** float16 as float32. Readable numbers are converted here, because jax-js has no cast on wasm. Consumes x. */
 function single(x: JaxArray): JaxArray {
   if (!(x instanceof JaxArray) || x.device === "webgpu") return x.astype(np.float32);
   const { shape, device } = x;
@@ -62,7 +62,7 @@ function checkLive(x: JaxArray, caller: string): void {
     x.ref.dispose();
   } catch (cause) {
     throw new UnsupportedError(
-      `${caller}: x was consumed already (every jax-js call gives its argument up); pass x.ref where x is used again`,
+      `${caller}: x was consumed already (every jax-js call consumes its argument); pass x.ref if x is used again`,
       { cause },
     );
   }

@@ -7,18 +7,18 @@ import { checkOptions, type SolveOptions } from "../solve/options.js";
 export interface ArraySolveOptions extends SolveOptions {
   /**
    * Whether x may be read (`dataSync`) and solved by the core. Default: true outside of `jit` on the cpu, wasm and
-   * webgl devices, where x can be read synchronously. With `true`, an error elsewhere. With `false`, x stays on its
+   * webgl devices, where x can be read synchronously. `true` is an error elsewhere. With `false`, x stays on its
    * device and jax-js operations compute, as under `jit`: there is no convergence test and no `ConvergenceError`,
    * and the options of the core have no effect.
    */
   readBack?: boolean;
   /**
-   * Where x is not read: how often the Gram matrix is squared; 1 to 64. Default 24 for float32 and 48 for float64,
-   * which separates σ₁ from σ₂ where 1 − σ₂/σ₁ is above 1e-6 and 1e-13. Fewer cost less and need a larger gap.
+   * If x is not read: the number of squarings of the Gram matrix, 1 to 64. Default 24 for float32 and 48 for float64,
+   * which separates σ₁ from σ₂ if 1 − σ₂/σ₁ is above 1e-6 and 1e-13. Fewer cost less and need a larger gap.
    */
   squarings?: number;
   /**
-   * Where x is not read: the highest order of derivative that is computed, 1, 2 or 3; default 3. With 1 the call is
+   * If x is not read: the highest order of derivative that is computed, 1, 2 or 3; default 3. With 1 the call is
    * about three times as fast. A higher derivative is an UnsupportedError if the call can detect it; if it cannot (a
    * function differentiated after `jit`), its value is about 1e20 times too large, so that it is not mistaken for a
    * correct one.
@@ -36,7 +36,7 @@ export interface CheckedArrayOptions {
 
 const NAMES = [...SOLVE_OPTIONS, "readBack", "squarings", "order"];
 
-/** @throws OptionError naming the option and what it takes */
+/** @throws OptionError with the name of the option and its values */
 export function checkArrayOptions(
   options: ArraySolveOptions | undefined,
   caller: string,

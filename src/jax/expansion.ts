@@ -1,31 +1,30 @@
 /**
- * σ₁, u and v as Taylor polynomials in the change E = x − x, which is zero and carries x's derivatives.
+ * σ₁, u and v as Taylor polynomials in the change E = x − x, which is zero but has the derivatives of x.
  *
- * jax-js has no functions with derivatives of their own. A polynomial in E around constants σ, u, v that were
- * found by whatever means has the value of its constant term, to the bit, and exactly the derivatives of σ₁, u
- * and v up to its degree, in forward and reverse mode, however they are nested.
+ * jax-js has no custom derivatives. A polynomial in E around constants σ, u and v has exactly the value of its constant
+ * term and the derivatives of σ₁, u and v up to its degree, in forward and reverse mode and nested.
  *
  * With z = (u, v), E·(p, q) = (E·q, Eᵀ·p) and everything over σ, Rayleigh and Schrödinger's series is
  *   λₖ = ⟨E·z₀, zₖ₋₁⟩/2,   zₖ = R·(E·zₖ₋₁ − Σ_{0<j<k} λⱼ·zₖ₋ⱼ),
  * where R inverts I − [0 A; Aᵀ 0]/σ on the complement of z₀ (Kato, Perturbation Theory for Linear Operators,
- * §II.2). It takes σ₁ > σ₂ and nothing else: ties below are harmless.
+ * §II.2). It requires only σ₁ > σ₂; ties below are harmless.
  */
 import { type Array as JaxArray, lax, numpy as np } from "@jax-js/jax";
 import type { Origin } from "./origin.js";
 import { lengthOf, nonZero } from "./squaring.js";
 
 /**
- * What derivatives beyond the polynomial's degree are multiplied by, so that nobody takes them for numbers.
- * Not below 1e21: jax-js writes smaller ones into its shaders as integers, and WebGL refuses those.
+ * Size of derivatives beyond the degree of the polynomial, so that they are not mistaken for correct ones. Not below 1e21,
+ * because jax-js writes smaller constants into its shaders as integers, and WebGL rejects those.
  */
-const BEYOND = 1e21;
-/** Stands for σ where that is 0: the norm has a kink there, and comes out with such a curvature. */
+const UNKNOWN_DERIVATIVE = 1e21;
+/** Replaces σ = 0, where the norm has a kink: the second derivative, of size 1/σ, is then enormous. Chosen. */
 const KINK = 1e-15;
 
-/** Columns on the long and the short side: […, max(m, n), 1] and […, min(m, n), 1]. */
-type Pair = [JaxArray, JaxArray];
+/** Columns of the long and the short side: […, max(m, n), 1] and […, min(m, n), 1]. */
+type ColumnPair = [JaxArray, JaxArray];
 
-/** σ₁ […] with its derivatives up to `origin.order`. x and origin stay the caller's. */
+/** σ₁ […] with its derivatives up to `origin.order`. Does not consume x or origin. */
 export function normSeries(x: JaxArray, origin: Origin): JaxArray {
   const norm = firstOrder(x, origin);
   if (origin.order < 2 && !origin.open) return norm;
@@ -35,7 +34,7 @@ export function normSeries(x: JaxArray, origin: Origin): JaxArray {
   return norm.add(higher);
 }
 
-/** σ₁ […], u […, m] and v […, n] with their derivatives up to `origin.order`. x and origin stay the caller's. */
+/** σ₁ […], u […, m] and v […, n] with their derivatives up to `origin.order`. Does not consume x or origin. */
 export function tripletSeries(x: JaxArray, origin: Origin): { sigma: JaxArray; u: JaxArray; v: JaxArray } {
   const { u, v, order } = origin;
   const sigma = firstOrder(x, origin);
@@ -48,23 +47,23 @@ export function tripletSeries(x: JaxArray, origin: Origin): { sigma: JaxArray; u
   };
 }
 
-/** σ + ⟨u·vᵀ, E⟩. Nothing is divided: the gradient is u·vᵀ to the bit. */
+/** σ + ⟨u·vᵀ, E⟩. There is no division, so that the gradient is exactly u·vᵀ. */
 function firstOrder(x: JaxArray, { sigma, gradient, order, open }: Origin): JaxArray {
   if (order === 0 && !open) return sigma.ref;
   const flat = [...x.shape.slice(0, -2), -1];
   return sigma.ref.add(change(np.vecdot(x.ref.reshape(flat), gradient.ref.reshape(flat))));
 }
 
-/** x − x: zero, with x's derivatives. Consumes x. */
+/** x − x: zero, with the derivatives of x. Consumes x. */
 export function change(x: JaxArray): JaxArray {
   return x.ref.sub(lax.stopGradient(x));
 }
 
-/** What there is beyond σ + ⟨u·vᵀ, E⟩, and beyond u and v: zero all of it, with derivatives. */
+/** The terms beyond σ + ⟨u·vᵀ, E⟩, and beyond u and v. All are zero, but have derivatives. */
 interface Higher {
   /** […] */
   higher: JaxArray;
-  /** […, m, 1] and […, n, 1], but for multiples of u and v */
+  /** […, m, 1] and […, n, 1], up to multiples of u and v */
   p: JaxArray | undefined;
   q: JaxArray | undefined;
 }
@@ -72,7 +71,7 @@ interface Higher {
 /**
  * The sums of λₖ over 2 ≤ k ≤ order and, if `vectors`, of zₖ over 1 ≤ k ≤ order.
  *
- * Cost: for each order two products with E, two with A and one with the inverse of the short side.
+ * Cost per order: two products with E, two with A and one with the inverse of the short side.
  */
 function expand(x: JaxArray, origin: Origin, vectors: boolean): Higher {
   const { u, v, order, inverse } = origin;
@@ -83,16 +82,16 @@ function expand(x: JaxArray, origin: Origin, vectors: boolean): Higher {
   const tall = (a: JaxArray) => (wide ? np.matrixTranspose(a) : a);
   const E = tall(x.ref.sub(origin.x.ref).mul(unit.ref));
   let higher = np.zerosLike(size.ref);
-  let sum: Pair | undefined;
+  let sum: ColumnPair | undefined;
 
   if (inverse) {
-    const start: Pair = wide ? [v.ref, u.ref] : [u.ref, v.ref];
+    const start: ColumnPair = wide ? [v.ref, u.ref] : [u.ref, v.ref];
     const B = tall(origin.x.ref.mul(unit.ref));
     const image = times(E, start);
     const z = [start];
     const lambda = [halfInner(image, start)];
     for (let k = 1; k < order + (vectors ? 1 : 0); k++) {
-      let rhs: Pair = k === 1 ? [image[0].ref, image[1].ref] : times(E, z[k - 1]);
+      let rhs: ColumnPair = k === 1 ? [image[0].ref, image[1].ref] : times(E, z[k - 1]);
       for (let j = 1; j < k; j++) rhs = minus(rhs, lambda[j - 1], z[k - j]);
       const next = resolvent(rhs, start, B, inverse);
       z.push(next);
@@ -121,15 +120,15 @@ function expand(x: JaxArray, origin: Origin, vectors: boolean): Higher {
 }
 
 /** (E·q, Eᵀ·p). Consumes neither. */
-function times(E: JaxArray, [p, q]: Pair): Pair {
+function times(E: JaxArray, [p, q]: ColumnPair): ColumnPair {
   return [np.matmul(E.ref, q.ref), np.matmul(np.matrixTranspose(E.ref), p.ref)];
 }
 
 /**
  * R·(a, b): on u⟂ × v⟂ the long side is eliminated, q = (inverse − vvᵀ)·(b + Bᵀa) and p = a + B·q; (u, −v) is an
- * eigenvector of its own, with the eigenvalue 2. Consumes (a, b) alone.
+ * eigenvector with eigenvalue 2. Consumes only (a, b).
  */
-function resolvent([a, b]: Pair, [u, v]: Pair, B: JaxArray, inverse: JaxArray): Pair {
+function resolvent([a, b]: ColumnPair, [u, v]: ColumnPair, B: JaxArray, inverse: JaxArray): ColumnPair {
   const along = np.matmul(np.matrixTranspose(u.ref), a.ref);
   const opposite = along.ref.sub(np.matmul(np.matrixTranspose(v.ref), b.ref)).mul(0.25);
   const q = np.matmul(inverse.ref, b.add(np.matmul(np.matrixTranspose(B.ref), a.ref)));
@@ -138,31 +137,31 @@ function resolvent([a, b]: Pair, [u, v]: Pair, B: JaxArray, inverse: JaxArray): 
 }
 
 /** Half the inner product of two pairs, […, 1, 1]. Consumes neither. */
-function halfInner(a: Pair, b: Pair): JaxArray {
+function halfInner(a: ColumnPair, b: ColumnPair): JaxArray {
   const [long, short] = a.map((side, i) => np.matmul(np.matrixTranspose(side.ref), b[i].ref));
   return long.add(short).mul(0.5);
 }
 
-/** rhs − λ·z. Consumes rhs alone. */
-function minus(rhs: Pair, lambda: JaxArray, z: Pair): Pair {
+/** rhs − λ·z. Consumes only rhs. */
+function minus(rhs: ColumnPair, lambda: JaxArray, z: ColumnPair): ColumnPair {
   return [rhs[0].sub(lambda.ref.mul(z[0].ref)), rhs[1].sub(lambda.ref.mul(z[1].ref))];
 }
 
-/** c·tᵏ·eᵗ for t = 0: zero with its first k − 1 derivatives, enormous with all others. Consumes t. */
+/** c·tᵏ·eᵗ at t = 0: zero, with zero derivatives up to order k − 1 and enormous higher ones. Consumes t. */
 function beyond(t: JaxArray, k: number): JaxArray {
   let power = np.exp(t.ref);
   for (let i = 0; i < k; i++) power = power.mul(t.ref);
   t.dispose();
-  return power.mul(BEYOND);
+  return power.mul(UNKNOWN_DERIVATIVE);
 }
 
-/** A column as long as an axis of x, in no particular direction. Does not consume x. */
+/** A column with the length of an axis of x, in a generic direction. Does not consume x. */
 function generic(x: JaxArray, axis: -2 | -1): JaxArray {
   const [length] = x.shape.slice(axis);
   return np.cos(np.arange(length).astype(x.dtype)).add(1.5).reshape([length, 1]);
 }
 
-/** A column brought back to the length that it has without E; no longer a column. Consumes it. */
+/** A column, normalized to its length without E, as a vector. Consumes it. */
 function direction(x: JaxArray): JaxArray {
   const length = nonZero(lengthOf(x.ref));
   return np.squeeze(x.mul(lax.stopGradient(length.ref)).div(length), -1);

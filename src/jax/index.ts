@@ -1,7 +1,7 @@
 /**
- * `spectral-norm/jax`: the spectral norm of jax-js arrays, with right derivatives of every order under `grad` and
- * `vmap`, and up to the third under `jit`. It needs the peer package `@jax-js/jax`; without it the import fails with
- * the runtime's message that names it.
+ * `spectral-norm/jax`: the spectral norm of jax-js arrays, with derivatives of every order under `grad` and
+ * `vmap`, and up to the third under `jit`. It needs the peer package `@jax-js/jax`; without it the import
+ * fails.
  *
  * @module spectral-norm/jax
  */

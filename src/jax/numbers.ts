@@ -1,17 +1,17 @@
-/** The numbers of a jax-js value, read and written: between its devices and the core. */
+/** Reads the numbers of a jax-js value for the core, and makes values of the results. */
 import { defaultDevice, type Array as JaxArray, numpy as np } from "@jax-js/jax";
 import { ConvergenceError, OverflowError, UnsupportedError } from "../matrix/errors.js";
 import type { DenseMatrix } from "../matrix/types.js";
 import type { ArrayShape } from "./array-input.js";
 import { axesOf, type Layers, wrapBatches } from "./tracers.js";
 
-/** Devices whose arrays can be had at once; on webgpu that goes through a canvas, and is refused in many places. */
+/** Devices whose arrays can be read synchronously. On webgpu that needs a canvas, which often fails. */
 const READABLE: readonly string[] = ["cpu", "wasm", "webgl"];
 
-/** A value's matrices as the core takes them, and a way back for what the core finds. */
+/** The matrices of a value for the core, and `value` for the way back. */
 export interface ArrayReading {
   readonly count: number;
-  /** whether there are axes beside those of the matrix: `count` may be 1 all the same */
+  /** whether there are axes beside those of the matrix, even if `count` is 1 */
   readonly batched: boolean;
   /** the i-th matrix: levels of `vmap` outermost first, then leading axes */
   matrix(i: number): DenseMatrix;
@@ -21,13 +21,13 @@ export interface ArrayReading {
 }
 
 /**
- * Reads the numbers below a value, which stays as it is.
+ * Reads the numbers of a value without consuming it.
  *
- * @param must  whether the caller's option demands it; absent: only where it is cheap
- * @returns undefined where there is nothing to read, or it may not be
- * @throws UnsupportedError where it must be read and cannot
+ * @param must  the option `readBack`; undefined: read if that is cheap
+ * @returns undefined if there is nothing to read, or `must` is false
+ * @throws UnsupportedError if `must` is true and the numbers cannot be read
  */
-export function read(
+export function readMatrices(
   layers: Layers,
   { leading, m, n }: ArrayShape,
   caller: string,
@@ -38,14 +38,14 @@ export function read(
     if (must) throw new UnsupportedError(`${caller}: ${why}; leave readBack out`, { cause });
   };
   if (must === false) return undefined;
-  if (!numbers) return refuse("under jit there is nothing to read back");
+  if (!numbers) return refuse("under jit there are no numbers to read back");
   if (!must && !READABLE.includes(numbers.device)) return undefined;
   let data: Float32Array | Float64Array;
   try {
     data = dataOf(numbers);
   } catch (error) {
-    // Work on another thread is still under way, or the device cannot answer at once.
-    return refuse("x cannot be read at once", error);
+    // Work on another thread is not finished, or the device cannot be read synchronously.
+    return refuse("x cannot be read synchronously", error);
   }
   const { shape, device } = numbers;
   const { mapped, visible } = axesOf(layers, shape.length);
@@ -76,7 +76,7 @@ export function read(
 function dataOf(numbers: JaxArray): Float32Array | Float64Array {
   const kept = numbers.ref;
   try {
-    // dataSync gives the reference up, unless it fails.
+    // dataSync consumes the reference, unless it fails.
     return kept.dataSync() as Float32Array | Float64Array;
   } catch (error) {
     kept.dispose();
@@ -94,13 +94,13 @@ function arrayOf(
     throw new UnsupportedError(
       `${caller}: jax-js ${data.constructor.name} data needs a Float16Array on globalThis, which this runtime lacks; set one before the call, or use float32`,
     );
-  // A device named makes the array stay there; jax-js' default is left free to move, as np.array leaves it.
+  // An explicit device pins the array to it, so the default device is not named.
   const where = device === defaultDevice() ? {} : { device };
   return np.array(data as Float32Array<ArrayBuffer>, { shape, ...where });
 }
 
-/** Runs `compute` for the i-th matrix; the errors of a batch say which matrix they are of. */
-export function within<T>(i: number, { count, batched }: ArrayReading, compute: () => T): T {
+/** Calls `compute` for the i-th matrix. In a batch, its errors get the index of the matrix. */
+export function withBatchIndex<T>(i: number, { count, batched }: ArrayReading, compute: () => T): T {
   try {
     return compute();
   } catch (error) {
@@ -113,7 +113,7 @@ export function within<T>(i: number, { count, batched }: ArrayReading, compute: 
   }
 }
 
-/** @throws OverflowError where a norm in float64 is too large for x's dtype */
+/** @throws OverflowError if a norm in float64 is too large for the dtype of x */
 export function representable(norm: number, Type: ArrayReading["Type"], caller: string): number {
   if (Type === Float32Array && Math.fround(norm) === Number.POSITIVE_INFINITY)
     throw new OverflowError(`${caller}: ${norm} is beyond the largest float32; scale x down, or use float64`);

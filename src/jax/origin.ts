@@ -1,5 +1,5 @@
 /**
- * σ₁, u and v of a value as constants of differentiation: the point around which `expansion.ts` expands.
+ * σ₁, u and v of a value as constants: the point around which `expansion.ts` expands.
  */
 import { type Array as JaxArray, jit, lax, numpy as np } from "@jax-js/jax";
 import { gradientOf } from "../derivative/gradient.js";
@@ -8,39 +8,39 @@ import { requireConverged } from "../solve/require-converged.js";
 import { singularTriplet } from "../solve/triplet.js";
 import type { ArrayShape } from "./array-input.js";
 import type { CheckedArrayOptions } from "./array-options.js";
-import { type ArrayReading, read, representable, within } from "./numbers.js";
-import { inverseBySquaring, inverseOf } from "./short-inverse.js";
+import { type ArrayReading, readMatrices, representable, withBatchIndex } from "./numbers.js";
+import { inverseByCholesky, inverseBySquaring } from "./short-inverse.js";
 import { tripletBySquaring } from "./squaring.js";
 import type { Layers } from "./tracers.js";
 
-/** First singular triplets of x, all without derivative. It owns its arrays: see `disposeOrigin`. */
+/** First singular triplets of x, as constants of differentiation. It owns its arrays: see `disposeOrigin`. */
 export interface Origin {
   /** x itself […, m, n] */
   readonly x: JaxArray;
   /** σ₁ […] */
   readonly sigma: JaxArray;
-  /** u·vᵀ […, m, n]; 0 where σ₁ is */
+  /** u·vᵀ […, m, n]; 0 for σ₁ = 0 */
   readonly gradient: JaxArray;
   /** […, m, 1] */
   readonly u: JaxArray;
   /** […, n, 1] */
   readonly v: JaxArray;
-  /** of I − AᵀA/σ² on v⟂, or of the other side if that is shorter […, k, k]; where derivatives will ask for it */
+  /** inverse of I − AᵀA/σ² on v⟂, or the same for Aᵀ if that is smaller, […, k, k]; if derivatives need it */
   readonly inverse: JaxArray | undefined;
-  /** up to which order derivatives will be asked for */
+  /** highest order of derivative that is computed */
   readonly order: number;
-  /** whether more may be asked for all the same, unseen: where a traced function is differentiated later */
+  /** whether higher derivatives may be requested undetected, as when a traced function is differentiated later */
   readonly open: boolean;
 }
 
-/** A gap below this many units of rounding, relative to σ₁, does not carry a second derivative. */
+/** A relative gap below this many ε is too small for a second derivative. Chosen: a few roundings. */
 const RESOLVED = 8;
 
 /**
  * The constants from which the value and the derivatives at x are computed. x stays the caller's.
  *
- * @param vectors  whether u and v are wanted with derivatives, not σ₁ alone
- * @throws where x is read: ConvergenceError, TiedError and what the core throws
+ * @param vectors  whether u and v need derivatives, not only σ₁
+ * @throws if x is read: ConvergenceError, TiedError and what the core throws
  */
 export function originOf(
   layers: Layers,
@@ -49,7 +49,7 @@ export function originOf(
   options: CheckedArrayOptions,
   vectors: boolean,
 ): Origin {
-  const reading = read(layers, shape, caller, options.readBack);
+  const reading = readMatrices(layers, shape, caller, options.readBack);
   const x = lax.stopGradient(layers.constant.ref);
   try {
     const found = reading
@@ -80,9 +80,9 @@ function fromCore(
   const inverse = new Type(count * k * k);
   const limit = RESOLVED * (Type === Float32Array ? 2 ** -23 : 2 ** -52);
   for (let i = 0; i < count; i++) {
-    const t = within(i, reading, () => {
+    const t = withBatchIndex(i, reading, () => {
       const found = singularTriplet(matrix(i), options.core);
-      // Before any test for a tie: the gap of a triplet that did not converge is no evidence of one.
+      // Before the test for a tie, because the gap of a triplet that did not converge is not reliable.
       requireConverged(found, caller);
       return found;
     });
@@ -100,7 +100,7 @@ function fromCore(
     v.set(t.v, i * n);
     if (solves)
       inverse.set(
-        within(i, reading, () => inverseOf(matrix(i), t, caller)),
+        withBatchIndex(i, reading, () => inverseByCholesky(matrix(i), t, caller)),
         i * k * k,
       );
   }
@@ -128,9 +128,9 @@ function bySquaring(
 ): Omit<Origin, "x"> {
   if (derivatives > order)
     throw new UnsupportedError(
-      `${caller}: under jit (and where x is not read) derivatives are right up to order ${order} here, and this is number ${derivatives}; ${order < 3 ? "raise the option order, or " : ""}differentiate outside of jit`,
+      `${caller}: under jit (and where x is not read) derivatives are computed up to order ${order}, and this one has order ${derivatives}; ${order < 3 ? "raise the option order, or " : ""}differentiate outside of jit`,
     );
-  // Compiled, as one by one its operations take ten times as long; within another jit it becomes part of that.
+  // Compiled, because the single operations take ten times as long. Within another jit it becomes part of that one.
   compiled ??= jit(
     function spectralNorm(x: JaxArray, squarings: number, inverts: boolean): Found {
       const { sigma, u, v } = tripletBySquaring(x.ref, squarings);

@@ -1,29 +1,37 @@
 /**
- * (I + vvᵀ − BᵀB)⁻¹ − vvᵀ for B = A/σ, tall, and its v: what the linear system behind higher derivatives comes
- * down to. It is the inverse of I − BᵀB on v⟂.
+ * (I + vvᵀ − BᵀB)⁻¹ − vvᵀ for tall B = A/σ and its v, which is the inverse of I − BᵀB on v⟂. The linear systems of higher
+ * derivatives reduce to it. `solveBordered` of the core solves the same system for one right-hand side; here the inverse
+ * is needed, because jax-js differentiates through the products with it.
  */
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
+import { factorCholesky } from "../derivative/cholesky.js";
 import { ConvergenceError, TiedError } from "../matrix/errors.js";
 import type { DenseMatrix, SingularTriplet } from "../matrix/types.js";
 import { copyOf, type View, viewOf } from "../matrix/view.js";
 import { type Columns, nonZero } from "./squaring.js";
 
-/** What takes the inverse's place where σ₁ is tied: derivatives that do not exist come out this large (`BEYOND`). */
+/**
+ * Replaces the inverse if σ₁ is tied, so that derivatives that do not exist are enormous. As `UNKNOWN_DERIVATIVE` of
+ * `expansion.ts`: not below 1e21.
+ */
 const TIED = 1e21;
-/** How far rounding may take the powers of a matrix whose norm should be at most 1: to e to this. */
+/**
+ * The powers R^(2^j) amplify a rounding error ε√k of R by 2^j; squaring stops before the product exceeds GROWTH, so that
+ * the norm of the powers, at most 1 in exact arithmetic, stays below e^GROWTH. Chosen: 0.5, a factor of 1.65.
+ */
 const GROWTH = 0.5;
-/** What may be left of the powers where their series stops. */
-const LEFT = 2 ** -10;
+/** Largest entry of the last power for which the series counts as converged. Chosen: its square, 2⁻²⁰, is the error. */
+const CONVERGED = 2 ** -10;
 
 /**
- * By the series (I − R)⁻¹ = Π (I + R^(2^j)) for R = BᵀB − vvᵀ, whose eigenvalues are (σⱼ/σ₁)², j ≥ 2, and 0.
+ * Computes the inverse by jax-js operations, which can be traced, with the series (I − R)⁻¹ = Π (I + R^(2^j)) for R = BᵀB − vvᵀ, whose eigenvalues are (σⱼ/σ₁)², j ≥ 2, and 0.
  *
  * @param x  […, m, n], consumed
  * @param triplet  of x, not consumed
- * @returns […, k, k] for k = min(m, n); enormous where σ₁ is tied, or so nearly that rounding decides
+ * @returns […, k, k] for k = min(m, n); enormous if σ₁ is tied to within rounding
  *
- * Cost: two products of k×k matrices a step, some 20 steps in float32 and 50 in float64, and no routine that
- *   jax-js lacks on a device or cannot compile.
+ * Cost: two products of k×k matrices per step, about 20 steps in float32 and 50 in float64. All operations exist on
+ *   every device of jax-js and can be compiled.
  */
 export function inverseBySquaring(x: JaxArray, { sigma, u, v }: Columns): JaxArray {
   const [m, n] = x.shape.slice(-2);
@@ -43,20 +51,20 @@ export function inverseBySquaring(x: JaxArray, { sigma, u, v }: Columns): JaxArr
     inverse = inverse.ref.add(np.matmul(inverse, power.ref));
   }
   const rest = np.max(np.abs(power), [-2, -1], { keepdims: true });
-  // A choice, not a factor: where σ₁ is not what it should be, the powers may have grown to infinity.
-  return np.where(rest.less(LEFT), inverse.sub(projection), TIED);
+  // Selected, not multiplied: if σ₁ is wrong, the powers may have overflowed to infinity.
+  return np.where(rest.less(CONVERGED), inverse.sub(projection), TIED);
 }
 
 /**
- * For one matrix, by Cholesky's factorization in float64: k×k, row-major.
+ * Computes the inverse of one matrix by a Cholesky factorization in float64: k×k, row-major.
  *
- * @throws where I + vvᵀ − BᵀB is not positive definite, as it is for σ₁ > σ₂: TiedError where the gap is within the
- *   rounding of the factorization; else ConvergenceError, as σ is then not the largest singular value (the power
+ * @throws if I + vvᵀ − BᵀB is not positive definite, which it is for σ₁ > σ₂: TiedError if the gap is within the rounding
+ *   errors of the factorization; otherwise ConvergenceError, because σ is not the largest singular value (the power
  *   method may stop at a smaller one)
  *
  * Cost: k²·(max(m, n) + k) multiplications for k = min(m, n).
  */
-export function inverseOf(A: DenseMatrix, triplet: SingularTriplet, caller: string): Float64Array {
+export function inverseByCholesky(A: DenseMatrix, triplet: SingularTriplet, caller: string): Float64Array {
   const { sigma, u, v, gap } = triplet;
   const [m, n] = A.shape;
   const wide = m < n;
@@ -74,8 +82,9 @@ export function inverseOf(A: DenseMatrix, triplet: SingularTriplet, caller: stri
     }
   }
   for (let i = 0; i < k; i++) M[i][i] += 1;
-  if (!factorize(M)) {
-    // Rounding in the factorization: Higham, Accuracy and Stability of Numerical Algorithms, thm. 10.3 (k·ε).
+  if (factorCholesky(M) !== undefined) {
+    // The backward error of the factorization is about k·ε (Higham, Accuracy and Stability of Numerical Algorithms,
+    // thm. 10.3). Chosen: a margin of 8.
     if (gap <= 8 * k * 2 ** -52 * sigma)
       throw new TiedError(`${caller}: σ₁ is tied to within rounding; it has no such derivative there`);
     throw new ConvergenceError(
@@ -86,19 +95,6 @@ export function inverseOf(A: DenseMatrix, triplet: SingularTriplet, caller: stri
   const inverse = fromFactor(M);
   for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) inverse[i * k + j] -= short[i] * short[j];
   return inverse;
-}
-
-/** M = L·Lᵀ in place, from and to lower halves. @returns false where M is not positive definite */
-function factorize(M: Float64Array[]): boolean {
-  for (let i = 0; i < M.length; i++)
-    for (let j = 0; j <= i; j++) {
-      let sum = M[i][j];
-      for (let l = 0; l < j; l++) sum -= M[i][l] * M[j][l];
-      if (j < i) M[i][j] = sum / M[j][j];
-      else if (sum > 0) M[i][i] = Math.sqrt(sum);
-      else return false;
-    }
-  return true;
 }
 
 /** (L·Lᵀ)⁻¹ = KᵀK with K = L⁻¹. */

@@ -17,18 +17,18 @@ export type ArrayTriplet = {
 };
 
 /**
- * σ₁ with unit vectors u and v of every m×n matrix in x, differentiable in all three as `spectralNorm` is: σ₁, u and
- * v have every order outside of `jit`, and three orders under it. The pair (u, v) is determined up to a common sign;
+ * σ₁ with unit vectors u and v of every m×n matrix in x. All three can be differentiated like
+ * `spectralNorm`: to every order outside of `jit`, and up to order three under it. The pair (u, v) is determined up to a common sign;
  * which one comes out depends on x, may change from one x to the next, and differs under `jit`.
  *
  * @param x - as for `spectralNorm`; consumed
  * @param options - as for `spectralNorm`
- * @throws what `spectralNorm` throws, ConvergenceError too (the result has no `converged`, as it may hold arrays
- *   only, to pass through `vmap` and `jit`); TiedError where σ₁ is tied already at the first level of differentiation,
- *   as u and v have no derivative there (under `jit`: an enormous one)
+ * @throws what `spectralNorm` throws, ConvergenceError too (the result has no `converged`, because it may contain
+ *   only arrays to pass through `vmap` and `jit`); TiedError if σ₁ is tied, from the first derivative on, because u and
+ *   v have none there (under `jit`: an enormous one)
  *
  * @remarks
- * **Cost.** As `spectralNorm`, whose cost of the second order comes with the first here.
+ * **Cost.** As for `spectralNorm`; but the first derivative costs as much as the second one there.
  *
  * @example
  * ```ts

@@ -4,7 +4,7 @@ import { spectralNorm as normInCore } from "../solve/triplet.js";
 import { type ArrayShape, takeMatrices } from "./array-input.js";
 import { type ArraySolveOptions, type CheckedArrayOptions, checkArrayOptions } from "./array-options.js";
 import { normSeries } from "./expansion.js";
-import { type ArrayReading, read, representable, within } from "./numbers.js";
+import { type ArrayReading, readMatrices, representable, withBatchIndex } from "./numbers.js";
 import { disposeOrigin, originOf } from "./origin.js";
 import { layersOf } from "./tracers.js";
 
@@ -13,11 +13,11 @@ import { layersOf } from "./tracers.js";
  * 170:33, 1992; at a tie one subgradient, for the zero matrix 0) and the higher ones. They hold in forward and
  * reverse mode, nested, and inside larger losses.
  *
- * As every jax-js function it consumes x; pass `x.ref` where x is used again.
+ * Like every jax-js function it consumes x; pass `x.ref` if x is used again.
  *
  * | where                                        | value and first derivative         | higher derivatives |
  * |----------------------------------------------|------------------------------------|--------------------|
- * | outside of `jit`: alone, under `grad`, `jvp`, `vjp`, `linearize`, `vmap` and nested | the core's, to the bit | every order; TiedError at a tie |
+ * | outside of `jit`: alone, under `grad`, `jvp`, `vjp`, `linearize`, `vmap` and nested | exactly the core's | every order; TiedError at a tie |
  * | under `jit`, in any combination; on webgpu   | to rounding, see `squarings`       | second and third, see `order` |
  *
  * Outside of `jit`, on the cpu, wasm and webgl devices, x is read and the core computes. Under `jit` there are no
@@ -32,11 +32,11 @@ import { layersOf } from "./tracers.js";
  * @param x - float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
  * @param options - as for the core's `spectralNorm`, and `readBack`, `squarings`, `order`
  * @returns shape […], in x's dtype (float32 for float16)
- * @throws UnsupportedError for what is no jax-js array, was consumed, is not floating-point, is float16 and
- *   differentiated, or is differentiated more often than `order` says; ShapeError for a rank below 2 or an empty
- *   axis; OptionError. Where x is read: NonFiniteError naming the first NaN or infinity; ConvergenceError where
+ * @throws UnsupportedError if x is not a jax-js array, was consumed, is not floating-point, is float16 and
+ *   differentiated, or is differentiated more than `order` times; ShapeError for a rank below 2 or an empty
+ *   axis; OptionError. If x is read: NonFiniteError with the place of the first NaN or infinity; ConvergenceError if
  *   `maxIterations` did not suffice, with the best `triplet` and, for a batch or under `vmap`, the matrix's `index`
- *   (mapped axes first, then leading axes); TiedError where σ₁ is tied and x is differentiated twice or more;
+ *   (mapped axes first, then leading axes); TiedError if σ₁ is tied and x is differentiated twice or more;
  *   OverflowError if σ₁ is beyond x's dtype
  *
  * @remarks
@@ -66,7 +66,7 @@ export function spectralNorm(x: JaxArray, options?: ArraySolveOptions): JaxArray
   return normOf(matrices, shape, checked, "spectralNorm");
 }
 
-/** As `spectralNorm`, of what `takeMatrices` took. Consumes x. */
+/** As `spectralNorm`, for the result of `takeMatrices`. Consumes x. */
 export function normOf(
   x: JaxArray,
   shape: ArrayShape,
@@ -75,7 +75,7 @@ export function normOf(
 ): JaxArray {
   try {
     const layers = layersOf(x);
-    const reading = layers.derivatives === 0 && read(layers, shape, caller, options.readBack);
+    const reading = layers.derivatives === 0 && readMatrices(layers, shape, caller, options.readBack);
     if (reading) return values(reading, options, caller);
     const origin = originOf(layers, shape, caller, options, false);
     try {
@@ -88,12 +88,12 @@ export function normOf(
   }
 }
 
-/** σ₁ alone, which takes fewer passes than with its vectors; a ConvergenceError is the core's. */
+/** σ₁ alone, which takes fewer passes than with vectors. */
 function values(reading: ArrayReading, options: CheckedArrayOptions, caller: string) {
   const { count, Type, matrix, value } = reading;
   const norms = new Type(count);
   for (let i = 0; i < count; i++) {
-    const norm = within(i, reading, () => normInCore(matrix(i), options.core));
+    const norm = withBatchIndex(i, reading, () => normInCore(matrix(i), options.core));
     norms[i] = representable(norm, Type, caller);
   }
   return value(norms, []);

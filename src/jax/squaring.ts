@@ -1,26 +1,25 @@
-/** The first singular triplet in jax-js operations, where the numbers cannot be read. */
+/** The first singular triplet in jax-js operations, for numbers that cannot be read. */
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
 
 /** Triplets as columns: σ₁ […], u […, m, 1], v […, n, 1]. */
 export type Columns = { sigma: JaxArray; u: JaxArray; v: JaxArray };
 
 /**
- * Squares the Gram matrix of the short side again and again: after p squarings every direction but the first has
- * been damped by (σ₂/σ₁)^(2^(p+1)), and its largest column is v. Then v is refined by two steps of power
- * iteration on A, which removes the rounding of the squarings.
+ * Squares the Gram matrix of the short side repeatedly: p squarings damp every direction but the first by (σ₂/σ₁)^(2^(p+1)), and the largest column is v. Two steps of power iteration on A then remove the rounding errors of the
+ * squarings from v.
  *
  * @param x  […, m, n]; consumed
- * @returns for the zero matrix σ 0 and some unit vectors; NaN where x is not finite
+ * @returns σ = 0 and some unit vectors for the zero matrix; NaN if x is not finite
  *
- * Error of u·vᵀ: about ε·σ₁/(σ₁−σ₂), as any algorithm's in that precision, while (σ₁−σ₂)/σ₁ is above
- *   20·2^−p for float32; at a tie u·vᵀ is one subgradient.
+ * Error of u·vᵀ: about ε·σ₁/(σ₁−σ₂), as for any algorithm in that precision, if (σ₁−σ₂)/σ₁ is above
+ *   20·2^−p in float32; at a tie u·vᵀ is one subgradient.
  * Cost: p + 1 products of min(m, n)² matrices; nothing is read back.
  */
 export function tripletBySquaring(x: JaxArray, squarings: number): Columns {
   const [m, n] = x.shape.slice(-2);
   const wide = m < n;
   const size = nonZero(np.max(np.abs(x.ref), [-2, -1], { keepdims: true }));
-  // By two factors, as the reciprocal of a large float32 may be flushed to zero.
+  // Divided twice by the root, because the reciprocal of a large float32 may be flushed to zero.
   const root = np.sqrt(size.ref);
   const a = (wide ? np.matrixTranspose(x) : x).div(root.ref).div(root);
   const transposed = np.matrixTranspose(a.ref);
@@ -46,7 +45,7 @@ export function tripletBySquaring(x: JaxArray, squarings: number): Columns {
   return wide ? { sigma, u: short, v: long } : { sigma, u: long, v: short };
 }
 
-/** x, and 1 for 0. Consumes x. */
+/** x, or 1 for x = 0. Consumes x. */
 export function nonZero(x: JaxArray): JaxArray {
   return np.where(x.ref.equal(0), 1, x);
 }
@@ -56,7 +55,7 @@ export function lengthOf(x: JaxArray): JaxArray {
   return np.sqrt(np.sum(np.square(x), [-2, -1], { keepdims: true }));
 }
 
-/** A column over its length; for zero a unit vector all the same. Consumes it. */
+/** A column divided by its length; a unit vector for the zero column as well. Consumes it. */
 function unit(x: JaxArray): JaxArray {
   const [count] = x.shape.slice(-2);
   const length = lengthOf(x.ref);

@@ -7,28 +7,28 @@ import { svd } from "../solve/golub-reinsch.js";
 import { svdvals as valuesInCore } from "../solve/norms.js";
 import { type ArrayShape, takeMatrices } from "./array-input.js";
 import { change } from "./expansion.js";
-import { type ArrayReading, read, representable, within } from "./numbers.js";
+import { type ArrayReading, readMatrices, representable, withBatchIndex } from "./numbers.js";
 import { layersOf } from "./tracers.js";
 
-/** Up to this, relative to σ₁, a singular value counts as zero: the error of a stable SVD in float64. */
-const ZERO = 2 ** -50;
+/** Times max(m, n) + 8, the relative error of a stable SVD in float64, below which a singular value counts as zero. */
+const SVD_ERROR = 2 ** -50;
 
 /**
  * All singular values of every m×n matrix in x, descending, from the core's SVD in float64.
  *
- * Differentiable once, forward and backward: ∂σᵢ/∂x = uᵢvᵢᵀ. Within a tie the derivative of each is that of one
- * choice of vectors (their sum's does not depend on it); a value that is zero to working accuracy gets none.
+ * Differentiable once, forward and backward: ∂σᵢ/∂x = uᵢvᵢᵀ. At a tie the derivatives are those of one choice of
+ * vectors (the derivative of their sum does not depend on it). A value that is zero to working accuracy has derivative 0.
  *
  * @param x - float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
- * @param options - must be absent
+ * @param options - not used; must be undefined
  * @returns shape […, min(m, n)]
  * @throws as `spectralNorm`; OptionError for a second argument; UnsupportedError under `jit`, where there are no
- *   numbers to work on, and where it is differentiated twice
+ *   numbers to read, and for a second derivative
  *
  * @remarks
  * Works alone and under `grad`, `jvp`, `vjp` and `vmap`.
  *
- * **Cost.** As the core's `svdvals`; where differentiated, an SVD with vectors, about 15·min(m, n)³ flops.
+ * **Cost.** As for the core's `svdvals`; with a derivative, an SVD with vectors, about 15·min(m, n)³ flops.
  *
  * @example
  * ```ts
@@ -45,14 +45,14 @@ export function svdvals(x: JaxArray, options?: undefined): JaxArray {
   const { x: matrices, shape } = takeMatrices(x, "svdvals");
   try {
     const layers = layersOf(matrices);
-    const reading = read(layers, shape, "svdvals", undefined);
+    const reading = readMatrices(layers, shape, "svdvals", undefined);
     if (!reading)
       throw new UnsupportedError(
-        "svdvals has to read x, which cannot be done here (under jit, or on this device); call it outside of jit, or spectralNorm for σ₁ alone, or jax-js' own np.linalg.svdvals",
+        "svdvals has to read x, which is not possible here (under jit, or on this device); call it outside of jit, or spectralNorm for σ₁ alone, or jax-js' own np.linalg.svdvals",
       );
     if (layers.derivatives > 1)
       throw new UnsupportedError(
-        "svdvals is differentiable once; spectralNorm and singularTriplet have higher derivatives",
+        "svdvals can be differentiated once; spectralNorm and singularTriplet have higher derivatives",
       );
     return layers.derivatives === 0 ? values(reading, shape) : differentiable(matrices, reading, shape);
   } finally {
@@ -68,14 +68,14 @@ function values(reading: ArrayReading, { m, n }: ArrayShape): JaxArray {
   return value(all, [k]);
 }
 
-/** The singular values of the i-th matrix; its entries are checked too. */
+/** The singular values of the i-th matrix. This also checks its entries. */
 function inCore(reading: ArrayReading, i: number): Float64Array {
-  const values = within(i, reading, () => valuesInCore(reading.matrix(i)));
+  const values = withBatchIndex(i, reading, () => valuesInCore(reading.matrix(i)));
   representable(values[0], reading.Type, "svdvals");
   return values;
 }
 
-/** S + diag(Uᵀ·E·V). x stays the caller's. */
+/** S + diag(Uᵀ·E·V). Does not consume x. */
 function differentiable(x: JaxArray, reading: ArrayReading, { m, n }: ArrayShape): JaxArray {
   const { count, Type, matrix, value } = reading;
   const k = Math.min(m, n);
@@ -84,8 +84,8 @@ function differentiable(x: JaxArray, reading: ArrayReading, { m, n }: ArrayShape
     const S = inCore(reading, i);
     const { U, V } = svd(Float64Array.from(copyOf(viewOf(matrix(i)) as View)), m, n);
     all.S.set(S, i * k);
-    // A value that is zero has no vectors, and gets no gradient.
-    const floor = (Math.max(m, n) + 8) * ZERO * S[0];
+    // A zero singular value gets no gradient.
+    const floor = (Math.max(m, n) + 8) * SVD_ERROR * S[0];
     all.U.set(
       U.map((entry, at) => (S[at % k] > floor ? entry : 0)),
       i * m * k,

@@ -1,25 +1,25 @@
 /**
- * What lies beneath a jax-js value.
+ * The arrays beneath jax-js values.
  *
  * A function under `grad` or `vmap` sees tracers, not arrays. Those of `grad` (JVP over partial evaluation) and
- * `vmap` still hold the numbers; those of `jit` hold a shape alone. jax-js does not export the tracer classes, so
- * they are known by their fields. What is not recognized counts as having no numbers, which is always sound: it
- * is then computed in jax-js operations.
+ * `vmap` still hold the numbers; those of `jit` only have a shape. jax-js does not export the tracer classes, so they
+ * are recognized by their fields. A value that is not recognized counts as having no numbers, which is always correct:
+ * it is then computed in jax-js operations.
  */
 import { Array as JaxArray } from "@jax-js/jax";
 
-/** One level of `vmap`: the axis of the value below that it maps over, and how to put it back. */
+/** One level of `vmap`: the axis of the value below that it maps over, and how to wrap a value again. */
 interface BatchLayer {
   readonly axis: number;
-  /** a value whose first axis this level maps over, as this level's tracer; takes over `value` */
+  /** makes a tracer of this level from a value whose first axis it maps over; consumes `value` */
   wrap(value: JaxArray): JaxArray;
 }
 
-/** A jax-js value taken apart. Nothing in it is owned: all belongs to the value. */
+/** The parts of a jax-js value. The value owns them all. */
 export interface Layers {
   /** the array with the numbers; undefined under `jit` */
   readonly numbers: JaxArray | undefined;
-  /** how many levels of differentiation there are */
+  /** number of levels of differentiation */
   readonly derivatives: number;
   /** levels of `vmap`, the outermost call first */
   readonly batches: readonly BatchLayer[];
@@ -27,7 +27,7 @@ export interface Layers {
   readonly constant: JaxArray;
 }
 
-/** The fields by which the tracers are known. */
+/** The fields by which the tracers are recognized. */
 interface Fields {
   readonly primal?: JaxArray;
   readonly tangent?: JaxArray;
@@ -40,7 +40,7 @@ interface Fields {
 
 const Tracer = Object.getPrototypeOf(JaxArray) as new () => JaxArray;
 
-/** Whether x is an array of the copy of jax-js that this module sees, or a tracer that stands for one. */
+/** Whether x is an array, or a tracer, of the copy of jax-js that this module imports. */
 export function isJaxValue(x: unknown): x is JaxArray {
   return x instanceof Tracer;
 }
@@ -67,20 +67,20 @@ export function layersOf(x: JaxArray): Layers {
     }
     if (!isJaxValue(below)) break;
     at = below;
-    // Below a batch the shape is another one.
+    // Below a batch level the shape differs.
     if (batches.length === 0) constant = at;
   }
   return { numbers: at instanceof JaxArray ? at : undefined, derivatives, batches, constant };
 }
 
-/** Axes of the array with the numbers: those that `vmap` maps over, outermost first, and the others. */
+/** The axes of the array with the numbers: those that `vmap` maps over, outermost first, and the rest. */
 export function axesOf({ batches }: Layers, rank: number): { mapped: number[]; visible: number[] } {
   const visible = Array.from({ length: rank }, (_, i) => i);
   const mapped = batches.map(({ axis }) => visible.splice(axis, 1)[0]);
   return { mapped, visible };
 }
 
-/** Gives `value`, whose first axes are the mapped ones, outermost first, the levels of `vmap`. Takes it over. */
+/** Wraps `value`, whose first axes are the mapped ones, outermost first, in the levels of `vmap`. Consumes it. */
 export function wrapBatches({ batches }: Layers, value: JaxArray): JaxArray {
   return batches.reduce((inner, layer) => layer.wrap(inner), value);
 }

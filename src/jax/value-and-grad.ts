@@ -13,13 +13,14 @@ export type ArrayValueAndGrad = {
 };
 
 /**
- * ‖x‖₂ of every m×n matrix in x, and its derivative u·vᵀ: what jax-js' own `valueAndGrad(spectralNorm)` gives, for a
- * batch too. Both can be differentiated further, as `spectralNorm` can; to `order` it counts as one derivative.
+ * ‖x‖₂ of every m×n matrix in x, and its derivative u·vᵀ: the result of jax-js' own `valueAndGrad(spectralNorm)`, but
+ * for batches as well. Both can be differentiated further, as `spectralNorm` can; this counts as one derivative of
+ * `order`.
  *
  * @param x - as for `spectralNorm`; consumed
  * @param options - as for `spectralNorm`
- * @throws what `spectralNorm` throws, ConvergenceError too (the result has no `converged`, as it may hold arrays only,
- *   to pass through `vmap` and `jit`)
+ * @throws what `spectralNorm` throws, ConvergenceError too (the result has no `converged`, because it may contain only
+ *   arrays to pass through `vmap` and `jit`)
  *
  * @remarks
  * **Cost.** That of `spectralNorm` under `grad`.
@@ -38,7 +39,7 @@ export type ArrayValueAndGrad = {
 export function valueAndGrad(x: JaxArray, options?: ArraySolveOptions): ArrayValueAndGrad {
   const checked = checkArrayOptions(options, "valueAndGrad");
   const { x: matrices, shape } = takeMatrices(x, "valueAndGrad");
-  // Of the sum, as the norm of one matrix does not depend on another.
+  // The gradient of the sum, because the norm of one matrix does not depend on the others.
   const total = (a: JaxArray): [JaxArray, JaxArray] => {
     const norms = normOf(a, shape, checked, "valueAndGrad");
     return [np.sum(norms.ref), norms];

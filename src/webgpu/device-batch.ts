@@ -1,5 +1,5 @@
 import { gradientOf } from "../derivative/gradient.js";
-import { type MatrixBatch, type NestedBatch, ofMatrix } from "../derivative/gradient-batch.js";
+import { addMatrixIndex, type MatrixBatch, type NestedBatch } from "../derivative/gradient-batch.js";
 import { allocateArray } from "../matrix/view.js";
 import { requestDevice } from "./device.js";
 import {
@@ -46,7 +46,7 @@ async function each(
       try {
         await withSession({ device }, (session) => compute(session, batch.at(k), k));
       } catch (error) {
-        if (!failed) failure = ofMatrix(k, error);
+        if (!failed) failure = addMatrixIndex(k, error);
         failed = true;
       }
     }
