@@ -26,7 +26,7 @@ const ACCEPTED = 1e-9;
 const STAGNATION_STEPS = 200;
 
 /** Where a triplet comes from, and which function uses it. */
-export interface TripletOrigin {
+interface TripletOrigin {
   readonly origin: SingularTriplet;
   /** whether the caller passed it, so that it may belong to another matrix */
   readonly given: boolean;

@@ -9,25 +9,25 @@ import { checkOptions } from "../solve/options.js";
 import { DeviceSolver } from "./device-solver.js";
 import { HostSolver } from "./host-solver.js";
 import type { Solver } from "./solver.js";
-import { checkInteger, checkMatrices, type MatrixShape, readNow, refused } from "./tensor-input.js";
+import { checkInteger, checkMatrices, invalidOption, type MatrixShape, readNow } from "./tensor-input.js";
 
 /** Options of `spectralNorm` and `singularTriplet` on tensors. */
 export interface TensorSolveOptions extends SolveOptions {
   /**
-   * Whether x may be read (`dataSync`) and solved by the core. Default: true where the backend can
-   * read it synchronously (cpu, wasm, webgl, node), false elsewhere (webgpu). With `false`, x stays
+   * Whether x may be read (`dataSync`) and solved by the core. Default: true if the backend can
+   * read it synchronously (cpu, wasm, webgl, node), otherwise false (webgpu). With `false`, x stays
    * on its device, which takes `steps` Lanczos steps. There is no convergence test and no
    * `ConvergenceError` then, and the options other than `seed` have no effect.
    */
   readBack?: boolean;
-  /** Lanczos steps where x is not read; default 32. No effect where x is read. */
+  /** Lanczos steps if x is not read; default 32. No effect if x is read. */
   steps?: number;
 }
 
 const NAMES = [...SOLVE_OPTIONS, "readBack", "steps"];
 
 /**
- * @throws what `checkMatrices` throws; OptionError; UnsupportedError for `readBack: true` where the
+ * @throws what `checkMatrices` throws; OptionError; UnsupportedError for `readBack: true` if the
  *   backend cannot read x synchronously
  */
 export function solverFor(
@@ -47,7 +47,7 @@ export function solverFor(
     example: "{ rtol: 1e-4 }",
   }) as TensorSolveOptions;
   if (readBack !== undefined && typeof readBack !== "boolean") {
-    throw refused(readBack, "readBack", caller, "true or false");
+    throw invalidOption(readBack, "readBack", caller, "true or false");
   }
   checkInteger(steps, "steps", caller, true);
   // The device solver uses `seed` alone, but a wrong option is an error there too.

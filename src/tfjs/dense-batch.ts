@@ -1,11 +1,11 @@
-/** A batch of matrices with their singular value decompositions, for the norms that need all of it. */
+/** Batches of matrices for the norms that need a full SVD. */
 import { engine, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { type BatchDecomposition, decompose } from "./singular-values.js";
 import { type MatrixShape, readFinite, readNow } from "./tensor-input.js";
 
 const INSTEAD = "call spectralNorm, which can work on the device";
 
-/** Numbers of every matrix of a batch, in float64 arithmetic between reading and writing. */
+/** Reads and writes the matrices of a batch; everything between is computed in float64. */
 export class DenseBatch {
   readonly shape: MatrixShape;
   readonly #caller: string;
@@ -18,7 +18,7 @@ export class DenseBatch {
   /**
    * The decompositions, with vectors if a gradient is being taken.
    *
-   * @throws NonFiniteError, and UnsupportedError where x cannot be read
+   * @throws NonFiniteError, and UnsupportedError if x cannot be read
    */
   decompose(x: Tensor): BatchDecomposition[] {
     const data = readFinite(x, this.shape, this.#caller, INSTEAD);
@@ -27,19 +27,19 @@ export class DenseBatch {
     return Array.from({ length: batch }, (_, i) => decompose(data, i, rows, columns, vectors));
   }
 
-  /** @throws as `decompose` */
+  /** @throws as `decompose` does */
   check(x: Tensor): void {
     readFinite(x, this.shape, this.#caller, INSTEAD);
   }
 
-  /** What `of` makes of the numbers of each matrix in x, one after the other, as a tensor. */
+  /** The results of `of` for the numbers of each matrix in x, concatenated to a tensor. */
   map(x: Tensor, shape: number[], of: (numbers: Float32Array, i: number) => ArrayLike<number>): Tensor {
     const data = readNow(x, this.#caller, INSTEAD);
     const size = data.length / this.shape.batch;
     return this.tensor(shape, (i) => of(data.subarray(i * size, (i + 1) * size), i));
   }
 
-  /** What `of` gives for each matrix, one after the other, as a tensor. */
+  /** The results of `of` for each matrix, concatenated to a tensor. */
   tensor(shape: number[], of: (i: number) => ArrayLike<number>): Tensor {
     const parts = Array.from({ length: this.shape.batch }, (_, i) => of(i));
     const data = new Float32Array(parts.length * parts[0].length);

@@ -1,6 +1,6 @@
 /**
- * Vector algebra in tensor operations, for a batch at a time and without reading anything back: a
- * column is b×n×1, a block of k columns b×n×k. None of it is meant to be differentiated.
+ * Vector algebra in tensor operations, for batches, without reading anything back. A column is b×n×1, a block of k
+ * columns b×n×k. These functions are not meant to be differentiated.
  */
 import {
   add,
@@ -20,9 +20,9 @@ import {
   tidy,
 } from "@tensorflow/tfjs-core";
 
-/** A random column, the same for each matrix and for the same seed: a batch then is what its parts are. */
+/** A random column, the same for each matrix of a batch, so that a batch gives the results of its matrices. */
 export function randomColumn(batch: number, n: number, seed: number): Tensor {
-  // randomNormal takes the seed 0 for none.
+  // randomNormal treats the seed 0 as no seed.
   const one = randomNormal([1, n, 1], 0, 1, "float32", seed === 0 ? 0x9e3779b1 : seed);
   return mul(one, ones([batch, 1, 1]));
 }
@@ -46,8 +46,8 @@ export function without(q: Tensor, x: Tensor): Tensor {
  * A unit vector (b×k×1) along the dominant eigenvector of a symmetric positive semidefinite G
  * (b×k×k); 0 for G = 0.
  *
- * By repeated squaring: after 24 of them G is raised to 2²⁴, past the relative gaps that float32
- * can tell apart, and is a multiple of y·yᵀ; its column with the largest diagonal entry is safe to take.
+ * By repeated squaring: 24 of them raise G to the power 2²⁴, the reciprocal of half of float32's ε, so smaller relative
+ * gaps are rounding errors. The result is a multiple of y·yᵀ, whose column with the largest diagonal entry is accurate.
  */
 export function dominant(g: Tensor): Tensor {
   return tidy(() => {

@@ -1,6 +1,6 @@
 /**
  * Triplets and their derivatives by tensor operations alone, for data on a device that cannot be read
- * synchronously. As nothing is read, nothing can be tested: the number of steps is fixed.
+ * synchronously. Convergence cannot be tested without reading, so the number of steps is fixed.
  */
 import {
   abs,
@@ -24,11 +24,11 @@ import type { MatrixShape } from "./tensor-input.js";
  * Lanczos with full reorthogonalization on AᵀA, a fixed number of steps from a random start, then
  * Rayleigh–Ritz (Golub & Van Loan, Matrix Computations, 4th ed., §10.1 and §10.3).
  *
- * Cost: 2(steps + 2) reads of A, 2·steps·(m + n) numbers of memory, about twenty small kernels a step.
- * Not guaranteed: how near σ₁ is reached depends on the spectrum. From a random start the relative
+ * Cost: 2(steps + 2) reads of A, 2·steps·(m + n) numbers of memory, about twenty small kernels per step.
+ * Not guaranteed: the accuracy of σ₁ depends on the spectrum. From a random start the relative
  *   error of σ² falls at least like (ln n / steps)² (Kuczyński & Woźniakowski, SIAM J. Matrix Anal.
  *   Appl. 13:1094, 1992), in practice far faster; the tests state what 32 steps reach on random
- *   matrices. There is no ConvergenceError, and derivatives are those of the triplet reached. A tie is
+ *   matrices. There is no ConvergenceError, and derivatives are those of the computed triplet. A tie is
  *   not detected: second derivatives there are large, not a TiedError.
  */
 export class DeviceSolver implements Solver {
@@ -53,7 +53,7 @@ export class DeviceSolver implements Solver {
     const wide = rows < columns;
     const tall = wide ? transpose(a, [0, 2, 1]) : a;
     const long = this.#longerVector(tall);
-    // One power step more: cheap, and it takes what the projection left in the lower directions.
+    // One more power step is cheap and damps the remaining parts in other directions.
     const short = unit(matMul(tall, long, true));
     const image = matMul(tall, short);
     const [u, v] = wide ? [short, unit(image)] : [unit(image), short];
@@ -104,8 +104,8 @@ export class DeviceSolver implements Solver {
     const squared = mul(sigma, sigma);
     const ub = without(u, uBar);
     const vb = without(v, column(vBar));
-    // σ²I − P·AᵀA·P with P = I − vvᵀ is positive definite on the whole space, so that what rounding
-    // leaves along v does no harm.
+    // σ²I − P·AᵀA·P with P = I − vvᵀ is positive definite on the whole space, so that
+    // rounding errors along v do no harm.
     const q = conjugateGradients(
       (d) => sub(mul(squared, d), without(v, matMul(a, matMul(a, without(v, d)), true))),
       without(v, add(mul(sigma, vb), matMul(a, ub, true))),

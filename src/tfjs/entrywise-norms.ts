@@ -1,4 +1,4 @@
-/** The matrix norms that are a formula in the entries, with their derivatives, in float64. */
+/** Matrix norms that are formulas in the entries, with their derivatives, in float64. */
 import { TiedError } from "../matrix/errors.js";
 
 /** A function of one row-major matrix a with n columns. */
@@ -6,7 +6,7 @@ export interface Formula {
   value(a: Float32Array, n: number): number;
   /** ∇f(a), or one subgradient */
   gradient(a: Float32Array, n: number): Float64Array;
-  /** the derivative of ∇f in the direction e; absent where it is zero */
+  /** the derivative of ∇f in the direction e; missing if it is zero */
   derivative?(a: Float32Array, e: Float32Array): Float64Array;
 }
 

@@ -1,12 +1,11 @@
 /**
- * The derivatives of the handful of kernels that `spectralNormUnrolled` puts on the tape.
+ * The derivatives of the kernels that `spectralNormUnrolled` records on the tape.
  *
  * TensorFlow.js keeps gradients in a registry that `@tensorflow/tfjs` and `@tensorflow/tfjs-layers`
  * fill when they are imported and `@tensorflow/tfjs-core` does not; core's own module for it,
  * `dist/register_all_gradients`, cannot be imported in Node (an ES module in a CommonJS package). So
- * that a program with core and a backend alone can differentiate too, what is missing from the
- * registry is added when it is first needed, and what is there is left alone. Each rule is made of
- * operations that have a rule here, so that derivatives can be nested.
+ * that a program with only core and a backend can differentiate, missing rules are added when they are first needed;
+ * existing ones are kept. Each rule uses operations that have a rule here, so that derivatives can be nested.
  */
 import {
   add,
@@ -73,8 +72,7 @@ const RULES: GradConfig[] = [
   },
   {
     kernelName: "Sqrt",
-    // Not the output: what is saved of an output comes before it on the tape, and a second derivative
-    // would lose the way through it without a word.
+    // Not the output: a saved output is a constant for the tape, so a second derivative would silently be wrong.
     inputsToSave: ["x"],
     gradFunc: (dy, [x]) => ({ x: () => div(one(dy), mul(sqrt(x), 2)) }),
   },

@@ -1,4 +1,4 @@
-/** Triplets and their derivatives by the core, for tensors that can be read. Not converged is an error. */
+/** Triplets and their derivatives by the core, for tensors that can be read. Triplets that did not converge are errors. */
 import { reshape, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import {
   hessianVectorProduct,
@@ -13,7 +13,7 @@ import { requireConverged } from "../solve/require-converged.js";
 import type { Solver, Triplets } from "./solver.js";
 import { type MatrixShape, readNow } from "./tensor-input.js";
 
-/** Solves in the core: as accurate as float32 allows, unless the options ask for less. */
+/** Solves in the core, to the accuracy of float32 unless the options ask for less. */
 export class HostSolver implements Solver {
   readonly #shape: MatrixShape;
   readonly #caller: string;
@@ -21,7 +21,7 @@ export class HostSolver implements Solver {
   #data: Float32Array | undefined;
   #found: SingularTriplet[] = [];
 
-  /** @param data  the numbers of x, for the first solve; not kept beyond it */
+  /** @param data  the numbers of x, for the first solve; dropped after it */
   constructor(shape: MatrixShape, caller: string, options: SolveOptions, data: Float32Array) {
     this.#data = data;
     this.#shape = shape;

@@ -5,8 +5,13 @@ import { namedOptions } from "../matrix/option-names.js";
 import type { NormOrder } from "../solve/entry-norms.js";
 import { DenseBatch } from "./dense-batch.js";
 import * as entrywise from "./entrywise-norms.js";
-import { type BatchDecomposition, combination, combinationDerivative, rank } from "./singular-values.js";
-import { checkMatrices, refused } from "./tensor-input.js";
+import {
+  type BatchDecomposition,
+  numericalRank,
+  weightedProduct,
+  weightedProductDerivative,
+} from "./singular-values.js";
+import { checkMatrices, invalidOption } from "./tensor-input.js";
 import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable.js";
 
 export type { NormOrder };
@@ -20,23 +25,23 @@ export interface NormOptions {
 /**
  * A norm of every m×n matrix in x, by `ord`: 2 the largest and -2 the smallest singular value, "nuc"
  * their sum, "fro" the root of the sum of squares, 1 and -1 the largest and smallest column sum of
- * absolute values, Infinity and -Infinity the same of rows. (-2, -1 and -Infinity are no norms, but
- * have the name.)
+ * absolute values, Infinity and -Infinity the same for rows. (-2, -1 and -Infinity are not norms, in
+ * spite of the name.)
  *
- * Differentiable twice. At a kink the gradient is one subgradient: sign(0) = 0, the first of several
- * extreme columns or rows, the first singular vectors that the SVD gives, and nothing for a singular
- * value that is zero to working accuracy; the zero matrix has gradient 0, and no gradient is NaN.
+ * Differentiable twice. At a kink the gradient is one subgradient: with sign(0) = 0, the first of several extreme columns
+ * or rows, the first singular vectors of the SVD, and 0 for a singular value that is zero to working accuracy. The zero
+ * matrix has gradient 0, and no gradient is NaN.
  *
  * @param x - float32, […, m, n]: the leading axes are a batch
  * @returns shape […]
  * @throws OptionError for an `ord` that does not exist, for other options, and for an `ord` that is
  *   not in an object (`norm(x, 2)`); ShapeError, NonFiniteError; UnsupportedError
- *   for what is not a live float32 tensor or cannot be read synchronously. When differentiated:
+ *   for anything but a live float32 tensor that can be read synchronously. When differentiated:
  *   TiedError for a second derivative that does not exist, UnsupportedError for a third
  *
  * @remarks
  * **Cost.** For 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
- * The others one pass over x. All in float64, rounded once.
+ * One pass over x for the others. Everything is computed in float64 and rounded once.
  *
  * @example
  * ```ts
@@ -86,7 +91,7 @@ function normOf(x: Tensor, options: NormOptions | undefined, caller: string): Te
     batch.check(x);
     return twiceDifferentiable(x, fromEntries(name, batch, formula));
   }
-  throw refused(ord, "ord", caller, '2, -2, 1, -1, Infinity, -Infinity, "fro" or "nuc"');
+  throw invalidOption(ord, "ord", caller, '2, -2, 1, -1, Infinity, -Infinity, "fro" or "nuc"');
 }
 
 /** The weights g of Σ gᵢσᵢ for the norms that are one. */
@@ -98,7 +103,7 @@ function bySingularValues(ord: NormOrder): ((d: BatchDecomposition) => Float64Ar
   };
   if (ord === 2) return (d) => only(d, 0);
   if (ord === -2) return (d) => only(d, d.S.length - 1);
-  if (ord === "nuc") return (d) => new Float64Array(d.S.length).fill(1, 0, rank(d));
+  if (ord === "nuc") return (d) => new Float64Array(d.S.length).fill(1, 0, numericalRank(d));
   return undefined;
 }
 
@@ -117,8 +122,8 @@ function spectral(
       ]),
       keep: [],
     }),
-    gradient: (x) => batch.tensor(x.shape, (i) => combination(svds[i], g[i])),
-    hessian: (x, _, c) => batch.map(c, x.shape, (e, i) => combinationDerivative(svds[i], g[i], e)),
+    gradient: (x) => batch.tensor(x.shape, (i) => weightedProduct(svds[i], g[i])),
+    hessian: (x, _, c) => batch.map(c, x.shape, (e, i) => weightedProductDerivative(svds[i], g[i], e)),
   };
 }
 

@@ -21,13 +21,13 @@ export type TensorTriplet = {
  * σ₁ with unit vectors u and v of every m×n matrix in x. The pair (u, v) is determined up to a common
  * sign; which one comes out depends on x and may change from one x to the next.
  *
- * σ can be differentiated twice, as `spectralNorm`; u and v once, by solving
+ * σ can be differentiated twice, like `spectralNorm`; u and v once, by solving
  * [σI, −A; −Aᵀ, σI]·[p; q] = [(I−uuᵀ)ū; (I−vvᵀ)v̄] for the cotangents ū, v̄ and returning p·vᵀ + u·qᵀ.
  *
  * @param x - float32, […, m, n]: the leading axes are a batch
  * @param options - as for `spectralNorm`
- * @throws as `spectralNorm`, ConvergenceError too; in the backward pass TiedError where u or v is differentiated and σ₁
- *   is tied, UnsupportedError for a second derivative of u or v
+ * @throws as `spectralNorm` does, including ConvergenceError; in the backward pass TiedError if u or v is differentiated
+ *   and σ₁ is tied, UnsupportedError for a second derivative of u or v
  *
  * @remarks
  * **Cost.** One solve, whatever is differentiated later; the pull-back of u and v costs a linear solve.
@@ -68,7 +68,7 @@ function unstacked({ sigma, u, v }: Triplets, { leading, rows, columns }: Matrix
   };
 }
 
-// An operation with a gradient of its own has one output, so u and v come stacked: […, m + n].
+// An operation with a custom gradient has one output, so u and v are stacked: […, m + n].
 function vectors(x: Tensor, solver: Solver, found: Triplets, shape: MatrixShape): Tensor {
   return withGradient(
     [x],
@@ -99,18 +99,18 @@ function pullBack(uv: Tensor, x: Tensor, solver: Solver, found: Triplets, shape:
   );
 }
 
-/** `length` entries of the last axis from `from` on, and its transpose as derivative. */
+/** `length` entries of the last axis, from `from` on; the derivative is `padded`. */
 function part(x: Tensor, from: number, length: number): Tensor {
   const axis = x.rank - 1;
   return withGradient(
     [x],
     () => slice(x, [...Array(axis).fill(0), from], [...x.shape.slice(0, -1), length]),
-    (dy) => [within(dy, from, x.shape[axis])],
+    (dy) => [padded(dy, from, x.shape[axis])],
   );
 }
 
-/** x in a last axis of `total` entries, from `from` on, with zeros around. */
-function within(x: Tensor, from: number, total: number): Tensor {
+/** x padded with zeros in the last axis: its entries begin at `from` of `total`. */
+function padded(x: Tensor, from: number, total: number): Tensor {
   const axis = x.rank - 1;
   const length = x.shape[axis];
   return withGradient(

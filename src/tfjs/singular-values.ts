@@ -5,8 +5,8 @@
  *   (gᵢ−gⱼ)/(σᵢ−σⱼ)·(Pᵢⱼ+Pⱼᵢ)/2 + (gᵢ+gⱼ)/(σᵢ+σⱼ)·(Pᵢⱼ−Pⱼᵢ)/2   (i ≠ j),
  * and gᵢ/σᵢ times the part of E that leaves the span of U or V (Noferini, "A formula for the Fréchet
  * derivative of a generalized matrix function", SIAM J. Matrix Anal. Appl., 2017; the diagonal is 0
- * because g is held fixed). It needs σᵢ and σⱼ apart only where gᵢ ≠ gⱼ: ties that g does not tell
- * apart are harmless.
+ * because g is held fixed). It needs σᵢ and σⱼ apart only where gᵢ ≠ gⱼ: ties within which g is constant
+ * are harmless.
  */
 import { TiedError } from "../matrix/errors.js";
 import { singularValues, svd } from "../solve/golub-reinsch.js";
@@ -23,7 +23,7 @@ export interface BatchDecomposition {
 /**
  * The decomposition of matrix i (m×n) of `data`.
  *
- * @param vectors  whether U and V are wanted; without them they come out empty, at a fraction of the cost
+ * @param vectors  whether U and V are needed; otherwise they are empty, at a fraction of the cost
  */
 export function decompose(
   data: Float32Array,
@@ -38,19 +38,19 @@ export function decompose(
 }
 
 /**
- * How many singular values are not zero to working accuracy: those above the error of a backward
- * stable SVD in float64. To the others belong no vectors, and a gradient takes none from them.
+ * Number of singular values that are not zero to working accuracy: those above the error of a backward stable SVD in
+ * float64, 4ε·(max(m, n) + 8)·σ₁. The others do not contribute to a gradient.
  */
-export function rank({ m, n, S }: BatchDecomposition): number {
+export function numericalRank({ m, n, S }: BatchDecomposition): number {
   const floor = (Math.max(m, n) + 8) * 2 ** -50 * S[0];
   const first = S.findIndex((s) => !(s > floor));
   return first < 0 ? S.length : first;
 }
 
 /** U·diag(g)·Vᵀ (m×n, row-major) over the singular values that are not zero. O(mnk). */
-export function combination(d: BatchDecomposition, g: ArrayLike<number>): Float64Array {
+export function weightedProduct(d: BatchDecomposition, g: ArrayLike<number>): Float64Array {
   const { m, n, U, V } = d;
-  const r = rank(d);
+  const r = numericalRank(d);
   const k = d.S.length;
   const out = new Float64Array(m * n);
   for (let i = 0; i < m; i++) {
@@ -66,7 +66,7 @@ export function combination(d: BatchDecomposition, g: ArrayLike<number>): Float6
 /** uᵢᵀ·E·vᵢ for every i: the derivative of the singular values in the direction E (m×n). */
 export function diagonal(d: BatchDecomposition, e: ArrayLike<number>): Float64Array {
   const { V } = d;
-  const r = rank(d);
+  const r = numericalRank(d);
   const k = d.S.length;
   const ue = transposeTimes(d.U, d.m, k, e, d.n);
   return Float64Array.from(d.S, (_, i) => {
@@ -79,18 +79,18 @@ export function diagonal(d: BatchDecomposition, e: ArrayLike<number>): Float64Ar
 /**
  * The derivative of U·diag(g)·Vᵀ in the direction E (m×n), for a fixed g.
  *
- * @throws TiedError where it does not exist: σᵢ = σⱼ to float32 accuracy while gᵢ ≠ gⱼ, or σᵢ = 0
+ * @throws TiedError if it does not exist: σᵢ = σⱼ to float32 accuracy while gᵢ ≠ gⱼ, or σᵢ = 0
  *   while gᵢ ≠ 0
  * Cost: O(mnk).
  */
-export function combinationDerivative(
+export function weightedProductDerivative(
   d: BatchDecomposition,
   g: ArrayLike<number>,
   e: ArrayLike<number>,
 ): Float64Array {
   const { m, n, U, S, V } = d;
   const k = S.length;
-  const r = rank(d);
+  const r = numericalRank(d);
   const weight = Float64Array.from(S, (_, i) => (i < r ? g[i] : 0));
   const tie = 4 * 2 ** -23 * S[0];
   const quotient = (numerator: number, denominator: number, i: number, j: number): number => {
@@ -117,7 +117,7 @@ export function combinationDerivative(
     }
   }
 
-  // left·Vᵀ + U·right, where the parts outside the spans join what happens inside.
+  // left·Vᵀ + U·right; the parts of E outside the spans of U and V are added to left and right.
   const left = times(U, m, k, middle, k);
   const right = new Float64Array(k * n);
   if (m > n) {

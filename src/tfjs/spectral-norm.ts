@@ -9,24 +9,24 @@ import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable
  * The largest singular value of every m×n matrix in x.
  *
  * Its derivative is u·vᵀ (Watson, Linear Algebra Appl. 170:33, 1992, for ties: then one
- * subgradient), its second derivative the one that `hessianVectorProduct` of the core gives; both
- * hold inside larger losses, under `tf.grad`, `tf.valueAndGrad`, `tf.variableGrads` and nested.
+ * subgradient), its second derivative that of `hessianVectorProduct` of the core. Both
+ * can be used inside larger losses, under `tf.grad`, `tf.valueAndGrad`, `tf.variableGrads` and nested.
  *
  * @param x - float32, […, m, n]: the leading axes are a batch
  * @param options - as for the core's `spectralNorm`, and `readBack`, `steps` (see there)
  * @returns shape […]; a scalar for a matrix
  * @throws ShapeError for a rank below 2 or an empty axis; UnsupportedError for a tensor that is disposed or not
- *   float32; OptionError for an unknown option or a wrong value. Where x is read: NonFiniteError naming the first NaN
- *   or infinity; ConvergenceError where `maxIterations` did not suffice, with the best `triplet` and, for a batch, the
- *   matrix's `index`. When differentiated: TiedError for a second derivative where σ₁ is tied, UnsupportedError for a
+ *   float32; OptionError for an unknown option or a wrong value. If x is read: NonFiniteError with the place of the first NaN
+ *   or infinity; ConvergenceError if `maxIterations` did not suffice, with the best `triplet` and, for a batch, the
+ *   matrix's `index`. When differentiated: TiedError for a second derivative if σ₁ is tied, UnsupportedError for a
  *   third
  *
  * @remarks
  * **Cost.** One solve in the core, after copying x from the backend; the backward pass costs one outer
- * product. Without a gradient being taken only the value is computed, to a looser (and sufficient)
- * residual.
+ * product. If no gradient is computed, only the value is computed, for which a larger
+ * residual is sufficient.
  *
- * **Not guaranteed.** Where x stays on its device (webgpu, `readBack: false`), the number of steps is
+ * **Not guaranteed.** If x stays on its device (webgpu, `readBack: false`), the number of steps is
  * fixed. There is no convergence test and no ConvergenceError; the value is a lower bound of ‖x‖₂
  * (to rounding) whose accuracy is not known.
  *

@@ -2,7 +2,12 @@
 import { clone, type Tensor, zerosLike } from "@tensorflow/tfjs-core";
 import { noOptions } from "../matrix/option-names.js";
 import { DenseBatch } from "./dense-batch.js";
-import { type BatchDecomposition, combination, combinationDerivative, diagonal } from "./singular-values.js";
+import {
+  type BatchDecomposition,
+  diagonal,
+  weightedProduct,
+  weightedProductDerivative,
+} from "./singular-values.js";
 import { checkMatrices } from "./tensor-input.js";
 import { undifferentiable, withGradient } from "./twice-differentiable.js";
 
@@ -13,14 +18,14 @@ import { undifferentiable, withGradient } from "./twice-differentiable.js";
  * accuracy contributes nothing (it has no derivative; 0 is a subgradient), so no gradient is ever NaN.
  *
  * @param x - float32, […, m, n]: the leading axes are a batch
- * @param options - must be absent
+ * @param options - not used; must be undefined
  * @returns shape […, min(m, n)]
- * @throws OptionError for a second argument; ShapeError, NonFiniteError; UnsupportedError for what is not a live
- *   float32 tensor or cannot be read synchronously. When differentiated: TiedError for a second derivative that tells
- *   two equal singular values apart, UnsupportedError for a third
+ * @throws OptionError for a second argument; ShapeError, NonFiniteError; UnsupportedError for anything but a live
+ *   float32 tensor that can be read synchronously. When differentiated: TiedError for a second derivative with different
+ *   cotangents of equal singular values, UnsupportedError for a third
  *
  * @remarks
- * **Cost.** An SVD forward, O(mn·min(m, n)) more for each derivative.
+ * **Cost.** An SVD, and O(mn·min(m, n)) for each derivative.
  *
  * @example
  * ```ts
@@ -49,18 +54,18 @@ export function svdvals(x: Tensor, options?: undefined): Tensor {
 /** U·diag(g)·Vᵀ as an operation on g (k numbers a matrix) and x. */
 function weighted(g: Tensor, x: Tensor, batch: DenseBatch, svds: BatchDecomposition[]): Tensor {
   return withGradient(
-    [g, carrier(x, g, batch, svds)],
+    [g, deferredPullBack(x, g, batch, svds)],
     (save) => {
       save([g, x]);
-      return batch.map(g, x.shape, (weights, i) => combination(svds[i], weights));
+      return batch.map(g, x.shape, (weights, i) => weightedProduct(svds[i], weights));
     },
     (c, [g, x]) => [diagonals(c, g, x, batch, svds), c],
   );
 }
 
-// The pull-back to x is the work, and may not exist at a tie. `weighted` only hands its cotangent c
-// on to this operation, which is reached when a derivative in x is wanted and not for one in g.
-function carrier(x: Tensor, g: Tensor, batch: DenseBatch, svds: BatchDecomposition[]): Tensor {
+// The pull-back to x is expensive, and may not exist at a tie. `weighted` passes its cotangent c to this operation, so
+// that it is computed only for a derivative with respect to x, not to g.
+function deferredPullBack(x: Tensor, g: Tensor, batch: DenseBatch, svds: BatchDecomposition[]): Tensor {
   return withGradient(
     [x],
     (save) => {
@@ -80,13 +85,13 @@ function weightedDerivative(
   svds: BatchDecomposition[],
 ): Tensor {
   return withGradient(
-    [c, third(g), third(x)],
+    [c, withoutThirdDerivative(g), withoutThirdDerivative(x)],
     (save) => {
       save([g, x]);
       const weights = g.dataSync<"float32">();
       const k = svds[0].S.length;
       return batch.map(c, x.shape, (e, i) =>
-        combinationDerivative(svds[i], weights.subarray(i * k, (i + 1) * k), e),
+        weightedProductDerivative(svds[i], weights.subarray(i * k, (i + 1) * k), e),
       );
     },
     (d, [g, x]) => [weightedDerivative(d, g, x, batch, svds), zerosLike(g), zerosLike(x)],
@@ -96,15 +101,15 @@ function weightedDerivative(
 /** uᵢᵀ·c·vᵢ: the transpose of `weighted` as a map of g. */
 function diagonals(c: Tensor, g: Tensor, x: Tensor, batch: DenseBatch, svds: BatchDecomposition[]): Tensor {
   return withGradient(
-    [c, third(x)],
+    [c, withoutThirdDerivative(x)],
     (save) => {
       save([x]);
       return batch.map(c, g.shape, (e, i) => diagonal(svds[i], e));
     },
-    (d, [x]) => [weighted(d, third(x), batch, svds), zerosLike(x)],
+    (d, [x]) => [weighted(d, withoutThirdDerivative(x), batch, svds), zerosLike(x)],
   );
 }
 
-function third(x: Tensor): Tensor {
+function withoutThirdDerivative(x: Tensor): Tensor {
   return undifferentiable(x, "the third derivative of svdvals", "it is differentiable twice");
 }

@@ -1,12 +1,11 @@
 /**
- * What may be handed to this adapter: a live float32 tensor of matrices. Everything else is refused
- * here, at the call, and named.
+ * Checks the input of this adapter: a live float32 tensor of matrices.
  */
 import { getBackend, Tensor } from "@tensorflow/tfjs-core";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 
-/** A batch of matrices as the tensor's shape says it: `batch` is the product of the leading axes. */
+/** The shape of a tensor as a batch of matrices; `batch` is the product of the leading axes. */
 export interface MatrixShape {
   readonly leading: number[];
   readonly batch: number;
@@ -15,12 +14,11 @@ export interface MatrixShape {
 }
 
 /**
- * Checks that `x` is a float32 tensor that still lives and holds one matrix or (with leading axes) a
- * batch of them.
+ * Checks that `x` is a float32 tensor that is not disposed and holds one matrix or, with leading axes, a batch.
  *
  * @param caller  the public function's name, for the messages
- * @param rank  exactly this rank; any rank from 2 when absent
- * @throws UnsupportedError for what is not a tensor, is disposed, or is not float32;
+ * @param rank  the required rank; undefined: 2 or more
+ * @throws UnsupportedError if x is not a tensor, is disposed, or is not float32;
  *   ShapeError for a wrong rank or an empty axis
  */
 export function checkMatrices(x: unknown, caller: string, rank?: number): MatrixShape {
@@ -28,7 +26,7 @@ export function checkMatrices(x: unknown, caller: string, rank?: number): Matrix
   const { shape } = x;
   if (rank !== undefined ? shape.length !== rank : shape.length < 2) {
     const wanted = rank === undefined ? "a matrix or a batch of matrices" : "a matrix";
-    throw new ShapeError(`${caller}: ${wanted} wanted, but x has rank ${shape.length} (shape [${shape}])`);
+    throw new ShapeError(`${caller}: expected ${wanted}, but x has rank ${shape.length} (shape [${shape}])`);
   }
   if (x.size === 0) throw new ShapeError(`${caller}: x is empty (shape [${shape}])`);
   const leading = shape.slice(0, -2);
@@ -53,10 +51,10 @@ function checkTensor(x: unknown, caller: string): asserts x is Tensor {
 }
 
 /**
- * The numbers of `x`, now.
+ * The numbers of `x`, read synchronously.
  *
- * @param instead  what to call where this cannot work, for the message
- * @throws UnsupportedError where the backend cannot hand them over synchronously
+ * @param instead  what to call if this is not possible, for the message
+ * @throws UnsupportedError if the backend cannot read them synchronously
  *
  * On the cpu backend this is the tensor's own memory: never write to it.
  */
@@ -66,7 +64,7 @@ export function readNow(x: Tensor, caller: string, instead: string): Float32Arra
       `${caller} has to read x, and the ${getBackend()} backend cannot hand it over synchronously; ${instead}`,
       options,
     );
-  // WebGPU's dataSync goes through a canvas: it warns, and where that does not work it gives zeros.
+  // On WebGPU, dataSync uses a canvas: it warns, and returns zeros if that does not work.
   if (getBackend() === "webgpu") throw refusal();
   try {
     return x.dataSync<"float32">() as Float32Array;
@@ -76,9 +74,9 @@ export function readNow(x: Tensor, caller: string, instead: string): Float32Arra
 }
 
 /**
- * As `readNow`, for x of the shape `shape`, all of it finite.
+ * As `readNow`, for x of the shape `shape`; checks that all numbers are finite.
  *
- * @throws NonFiniteError naming row and column of the first NaN or infinity, as the core does
+ * @throws NonFiniteError with row and column of the first NaN or infinity, as the core does
  */
 export function readFinite(x: Tensor, shape: MatrixShape, caller: string, instead: string): Float32Array {
   const data = readNow(x, caller, instead);
@@ -97,20 +95,20 @@ function nonFinite(value: number, at: number, { batch, rows, columns }: MatrixSh
 /** @throws OptionError unless `value` is an integer ≥ 0 (> 0 when `positive`) */
 export function checkInteger(value: unknown, name: string, caller: string, positive = false): number {
   if (Number.isSafeInteger(value) && inRange(value as number, positive)) return value as number;
-  throw refused(value, name, caller, `a ${positive ? "positive" : "non-negative"} integer`);
+  throw invalidOption(value, name, caller, `a ${positive ? "positive" : "non-negative"} integer`);
 }
 
 /** @throws OptionError unless `value` is a finite number ≥ 0 (> 0 when `positive`) */
 export function checkAmount(value: unknown, name: string, caller: string, positive = false): number {
   if (Number.isFinite(value) && inRange(value as number, positive)) return value as number;
-  throw refused(value, name, caller, `a ${positive ? "positive" : "non-negative"} finite number`);
+  throw invalidOption(value, name, caller, `a ${positive ? "positive" : "non-negative"} finite number`);
 }
 
 function inRange(value: number, positive: boolean): boolean {
   return positive ? value > 0 : value >= 0;
 }
 
-/** The error for an option with a value that it does not take. */
-export function refused(value: unknown, name: string, caller: string, expected: string): OptionError {
+/** The error for an option with an invalid value. */
+export function invalidOption(value: unknown, name: string, caller: string, expected: string): OptionError {
   return new OptionError(`${name}: ${caller} expects ${expected}, got ${formatValue(value)}`);
 }

@@ -1,10 +1,9 @@
 /**
- * Operations with derivatives of their own, to any order that makes sense.
+ * Operations with custom derivatives of higher order.
  *
- * `tf.customGrad` treats whatever its backward pass saved as constant, so a second derivative is an
- * error at best and silently zero at worst. Here every backward pass is again made of operations
- * that know their derivative, and where knowledge ends, `undifferentiable` raises an error.
- * None of it needs gradients to be registered for TensorFlow.js' own kernels: a program that imports
+ * `tf.customGrad` treats everything that its backward pass saved as constant, so a second derivative is an error or
+ * silently zero. Here every backward pass consists of operations with custom derivatives, and `undifferentiable` throws
+ * where there is no further derivative. Gradients of TensorFlow.js' own kernels are not needed: a program that imports
  * only `@tensorflow/tfjs-core` and a backend has none.
  */
 import {
@@ -22,11 +21,10 @@ import {
 import { UnsupportedError } from "../matrix/errors.js";
 
 /**
- * `tf.customGrad` with types: runs `forward` off the tape, and `backward` when its gradient is asked
- * for.
+ * `tf.customGrad` with types: runs `forward` off the tape, and `backward` when the gradient is computed.
  *
- * @param forward  computes the value; hands to `save` what `backward` will need
- * @param backward  the pull-back of dy: one tensor for each input, of its shape
+ * @param forward  computes the value; passes the tensors that `backward` needs to `save`
+ * @param backward  the pull-back of dy: for each input one tensor of its shape
  */
 export function withGradient(
   inputs: Tensor[],
@@ -41,8 +39,7 @@ export function withGradient(
 }
 
 /**
- * What `f` returns, computed without a trace on the tape. The tensors belong to the caller, who
- * disposes them; no tidy does.
+ * The result of `f`, computed off the tape. The caller has to dispose the tensors; `tidy` does not.
  */
 export function offTape<T extends Record<keyof T, Tensor>>(f: () => T): T {
   let tensors: T | undefined;
@@ -59,7 +56,7 @@ export function offTape<T extends Record<keyof T, Tensor>>(f: () => T): T {
   return tensors as T;
 }
 
-/** x again, for a part of a computation whose derivative in x is not known: asking for it throws. */
+/** x as an operation whose derivative throws, for computations whose derivative in x is not known. */
 export function undifferentiable(x: Tensor, what: string, instead: string): Tensor {
   return withGradient(
     [x],
@@ -94,11 +91,11 @@ export function inner(a: Tensor, b: Tensor): Tensor {
   );
 }
 
-/** A scalar function of each matrix of a batch, as its author knows it. All of it runs off the tape. */
+/** A scalar function of each matrix of a batch, with its derivatives. All functions run off the tape. */
 export interface MatrixFunction {
   /** the public name, for messages */
   readonly name: string;
-  /** f(x), of the leading axes' shape, and tensors that the two functions below will want to see again */
+  /** f(x), with the shape of the leading axes, and tensors to keep for the two functions below */
   value(x: Tensor): { value: Tensor; keep: Tensor[] };
   /** ∇f(x), of x's shape */
   gradient(x: Tensor, kept: Tensor[]): Tensor;
@@ -122,8 +119,8 @@ export function twiceDifferentiable(x: Tensor, f: MatrixFunction): Tensor {
   );
 }
 
-// ∇f is an operation of its own, apart from dy·∇f, so that its pull-back (a linear solve) runs only
-// when a derivative in x is wanted, not for one in dy.
+// ∇f is an operation separate from dy·∇f, so that its pull-back (a linear solve) runs only for a derivative with respect
+// to x, not to dy.
 function gradientOf(x: Tensor, kept: Tensor[], f: MatrixFunction): Tensor {
   return withGradient(
     [x],
@@ -143,7 +140,7 @@ function hessianOf(c: Tensor, x: Tensor, kept: Tensor[], f: MatrixFunction): Ten
       save([x, ...kept]);
       return f.hessian(x, kept, c);
     },
-    // Symmetric in c; the zero goes to `still`, which throws if anyone follows it to x.
+    // Symmetric in c. The zero goes to `still`, which throws if it is differentiated further.
     (d, [x, ...kept]) => [hessianOf(d, x, kept, f), zerosLike(x)],
   );
 }

@@ -37,25 +37,25 @@ const INSTEAD = "call spectralNorm, which takes a fixed number of steps there";
 
 /**
  * ‖x‖₂ by power iteration on xᵀx, z ← xᵀ(xv), λ = ‖z‖/‖v‖, until ‖z − λv‖ ≤ rtol·‖λv‖ + atol or
- * `maxIterations`; the derivative goes back through every step on the tape.
+ * `maxIterations`; the derivative is computed back through every step on the tape.
  *
  * A reference for comparisons; use `spectralNorm` otherwise. Its memory grows with the number of
  * steps, a small gap costs digits without notice, and for σ ≤ 1e-3 `atol` stops it at the first step.
  *
- * It follows the notebook to the letter, and so, unlike the other functions here, it throws no
- * `ConvergenceError`: after `maxIterations` steps it returns the value that it has.
+ * It follows the notebook exactly. So, unlike the other functions here, it throws no `ConvergenceError`: after
+ * `maxIterations` steps it returns the current value.
  *
  * @param x - float32, m×n
- * @returns a scalar; NaN with the gradient 0 where a square overflows float32. The zero matrix gives 0
+ * @returns a scalar; NaN with the gradient 0 if a square overflows float32. The zero matrix gives 0
  *   with the gradient 0
- * @throws ShapeError for anything but a matrix; OptionError; NonFiniteError naming the first NaN or
- *   infinity; UnsupportedError for what is not a live float32 tensor or cannot be read synchronously
- *   (the stopping rule reads three numbers a step)
+ * @throws ShapeError for anything but a matrix; OptionError; NonFiniteError with the place of the first NaN or
+ *   infinity; UnsupportedError for anything but a live float32 tensor that can be read synchronously
+ *   (the stopping rule reads two numbers per step)
  *
  * @remarks
- * **Cost.** Two reads of x a step, and as much again backward.
+ * **Cost.** Two reads of x per step, and as many for the derivative.
  *
- * **Not guaranteed.** Convergence, as said above; a start orthogonal to v₁ misses σ₁.
+ * **Not guaranteed.** Convergence, see above; a start orthogonal to v₁ misses σ₁.
  *
  * @example
  * ```ts
@@ -122,7 +122,7 @@ function progress({ v, z, lambda }: Step): { residual: number; size: number } {
   return { residual, size };
 }
 
-/** A number that depends on x in name only: its gradient is zero. */
+/** A constant as a function of x on the tape: its gradient is zero. */
 function constant(x: Tensor, value: number): Tensor {
   return withGradient(
     [x],

@@ -2,8 +2,8 @@
 // package holds already (the kernels and the script of a worker) is not bundled: the coordinator passes it in.
 import * as core from "../index.js";
 import { useThreadPool } from "../kernels/select.js";
+import type { FunctionName } from "./async-functions.js";
 import { packError } from "./failure.js";
-import type { FunctionName } from "./functions.js";
 import type { CoordinatorInit, PackedMatrix, Reply, Request } from "./messages.js";
 import { parentPort } from "./port.js";
 import { startTeam } from "./start-team.js";

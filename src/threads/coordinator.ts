@@ -1,7 +1,7 @@
 import { dense, fused, products, proof } from "../kernels/wasm/binary.generated.js";
 import { DeviceError } from "../matrix/errors.js";
+import type { FunctionName } from "./async-functions.js";
 import { causeOption, unpackError } from "./failure.js";
-import type { FunctionName } from "./functions.js";
 import type { CoordinatorInit, Reply, Request } from "./messages.js";
 import type { Payload } from "./pack.js";
 import { coordinator as script, worker } from "./scripts.generated.js";

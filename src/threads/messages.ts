@@ -1,7 +1,7 @@
 import type { Kernels } from "../kernels/contract.js";
 import type { CsrParts } from "../matrix/sparse.js";
+import type { FunctionName } from "./async-functions.js";
 import type { PackedValue } from "./failure.js";
-import type { FunctionName } from "./functions.js";
 
 /** The first and only message to a worker of a team. It answers "ready", or with a `Failed`. */
 export interface WorkerInit {

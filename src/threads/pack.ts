@@ -2,8 +2,8 @@ import { messageOf } from "../matrix/error-message.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { allocateArray, batchOf, type View, viewOf } from "../matrix/view.js";
 import { checkOptions } from "../solve/options.js";
+import { argumentFormOf, type FunctionName } from "./async-functions.js";
 import { compact } from "./compact.js";
-import { argumentFormOf, type FunctionName } from "./functions.js";
 import type { PackedMatrix } from "./messages.js";
 
 /** The arguments of a call. `transfer` lists the buffers of the copied arrays, which are transferred. */

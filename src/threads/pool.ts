@@ -1,9 +1,9 @@
 import { kernelsWanted, useThreadPool } from "../kernels/select.js";
 import { OptionError, UnsupportedError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
+import type { FunctionName } from "./async-functions.js";
 import { Coordinator } from "./coordinator.js";
 import { causeOption } from "./failure.js";
-import type { FunctionName } from "./functions.js";
 import { packArguments } from "./pack.js";
 import { type RunningTeam, startTeam } from "./start-team.js";
 import { canBlock, canShareMemory, cores } from "./worker.js";

@@ -1,5 +1,5 @@
 /** The connection from a thread to the thread that started it. */
-export interface Port {
+interface Port {
   listen(onMessage: (message: unknown) => void): void;
   post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
 }

@@ -36,7 +36,7 @@ async function request(): Promise<Device> {
         "localhost); in Node pass { device }, for example from the package webgpu. Without a GPU, use spectral-norm",
     );
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch((error) => {
-    throw new DeviceError(`device: requestAdapter failed: ${messageOf(error)}`, { cause: error });
+    throw new DeviceError(`device: requesting an adapter failed: ${messageOf(error)}`, { cause: error });
   });
   if (!adapter)
     throw new DeviceError(

@@ -10,7 +10,7 @@ import type { Reading } from "./shaders/load-entry.js";
 import { SCAN, SCANNED_PER_THREAD } from "./shaders/scan.js";
 
 /** Rows of a matrix that one binding holds. */
-export interface MatrixPart {
+interface MatrixPart {
   readonly binding: { buffer: GPUBuffer; offset: number; size: number };
   /** numbers in the binding before the part */
   readonly offset: number;

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import { followOnDevice } from "../../src/tfjs/layers/subspace-iteration-device.js";
-import { followHere } from "../../src/tfjs/layers/subspace-iteration-host.js";
+import { followOnHost } from "../../src/tfjs/layers/subspace-iteration-host.js";
 import type { Near, Tracked } from "../../src/tfjs/layers/tracked.js";
 import { truth } from "./oracle.js";
 import { maxDifference, normal, onEachBackend, taken } from "./setup.js";
@@ -11,7 +11,7 @@ const column = (x: ArrayLike<number>) => tf.tensor2d(Array.from(x), [x.length, 1
 const unit = (x: Float32Array) => x.map((value) => value / Math.hypot(...x));
 
 const WAYS = [
-  ["read back", followHere, 3],
+  ["read back", followOnHost, 3],
   ["on the device", followOnDevice, 1],
 ] as const;
 
@@ -33,7 +33,7 @@ onEachBackend("vectors that follow a matrix", () => {
       let near: Near & Partial<Tracked> = {
         u: row(unit(normal(m, 1))),
         v: column(unit(normal(n, 2))),
-        others: random(count, m, 3),
+        subspace: random(count, m, 3),
       };
       let sigma = 0;
       for (let i = 0; i < 300; i++) {
@@ -54,7 +54,7 @@ onEachBackend("vectors that follow a matrix", () => {
       let near: Near & Partial<Tracked> = {
         u: row([1, 0, 0, 0, 0, 0]),
         v: column([1, 0, 0, 0, 0, 0]),
-        others: random(count, n, 3),
+        subspace: random(count, n, 3),
       };
       for (let s = 0.5; s < 1.5; s += 0.05) {
         const w = tf.diag(tf.tensor1d([1, s, 0.3, 0.2, 0.1, 0])) as tf.Tensor;
@@ -75,11 +75,11 @@ onEachBackend("vectors that follow a matrix", () => {
       let near: Near & Partial<Tracked> = {
         u: row(unit(normal(3, 1))),
         v: column(unit(normal(4, 2))),
-        others: random(count, 3, 3),
+        subspace: random(count, 3, 3),
       };
       for (let i = 0; i < 100; i++) near = follow(w, near);
       for (const x of [near.u, near.v]) expect(Math.hypot(...taken(x))).toBeCloseTo(1, 4);
-      expect(taken(near.others).every(Number.isFinite)).toBe(true);
+      expect(taken(near.subspace).every(Number.isFinite)).toBe(true);
       const sigma = taken(near.sigma as tf.Tensor)[0];
       const exact = truth(a, 3, 4).S[0];
       expect(Math.abs(sigma - exact)).toBeLessThanOrEqual(1e-4 * exact);

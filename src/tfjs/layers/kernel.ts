@@ -1,11 +1,11 @@
-/** The weight of a layer as the matrix whose norm counts. */
+/** The weight of a layer as the matrix that is normalized. */
 import { reshape, type Tensor } from "@tensorflow/tfjs-core";
 import type { LayerVariable, layers } from "@tensorflow/tfjs-layers";
 import { OptionError } from "../../matrix/errors.js";
 
 /**
- * A kernel as a matrix, as Miyato et al. (ICLR 2018, §3) and Keras reshape it: the last axis are the
- * columns, all others the rows. A dense kernel is [in, out] already; a convolution's [h, w, in, out]
+ * A kernel as a matrix, as Miyato et al. (ICLR 2018, §3) and Keras reshape it: the last axis gives the
+ * columns, the other axes the rows. A dense kernel is [in, out] already; a convolution's [h, w, in, out]
  * becomes (h·w·in)×out. The norm of that matrix is not the norm of the convolution as an operator:
  * for h×w windows that one is at most √(h·w) times as large.
  */
@@ -22,7 +22,7 @@ export function matrixShape(shape: number[]): [rows: number, columns: number] {
 export type KernelProperty = "kernel" | "embeddings";
 
 /**
- * @throws OptionError for a layer that has no such weight, or several
+ * @throws OptionError for a layer without such a weight, or with several
  */
 export function kernelProperty(layer: layers.Layer, caller: string): KernelProperty {
   const refuse = (why: string) =>
@@ -32,7 +32,7 @@ export function kernelProperty(layer: layers.Layer, caller: string): KernelPrope
   if ("depthwiseKernel" in layer) {
     throw refuse("filters each channel separately, so it has no single matrix to normalize");
   }
-  // Before a layer is built its kernel is null, but the property is there.
+  // Before a layer is built, the property exists with the value null.
   if ("kernel" in layer) return "kernel";
   if ("embeddings" in layer) return "embeddings";
   throw refuse("cell" in layer ? "has its kernels in a cell" : "has none");
@@ -43,7 +43,7 @@ export function kernelOf(layer: layers.Layer, property: KernelProperty): LayerVa
   return (layer as unknown as Record<KernelProperty, LayerVariable | null>)[property] ?? undefined;
 }
 
-/** Runs `f` with `value` in the place of the kernel. */
+/** Calls `f` with `value` in place of the kernel. */
 export function withKernel<T>(layer: layers.Layer, property: KernelProperty, value: Tensor, f: () => T): T {
   const owner = layer as unknown as Record<KernelProperty, { read(): Tensor } | undefined>;
   const variable = owner[property];

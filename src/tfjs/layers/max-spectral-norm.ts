@@ -9,10 +9,10 @@ import { type LateClass, lateParent, withoutCustomObjects } from "./layers-peer.
 
 const CALLER = "maxSpectralNorm";
 
-/** What layers take as `kernelConstraint`. */
+/** The type of `kernelConstraint` of a layer. */
 export type Constraint = ReturnType<typeof constraints.nonNeg>;
 
-/** What `maxSpectralNorm` takes. */
+/** Arguments of `maxSpectralNorm`. */
 export interface MaxSpectralNormArgs {
   /** The largest ‖W‖₂ allowed; positive, default 1. */
   maxValue?: number;
@@ -47,7 +47,7 @@ class MaxSpectralNorm extends LateConstraint {
     return { maxValue: this.#maxValue };
   }
 
-  // Its own, because the parent's is not known yet when the class is registered.
+  // Defined here, because the parent class is not known yet when this class is registered.
   static fromConfig<T extends serialization.Serializable>(
     cls: serialization.SerializableConstructor<T>,
     config: serialization.ConfigDict,
@@ -68,7 +68,7 @@ serialization.registerClass(
  * TensorFlow.js 4 applies constraints when a weight is set, and not after the updates of an optimizer
  * (github.com/tensorflow/tfjs, issues 3345 and 3979). In training, call `applyConstraints`.
  *
- * @throws UnsupportedError where `@tensorflow/tfjs-layers` was not imported; OptionError for a
+ * @throws UnsupportedError if `@tensorflow/tfjs-layers` was not imported; OptionError for a
  *   `maxValue` that is not a positive finite number, for one that is not in an object
  *   (`maxSpectralNorm(2)`), and for other names. The constraint itself throws what `spectralNorm`
  *   throws

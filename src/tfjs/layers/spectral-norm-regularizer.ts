@@ -9,10 +9,10 @@ import { type LateClass, lateParent, withoutCustomObjects } from "./layers-peer.
 
 const CALLER = "spectralNormRegularizer";
 
-/** What layers take as `kernelRegularizer`. */
+/** The type of `kernelRegularizer` of a layer. */
 export type Regularizer = ReturnType<typeof regularizers.l2>;
 
-/** What `spectralNormRegularizer` takes. */
+/** Arguments of `spectralNormRegularizer`. */
 export interface SpectralNormRegularizerArgs {
   /** The factor of the penalty; non-negative, default 0.01 as for TensorFlow.js' own regularizers. */
   l?: number;
@@ -44,7 +44,7 @@ class SpectralNormRegularizer extends LateRegularizer {
     return { l: this.#l };
   }
 
-  // Its own, because the parent's is not known yet when the class is registered.
+  // Defined here, because the parent class is not known yet when this class is registered.
   static fromConfig<T extends serialization.Serializable>(
     cls: serialization.SerializableConstructor<T>,
     config: serialization.ConfigDict,
@@ -59,10 +59,10 @@ serialization.registerClass(
 /**
  * A regularizer for layers (`kernelRegularizer`): adds l·‖W‖₂ to the loss, with the derivative
  * l·u·vᵀ. (Yoshida & Miyato, arXiv:1705.10941, penalize the square.) A kernel with more than two axes
- * counts as the matrix whose columns are the last axis. Its class is registered as
+ * is treated as a matrix whose columns are the last axis. The class is registered as
  * "SpectralNormRegularizer" and saved with a model.
  *
- * @throws UnsupportedError where `@tensorflow/tfjs-layers` was not imported; OptionError for an `l`
+ * @throws UnsupportedError if `@tensorflow/tfjs-layers` was not imported; OptionError for an `l`
  *   that is not a non-negative finite number, for one that is not in an object
  *   (`spectralNormRegularizer(0.1)`), and for other names. The regularizer itself throws what
  *   `spectralNorm` throws

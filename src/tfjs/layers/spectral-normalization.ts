@@ -22,7 +22,7 @@ import { formatValue } from "../../matrix/format-value.js";
 import { namedOptions } from "../../matrix/option-names.js";
 import { randomColumn } from "../device-algebra.js";
 import { singularTriplet } from "../singular-triplet.js";
-import { checkInteger, refused } from "../tensor-input.js";
+import { checkInteger, invalidOption } from "../tensor-input.js";
 import { offTape, withGradient } from "../twice-differentiable.js";
 import {
   asMatrix,
@@ -34,7 +34,7 @@ import {
 } from "./kernel.js";
 import { type LateClass, lateParent, parentOf, withoutCustomObjects } from "./layers-peer.js";
 import { nonZero } from "./subspace-iteration-device.js";
-import { follow, othersFor } from "./tracking.js";
+import { follow, subspaceSize } from "./tracking.js";
 
 const CALLER = "SpectralNormalization";
 const EXAMPLE = "{ layer: tf.layers.dense({ units: 4 }) }";
@@ -43,9 +43,9 @@ const EXAMPLE = "{ layer: tf.layers.dense({ units: 4 }) }";
 export interface SpectralNormalizationArgs {
   /** The layer to wrap; it must have one kernel (dense, convolutions) or embeddings. */
   layer: layers.Layer;
-  /** Steps of power iteration a training step; default 1. */
+  /** Steps of power iteration per training step; default 1. */
   powerIterations?: number;
-  /** The following are those of every layer. */
+  /** This and the following are the arguments of every layer. */
   name?: string;
   trainable?: boolean;
   inputShape?: Shape;
@@ -70,13 +70,13 @@ type WrapperClass = (new (
 const LateWrapper: LateClass<WrapperClass> = lateParent<WrapperClass>("TimeDistributed", CALLER);
 
 /**
- * A layer that computes with W/σ(W) in the place of its wrapped layer's kernel W, σ = uᵀWv. Make it
- * with `SpectralNormalization`.
+ * A layer that computes with W/σ(W) in place of the kernel W of its wrapped layer, σ = uᵀWv. Created by
+ * `SpectralNormalization`.
  *
  * Building the layer finds u and v to convergence, or throws a `ConvergenceError`. Each call with
  * `training: true` then updates them by `powerIterations` steps, which are approximate by design:
  * there is no convergence test in training. u and v are weights (not trainable), saved and loaded
- * with the model, and inference uses them as they are stored. The derivative takes them as
+ * with the model, and inference uses them as they are stored. The derivative treats them as
  * constants, as in the paper's eq. (12): ∂/∂W of W/σ has the term through σ, and none through u and v.
  *
  * Kernels with more than two axes are reshaped to a matrix whose columns are the last axis, see
@@ -90,21 +90,21 @@ export class SpectralNormalizationLayer extends LateWrapper {
   readonly #property: KernelProperty;
   #u: LayerVariable | undefined;
   #v: LayerVariable | undefined;
-  // Not a weight: it only helps u and v to follow the kernel.
-  #others: Variable | undefined;
+  // Not a weight: only helps u and v to follow the kernel.
+  #subspace: Variable | undefined;
 
-  /** @throws as `SpectralNormalization` */
+  /** @throws as `SpectralNormalization` does */
   constructor(args: SpectralNormalizationArgs) {
     const { property, powerIterations } = checkArgs(args);
     const { layer } = args;
     const shaped = args.inputShape != null || args.batchInputShape != null;
     super(shaped ? args : { ...args, batchInputShape: layer.batchInputShape });
-    // A wrapper of TensorFlow.js reads `trainable` from its layer, and forgets what it was given.
+    // A wrapper of TensorFlow.js reads `trainable` from its layer and ignores its own argument.
     if (args.trainable !== undefined) this.trainable = args.trainable;
     this.#property = property;
     this.powerIterations = powerIterations;
     this.supportsMasking = layer.supportsMasking;
-    // So that a layer with one is refused by TensorFlow.js, as it is without the wrapper.
+    // So that TensorFlow.js rejects a layer with a regularizer here, as it does without the wrapper.
     this.activityRegularizer = layer.activityRegularizer;
   }
 
@@ -119,8 +119,8 @@ export class SpectralNormalizationLayer extends LateWrapper {
     const start = { apply: (shape: number[]) => ones(shape) } as unknown as Initializer;
     this.#u ??= this.addWeight("vector_u", [1, rows], "float32", start, undefined, false);
     this.#v ??= this.addWeight("vector_v", [columns, 1], "float32", start, undefined, false);
-    const others = othersFor(rows, columns);
-    this.#others ??= tidy(() => variable(reshape(randomColumn(1, others * rows, 1), [others, rows]), false));
+    const size = subspaceSize(rows, columns);
+    this.#subspace ??= tidy(() => variable(reshape(randomColumn(1, size * rows, 1), [size, rows]), false));
     this.inputSpec = layer.inputSpec;
     // If this throws, the layer stays unbuilt: u and v are not singular vectors, and must not be used.
     this.converge();
@@ -128,7 +128,7 @@ export class SpectralNormalizationLayer extends LateWrapper {
   }
 
   /**
-   * Finds u and v of the current kernel. Call it after replacing the kernel other than by training or
+   * Computes u and v of the current kernel. Call it after the kernel was changed by anything but training or
    * `setWeights`.
    *
    * @throws what `singularTriplet` throws: NonFiniteError, ConvergenceError. u and v are unchanged then.
@@ -137,14 +137,15 @@ export class SpectralNormalizationLayer extends LateWrapper {
    */
   converge(): void {
     tidy(() => {
-      const { u, v, others } = this.#tracked();
+      const { u, v, subspace } = this.#tracked();
       const w = asMatrix(this.#kernel());
       const found = singularTriplet(w);
       u.write(reshape(found.u, [1, -1]));
       v.write(reshape(found.v, [-1, 1]));
-      let near = { u: u.read(), v: v.read(), others: others as Tensor };
+      let near = { u: u.read(), v: v.read(), subspace: subspace as Tensor };
+      // Chosen: enough for rough directions; the subspace does not have to converge.
       for (let i = 0; i < 16; i++) near = follow(w, near);
-      others.assign(near.others as Tensor2D);
+      subspace.assign(near.subspace as Tensor2D);
     });
   }
 
@@ -157,14 +158,14 @@ export class SpectralNormalizationLayer extends LateWrapper {
   }
 
   /**
-   * W/σ(W), of the kernel's shape.
+   * W/σ(W), with the shape of the kernel.
    *
    * @param training - whether to take `powerIterations` steps first, which update u and v; default false
-   * @throws OptionError where `training` is not a boolean
+   * @throws OptionError if `training` is not a boolean
    */
   normalizedKernel(training = false): Tensor {
     if (typeof training !== "boolean")
-      throw refused(training, "training", "normalizedKernel", "true or false");
+      throw invalidOption(training, "training", "normalizedKernel", "true or false");
     return tidy(() => {
       const kernel = this.#kernel();
       const w = asMatrix(kernel);
@@ -176,15 +177,15 @@ export class SpectralNormalizationLayer extends LateWrapper {
 
   /** `powerIterations` steps, and σ after them. */
   #advance(w: Tensor): Tensor {
-    const { u, v, others } = this.#tracked();
+    const { u, v, subspace } = this.#tracked();
     const found = offTape(() => {
-      let near = follow(w, { u: u.read(), v: v.read(), others });
+      let near = follow(w, { u: u.read(), v: v.read(), subspace });
       for (let i = 1; i < this.powerIterations; i++) near = follow(w, near);
       return near;
     });
     u.write(found.u);
     v.write(found.v);
-    others.assign(found.others as Tensor2D);
+    subspace.assign(found.subspace as Tensor2D);
     const sigma = clone(found.sigma);
     dispose(found);
     return sigma;
@@ -208,9 +209,9 @@ export class SpectralNormalizationLayer extends LateWrapper {
   }
 
   /**
-   * @param weights - as `getWeights` gives them; or those of the wrapped layer alone, and u and v are
-   *   found anew
-   * @throws ShapeError for another number of them, or another shape
+   * @param weights - as returned by `getWeights`; or those of the wrapped layer alone, and u and v are
+   *   computed again
+   * @throws ShapeError for a wrong number of weights, or a wrong shape
    */
   override setWeights(weights: Tensor[]): void {
     if (weights.length === this.layer.weights.length) {
@@ -220,12 +221,12 @@ export class SpectralNormalizationLayer extends LateWrapper {
     }
     const own = this.weights;
     if (weights.length !== own.length) {
-      throw new ShapeError(`${this.name}: setWeights takes ${own.length} tensors, not ${weights.length}`);
+      throw new ShapeError(`${this.name}: setWeights expects ${own.length} tensors, got ${weights.length}`);
     }
     own.forEach((weight, i) => {
       if (String(weight.shape) !== String(weights[i].shape)) {
         throw new ShapeError(
-          `${this.name}: weight ${i} has shape [${weight.shape}], not [${weights[i].shape}]`,
+          `${this.name}: weight ${i} has shape [${weight.shape}], got [${weights[i].shape}]`,
         );
       }
     });
@@ -252,13 +253,13 @@ export class SpectralNormalizationLayer extends LateWrapper {
     return kernel.read();
   }
 
-  #tracked(): { u: LayerVariable; v: LayerVariable; others: Variable } {
-    if (!this.#u || !this.#v || !this.#others) throw new OptionError(`${this.name} is not built yet`);
-    return { u: this.#u, v: this.#v, others: this.#others };
+  #tracked(): { u: LayerVariable; v: LayerVariable; subspace: Variable } {
+    if (!this.#u || !this.#v || !this.#subspace) throw new OptionError(`${this.name} is not built yet`);
+    return { u: this.#u, v: this.#v, subspace: this.#subspace };
   }
 
   protected override disposeWeights(): number {
-    this.#others?.dispose();
+    this.#subspace?.dispose();
     return super.disposeWeights();
   }
 }
@@ -272,18 +273,18 @@ type Initializer = ReturnType<typeof initializers.zeros>;
  * Wraps a layer so that it computes with W/σ(W), whose spectral norm is 1; named as in Keras.
  *
  * @param args - `layer`: a layer with one kernel (dense, convolutions) or embeddings. `powerIterations`: steps of power
- *   iteration a training step; default 1
- * @throws UnsupportedError where `@tensorflow/tfjs-layers` was not imported; OptionError for a layer
+ *   iteration per training step; default 1
+ * @throws UnsupportedError if `@tensorflow/tfjs-layers` was not imported; OptionError for a layer
  *   without a kernel, for a layer that is not in an object (`SpectralNormalization(layer)`), for
  *   `powerIterations` that is not a positive integer, and for other names (`power_iterations`)
  *
  * @remarks
- * **Cost.** 2·powerIterations reads of W a training step, one at inference, and one to divide; once, when
- * the layer is built, a solve for u and v.
+ * **Cost.** 2·powerIterations reads of W per training step, one per inference, and one for the division; one solve for u
+ * and v when the layer is built.
  *
  * **Not guaranteed.** In training, u and v are those before the last update of W, and σ = uᵀWv is at most
- * ‖W‖₂. So the norm of W/σ is at least 1: within 1% where an update changes the singular vectors by
- * less than about a tenth, several percent above 1 where it changes them more (measured: 2% under
+ * ‖W‖₂. So the norm of W/σ is at least 1: within 1% if an update changes the singular vectors by
+ * less than about a tenth, several percent above 1 if it changes them more (measured: 2% under
  * Adam with a rate of 0.01 on 24×16).
  *
  * @example
@@ -325,15 +326,15 @@ function isShape(value: unknown): boolean {
 }
 
 function checkArgs(args: unknown): { property: KernelProperty; powerIterations: number } {
-  // The parent of the parent of TimeDistributed: every layer.
+  // The parent of the parent of TimeDistributed is the base class of all layers.
   const Layer = Object.getPrototypeOf(parentOf("TimeDistributed", CALLER));
-  // A wrapper has a property `layer` of its own, and would pass for the arguments.
+  // A wrapper has a property `layer`, so it would be accepted as arguments.
   if (args instanceof Layer)
     throw new OptionError(`args: ${CALLER} expects an object, such as ${EXAMPLE}, got ${described(args)}`);
   const {
     layer,
     powerIterations = 1,
-    ...others
+    ...layerArgs
   } = namedOptions(args, {
     caller: CALLER,
     parameter: "args",
@@ -346,10 +347,10 @@ function checkArgs(args: unknown): { property: KernelProperty; powerIterations: 
     );
   const property = kernelProperty(layer as layers.Layer, CALLER);
   checkInteger(powerIterations, "powerIterations", CALLER, true);
-  for (const [name, value] of Object.entries(others)) {
+  for (const [name, value] of Object.entries(layerArgs)) {
     const { expected, holds } = LAYER_ARGS[name];
-    // TensorFlow.js takes null for absent.
-    if (value != null && !holds(value)) throw refused(value, name, CALLER, expected);
+    // TensorFlow.js treats null as absent.
+    if (value != null && !holds(value)) throw invalidOption(value, name, CALLER, expected);
   }
   return { property, powerIterations: powerIterations as number };
 }
@@ -360,7 +361,11 @@ function described(value: unknown): string {
     : formatValue(value);
 }
 
-/** uᵀ·w·v with u and v held: linear in w, with the derivative u·v. @param value  what it is, if known */
+/**
+ * uᵀ·w·v for constant u and v: linear in w, with the derivative u·v.
+ *
+ * @param value  the result, if known
+ */
 function bilinear(w: Tensor, u: Tensor, v: Tensor, value?: Tensor): Tensor {
   return withGradient(
     [w],

@@ -1,4 +1,4 @@
-/** One step of subspace iteration by tensor operations, where the data lives on a device. */
+/** One step of subspace iteration by tensor operations, for data on a device. */
 import {
   abs,
   add,
@@ -21,22 +21,22 @@ import {
 import type { Near, Tracked } from "./tracked.js";
 
 /**
- * As `follow`, with two vectors (u and the first of the others) and nothing read back.
+ * As `follow`, with two vectors (u and the first of `subspace`), and without reading anything back.
  *
  * Cost: two reads of w, about sixty kernels on vectors.
  */
-export function followOnDevice(w: Tensor, { u, v, others }: Near): Tracked {
+export function followOnDevice(w: Tensor, { u, v, subspace }: Near): Tracked {
   return tidy(() => {
     const [m, n] = w.shape as [number, number];
-    const second = slice(others, [0, 0], [1, m]);
-    const rest = slice(others, [1, 0]);
+    const second = slice(subspace, [0, 0], [1, m]);
+    const rest = slice(subspace, [1, 0]);
     const images = matMul(concat([u, second], 0), w);
     const z1 = unit(slice(images, [0, 0], [1, n]), reshape(v, [1, n]));
-    // Normalized before and between, because little may be left; twice, because then enough is.
+    // Normalized each time, because little may be left; orthogonalized twice, which is enough.
     let z2 = unit(slice(images, [1, 0], [1, n]));
     for (let i = 0; i < 2; i++) z2 = unit(sub(z2, mul(sum(mul(z1, z2)), z1)));
 
-    // The small operand is transposed, not the product's: w transposed would be slow on wasm.
+    // Transposes the small operand, because products with a transposed w are slow on wasm.
     const y = transpose(matMul(w, transpose(concat([z1, z2], 0))));
     const y1 = slice(y, [0, 0], [1, m]);
     const y2 = slice(y, [1, 0], [1, m]);
@@ -46,7 +46,7 @@ export function followOnDevice(w: Tensor, { u, v, others }: Near): Tracked {
       sigma: length(image),
       u: unit(image, u),
       v: reshape(add(mul(c, z1), mul(s, z2)), [n, 1]),
-      others: concat([unit(sub(mul(c, y2), mul(s, y1)), second), rest], 0),
+      subspace: concat([unit(sub(mul(c, y2), mul(s, y1)), second), rest], 0),
     };
   });
 }
@@ -54,8 +54,8 @@ export function followOnDevice(w: Tensor, { u, v, others }: Near): Tracked {
 /**
  * (c, s) with c² + s² = 1 that makes c·y₁ + s·y₂ longest; (1, 0) where all are equal.
  *
- * With d = ‖y₁‖² − ‖y₂‖², b = ⟨y₁, y₂⟩, r = √(d² + 4b²) both (r + d, 2b) and (2b, r − d) point there
- * unless they vanish; their sum, signs matched, never does.
+ * With d = ‖y₁‖² − ‖y₂‖², b = ⟨y₁, y₂⟩, r = √(d² + 4b²) both (r + d, 2b) and (2b, r − d) have this direction
+ * unless they vanish. Their sum, with matching signs, vanishes only if both do.
  */
 function rotation(y1: Tensor, y2: Tensor): { c: Tensor; s: Tensor } {
   const size = nonZero(max(abs(concat([y1, y2], 0))));
@@ -86,7 +86,7 @@ function length(x: Tensor): Tensor {
   return mul(size, sqrt(sum(mul(scaled, scaled))));
 }
 
-/** x for x > 0, and 1 for 0; with the derivative 1. */
+/** x for x > 0, and 1 for x = 0; the derivative is 1. */
 export function nonZero(x: Tensor): Tensor {
   return add(x, sub(1, step(x)));
 }

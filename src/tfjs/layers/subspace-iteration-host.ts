@@ -1,17 +1,17 @@
-/** One step of subspace iteration, the products on the backend and what is small in float64 here. */
+/** One step of subspace iteration: products with w on the backend, everything else in float64 in JavaScript. */
 import { concat, matMul, scalar, type Tensor, tensor2d, tidy } from "@tensorflow/tfjs-core";
 import { dot } from "../../numerics/sums.js";
 import type { Near, Tracked } from "./tracked.js";
 
 /**
- * As `follow`, with all of the vectors.
+ * As `follow`, with all vectors.
  *
- * Cost: two reads of w, and two small reads from the backend; b vectors take O(b²(m + n)) here.
+ * Cost: two reads of w, two small tensors read back, and O(b²(m + n)) operations here for b vectors.
  */
-export function followHere(w: Tensor, { u, v, others }: Near): Tracked {
+export function followOnHost(w: Tensor, { u, v, subspace }: Near): Tracked {
   return tidy(() => {
     const [m, n] = w.shape as [number, number];
-    const block = concat([u, others], 0);
+    const block = concat([u, subspace], 0);
     const count = block.shape[0] as number;
     const right = rows(matMul(block, w), n);
     orthonormalize(right);
@@ -21,7 +21,7 @@ export function followHere(w: Tensor, { u, v, others }: Near): Tracked {
     });
     const image = matMul(w, tensor2d(columns, [n, count])).dataSync<"float32">();
     const left = right.map((_, j) => Float64Array.from({ length: m }, (_, i) => image[i * count + j]));
-    turnToPrincipalAxes(left, right);
+    rotateToPrincipalAxes(left, right);
 
     const before = rows(block, m);
     const sigma = length(left[0]);
@@ -33,7 +33,7 @@ export function followHere(w: Tensor, { u, v, others }: Near): Tracked {
       sigma: scalar(sigma),
       u: tensor2d(Float32Array.from(kept[0]), [1, m]),
       v: sigma > 0 ? tensor2d(Float32Array.from(right[0]), [n, 1]) : v.clone(),
-      others: tensor2d(Float32Array.from(kept.slice(1).flatMap((y) => [...y])), [count - 1, m]),
+      subspace: tensor2d(Float32Array.from(kept.slice(1).flatMap((y) => [...y])), [count - 1, m]),
     };
   });
 }
@@ -46,7 +46,10 @@ function rows(x: Tensor, width: number): Float64Array[] {
   );
 }
 
-/** Gram–Schmidt, in place, twice over; what is not independent to float32 accuracy becomes zero. */
+/**
+ * Gram–Schmidt, twice, in place. A vector becomes zero if less than 2⁻²⁰ of its length, 8ε of float32, is left: that is
+ * rounding error.
+ */
 function orthonormalize(vectors: Float64Array[]): void {
   vectors.forEach((x, j) => {
     const size = length(x);
@@ -63,13 +66,13 @@ function orthonormalize(vectors: Float64Array[]): void {
 }
 
 /**
- * Rotates pairs of `left`, and `right` along with them, until `left` is orthogonal, longest first: a
- * one-sided Jacobi method (Golub & Van Loan, §8.6.3), in place.
+ * Rotates pairs of `left`, and `right` with them, until `left` is orthogonal and sorted by length: the one-sided Jacobi
+ * method (Golub & Van Loan, §8.6.3), in place. Chosen: ten sweeps, as it converges in a few; 1e-12, far below float32.
  */
-function turnToPrincipalAxes(left: Float64Array[], right: Float64Array[]): void {
+function rotateToPrincipalAxes(left: Float64Array[], right: Float64Array[]): void {
   const count = left.length;
   for (let sweep = 0; sweep < 10; sweep++) {
-    let turned = false;
+    let rotated = false;
     for (let j = 0; j < count; j++) {
       for (let k = j + 1; k < count; k++) {
         const a = dot(left[j], left[j]);
@@ -79,10 +82,10 @@ function turnToPrincipalAxes(left: Float64Array[], right: Float64Array[]): void 
         const angle = Math.atan2(2 * b, a - c) / 2;
         rotate(left[j], left[k], angle);
         rotate(right[j], right[k], angle);
-        turned = true;
+        rotated = true;
       }
     }
-    if (!turned) return;
+    if (!rotated) return;
   }
 }
 

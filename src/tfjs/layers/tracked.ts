@@ -1,16 +1,16 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-/** Where the tracking of an m×n matrix stands: unit vectors, or zero where there is none. */
+/** State of the tracking of an m×n matrix: unit vectors, or zero vectors. */
 export type Tracked = {
-  /** uᵀ·w·v at the time, a scalar */
+  /** uᵀ·w·v after the step, a scalar */
   sigma: Tensor;
   /** left vector, 1×m */
   u: Tensor;
   /** right vector, n×1 */
   v: Tensor;
-  /** further left vectors as rows, at least one */
-  others: Tensor;
+  /** the other left vectors as rows, at least one */
+  subspace: Tensor;
 };
 
-/** What a step starts from. */
+/** The vectors from which a step starts. */
 export type Near = Omit<Tracked, "sigma">;
