@@ -379,7 +379,7 @@ describe("a thread that fails", () => {
     });
   });
 
-  it("when it is given its orders: the same", async () => {
+  it("when it gets its first message: the same", async () => {
     const first =
       "WebAssembly.Instance = class { constructor() { throw new WebAssembly.LinkError('no import') } }";
     await withScripts(first, async () => {
