@@ -30,7 +30,7 @@ const handedOver = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /\.generated\.js$/ }, ({ path }) => ({ path, namespace: "given" }));
     onLoad({ filter: /.*/, namespace: "given" }, () => ({
-      contents: "export const { dense, products, fused, proof, thread } = given;",
+      contents: "export const { frequent, products, gram, dense, proof, thread } = given;",
     }));
   },
 };

@@ -1,4 +1,4 @@
-import { dense, fused, products, proof } from "../kernels/wasm/binary.generated.js";
+import { dense, frequent, gram, products, proof } from "../kernels/wasm/binary.generated.js";
 import { DeviceError } from "../matrix/errors.js";
 import { because, unpackError } from "./failure.js";
 import type { Payload } from "./pack.js";
@@ -36,7 +36,7 @@ export class Coordinator {
   constructor(count: number, onEnd: () => void) {
     this.#onEnd = onEnd;
     // Instead of a second copy of the kernels in its script.
-    const given = JSON.stringify({ dense, products, fused, proof, thread });
+    const given = JSON.stringify({ frequent, products, gram, dense, proof, thread });
     this.#thread = startThread(`const given = ${given};\n${script}`, "spectral-norm 0");
     this.begun = new Promise((resolve, reject) => {
       const failed = (error: unknown) => {

@@ -31,10 +31,13 @@ export function load<TA, TX>(p: usize): v128 {
   return f64x2.promote_low_f32x4(v128.load64_zero(p));
 }
 
-/** a·b + c; fused where the relaxed build has it. */
+/**
+ * a·b + c. Where it may be fused, two opcodes that no other code uses mark the product and the sum, and
+ * `multiply-add.ts` replaces them by what the engine has.
+ */
 @inline
 export function madd<T>(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
+  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_min<T>(v128.relaxed_max<T>(a, b), c);
   return v128.add<T>(v128.mul<T>(a, b), c);
 }
 
