@@ -46,7 +46,7 @@ function encoded(bytes, frequent) {
 /** Of the instructions that may be between a marked product and its sum, how many values each takes from the stack. */
 const TAKES = [
   [/^local\.get |\.const /, 0],
-  [/^local\.tee |\.load|\.splat|\.promote/, 1],
+  [/^local\.tee |\.load|\.splat|\.promote|\.neg/, 1],
   [/\.(add|mul|and|shr_s|relaxed_max|relaxed_min)$|^i8x16\.shuffle /, 2],
 ];
 

@@ -5,7 +5,7 @@
 // to float64 every TILE bytes and that sum every 64 tiles, a sum over rows every 64 rows or, in float64, every
 // 2√rows (Higham, Accuracy and Stability of Numerical Algorithms, §4.2: blocked summation).
 
-import { lanes, load, madd, put, scalar, spread, stride, sums } from "./simd";
+import { fuses, lanes, load, madd, put, scalar, spread, stride, sums } from "./simd";
 
 /** Bytes of a vector between two flushes of a dot product, and between two of what was flushed. */
 const TILE: usize = 1024;
@@ -117,7 +117,7 @@ function addFour<TX>(z: usize, r0: v128, r1: v128, r2: v128, r3: v128, t0: v128,
 /** z0, z1 += four rows of A, weighted by t[4×2]. */
 @inline
 function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize, z1: usize): void {
-  if (!ASC_FEATURE_RELAXED_SIMD) {
+  if (!ASC_FEATURE_RELAXED_SIMD || !fuses(a)) {
     // Engines without fused multiply-add tend to spill eight weights; four at a time stay in registers.
     update1<TA, TX>(a, lda, cols, t, 16, z0);
     update1<TA, TX>(a, lda, cols, t + 8, 16, z1);

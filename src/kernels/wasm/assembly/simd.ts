@@ -41,6 +41,14 @@ export function madd<T>(a: v128, b: v128, c: v128): v128 {
   return v128.add<T>(v128.mul<T>(a, b), c);
 }
 
+/** Whether `madd` fuses here. Any `varying` number will do, so that the compiler does not answer. */
+@inline
+export function fuses(varying: usize): bool {
+  // An odd number of 16 bits: its square takes more bits than float32 has, so the rounded one is another.
+  const x = f32x4.splat(<f32>((varying & 0xffff) | 0x8001));
+  return v128.any_true(f32x4.ne(madd<f32>(x, x, f32x4.neg(f32x4.mul(x, x))), f32x4.splat(0)));
+}
+
 /** Lane sums of two accumulators, in float64: [Σa, Σb]. */
 @inline
 export function sums<TX>(a: v128, b: v128): v128 {
