@@ -89,6 +89,7 @@ async function compiled({ name, entry, features }) {
       "--textFile",
       text,
       "-O3",
+      "--converge",
       "--noAssert",
       "--runtime",
       "stub",
