@@ -1,6 +1,7 @@
 // Compiles the AssemblyScript kernels and inlines them as text in an ES module: that works unchanged in
-// Node, in browsers and under bundlers, which a URL beside the module does not. As hexadecimal digits, because
-// they keep bytes apart: gzip finds the repeats in them, and makes them a fifth smaller than base64.
+// Node, in browsers and under bundlers, which a URL beside the module does not. The text is ASCII, because bundlers
+// escape other characters, and gives each of the most frequent bytes a character of its own, so that gzip finds the
+// repeats in it. `src/kernels/wasm/decode.ts` reads it.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,24 +12,84 @@ const target = "src/kernels/wasm/binary.generated.ts";
 const scratch = join(tmpdir(), `kernels-${process.pid}`);
 
 const builds = [
-  // The hot loops twice: fused multiply-add is of no use elsewhere.
-  { name: "products", entry: "products.ts", features: ["simd"] },
-  { name: "fused", entry: "fused.ts", features: ["simd", "relaxed-simd"] },
+  { name: "products", entry: "unfused.ts", features: ["simd"] },
+  // With marks for multiply-add: `src/kernels/wasm/multiply-add.ts`.
+  { name: "gram", entry: "gram.ts", features: ["simd", "relaxed-simd"] },
   { name: "dense", entry: "dense.ts", features: ["simd"] },
   // Never relaxed: a proof counts roundings.
   { name: "proof", entry: "proof.ts", features: ["simd"] },
 ];
 
-mkdirSync(scratch, { recursive: true });
-let module = "// Made by build/kernels.mjs.\n";
-for (const { name, entry, features } of builds) {
+/** The characters from "#" to "~" but for the backslash: all that a string in quotation marks need not escape. */
+const DIGITS = Array.from({ length: 92 }, (_, i) => String.fromCharCode(35 + i)).filter((c) => c !== "\\");
+/** The digits that stand for a byte alone; each of the others is the first of two. */
+const SINGLE = DIGITS.length - 2;
+
+/** The most frequent bytes, as many as there are single digits, in ascending order. */
+function frequentBytes(modules) {
+  const counts = new Array(256).fill(0);
+  for (const bytes of modules) for (const byte of bytes) counts[byte]++;
+  const bytes = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
+  return bytes.slice(0, SINGLE).sort((a, b) => a - b);
+}
+
+function encoded(bytes, frequent) {
+  const order = [...new Set([...frequent, ...Array(256).keys()])];
+  const digitsOf = order.map((_, i) => {
+    const beyond = i - SINGLE;
+    if (beyond < 0) return DIGITS[i];
+    return DIGITS[SINGLE + Math.floor(beyond / DIGITS.length)] + DIGITS[beyond % DIGITS.length];
+  });
+  return Array.from(bytes, (byte) => digitsOf[order.indexOf(byte)]).join("");
+}
+
+/** Of the instructions that may be between a marked product and its sum, how many values each takes from the stack. */
+const TAKES = [
+  [/^local\.get |\.const /, 0],
+  [/^local\.tee |\.load|\.splat|\.promote|\.neg/, 1],
+  [/\.(add|mul|and|shr_s|relaxed_max|relaxed_min)$|^i8x16\.shuffle /, 2],
+];
+
+/** What is between a marked product and its sum must leave one value and not touch the product. */
+function checkMarks(bytes, text) {
+  const lines = text.split("\n").map((line) => line.trim());
+  // For each product whose sum is still to come: the values that the code since then has on the stack.
+  const open = [];
+  let products = 0;
+  for (const line of lines) {
+    if (/relaxed_min$/.test(line)) {
+      if (open.pop() !== 1) throw new Error(`not a sum of a marked product: ${line}`);
+      if (open.length > 0) open[open.length - 1]++;
+    } else if (open.length > 0) {
+      const takes = TAKES.find(([pattern]) => pattern.test(line))?.[1];
+      const left = open[open.length - 1] - takes;
+      if (!(left >= 0)) throw new Error(`between a marked product and its sum: ${line}`);
+      open[open.length - 1] = left + 1;
+    }
+    if (/relaxed_max$/.test(line)) {
+      products++;
+      if (open.length > 0) open[open.length - 1]--;
+      open.push(0);
+    }
+  }
+  const hex = bytes.toString("hex");
+  const found = [...hex.matchAll(/fd(8d|8e|8f|90)02/g)].filter(({ index }) => index % 2 === 0).length;
+  if (open.length > 0 || found !== 2 * products)
+    throw new Error(`${products} marked products, but ${found} marks`);
+}
+
+async function compiled({ name, entry, features }) {
   const out = join(scratch, `${name}.wasm`);
+  const text = join(scratch, `${name}.wat`);
   const { error, stderr } = await asc.main([
     join(source, entry),
     ...[
       "--outFile",
       out,
+      "--textFile",
+      text,
       "-O3",
+      "--converge",
       "--noAssert",
       "--runtime",
       "stub",
@@ -42,7 +103,19 @@ for (const { name, entry, features } of builds) {
     console.error(stderr.toString());
     process.exit(1);
   }
-  module += `export const ${name}: string =\n  "${readFileSync(out).toString("hex")}";\n`;
+  const bytes = readFileSync(out);
+  checkMarks(bytes, readFileSync(text, "utf8"));
+  return bytes;
 }
+
+mkdirSync(scratch, { recursive: true });
+const modules = [];
+for (const one of builds) modules.push(await compiled(one));
 rmSync(scratch, { recursive: true });
+
+const frequent = frequentBytes(modules);
+let module = `// Made by build/kernels.mjs.\nexport const frequent: string = "${Buffer.from(frequent).toString("hex")}";\n`;
+builds.forEach(({ name }, i) => {
+  module += `export const ${name}: string =\n  ${JSON.stringify(encoded(modules[i], frequent))};\n`;
+});
 writeFileSync(target, module);

@@ -2,8 +2,10 @@ import { createArena } from "../arena.js";
 import type { Arena, Dense, Kernels, Products } from "../contract.js";
 import type { SlotRoutines } from "../parallel.js";
 import type { SvdRoutines } from "../svd-contract.js";
-import { dense, fused, products } from "./binary.generated.js";
+import { dense, gram, products } from "./binary.generated.js";
+import { decode } from "./decode.js";
 import { instantiate } from "./instantiate.js";
+import { replaceMarks } from "./multiply-add.js";
 
 /** Bytes in a page of WebAssembly memory, and the most pages that 32-bit addresses can reach. */
 const PAGE = 65536;
@@ -12,22 +14,12 @@ const INITIAL_PAGES = 16;
 
 const compiled = new Map<string, WebAssembly.Module>();
 
-function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
-  const digit = (i: number) => {
-    const code = hex.charCodeAt(i);
-    return code < 64 ? code - 48 : code - 87;
-  };
-  const bytes = new Uint8Array(hex.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = 16 * digit(2 * i) + digit(2 * i + 1);
-  return bytes;
-}
-
-/** The module, compiled on first use. */
-export function moduleOf(hex: string, shared = false): WebAssembly.Module {
-  const key = shared ? `shared ${hex}` : hex;
+/** The module, compiled on first use. `fuse`: with fused multiply-add where the module marks one. */
+export function moduleOf(text: string, shared = false, fuse = false): WebAssembly.Module {
+  const key = `${shared} ${fuse} ${text}`;
   let module = compiled.get(key);
   if (!module) {
-    const bytes = bytesOf(hex);
+    const bytes = replaceMarks(decode(text), fuse);
     module = new WebAssembly.Module(shared ? forSharedMemory(bytes) : bytes);
     compiled.set(key, module);
   }
@@ -55,12 +47,11 @@ function forSharedMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer
 
 /** Whether this engine supports SIMD and the fused multiply-add of relaxed SIMD. */
 export function relaxedAvailable(): boolean {
-  return WebAssembly.validate(bytesOf(fused));
+  return WebAssembly.validate(replaceMarks(decode(gram), true));
 }
 
-/** The modules of a set of kernels. If two modules export a routine, the later one counts. */
 function modulesOf(relaxed: boolean, shared: boolean): WebAssembly.Module[] {
-  return [products, ...(relaxed ? [fused] : []), dense].map((hex) => moduleOf(hex, shared));
+  return [moduleOf(products, shared), moduleOf(gram, shared, relaxed), moduleOf(dense, shared)];
 }
 
 /** The modules of a set of kernels for a shared memory. */

@@ -5,7 +5,7 @@
 // Stability of Numerical Algorithms, §4.2). A dot product is added to a float64 sum every TILE bytes, and that sum to
 // the total every 64 tiles. A sum over rows is added to the total every 64 rows or, in float64, every 2√rows rows.
 
-import { bytesPerVector, lanes, load, madd, put, scalar, splat, sums } from "./simd";
+import { bytesPerVector, fuses, lanes, load, madd, put, scalar, splat, sums } from "./simd";
 
 /** Bytes of a vector per partial dot product, and bytes over which those are added before they join the total. */
 const TILE: usize = 1024;
@@ -117,12 +117,6 @@ function addFour<TX>(z: usize, r0: v128, r1: v128, r2: v128, r3: v128, t0: v128,
 /** z0, z1 += four rows of A, weighted by t[4×2]. */
 @inline
 function update2<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, z0: usize, z1: usize): void {
-  if (!ASC_FEATURE_RELAXED_SIMD) {
-    // Without fused multiply-add, engines tend to spill eight weights; four stay in registers.
-    update1<TA, TX>(a, lda, cols, t, 16, z0);
-    update1<TA, TX>(a, lda, cols, t + 8, 16, z1);
-    return;
-  }
   let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
   const t00 = splat<TX>(t), t01 = splat<TX>(t + 8), t10 = splat<TX>(t + 16), t11 = splat<TX>(t + 24);
   const t20 = splat<TX>(t + 32), t21 = splat<TX>(t + 40), t30 = splat<TX>(t + 48), t31 = splat<TX>(t + 56);
@@ -158,14 +152,20 @@ function update1<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, ldt: usize
   }
 }
 
+/** z (`width` vectors) += four rows of A, weighted by t[4×width]. */
+@inline
+function updateFour<TA, TX>(a: usize, lda: usize, cols: usize, t: usize, width: i32, z: usize): void {
+  const bytes = cols * sizeof<TX>();
+  // Without fused multiply-add, engines tend to spill eight weights; four stay in registers.
+  if (ASC_FEATURE_RELAXED_SIMD && width == 2 && fuses(a)) update2<TA, TX>(a, lda, cols, t, z, z + bytes);
+  else for (let k: usize = 0; k < <usize>width; k++)
+    update1<TA, TX>(a, lda, cols, t + (k << 3), <usize>width << 3, z + k * bytes);
+}
+
 /** z (`width` vectors) += rows of A, weighted by t[rows×width]. Not inlined, to keep the module small. */
 function update<TA, TX>(a: usize, lda: usize, rows: usize, cols: usize, t: usize, width: i32, z: usize): void {
-  if (width == 2) {
-    for (let i: usize = 0; i < rows; i += 4)
-      update2<TA, TX>(a + i * lda, lda, cols, t + (i << 4), z, z + cols * sizeof<TX>());
-  } else {
-    for (let i: usize = 0; i < rows; i += 4) update1<TA, TX>(a + i * lda, lda, cols, t + (i << 3), 8, z);
-  }
+  for (let i: usize = 0; i < rows; i += 4)
+    updateFour<TA, TX>(a + i * lda, lda, cols, t + ((i * width) << 3), width, z);
 }
 
 /** z (float64) += y (TX), n numbers. */
@@ -236,13 +236,11 @@ function gramBlock<TA, T>(
       if (width == 2) dots2<TA, T>(p, lda, cols, x, x + ldx, t, keep);
       else dots1<TA, T>(p, lda, cols, x, t, keep);
       update<T, T>(keep, cols * 4, 4, cols, t, width, scratch);
-    } else if (width == 2) {
-      // Inlined, because a call for every four rows takes about a tenth of the time of the pass.
-      dots2<T, T>(p, lda, cols, x, x + ldx, t, 0);
-      update2<T, T>(p, lda, cols, t, scratch, scratch + cols * sizeof<T>());
     } else {
-      dots1<T, T>(p, lda, cols, x, t, 0);
-      update1<T, T>(p, lda, cols, t, 8, scratch);
+      // Not through functions: a call for every four rows costs a tenth of the pass.
+      if (width == 2) dots2<T, T>(p, lda, cols, x, x + ldx, t, 0);
+      else dots1<T, T>(p, lda, cols, x, t, 0);
+      updateFour<T, T>(p, lda, cols, t, width, scratch);
     }
   }
 }
@@ -342,14 +340,8 @@ function subtract<T>(
   const end = cols * sizeof<T>();
   for (let o: usize = 0; o < end; o += TILE) {
     const bytes = min(TILE, end - o), n = bytes / sizeof<T>();
-    if (width == 2) {
-      for (let i: usize = 0; i < rows; i += 4) update2<T, T>(q + i * ldq + o, ldq, n, c + (i << 4), scratch, scratch + bytes);
-      subtractAndClear<T>(scratch, w + o, bytes);
-      subtractAndClear<T>(scratch + bytes, w + ldw + o, bytes);
-    } else {
-      for (let i: usize = 0; i < rows; i += 4) update1<T, T>(q + i * ldq + o, ldq, n, c + (i << 3), 8, scratch);
-      subtractAndClear<T>(scratch, w + o, bytes);
-    }
+    update<T, T>(q + o, ldq, rows, n, c, width, scratch);
+    for (let k: usize = 0; k < <usize>width; k++) subtractAndClear<T>(scratch + k * bytes, w + k * ldw + o, bytes);
   }
 }
 
@@ -427,8 +419,7 @@ function rotate<T>(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: 
   for (let first: usize = 0; first < cols; first += width) {
     const n = min(width, cols - first), bytes = n * sizeof<T>(), from = q + first * sizeof<T>();
     memory.fill(strip, 0, keep * bytes);
-    for (let p: usize = 0; p < keep; p++)
-      for (let i: usize = 0; i < k; i += 4) update1<T, T>(from + i * ldq, ldq, n, y + ((p * k + i) << 3), 8, strip + p * bytes);
+    for (let p: usize = 0; p < keep; p++) update<T, T>(from, ldq, k, n, y + ((p * k) << 3), 1, strip + p * bytes);
     for (let p: usize = 0; p < keep; p++) memory.copy(from + p * ldq, strip + p * bytes, bytes);
   }
 }

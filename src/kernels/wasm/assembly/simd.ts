@@ -31,11 +31,22 @@ export function load<TA, TX>(p: usize): v128 {
   return f64x2.promote_low_f32x4(v128.load64_zero(p));
 }
 
-/** a·b + c; fused in the relaxed build. */
+/**
+ * a·b + c. In the module whose sums may be fused, two opcodes that no other code uses mark the product and the sum;
+ * `multiply-add.ts` replaces them by what the engine supports.
+ */
 @inline
 export function madd<T>(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
+  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_min<T>(v128.relaxed_max<T>(a, b), c);
   return v128.add<T>(v128.mul<T>(a, b), c);
+}
+
+/** Whether `madd` fuses here. Any `varying` number will do, so that the compiler does not answer. */
+@inline
+export function fuses(varying: usize): bool {
+  // An odd number of 16 bits: its square takes more bits than float32 has, so the rounded one is another.
+  const x = f32x4.splat(<f32>((varying & 0xffff) | 0x8001));
+  return v128.any_true(f32x4.ne(madd<f32>(x, x, f32x4.neg(f32x4.mul(x, x))), f32x4.splat(0)));
 }
 
 /** Lane sums of two accumulators, in float64: [Σa, Σb]. */
