@@ -7,7 +7,7 @@ import { availableParallelism, cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { byteSize } from "../src/cli/byte-size.js";
+import { byteSize } from "../src/cli/option-values.js";
 import { createRandom } from "../src/numerics/random.js";
 import { readingContenders } from "./contenders/reading.js";
 import type { Workload } from "./workload.js";

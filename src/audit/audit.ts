@@ -3,7 +3,7 @@ import type { Journal } from "./journal.js";
 import { type AuditLine, type LeftOutLine, lineOf } from "./line.js";
 import { type MeasureOptions, measure } from "./measure.js";
 import type { Fault, Item } from "./plan.js";
-import { fingerprintOf } from "./weight-fingerprint.js";
+import { weightFingerprint } from "./weight-fingerprint.js";
 
 export interface AuditOptions extends MeasureOptions {
   /** what is in it already is not done again, and the rest is added as it is done */
@@ -45,7 +45,7 @@ export function* audit(items: readonly Item[], options: AuditOptions): Generator
     try {
       // Before the numbers are computed with: should the file be replaced in between, the answer is not taken for one
       // of the new file.
-      if (journal) fingerprint = fingerprintOf(item.weight, options);
+      if (journal) fingerprint = weightFingerprint(item.weight, options);
       line = lineOf(file, item.weight, measure(item.weight, options));
     } catch (error) {
       if (!(error instanceof SpectralNormError) || error.code === "ERR_OPTION") throw error;

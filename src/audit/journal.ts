@@ -10,7 +10,7 @@ export interface Journal {
   /** what is there of a tensor already, once for each time that it stands there */
   take(file: string, tensor: string): AuditLine | undefined;
   /**
-   * @param fingerprint  of the tensor, as `fingerprintOf` has it
+   * @param fingerprint  of the tensor, as `weightFingerprint` has it
    * @throws OutputError if the line cannot be written; what was written of it is removed
    */
   append(line: AuditLine, fingerprint: string): void;

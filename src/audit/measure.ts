@@ -12,8 +12,8 @@ import {
 } from "../index.js";
 import { type Bounds, UNBOUNDED } from "./bounds.js";
 import { type ConvolutionOptions, convolutionOf, isConvolution } from "./convolution.js";
-import { FrobeniusSum } from "./squares.js";
-import { placedError, type Weight } from "./weight.js";
+import { FrobeniusSum } from "./frobenius-sum.js";
+import { errorInMatrix, type Weight } from "./weight.js";
 
 export interface MeasureOptions {
   readonly rtol?: number;
@@ -100,7 +100,7 @@ function withForm<T>(weight: Weight, options: MeasureOptions, use: (form: Form) 
     try {
       return use(formOf(opened, weight, streamed, options));
     } catch (error) {
-      throw placedError(weight, error);
+      throw errorInMatrix(weight, error);
     }
   });
 }

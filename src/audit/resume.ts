@@ -3,7 +3,7 @@ import { FileError, SpectralNormError } from "../index.js";
 import { type JournalEntry, keyOf } from "./journal.js";
 import type { MeasureOptions } from "./measure.js";
 import type { Item } from "./plan.js";
-import { fingerprintOf } from "./weight-fingerprint.js";
+import { weightFingerprint } from "./weight-fingerprint.js";
 
 /**
  * Those answers of a journal that are of the tensors as they are now. One whose tensor cannot be read is not among
@@ -41,7 +41,7 @@ export function currentEntries(
     options.onItem?.(item);
     let fingerprint: string;
     try {
-      fingerprint = fingerprintOf(item.weight, options);
+      fingerprint = weightFingerprint(item.weight, options);
     } catch (error) {
       if (!(error instanceof SpectralNormError)) throw error;
       continue;

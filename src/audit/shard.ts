@@ -43,7 +43,7 @@ export function inShard(
 ): boolean[] {
   const order = items
     .map((item, at) => ({ ...item, at }))
-    .sort((a, b) => b.cost - a.cost || compare(a.key, b.key) || a.at - b.at);
+    .sort((a, b) => b.cost - a.cost || compareKeys(a.key, b.key) || a.at - b.at);
   const loads = new Float64Array(count);
   const mine = items.map(() => false);
   for (const { cost, at } of order) {
@@ -56,6 +56,6 @@ export function inShard(
 }
 
 /** By code units, the same under every locale. */
-function compare(a: string, b: string): number {
+function compareKeys(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -14,7 +14,7 @@ const STEP = 2 ** 18;
  *
  * Cost: one read of the tensor.
  */
-export function fingerprintOf(weight: Weight, options: MeasureOptions): string {
+export function weightFingerprint(weight: Weight, options: MeasureOptions): string {
   const { rows, cols } = weight;
   return withTensor(weight, options, (opened) => {
     const hash = createHash("sha256");

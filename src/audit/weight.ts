@@ -73,7 +73,7 @@ export function isEmbedding(name: string): boolean {
 }
 
 /** An error that says where a number of `stored` is NaN, as one that says where it is in the matrix. */
-export function placedError({ tensor, rows, cols, stored }: Weight, error: unknown): unknown {
+export function errorInMatrix({ tensor, rows, cols, stored }: Weight, error: unknown): unknown {
   if (!(error instanceof NonFiniteError) || error.row === undefined || error.column === undefined)
     return error;
   const value = /\bis (\S+) \(/.exec(error.message)?.[1] ?? "not finite";

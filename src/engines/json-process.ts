@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { onLeaving } from "../files/on-exit.js";
+import { onExit } from "../files/on-exit.js";
 import { DeviceError } from "../index.js";
 
 /** What stands before an answer; other lines are of libraries, and no answers. */
@@ -32,7 +32,7 @@ export interface ProcessEnd {
  * @param onAnswer  gets each answer as it comes
  * @throws DeviceError if it cannot be started, is silent for too long, or answers what is no JSON
  */
-export async function converse(
+export async function runJsonProcess(
   [program, ...argv]: readonly string[],
   environment: NodeJS.ProcessEnv,
   silenceMs: number,
@@ -64,7 +64,7 @@ export async function converse(
       kill(error instanceof SyntaxError ? "answers what is no JSON" : String(error));
     }
   };
-  const take = onLeaving(() => child.kill("SIGTERM"));
+  const take = onExit(() => child.kill("SIGTERM"));
   try {
     listen();
     child.on("exit", () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onLeaving } from "../files/on-exit.js";
+import { onExit } from "../files/on-exit.js";
 import { FileError } from "../index.js";
 
 /** A folder of our own for what has to lie in files; goes with all that is in it. */
@@ -27,7 +27,7 @@ export function makeScratch(bytes: number): Scratch {
       );
     const path = mkdtempSync(join(parent, "spectral-norm-"));
     const undo = () => rmSync(path, { recursive: true, force: true });
-    const take = onLeaving(undo);
+    const take = onExit(undo);
     return {
       path,
       remove() {

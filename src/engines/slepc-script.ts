@@ -80,7 +80,7 @@ world = PETSc.COMM_WORLD
 first = world.rank == 0
 
 
-def tell(value):
+def report(value):
     if first:
         answer(value)
 
@@ -279,8 +279,8 @@ def write(file, x):
 
 def main():
     global scale
-    if request["do"] == "greet":
-        tell(
+    if request["do"] == "hello":
+        report(
             {
                 "slepc": ".".join(map(str, SLEPc.Sys.getVersion())),
                 "indexBytes": np.dtype(PETSc.IntType).itemsize,
@@ -290,14 +290,14 @@ def main():
         )
         return
     A = load()
-    tell({"loaded": True})
+    report({"loaded": True})
     largest_sum = A.norm(PETSc.NormType.NORM_INFINITY)
     # A maximum passes a NaN by, a sum does not; but squares may overflow.
     if not np.isfinite(largest_sum) or np.isnan(A.norm(PETSc.NormType.NORM_FROBENIUS)):
-        tell({"notFinite": True})
+        report({"notFinite": True})
         return
     if largest_sum == 0:
-        tell({"zero": True})
+        report({"zero": True})
         return
     # Squares stay within the range of doubles.
     exponent = int(np.frexp(largest_sum)[1])
@@ -312,7 +312,7 @@ def main():
             if pair is not None:
                 write(file, pair[1])
                 write(file, pair[2])
-    tell({"pairs": 1 if second is None else 2, "reached": reached, "tolerance": tolerance, "products": products})
+    report({"pairs": 1 if second is None else 2, "reached": reached, "tolerance": tolerance, "products": products})
 
 
 try:

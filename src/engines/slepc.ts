@@ -5,10 +5,11 @@ import { petscBytes, writePetsc } from "../files/petsc-writer.js";
 import { checkFinite } from "../files/rows.js";
 import type { ByteSource } from "../files/source.js";
 import { DeviceError, OverflowError, type SingularTriplet } from "../index.js";
+import { blockedDot } from "../numerics/sums.js";
 import { floorOf, judge } from "../solve/finish.js";
 import { commandWords } from "./command-words.js";
-import { type Answer, converse, inBrackets } from "./json-process.js";
-import { dot, measure, type Vectors } from "./pair-residual.js";
+import { type Answer, inBrackets, runJsonProcess } from "./json-process.js";
+import { measurePairs, type Vectors } from "./pair-residual.js";
 import { makeScratch } from "./scratch.js";
 import { slepcScript } from "./slepc-script.js";
 
@@ -53,11 +54,11 @@ export class Slepc {
   /** for people: version and processes */
   readonly description: string;
 
-  private constructor(options: SlepcOptions, command: readonly string[], greeting: Answer) {
+  private constructor(options: SlepcOptions, command: readonly string[], hello: Answer) {
     this.#options = options;
     this.#command = command;
-    this.#indexBytes = greeting["indexBytes"] === 8 ? 8 : 4;
-    this.description = `SLEPc ${greeting["slepc"]}, ${greeting["processes"]} process(es)`;
+    this.#indexBytes = hello["indexBytes"] === 8 ? 8 : 4;
+    this.description = `SLEPc ${hello["slepc"]}, ${hello["processes"]} process(es)`;
   }
 
   /**
@@ -73,15 +74,15 @@ export class Slepc {
     for (const python of pythons) {
       const command = [...launcher, python];
       try {
-        const greeting = await ask(command, { do: "greet" }, silence(options, 0));
-        if (greeting["missing"] === undefined) {
-          if (greeting["scalar"] !== "float64")
+        const hello = await ask(command, { do: "hello" }, silence(options, 0));
+        if (hello["missing"] === undefined) {
+          if (hello["scalar"] !== "float64")
             throw new DeviceError(
-              `--engine slepc: this PETSc computes with ${greeting["scalar"]}; it takes one in real double precision`,
+              `--engine slepc: this PETSc computes with ${hello["scalar"]}; it takes one in real double precision`,
             );
-          return new Slepc(options, command, greeting);
+          return new Slepc(options, command, hello);
         }
-        missing ??= `${python}: ${greeting["missing"]}`;
+        missing ??= `${python}: ${hello["missing"]}`;
       } catch (error) {
         // Without a launcher the Python itself may not be there.
         if (
@@ -152,7 +153,7 @@ export class Slepc {
       if (reply["notFinite"] === true) notFinite(entry);
       progress("the residual is checked");
       if (reply["zero"] === true) return zero(entry);
-      return checked(entry, reply, vectors, this.#options.rtol);
+      return measuredTriplet(entry, reply, vectors, this.#options.rtol);
     } finally {
       scratch.remove();
     }
@@ -178,7 +179,7 @@ async function ask(
   }
   let last: Answer | undefined;
   let error: unknown;
-  const { status, complaint } = await converse(
+  const { status, complaint } = await runJsonProcess(
     [...command, "-c", slepcScript, JSON.stringify(request)],
     environment,
     silenceMs,
@@ -223,7 +224,12 @@ function zero({ rows: { shape, transposed } }: RowsEntry): EngineTriplet {
 }
 
 /** The vectors that came back, as measured here. */
-function checked(entry: RowsEntry, reply: Answer, file: string, rtol: number | undefined): EngineTriplet {
+function measuredTriplet(
+  entry: RowsEntry,
+  reply: Answer,
+  file: string,
+  rtol: number | undefined,
+): EngineTriplet {
   const { rows } = entry;
   const [m, n] = rows.shape;
   const { pairs: count, products, reached, tolerance } = reply;
@@ -231,7 +237,7 @@ function checked(entry: RowsEntry, reply: Answer, file: string, rtol: number | u
   if (count !== wanted || typeof products !== "number" || typeof tolerance !== "number")
     throw new DeviceError("SLEPc: its answer is not understood");
   const pairs = readPairs(file, count, m, n);
-  const measured = measure(rows, pairs);
+  const measured = measurePairs(rows, pairs);
   const swapped = measured.length > 1 && measured[1].sigma > measured[0].sigma;
   const [first, second] = swapped ? [measured[1], measured[0]] : measured;
   const { u, v } = pairs[swapped ? 1 : 0];
@@ -304,7 +310,7 @@ function readVectors(source: ByteSource, count: number, m: number, n: number): V
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const x = new Float64Array(length);
     for (let i = 0; i < length; i++) x[i] = view.getFloat64(8 * i, true);
-    const size = Math.sqrt(dot(x, 0, x, length));
+    const size = Math.sqrt(blockedDot(x, x));
     if (!(Math.abs(size - 1) <= NEAR))
       throw new DeviceError(`SLEPc: a singular vector has length ${size}, not 1`);
     for (let i = 0; i < length; i++) x[i] /= size;
@@ -313,7 +319,7 @@ function readVectors(source: ByteSource, count: number, m: number, n: number): V
   const pairs = Array.from({ length: count }, () => ({ u: take(m), v: take(n) }));
   if (pairs.length === 2) {
     const [a, b] = pairs;
-    const overlap = Math.max(Math.abs(dot(a.u, 0, b.u, m)), Math.abs(dot(a.v, 0, b.v, n)));
+    const overlap = Math.max(Math.abs(blockedDot(a.u, b.u)), Math.abs(blockedDot(a.v, b.v)));
     if (!(overlap <= NEAR))
       throw new DeviceError(`SLEPc: the pairs that it returned are not orthogonal (${overlap})`);
   }

@@ -24,7 +24,7 @@ export function outside({ lower, upper }: Pick<ProvenInterval, "lower" | "upper"
 }
 
 /** "inside", "below by 3.0e-4", "above by 1.2e-9" */
-export function placed(outsideInterval: number): string {
+export function positionText(outsideInterval: number): string {
   if (outsideInterval === 0) return "inside";
   return `${outsideInterval < 0 ? "below" : "above"} by ${Math.abs(outsideInterval).toExponential(1)}`;
 }

@@ -4,7 +4,7 @@ import { differentiateNumerically } from "./finite-difference.js";
 import { type GroundTruth, normalEntries } from "./ground-truth.js";
 import type { DenseEntries, SecondOrderMethod } from "./method.js";
 import type { SecondDerivativeReference, SecondDerivativeRow } from "./result.js";
-import { judge, type Known } from "./verdict.js";
+import { assess, type Known } from "./verdict.js";
 
 /** Its lower singular values tie, which is no obstacle: ‖·‖₂ is smooth where σ₁ alone is simple. */
 const tiedDiagonal: readonly number[] = [3, 1, 1];
@@ -38,8 +38,8 @@ export async function measureSecondDerivatives(
   for (const method of methods) {
     const { name, engine, dtype, runs } = method;
     onMethod(`${engine} ${name}`, found.length, methods.length);
-    const judged = async (on: Case) => judge(await method.differentiate(on.matrix, on.direction), on);
-    found.push({ name, engine, dtype, ...(await judged(generic)), tied: await judged(tied), runs });
+    const assessed = async (on: Case) => assess(await method.differentiate(on.matrix, on.direction), on);
+    found.push({ name, engine, dtype, ...(await assessed(generic)), tied: await assessed(tied), runs });
   }
   return { rows: found, reference: { error: generic.error, tiedError: tied.error } };
 }

@@ -13,7 +13,7 @@ export interface Known {
 }
 
 /** What is to be said of an answer. */
-export function judge(answer: SecondOrder, on: Known): Finding {
+export function assess(answer: SecondOrder, on: Known): Finding {
   if ("none" in answer) return { error: null, verdict: "none", note: answer.none };
   const note = answer.note === undefined ? {} : { note: answer.note };
   const error = distance(answer.hessian, on.hessian) / on.size;

@@ -10,7 +10,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  *
  * @param undo  synchronous
  */
-export function onLeaving(undo: () => void): () => void {
+export function onExit(undo: () => void): () => void {
   const take = () => {
     process.off("exit", undo);
     for (const signal of SIGNALS) process.off(signal, onSignal);

@@ -80,11 +80,11 @@ export function readPetscHeader(source: ByteSource): PetscHeader {
 
 function otherObject(head: Uint8Array): string {
   const other = head.length >= 4 ? new DataView(head.buffer, head.byteOffset, 4).getInt32(0) : 0;
-  if (isObject(other)) return `begins with another object of PETSc's (class id ${other}), not a matrix`;
+  if (isPetscObject(other)) return `begins with another object of PETSc's (class id ${other}), not a matrix`;
   return `does not begin as a matrix in PETSc's binary format does (class id ${PETSC_MATRIX})`;
 }
 
-function isObject(classId: number): boolean {
+function isPetscObject(classId: number): boolean {
   return classId >= PETSC_OBJECTS[0] && classId <= PETSC_OBJECTS[1];
 }
 
@@ -98,7 +98,7 @@ function checkLength(
   const promised = 8 * count;
   const endsAfter = (bytes: number): boolean =>
     held === bytes ||
-    (held >= bytes + indexBytes && isObject(integerAt(source, valuesOffset + bytes, indexBytes)));
+    (held >= bytes + indexBytes && isPetscObject(integerAt(source, valuesOffset + bytes, indexBytes)));
   if (endsAfter(promised)) return;
   if (count > 0 && endsAfter(2 * promised))
     throw new FileError(

@@ -136,12 +136,12 @@ export function checkedShape(shape: unknown): { shape: readonly number[]; count:
   const lengths = shape as readonly number[];
   const count = lengths.includes(0) ? 0 : lengths.reduce((product, length) => product * length, 1);
   if (!Number.isSafeInteger(count))
-    throw new FileError(`its shape [${shown(lengths)}] has more numbers than can be counted`);
+    throw new FileError(`its shape [${formatShape(lengths)}] has more numbers than can be counted`);
   return { shape: lengths, count };
 }
 
 const AXES_SHOWN = 8;
 
-function shown(shape: readonly number[]): string {
+function formatShape(shape: readonly number[]): string {
   return shape.length > AXES_SHOWN ? `${shape.slice(0, AXES_SHOWN).join(", ")}, …` : shape.join(", ");
 }

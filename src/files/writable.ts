@@ -21,7 +21,7 @@ import { constants as os } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { getSystemErrorMap } from "node:util";
 import { FileError } from "../matrix/errors.js";
-import { onLeaving } from "./on-exit.js";
+import { onExit } from "./on-exit.js";
 
 /** A file that a command is asked to write. */
 export interface OutputRequest {
@@ -104,7 +104,7 @@ export function writeOutput(request: OutputRequest, text: string): void {
   }
   const temporary = temporaryBeside(target);
   const undo = () => rmSync(temporary, { force: true });
-  const done = onLeaving(undo);
+  const done = onExit(undo);
   try {
     const descriptor = openSync(temporary, "wx", 0o666);
     try {

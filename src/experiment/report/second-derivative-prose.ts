@@ -23,18 +23,18 @@ export function secondDerivativeProse({
   }the differences’ own error is about ${scientific(reference.error)} on X (dashed line) and
 ${scientific(reference.tiedError)} on the other, so that smaller errors are not told apart.${
     worst
-      ? html` Of those that are right, ${listed([worst])} is the furthest off, with ${scientific(worst.error ?? 0)}.`
+      ? html` Of those that are right, ${methodNames([worst])} is the furthest off, with ${scientific(worst.error ?? 0)}.`
       : ""
   }${
     wrong.length > 0
-      ? html` Silently wrong, off by more than a tenth (shaded) and without a word of it: ${listed(wrong)}.`
+      ? html` Silently wrong, off by more than a tenth (shaded) and without a word of it: ${methodNames(wrong)}.`
       : " None of them is silently wrong."
   }${
     undefinedWhereTied.length > 0
-      ? html` Not a number on diag(3, 1, 1), where the answer is finite: ${listed(undefinedWhereTied)}.`
+      ? html` Not a number on diag(3, 1, 1), where the answer is finite: ${methodNames(undefinedWhereTied)}.`
       : ""
-  }${nowhere.length > 0 ? html` Not a number on X: ${listed(nowhere)}.` : ""}${
-    none.length > 0 ? html` No second derivative is to be had from ${listed(none)}.` : ""
+  }${nowhere.length > 0 ? html` Not a number on X: ${methodNames(nowhere)}.` : ""}${
+    none.length > 0 ? html` No second derivative is to be had from ${methodNames(none)}.` : ""
   }`;
 }
 
@@ -51,7 +51,7 @@ function worstRight(rows: readonly SecondDerivativeRow[]): SecondDerivativeRow |
 }
 
 /** Engine by engine, each name once, whatever its dtypes. */
-function listed(rows: readonly SecondDerivativeRow[]): string {
+function methodNames(rows: readonly SecondDerivativeRow[]): string {
   const engines = [...new Set(rows.map(({ engine }) => engine))];
   return engines
     .map((engine) => {
