@@ -1,6 +1,6 @@
 import { fstatSync, statSync } from "node:fs";
 import { audit, isSure, ORDERS } from "../audit/audit.js";
-import { compare } from "../audit/compare.js";
+import { compareModels } from "../audit/compare.js";
 import { type Journal, type JournalOrigin, journalRequest, openJournal } from "../audit/journal.js";
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
 import { type MeasureOptions, spectrumOf } from "../audit/measure.js";
@@ -114,7 +114,7 @@ export async function runAudit(
       lines.sort(ORDERS[flags.sort]);
       for (const line of [...lines, ...leftOut]) print(printed(line));
     }
-    const comparison = against && compare(lines, against.name, against.lines);
+    const comparison = against && compareModels(lines, against.name, against.lines);
     for (const line of comparison?.onlyThere ?? [])
       print({ ...line, sigmaAgainst: null, ratio: null } as AuditLine);
     const spectra = flags.report === undefined ? undefined : spectraOf(items, lines, options);

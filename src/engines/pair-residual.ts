@@ -1,27 +1,27 @@
 import type { MatrixRows, SparseRows } from "../files/rows.js";
 import { blockedDot, frobenius } from "../numerics/sums.js";
 
-/** About singular vectors of one matrix: u of its rows, v of its columns. Unit vectors. */
+/** Approximate singular vectors, of unit length: u of length m, v of length n. */
 export interface Vectors {
   readonly u: Float64Array;
   readonly v: Float64Array;
 }
 
 export interface MeasuredPair {
-  /** uᵀAv, made positive by turning u; error about residual²/gap */
+  /** uᵀAv, made positive by the sign of u; error about residual²/gap */
   readonly sigma: number;
   /** √(‖Av−σu‖² + ‖Aᵀu−σv‖²) */
   readonly residual: number;
 }
 
-/** Terms of a sum before they join the total. */
+/** Chosen: terms of a block of a sum. */
 const BLOCK = 128;
-/** An entry of a sparse row counts for as many terms, since a column may have more of them than another. */
+/** Chosen: the weight of a sparse entry when terms are counted, since entries are not evenly distributed over columns. */
 const SPARSE = 16;
 
 /**
- * σ and the residual of pairs of vectors, in one read of the matrix, in float64. Sums are made in blocks, so that
- * rounding stays at some ε·σ.
+ * σ and the residual of pairs of vectors, in one read of the matrix, in float64 and in blocked sums, so that rounding
+ * errors stay at a few ε·σ.
  *
  * @param matrix  m×n
  * @param pairs  u of m, v of n numbers; u is turned around where uᵀAv < 0
@@ -36,7 +36,7 @@ export function measurePairs(matrix: MatrixRows, pairs: readonly Vectors[]): Mea
     left: new Float64Array(n),
     part: new Float64Array(n),
   }));
-  // Aᵀu is a sum over the rows: of as many as a block has terms first, where that is not more work than the rows.
+  // Aᵀu is summed over blocks of rows. Sparse rows share a block until adding it costs no more than they did.
   let terms = 0;
   const every = BLOCK * n;
   for (const rows of matrix.read())

@@ -4,17 +4,17 @@ import { join } from "node:path";
 import { onExit } from "../files/on-exit.js";
 import { FileError } from "../index.js";
 
-/** A folder of our own for what has to lie in files; goes with all that is in it. */
+/** A temporary folder, removed with its content. */
 export interface Scratch {
   readonly path: string;
   remove(): void;
 }
 
 /**
- * A new folder, in the one that the variable TMPDIR names (else /tmp), which nobody but this user may enter. It is
- * removed by `remove`, and when this process ends, by a signal too.
+ * Creates a folder in TMPDIR (default /tmp) that only this user can access. It is removed by `remove`, and when this
+ * process exits or is ended by a signal.
  *
- * @param bytes  what it is going to hold
+ * @param bytes  size of its future content
  * @throws FileError if there is no room, or no such folder can be made
  */
 export function makeScratch(bytes: number): Scratch {
@@ -27,11 +27,11 @@ export function makeScratch(bytes: number): Scratch {
       );
     const path = mkdtempSync(join(parent, "spectral-norm-"));
     const undo = () => rmSync(path, { recursive: true, force: true });
-    const take = onExit(undo);
+    const cancel = onExit(undo);
     return {
       path,
       remove() {
-        take();
+        cancel();
         undo();
       },
     };

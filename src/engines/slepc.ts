@@ -14,7 +14,7 @@ import { makeScratch } from "./scratch.js";
 import { slepcScript } from "./slepc-script.js";
 
 export interface SlepcOptions {
-  /** what starts the processes, as "mpiexec -n 4"; see `commandWords`. Default: one process, without it */
+  /** command that starts the processes, such as "mpiexec -n 4"; see `commandWords`. Default: one process */
   readonly mpiexec?: string;
   /** the Python that has slepc4py; default python3 of the PATH, else Debian's */
   readonly python?: string;
@@ -23,35 +23,36 @@ export interface SlepcOptions {
   /** Lanczos steps for σ₁, and as many for σ₂; default 10000 */
   readonly maxIterations?: number;
   readonly seed?: number;
-  /** seconds that SLEPc may give no sign of life; default 600, and more for a matrix that takes long to load */
+  /** seconds without output after which SLEPc is stopped; default 600, more for large files */
   readonly timeout?: number;
 }
 
-/** What `singularTriplet` returns, from another engine. */
+/** The result of `singularTriplet`, from another engine. */
 export type EngineTriplet = Omit<SingularTriplet<Float64Array>, "method"> & { readonly method: "slepc" };
 
+/** Chosen: the most Lanczos steps. */
 const STEPS = 10000;
-/** Seconds of silence until it has loaded its libraries, and later. */
+/** Chosen: seconds without output, which include loading the libraries. */
 const TIMEOUT = 600;
-/** Bytes a second that a matrix is loaded at even where that is slow. */
+/** Chosen: bytes per second of a slow disk, by which the time limit grows. */
 const SLOW_DISK = 2e7;
-/** The Python of Debian, whose packages another Python on the PATH does not see. */
+/** Debian's Python, whose packages other Pythons do not see. */
 const DEBIAN_PYTHON = "/usr/bin/python3";
-/** A residual this many times what was promised is of no singular triplet of this matrix. */
+/** Chosen: a residual this many times the tolerance means that the vectors belong to another matrix. */
 const FAR_OFF = 1e4;
 
-/** Vectors that are of length 1, or orthogonal, to within this, are taken for it, and made exactly so or measured. */
+/** Chosen: accepted deviation from length 1 and from orthogonality; vectors are then normalized. */
 const NEAR = 1e-6;
 
 const HOW_TO =
   "Debian: apt-get install python3-slepc4py; conda: conda install -c conda-forge slepc4py; --python names the Python that has it";
 
-/** SLEPc, found and asked for its kind. */
+/** An installation of SLEPc. */
 export class Slepc {
   readonly #options: SlepcOptions;
   readonly #command: readonly string[];
   readonly #indexBytes: 4 | 8;
-  /** for people: version and processes */
+  /** version and number of processes, for display */
   readonly description: string;
 
   private constructor(options: SlepcOptions, command: readonly string[], hello: Answer) {
@@ -62,7 +63,7 @@ export class Slepc {
   }
 
   /**
-   * Starts SLEPc once, to know before anything is converted that it is there.
+   * Starts SLEPc once, to check that it is available before anything is converted.
    *
    * @throws OptionError for what is no command; DeviceError, with how to get it, where there is no SLEPc, or none in
    *   real double precision
@@ -84,7 +85,7 @@ export class Slepc {
         }
         missing ??= `${python}: ${hello["missing"]}`;
       } catch (error) {
-        // Without a launcher the Python itself may not be there.
+        // Without a launcher the Python itself may be missing.
         if (
           launcher.length > 0 ||
           !(error instanceof DeviceError) ||
@@ -98,9 +99,8 @@ export class Slepc {
   }
 
   /**
-   * σ₁, u and v of a matrix by SLEPc, and what they are worth by our own measure: σ, residual and σ₂ are computed here,
-   * from the vectors that came back and the matrix as it was given. A matrix that is not in a PETSc file is written to
-   * one first, in a private temporary folder.
+   * σ₁, u and v of a matrix by SLEPc. Only the vectors are taken from SLEPc: σ, residual and σ₂ are computed here. A matrix
+   * that is not in a PETSc file is first written to one, in a private temporary folder.
    *
    * @param entry  m×n
    * @param path  of the file that it is in, if it is in a file of its own
@@ -141,7 +141,7 @@ export class Slepc {
           seed: this.#options.seed ?? 0,
           steps: this.#options.maxIterations ?? STEPS,
           ...(this.#options.rtol !== undefined && { rtol: this.#options.rtol }),
-          // For SLEPc's side to remove should this process be killed outright.
+          // Removed by the script if this process is killed.
           leftovers: [...(asItIs ? [] : [matrix]), vectors, `${scratch.path}/`],
         },
         silence(this.#options, bytes),
@@ -172,7 +172,7 @@ async function ask(
   onAnswer: (answer: Answer) => void = () => {},
 ): Promise<Answer> {
   const environment = { ...process.env };
-  // Each process of several is one of the machine's cores already.
+  // With several processes, each uses one core.
   if (command.length > 1) {
     environment["OMP_NUM_THREADS"] ??= "1";
     environment["OPENBLAS_NUM_THREADS"] ??= environment["OMP_NUM_THREADS"];
@@ -206,7 +206,7 @@ async function ask(
   return last;
 }
 
-/** SLEPc has met a NaN or an infinity, or sums that overflow; says where. */
+/** Throws the error for a NaN, an infinity, or a sum that overflows. */
 function notFinite({ rows }: RowsEntry): never {
   for (const some of rows.read()) checkFinite(some, rows);
   throw new OverflowError(
@@ -223,7 +223,7 @@ function zero({ rows: { shape, transposed } }: RowsEntry): EngineTriplet {
   return { sigma: 0, u, v, ...rest, converged: true, tied: true, method: "slepc" };
 }
 
-/** The vectors that came back, as measured here. */
+/** The triplet of the vectors that SLEPc returned, measured here. */
 function measuredTriplet(
   entry: RowsEntry,
   reply: Answer,
@@ -242,7 +242,7 @@ function measuredTriplet(
   const [first, second] = swapped ? [measured[1], measured[0]] : measured;
   const { u, v } = pairs[swapped ? 1 : 0];
   const { sigma, residual } = first;
-  // What converged must be one; the rest is shown for what it is.
+  // Only a converged result must be a singular triplet; others are returned with their residual.
   const promised =
     reached === true && !swapped
       ? FAR_OFF * Math.max(tolerance, floorOf("float64", m + n))

@@ -5,17 +5,17 @@ import type { FileMatrix, FilePanels } from "./entry.js";
 import { type MatrixRows, type Rows, rowsAtATime, rowsOfPanels } from "./rows.js";
 import { allocate, type ByteSource, readInto } from "./source.js";
 
-/** What a matrix begins with in PETSc's binary format. */
+/** The class id at the start of a matrix in PETSc's binary format. */
 export const PETSC_MATRIX = 1211216;
-/** Objects of PETSc begin with a number in this range: vectors, index sets and others with one of their own. */
+/** The range of class ids of PETSc objects, such as vectors and index sets. */
 const PETSC_OBJECTS = [1211211, 1211299] as const;
-/** In place of the number of entries: all of them follow. */
+/** Stands for the number of entries of a dense matrix. */
 export const PETSC_DENSE = -1;
 
-/** Rows whose lengths are looked at in one go. */
+/** Rows whose lengths are read at a time. Chosen. */
 const STEP = 2 ** 16;
 
-/** What a PETSc binary file says of its matrix, and where its parts begin. */
+/** The header of a PETSc binary file, and the offsets of its parts. */
 export interface PetscHeader {
   readonly shape: readonly [number, number];
   /** entries that are stored; undefined: dense */
@@ -88,7 +88,7 @@ function isPetscObject(classId: number): boolean {
   return classId >= PETSC_OBJECTS[0] && classId <= PETSC_OBJECTS[1];
 }
 
-/** That `count` doubles follow, and no other kind of number: only the length tells them apart. */
+/** Checks that `count` doubles follow; other types of numbers are recognized by the length alone. */
 function checkLength(
   source: ByteSource,
   { shape, entries, valuesOffset, indexBytes }: PetscHeader,
@@ -206,7 +206,7 @@ function densePanels(source: ByteSource, { shape, valuesOffset }: PetscHeader): 
   return { kind: "panels", shape, dtype: "float64", panels, transposed: false };
 }
 
-/** Entries of a row beyond what is read at a time are read all the same. */
+/** Reads several rows at a time; a row that is longer than a block is read whole. */
 function* sparse(source: ByteSource, header: PetscHeader): Generator<Rows> {
   const { shape, indexBytes, lengthsOffset, columnsOffset, valuesOffset } = header;
   const [m, n] = shape;
