@@ -52,10 +52,10 @@ const WITHOUT_CLUSTERS = 2 ** 24;
 const HALVES = "2048x2048";
 
 export const spectra: readonly Spectrum[] = ["gaussian", "trained", "clustered"];
-export const storages: readonly Storage[] = ["float32", "float64", "bfloat16"];
+const storages: readonly Storage[] = ["float32", "float64", "bfloat16"];
 
 /** What a run is to measure; lists come from the command line as they are. */
-export interface Selection {
+interface Selection {
   readonly all: boolean;
   readonly quick: boolean;
   readonly cases: readonly string[];

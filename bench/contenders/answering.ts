@@ -9,7 +9,7 @@ import { type Answer, type Contender, type ContenderGroup, type Loaded, threadsT
 import type { Workload } from "../workload.js";
 
 /** What a process says of itself once it is ready. */
-export interface Greeting {
+interface Greeting {
   readonly versions: Readonly<Record<string, string>>;
   /** of the contenders that it has */
   readonly names: readonly string[];

@@ -5,7 +5,7 @@ import { build } from "esbuild";
 import { short } from "../compare.js";
 import type { Target } from "../result.js";
 
-export interface LeanOptions {
+interface LeanOptions {
   /** the built package */
   readonly dist: string;
   /** where the scripts of this folder are compiled to */

@@ -16,7 +16,7 @@ export interface Line {
   readonly points: readonly Point[];
 }
 
-export interface Point {
+interface Point {
   readonly x: number;
   readonly y: number;
   /** ends of a bar */
@@ -31,7 +31,7 @@ export interface Tick {
   readonly text: string;
 }
 
-export interface Chart {
+interface Chart {
   readonly title: string;
   readonly note: string;
   readonly lines: readonly Line[];

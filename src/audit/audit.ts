@@ -5,7 +5,7 @@ import { type MeasureOptions, measure } from "./measure.js";
 import type { Fault, Item } from "./plan.js";
 import { weightFingerprint } from "./weight-fingerprint.js";
 
-export interface AuditOptions extends MeasureOptions {
+interface AuditOptions extends MeasureOptions {
   /** results in it are not computed again; new ones are appended */
   readonly journal?: Journal;
   /** called before each item, with its number from 0 */
@@ -13,7 +13,7 @@ export interface AuditOptions extends MeasureOptions {
 }
 
 /** The outcome of an item. */
-export type AuditEvent =
+type AuditEvent =
   | {
       readonly kind: "line";
       readonly line: AuditLine /** whether it was in the journal */;

@@ -1,7 +1,7 @@
 import type { AuditLine } from "./line.js";
 
 /** A tensor that two models have. */
-export interface LayerPair {
+interface LayerPair {
   readonly line: AuditLine;
   readonly other: AuditLine;
   /** σ₁ of `line` over that of `other`; NaN if both are 0, Infinity if the other's alone is */

@@ -36,7 +36,7 @@ export interface Fault {
   readonly error: SpectralNormError;
 }
 
-export interface PlanOptions extends WeightOptions {
+interface PlanOptions extends WeightOptions {
   readonly certify?: boolean;
   readonly convolution?: ConvolutionOptions;
   readonly shard?: Shard;

@@ -19,7 +19,7 @@ const COLUMNS = [
 ] as const;
 const BOUNDS = ["lower", "upper", "sigma2Upper", "gradientErrorBound", "proven"] as const;
 
-export interface CsvReportOptions {
+interface CsvReportOptions {
   readonly certify?: boolean;
   readonly top?: number;
   readonly against?: string;

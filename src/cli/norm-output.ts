@@ -14,7 +14,7 @@ function computedDtype(entry: SolvedEntry): string {
 
 export type SolvedEntry = FileMatrix | FilePanels | RowsEntry;
 export type FoundTriplet = SingularTriplet | EngineTriplet;
-export type PrintNorm = (
+type PrintNorm = (
   file: string,
   entry: SolvedEntry,
   triplet: FoundTriplet,

@@ -19,7 +19,7 @@ import { auditTables, comparisonTable } from "./audit-table.js";
 import type { Progress } from "./progress.js";
 
 /** Where the command writes. */
-export interface AuditStreams {
+interface AuditStreams {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
   readonly progress: Progress;

@@ -53,7 +53,7 @@ export interface NormFlags extends EngineOptions {
 }
 
 /** Where the command reads and writes; `process` is one. */
-export interface NormStreams {
+interface NormStreams {
   readonly stdin: AsyncIterable<Uint8Array | string>;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };

@@ -14,7 +14,7 @@ const PATIENCE_MS = 2000;
 /** A JSON object written by the process. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-export interface ProcessEnd {
+interface ProcessEnd {
   /** undefined after a signal */
   readonly status: number | undefined;
   /** the last message on standard error, in one line; empty if there is none */

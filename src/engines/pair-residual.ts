@@ -7,7 +7,7 @@ export interface Vectors {
   readonly v: Float64Array;
 }
 
-export interface MeasuredPair {
+interface MeasuredPair {
   /** uᵀAv, made positive by the sign of u; error about residual²/gap */
   readonly sigma: number;
   /** √(‖Av−σu‖² + ‖Aᵀu−σv‖²) */

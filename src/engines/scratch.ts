@@ -5,7 +5,7 @@ import { onExit } from "../files/on-exit.js";
 import { FileError } from "../index.js";
 
 /** A temporary folder, removed with its content. */
-export interface Scratch {
+interface Scratch {
   readonly path: string;
   remove(): void;
 }

@@ -13,7 +13,7 @@ import { measurePairs, type Vectors } from "./pair-residual.js";
 import { makeScratch } from "./scratch.js";
 import { slepcScript } from "./slepc-script.js";
 
-export interface SlepcOptions {
+interface SlepcOptions {
   /** command that starts the processes, such as "mpiexec -n 4"; see `commandWords`. Default: one process */
   readonly mpiexec?: string;
   /** the Python that has slepc4py; default python3 of the PATH, else Debian's */

@@ -6,12 +6,12 @@ import type { DenseEntries, SecondOrderMethod } from "./method.js";
 import type { SecondDerivativeReference, SecondDerivativeRow } from "./result.js";
 import { assess, type Known } from "./verdict.js";
 
-/** Its lower singular values tie, which is no obstacle: ‖·‖₂ is smooth where σ₁ alone is simple. */
+/** Equal lower singular values, where ‖·‖₂ is still smooth because σ₁ is simple. */
 const tiedDiagonal: readonly number[] = [3, 1, 1];
 
-/** A stream of its own, apart from those of the ground truth, the times and the solver. */
+/** A random stream separate from those of the ground truth, the timing and the solver. */
 const stream = 2 ** 42;
-/** A second derivative this much smaller than 1/σ₁ is zero, and no measure of an error. */
+/** Chosen: a second derivative this much smaller than 1/σ₁, its natural size, counts as zero. */
 const zeroBelow = 1e-8;
 
 interface Case extends Known {

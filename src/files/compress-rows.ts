@@ -3,7 +3,7 @@ import { NonFiniteError } from "../matrix/errors.js";
 import type { SparseMatrix } from "../matrix/types.js";
 
 /** Row or column numbers; doubles where they go beyond 2³². */
-export type PositionArray = Uint32Array | Float64Array;
+type PositionArray = Uint32Array | Float64Array;
 
 /** The entries of a sparse matrix in any order: `values[k]` at (`rows[k]`, `columns[k]`), from 0. */
 export interface Coordinates {

@@ -35,7 +35,7 @@ export interface LineSummary {
 }
 
 /** A position to return to. */
-export type Mark = readonly [line: number, start: number, end: number, next: number];
+type Mark = readonly [line: number, start: number, end: number, next: number];
 
 /** The lines of a table other than comments, and the fields of the current line, which are found on demand. */
 export class CsvLines {

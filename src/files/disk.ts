@@ -62,7 +62,7 @@ function openRegular(path: string): ByteSource {
 const NONBLOCKING = constants.O_NONBLOCK ?? 0;
 
 /** A file on disk, or the content of a pipe, kept in memory because it cannot be read twice. */
-export type DiskSource = ByteSource & { readonly kept?: true };
+type DiskSource = ByteSource & { readonly kept?: true };
 
 /**
  * @param owned  whether the descriptor is closed with the source

@@ -16,7 +16,7 @@ export const PETSC_DENSE = -1;
 const STEP = 2 ** 16;
 
 /** The header of a PETSc binary file, and the offsets of its parts. */
-export interface PetscHeader {
+interface PetscHeader {
   readonly shape: readonly [number, number];
   /** entries that are stored; undefined: dense */
   readonly entries: number | undefined;

@@ -12,7 +12,7 @@ export type Quantization =
 const SIZES: Readonly<Record<string, number>> = { uint8: 1, uint16: 2, float16: 2 };
 
 /** How a tensor is stored, according to the manifest. */
-export interface QuantizationEntry {
+interface QuantizationEntry {
   readonly quantization: Quantization | undefined;
   /** bytes of a stored number */
   readonly size: number;

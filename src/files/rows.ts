@@ -5,7 +5,7 @@ import { at, viewOf } from "../matrix/view.js";
 import type { FilePanels } from "./entry.js";
 
 /** Some consecutive rows, every number of them. */
-export interface DenseRows {
+interface DenseRows {
   readonly kind: "dense";
   /** the first row, and how many there are */
   readonly first: number;

@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import type { FigureLayout } from "./figure.js";
 
-/** Labels of a scale that counts: nothing between whole numbers. */
+/** Tick labels of a scale that counts: only integers. */
 export function integerTick(tick: number): string {
   return Number.isInteger(tick) ? String(tick) : "";
 }

@@ -3,7 +3,7 @@ import { html, type Markup } from "../../report/markup.js";
 import type { ExperimentResult, SecondDerivativeRow } from "../result.js";
 import { engineTitle } from "./method-axis.js";
 
-/** What the figure of second derivatives shows, in sentences that hold in this run. */
+/** A description of the figure of second derivatives in this run. */
 export function secondDerivativeProse({
   secondDerivative: rows,
   secondDerivativeReference: reference,
@@ -42,7 +42,7 @@ function either({ verdict, tied }: SecondDerivativeRow, wanted: SecondDerivative
   return verdict === wanted || tied.verdict === wanted;
 }
 
-/** Where it stands out among the right ones, the largest error on X. */
+/** The correct row with the largest error on X, if that is above 1e-5. */
 function worstRight(rows: readonly SecondDerivativeRow[]): SecondDerivativeRow | undefined {
   const [worst] = rows
     .filter(({ verdict }) => verdict === "right")
