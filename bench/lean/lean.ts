@@ -14,7 +14,9 @@ interface LeanOptions {
   onCheck?(what: string): void;
 }
 
+/** Target: bytes of the compressed package. */
 const MOST_BYTES = 40_000;
+/** Target: growth of resident memory over many calls, in bytes. */
 const MOST_GROWTH = 4 * 2 ** 20;
 
 /** How lean the package is: memory beside input and output, growth over many calls, size, import. */

@@ -22,7 +22,7 @@ interface Point {
   /** ends of a bar */
   readonly min?: number;
   readonly max?: number;
-  /** what a pointer over it shows */
+  /** text of its tooltip */
   readonly title?: string;
 }
 

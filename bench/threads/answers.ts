@@ -8,7 +8,7 @@ import type { Answer, Loaded } from "../contender.js";
 import { coreContenders, importCore } from "../contenders/core.js";
 import type { Workload } from "../workload.js";
 
-/** What `spectral-norm/threads` promises. */
+/** The functions of `spectral-norm/threads`. */
 interface Threads {
   startThreads(count?: number): Promise<{ readonly count: number; stop(): Promise<void> }>;
 }
