@@ -62,7 +62,7 @@ function read(file: string, stored: Storage, batch: number, rows: number, cols: 
   const { buffer } = new Uint8Array(readFileSync(file));
   const halves = stored === "bfloat16" ? new Uint16Array(buffer) : undefined;
   const dtype = stored === "bfloat16" ? "float32" : stored;
-  // Where there are halves nobody here looks at the same entries widened.
+  // With half-precision entries, the widened ones are not needed.
   const data = halves
     ? new Float32Array(0)
     : dtype === "float32"

@@ -28,7 +28,7 @@ export interface LineSummary {
   readonly consecutive: boolean;
   /** the number in the first field */
   readonly firstNumber: number | undefined;
-  /** the first field that is no number, the first that is empty, and the first that may be a value */
+  /** the first field that is not a number, the first empty one, and the first that may be a value */
   readonly odd: { readonly column: number; readonly text: string } | undefined;
   readonly empty: { readonly column: number; readonly text: string } | undefined;
   readonly value: { readonly column: number; readonly text: string } | undefined;

@@ -91,7 +91,7 @@ export function readNpyHeader(source: ByteSource): NpyHeader {
  */
 export function countNpyElements(header: NpyHeader, size: number): number {
   const { shape, dtype, dataOffset } = header;
-  // Doubles: a product that overflows 2⁵³ is inexact, but far beyond any file's size all the same.
+  // Doubles: a product that overflows 2⁵³ is inexact, but still larger than any file.
   const count = shape.includes(0) ? 0 : shape.reduce((product, length) => product * length, 1);
   const promised = count * dtype.size;
   const held = size - dataOffset;

@@ -48,7 +48,7 @@ export function rowsAtATime(columns: number): number {
 
 /**
  * The rows of a matrix in memory; of one whose columns are contiguous and whose rows are not, those of its transpose.
- * Nothing is copied but the rows at hand.
+ * Only the current rows are copied.
  */
 export function rowsOf(matrix: MatrixLike): MatrixRows {
   const view = viewOf(matrix);
