@@ -7,7 +7,7 @@ import { availableParallelism, cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { byteSize } from "../src/cli/byte-size.js";
+import { byteSize } from "../src/cli/option-values.js";
 import { createRandom } from "../src/numerics/random.js";
 import { readingContenders } from "./contenders/reading.js";
 import type { Workload } from "./workload.js";
@@ -23,7 +23,7 @@ const LAYER = [
   ["mlp.down_proj", 4096, 11008],
 ] as const;
 const LARGEST = 2 * 4096 * 11008;
-/** What is asked for: at least this share of the speed that reading allows, and memory below. */
+/** Chosen targets: the least share of the reading speed, and the most memory. */
 const SHARE = 0.5;
 const MOST_BYTES = 600e6;
 
@@ -45,7 +45,7 @@ try {
   const before = await bandwidths();
   const { ms, peak, lines } = await timed(path);
   const read = lines.reduce((sum, { rows, cols, passes }) => sum + 2 * rows * cols * passes, 0);
-  // On both sides of the audit, since others may use the memory, too.
+  // Before and after the audit, since other processes may use the memory too.
   const rates = [...before, ...(await bandwidths())].sort((a, b) => a - b);
   const bandwidth = rates[Math.floor(rates.length / 2)];
   const allowed = (1000 * read) / bandwidth;
@@ -66,7 +66,7 @@ try {
 }
 process.exit();
 
-/** A file of about so many bytes, of independent normal numbers; the header first. */
+/** Writes a file of about this size with independent normal numbers. */
 function writeModel(path: string): number {
   const tensors: { name: string; shape: readonly [number, number] }[] = [];
   let total = 0;
@@ -118,7 +118,7 @@ interface Line {
   readonly passes: number;
 }
 
-/** The command from its start to its end. */
+/** The time of the command from start to exit. */
 async function timed(path: string): Promise<{ ms: number; peak: number; lines: Line[] }> {
   const command = join(here, "..", "..", "dist", "cli", "spectral-norm.js");
   const more = values.options.split(" ").filter((option) => option !== "");
@@ -144,7 +144,7 @@ async function timed(path: string): Promise<{ ms: number; peak: number; lines: L
   return { ms: performance.now() - begin, peak, lines: lines.map((line) => JSON.parse(line) as Line) };
 }
 
-/** The most that a process has had in memory, which the system counts; 0 once it has ended. */
+/** Peak resident memory of a process; 0 after its end. */
 function residentPeak(pid: number): number {
   try {
     const [, kilobytes] = readFileSync(`/proc/${pid}/status`, "utf8").match(/VmHWM:\s*(\d+) kB/) ?? [];
@@ -154,7 +154,7 @@ function residentPeak(pid: number): number {
   }
 }
 
-/** Bytes a second that as many threads read, of a matrix as large as the largest; a few samples. */
+/** Bytes per second that this many threads read from a matrix of the largest size, in a few samples. */
 async function bandwidths(): Promise<number[]> {
   const { contenders, close } = await readingContenders(join(here, "threads", "reads.js"));
   const reading = contenders.find((one) => one.threads === Math.min(threads, availableParallelism()));

@@ -42,20 +42,20 @@ const sizes = [
   "4096x16x16",
   "1000x64x128",
 ];
-/** What a short run has time for. */
+/** The sizes of `--quick`. */
 const quickSizes = ["8x8", "64x128", "256x256", "512x512", "1024x1024", "1000x64x128"];
 
-/** Entries from which on a call takes so long that the other spectra wait for `--all`. */
+/** Chosen: entries from which the other spectra are measured only with `--all`, since each call takes long. */
 const GAUSSIAN_ALONE = 2 ** 26;
 const WITHOUT_CLUSTERS = 2 ** 24;
-/** Where a pass is as long as memory is slow, the same matrix is measured in half precision too. */
+/** The size measured in half precision too: larger than the caches, so a pass is limited by memory. */
 const HALVES = "2048x2048";
 
 export const spectra: readonly Spectrum[] = ["gaussian", "trained", "clustered"];
-export const storages: readonly Storage[] = ["float32", "float64", "bfloat16"];
+const storages: readonly Storage[] = ["float32", "float64", "bfloat16"];
 
-/** What a run is to measure; lists come from the command line as they are. */
-export interface Selection {
+/** The selection of cases; lists are as typed. */
+interface Selection {
   readonly all: boolean;
   readonly quick: boolean;
   readonly cases: readonly string[];
@@ -67,7 +67,7 @@ export interface Selection {
 export function selectCases({ all, quick, cases, dtypes, spectra: kinds }: Selection): Case[] {
   const names = cases.length > 0 ? cases : quick && !all ? quickSizes : sizes;
   const chosenStorages = chosen("dtypes", dtypes, storages);
-  // The other spectra cost as much again and say little more where only the harness is tried.
+  // With --quick, which mostly tests the benchmark itself, one spectrum is enough.
   const chosenSpectra = chosen("spectra", kinds.length > 0 || !quick ? kinds : ["gaussian"], spectra);
   return names.flatMap((name) => {
     const size = sizeOf(name);

@@ -21,17 +21,18 @@ interface Turns {
   readonly samples: (number | null)[];
 }
 
+/** Chosen: V8 has optimized a function after this many calls. */
 const WARM_UP_CALLS = 200;
-/** Calls of up to this many samples are led in by some that do not count. */
+/** Chosen: before a sample of this many calls or fewer, some calls are made that do not count. */
 const LEAD_IN = 5;
-/** A spread takes three samples; the slowest contender gets those unless they would take this many budgets. */
+/** The fewest samples that have a median and quartiles. */
 const FEWEST = 3;
+/** Chosen: the fewest samples may take this many times the budget. */
 const OVERDRAFT = 4;
 
 /**
- * Times all contenders in turn, A B C A B C …, a sample each, so that a change of the machine's clock or
- * load meets all of them and their ratio can be taken round by round. One whose samples do not fit into the
- * budget sits rounds out, evenly.
+ * Times all contenders in turn, A B C A B C …, one sample each, so that changes of clock rate or load affect all of them
+ * and ratios can be taken round by round. A contender that would exceed the budget skips rounds, evenly.
  */
 export async function takeTurns(
   contenders: readonly { readonly name: string; readonly loaded: Loaded }[],
@@ -53,14 +54,14 @@ export async function takeTurns(
         continue;
       }
       onTurn?.(name, round + 1);
-      // Caches and the clock have been somebody else's, or idle, until now.
+      // Refills caches and raises the clock rate after the other contenders.
       if (callMs < LEAD_IN * sampleMs) await loaded.time(Math.ceil(loops / 5));
       samples.push((await loaded.time(loops)) / loops);
     }
   return new Map(all.map(({ name, loops, samples }) => [name, summarize(samples, loops)]));
 }
 
-/** Calls it until it is compiled and its caches are warm; milliseconds of a call from then on. */
+/** Calls it until it is compiled and its caches are warm; the time of a call in milliseconds. */
 async function warmUp(loaded: Loaded, warmUpMs: number): Promise<number> {
   const begin = performance.now();
   let callMs = await loaded.time(1);
@@ -69,7 +70,7 @@ async function warmUp(loaded: Loaded, warmUpMs: number): Promise<number> {
     callMs = (await loaded.time(loops)) / loops;
     calls += loops;
   }
-  // Clocks that stand still would ask for endless loops.
+  // A clock that did not advance would give infinitely many loops.
   return Math.max(callMs, 1e-5);
 }
 
@@ -86,7 +87,7 @@ function summarize(samples: (number | null)[], loops: number): Times {
   };
 }
 
-/** Of ascending numbers, between the two nearest. */
+/** A quantile of ascending numbers, interpolated. */
 export function quantile(sorted: readonly number[], q: number): number {
   const place = (sorted.length - 1) * q;
   const below = Math.floor(place);

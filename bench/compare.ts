@@ -6,8 +6,8 @@ import type { Comparison, Row } from "./result.js";
 const tasks: readonly Task[] = ["gradient", "triplet", "value", "values"];
 
 /**
- * Errors up to these are all the same. In float32 that is the rounding of the vectors or the value that a
- * rival returns; in float64, sixteen times it, since there the reference and the sums that check it round too.
+ * Errors up to these count as equal. In float32 that is the rounding of what a rival returns; in float64 sixteen times
+ * that, chosen because the reference and the sums that check it round too.
  */
 const ROUNDING: Record<DType, number> = { float32: 2 ** -23, float64: 16 * 2 ** -52 };
 

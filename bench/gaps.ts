@@ -7,7 +7,7 @@ const ROWS = 400;
 const COLS = 300;
 const GAPS = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 
-/** How often A is read to tell σ₁ from a σ₂ that is next to it, by the core and by power iteration. */
+/** The number of reads of A by the core and by power iteration, for small relative gaps between σ₁ and σ₂. */
 export function passesAgainstGap(core: Core, seed: number): GapPoint[] {
   return GAPS.flatMap((gap): GapPoint[] => {
     const sigma = spectrumWith(gap, COLS);

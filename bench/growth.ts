@@ -4,7 +4,7 @@ import type { CaseResult, Growth } from "./result.js";
 const FROM = 256;
 const FEWEST = 3;
 
-export interface Fit {
+interface Fit {
   readonly exponent: number;
   readonly factor: number;
 }

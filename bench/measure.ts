@@ -43,7 +43,7 @@ import { makeWorkload } from "./workload.js";
 const scripts = dirname(fileURLToPath(import.meta.url));
 const bench = resolve(scripts, "..");
 
-/** Load average from which on others take a share that shows. */
+/** Chosen: the load average above which a run warns that other processes disturb it. */
 const BUSY = 0.5;
 
 const options = {
@@ -170,7 +170,7 @@ console.log(warmTable(warm));
 
 const proven = await proofs(core, settings.seed, given.quick, {
   rounds: settings.rounds,
-  // A proof of order 1000 takes seconds, and one sample has no spread.
+  // A proof of order 1000 takes seconds, and quartiles need several samples.
   budgetMs: (given.quick ? settings.budget : 10) * 1000,
   sampleMs: settings.sampleMs,
   warmUpMs: settings.warmUpMs,
@@ -217,7 +217,7 @@ const file = resolve(given.out ?? defaultFile());
 writeResult(file, textOf(result));
 console.log(`\nWritten to ${file} after ${result.minutes.toFixed(1)} minutes`);
 
-/** Only whole runs are kept beside the sources. */
+/** Only complete runs are kept in bench/results. */
 function defaultFile(): string {
   const whole =
     !given.quick && given.cases === "" && given.dtypes === "" && given.spectra === "" && given.only === "";
@@ -259,7 +259,7 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
       else {
         errors.set(contender, { errors: errorsOf(answer, workload, truths), passes: answer.passes });
         const above = largestExcess(answer, workload, truths);
-        // A library whose values are off by far says nothing about the reference.
+        // A result that is far off does not discredit the reference.
         if (above < 1e-2) excess = Math.max(excess, above);
       }
       loaded.push({ name, contender, loaded: ready });
@@ -330,7 +330,7 @@ function textOf(found: BenchResult): string {
   return `${text.replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_all, list: string) => `[${list.replace(/\s*\n\s*/g, " ")}]`)}\n`;
 }
 
-/** Six digits of a measured number are more than it has. */
+/** Measured numbers have fewer than six significant digits. */
 function rounded(_key: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
 }

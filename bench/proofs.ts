@@ -11,7 +11,7 @@ const SHAPES: readonly (readonly [number, number])[] = [
   [256, 256],
   [1000, 1000],
 ];
-/** What a short run has time for. */
+/** Entries up to which `--quick` measures proofs. */
 const QUICK = 2 ** 17;
 
 /**
@@ -68,7 +68,7 @@ export async function proofs(
   return found;
 }
 
-/** How far the reference may be off: rounding of its last product. */
+/** Allowed error of the reference, 16·ε: the rounding of its last product. */
 const SLACK = 2 ** -48;
 
 /** Median of the ratios round by round, of rounds that both took part in. */

@@ -26,7 +26,7 @@ export interface Row extends Errors {
   /** of what it returned */
   readonly dtype: DType;
   readonly ms: Times;
-  /** how many times A was read from end to end, where it says so */
+  /** the number of reads of A, if the contender reports it */
   readonly passes?: number;
   /** its answer has lost more than half of the dtype's digits of σ₁, or is none */
   readonly wrong: boolean;
@@ -71,7 +71,7 @@ export interface Read {
   readonly ms: number;
 }
 
-/** How often A is read, against how far σ₂ is from σ₁. */
+/** The number of reads of A for a relative gap between σ₁ and σ₂. */
 export interface GapPoint {
   /** (σ₁ − σ₂)/σ₁ */
   readonly gap: number;
@@ -112,13 +112,13 @@ export interface Proof {
   readonly holds: boolean;
 }
 
-/** A figure to reach, and what this run says about it. */
+/** A target, and whether this run reached it. */
 export interface Target {
   readonly what: string;
   readonly wanted: string;
-  /** undefined where the run lacks what it takes */
+  /** undefined if the run lacks the measurements */
   readonly found?: string;
-  /** what it lacks then */
+  /** the missing measurements */
   readonly missing?: string;
   readonly reached?: boolean;
 }
@@ -151,7 +151,7 @@ export interface WarmStart {
   readonly warm: number;
 }
 
-/** What a run leaves behind; bench/results holds these as JSON. */
+/** The result of a run, stored as JSON in bench/results. */
 export interface BenchResult {
   readonly date: string;
   /** that the run took */

@@ -4,7 +4,7 @@ import { asAccurate, matched, measureOf, power, ratioOf, short } from "./compare
 import { type Task, threadsText } from "./contender.js";
 import type { CaseResult, Proof, Row, Target } from "./result.js";
 
-/** A rival's time by ours is to be at least `factor`, ours being the fastest row that is as accurate. */
+/** The rival's time divided by ours must be at least `factor`; ours is the fastest row that is as accurate. */
 interface Race {
   readonly id: string;
   readonly task: Task;
@@ -16,7 +16,7 @@ interface Race {
   readonly ours?: RegExp;
 }
 
-/** Ours is to take at most `most` times what reading A as often takes. */
+/** Ours must take at most `most` times the time of reading A as often. */
 interface Limit {
   readonly id: string;
   readonly threads: number;
@@ -112,7 +112,7 @@ const WORK: Readonly<Record<Task, string>> = {
   values: "all singular values",
 };
 
-/** What the package set out to reach, and what these cases say about it. */
+/** The targets of the package, and whether these cases reach them. */
 export function checkTargets(cases: readonly CaseResult[], proofs: readonly Proof[] = []): Target[] {
   const of = (id: string) => cases.find((result) => result.id === id);
   return [

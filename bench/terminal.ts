@@ -15,7 +15,7 @@ const chars = {
   ...{ mid: "", "left-mid": "", "mid-mid": "", "right-mid": "", left: "", right: "", middle: "" },
 };
 
-/** Bytes from which on reading is what a pass costs; smaller matrices stay in the processor. */
+/** Chosen: bytes from which a pass is limited by memory; smaller matrices stay in the caches. */
 export const LARGE = 2 ** 21;
 
 /** A time with its unit. */

@@ -14,7 +14,7 @@ export interface Truth {
   readonly gap: number;
 }
 
-/** How wrong an answer is; the worst over the matrices of a batch. */
+/** The errors of a result; the largest over the matrices of a batch. */
 export interface Errors {
   /** |σ̂ − σ₁|/σ₁ */
   readonly sigmaError: number;
@@ -26,10 +26,10 @@ export interface Errors {
   readonly sumError?: number;
 }
 
-/** Matrices of a batch that are checked, evenly spread. */
+/** Chosen: the most matrices of a batch that are checked, evenly spaced. */
 const CHECKED = 32;
 
-/** Other steps than any contender takes: agreement is then no accident of the same rounding. */
+/** Differs from the steps of every contender, so agreement is not due to the same rounding. */
 const REFERENCE: SolveOptions = { method: "lanczos", seed: 20_260_101 };
 
 export function checkedMatrices(batch: number): number[] {
@@ -38,9 +38,8 @@ export function checkedMatrices(batch: number): number[] {
 }
 
 /**
- * The float64 answer for a matrix of the workload. It comes from the core, so nothing is taken on its word: the
- * residual is computed here, and that no larger singular value was missed is checked against every contender,
- * the dense ones among them (`largestExcess`).
+ * The float64 reference for a matrix of the workload. It comes from the core and is checked: the residual is computed
+ * here, and `largestExcess` compares σ₁ with every contender, including the dense ones, for a larger value.
  */
 export function truthOf(core: Core, workload: Workload, k: number): Truth {
   const { rows: m, cols: n } = workload.case;
@@ -86,7 +85,7 @@ export function errorsOf(answer: Answer, workload: Workload, truths: readonly Tr
   };
 }
 
-/** By how much, relative, an answer lies above the reference: above rounding, the reference has missed σ₁. */
+/** The relative excess of a result over the reference; if it exceeds rounding, the reference has missed σ₁. */
 export function largestExcess(
   answer: Answer,
   { case: { batch } }: Workload,

@@ -4,7 +4,7 @@ import type { WarmStart } from "./result.js";
 import { withSingularValues } from "./workload.js";
 
 const SIZE = 512;
-/** The change after which the old v is the start, relative to ‖A‖₂. */
+/** Chosen: the change of A between two solves, relative to ‖A‖₂. */
 const CHANGE = 1e-6;
 const TOLERANCES = [1e-3, 1e-6] as const;
 

@@ -11,7 +11,7 @@ export interface Workload {
   at(k: number): Float32Array | Float64Array;
 }
 
-/** Values in the leading cluster, and how far apart its ends are, relative to σ₁. */
+/** Chosen: the number of values in the leading cluster, and its width relative to σ₁. */
 const CLUSTER = 8;
 const CLUSTER_WIDTH = 0.01;
 

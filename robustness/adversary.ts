@@ -1,4 +1,4 @@
-/** A matrix made to fool somebody, and what is true of it. */
+/** A matrix on which naive methods fail, and its exact norm. */
 export interface Adversary {
   /** unique; a row of docs/robustness.md */
   readonly name: string;
@@ -6,7 +6,7 @@ export interface Adversary {
   readonly cols: number;
   /** row-major; computed when first asked for */
   readonly entries: Float64Array;
-  /** what has to come of it: a norm, a refusal of entries that are not finite, or a norm beyond the largest double */
+  /** the expected outcome: a norm, a refusal of entries that are not finite, or an overflow */
   readonly answer: "norm" | "refused" | "overflow";
   readonly truth: Truth;
   /** a first v, for methods that take one */

@@ -77,7 +77,7 @@ ${fools}
 
 ${table(
   ["case", ...columns.map(({ head }) => head)],
-  cases.map(({ name }) => [name, ...columns.map(({ cells }) => shown(cells.get(name)))]),
+  cases.map(({ name }) => [name, ...columns.map(({ cells }) => formatCell(cells.get(name)))]),
 )}
 `;
 }
@@ -105,7 +105,7 @@ function totals(columns: readonly Column[], of: "value" | "gradient"): string {
   );
 }
 
-function shown(cell: Cell | undefined): string {
+function formatCell(cell: Cell | undefined): string {
   if (!cell) return "–";
   return cell.gradient ? `${mark(cell.value)} ${mark(cell.gradient)}` : mark(cell.value);
 }

@@ -48,7 +48,7 @@ export function exactTruth(data: Float64Array, rows: number, cols: number, gap: 
   return { sigma, gap, multiplicity, u: unitOf(u), v: unitOf(v) };
 }
 
-/** x/‖x‖ in doubles, from whole numbers of any size. */
+/** x/‖x‖ in doubles, from integers of any size. */
 function unitOf(x: readonly bigint[]): Float64Array {
   const length = root(dotExactly(x, x));
   return Float64Array.from(x, (value) => near((value << BITS) / length, Number(BITS)));

@@ -13,7 +13,7 @@ export function below(i: number): number {
   return [0.75, 0.625, 0.5, 0.375, 0.25, 0.125][i % 6];
 }
 
-export interface Rotated {
+interface Rotated {
   readonly name: string;
   readonly rows: number;
   readonly cols: number;

@@ -1,7 +1,7 @@
 import type { Adversary } from "./adversary.js";
 import { nuclearNorm } from "./jacobi.js";
 
-/** What a method said of a matrix. */
+/** The result of a method on a matrix. */
 export interface Answer {
   readonly value: number;
   /** row-major, or its two factors u·vᵀ; absent where the method has none or it fails */
@@ -10,7 +10,7 @@ export interface Answer {
   readonly gradientFails?: string;
   /** upper end where `value` is the lower end of a proven interval */
   readonly upper?: number;
-  /** it says itself that this is not to be relied on */
+  /** whether the method itself warns that the result is unreliable */
   readonly warned?: boolean;
 }
 
@@ -33,19 +33,20 @@ export interface Verdict {
   readonly error?: number;
 }
 
-/** Digits that are asked for: a value right to `value`, relatively, and a gradient right to `gradient`. */
+/** Required accuracy: relative for the value, absolute for the gradient. */
 export interface Standard {
   readonly value: number;
   readonly gradient: number;
-  /** a gradient can be known no better than this over the relative gap */
+  /** the best possible gradient error is this divided by the relative gap */
   readonly known: number;
 }
 
+/** Chosen: about half of the digits of the dtype, and the rounding errors of a backward stable method for `known`. */
 export const standards: Readonly<Record<"float32" | "float64", Standard>> = {
   float64: { value: 1e-10, gradient: 1e-8, known: 1e-12 },
   float32: { value: 1e-5, gradient: 1e-4, known: 4e-6 },
 };
-/** What is still an approximation. */
+/** Chosen: up to these errors a result counts as an approximation. */
 const wrongAbove = { value: 0.01, gradient: 0.1 };
 
 /** @param moved  what storing the entries in the method's type moved σ by, at most */
@@ -64,7 +65,7 @@ export function judgeValue(of: Adversary, outcome: Outcome, { value }: Standard,
     return { grade: found <= sigma && sigma <= outcome.upper ? "right" : "wrong in silence" };
   // One unit in the last place of a subnormal number is no mistake.
   const off = Math.max(0, Math.abs(found - sigma) - moved - 2 ** -1074);
-  // Divided last: a tiny σ may not be inverted.
+  // Not multiplied by 1/σ, which overflows for tiny σ.
   if (off <= value * sigma) return { grade: "right" };
   return graded(sigma > 0 ? off / sigma : 1, wrongAbove.value, outcome.warned);
 }

@@ -16,8 +16,8 @@ interface Reply {
 }
 
 /**
- * A process that answers for rivals, started when it is needed and ended when it does not answer in time: what hangs
- * or dies is a result like any other.
+ * A process that runs rivals, started on demand and killed when it does not answer in time. Hanging and dying are results
+ * like any other.
  */
 export class RivalProcess {
   readonly #command: readonly string[];
@@ -35,7 +35,7 @@ export class RivalProcess {
     this.#greets = greets;
   }
 
-  /** What it says of itself; undefined where it cannot be started. */
+  /** The versions that it reports; undefined if it cannot be started. */
   async greeting(): Promise<{ versions: Record<string, string>; python: string } | undefined> {
     const line = await this.#start();
     return line === undefined ? undefined : JSON.parse(line);
@@ -97,7 +97,7 @@ export class RivalProcess {
       const first = await Promise.race([line, tick]);
       clearTimeout(timer);
       if (first !== "tick") return first;
-      // What others have of the machine is not held against it, up to a point.
+      // Time given to other processes does not count, up to a limit.
       const passed = performance.now() - begin;
       const worked = cpuMs(pid);
       if (passed > limitMs * (worked === undefined ? 1 : PATIENCE)) return "late";
@@ -106,10 +106,10 @@ export class RivalProcess {
   }
 }
 
-/** Times the limit that one may wait for a process that is not given the processor. */
+/** Chosen: elapsed time may exceed the limit of processor time by this factor on a busy machine. */
 const PATIENCE = 8;
 
-/** What a process and its threads have had of the processor, in milliseconds; undefined where nobody says. */
+/** Processor time of a process with its threads, in milliseconds; undefined without /proc. */
 function cpuMs(pid: number | undefined): number | undefined {
   try {
     // Counted from behind the name, which may have spaces in it; in hundredths of a second.

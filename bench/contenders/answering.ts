@@ -8,8 +8,8 @@ import type { DType } from "../../src/matrix/types.js";
 import { type Answer, type Contender, type ContenderGroup, type Loaded, threadsText } from "../contender.js";
 import type { Workload } from "../workload.js";
 
-/** What a process says of itself once it is ready. */
-export interface Greeting {
+/** The first line of a process that is ready. */
+interface Greeting {
   readonly versions: Readonly<Record<string, string>>;
   /** of the contenders that it has */
   readonly names: readonly string[];
@@ -25,7 +25,7 @@ export interface Command {
   readonly name: string;
 }
 
-/** A pool of threads may go on spinning for some ten milliseconds; nobody else is to share that. */
+/** Chosen: the threads of a pool may keep spinning for tens of milliseconds, which must not slow the next contender. */
 const SETTLE_MS = 60;
 
 /**
@@ -60,7 +60,7 @@ export class AnsweringProcess {
       ...environment,
     };
     this.#child = spawn(path, parts, { stdio: ["pipe", "pipe", "inherit"], env });
-    // One that cannot be started, or has died, is reported by the answer that does not come.
+    // A process that cannot be started, or has died, is reported when its answer is missing.
     this.#child.on("error", () => {});
     this.#child.stdin.on("error", () => {});
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();

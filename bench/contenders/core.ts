@@ -21,10 +21,10 @@ export async function importCore(dist: string): Promise<Core> {
   return (await import(pathToFileURL(join(dist, "index.js")).href)) as Core;
 }
 
-/** The dense SVD is there for what a decomposition is needed for; nobody waits minutes for it. */
+/** A rough estimate, by which dense decompositions that would take minutes are left out. */
 const SECONDS_PER_MULTIPLICATION = 5e-9;
 
-/** In float32 that is below what the type has. */
+/** Chosen: a tolerance below the precision of float32, so it is used in float64 only. */
 const DOUBLE_ONLY = 1e-7;
 
 /**

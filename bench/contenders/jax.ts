@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Jax from "@jax-js/jax";
+import { defineFloat16Array } from "../../src/experiment/methods/float16-array.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { type Answer, type Contender, type ContenderGroup, inProcess } from "../contender.js";
 import type { Workload } from "../workload.js";
@@ -29,9 +30,7 @@ export async function jaxContenders(dist: string): Promise<ContenderGroup> {
       contenders: [],
       missing: ["jax-js: npm install @jax-js/jax adds spectralNorm and power iteration on its arrays"],
     };
-  // To tell float64 data apart, jax-js asks for a class that Node has from version 24 on.
-  if (!("Float16Array" in globalThis))
-    Object.defineProperty(globalThis, "Float16Array", { value: class Float16Array {}, configurable: true });
+  defineFloat16Array();
   const device = (await jax.init("wasm")).includes("wasm") ? "wasm" : "cpu";
   jax.defaultDevice(device);
   const adapter = (await import(pathToFileURL(built).href)) as Adapter;

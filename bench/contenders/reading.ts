@@ -21,14 +21,17 @@ export function read(from: usize, bytes: usize): i64 {
   return i64x2.extract_lane(sum, 0) + i64x2.extract_lane(sum, 1);
 }`;
 
-/** What every contender that must read A from end to end is held against; the thread count follows. */
+/** The name of the reference that all contenders are compared with; the thread count follows. */
 export const READING = "one read of A";
 
+/** Bytes of a page of WebAssembly memory. */
 const PAGE = 65_536;
+/** Bytes read in a turn of the loop above. */
 const LINE = 128;
+/** Chosen: 2 GiB of the 4 GiB that a memory can have. */
 const MOST_PAGES = 32_768;
 
-/** What a reading thread gets to do; bench/threads/reads.ts waits for it. */
+/** The work of a reading thread; see bench/threads/reads.ts. */
 export interface Share {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;

@@ -5,7 +5,7 @@ import { build } from "esbuild";
 import { short } from "../compare.js";
 import type { Target } from "../result.js";
 
-export interface LeanOptions {
+interface LeanOptions {
   /** the built package */
   readonly dist: string;
   /** where the scripts of this folder are compiled to */
@@ -14,7 +14,9 @@ export interface LeanOptions {
   onCheck?(what: string): void;
 }
 
+/** Target: bytes of the compressed package. */
 const MOST_BYTES = 40_000;
+/** Target: growth of resident memory over many calls, in bytes. */
 const MOST_GROWTH = 4 * 2 ** 20;
 
 /** How lean the package is: memory beside input and output, growth over many calls, size, import. */

@@ -16,13 +16,13 @@ export interface Line {
   readonly points: readonly Point[];
 }
 
-export interface Point {
+interface Point {
   readonly x: number;
   readonly y: number;
   /** ends of a bar */
   readonly min?: number;
   readonly max?: number;
-  /** what a pointer over it shows */
+  /** text of its tooltip */
   readonly title?: string;
 }
 
@@ -31,7 +31,7 @@ export interface Tick {
   readonly text: string;
 }
 
-export interface Chart {
+interface Chart {
   readonly title: string;
   readonly note: string;
   readonly lines: readonly Line[];

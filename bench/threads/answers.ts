@@ -8,7 +8,7 @@ import type { Answer, Loaded } from "../contender.js";
 import { coreContenders, importCore } from "../contenders/core.js";
 import type { Workload } from "../workload.js";
 
-/** What `spectral-norm/threads` promises. */
+/** The functions of `spectral-norm/threads`. */
 interface Threads {
   startThreads(count?: number): Promise<{ readonly count: number; stop(): Promise<void> }>;
 }
@@ -62,7 +62,7 @@ function read(file: string, stored: Storage, batch: number, rows: number, cols: 
   const { buffer } = new Uint8Array(readFileSync(file));
   const halves = stored === "bfloat16" ? new Uint16Array(buffer) : undefined;
   const dtype = stored === "bfloat16" ? "float32" : stored;
-  // Where there are halves nobody here looks at the same entries widened.
+  // With half-precision entries, the widened ones are not needed.
   const data = halves
     ? new Float32Array(0)
     : dtype === "float32"

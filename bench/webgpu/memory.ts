@@ -6,7 +6,7 @@ const EACH = 64;
 const STORAGE = 0x80;
 const COPY = 0x8 | 0x4;
 
-export interface Bandwidth {
+interface Bandwidth {
   /** bytes that were read, each once */
   readonly bytes: number;
   /** 10⁹ bytes a second, the best of the rounds */

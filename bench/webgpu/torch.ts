@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export interface TorchRow {
+interface TorchRow {
   readonly name: string;
   readonly sigma: number;
   readonly steps?: number;
@@ -11,7 +11,7 @@ export interface TorchRow {
   readonly ms: readonly number[];
 }
 
-export type TorchAnswer =
+type TorchAnswer =
   | { readonly missing: string }
   | {
       readonly device: string;

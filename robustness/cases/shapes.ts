@@ -22,7 +22,7 @@ function zero(rows: number, cols: number): Adversary {
   });
 }
 
-/** a·bᵀ with whole numbers. */
+/** a·bᵀ with integer entries. */
 function rankOne(rows: number, cols: number): Adversary {
   const a = Float64Array.from({ length: rows }, (_, i) => ((i * 7) % 11) - 4);
   const b = Float64Array.from({ length: cols }, (_, j) => ((j * 5) % 13) - 6);

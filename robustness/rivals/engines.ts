@@ -1,3 +1,4 @@
+import { defineFloat16Array } from "../../src/experiment/methods/float16-array.js";
 import { createRandom } from "../../src/numerics/random.js";
 import type { Answer } from "../judge.js";
 import type { Given } from "../rival.js";
@@ -22,9 +23,7 @@ async function tensorflow() {
 }
 
 async function jaxjs() {
-  // To tell float64 data apart, jax-js asks for a class that Node has from version 24 on.
-  if (!("Float16Array" in globalThis))
-    Object.defineProperty(globalThis, "Float16Array", { value: class Float16Array {}, configurable: true });
+  defineFloat16Array();
   const jax = await import("@jax-js/jax");
   jax.defaultDevice((await jax.init("wasm")).includes("wasm") ? "wasm" : "cpu");
   return jax;

@@ -3,17 +3,17 @@ import type { Journal } from "./journal.js";
 import { type AuditLine, type LeftOutLine, lineOf } from "./line.js";
 import { type MeasureOptions, measure } from "./measure.js";
 import type { Fault, Item } from "./plan.js";
-import { fingerprintOf } from "./weight-fingerprint.js";
+import { weightFingerprint } from "./weight-fingerprint.js";
 
-export interface AuditOptions extends MeasureOptions {
-  /** what is in it already is not done again, and the rest is added as it is done */
+interface AuditOptions extends MeasureOptions {
+  /** results in it are not computed again; new ones are appended */
   readonly journal?: Journal;
   /** called before each item, with its number from 0 */
   onItem?(item: Item, at: number): void;
 }
 
-/** What becomes of an item. */
-export type AuditEvent =
+/** The outcome of an item. */
+type AuditEvent =
   | {
       readonly kind: "line";
       readonly line: AuditLine /** whether it was in the journal */;
@@ -23,8 +23,7 @@ export type AuditEvent =
   | Omit<Fault, "cost">;
 
 /**
- * Does what is planned, one item after the other, as the findings are asked for. A tensor that cannot be computed with
- * is a fault, and the next one's turn comes.
+ * Audits the planned items one at a time. A tensor that fails is reported as a fault, and the audit goes on.
  */
 export function* audit(items: readonly Item[], options: AuditOptions): Generator<AuditEvent> {
   const { journal } = options;
@@ -43,9 +42,8 @@ export function* audit(items: readonly Item[], options: AuditOptions): Generator
     let line: AuditLine;
     let fingerprint = "";
     try {
-      // Before the numbers are computed with: should the file be replaced in between, the answer is not taken for one
-      // of the new file.
-      if (journal) fingerprint = fingerprintOf(item.weight, options);
+      // Before the computation: if the file is replaced in between, the result must not be taken for one of the new file.
+      if (journal) fingerprint = weightFingerprint(item.weight, options);
       line = lineOf(file, item.weight, measure(item.weight, options));
     } catch (error) {
       if (!(error instanceof SpectralNormError) || error.code === "ERR_OPTION") throw error;
@@ -57,12 +55,12 @@ export function* audit(items: readonly Item[], options: AuditOptions): Generator
   }
 }
 
-/** Whether it is all that was asked for. */
+/** Whether the result has converged and, if requested, is proven. */
 export function isSure({ converged, proven }: AuditLine): boolean {
   return converged && proven !== false;
 }
 
-/** By what lines are sorted: the largest first, names ascending. */
+/** Orders of lines: largest first, names ascending. */
 export const ORDERS = {
   sigma: (a: AuditLine, b: AuditLine) => b.sigma - a.sigma,
   frobenius: (a: AuditLine, b: AuditLine) => b.frobenius - a.frobenius,

@@ -1,6 +1,6 @@
 import type { Certificate } from "../index.js";
 
-/** What is certain of a norm: as a certificate has it or, of a matrix that is not in memory, nothing. */
+/** Bounds on a norm: a certificate, or the trivial bounds if the matrix is not in memory. */
 export type Bounds = Certificate | typeof UNBOUNDED;
 
 export const UNBOUNDED = {

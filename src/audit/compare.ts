@@ -1,7 +1,7 @@
 import type { AuditLine } from "./line.js";
 
 /** A tensor that two models have. */
-export interface LayerPair {
+interface LayerPair {
   readonly line: AuditLine;
   readonly other: AuditLine;
   /** σ₁ of `line` over that of `other`; NaN if both are 0, Infinity if the other's alone is */
@@ -11,14 +11,14 @@ export interface LayerPair {
 export interface Comparison {
   /** the name of the other model */
   readonly against: string;
-  /** tensors of both, that whose norm moved most first */
+  /** tensors of both, sorted by the change of their norms, largest first */
   readonly pairs: readonly LayerPair[];
   readonly onlyHere: readonly AuditLine[];
   readonly onlyThere: readonly AuditLine[];
 }
 
-/** Two models side by side, tensors matched by their names; of a name that stands twice, the last on either side. */
-export function compare(
+/** Compares two models, matching tensors by name; the last one of each name counts. */
+export function compareModels(
   lines: readonly AuditLine[],
   against: string,
   others: readonly AuditLine[],
@@ -37,7 +37,7 @@ export function compare(
   };
 }
 
-/** How far a norm moved, up or down alike. */
+/** |log ratio|, so that a growth and a decline by the same factor compare equal. */
 function moved({ ratio }: LayerPair): number {
   return Number.isNaN(ratio) ? 0 : Math.abs(Math.log(ratio));
 }

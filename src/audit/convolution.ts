@@ -5,7 +5,7 @@ import { frobenius } from "../numerics/sums.js";
 import { type Axis, axisOf, checkConv2dOptions } from "../operators/conv2d-geometry.js";
 import type { Weight } from "./weight.js";
 
-/** How the kernels of convolutions are applied, which a file of weights does not say. */
+/** How convolutions are applied, which is not in a file of weights. */
 export interface ConvolutionOptions {
   /** height and width of the input, of every layer alike */
   readonly input: readonly [number, number];
@@ -17,7 +17,7 @@ export interface ConvolutionOptions {
   readonly boundary?: "zero" | "circular";
 }
 
-/** The names of depthwise layers; TensorFlow's have it in them, of others some. */
+/** Names of depthwise layers, in TensorFlow and by convention elsewhere. */
 const DEPTHWISE = /depthwise|(^|[./_])dw(conv)?([./_\d]|$)/i;
 
 /** Whether a weight is the kernel of a two-dimensional convolution: whether it has four axes. */
@@ -67,7 +67,7 @@ export function convolutionOf(
   return { A, frobenius: frobenius(weighted) };
 }
 
-/** How many outputs a tap has an input for. */
+/** The number of outputs at which a tap meets an input. */
 function meets({ outputs, stride, dilation, source }: Axis, tap: number): number {
   let count = 0;
   for (let i = 0; i < outputs; i++) if (source[i * stride + tap * dilation] >= 0) count++;
@@ -79,7 +79,7 @@ function decoded(numbers: PanelData, dtype: string): Float64Array {
   return Float64Array.from(numbers, halfDecoder(dtype));
 }
 
-/** Last axis fastest. */
+/** Reorders the numbers so that the last axis varies fastest. */
 function rowMajor(data: Float64Array, shape: readonly number[], reversed: boolean): Float64Array {
   if (!reversed) return data;
   return data.map((_, k) => {

@@ -5,27 +5,27 @@ import { OutputError, type OutputRequest, openForAppending, writeAll } from "../
 import { FileError } from "../index.js";
 import type { AuditLine } from "./line.js";
 
-/** Answers in a file, a line of JSON each, to which answers are added one by one. */
+/** A file of results, one JSON line each, to which results are appended. */
 export interface Journal {
-  /** what is there of a tensor already, once for each time that it stands there */
+  /** the next stored result of a tensor, which is then used up */
   take(file: string, tensor: string): AuditLine | undefined;
   /**
-   * @param fingerprint  of the tensor, as `fingerprintOf` has it
+   * @param fingerprint  of the tensor, as `weightFingerprint` has it
    * @throws OutputError if the line cannot be written; what was written of it is removed
    */
   append(line: AuditLine, fingerprint: string): void;
   close(): void;
 }
 
-/** What all answers of a journal were made with. */
+/** The version and options common to all results of a journal. */
 export interface JournalOrigin {
   /** of this program */
   readonly version: string;
-  /** those that an answer depends on, as they are typed: `{ "--top": 3, "--certify": true }` */
+  /** the options that a result depends on, as they are typed: `{ "--top": 3, "--certify": true }` */
   readonly options: Readonly<Record<string, string | number | true>>;
 }
 
-/** An answer of a journal. */
+/** A result in a journal. */
 export interface JournalEntry {
   readonly line: AuditLine;
   /** of the tensor that it was computed from */
@@ -36,10 +36,10 @@ export interface JournalEntry {
 
 const PROGRAM = "spectral-norm audit";
 
-/** What every line begins with, and so the file. */
+/** The beginning of every line, and so of the file. */
 const MARK = `{"journal":{"program":"${PROGRAM}",`;
 
-/** More than the answers of any model take, and less than a string may hold. */
+/** Chosen: more bytes than the results of any model take; a string of Node.js holds 2²⁹ characters. */
 const LIMIT = 2 ** 28;
 
 const LINE_FEED = 0x0a;
@@ -117,7 +117,7 @@ export function openJournal(
   }
 }
 
-/** What tells the tensors of a run apart. */
+/** The key of a tensor within a run. */
 export function keyOf(file: string, tensor: string): string {
   return JSON.stringify([file, tensor]);
 }
@@ -132,7 +132,7 @@ function contentOf(descriptor: number, path: string): Buffer {
   return bytes.subarray(0, have);
 }
 
-/** What is to be removed has to be a part of a line of ours. */
+/** Checks that an incomplete last line, which is going to be removed, is one of a journal. */
 function checkTail(path: string, tail: Buffer): void {
   const mark = Buffer.from(MARK);
   const length = Math.min(tail.length, mark.length);
@@ -196,7 +196,7 @@ function has(value: Readonly<Record<string, unknown>>, kind: string, ...names: s
   return names.every((name) => typeof value[name] === kind);
 }
 
-/** The first option that is not the same, in words that follow "was written". */
+/** The first option that differs, as a phrase that follows "was written". */
 function differenceOf(
   theirs: Readonly<Record<string, unknown>>,
   ours: Readonly<Record<string, unknown>>,

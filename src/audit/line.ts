@@ -1,7 +1,7 @@
 import type { Measures } from "./measure.js";
 import type { Weight } from "./weight.js";
 
-/** What is said of one weight; as JSON it is a line. */
+/** The result for one weight, printed as one JSON line. */
 export interface AuditLine {
   /** the model as it was named */
   readonly file: string;
@@ -9,14 +9,14 @@ export interface AuditLine {
   readonly shape: readonly number[];
   readonly rows: number;
   readonly cols: number;
-  /** of its numbers as they were computed with */
+  /** type of the numbers in the computation */
   readonly dtype: string;
   readonly sigma: number;
   readonly frobenius: number;
   /** ‖A‖_F²/σ₁²; 0 for a zero matrix */
   readonly stableRank: number;
   readonly converged: boolean;
-  /** √(‖Av−σu‖² + ‖Aᵀu−σv‖²): a singular value is no further from `sigma` */
+  /** √(‖Av−σu‖² + ‖Aᵀu−σv‖²), an upper bound on the distance from `sigma` to a singular value */
   readonly residual: number;
   /** estimate of ‖ûv̂ᵀ−u₁v₁ᵀ‖_F; null where nothing is known */
   readonly gradientError: number | null;
@@ -74,7 +74,7 @@ export function lineOf(file: string, { tensor }: Weight, found: Measures): Audit
   };
 }
 
-/** As JSON has it. */
+/** JSON has no infinities and no NaN. */
 function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }

@@ -12,24 +12,24 @@ import {
 } from "../index.js";
 import { type Bounds, UNBOUNDED } from "./bounds.js";
 import { type ConvolutionOptions, convolutionOf, isConvolution } from "./convolution.js";
-import { FrobeniusSum } from "./squares.js";
-import { placedError, type Weight } from "./weight.js";
+import { FrobeniusSum } from "./frobenius-sum.js";
+import { errorInMatrix, type Weight } from "./weight.js";
 
 export interface MeasureOptions {
   readonly rtol?: number;
-  /** proven bounds too */
+  /** also compute proven bounds */
   readonly certify?: boolean;
-  /** flops that the proof of one may cost; default: as `certify` has it */
+  /** the most flops for one proof; default: that of `certify` */
   readonly maxCost?: number;
-  /** so many of the largest singular values too, or all where there are fewer */
+  /** also compute this many of the largest singular values, or all if there are fewer */
   readonly top?: number;
-  /** bytes; a tensor that is larger is read from its file in every pass, a few rows at a time */
+  /** bytes; a larger tensor is read from its file in each pass, a few rows at a time */
   readonly memory?: number;
-  /** weights of four axes are convolutions instead of matrices */
+  /** treats weights with four axes as convolutions instead of matrices */
   readonly convolution?: ConvolutionOptions;
 }
 
-/** What is found out about one weight. */
+/** The results for one weight. */
 export interface Measures {
   /** of the operator */
   readonly rows: number;
@@ -40,21 +40,22 @@ export interface Measures {
   readonly singularValues: readonly number[] | undefined;
 }
 
-/** A weight as it is computed with. */
+/** A weight in the form used for the computation. */
 interface Form {
   readonly A: MatrixOrOperator;
   readonly rows: number;
   readonly cols: number;
-  /** its entries, where they are all in memory */
+  /** its entries, if they are all in memory */
   readonly entries?: MatrixLike;
-  /** once A has been read */
+  /** available once A has been read */
   frobenius(): number;
 }
 
 /**
- * σ₁ with its vectors and ‖·‖_F of a weight, and what else the options ask for.
+ * σ₁, its vectors and ‖·‖_F of a weight, and what the options request.
  *
- * @returns of a reversed tensor u and v change places. Of a tensor beyond `memory`, and of a convolution, nothing is proven
+ * @returns u and v are exchanged for a reversed tensor; tensors larger than `memory` and convolutions have no proven
+ *   bounds
  * @throws FileError; NonFiniteError naming row and column in the matrix of `weight`
  *
  * Memory: a copy of the tensor in kernel memory and a panel; beyond `memory`, the panel; with `certify` the tensor,
@@ -94,19 +95,19 @@ function tolerance({ rtol }: MeasureOptions): { rtol?: number } {
   return rtol === undefined ? {} : { rtol };
 }
 
-/** Opens the tensor for as long as something is done with it. */
+/** Calls `use` with the weight in the form for the computation. */
 function withForm<T>(weight: Weight, options: MeasureOptions, use: (form: Form) => T): T {
   return withTensor(weight, options, (opened, streamed) => {
     try {
       return use(formOf(opened, weight, streamed, options));
     } catch (error) {
-      throw placedError(weight, error);
+      throw errorInMatrix(weight, error);
     }
   });
 }
 
 /**
- * Opens a tensor for as long as something is done with it.
+ * Calls `use` with the opened tensor, and closes it afterwards.
  *
  * @param use  is told whether the tensor takes more than `options.memory`
  * @throws FileError if it cannot be opened, or not within that memory
@@ -156,7 +157,7 @@ function inMemory(data: PanelData, { tensor, stored }: Weight): MatrixLike {
   return { data: data as Float32Array | Float64Array, shape: stored };
 }
 
-/** The weight as rows that are read when asked for; the first time, their squares are added up. */
+/** The weight as row panels; the first read also sums the squares. */
 function panels(opened: OpenTensor, { tensor, stored }: Weight, keep: boolean) {
   const [rows, cols] = stored;
   const sum = new FrobeniusSum(tensor.dtype);

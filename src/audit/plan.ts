@@ -9,7 +9,7 @@ import type { LeftOutLine } from "./line.js";
 import { costOf, costOfConvolution, inShard, type Shard } from "./shard.js";
 import { type Weight, type WeightOptions, weightOf } from "./weight.js";
 
-/** One thing to do, or to say. */
+/** One step of an audit: a weight to compute, or something to report. */
 export type Item =
   | {
       readonly kind: "weight";
@@ -27,7 +27,7 @@ export type Item =
     }
   | Fault;
 
-/** A model (then without a name), or a tensor of it, that cannot be read. */
+/** A model (without `name`), or a tensor of it, that cannot be read. */
 export interface Fault {
   readonly kind: "fault";
   readonly file: string;
@@ -36,7 +36,7 @@ export interface Fault {
   readonly error: SpectralNormError;
 }
 
-export interface PlanOptions extends WeightOptions {
+interface PlanOptions extends WeightOptions {
   readonly certify?: boolean;
   readonly convolution?: ConvolutionOptions;
   readonly shard?: Shard;
@@ -47,21 +47,21 @@ export interface PlanOptions extends WeightOptions {
 }
 
 /**
- * What there is to do for some models, in their order and in that of their tensors: from their headers alone.
+ * The items of an audit, in the order of the models and their tensors; only headers are read.
  *
- * Of a shard it is that shard's part; tensors that are left out or damaged belong to one shard each, and a model that
- * cannot be read at all to every one.
+ * With a shard, only its items: each tensor, even one that is left out or damaged, belongs to exactly one shard; a model
+ * that cannot be read at all belongs to every shard.
  */
 export function planOf(files: readonly string[], options: PlanOptions): Item[] {
   return inPart(itemsIn(files, options), options.shard);
 }
 
-/** What there is in some models, as `planOf` has it, for all shards together. */
+/** The items of all shards. */
 export function itemsIn(files: readonly string[], options: PlanOptions): Item[] {
   return files.flatMap((file) => itemsOf(file, options));
 }
 
-/** Those items that belong to a shard. */
+/** The items that belong to a shard. */
 export function inPart(items: readonly Item[], shard: Shard | undefined): Item[] {
   if (!shard) return [...items];
   const named = items.filter(({ name }) => name !== undefined);

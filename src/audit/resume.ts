@@ -3,11 +3,11 @@ import { FileError, SpectralNormError } from "../index.js";
 import { type JournalEntry, keyOf } from "./journal.js";
 import type { MeasureOptions } from "./measure.js";
 import type { Item } from "./plan.js";
-import { fingerprintOf } from "./weight-fingerprint.js";
+import { weightFingerprint } from "./weight-fingerprint.js";
 
 /**
- * Those answers of a journal that are of the tensors as they are now. One whose tensor cannot be read is not among
- * them; the audit then says why.
+ * The results of a journal whose tensors are unchanged. Results of tensors that cannot be read are left out; the audit
+ * then reports why.
  *
  * @param path  of the journal
  * @param items  what is to be done
@@ -36,12 +36,12 @@ export function currentEntries(
     const key = keyOf(item.file, item.name);
     const those = byKey.get(key);
     if (!those) continue;
-    // Once, also where a model is named twice.
+    // Once, even if a model is given twice.
     byKey.delete(key);
     options.onItem?.(item);
     let fingerprint: string;
     try {
-      fingerprint = fingerprintOf(item.weight, options);
+      fingerprint = weightFingerprint(item.weight, options);
     } catch (error) {
       if (!(error instanceof SpectralNormError)) throw error;
       continue;
@@ -53,7 +53,7 @@ export function currentEntries(
   return current;
 }
 
-/** Answers of a model that is read, for tensors that it does not have. */
+/** Refuses results for tensors that their model no longer has. */
 function refuseLost(path: string, entries: readonly JournalEntry[], all: readonly Item[]): void {
   const files = new Set(all.map(({ file }) => file));
   const unreadable = new Set(all.filter(({ name }) => name === undefined).map(({ file }) => file));

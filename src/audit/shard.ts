@@ -1,19 +1,19 @@
-/** The part of some work that one of several processes does. */
+/** The share of one of several processes in an audit. */
 export interface Shard {
   /** from 1 */
   readonly index: number;
   readonly count: number;
 }
 
-/** Multiplications that a matrix costs beside those of its size: opening, a few hundred short vectors. */
+/** Chosen: the fixed cost of a matrix (opening it, short vectors), in multiplications. Only ratios of costs matter. */
 const EACH = 100_000;
-/** Reads of a matrix that an iteration takes, each two products of two vectors. */
+/** Chosen: a typical number of reads of a matrix by the iteration; each read makes two products with two vectors. */
 const PASSES = 30;
-/** Up to this min(m, n), the Gram matrix is formed and no steps are taken. */
+/** min(m, n) up to which the solver forms the Gram matrix instead of iterating. */
 const DENSE_UP_TO = 64;
 
 /**
- * What σ₁ of an m×n matrix costs, in multiplications, roughly: in proportion is all that is wanted.
+ * The approximate cost of σ₁ of an m×n matrix in multiplications; only ratios matter.
  *
  * @param certify  whether it is proven, too
  */
@@ -23,14 +23,14 @@ export function costOf(m: number, n: number, certify: boolean): number {
   return EACH + found + (certify ? short * short * (long + short) : 0);
 }
 
-/** The same of a convolution: with so many weights, each applied at so many places. */
+/** The same for a convolution, each of whose weights is applied at each of `places` positions. */
 export function costOfConvolution(weights: number, places: number): number {
   return EACH + 4 * PASSES * weights * places;
 }
 
 /**
- * Which of the items are those of a shard. All shards together have each item once, and none costs much more than
- * another: the dearest goes first, to the shard that has the least so far (Graham, SIAM J. Appl. Math. 17:416, 1969:
+ * Which items belong to a shard. Each item belongs to exactly one shard, and the shards cost about the same: items are
+ * assigned by descending cost, each to the shard with the smallest total so far (Graham, SIAM J. Appl. Math. 17:416, 1969:
  * the longest of N is at most 4/3 of what is best).
  *
  * It depends on the items and on nothing else, whatever their order: those of the same cost go by their keys.
@@ -43,7 +43,7 @@ export function inShard(
 ): boolean[] {
   const order = items
     .map((item, at) => ({ ...item, at }))
-    .sort((a, b) => b.cost - a.cost || compare(a.key, b.key) || a.at - b.at);
+    .sort((a, b) => b.cost - a.cost || compareKeys(a.key, b.key) || a.at - b.at);
   const loads = new Float64Array(count);
   const mine = items.map(() => false);
   for (const { cost, at } of order) {
@@ -55,7 +55,7 @@ export function inShard(
   return mine;
 }
 
-/** By code units, the same under every locale. */
-function compare(a: string, b: string): number {
+/** Compares by code units, independently of the locale. */
+function compareKeys(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

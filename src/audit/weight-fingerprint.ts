@@ -2,19 +2,18 @@ import { createHash } from "node:crypto";
 import { type MeasureOptions, withTensor } from "./measure.js";
 import type { Weight } from "./weight.js";
 
-/** Numbers that are read at a time. */
+/** Chosen: numbers read at a time. */
 const STEP = 2 ** 18;
 
 /**
- * What tells a weight from every other one that could stand under its name: SHA-256 of its numbers as they are computed
- * with, and of all else that is known of it, such as shape and layout. It does not depend on where the file is, or when
- * it was written.
+ * A fingerprint of a weight: SHA-256 of its numbers and of its shape, layout and other properties. It does not depend on
+ * the path or the date of the file.
  *
  * @throws FileError if the tensor cannot be read
  *
  * Cost: one read of the tensor.
  */
-export function fingerprintOf(weight: Weight, options: MeasureOptions): string {
+export function weightFingerprint(weight: Weight, options: MeasureOptions): string {
   const { rows, cols } = weight;
   return withTensor(weight, options, (opened) => {
     const hash = createHash("sha256");

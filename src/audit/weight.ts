@@ -24,15 +24,15 @@ export interface Weight {
 export interface WeightOptions {
   /** which axis is that of the outputs; default: what the kind of file has */
   readonly layout?: KernelLayout;
-  /** whether tables of embeddings are taken, too; default false */
+  /** whether embedding tables are included; default false */
   readonly embeddings?: boolean;
 }
 
-/** What the name of a tensor ends with, of a layer of one. */
+/** Last parts of names that stand for the parameter of a layer and not for the layer. */
 const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|params?|value|data|\d+)$/i;
 
 /**
- * A model's tensor as a matrix, or why it is none: fewer than two axes, none in them, a table of embeddings.
+ * A model's tensor as a matrix, or why it is left out: fewer than two axes, empty, or an embedding table.
  *
  * With more than two axes, TensorFlow's [h, w, in, out] becomes (h·w·in)×out, PyTorch's [out, in, h, w] becomes
  * out×(in·h·w), and other numbers of axes likewise. TensorFlow's depthwise kernels [h, w, in, multiplier] become
@@ -45,7 +45,7 @@ export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | L
   if (shape.length === 0) return leave("is a scalar");
   if (shape.length === 1) return leave("is a vector");
   if (shape.includes(0)) return leave("is empty");
-  if (!options.embeddings && isEmbedding(name)) return leave("is a table of embeddings, by its name");
+  if (!options.embeddings && isEmbedding(name)) return leave("is an embedding table, by its name");
   const layout = options.layout ?? entry.layout;
   const count = product(shape);
   const out = layout === "pytorch" ? shape[0] : shape[shape.length - 1];
@@ -61,7 +61,7 @@ export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | L
 }
 
 /**
- * Whether a name is that of a table of embeddings: its last part, words like "weight" left out, contains "embed" (and
+ * Whether a name is that of an embedding table: its last part, words like "weight" left out, contains "embed" (and
  * none of "proj", "map", "out", which name layers), or is GPT-2's "wte" or "wpe".
  */
 export function isEmbedding(name: string): boolean {
@@ -72,14 +72,14 @@ export function isEmbedding(name: string): boolean {
   return /^(wte|wpe)$/i.test(part) || (/embed/i.test(part) && !/proj|map|out/i.test(part));
 }
 
-/** An error that says where a number of `stored` is NaN, as one that says where it is in the matrix. */
-export function placedError({ tensor, rows, cols, stored }: Weight, error: unknown): unknown {
+/** Translates the position of a NaN from the stored matrix to the weight matrix. */
+export function errorInMatrix({ tensor, rows, cols, stored }: Weight, error: unknown): unknown {
   if (!(error instanceof NonFiniteError) || error.row === undefined || error.column === undefined)
     return error;
   const value = /\bis (\S+) \(/.exec(error.message)?.[1] ?? "not finite";
   let flat = error.row * stored[1] + error.column;
   if (tensor.reversed) {
-    // First axis fastest there, last axis fastest here.
+    // The stored numbers have the first axis fastest, the matrix the last one.
     let rest = flat;
     flat = 0;
     let step = product(tensor.shape);

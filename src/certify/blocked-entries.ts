@@ -6,10 +6,10 @@ import { exponentOf } from "../numerics/powers.js";
 import type { Entries } from "./entries.js";
 import { lengthOf } from "./rounded-sums.js";
 
-/** Entries in the memory of the proof's kernels, as those want them. */
+/** Dense entries in the memory of the proof kernels, four rows interleaved. */
 export interface BlockedEntries extends Entries {
   readonly pointer: number;
-  /** groups of four rows; the last is filled up with zeros */
+  /** groups of four rows; the last is padded with zeros */
   readonly groups: number;
 }
 
@@ -30,7 +30,7 @@ export function blockedEntries(
   const groups = padTo(short, 4) / 4;
   const total = 4 * groups * long;
   const pointer = arena.take(8 * total);
-  /** Anew for each use: memory that grows leaves old views behind. */
+  /** A new view for each use: growing the memory detaches old ones. */
   const numbers = () => arena.f64(pointer, total);
   const all = numbers();
   const largest = view.kind === "dense" ? fill(all, view, transposed) : scatter(all, view, transposed);

@@ -21,18 +21,18 @@ export type CertifiedPair = Pick<SingularTriplet, "u" | "v"> & Partial<SingularT
 
 export interface CertifyOptions {
   /**
-   * Flops that the upper bounds may cost, default 4e10: some ten seconds, square matrices up to order 2700. The triplet
-   * and a few reads of A for `lower` come on top.
+   * The most flops for the upper bounds, default 4e10: about ten seconds, enough for square matrices of order 2700. The
+   * triplet and the few reads of A for `lower` are not counted.
    */
   maxCost?: number;
   /**
    * The triplet to judge, as `singularTriplet` returned it for this A (with whichever options). Default:
-   * `singularTriplet(A)`. Nothing in it is believed: a bad one makes the bounds worse, not wrong.
+   * `singularTriplet(A)`. It is not trusted: a bad one makes the bounds wider, not wrong.
    */
   triplet?: CertifiedPair;
 }
 
-/** What is certain about ‖A‖₂ and its gradient. */
+/** Proven bounds on ‖A‖₂ and on the error of its gradient. */
 export interface Certificate {
   /** lower ≤ ‖A‖₂ */
   lower: number;
@@ -41,13 +41,14 @@ export interface Certificate {
   /** σ₂ ≤ sigma2Upper (σ₂ = 0 where min(m, n) is 1) */
   sigma2Upper: number;
   /**
-   * ‖ûv̂ᵀ − u₁v₁ᵀ‖_F is no more, for û and v̂ of `triplet`: for the product itself and as `valueAndGrad` rounds it
-   * to A's dtype. √2 or a little more where σ₁ = σ₂ cannot be excluded.
+   * ‖ûv̂ᵀ − u₁v₁ᵀ‖_F ≤ gradientErrorBound for û and v̂ of `triplet`, both for the exact product and as `valueAndGrad`
+   * rounds it to A's dtype. It is √2 or slightly more if σ₁ = σ₂ cannot be excluded.
    */
   gradientErrorBound: number;
   /**
-   * Whether the interval was proven by the way meant for A: Cholesky, or for a sparse matrix too large for that its
-   * magnitudes. Where it is false, `maxCost` was too small or the test failed, and the bounds are what less could show.
+   * Whether the interval was proven by the sharpest method for A: Cholesky, or the magnitudes of the entries for a sparse
+   * matrix too large for Cholesky. If false, `maxCost` was too small or the test failed; the bounds still hold, but are
+   * wider.
    */
   proven: boolean;
   /**
@@ -55,19 +56,20 @@ export interface Certificate {
    * √(‖A‖₁·‖A‖_∞). "frobenius": ‖A‖₂ ≤ ‖A‖_F, sharp where A has one row or column.
    */
   method: "cholesky" | "magnitudes" | "frobenius";
-  /** the u and v that `gradientErrorBound` speaks of: those given, or those of `singularTriplet(A)` */
+  /** the triplet that `gradientErrorBound` refers to: the one given, or `singularTriplet(A)` */
   triplet: CertifiedPair;
 }
 
+/** Order n costs 2n³ flops (the Gram matrix and three factorizations), so 4e10 is enough for n = 2700. */
 const MOST_FLOPS = 4e10;
-/** Numbers that a sparse matrix is written out to for the Cholesky test. */
+/** The most numbers of a sparse matrix written out as a dense one. Chosen: 1 GiB. */
 const MOST_DENSE = 2 ** 27;
-/** Bytes that the proof's memory holds, less some to spare. */
+/** A WebAssembly memory has 4 GiB; 64 MiB, chosen, are left for vectors and blocks. */
 const MOST_BYTES = 2 ** 32 - 2 ** 26;
 
 /**
- * An interval around ‖A‖₂ and a bound on the gradient's error that hold as theorems in spite of rounding, whether or
- * not the iteration found what it should.
+ * An interval around ‖A‖₂ and a bound on the gradient's error, proven with all rounding accounted for and whether or not
+ * the iteration converged to the right triplet.
  *
  * @param A - m×n with entries, finite; neither changed nor kept
  * @returns see `Certificate`. For a normal 64×128 matrix in float64 the interval is 2e-13 wide, relatively, and
@@ -97,7 +99,7 @@ const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * ```
  */
 export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
-  const { maxCost, given } = checked(options);
+  const { maxCost, given } = checkedCertifyOptions(options);
   const view = viewOf(A);
   if (view.kind === "operator" && !view.entries)
     throw new UnsupportedError(
@@ -110,14 +112,14 @@ export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
   const kernels = proofKernels();
   const mark = kernels.arena.mark();
   try {
-    const { P, panels } = load(kernels, view, maxCost);
+    const { P, blocked } = load(kernels, view, maxCost);
     if (!P) {
       const none = { lower: 0, upper: 0, sigma2Upper: 0, gradientErrorBound: up(Math.SQRT2) };
       return { ...none, proven: true, method: "frobenius", triplet };
     }
     const pair = P.transposed ? examine(P, v, u) : examine(P, u, v);
     const gap = (triplet.gap ?? Number.NaN) / (triplet.sigma ?? Number.NaN);
-    const { upper, second, method, proven } = bounds(kernels, P, panels, pair, gap, maxCost);
+    const { upper, second, method, proven } = bounds(kernels, P, blocked, pair, gap, maxCost);
     const error = gradientBound(pair, second);
     return {
       lower: scaledDown(pair.lower, P.exponent),
@@ -134,7 +136,7 @@ export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
   }
 }
 
-function checked(options: unknown): { maxCost: number; given: CertifiedPair | undefined } {
+function checkedCertifyOptions(options: unknown): { maxCost: number; given: CertifiedPair | undefined } {
   if (options === undefined) return { maxCost: MOST_FLOPS, given: undefined };
   const { maxCost = MOST_FLOPS, triplet } = namedOptions(options, {
     caller: "certify",
@@ -163,22 +165,22 @@ function vector(x: unknown, name: string, length: number): Float64Array {
   return values;
 }
 
-/** A's entries where the bounds are computed; dense where the Cholesky test may be affordable. */
+/** Loads A for the bounds; dense if the Cholesky test may be affordable. */
 function load(
   kernels: ProofKernels,
   view: ReturnType<typeof viewOf>,
   maxCost: number,
-): { P: Entries | undefined; panels: BlockedEntries | undefined } {
+): { P: Entries | undefined; blocked: BlockedEntries | undefined } {
   if (view.kind === "dense") {
-    const panels = blockedEntries(kernels, view);
-    return { P: panels, panels };
+    const blocked = blockedEntries(kernels, view);
+    return { P: blocked, blocked };
   }
   const entries = view.entries as SparseMatrix;
   const [short, long] = [Math.min(view.m, view.n), Math.max(view.m, view.n)];
   if (short === 1 || short * long > MOST_DENSE || !affordable(short, long, maxCost))
-    return { P: sparseEntries(entries), panels: undefined };
-  const panels = blockedEntries(kernels, view);
-  return { P: panels, panels };
+    return { P: sparseEntries(entries), blocked: undefined };
+  const blocked = blockedEntries(kernels, view);
+  return { P: blocked, blocked };
 }
 
 function affordable(short: number, long: number, maxCost: number): boolean {
@@ -193,11 +195,11 @@ interface Bounds {
   proven: boolean;
 }
 
-/** From above, on the scale of P; `gap` is an estimate of (σ₁−σ₂)/σ₁, or NaN. */
+/** Upper bounds, in the scale of P; `gap` is an estimate of (σ₁−σ₂)/σ₁, or NaN. */
 function bounds(
   kernels: ProofKernels,
   P: Entries,
-  panels: BlockedEntries | undefined,
+  blocked: BlockedEntries | undefined,
   pair: ExaminedPair,
   gap: number,
   maxCost: number,
@@ -205,56 +207,62 @@ function bounds(
   if (P.short === 1) return { upper: P.frobenius, second: 0, method: "frobenius", proven: true };
   // σ₁² + σ₂² ≤ ‖P‖_F².
   const rest = up(up(P.frobenius * P.frobenius) - pair.lower * pair.lower * (1 - 2 ** -50));
-  const besides = up(Math.sqrt(Math.max(rest, 0)));
-  if (panels && affordable(P.short, P.long, maxCost)) {
-    const test = gramTest(kernels, panels);
+  const remainder = up(Math.sqrt(Math.max(rest, 0)));
+  if (blocked && affordable(P.short, P.long, maxCost)) {
+    const test = gramTest(kernels, blocked);
     let left = maxCost - gramCost(P.short, P.long);
     const price = testCost(P.short);
-    const tryAt: GramTest["bound"] = (s, z) => {
+    const runTest: GramTest["bound"] = (s, z) => {
       left -= price;
       return test.bound(s, z);
     };
-    const top = climb(tryAt, test, pair.sigma, P.frobenius, () => left >= price);
+    const top = bracketSigma(runTest, test, pair.sigma, P.frobenius, () => left >= price);
     if (top !== undefined) {
-      const second = secondBound(tryAt, test, pair, gap, () => left >= price);
-      return { upper: top, second: Math.min(top, second, besides), method: "cholesky", proven: true };
+      const second = secondBound(runTest, test, pair, gap, () => left >= price);
+      return { upper: top, second: Math.min(top, second, remainder), method: "cholesky", proven: true };
     }
   }
-  const sparse = !panels;
+  const sparse = !blocked;
   if (magnitudeCost(P) > maxCost)
-    return { upper: P.frobenius, second: Math.min(P.frobenius, besides), method: "frobenius", proven: false };
+    return {
+      upper: P.frobenius,
+      second: Math.min(P.frobenius, remainder),
+      method: "frobenius",
+      proven: false,
+    };
   const magnitudes = magnitudeBound(P);
   const upper = Math.min(magnitudes, P.frobenius);
   return {
     upper,
-    second: Math.min(upper, besides),
+    second: Math.min(upper, remainder),
     method: magnitudes <= P.frobenius ? "magnitudes" : "frobenius",
     proven: sparse,
   };
 }
 
-/** Tests for σ₁, at most; one is enough unless the triplet misleads. */
+/** Chosen: the most tests for σ₁. One is enough unless the triplet is wrong; with margins whose growth quadruples each time,
+ * ‖P‖_F² is passed well before. */
 const MOST_TESTS = 20;
-/** After a test that failed, one that passed is close enough with a margin this much larger. */
+/** Chosen: bisection ends when the smallest margin that passed and the largest that failed differ by this factor. */
 const CLOSE = 1.1;
 
-/** The least bound on σ₁ that a few tests find, from an estimate below it. */
-function climb(
-  tryAt: GramTest["bound"],
+/** Brackets the smallest shift above σ₁² that passes the test, starting from an estimate below it; the bound on σ₁. */
+function bracketSigma(
+  runTest: GramTest["bound"],
   test: GramTest,
   sigma: number,
   most: number,
   affords: () => boolean,
 ): number | undefined {
   const from = sigma * sigma;
-  // Far above what the factorization errs by as a rule, and yet a fraction of what it may err by.
+  // The usual rounding error of a factorization is far below a quarter of its worst case.
   let margin = test.loss(from) / 4;
   let growth = 8;
   let failed = 0;
   let passed = Number.POSITIVE_INFINITY;
   let best = Number.POSITIVE_INFINITY;
   for (let count = 0; count < MOST_TESTS && affords() && passed > CLOSE * failed; count++) {
-    const bound = tryAt(from + margin);
+    const bound = runTest(from + margin);
     if (bound === undefined) failed = margin;
     else {
       best = Math.min(best, bound);
@@ -263,7 +271,7 @@ function climb(
     }
     if (passed < Number.POSITIVE_INFINITY) margin = Math.sqrt(failed * passed);
     else {
-      // Nothing is left to find beyond ‖P‖_F².
+      // σ₁ ≤ ‖P‖_F, so larger shifts cannot improve the bound.
       if (from + margin > most * most) break;
       margin *= growth;
       growth *= 4;
@@ -272,12 +280,12 @@ function climb(
   return best < Number.POSITIVE_INFINITY ? Math.min(up(Math.sqrt(best)), most) : undefined;
 }
 
-/** How far above its estimate σ₂ is looked for, in parts of the gap. */
+/** Chosen: shifts above the estimate of σ₂ that are tried in turn, as fractions of the gap, dense at both of its ends. */
 const STEPS = [0.003, 0.03, 0.12, 0.35, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999];
 
-/** The least bound on σ₂ that a few tests find; none where it could not be told from σ₁. */
+/** The smallest bound on σ₂ that a few tests prove; Infinity if σ₂ cannot be separated from σ₁. */
 function secondBound(
-  tryAt: GramTest["bound"],
+  runTest: GramTest["bound"],
   test: GramTest,
   { sigma, lower, deflation }: ExaminedPair,
   gap: number,
@@ -288,11 +296,11 @@ function secondBound(
     const guess = sigma - distance + step * distance;
     const s = guess * guess + test.loss(guess * guess) / 4;
     if (s + test.loss(s) >= lower * lower || !affords()) break;
-    const bound = tryAt(s, deflation);
+    const bound = runTest(s, deflation);
     if (bound === undefined) continue;
-    // The estimate is good to a thousandth of the gap at best; the factor knows better.
-    const closer = s - test.room() + test.loss(s) / 4;
-    const again = closer > 0 && closer < s && affords() ? tryAt(closer, deflation) : undefined;
+    // The factorization gives a closer estimate than the triplet, whose gap is good to 0.003 of itself at best.
+    const closer = s - test.slack() + test.loss(s) / 4;
+    const again = closer > 0 && closer < s && affords() ? runTest(closer, deflation) : undefined;
     return up(Math.sqrt(again ?? bound));
   }
   return Number.POSITIVE_INFINITY;

@@ -1,7 +1,6 @@
 /**
- * P, short×long: A or, where m > n, Aᵀ, times 2^−exponent, so that its largest entry lies in [1, 2). Its products
- * round as their heights say: each is off, element by element, by no more than γ_height·|P|·|x|, and
- * ‖|P|·|x|‖ ≤ ‖P‖_F·‖x‖.
+ * P, short×long: A, or Aᵀ if m > n, times 2^−exponent, so that its largest entry lies in [1, 2). The rounding error of a
+ * product is at most γ_height·|P|·|x| in each element, and ‖|P|·|x|‖ ≤ ‖P‖_F·‖x‖.
  */
 export interface Entries {
   readonly short: number;
@@ -9,7 +8,7 @@ export interface Entries {
   /** whether P is Aᵀ */
   readonly transposed: boolean;
   readonly exponent: number;
-  /** entries that are stored: a product takes two flops each */
+  /** stored entries; a product takes two flops each */
   readonly count: number;
   /** not below ‖P‖_F */
   readonly frobenius: number;
@@ -19,6 +18,6 @@ export interface Entries {
   /** Pᵀ·x */
   toLong(x: Float64Array): Float64Array;
   readonly longHeight: number;
-  /** Puts |P| in the place of P, for good. */
+  /** Replaces P by |P|. */
   takeMagnitudes(): void;
 }

@@ -2,13 +2,13 @@ import type { Entries } from "./entries.js";
 import { hypotenuse, type Length, lengthOf } from "./rounded-sums.js";
 import { down, gamma, UNDERFLOW, UNIT, up } from "./rounding.js";
 
-/** What a pair of vectors proves, on the scale of P. */
+/** What a pair of vectors proves, in the scale of P. */
 export interface ExaminedPair {
   /** not above ‖P‖₂ */
   readonly lower: number;
   /** about ‖P‖₂, from below */
   readonly sigma: number;
-  /** of the short side, about σ₁ long: what is taken out of P·Pᵀ to leave σ₂ */
+  /** vector of the short side, of length about σ₁; P·Pᵀ minus its outer product has largest eigenvalue about σ₂² */
   readonly deflation: Float64Array;
   /** not below √(‖P·y − σ·x‖² + ‖Pᵀ·x − σ·y‖²), for x and y as they are given and `sigma` as it is here */
   readonly residual: number;
@@ -19,7 +19,7 @@ export interface ExaminedPair {
 }
 
 /**
- * Looks at a pair x (short), y (long) of about singular vectors of P.
+ * Bounds from a pair x (short), y (long) of approximate singular vectors of P.
  *
  * The lower bound is ‖P·w‖/‖w‖ for w = Pᵀ·x as computed: half a step of power iteration from x, which matters where
  * x was rounded to float32. Any w serves, so what went wrong in computing it does not count.

@@ -5,26 +5,29 @@ import { excess, gamma, UNDERFLOW, UNIT, up } from "./rounding.js";
 /** Upper bounds on the eigenvalues of M = P·Pᵀ, by floating-point Cholesky. */
 export interface GramTest {
   /**
-   * Whether s·I − M + z·zᵀ could be factored; then a number that the largest eigenvalue of M − z·zᵀ, and so with z = 0
-   * that of M and with any z the second of M, does not exceed. It is s and the errors, about s + `loss(s)`.
+   * Tries to factor s·I − M + z·zᵀ. If that succeeds, returns an upper bound on the largest eigenvalue of M − z·zᵀ, which
+   * bounds the largest eigenvalue of M if z = 0 and the second one for any z. The bound is s plus the rounding errors,
+   * about s + `loss(s)`.
    */
   bound(s: number, z?: Float64Array): number | undefined;
   /** About how far `bound` is above s. */
   loss(s: number): number;
   /**
-   * About how far s could have been lower: the least eigenvalue of what was factored last, which must have succeeded,
-   * less what it may still be off by. An estimate, and nothing more.
+   * Estimates by how much s could have been smaller: the smallest eigenvalue of the matrix factored last, which must have
+   * succeeded, minus the uncertainty of that eigenvalue. Not a bound.
    */
-  room(): number;
+  slack(): number;
 }
 
-/** Steps of inverse iteration. */
+/** Chosen: steps of inverse iteration; `slack` subtracts what they leave open. */
 const STEPS = 4;
 
-/** Flops of the Gram matrix, and of one test. */
+/** Flops of the Gram matrix. */
 export function gramCost(short: number, long: number): number {
   return short * short * long;
 }
+
+/** Flops of one test. */
 export function testCost(short: number): number {
   return short ** 3 / 3 + 4 * short * short;
 }
@@ -107,14 +110,14 @@ export function gramTest({ arena, routines }: ProofKernels, P: BlockedEntries): 
       z?.set(vector as Float64Array);
       const trace = form(s, z);
       if (!(trace > 0) || routines.choleskyOf(b, groups, block) === 0) return undefined;
-      let square = 0;
-      if (z) for (let i = 0; i < n; i++) square += z[i] * z[i];
-      square = up(up(square * up(1 + excess(n))) + UNDERFLOW);
-      const formError = up(up(up(s + computedWeight) + square) * (3 * UNIT));
+      let lengthSquared = 0;
+      if (z) for (let i = 0; i < n; i++) lengthSquared += z[i] * z[i];
+      lengthSquared = up(up(lengthSquared * up(1 + excess(n))) + UNDERFLOW);
+      const formError = up(up(up(s + computedWeight) + lengthSquared) * (3 * UNIT));
       const cholesky = up(factorError * up(trace * up(1 + excess(n))));
       return up(up(up(up(s + cholesky) + formError) + gramError) + UNDERFLOW);
     },
-    room() {
+    slack() {
       const x = Float64Array.from({ length: n }, (_, i) => 1 + Math.sin(i + 1) / 2);
       let growth = 0;
       let before = 0;

@@ -1,10 +1,11 @@
 import type { Entries } from "./entries.js";
 import { down, gamma, UNDERFLOW, up } from "./rounding.js";
 
-/** Rounds of improvement, at most, and what one must still gain. */
+/** Chosen: the most rounds, so that the cost is bounded. */
 const ROUNDS = 20;
+/** Chosen: iteration stops when a round improves the bound by less than 0.1%. */
 const WORTH = 0.999;
-/** A weight is never below this: there, an underflow would count. */
+/** The smallest weight. UNDERFLOW = 2⁻¹⁰⁰⁰ divided by it is 2⁻⁷⁰⁰, which is negligible. */
 const LEAST = 2 ** -300;
 
 /** Flops of `magnitudeBound`, at most. */

@@ -13,33 +13,33 @@ import { type Action, loadedAction, operatorAction } from "../solve/action.js";
 import { nonNegative } from "../solve/options.js";
 
 export interface ProbableOptions {
-  /** With which the bound is to hold, over random starts; between 0 and 1, default 0.999999. */
+  /** Probability, over random starts, with which the bound holds; between 0 and 1, default 0.999999. */
   probability?: number;
-  /** Krylov steps, default 64; each is a product with A and one with Aᵀ. More of them bring the bound closer. */
+  /** Krylov steps, default 64; each takes a product with A and one with Aᵀ. More steps give a sharper bound. */
   steps?: number;
-  /** Of the random start; an integer, default 0. */
+  /** Seed of the random start; an integer, default 0. */
   seed?: number;
   /** For operators, as in `singularTriplet`: how far the two products may be from adjoint. */
   adjointRtol?: number;
 }
 
-/** What a random start makes likely of ‖A‖₂. */
+/** An upper bound on ‖A‖₂ that holds with a given probability. */
 export interface ProbableBound {
   /** an estimate of ‖A‖₂ from below, the root of the largest Ritz value */
   estimate: number;
   /** ‖A‖₂ ≤ upper, with `probability` */
   upper: number;
-  /** of a start for which the bound holds */
+  /** probability with which the bound holds */
   probability: number;
-  /** Krylov steps; fewer than asked for where there were no more to take */
+  /** Krylov steps taken; fewer than requested if the Krylov space is exhausted */
   steps: number;
-  /** Never: there are starts for which it is wrong, and rounding is not accounted for. */
+  /** Always false: the bound fails for some starts, and rounding is not accounted for. */
   proven: false;
 }
 
 /**
- * An upper bound on ‖A‖₂ that holds with a given probability, from products with A alone: what there is for an operator
- * without entries, where `certify` has nothing to prove from.
+ * An upper bound on ‖A‖₂ that holds with a given probability. It needs only products with A, so it also serves operators
+ * without entries, which `certify` cannot take.
  *
  * For a start uniform on the sphere, the largest Ritz value of AᵀA after k steps is below (1−ε)·σ₁² with probability at
  * most √(2n/π)/sinh((2k−1)·artanh √ε), about 1.6·√n·e^{−(2k−1)√ε}, n = min(m, n), whatever A is. So 64 steps for
@@ -67,7 +67,7 @@ export interface ProbableBound {
  * ```
  */
 export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOptions): ProbableBound {
-  const { probability, steps: wanted, seed, adjointRtol } = checked(options);
+  const { probability, steps: wanted, seed, adjointRtol } = checkedProbableOptions(options);
   const view = viewOf(A);
   const kernels = chosen();
   const mark = kernels.arena.mark();
@@ -106,7 +106,7 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
   }
 }
 
-function checked(options: unknown): Required<ProbableOptions> {
+function checkedProbableOptions(options: unknown): Required<ProbableOptions> {
   if (options === undefined) return { probability: 0.999999, steps: 64, seed: 0, adjointRtol: 0 };
   const given = namedOptions(options, {
     caller: "probableUpperBound",
@@ -117,13 +117,13 @@ function checked(options: unknown): Required<ProbableOptions> {
   if (typeof probability !== "number" || !(probability > 0 && probability < 1))
     throw new OptionError(`probability: expected a number between 0 and 1, got ${formatValue(probability)}`);
   if (typeof steps !== "number" || !Number.isInteger(steps) || steps < 1)
-    throw new OptionError(`steps: expected a whole number from 1 up, got ${formatValue(steps)}`);
+    throw new OptionError(`steps: expected a positive integer, got ${formatValue(steps)}`);
   if (typeof seed !== "number" || !Number.isSafeInteger(seed))
-    throw new OptionError(`seed: expected a whole number, got ${formatValue(seed)}`);
+    throw new OptionError(`seed: expected an integer, got ${formatValue(seed)}`);
   return { probability, steps, seed, adjointRtol: nonNegative("adjointRtol", given["adjointRtol"]) ?? 0 };
 }
 
-/** An addition to the basis that is this much shorter than what it was made of is rounding. */
+/** A new basis vector this much shorter than before orthogonalization is rounding error: 256 units of 2⁻⁵², a chosen margin. */
 const NOTHING_NEW = 2 ** -44;
 
 /**
@@ -135,7 +135,7 @@ const NOTHING_NEW = 2 ** -44;
  */
 function largestRitz(action: Action, start: Float64Array, wanted: number) {
   const diagonal: number[] = [];
-  const beside: number[] = [];
+  const offDiagonal: number[] = [];
   const basis: Float64Array[] = [];
   let q = start;
   let length = norm2(q);
@@ -155,30 +155,30 @@ function largestRitz(action: Action, start: Float64Array, wanted: number) {
     length = norm2(q);
     const whole = basis.length === q.length;
     const exhausted = whole || length <= NOTHING_NEW * before;
-    // Rounding hides a remainder that is smaller than it.
+    // A remainder below the rounding error cannot be seen.
     const remainder = whole ? 0 : length + 2 ** -50 * (q.length + basis.length) * before;
     if (exhausted || basis.length === wanted)
       return {
-        square: largestOf(diagonal, beside),
+        square: largestEigenvalue(diagonal, offDiagonal),
         steps: basis.length,
         remainder: exhausted ? remainder : undefined,
       };
-    beside.push(length);
+    offDiagonal.push(length);
   }
 }
 
 /** The largest eigenvalue, or 0 where it is negative, of a tridiagonal matrix; by bisection. */
-function largestOf(diagonal: readonly number[], beside: readonly number[]): number {
+function largestEigenvalue(diagonal: readonly number[], offDiagonal: readonly number[]): number {
   let low = 0;
   let high = 0;
   diagonal.forEach((d, i) => {
-    high = Math.max(high, d + (beside[i - 1] ?? 0) + (beside[i] ?? 0));
+    high = Math.max(high, d + (offDiagonal[i - 1] ?? 0) + (offDiagonal[i] ?? 0));
   });
   /** Whether x·I − T is positive definite. */
   const above = (x: number): boolean => {
     let pivot = 1;
     for (let i = 0; i < diagonal.length; i++) {
-      const b = beside[i - 1] ?? 0;
+      const b = offDiagonal[i - 1] ?? 0;
       pivot = x - diagonal[i] - (b * b) / pivot;
       if (!(pivot > 0)) return false;
     }

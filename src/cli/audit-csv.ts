@@ -19,7 +19,7 @@ const COLUMNS = [
 ] as const;
 const BOUNDS = ["lower", "upper", "sigma2Upper", "gradientErrorBound", "proven"] as const;
 
-export interface CsvReportOptions {
+interface CsvReportOptions {
   readonly certify?: boolean;
   readonly top?: number;
   readonly against?: string;
@@ -47,10 +47,10 @@ export function csvRow(line: AuditLine | LeftOutLine, options: CsvReportOptions)
   );
 }
 
-/** Text that no spreadsheet runs: https://owasp.org/www-community/attacks/CSV_Injection */
+/** Text that no spreadsheet evaluates: https://owasp.org/www-community/attacks/CSV_Injection */
 function inert(text: string): string {
   const line = oneLine(text);
-  // Also the full-width forms, and signs behind spaces, both of which some programs take for the plain ones.
+  // Some programs also accept the full-width forms of these signs, and spaces before them.
   return /^\s*[=+\-@]/.test(line.normalize("NFKC")) || /^[\t\r\n]/.test(text) ? `'${line}` : line;
 }
 

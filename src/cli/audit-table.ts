@@ -38,7 +38,7 @@ export function auditTables(
   return sections.length === 0 ? "" : `${sections.join("\n\n")}\n\n`;
 }
 
-/** Further singular values that a table has room for. */
+/** Chosen to fit the width: singular values after the first in a row. */
 const LEADING = 4;
 
 function section(file: string, lines: readonly AuditLine[], width: number, tables: FittedTable[]): string {
@@ -129,7 +129,7 @@ export function comparisonTable(
           ),
         ];
   const sections = [
-    wrapped(`Against ${oneLine(against)}, that which moved most first`, width),
+    wrapped(`Against ${oneLine(against)}, sorted by change`, width),
     ...(rows.length > 0 ? table.lines : ["no tensor of the same name"]),
     ...fitNote([table], "A wider terminal, --json and --csv have all.").map((line) => wrapped(line, width)),
     ...only("Only here", onlyHere),
@@ -154,12 +154,12 @@ function interval({ lower, upper }: AuditLine): string[] {
 function explanation(lines: readonly AuditLine[]): string {
   const unsure = lines.filter((line) => !isSure(line)).length;
   return [
-    "residual: √(‖Av−σu‖² + ‖Aᵀu−σv‖²); a singular value is no further from σ₁, and σ₁ itself as a rule much closer · stable rank: ‖A‖_F²/σ₁²",
+    "residual: √(‖Av−σu‖² + ‖Aᵀu−σv‖²), which bounds the distance of σ₁ to a singular value · stable rank: ‖A‖_F²/σ₁²",
     ...(unsure > 0 ? [`${unsure} of ${lines.length} did not converge or could not be proven.`] : []),
   ].join("\n");
 }
 
-/** By reason, the most frequent first; a name a line, as it is. */
+/** The names by reason, the most frequent reason first. */
 function leftOutOf(lines: readonly LeftOutLine[]): string[] {
   return byReason(lines.map((line) => ({ ...line, reason: line.leftOut }))).flatMap(({ reason, those }) => [
     `  ${reason} (${those.length}):`,
@@ -174,7 +174,7 @@ function shapeText(shape: readonly number[]): string {
   return `${shape.slice(0, AXES).join("×")}${shape.length > AXES ? "×…" : ""}`;
 }
 
-/** So many digits, of which none is lost to an exponent unless the number is very small or large. */
+/** `count` significant digits; an exponent only for very small and very large numbers. */
 function digits(value: number, count = 7): string {
   if (value === 0) return "0";
   return value >= 1e-4 && value < 1e7 ? value.toPrecision(count) : value.toExponential(count - 1);
@@ -184,7 +184,7 @@ function small(value: number): string {
   return value === 0 ? "0" : value.toExponential(1);
 }
 
-/** Numbers with their decimal points below each other. */
+/** Pads numbers on the right so that their decimal points align. */
 function aligned(numbers: readonly string[]): string[] {
   const behind = numbers.map((text) => (text.includes(".") ? text.length - text.indexOf(".") : 0));
   const most = Math.max(0, ...behind);

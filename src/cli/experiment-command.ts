@@ -3,9 +3,9 @@ import { runExperiment } from "../experiment/experiment.js";
 import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
 import { pageRequest } from "../report/mark.js";
 import { experimentTables } from "./experiment-tables.js";
+import { integerIn } from "./option-values.js";
 import { standardOutput } from "./output.js";
 import { progressOn } from "./progress.js";
-import { wholeNumber } from "./whole-number.js";
 
 interface Flags {
   readonly rows: number;
@@ -18,8 +18,8 @@ interface Flags {
   readonly python?: string;
 }
 
-const size = wholeNumber(1, 2048);
-const count = wholeNumber(1, 1000);
+const size = integerIn(1, 2048);
+const count = integerIn(1, 1000);
 
 /** Adds `spectral-norm experiment`, the main job. */
 export function registerExperiment(program: Command): void {
@@ -28,12 +28,12 @@ export function registerExperiment(program: Command): void {
     .description("errors and times of every method on matrices of known decomposition")
     .option("--rows <m>", "rows of the matrices", size, 64)
     .option("--cols <n>", "columns of the matrices", size, 128)
-    .option("--runs <r>", "samples of each time", count, 10)
-    .option("--loops <n>", "evaluations that each sample is the mean of", count, 10)
-    .option("--seed <s>", "of the random matrices", wholeNumber(0, 2 ** 32 - 1), 0)
+    .option("--runs <r>", "samples of each timing", count, 10)
+    .option("--loops <n>", "evaluations averaged in each sample", count, 10)
+    .option("--seed <s>", "seed of the random matrices", integerIn(0, 2 ** 32 - 1), 0)
     .option("--json", "one JSON object on standard output instead of tables")
     .option("--report <file>", "write a self-contained HTML page with figures")
-    .option("--python <path>", "a Python that has torch, for the notebook's own five methods")
+    .option("--python <path>", "a Python with PyTorch, to add the five methods of the notebook")
     .action((flags: Flags) => experiment(flags));
 }
 
@@ -49,7 +49,7 @@ async function experiment({ json, report, ...options }: Flags): Promise<void> {
       writeOutput(page, reportPage(result));
     } catch (error) {
       if (!(error instanceof OutputError)) throw error;
-      // The tables are printed all the same: nobody should wait for these numbers twice.
+      // The tables are still printed, so that the run need not be repeated.
       failure = error;
     }
   }

@@ -1,5 +1,5 @@
 import { Footnotes } from "../experiment/footnotes.js";
-import { placed } from "../experiment/interval.js";
+import { positionText } from "../experiment/interval.js";
 import type { ExperimentResult, Finding, RowName, SpeedRow } from "../experiment/result.js";
 import { columnsOf, wrapped } from "./fit.js";
 import { type FittedTable, fitNote, ruledTable } from "./ruled-table.js";
@@ -28,7 +28,7 @@ export function experimentTables(result: ExperimentResult, width = columnsOf()):
       result.accuracy,
       ({ forwardError, backwardError, gradientError, outsideInterval }) => [
         ...[forwardError, backwardError, gradientError].map(error),
-        placed(outsideInterval),
+        positionText(outsideInterval),
       ],
     ),
     prose(intervals(result)),

@@ -1,9 +1,9 @@
 import stringWidth from "string-width";
 
-/** What a stream that does not say is taken for. */
+/** The width if neither the stream nor the environment has one: that of a classic terminal. */
 const DEFAULT_COLUMNS = 80;
 
-/** Narrower than that nothing is made to fit. */
+/** Chosen: below this width tables are not made to fit. */
 const LEAST_COLUMNS = 20;
 
 /** Columns of text in a line: those of the terminal that a stream is, else `COLUMNS` of the environment, else 80. */
@@ -13,7 +13,7 @@ export function columnsOf(stream: { readonly columns?: number } = process.stdout
   return Math.max(LEAST_COLUMNS, said);
 }
 
-/** Columns that a text takes on a terminal; a Chinese character, say, takes two. */
+/** Terminal columns of a text; a Chinese character, for example, takes two. */
 export const widthOf: (text: string) => number = stringWidth;
 
 /**
@@ -39,14 +39,14 @@ export function shortened(text: string, width: number, share = 0.5): string {
   return `${head}…${tail}`;
 }
 
-/** Where names are cut: in the middle, if that leaves different names different. */
+/** Positions at which names may be cut, as a share of what is kept; the middle is tried first. */
 const SHARES = [0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2, 0.9, 0.1, 1, 0];
 
 /**
- * Names of at most `width` columns, all cut at the same place: at that nearest to the middle which leaves the most of
- * them different.
+ * Names cut to at most `width` columns, all at the same position: the one nearest to the middle at which most of them
+ * stay distinct.
  *
- * @param after  what stands behind each name, and stays whole
+ * @param after  text behind each name, which is not cut
  */
 export function shortenedApart(
   names: readonly string[],

@@ -1,9 +1,9 @@
 import { oneLine } from "../files/text.js";
 
-/** Reasons of a file that are told apart; a hostile one has as many as tensors. */
+/** The most reasons listed for one file. Chosen; a hostile file may have one for each tensor. */
 const REASONS = 20;
 
-/** What was left out of a file for one reason. */
+/** The entries of a file that were left out for one reason. */
 export interface LeftOut<T> {
   readonly reason: string;
   readonly those: readonly T[];
@@ -29,7 +29,7 @@ export function byReason<T extends { readonly reason: string }>(all: readonly T[
   ];
 }
 
-/** What was left out of a file, in a line a reason: "FILE: 3 tensors left out: a vector". */
+/** One line for each reason: "FILE: 3 tensors left out: a vector". */
 export function leftOutLines(
   file: string,
   noun: readonly [one: string, several: string],

@@ -3,7 +3,7 @@ import { oneLine } from "../files/text.js";
 import { columnsOf, wrapped } from "./fit.js";
 import { type Column, fitNote, ruledTable } from "./ruled-table.js";
 
-/** What the tables say of one matrix. */
+/** The table cells of one matrix. */
 export interface NormRow {
   readonly file: string;
   readonly key: string | undefined;
@@ -17,7 +17,7 @@ export interface NormRow {
   readonly certificate: Bounds | undefined;
 }
 
-/** How a bound was proven that is not the close one. */
+/** How the bound was proven; empty for the sharpest method. */
 const WAYS: Readonly<Record<string, string>> = {
   cholesky: "",
   magnitudes: "by the norm of |A|",
@@ -57,7 +57,7 @@ export function normTables(rows: readonly NormRow[], width = columnsOf()): strin
   }
   const remarks = [
     ...fitNote(tables, "A wider terminal and --json have all."),
-    ...(rows.some(({ tied }) => tied) ? ["tied: σ₁ = σ₂, and the gradient is one of many."] : []),
+    ...(rows.some(({ tied }) => tied) ? ["tied: σ₁ = σ₂, so the gradient is one of many subgradients."] : []),
     ...(rows.some(({ certificate }) => certificate && !("method" in certificate))
       ? ["not proven: a matrix larger than --memory."]
       : []),
@@ -88,7 +88,7 @@ function boundsTable(rows: readonly NormRow[], names: readonly string[], width: 
   );
 }
 
-/** A number of seven digits that is no smaller. */
+/** Rounded up to seven digits. */
 function roundedUp(value: number): number {
   const short = Number(value.toPrecision(7));
   if (!(short < value)) return short;

@@ -15,7 +15,7 @@ export const standardOutput = {
       process.stdout.write(text);
       return;
     }
-    // Node's own stream takes a write that was cut short, as the last one is on a full disk, for a whole one.
+    // Node.js takes a write that was cut short, such as the last one on a full disk, for a complete one.
     try {
       writeAll(1, Buffer.from(text));
     } catch (error) {
@@ -24,24 +24,24 @@ export const standardOutput = {
   },
 };
 
-/** Sees to what becomes of errors of the standard streams. To be called once, before anything is written. */
+/** Handles errors of the standard streams. Call it once, before anything is written. */
 export function watchStandardStreams(): void {
   process.stdout.on("error", endWith);
   process.stderr.on("error", (error: NodeJS.ErrnoException) => {
     if (isClosedPipe(error)) process.exit();
-    // There is nowhere to say anything else, and the answers are not on standard error.
+    // Other errors cannot be reported anywhere, and results do not go to standard error.
   });
 }
 
 function endWith(error: unknown): never {
   if (isClosedPipe(error)) process.exit();
-  // A progress bar may stand there.
+  // Removes a progress bar from the line.
   const clear = process.stderr.isTTY ? "\r\u001b[2K" : "";
   process.stderr.write(`${clear}spectral-norm: ${new OutputError("standard output", error).message}\n`);
   process.exit(CANNOT_WRITE);
 }
 
-/** A reader that has seen enough, such as `head`, is no failure. */
+/** A reader that closes the pipe early, such as `head`, is not an error. */
 function isClosedPipe(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === "EPIPE" || code === "ECONNRESET";

@@ -1,11 +1,11 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../experiment/bundled-versions.js";
-import { oneLine as escaped } from "../files/text.js";
+import { oneLine } from "../files/text.js";
 import { OutputError } from "../files/writable.js";
 import { SpectralNormError } from "../index.js";
 import { registerAudit } from "./audit-command.js";
 import { registerExperiment } from "./experiment-command.js";
-import { registerNorm } from "./norm.js";
+import { registerNorm } from "./norm-command.js";
 import { CANNOT_WRITE, standardOutput } from "./output.js";
 
 const badUsage = 2;
@@ -19,7 +19,7 @@ function createProgram(): Command {
     .exitOverride()
     .configureOutput({
       writeOut: standardOutput.write,
-      outputError: (text, write) => write(oneLine(text)),
+      outputError: (text, write) => write(usageLine(text)),
     });
   // After the settings above: a subcommand inherits those that are there when it is added.
   registerExperiment(program);
@@ -41,17 +41,17 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : badUsage;
     if (error instanceof OutputError) {
-      process.stderr.write(`spectral-norm: ${escaped(error.message)}\n`);
+      process.stderr.write(`spectral-norm: ${oneLine(error.message)}\n`);
       return CANNOT_WRITE;
     }
     if (!(error instanceof SpectralNormError)) throw error;
-    process.stderr.write(`spectral-norm: ${escaped(error.message)}\n`);
+    process.stderr.write(`spectral-norm: ${oneLine(error.message)}\n`);
     return badUsage;
   }
 }
 
 /** Commander's "error: …", its hint on a line of its own, as one line that begins with our name. */
-function oneLine(text: string): string {
+function usageLine(text: string): string {
   return `spectral-norm: ${text
     .replace(/^error: /, "")
     .trim()

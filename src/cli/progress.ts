@@ -4,14 +4,17 @@ import { columnsOf, shortened } from "./fit.js";
 /** A progress bar on a terminal, and nothing anywhere else. */
 export interface Progress {
   show(phase: string, label: string, done: number, total: number): void;
-  /** Takes it off the screen until it is shown again, for a line of something else. */
+  /** Removes the bar from the screen, so that another line can be written. */
   clear(): void;
   end(): void;
 }
 
+/** A progress bar that is never shown. */
+export const NO_PROGRESS: Progress = { show() {}, clear() {}, end() {} };
+
 /** The bar for `stream`; does nothing unless the stream is a terminal. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
-  if (!stream.isTTY) return { show() {}, clear() {}, end() {} };
+  if (!stream.isTTY) return NO_PROGRESS;
   const bar = new SingleBar(
     {
       stream,

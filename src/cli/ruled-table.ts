@@ -1,10 +1,10 @@
 import Table from "cli-table3";
 import { shortened, shortenedApart, widthOf } from "./fit.js";
 
-/** Between two columns. */
+/** Between two columns of the table. */
 const GAP = "  ";
 
-/** Columns that a shortened cell has beside what stays whole. */
+/** Chosen: the fewest columns left of a shortened cell. */
 const LEAST_NAME = 8;
 
 /** Rules above, below the head and at the end, as in a printed table; no boxes. */
@@ -19,20 +19,20 @@ const rules = {
 export interface Column {
   readonly head: string;
   readonly align: "left" | "right";
-  /** place in the order in which columns are dropped where there is no room for all; without it, never */
+  /** order in which columns are dropped if the table is too wide; absent: never dropped */
   readonly drop?: number;
   /**
-   * that its cells may be shortened: down to this share of the table's width before columns are dropped, and further
-   * when there is none left to drop; of one column at most
+   * cells may be shortened to this share of the table's width before columns are dropped, and further when none is left
+   * to drop; for one column at most
    */
   readonly shorten?: number;
-  /** of a column that is shortened: what stands behind the cell of each row, and stays whole */
+  /** text behind each cell of a shortened column, which is not shortened */
   readonly after?: readonly string[];
 }
 
 export interface FittedTable {
   readonly lines: readonly string[];
-  /** heads of the columns that there was no room for */
+  /** heads of the columns that were dropped */
   readonly dropped: readonly string[];
   /** whether a cell was shortened */
   readonly shortened: boolean;
@@ -73,7 +73,7 @@ export function ruledTable(
     kept = kept.filter((k) => k !== i);
   }
   if (total(least) > width) return records(columns, rows.length, cellOf, width);
-  // What is left goes to the column that is shortened.
+  // The remaining width goes to the shortened column.
   const excess = total(widths) - width;
   const shortNames = new Map(
     columns.flatMap(({ shorten, after }, i) =>
@@ -109,7 +109,7 @@ export function ruledTable(
   };
 }
 
-/** A row as lines of "head: cell", for what is too narrow for a table. */
+/** Each row as lines of "head: cell", for terminals too narrow for a table. */
 function records(
   columns: readonly Column[],
   rows: number,
@@ -127,7 +127,7 @@ function records(
   return { lines: [...lines, rule], dropped: [], shortened: false };
 }
 
-/** What a reader should know of a table that was made to fit; no line if it is whole. */
+/** A note on what was shortened or dropped; empty if nothing was. */
 export function fitNote(tables: readonly FittedTable[], elsewhere: string): string[] {
   const dropped = [...new Set(tables.flatMap((table) => table.dropped))];
   const said = [

@@ -1,9 +1,9 @@
 import { OptionError } from "../index.js";
 
 /**
- * A command line as its words, without a shell: words are parted by space; between single quotes everything stands
- * for itself; between double quotes, and outside, a backslash takes the next character as it is (within double quotes
- * only \" and \\, others keep their backslash). Nothing else means anything: no variables, no wildcards.
+ * Splits a command line into words, without a shell. Words are separated by white space. Single quotes keep everything
+ * literally; in double quotes and outside of quotes, a backslash escapes the next character (in double quotes only " and
+ * \). There are no variables and no wildcards.
  *
  * @param name  the option, for messages
  * @throws OptionError for a quote that does not end, a last backslash, or no word at all

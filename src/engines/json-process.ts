@@ -1,38 +1,38 @@
 import { spawn } from "node:child_process";
-import { onLeaving } from "../files/on-exit.js";
+import { onExit } from "../files/on-exit.js";
 import { DeviceError } from "../index.js";
 
-/** What stands before an answer; other lines are of libraries, and no answers. */
+/** The prefix of an answer; other lines are output of libraries. */
 const MARK = "spectral-norm:";
-/** No answer is as long. */
+/** Chosen: more characters than any answer has. */
 const LONGEST_LINE = 2 ** 16;
-/** Of what went to standard error the end is kept. */
+/** Chosen: characters of standard error that are kept, from the end. */
 const KEPT = 2 ** 13;
-/** Time to end after being told to, and for pipes to close after the end. */
+/** Chosen: time to exit after SIGTERM, and for pipes to close after the exit. */
 const PATIENCE_MS = 2000;
 
-/** A line of JSON that the other side wrote. */
+/** A JSON object written by the process. */
 export type Answer = Readonly<Record<string, unknown>>;
 
-export interface ProcessEnd {
+interface ProcessEnd {
   /** undefined after a signal */
   readonly status: number | undefined;
-  /** what it said before it ended, in a line; empty if nothing */
+  /** the last message on standard error, in one line; empty if there is none */
   readonly complaint: string;
 }
 
 /**
- * Runs a program that answers in marked lines of JSON, and waits for its end. Its standard input stays open as long as
- * this process lives, so that it can tell. It is ended when this process is.
+ * Runs a program that writes JSON lines with a prefix, and waits for its end. Its standard input stays open as long as
+ * this process lives, so that it notices the end of this process, which also terminates it.
  *
- * What the package execa offers beyond `spawn` (waiting for all pipes, a time limit for the whole run) is not what is
- * wanted here: the limit is on silence, and something that the program started may hold its pipes open.
+ * The package execa does not fit: it limits the whole run instead of silence, and waits for all pipes, which a descendant
+ * of the program may hold open.
  *
- * @param silenceMs  how long it may say nothing at all
+ * @param silenceMs  the longest time without any output
  * @param onAnswer  gets each answer as it comes
- * @throws DeviceError if it cannot be started, is silent for too long, or answers what is no JSON
+ * @throws DeviceError if it cannot be started, is silent for too long, or writes invalid JSON
  */
-export async function converse(
+export async function runJsonProcess(
   [program, ...argv]: readonly string[],
   environment: NodeJS.ProcessEnv,
   silenceMs: number,
@@ -49,39 +49,39 @@ export async function converse(
     setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS).unref();
   };
   let over = false;
-  const listen = () => {
+  const restartTimer = () => {
     clearTimeout(silence);
     if (over) return;
-    silence = setTimeout(() => kill(`has given no sign of life for ${silenceMs / 1000} s`), silenceMs);
+    silence = setTimeout(() => kill(`has written nothing for ${silenceMs / 1000} s`), silenceMs);
   };
-  const hear = (text: string) => {
+  const handleLine = (text: string) => {
     if (!text.startsWith(MARK)) return;
     try {
       const answer: unknown = JSON.parse(text.slice(MARK.length));
       if (typeof answer !== "object" || answer === null) throw new SyntaxError();
       onAnswer(answer as Answer);
     } catch (error) {
-      kill(error instanceof SyntaxError ? "answers what is no JSON" : String(error));
+      kill(error instanceof SyntaxError ? "writes invalid JSON" : String(error));
     }
   };
-  const take = onLeaving(() => child.kill("SIGTERM"));
+  const cancel = onExit(() => child.kill("SIGTERM"));
   try {
-    listen();
+    restartTimer();
     child.on("exit", () => {
       over = true;
-      listen();
+      restartTimer();
     });
-    // One that has ended is reported as such.
+    // A process that has ended is reported as such.
     child.stdin.on("error", () => {});
     child.stdin.write("\n");
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       complaints = (complaints + text).slice(-KEPT);
     });
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      listen();
+      restartTimer();
       const lines = (line + text).split("\n");
       line = lines.pop() ?? "";
-      for (const one of lines) hear(one);
+      for (const one of lines) handleLine(one);
       if (line.length > LONGEST_LINE) kill("answers without an end");
     });
     const { status, missing } = await ended(child);
@@ -91,7 +91,7 @@ export async function converse(
     return { status, complaint: saidLast(complaints) };
   } finally {
     clearTimeout(silence);
-    take();
+    cancel();
     child.stdin.destroy();
   }
 }
@@ -107,7 +107,7 @@ function ended(child: ReturnType<typeof spawn>): Promise<{ status?: number; miss
     );
     child.on("close", (status) => resolve({ ...(status !== null && { status }) }));
     child.on("exit", (status) => {
-      // Something that it has started may hold its pipes open for as long as it likes.
+      // A descendant may hold the pipes open indefinitely.
       setTimeout(() => {
         child.stdout?.destroy();
         child.stderr?.destroy();
@@ -118,8 +118,7 @@ function ended(child: ReturnType<typeof spawn>): Promise<{ status?: number; miss
 }
 
 /**
- * The last line that says something. Open MPI puts what it has to say between rules, in paragraphs: of the last of
- * those the first paragraph.
+ * The last message. Open MPI frames messages by rules: of the last framed message, the first paragraph.
  */
 function saidLast(text: string): string {
   const boxes = text.split(/^-{20,}$/m).map((part) => part.trim());

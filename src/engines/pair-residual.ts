@@ -1,34 +1,34 @@
 import type { MatrixRows, SparseRows } from "../files/rows.js";
-import { frobenius } from "../numerics/sums.js";
+import { blockedDot, frobenius } from "../numerics/sums.js";
 
-/** About singular vectors of one matrix: u of its rows, v of its columns. Unit vectors. */
+/** Approximate singular vectors, of unit length: u of length m, v of length n. */
 export interface Vectors {
   readonly u: Float64Array;
   readonly v: Float64Array;
 }
 
-export interface MeasuredPair {
-  /** uᵀAv, made positive by turning u; error about residual²/gap */
+interface MeasuredPair {
+  /** uᵀAv, made positive by the sign of u; error about residual²/gap */
   readonly sigma: number;
   /** √(‖Av−σu‖² + ‖Aᵀu−σv‖²) */
   readonly residual: number;
 }
 
-/** Terms of a sum before they join the total. */
+/** Chosen: terms of a block of a sum. */
 const BLOCK = 128;
-/** An entry of a sparse row counts for as many terms, since a column may have more of them than another. */
+/** Chosen: the weight of a sparse entry when terms are counted, since entries are not evenly distributed over columns. */
 const SPARSE = 16;
 
 /**
- * σ and the residual of pairs of vectors, in one read of the matrix, in float64. Sums are made in blocks, so that
- * rounding stays at some ε·σ.
+ * σ and the residual of pairs of vectors, in one read of the matrix, in float64 and in blocked sums, so that rounding
+ * errors stay at a few ε·σ.
  *
  * @param matrix  m×n
  * @param pairs  u of m, v of n numbers; u is turned around where uᵀAv < 0
  *
  * Cost: one read, 8 flops an entry and pair; m + 2n numbers a pair.
  */
-export function measure(matrix: MatrixRows, pairs: readonly Vectors[]): MeasuredPair[] {
+export function measurePairs(matrix: MatrixRows, pairs: readonly Vectors[]): MeasuredPair[] {
   const [m, n] = matrix.shape;
   const products = pairs.map((pair) => ({
     ...pair,
@@ -36,7 +36,7 @@ export function measure(matrix: MatrixRows, pairs: readonly Vectors[]): Measured
     left: new Float64Array(n),
     part: new Float64Array(n),
   }));
-  // Aᵀu is a sum over the rows: of as many as a block has terms first, where that is not more work than the rows.
+  // Aᵀu is summed over blocks of rows. Sparse rows share a block until adding it costs no more than they did.
   let terms = 0;
   const every = BLOCK * n;
   for (const rows of matrix.read())
@@ -44,18 +44,18 @@ export function measure(matrix: MatrixRows, pairs: readonly Vectors[]): Measured
       for (const { u, v, right, part } of products) {
         const row = rows.first + i;
         if (rows.kind === "dense") {
-          right[row] = dot(rows.data, i * n, v, n);
+          right[row] = blockedDot(rows.data, v, i * n);
           addTimes(u[row], rows.data, i * n, part);
         } else right[row] = addSparse(rows, i, u[row], v, part);
       }
       terms += rows.kind === "dense" ? n : SPARSE * (rows.starts[i + 1] - rows.starts[i]);
       if (terms < every) continue;
       terms = 0;
-      for (const { left, part } of products) join(left, part);
+      for (const { left, part } of products) addBlock(left, part);
     }
   return products.map(({ u, v, right, left, part }) => {
-    join(left, part);
-    let sigma = dot(right, 0, u, m);
+    addBlock(left, part);
+    let sigma = blockedDot(right, u);
     if (sigma < 0) {
       sigma = -sigma;
       for (let i = 0; i < m; i++) u[i] = -u[i];
@@ -93,26 +93,7 @@ function addSparse(
   return sum;
 }
 
-function join(total: Float64Array, part: Float64Array): void {
+function addBlock(total: Float64Array, part: Float64Array): void {
   for (let j = 0; j < total.length; j++) total[j] += part[j];
   part.fill(0);
-}
-
-/** Σ x[begin + j]·y[j], four sums side by side in blocks. */
-export function dot(x: Float64Array, begin: number, y: Float64Array, n: number): number {
-  let sum = 0;
-  for (let first = 0; first < n; first += BLOCK) {
-    const last = Math.min(first + BLOCK, n);
-    let [a, b, c, d] = [0, 0, 0, 0];
-    let j = first;
-    for (; j + 3 < last; j += 4) {
-      a += x[begin + j] * y[j];
-      b += x[begin + j + 1] * y[j + 1];
-      c += x[begin + j + 2] * y[j + 2];
-      d += x[begin + j + 3] * y[j + 3];
-    }
-    for (; j < last; j++) a += x[begin + j] * y[j];
-    sum += a + b + (c + d);
-  }
-  return sum;
 }

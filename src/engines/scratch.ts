@@ -1,20 +1,20 @@
 import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onLeaving } from "../files/on-exit.js";
+import { onExit } from "../files/on-exit.js";
 import { FileError } from "../index.js";
 
-/** A folder of our own for what has to lie in files; goes with all that is in it. */
-export interface Scratch {
+/** A temporary folder, removed with its content. */
+interface Scratch {
   readonly path: string;
   remove(): void;
 }
 
 /**
- * A new folder, in the one that the variable TMPDIR names (else /tmp), which nobody but this user may enter. It is
- * removed by `remove`, and when this process ends, by a signal too.
+ * Creates a folder in TMPDIR (default /tmp) that only this user can access. It is removed by `remove`, and when this
+ * process exits or is ended by a signal.
  *
- * @param bytes  what it is going to hold
+ * @param bytes  size of its future content
  * @throws FileError if there is no room, or no such folder can be made
  */
 export function makeScratch(bytes: number): Scratch {
@@ -27,11 +27,11 @@ export function makeScratch(bytes: number): Scratch {
       );
     const path = mkdtempSync(join(parent, "spectral-norm-"));
     const undo = () => rmSync(path, { recursive: true, force: true });
-    const take = onLeaving(undo);
+    const cancel = onExit(undo);
     return {
       path,
       remove() {
-        take();
+        cancel();
         undo();
       },
     };

@@ -1,7 +1,7 @@
 /**
- * What each process of SLEPc's runs, as `python3 -c` takes it: so it has to lie on no disk that every
- * machine sees. Its argument is a JSON object; the first process answers in lines of JSON on standard
- * output, each behind a mark, since libraries may write there too.
+ * The script that each SLEPc process runs, passed to `python3 -c`, so that it need not be on a shared disk. Its argument
+ * is a JSON object. The first process writes JSON lines to standard output, with a prefix, since libraries may write there
+ * too.
  *
  * σ₁ is found by thick-restart Lanczos bidiagonalization (Hernández, Román & Tomás, ETNA 31:68, 2008).
  * σ₂ is the largest singular value of A − σ₁u₁v₁ᵀ, from a random start of its own, not the second of the
@@ -16,7 +16,7 @@ request = json.loads(sys.argv[1])
 
 
 def watch():
-    """Ends this process when whoever asked is gone, by a process of its own: a thread would not get its turn."""
+    """Kills this process when its parent is gone. A separate process, since a thread would be blocked by the solver."""
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -25,7 +25,7 @@ def watch():
     os.close(2)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-    # A process that is given no input, as all but the first one are, has nobody to watch.
+    # All but the first process have no input, and nothing to watch.
     if os.read(0, 1) == b"":
         os._exit(0)
     while os.read(0, 4096) != b"":
@@ -41,7 +41,7 @@ def watch():
 
 
 watcher = watch()
-# Whatever else is printed, from C too, goes where it is no answer.
+# All other output, even from C, goes to standard error.
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
@@ -80,13 +80,13 @@ world = PETSc.COMM_WORLD
 first = world.rank == 0
 
 
-def tell(value):
+def report(value):
     if first:
         answer(value)
 
 
 class Deflated:
-    """A without the pairs found so far, which counts its products and says now and then that it lives."""
+    """A without the pairs found so far, which counts its products and reports them every second."""
 
     def __init__(self, A):
         self.A = A
@@ -123,7 +123,7 @@ def load():
     return A
 
 
-# Numbers of a random vector that are drawn at a time, so that they do not depend on how many processes there are.
+# Random numbers are drawn in blocks of this size, so that they do not depend on the number of processes.
 BLOCK = 65536
 
 
@@ -216,7 +216,7 @@ def largest(operator, shell, tolerance, absolute, most, start):
     return (float(sigma), u, v), reached
 
 
-# What a residual can be brought to, relatively.
+# The smallest relative residual that can be reached.
 FLOOR = 1e-14
 RTOL = request.get("rtol")
 scale = 1.0
@@ -263,7 +263,7 @@ def solve(A):
 
 
 def apart(top, second):
-    """Takes out of the second pair what is in it of the first; unit vectors."""
+    """Orthogonalizes the second pair against the first; unit vectors."""
     for x, y in zip(top[1:], second[1:]):
         for _ in range(3):
             y.axpy(-x.dot(y) / x.dot(x), x)
@@ -279,8 +279,8 @@ def write(file, x):
 
 def main():
     global scale
-    if request["do"] == "greet":
-        tell(
+    if request["do"] == "hello":
+        report(
             {
                 "slepc": ".".join(map(str, SLEPc.Sys.getVersion())),
                 "indexBytes": np.dtype(PETSc.IntType).itemsize,
@@ -290,14 +290,14 @@ def main():
         )
         return
     A = load()
-    tell({"loaded": True})
+    report({"loaded": True})
     largest_sum = A.norm(PETSc.NormType.NORM_INFINITY)
     # A maximum passes a NaN by, a sum does not; but squares may overflow.
     if not np.isfinite(largest_sum) or np.isnan(A.norm(PETSc.NormType.NORM_FROBENIUS)):
-        tell({"notFinite": True})
+        report({"notFinite": True})
         return
     if largest_sum == 0:
-        tell({"zero": True})
+        report({"zero": True})
         return
     # Squares stay within the range of doubles.
     exponent = int(np.frexp(largest_sum)[1])
@@ -312,7 +312,7 @@ def main():
             if pair is not None:
                 write(file, pair[1])
                 write(file, pair[2])
-    tell({"pairs": 1 if second is None else 2, "reached": reached, "tolerance": tolerance, "products": products})
+    report({"pairs": 1 if second is None else 2, "reached": reached, "tolerance": tolerance, "products": products})
 
 
 try:

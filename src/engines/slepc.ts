@@ -5,15 +5,16 @@ import { petscBytes, writePetsc } from "../files/petsc-writer.js";
 import { checkFinite } from "../files/rows.js";
 import type { ByteSource } from "../files/source.js";
 import { DeviceError, OverflowError, type SingularTriplet } from "../index.js";
+import { blockedDot } from "../numerics/sums.js";
 import { floorOf, judge } from "../solve/finish.js";
 import { commandWords } from "./command-words.js";
-import { type Answer, converse, inBrackets } from "./json-process.js";
-import { dot, measure, type Vectors } from "./pair-residual.js";
+import { type Answer, inBrackets, runJsonProcess } from "./json-process.js";
+import { measurePairs, type Vectors } from "./pair-residual.js";
 import { makeScratch } from "./scratch.js";
 import { slepcScript } from "./slepc-script.js";
 
-export interface SlepcOptions {
-  /** what starts the processes, as "mpiexec -n 4"; see `commandWords`. Default: one process, without it */
+interface SlepcOptions {
+  /** command that starts the processes, such as "mpiexec -n 4"; see `commandWords`. Default: one process */
   readonly mpiexec?: string;
   /** the Python that has slepc4py; default python3 of the PATH, else Debian's */
   readonly python?: string;
@@ -22,46 +23,47 @@ export interface SlepcOptions {
   /** Lanczos steps for σ₁, and as many for σ₂; default 10000 */
   readonly maxIterations?: number;
   readonly seed?: number;
-  /** seconds that SLEPc may give no sign of life; default 600, and more for a matrix that takes long to load */
+  /** seconds without output after which SLEPc is stopped; default 600, more for large files */
   readonly timeout?: number;
 }
 
-/** What `singularTriplet` returns, from another engine. */
+/** The result of `singularTriplet`, from another engine. */
 export type EngineTriplet = Omit<SingularTriplet<Float64Array>, "method"> & { readonly method: "slepc" };
 
+/** Chosen: the most Lanczos steps. */
 const STEPS = 10000;
-/** Seconds of silence until it has loaded its libraries, and later. */
+/** Chosen: seconds without output, which include loading the libraries. */
 const TIMEOUT = 600;
-/** Bytes a second that a matrix is loaded at even where that is slow. */
+/** Chosen: bytes per second of a slow disk, by which the time limit grows. */
 const SLOW_DISK = 2e7;
-/** The Python of Debian, whose packages another Python on the PATH does not see. */
+/** Debian's Python, whose packages other Pythons do not see. */
 const DEBIAN_PYTHON = "/usr/bin/python3";
-/** A residual this many times what was promised is of no singular triplet of this matrix. */
+/** Chosen: a residual this many times the tolerance means that the vectors belong to another matrix. */
 const FAR_OFF = 1e4;
 
-/** Vectors that are of length 1, or orthogonal, to within this, are taken for it, and made exactly so or measured. */
+/** Chosen: accepted deviation from length 1 and from orthogonality; vectors are then normalized. */
 const NEAR = 1e-6;
 
 const HOW_TO =
   "Debian: apt-get install python3-slepc4py; conda: conda install -c conda-forge slepc4py; --python names the Python that has it";
 
-/** SLEPc, found and asked for its kind. */
+/** An installation of SLEPc. */
 export class Slepc {
   readonly #options: SlepcOptions;
   readonly #command: readonly string[];
   readonly #indexBytes: 4 | 8;
-  /** for people: version and processes */
+  /** version and number of processes, for display */
   readonly description: string;
 
-  private constructor(options: SlepcOptions, command: readonly string[], greeting: Answer) {
+  private constructor(options: SlepcOptions, command: readonly string[], hello: Answer) {
     this.#options = options;
     this.#command = command;
-    this.#indexBytes = greeting["indexBytes"] === 8 ? 8 : 4;
-    this.description = `SLEPc ${greeting["slepc"]}, ${greeting["processes"]} process(es)`;
+    this.#indexBytes = hello["indexBytes"] === 8 ? 8 : 4;
+    this.description = `SLEPc ${hello["slepc"]}, ${hello["processes"]} process(es)`;
   }
 
   /**
-   * Starts SLEPc once, to know before anything is converted that it is there.
+   * Starts SLEPc once, to check that it is available before anything is converted.
    *
    * @throws OptionError for what is no command; DeviceError, with how to get it, where there is no SLEPc, or none in
    *   real double precision
@@ -73,17 +75,17 @@ export class Slepc {
     for (const python of pythons) {
       const command = [...launcher, python];
       try {
-        const greeting = await ask(command, { do: "greet" }, silence(options, 0));
-        if (greeting["missing"] === undefined) {
-          if (greeting["scalar"] !== "float64")
+        const hello = await ask(command, { do: "hello" }, silence(options, 0));
+        if (hello["missing"] === undefined) {
+          if (hello["scalar"] !== "float64")
             throw new DeviceError(
-              `--engine slepc: this PETSc computes with ${greeting["scalar"]}; it takes one in real double precision`,
+              `--engine slepc: this PETSc computes with ${hello["scalar"]}; it takes one in real double precision`,
             );
-          return new Slepc(options, command, greeting);
+          return new Slepc(options, command, hello);
         }
-        missing ??= `${python}: ${greeting["missing"]}`;
+        missing ??= `${python}: ${hello["missing"]}`;
       } catch (error) {
-        // Without a launcher the Python itself may not be there.
+        // Without a launcher the Python itself may be missing.
         if (
           launcher.length > 0 ||
           !(error instanceof DeviceError) ||
@@ -97,9 +99,8 @@ export class Slepc {
   }
 
   /**
-   * σ₁, u and v of a matrix by SLEPc, and what they are worth by our own measure: σ, residual and σ₂ are computed here,
-   * from the vectors that came back and the matrix as it was given. A matrix that is not in a PETSc file is written to
-   * one first, in a private temporary folder.
+   * σ₁, u and v of a matrix by SLEPc. Only the vectors are taken from SLEPc: σ, residual and σ₂ are computed here. A matrix
+   * that is not in a PETSc file is first written to one, in a private temporary folder.
    *
    * @param entry  m×n
    * @param path  of the file that it is in, if it is in a file of its own
@@ -140,7 +141,7 @@ export class Slepc {
           seed: this.#options.seed ?? 0,
           steps: this.#options.maxIterations ?? STEPS,
           ...(this.#options.rtol !== undefined && { rtol: this.#options.rtol }),
-          // For SLEPc's side to remove should this process be killed outright.
+          // Removed by the script if this process is killed.
           leftovers: [...(asItIs ? [] : [matrix]), vectors, `${scratch.path}/`],
         },
         silence(this.#options, bytes),
@@ -152,7 +153,7 @@ export class Slepc {
       if (reply["notFinite"] === true) notFinite(entry);
       progress("the residual is checked");
       if (reply["zero"] === true) return zero(entry);
-      return checked(entry, reply, vectors, this.#options.rtol);
+      return measuredTriplet(entry, reply, vectors, this.#options.rtol);
     } finally {
       scratch.remove();
     }
@@ -171,14 +172,14 @@ async function ask(
   onAnswer: (answer: Answer) => void = () => {},
 ): Promise<Answer> {
   const environment = { ...process.env };
-  // Each process of several is one of the machine's cores already.
+  // With several processes, each uses one core.
   if (command.length > 1) {
     environment["OMP_NUM_THREADS"] ??= "1";
     environment["OPENBLAS_NUM_THREADS"] ??= environment["OMP_NUM_THREADS"];
   }
   let last: Answer | undefined;
   let error: unknown;
-  const { status, complaint } = await converse(
+  const { status, complaint } = await runJsonProcess(
     [...command, "-c", slepcScript, JSON.stringify(request)],
     environment,
     silenceMs,
@@ -205,7 +206,7 @@ async function ask(
   return last;
 }
 
-/** SLEPc has met a NaN or an infinity, or sums that overflow; says where. */
+/** Throws the error for a NaN, an infinity, or a sum that overflows. */
 function notFinite({ rows }: RowsEntry): never {
   for (const some of rows.read()) checkFinite(some, rows);
   throw new OverflowError(
@@ -222,8 +223,13 @@ function zero({ rows: { shape, transposed } }: RowsEntry): EngineTriplet {
   return { sigma: 0, u, v, ...rest, converged: true, tied: true, method: "slepc" };
 }
 
-/** The vectors that came back, as measured here. */
-function checked(entry: RowsEntry, reply: Answer, file: string, rtol: number | undefined): EngineTriplet {
+/** The triplet of the vectors that SLEPc returned, measured here. */
+function measuredTriplet(
+  entry: RowsEntry,
+  reply: Answer,
+  file: string,
+  rtol: number | undefined,
+): EngineTriplet {
   const { rows } = entry;
   const [m, n] = rows.shape;
   const { pairs: count, products, reached, tolerance } = reply;
@@ -231,12 +237,12 @@ function checked(entry: RowsEntry, reply: Answer, file: string, rtol: number | u
   if (count !== wanted || typeof products !== "number" || typeof tolerance !== "number")
     throw new DeviceError("SLEPc: its answer is not understood");
   const pairs = readPairs(file, count, m, n);
-  const measured = measure(rows, pairs);
+  const measured = measurePairs(rows, pairs);
   const swapped = measured.length > 1 && measured[1].sigma > measured[0].sigma;
   const [first, second] = swapped ? [measured[1], measured[0]] : measured;
   const { u, v } = pairs[swapped ? 1 : 0];
   const { sigma, residual } = first;
-  // What converged must be one; the rest is shown for what it is.
+  // Only a converged result must be a singular triplet; others are returned with their residual.
   const promised =
     reached === true && !swapped
       ? FAR_OFF * Math.max(tolerance, floorOf("float64", m + n))
@@ -304,7 +310,7 @@ function readVectors(source: ByteSource, count: number, m: number, n: number): V
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const x = new Float64Array(length);
     for (let i = 0; i < length; i++) x[i] = view.getFloat64(8 * i, true);
-    const size = Math.sqrt(dot(x, 0, x, length));
+    const size = Math.sqrt(blockedDot(x, x));
     if (!(Math.abs(size - 1) <= NEAR))
       throw new DeviceError(`SLEPc: a singular vector has length ${size}, not 1`);
     for (let i = 0; i < length; i++) x[i] /= size;
@@ -313,7 +319,7 @@ function readVectors(source: ByteSource, count: number, m: number, n: number): V
   const pairs = Array.from({ length: count }, () => ({ u: take(m), v: take(n) }));
   if (pairs.length === 2) {
     const [a, b] = pairs;
-    const overlap = Math.max(Math.abs(dot(a.u, 0, b.u, m)), Math.abs(dot(a.v, 0, b.v, n)));
+    const overlap = Math.max(Math.abs(blockedDot(a.u, b.u)), Math.abs(blockedDot(a.v, b.v)));
     if (!(overlap <= NEAR))
       throw new DeviceError(`SLEPc: the pairs that it returned are not orthogonal (${overlap})`);
   }

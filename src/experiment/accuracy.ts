@@ -4,7 +4,7 @@ import { outside } from "./interval.js";
 import type { ComparedMethod } from "./method.js";
 import type { AccuracyRow, ExperimentResult } from "./result.js";
 
-/** What a method makes of the ground truth: its errors, and whether its value lies in the proven interval. */
+/** The errors of a method on the ground truth, and whether its value lies in the proven interval. */
 export async function accuracyOf(
   {
     name,

@@ -3,14 +3,14 @@ import { errorsAgainst } from "./evaluation-errors.js";
 import { addOuter, type GroundTruth } from "./ground-truth.js";
 import type { Convergence, ConvergencePoint } from "./result.js";
 
-/** Of power iteration; Lanczos ends by itself long before. */
+/** Chosen: the most steps of power iteration; Lanczos converges much earlier. */
 const mostSteps = 512;
-/** No residual gets there, so that only the number of steps stops an iteration. */
+/** A tolerance that is never reached, so that only the number of steps stops the iteration. */
 const never = 1e-300;
 
 /**
- * Error against work for power iteration and for block Lanczos on the ground truth: each is stopped
- * after ever more steps and its answer compared with the truth.
+ * Error against work for power iteration and block Lanczos on the ground truth. Each is run with increasing limits on its
+ * steps, and each result is compared with the truth.
  */
 export function convergence(truth: GroundTruth): Convergence {
   const counts = stepCounts(mostSteps);
@@ -26,7 +26,7 @@ function curve(truth: GroundTruth, counts: readonly number[], options: SolveOpti
   const points: ConvergencePoint[] = [];
   for (const maxIterations of counts) {
     const { point, converged } = solve(truth, { ...options, maxIterations });
-    // Steps that were allowed and not taken repeat the last point.
+    // A larger limit that was not reached gives the same point again.
     if (point.passes !== points.at(-1)?.passes) points.push(point);
     if (converged) break;
   }

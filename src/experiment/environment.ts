@@ -3,7 +3,7 @@ import { kernelInfo } from "../index.js";
 import { version } from "./bundled-versions.js";
 import type { Environment } from "./result.js";
 
-/** The machine and the software that the numbers belong to. */
+/** The machine and software of the run. */
 export function environment(versions: Readonly<Record<string, string>>): Environment {
   return {
     node: process.version,

@@ -5,8 +5,8 @@ import type { Errors } from "./result.js";
 /**
  * The errors of an evaluation against the ground truth, all in float64.
  *
- * The truth is the float64 one for every dtype: a float32 method gets X rounded, and what that
- * rounding alone costs is reported as the truth's `float32Floor`.
+ * The truth is in float64 for every dtype. A float32 method gets X rounded to float32; the error of this rounding alone is
+ * reported as `float32Floor`.
  */
 export function errorsAgainst(truth: GroundTruth, { value, gradient }: Evaluation): Errors {
   const gradientError = distance(truth.gradient, gradient);

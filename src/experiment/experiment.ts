@@ -4,7 +4,7 @@ import { environment } from "./environment.js";
 import { float32Floor } from "./float32-floor.js";
 import { type GroundTruth, groundTruth } from "./ground-truth.js";
 import { provenIntervals } from "./interval.js";
-import type { ComparedMethod, MethodGroup } from "./method.js";
+import { type ComparedMethod, isAffordable, type MethodGroup } from "./method.js";
 import { coreMethods } from "./methods/core.js";
 import { jaxMethods } from "./methods/jax.js";
 import { mlMatrixMethods } from "./methods/ml-matrix.js";
@@ -14,27 +14,26 @@ import type { AccuracyRow, ExperimentResult } from "./result.js";
 import { measureSecondDerivatives } from "./second-derivative.js";
 import { measureSpeed } from "./speed.js";
 
-export interface ExperimentOptions {
+interface ExperimentOptions {
   readonly rows: number;
   readonly cols: number;
   readonly runs: number;
   readonly loops: number;
   readonly seed: number;
-  /** path of a Python that has torch */
+  /** path of a Python with PyTorch */
   readonly python?: string | undefined;
   /** time that one method may take for its samples; default 4 s */
   readonly budgetMs?: number;
   onProgress?(phase: string, label: string, done: number, total: number): void;
 }
 
+/** Chosen: long enough for ten samples of most methods. */
 const defaultBudgetMs = 4000;
-/** Where a dense second derivative takes some seconds. */
-const mostFlops = 512 ** 3;
 
 /**
- * The notebook's experiment: every method's errors against a matrix of known decomposition, whether its value lies in
- * the interval that is proven to hold ‖X‖₂, how power and Lanczos iteration converge on it, what each method's second
- * derivative is worth, and every method's time on fresh normal matrices.
+ * The notebook's experiment: the errors of every method on a matrix with known decomposition, whether its value lies in
+ * the proven interval for ‖X‖₂, the convergence of power and Lanczos iteration, the errors of second derivatives, and the
+ * time of every method on random normal matrices.
  *
  * @throws FileError when `python` cannot be run
  */
@@ -89,7 +88,7 @@ export async function runExperiment(options: ExperimentOptions): Promise<Experim
 }
 
 async function collect({ rows, cols, seed, python }: ExperimentOptions): Promise<MethodGroup[]> {
-  // First what can fail for a reason of the user's: nothing should have been waited for then.
+  // First, since it fails at once if the user's Python is unusable.
   const pytorch = await pytorchMethods(python, seed);
   try {
     return [
@@ -105,10 +104,10 @@ async function collect({ rows, cols, seed, python }: ExperimentOptions): Promise
   }
 }
 
-/** The second derivatives that can be waited for, and a line about those that cannot. */
+/** The second derivatives to compute, and a note on those that would take too long. */
 function withinReach(groups: readonly MethodGroup[], rows: number, cols: number) {
   const all = groups.flatMap(({ secondOrder }) => secondOrder ?? []);
-  if (rows * cols * Math.min(rows, cols) <= mostFlops) return { taken: all, left: [] };
+  if (isAffordable(rows, cols)) return { taken: all, left: [] };
   const taken = all.filter(({ costly }) => !costly);
   const names = all.filter(({ costly }) => costly).map(({ engine, name }) => `${engine} ${name}`);
   const left = `the second derivatives of ${[...new Set(names)].join(", ")}: they take too long above 512×512 to be measured here`;

@@ -2,18 +2,19 @@ import { matrix, singularTriplet, spectralNorm, valueAndGrad } from "../index.js
 import { distance } from "./evaluation-errors.js";
 import type { DenseEntries } from "./method.js";
 
-/** A second derivative that owes nothing to a formula for second derivatives. */
-export interface Difference {
+/** A second derivative by finite differences, independent of formulas for second derivatives. */
+interface Difference {
   /** the derivative of u·vᵀ in the direction, row-major */
   readonly hessian: Float64Array;
-  /** estimate of its error's Frobenius norm, cautious rather than close */
+  /** conservative estimate of the Frobenius norm of its error */
   readonly error: number;
 }
 
-/** The first step's reach, as a fraction of σ₁ − σ₂: far from where the two would meet. */
+/** Chosen: the first step as a fraction of σ₁ − σ₂; at half of it a perturbation could make σ₁ and σ₂ equal. */
 const firstReach = 0.2;
+/** Chosen: the step is halved five times. */
 const steps = 6;
-/** Extrapolations that are compared share part of their rounding, and are further from the truth than apart. */
+/** Chosen: extrapolations share rounding errors, so their difference underestimates the error. */
 const caution = 4;
 
 /**

@@ -8,12 +8,12 @@ export class Footnotes {
     this.texts = [...new Set(rows.flatMap(({ note, tied }) => [note ?? [], tied.note ?? []].flat()))];
   }
 
-  /** Of a row whose two findings share their note; counted from 1, undefined where there is none. */
+  /** The number of a note shared by both findings of a row, from 1; undefined if there is none. */
   ofRow({ note, tied }: SecondDerivativeRow): number | undefined {
     return note === tied.note ? this.#number(note) : undefined;
   }
 
-  /** Of a finding whose neighbour has another note, or none. */
+  /** The number of the note of one finding, if the other one has a different note or none. */
   ofFinding(finding: Finding, row: SecondDerivativeRow): number | undefined {
     return row.note === row.tied.note ? undefined : this.#number(finding.note);
   }

@@ -19,8 +19,8 @@ export interface GroundTruth {
 }
 
 /**
- * A stream of its own. From the same seed the solver draws its start vector: out of one stream it
- * would be u₁ itself, the first thing that is drawn here, and every iteration would be done at once.
+ * A separate random stream. The solver draws its start vector from the same seed; from the same stream it would be u₁,
+ * which is drawn first here, and every iteration would converge at once.
  */
 const stream = 2 ** 40;
 

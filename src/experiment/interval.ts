@@ -3,7 +3,7 @@ import type { DType } from "../matrix/types.js";
 import type { GroundTruth } from "./ground-truth.js";
 import type { ProvenInterval } from "./result.js";
 
-/** Of X as the methods of each dtype get it: in float64, and rounded to float32, which is another matrix. */
+/** The proven intervals for X in float64 and for X rounded to float32, which is another matrix. */
 export function provenIntervals({
   entries,
   rows,
@@ -16,7 +16,7 @@ export function provenIntervals({
   return { float64: proven(entries), float32: proven(Float32Array.from(entries)) };
 }
 
-/** How far a value lies outside: 0 where it does not, negative below, positive above. */
+/** The distance of a value from an interval: 0 inside, negative below, positive above. */
 export function outside({ lower, upper }: Pick<ProvenInterval, "lower" | "upper">, value: number): number {
   // Differences of neighbouring doubles are exact (Sterbenz), so that 0 means inside and nothing else.
   if (value < lower) return value - lower;
@@ -24,7 +24,7 @@ export function outside({ lower, upper }: Pick<ProvenInterval, "lower" | "upper"
 }
 
 /** "inside", "below by 3.0e-4", "above by 1.2e-9" */
-export function placed(outsideInterval: number): string {
+export function positionText(outsideInterval: number): string {
   if (outsideInterval === 0) return "inside";
   return `${outsideInterval < 0 ? "below" : "above"} by ${Math.abs(outsideInterval).toExponential(1)}`;
 }

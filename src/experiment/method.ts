@@ -42,12 +42,12 @@ export type SecondOrder =
 export interface SecondOrderMethod extends RowName {
   /** what the row runs, in a sentence, for the report */
   readonly runs: string;
-  /** whether it takes many times the work of a dense decomposition, which large matrices make too much */
+  /** whether it takes many times the work of a dense decomposition, too much for large matrices */
   readonly costly?: boolean;
   differentiate(matrix: DenseEntries, direction: DenseEntries): Promise<SecondOrder>;
 }
 
-/** Methods of one engine, or the sentence that says how to get them. */
+/** Methods of one engine, or a note on how to install it. */
 export interface MethodGroup {
   readonly methods: readonly ComparedMethod[];
   /** the rows of the table of second derivatives */
@@ -55,11 +55,11 @@ export interface MethodGroup {
   readonly missing?: string;
   /** versions of what runs the methods, for the environment: name → version */
   readonly versions?: Readonly<Record<string, string>>;
-  /** ends what the group holds open */
+  /** releases the resources of the group */
   close?(): void;
 }
 
-/** What a method that runs synchronously in this process is made of; T is its own form of a matrix. */
+/** The parts of a method that runs synchronously in this process; T is its own form of a matrix. */
 export interface InProcess<T> {
   readonly name: string;
   readonly engine: string;
@@ -70,7 +70,20 @@ export interface InProcess<T> {
   release?(loaded: T): void;
 }
 
-/** A method from its three synchronous steps, of which only `run` is ever timed. */
+/**
+ * Whether a dense decomposition by a slow method is worth its time. Chosen: at 512×512, the largest size, ml-matrix takes
+ * some seconds (`spectral-norm experiment --rows 512 --cols 512` prints the time), as do dense second derivatives.
+ */
+export function isAffordable(rows: number, cols: number): boolean {
+  return rows * cols * Math.min(rows, cols) <= 512 ** 3;
+}
+
+/** A matrix in the dtype of a method. */
+export function entriesIn(dtype: DType, data: Float64Array): Float32Array | Float64Array {
+  return dtype === "float32" ? Float32Array.from(data) : data;
+}
+
+/** A method from its three synchronous steps, of which only `run` is timed. */
 export function inProcess<T>({ load, run, release, ...row }: InProcess<T>): ComparedMethod {
   return {
     ...row,

@@ -1,6 +1,6 @@
 import type { DType } from "../matrix/types.js";
 
-/** What names a row in every table. */
+/** The name of a row in every table. */
 export interface RowName {
   readonly name: string;
   readonly engine: string;
@@ -47,14 +47,14 @@ export interface SpeedRow extends RowName {
   readonly samplesMs: readonly number[];
 }
 
-/** What a second derivative is worth. An error above 0.1 of its size, with no word of warning, is "silently wrong". */
+/** The quality of a second derivative: "silently wrong" if its relative error exceeds 0.1 without a warning. */
 export type Verdict = "right" | "silently wrong" | "none" | "NaN";
 
 export interface Finding {
   /** ‖Ĥ[E] − H[E]‖_F/‖H[E]‖_F; null where there is no number to compare */
   readonly error: number | null;
   readonly verdict: Verdict;
-  /** why there is none, or what has to be known of the number */
+  /** why there is none, or a remark on the number */
   readonly note?: string;
 }
 
@@ -64,7 +64,7 @@ export interface SecondDerivativeRow extends RowName, Finding {
   readonly runs: string;
 }
 
-/** Errors, relative too, of the finite differences that the second derivatives are compared with. */
+/** Relative errors of the finite differences that serve as reference. */
 export interface SecondDerivativeReference {
   readonly error: number;
   readonly tiedError: number;
@@ -103,7 +103,7 @@ export interface Truth {
   readonly cols: number;
   readonly seed: number;
   readonly sigma: readonly number[];
-  /** what rounding X to float32 alone does to σ₁ and u₁v₁ᵀ: the floor of every float32 row */
+  /** errors caused by rounding X to float32 alone: a floor for every float32 row */
   readonly float32Floor: Errors;
 }
 
@@ -120,6 +120,6 @@ export interface ExperimentResult {
   readonly convergence: Convergence;
   /** how the times were taken */
   readonly timing: { readonly runs: number; readonly loops: number; readonly budgetMs: number };
-  /** engines that were not there, each with how to get its rows */
+  /** engines that are not installed, with instructions */
   readonly missing: readonly string[];
 }

@@ -4,14 +4,14 @@ import { differentiateNumerically } from "./finite-difference.js";
 import { type GroundTruth, normalEntries } from "./ground-truth.js";
 import type { DenseEntries, SecondOrderMethod } from "./method.js";
 import type { SecondDerivativeReference, SecondDerivativeRow } from "./result.js";
-import { judge, type Known } from "./verdict.js";
+import { assess, type Known } from "./verdict.js";
 
-/** Its lower singular values tie, which is no obstacle: ‖·‖₂ is smooth where σ₁ alone is simple. */
+/** Equal lower singular values, where ‖·‖₂ is still smooth because σ₁ is simple. */
 const tiedDiagonal: readonly number[] = [3, 1, 1];
 
-/** A stream of its own, apart from those of the ground truth, the times and the solver. */
+/** A random stream separate from those of the ground truth, the timing and the solver. */
 const stream = 2 ** 42;
-/** A second derivative this much smaller than 1/σ₁ is zero, and no measure of an error. */
+/** Chosen: a second derivative this much smaller than 1/σ₁, its natural size, counts as zero. */
 const zeroBelow = 1e-8;
 
 interface Case extends Known {
@@ -38,8 +38,8 @@ export async function measureSecondDerivatives(
   for (const method of methods) {
     const { name, engine, dtype, runs } = method;
     onMethod(`${engine} ${name}`, found.length, methods.length);
-    const judged = async (on: Case) => judge(await method.differentiate(on.matrix, on.direction), on);
-    found.push({ name, engine, dtype, ...(await judged(generic)), tied: await judged(tied), runs });
+    const assessed = async (on: Case) => assess(await method.differentiate(on.matrix, on.direction), on);
+    found.push({ name, engine, dtype, ...(await assessed(generic)), tied: await assessed(tied), runs });
   }
   return { rows: found, reference: { error: generic.error, tiedError: tied.error } };
 }

@@ -3,7 +3,7 @@ import { normalEntries } from "./ground-truth.js";
 import type { ComparedMethod, DenseEntries } from "./method.js";
 import type { SpeedRow } from "./result.js";
 
-export interface SpeedOptions {
+interface SpeedOptions {
   readonly rows: number;
   readonly cols: number;
   readonly seed: number;
@@ -24,20 +24,22 @@ interface Turns {
   spent: number;
 }
 
-/** Matrices kept at once; more loops than fit are done on as many as do. */
+/** Chosen: bytes of the matrices of one sample, which limit its evaluations. */
 const poolBytes = 2 ** 26;
-/** A stream of its own, apart from the ground truth's and the solver's. */
+/** A random stream separate from those of the ground truth and the solver. */
 const stream = 2 ** 41;
+/** Chosen: warm-up ends after this time or these calls, whichever comes first. */
 const warmUpMs = 50;
 const warmUpCalls = 10;
+/** The fewest samples that have a median and a range. */
 const fewestSamples = 3;
+/** Chosen: the fewest samples may take this many times the budget. */
 const overdraft = 3;
 
 /**
- * Times forward and backward of every method on fresh normal matrices, as `%%timeit -r runs -n loops`
- * does, with three differences: making the matrices is not in the time; the methods take turns, a
- * sample each, so that a change of the machine's clock or load meets all of them; and one whose
- * samples would not fit into `budgetMs` takes fewer evaluations a sample first, then fewer samples.
+ * Times forward and backward of every method on new normal matrices, like `%%timeit -r runs -n loops`, with three
+ * differences: making the matrices is not timed; the methods take turns, one sample each, so that changes of clock rate or
+ * load affect all of them; and a method that would exceed `budgetMs` makes fewer evaluations per sample, then fewer samples.
  */
 export async function measureSpeed(
   methods: readonly ComparedMethod[],
@@ -75,7 +77,7 @@ export async function measureSpeed(
 function exhausted({ samples, spent }: Turns, budgetMs: number): boolean {
   const taken = samples.length;
   if (taken === 0 || (spent * (taken + 1)) / taken <= budgetMs) return false;
-  // Even the slowest method gets a spread, unless that alone would take several times the budget.
+  // Even the slowest method gets the fewest samples, unless they would take several times the budget.
   return taken >= fewestSamples || (spent * fewestSamples) / taken > overdraft * budgetMs;
 }
 

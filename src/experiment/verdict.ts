@@ -2,18 +2,18 @@ import { distance } from "./evaluation-errors.js";
 import type { SecondOrder } from "./method.js";
 import type { Finding } from "./result.js";
 
-/** Above this relative error a number is no approximation of the second derivative. */
+/** Chosen: above this relative error a result without any correct digit counts as wrong. */
 export const wrongAbove = 0.1;
 
-/** What a second derivative is compared with. */
+/** The reference that a second derivative is compared with. */
 export interface Known {
   readonly hessian: Float64Array;
   /** what errors are divided by */
   readonly size: number;
 }
 
-/** What is to be said of an answer. */
-export function judge(answer: SecondOrder, on: Known): Finding {
+/** Compares a second derivative with the reference. */
+export function assess(answer: SecondOrder, on: Known): Finding {
   if ("none" in answer) return { error: null, verdict: "none", note: answer.none };
   const note = answer.note === undefined ? {} : { note: answer.note };
   const error = distance(answer.hessian, on.hessian) / on.size;

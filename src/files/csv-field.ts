@@ -1,15 +1,15 @@
-/** What a field of a table may be. */
+/** The kinds of fields in a table. */
 export type FieldKind =
   /** a number as it is read here */
   | "number"
   /** nothing */
   | "empty"
-  /** no number here, but perhaps a value: another notation of a number, or a mark of a missing one */
+  /** not a number as read here, but perhaps a value: another notation, or a missing-value marker */
   | "value"
-  /** certainly no value: the name of a column or of a row */
+  /** certainly not a value: the name of a column or row */
   | "name";
 
-/** What programs write for a number that is missing, infinite or a truth value. */
+/** Words that programs write for missing or infinite numbers and for Booleans. */
 const VALUE_WORDS: ReadonlySet<string> = new Set(
   "na n/a n.a. nan null none nil nul missing undefined true false inf infinity ∞ empty".split(" "),
 );
@@ -23,16 +23,16 @@ const BEGINS_AS_NUMBER = new RegExp(
   "u",
 );
 
-/** What Excel writes where a formula failed; such a field begins with #, as a comment does. */
+/** Excel's errors of formulas; like comments, they begin with #. */
 const SPREADSHEET_ERROR = /^#(?:N\/A|NA|DIV\/0!|VALUE!|REF!|NUM!|NAME\?|NULL!|SPILL!|CALC!|GETTING_DATA)/i;
 
-/** Whether a line that begins with # is the field of a spreadsheet, and no comment. */
+/** Whether a line that begins with # is an error of a spreadsheet and not a comment. */
 export function isSpreadsheetError(text: string): boolean {
   return SPREADSHEET_ERROR.test(text);
 }
 
 /**
- * What a field is that is not a number in the form that is read here.
+ * The kind of a field that is not a number as read here.
  *
  * A name has a letter, does not begin with a digit (also behind signs, brackets or a currency), and is no word for
  * a missing, infinite or truth value. All other text may be a value: "0,5", "1,000", "50%", "1+2j", "−5", "?", "NA".
@@ -53,7 +53,7 @@ function hasDecimalComma(text: string): boolean {
   return /^[-+]?\d*,\d+(?:[eE][-+]?\d+)?$/.test(text) || /^[-+]?\d{1,3}(?:[. ']\d{3})+,\d+$/.test(text);
 }
 
-/** What a text is that cannot be read as a number, as far as it can be told. */
+/** A hint, for an error message, at what a text that is not a number may be. */
 export function adviceOn(text: string, decimal: "." | ","): string {
   const plain = text
     .normalize("NFKC")

@@ -28,16 +28,16 @@ export interface LineSummary {
   readonly consecutive: boolean;
   /** the number in the first field */
   readonly firstNumber: number | undefined;
-  /** the first field that is no number, the first that is empty, and the first that may be a value */
+  /** the first field that is not a number, the first empty one, and the first that may be a value */
   readonly odd: { readonly column: number; readonly text: string } | undefined;
   readonly empty: { readonly column: number; readonly text: string } | undefined;
   readonly value: { readonly column: number; readonly text: string } | undefined;
 }
 
-/** Where reading stands. */
-export type Mark = readonly [line: number, start: number, end: number, next: number];
+/** A position to return to. */
+type Mark = readonly [line: number, start: number, end: number, next: number];
 
-/** The lines of a table that are no comments, and the fields of the current one. Fields are found as they are asked for. */
+/** The lines of a table other than comments, and the fields of the current line, which are found on demand. */
 export class CsvLines {
   /** lines that began with # */
   comments = 0;
@@ -96,7 +96,7 @@ export class CsvLines {
       if (bytes[first] === HASH) {
         if (isSpreadsheetError(this.decimals.text(first, Math.min(end, first + 16))))
           throw this.error(`begins with ${this.decimals.quote(first, end)}, a spreadsheet's error`);
-        // A line that is gone back to is not counted twice.
+        // A line that is read again is counted once.
         if (this.line > this.furthest) this.comments++;
         this.furthest = Math.max(this.furthest, this.line);
         continue;
@@ -269,7 +269,7 @@ export class CsvLines {
     return new FileError(`line ${this.line}: ${message}`);
   }
 
-  /** That the field at hand is no number. */
+  /** The error for a current field that is not a number. */
   private refusal(row: number, column: number, columns: number): FileError {
     const where = `row ${row}, column ${column} (counted from 0)`;
     if (this.start === this.end) return this.error(`${where} is empty`);
@@ -281,7 +281,7 @@ export class CsvLines {
     return this.error(`${where} is ${quote(text)}, not a number${names}${adviceOn(text, this.decimal)}`);
   }
 
-  /** The field at hand, no more than a message or a judgement needs of it. */
+  /** The beginning of the current field, enough for messages and for its kind. */
   private text(): string {
     const bytes = this.bytes.subarray(this.start, Math.min(this.end, this.start + 400));
     return new TextDecoder().decode(bytes);
@@ -312,7 +312,7 @@ export class CsvLines {
   private quotedField(start: number): boolean {
     const { bytes, lineEnd } = this;
     let end = start;
-    // A quote within a quoted field is written twice; no number has one, but a name may.
+    // A quote within a quoted field is written twice.
     while (end < lineEnd && (bytes[end] !== QUOTE || (end + 1 < lineEnd && bytes[end + 1] === QUOTE)))
       end += bytes[end] === QUOTE ? 2 : 1;
     if (end >= lineEnd) throw this.error("a quoted field does not end on its line");

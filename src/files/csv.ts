@@ -6,7 +6,7 @@ import { isMatrixMarket } from "./matrixmarket.js";
 import type { ByteSource } from "./source.js";
 import { quote, readText } from "./text.js";
 
-/** What is known of a table of text. What is not said here is found from its lines. */
+/** The format of a table. What is left out is inferred from its lines. */
 export interface CsvOptions {
   /** the character between fields; a space stands for any run of spaces and tabs */
   readonly delimiter?: string;
@@ -55,7 +55,7 @@ export function readCsv(source: ByteSource, options: CsvOptions = {}): FileMatri
     throw new FileError(`its first line, sep=${separator}, names what cannot stand between numbers`);
   const said = delimiter ?? separator;
   if (said === decimal)
-    throw new FileError(`has "${said}" between fields and as the decimal sign; say --decimal or --delimiter`);
+    throw new FileError(`has "${said}" both as delimiter and as decimal sign; give --decimal or --delimiter`);
   const layout = layoutOf(lines, options, said?.charCodeAt(0));
   const matrix = readRows(lines, layout, options.index === undefined);
   const notes = notesOn(lines, layout, options, separator !== undefined && delimiter === undefined, matrix);
@@ -271,7 +271,7 @@ function readRows(
   };
 }
 
-const CALLED: Readonly<Record<number, string>> = {
+const DELIMITER_NAMES: Readonly<Record<number, string>> = {
   [COMMA]: "commas",
   [SEMICOLON]: "semicolons",
   [TAB]: "tabs",
@@ -279,7 +279,7 @@ const CALLED: Readonly<Record<number, string>> = {
   [SPACE]: "spaces",
 };
 
-/** What was taken without being told, for the reader of the answer; empty if there is nothing but commas and numbers. */
+/** What was inferred from the content, for the user; empty if there are only commas and numbers. */
 function notesOn(
   lines: CsvLines,
   { header, index, first }: Layout,
@@ -294,7 +294,7 @@ function notesOn(
     if (option !== undefined) settling.add(option);
   };
   if (options.delimiter === undefined && (lines.delimiter !== COMMA || separator)) {
-    const called = CALLED[lines.delimiter] ?? quote(String.fromCharCode(lines.delimiter));
+    const called = DELIMITER_NAMES[lines.delimiter] ?? quote(String.fromCharCode(lines.delimiter));
     if (rows * columns > 1 && (columns > 1 || separator)) say(`fields separated by ${called}`, "--delimiter");
     if (lines.delimiter === SEMICOLON && options.decimal === undefined) say("decimal points", "--decimal");
   }

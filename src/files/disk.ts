@@ -4,24 +4,24 @@ import { FileError } from "../matrix/errors.js";
 import type { Folder } from "./folder.js";
 import { allocate, type ByteSource, checkRange, memorySource } from "./source.js";
 
-/** The most that is taken from a pipe, which says nothing of its length beforehand. */
+/** The most bytes read from a pipe, whose length is not known in advance. Chosen. */
 const PIPE_LIMIT = 2 ** 31;
 
-/** One `readSync` takes less than 2³¹ bytes. */
+/** One `readSync` reads fewer than 2³¹ bytes. */
 const READ_LIMIT = 2 ** 30;
 
-/** Names of standard input. Opening it anew fails where it is a socket, which is how Node starts a child. */
+/** Names of standard input. It cannot be reopened if it is a socket, as in processes that Node.js starts. */
 const STDIN: readonly string[] = ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
 
 /**
- * A file by the name that a user gave. A regular file is read where and when it is asked for; a pipe (as from a shell's
- * `<(…)`) is taken in whole, and so is standard input, which is "-".
+ * Opens a file that the user named. A regular file is read on demand; a pipe (such as a shell's `<(…)`) and standard
+ * input, named "-", are read to their end.
  *
  * @throws FileError if it is not there, may not be read, or is a directory or a device
  */
 export function openFile(path: string): DiskSource {
   if (STDIN.includes(path)) return sourceOf(0, false, true);
-  // Opening a pipe waits for who writes to it, so only one that was named is opened that way.
+  // Opening a pipe blocks until it has a writer, so only a pipe that the user named is opened this way.
   const pipe = attempt(() => statSync(path)).isFIFO();
   return sourceOf(
     attempt(() => openSync(path, constants.O_RDONLY | (pipe ? 0 : NONBLOCKING))),
@@ -31,7 +31,7 @@ export function openFile(path: string): DiskSource {
 }
 
 /**
- * As `openFile`, for what is opened several times: a pipe, which gives its bytes once, is kept in memory.
+ * As `openFile`, for files that are opened several times: the content of a pipe is kept in memory.
  *
  * @throws (when called) FileError as `openFile`
  */
@@ -46,7 +46,7 @@ export function inputFile(path: string): () => ByteSource {
 }
 
 /**
- * A regular file that another file names. Nothing else is opened: a pipe could make us wait for ever.
+ * Opens a regular file that another file names. Nothing else is accepted: opening a pipe could block forever.
  *
  * @throws FileError if it is not there, may not be read, or is no regular file
  */
@@ -58,11 +58,11 @@ function openRegular(path: string): ByteSource {
   );
 }
 
-/** So that opening a pipe or a device does not wait; Windows has no such flag, and no such files. */
+/** Opening a pipe or a device must not block. Windows has neither the flag nor such files. */
 const NONBLOCKING = constants.O_NONBLOCK ?? 0;
 
-/** What is on disk or, of a pipe, kept in memory because it cannot be read twice. */
-export type DiskSource = ByteSource & { readonly kept?: true };
+/** A file on disk, or the content of a pipe, kept in memory because it cannot be read twice. */
+type DiskSource = ByteSource & { readonly kept?: true };
 
 /**
  * @param owned  whether the descriptor is closed with the source
@@ -109,7 +109,7 @@ export function folderOf(file: string): Folder {
 }
 
 /**
- * All that a stream gives, such as standard input.
+ * Reads a stream, such as standard input, to its end.
  *
  * @throws FileError beyond 2 GiB
  */
@@ -150,14 +150,14 @@ function* pipeChunks(descriptor: number): Generator<Uint8Array> {
   }
 }
 
-/** Bytes read, 0 at the end. Standard input may be set not to wait, so that "nothing yet" is an error. */
+/** Bytes read, 0 at the end. A non-blocking standard input reports "nothing yet" as an error. */
 function readPipe(descriptor: number, into: Uint8Array): number {
   for (;;) {
     try {
       return readSync(descriptor, into, 0, into.length, null);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      // How Windows says that the other end has closed.
+      // Windows reports a closed pipe this way.
       if (code === "EOF") return 0;
       if (code !== "EAGAIN") throw new FileError(systemReason(error));
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
@@ -188,7 +188,7 @@ function attempt<T>(call: () => T): T {
   }
 }
 
-/** What the system said, without the path and the call that Node puts into its messages. */
+/** The reason given by the system, without the path and call in the messages of Node.js. */
 function systemReason(error: unknown): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
   switch (code) {

@@ -11,24 +11,23 @@ export interface FileMatrix {
   /** how the file stores a number: "float32", "float64", "float16", "int32", "bool" … */
   readonly dtype: string;
   /**
-   * What to compute with. Its own shape is `shape`, but for a sparse matrix that consists of little
-   * else than empty rows and columns: there those are left out, which changes no singular value but
-   * the number of zeros among them (see `coordinates.ts`).
+   * The matrix to compute with. Its shape is `shape`, unless it is sparse and nearly all rows and columns are empty: then
+   * they are left out, which changes only the number of zero singular values (see `compress-rows.ts`).
    */
   readonly matrix: MatrixLike;
-  /** what was taken without being told, such as a header, for who has the answer */
+  /** what was inferred from the content, such as a header, for the user */
   readonly note?: string;
 }
 
-/** A matrix that stays in its file, which has to stay open, and is read a few rows at a time. */
+/** A matrix that is read from its file a few rows at a time; the file must stay open. */
 export interface FilePanels extends Omit<FileMatrix, "kind" | "matrix" | "note"> {
   readonly kind: "panels";
-  /** its rows or, of one that lies in Fortran's order, those of its transpose */
+  /** its rows, or those of its transpose if it is stored in Fortran order */
   readonly panels: RowPanelSource;
   readonly transposed: boolean;
 }
 
-/** Something in the file that is whole but not a matrix: a vector, a text, a scalar. */
+/** A valid entry of the file that is not a matrix: a vector, a string, a scalar. */
 export interface SkippedEntry {
   readonly kind: "skipped";
   readonly key: string;

@@ -1,12 +1,12 @@
 import { FileError } from "../matrix/errors.js";
 import { quote } from "./text.js";
 
-/** No description of a model nests deeper; a hostile one would take memory for each level. */
+/** Chosen: deeper than any description of a model. A hostile text would take memory for each level. */
 const DEPTH_LIMIT = 512;
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Whether it is an object, and no array. */
+/** Whether a value is an object and not an array. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -14,8 +14,8 @@ export function isObject(value: unknown): value is JsonObject {
 /**
  * The value of a JSON text.
  *
- * @throws FileError if it is not UTF-8, no JSON, nested deeper than 512 levels, or has a key twice in an object, of
- *   which JSON leaves open what it means
+ * @throws FileError if it is not UTF-8 or not JSON, is nested deeper than 512 levels, or has a key twice in an object,
+ *   whose meaning JSON does not define
  */
 export function parseJson(bytes: Uint8Array): unknown {
   refuseDepth(bytes);

@@ -167,7 +167,7 @@ function readValue(lines: Lines, row: number, column: number): number {
   return lines.value(row, column);
 }
 
-/** The lines that say something, and the words in them. */
+/** The lines that are not blank or comments, and the words in them. */
 class Lines {
   private readonly bytes: Uint8Array;
   private readonly decimals: DecimalReader;
@@ -209,7 +209,7 @@ class Lines {
     while (isSpace(bytes[at])) at++;
     this.start = at;
     while (at < bytes.length && bytes[at] > 0x20) at++;
-    // A control character that is no space is part of a word, where it will be found wrong.
+    // Control characters other than space are part of a word, which is then refused.
     while (at < bytes.length && bytes[at] !== 0x0a && !isSpace(bytes[at])) at++;
     this.at = at;
     this.end = at;
@@ -239,7 +239,7 @@ class Lines {
     return this.decimals.quote(this.start, this.end);
   }
 
-  /** That `count` things of at least `shortest` bytes can follow, the last one's line end perhaps missing. */
+  /** Checks that `count` items of at least `shortest` bytes can follow; the last line end may be missing. */
   expect(count: number, shortest: number, name: string): void {
     const left = this.bytes.length - this.at;
     if (count * shortest - 1 > left) {

@@ -10,15 +10,15 @@ import { type TensorEntry, withoutRepeats } from "./tensor.js";
 import { isTfjsModel, readTfjsModel } from "./tfjs-weights.js";
 import { isZip } from "./zip.js";
 
-/** A model's description is text; weights are in files of their own. */
+/** Chosen: longer than any model description, whose weights are in files of their own. */
 const JSON_LIMIT = 2 ** 28;
 
 const HEAD_BYTES = FOREIGN_BYTES;
 
 /**
  * The tensors of a model: a `.safetensors` file or the `.index.json` of several, a TensorFlow.js `model.json` or
- * weights manifest, or a `.npz` file. Which it is its first bytes say, and for `.safetensors` and `.npz` its name.
- * Nothing but headers is read before a tensor is opened, and no file stays open.
+ * weights manifest, or a `.npz` file. The format is recognized by the first bytes, for `.safetensors` and `.npz` also by
+ * the extension. Only headers are read before a tensor is opened, and no file stays open.
  *
  * @param open  opens the file, once for its header and once for each tensor in it that is opened
  * @param name  the file's

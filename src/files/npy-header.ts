@@ -6,10 +6,10 @@ import { quote } from "./text.js";
 /** \x93NUMPY */
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59] as const;
 
-/** More than any array of numbers needs; NumPy itself refuses beyond 10,000 by default. */
+/** Version 1 has 16 bits for the length; NumPy itself refuses more than 10,000 bytes by default. */
 const HEADER_LIMIT = 65535;
 
-/** So many bytes from the file's start are enough for `readNpyHeader`. */
+/** Bytes from the start of the file that `readNpyHeader` needs at most. */
 export const NPY_HEADER_BYTES = HEADER_LIMIT + 12;
 
 /** How one element is stored. */
@@ -26,7 +26,7 @@ export interface NpyDtype {
 export interface NpyHeader {
   readonly dtype: NpyDtype;
   readonly shape: readonly number[];
-  /** first index fastest */
+  /** whether the first index varies fastest */
   readonly fortran: boolean;
   /** where the numbers begin */
   readonly dataOffset: number;
@@ -38,8 +38,8 @@ export function isNpy(head: Uint8Array): boolean {
 }
 
 /**
- * The header of a `.npy` file, versions 1, 2 and 3. Any dtype is told; which of them can be read is
- * `readNpyData`'s matter. Nothing is evaluated: the header is a Python literal, parsed as such.
+ * The header of a `.npy` file, versions 1, 2 and 3. It may have any dtype; `readNpyData` decides which can be read. The
+ * header, a Python literal, is parsed and never evaluated.
  *
  * Format: NumPy Enhancement Proposal 1 and `numpy.lib.format`'s own description.
  *
@@ -85,14 +85,13 @@ export function readNpyHeader(source: ByteSource): NpyHeader {
 }
 
 /**
- * How many elements the header promises, once it is certain that `size`, the file's length, holds
- * exactly them. Call it before anything is allocated.
+ * The number of elements in the header, checked against `size`, the length of the file. Call it before allocating.
  *
  * @throws FileError if it holds fewer or more
  */
 export function countNpyElements(header: NpyHeader, size: number): number {
   const { shape, dtype, dataOffset } = header;
-  // Doubles: a product that overflows 2⁵³ is inexact, but far beyond any file's size all the same.
+  // Doubles: a product that overflows 2⁵³ is inexact, but still larger than any file.
   const count = shape.includes(0) ? 0 : shape.reduce((product, length) => product * length, 1);
   const promised = count * dtype.size;
   const held = size - dataOffset;

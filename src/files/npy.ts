@@ -7,7 +7,7 @@ import { allocate, type ByteSource } from "./source.js";
 import { storedNumbers } from "./tensor.js";
 
 /** What the numbers of a `.npy` file become; 8-byte integers and booleans are converted. */
-export type NpyData =
+type NpyData =
   | Float32Array
   | Float64Array
   | Int8Array
@@ -17,7 +17,7 @@ export type NpyData =
   | Int32Array
   | Uint32Array;
 
-/** Bytes that are converted at a time, where they have to be. */
+/** Bytes converted at a time. Chosen: small enough for a second-level cache. */
 const CHUNK = 1 << 16;
 
 /**
@@ -35,7 +35,7 @@ export function readNpy(source: ByteSource, memory = Number.POSITIVE_INFINITY): 
 }
 
 /**
- * That a header is of a matrix that can be read; says what it is otherwise. Reads no numbers.
+ * Checks that a header describes a matrix that can be read. Reads no numbers.
  *
  * @throws FileError
  */
@@ -60,7 +60,7 @@ export function npyMatrix(source: ByteSource, header: NpyHeader): FileMatrix {
   };
 }
 
-/** The same without reading any number now. Fortran order makes it the transpose, whose rows are contiguous. */
+/** The same, read on demand. In Fortran order it is the transpose, whose rows are contiguous. */
 export function npyPanels(source: ByteSource, header: NpyHeader): FilePanels {
   countNpyElements(header, source.size);
   const [rows, columns] = header.shape;
@@ -104,7 +104,7 @@ export function readNpyData(source: ByteSource, header: NpyHeader): NpyData {
   return readNpyRange(source, header, 0, countNpyElements(header, source.size));
 }
 
-/** Some of them, of a kind that can be read: `count`, from number `first` on. */
+/** `count` numbers from number `first` on, of a dtype that can be read. */
 function readNpyRange(
   source: ByteSource,
   { dtype, dataOffset }: NpyHeader,
@@ -131,7 +131,7 @@ function checkReadable({ name, letter, size }: NpyDtype): void {
     throw new FileError(`holds ${name} numbers (long doubles); convert them to float64`);
   }
   if (letter === "O") throw new FileError("holds Python objects (dtype object), not numbers");
-  throw new FileError(`holds ${name} data, which is no kind of number that can be read`);
+  throw new FileError(`holds ${name} data, which cannot be read as numbers`);
 }
 
 function withData(
@@ -176,7 +176,7 @@ function viewAs(dtype: NpyDtype, bytes: Uint8Array): NpyData {
   }
 }
 
-/** Element by element, in whatever order its bytes stand. */
+/** Converts element by element, in either byte order. */
 function convert(source: ByteSource, offset: number, count: number, dtype: NpyDtype): NpyData {
   const little = !dtype.bigEndian;
   const integer64 = dtype.letter !== "f" && dtype.size === 8;

@@ -11,7 +11,7 @@ const FLOATS: readonly string[] = ["float64", "float32", "float16"] satisfies Pa
 
 /**
  * The tensors of a `.npz` file, in the order of its directory. Nothing but their headers is read; a member's checksum
- * is looked at when it is opened. Integers and what is no number are left out.
+ * is verified when it is opened. Integers and other types are left out.
  *
  * @param source  where the headers are read
  * @param again  the same file, opened for the numbers of one tensor and closed with it
@@ -22,7 +22,7 @@ export function readNpzTensors(source: ByteSource, again: () => ByteSource, memo
   const members = membersOf(source);
   if (members.some(({ name }) => /(^|\/)data\.pkl$/.test(name)))
     throw new FileError(
-      "is a PyTorch file, whose tensors a pickle has; save it with safetensors.torch.save_file",
+      "is a PyTorch file, whose tensors are described by a pickle; save it with safetensors.torch.save_file",
     );
   const entries = eachMember(source, members, (member, key) =>
     entryOf(source, member, key, again, inflationLimit(source, memory)),

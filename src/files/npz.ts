@@ -6,17 +6,17 @@ import type { ByteSource } from "./source.js";
 import { oneLine, quote } from "./text.js";
 import { inflationLimit, openZipMember, readZipDirectory, readZipHead, type ZipMember } from "./zip.js";
 
-/** No more names than this are listed in a message. */
+/** Chosen: the most names listed in a message. */
 const NAMES_SHOWN = 20;
 
 /**
- * What a `.npz` file (a zip archive of `.npy` files) holds, one entry after the other as they are
- * asked for, so that no more than one is in memory. Vectors, scalars, texts and what is no array are
- * entries that are skipped; with `key` only the one of that name is read, and must be a matrix.
+ * The entries of a `.npz` file (a zip archive of `.npy` files), one at a time, so that only one is in memory. Vectors,
+ * scalars, strings and files that are no arrays are skipped; with `key` only the entry of that name is read, and must be
+ * a matrix.
  *
- * A compressed member is inflated only after its first bytes have been seen to be the header of a
- * matrix of just the size that the archive says, and all members together may be given as many
- * compressed bytes as the file has: members that overlap, which blow up small archives, run out.
+ * A compressed member is inflated only if its first bytes are the header of a matrix of exactly the size in the archive.
+ * All members together may take as many compressed bytes as the file has, which refuses zip bombs of overlapping
+ * members.
  *
  * @param memory  bytes; a matrix that takes more stays in the archive, if it is stored uncompressed. A compressed one
  *   may inflate to so many; by default to what `inflationLimit` allows
@@ -113,7 +113,7 @@ function keyOf(member: ZipMember): string {
   return member.name.replace(/\.npy$/, "");
 }
 
-/** One, unless the archive is at odds with itself. */
+/** The members with that key; more than one only in a damaged archive. */
 function findMembers(members: readonly ZipMember[], key: string): readonly ZipMember[] {
   for (const nameOf of [keyOf, (member: ZipMember) => member.name]) {
     const found = members.filter((member) => nameOf(member) === key);

@@ -1,16 +1,16 @@
-// The package signal-exit would also listen to SIGXFSZ and end the process of it. A file that grows beyond its limit has
-// to remain an error of the write, which the command reports with status 3.
+// The package signal-exit also handles SIGXFSZ and ends the process. Exceeding the file size limit must remain an error
+// of the write instead, which the command reports with status 3.
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Sees to it that something is undone when this process is told to end by a signal, or ends by itself, before the
- * function returned is called. After a signal the process ends of that signal, as it would have.
+ * Calls `undo` when this process exits or receives a signal to end, unless the returned function was called before. The
+ * signal then ends the process as usual.
  *
- * Not guaranteed: anything after SIGKILL or where the machine stops.
+ * Not guaranteed: nothing is undone after SIGKILL.
  *
  * @param undo  synchronous
  */
-export function onLeaving(undo: () => void): () => void {
+export function onExit(undo: () => void): () => void {
   const take = () => {
     process.off("exit", undo);
     for (const signal of SIGNALS) process.off(signal, onSignal);

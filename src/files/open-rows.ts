@@ -6,7 +6,7 @@ import { petscRows, readPetscHeader } from "./petsc.js";
 import { type MatrixRows, rowsOf, rowsOfPanels } from "./rows.js";
 import type { ByteSource } from "./source.js";
 
-/** A matrix in a file, of which nothing but the header need have been read. */
+/** A matrix in a file, of which perhaps only the header has been read. */
 export interface RowsEntry {
   readonly kind: "matrix";
   readonly key?: string;
@@ -17,16 +17,15 @@ export interface RowsEntry {
   readonly rows: MatrixRows;
   /** as in `FileMatrix` */
   readonly note?: string;
-  /** width of the integers, where the file as it lies is in PETSc's binary format */
+  /** width of the integers if the file is in PETSc's binary format */
   readonly petsc: 4 | 8 | undefined;
-  /** All of it in memory, its sides those of `rows`, untransposed. */
+  /** The whole matrix in memory, with the shape of the file's matrix. */
   whole(): MatrixLike;
 }
 
 /**
- * As `readMatrices`, for who takes a matrix by its rows: `.npy` and PETSc binary files are read where and when rows are
- * asked for, and so are members of `.npz` files that take more than `memory` bytes; the others, which have no rows to
- * find, at once.
+ * As `readMatrices`, with the matrices as sequences of rows. `.npy` and PETSc binary files, and members of `.npz` files
+ * larger than `memory` bytes, are read on demand; other files are read at once.
  *
  * @throws FileError, NonFiniteError
  */
@@ -72,5 +71,5 @@ function matrixIn(entries: Iterable<FileEntry>): MatrixLike {
     if (entry.kind === "failed") throw entry.error;
     if (entry.kind === "matrix") return entry.matrix;
   }
-  throw new Error("a matrix that is there no more");
+  throw new Error("the matrix is no longer in its file");
 }

@@ -22,11 +22,11 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
   petsc: "petsc",
 };
 
-/** So many first bytes tell the formats apart. */
+/** Chosen: first bytes by which formats are recognized; more than any signature is long. */
 const HEAD_BYTES = 512;
 
 /**
- * The matrices in a file, one after the other as they are asked for.
+ * The matrices in a file, one at a time.
  *
  * @param name  the file's name, whose extension says the format; for any other extension, or none (as
  *   for standard input), the first bytes do
@@ -65,7 +65,7 @@ export function* readMatrices(
 }
 
 /**
- * What kind of file it is, by extension, else by content.
+ * The format of a file, by its extension or else by its content.
  *
  * @throws FileError if it is empty, or none that can be read
  */

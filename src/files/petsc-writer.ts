@@ -27,12 +27,12 @@ export async function writePetsc(
   const sizes = [m, n, matrix.entries ?? PETSC_DENSE];
   if (indexBytes === 4 && Math.max(...sizes) >= 2 ** 31)
     throw new UnsupportedError(
-      `PETSc's integers of 32 bits do not hold ${Math.max(...sizes)}; it takes a PETSc with 64-bit indices`,
+      `PETSc's integers of 32 bits do not hold ${Math.max(...sizes)}; use a PETSc with 64-bit indices`,
     );
   const file = await open(path, "wx", 0o600).catch(cannot);
   let written = 0;
   const put = async (bytes: Buffer) => {
-    // A write may take less than it is given, and none takes 2 GiB.
+    // A write may be partial, and is limited to less than 2 GiB.
     for (let at = 0; at < bytes.length; ) {
       const { bytesWritten } = await file
         .write(bytes, at, Math.min(bytes.length - at, 2 ** 30))

@@ -5,18 +5,18 @@ import type { FileMatrix, FilePanels } from "./entry.js";
 import { type MatrixRows, type Rows, rowsAtATime, rowsOfPanels } from "./rows.js";
 import { allocate, type ByteSource, readInto } from "./source.js";
 
-/** What a matrix begins with in PETSc's binary format. */
+/** The class id at the start of a matrix in PETSc's binary format. */
 export const PETSC_MATRIX = 1211216;
-/** Objects of PETSc begin with a number in this range: vectors, index sets and others with one of their own. */
+/** The range of class ids of PETSc objects, such as vectors and index sets. */
 const PETSC_OBJECTS = [1211211, 1211299] as const;
-/** In place of the number of entries: all of them follow. */
+/** Stands for the number of entries of a dense matrix. */
 export const PETSC_DENSE = -1;
 
-/** Rows whose lengths are looked at in one go. */
+/** Rows whose lengths are read at a time. Chosen. */
 const STEP = 2 ** 16;
 
-/** What a PETSc binary file says of its matrix, and where its parts begin. */
-export interface PetscHeader {
+/** The header of a PETSc binary file, and the offsets of its parts. */
+interface PetscHeader {
   readonly shape: readonly [number, number];
   /** entries that are stored; undefined: dense */
   readonly entries: number | undefined;
@@ -80,15 +80,15 @@ export function readPetscHeader(source: ByteSource): PetscHeader {
 
 function otherObject(head: Uint8Array): string {
   const other = head.length >= 4 ? new DataView(head.buffer, head.byteOffset, 4).getInt32(0) : 0;
-  if (isObject(other)) return `begins with another object of PETSc's (class id ${other}), not a matrix`;
+  if (isPetscObject(other)) return `begins with another object of PETSc's (class id ${other}), not a matrix`;
   return `does not begin as a matrix in PETSc's binary format does (class id ${PETSC_MATRIX})`;
 }
 
-function isObject(classId: number): boolean {
+function isPetscObject(classId: number): boolean {
   return classId >= PETSC_OBJECTS[0] && classId <= PETSC_OBJECTS[1];
 }
 
-/** That `count` doubles follow, and no other kind of number: only the length tells them apart. */
+/** Checks that `count` doubles follow; other types of numbers are recognized by the length alone. */
 function checkLength(
   source: ByteSource,
   { shape, entries, valuesOffset, indexBytes }: PetscHeader,
@@ -98,7 +98,7 @@ function checkLength(
   const promised = 8 * count;
   const endsAfter = (bytes: number): boolean =>
     held === bytes ||
-    (held >= bytes + indexBytes && isObject(integerAt(source, valuesOffset + bytes, indexBytes)));
+    (held >= bytes + indexBytes && isPetscObject(integerAt(source, valuesOffset + bytes, indexBytes)));
   if (endsAfter(promised)) return;
   if (count > 0 && endsAfter(2 * promised))
     throw new FileError(
@@ -206,7 +206,7 @@ function densePanels(source: ByteSource, { shape, valuesOffset }: PetscHeader): 
   return { kind: "panels", shape, dtype: "float64", panels, transposed: false };
 }
 
-/** Entries of a row beyond what is read at a time are read all the same. */
+/** Reads several rows at a time; a row that is longer than a block is read whole. */
 function* sparse(source: ByteSource, header: PetscHeader): Generator<Rows> {
   const { shape, indexBytes, lengthsOffset, columnsOffset, valuesOffset } = header;
   const [m, n] = shape;

@@ -11,12 +11,12 @@ export type Quantization =
 
 const SIZES: Readonly<Record<string, number>> = { uint8: 1, uint16: 2, float16: 2 };
 
-/** What a manifest says of how a tensor is stored. */
-export interface QuantizationEntry {
+/** How a tensor is stored, according to the manifest. */
+interface QuantizationEntry {
   readonly quantization: Quantization | undefined;
   /** bytes of a stored number */
   readonly size: number;
-  /** why the numbers cannot be told from those stored; their place and that of the others is known all the same */
+  /** why the numbers cannot be decoded; their size, and so the offset of the next tensor, is still known */
   readonly fault: FileError | undefined;
 }
 

@@ -1,6 +1,6 @@
 import { FileError } from "../matrix/errors.js";
 
-/** What stands for a file that a version-control system keeps elsewhere. */
+/** Pointers that version-control systems put in the place of large files. */
 const POINTERS: readonly (readonly [bytes: string, what: string])[] = [
   [
     "version https://git-lfs.github.com/spec/",
@@ -9,7 +9,7 @@ const POINTERS: readonly (readonly [bytes: string, what: string])[] = [
   ["/annex/objects/", "is a git-annex pointer, which stands for the file and does not hold it"],
 ];
 
-/** Beginnings of files that are often in the place of another, and what they are. */
+/** Signatures of other formats that are often found instead of a matrix, and their names. */
 const BEGINNINGS: readonly (readonly [bytes: string, what: string])[] = [
   ["\x1f\x8b", "is compressed with gzip; unpack it first"],
   ["BZh", "is compressed with bzip2; unpack it first"],
@@ -20,12 +20,12 @@ const BEGINNINGS: readonly (readonly [bytes: string, what: string])[] = [
   ["%PDF-", "is a PDF document"],
 ];
 
-/** So many first bytes are enough for `refuseForeign`. */
+/** First bytes that `refuseForeign` needs; longer than each signature. */
 export const FOREIGN_BYTES = 64;
 
 /**
- * Refuses by name what is often found where a file of numbers should be: the pointer that git-lfs leaves, a web page
- * that says why there is no download, a compressed file.
+ * Refuses, with a message that names it, a file that is not one of numbers: a git-lfs pointer, an HTML error page of a
+ * failed download, a compressed file.
  *
  * @param head  the file's first bytes, at least `FOREIGN_BYTES` if it has them
  * @throws FileError
@@ -43,7 +43,7 @@ export function refuseForeign(head: Uint8Array): void {
   );
 }
 
-/** Refuses what git-lfs and git-annex leave in a file's place, as `refuseForeign` does. */
+/** Refuses pointers of git-lfs and git-annex. */
 export function refusePointers(head: Uint8Array): void {
   const text = String.fromCharCode(...head.subarray(0, FOREIGN_BYTES));
   for (const [beginning, what] of POINTERS) if (text.startsWith(beginning)) throw new FileError(what);

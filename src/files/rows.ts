@@ -5,7 +5,7 @@ import { at, viewOf } from "../matrix/view.js";
 import type { FilePanels } from "./entry.js";
 
 /** Some consecutive rows, every number of them. */
-export interface DenseRows {
+interface DenseRows {
   readonly kind: "dense";
   /** the first row, and how many there are */
   readonly first: number;
@@ -27,18 +27,18 @@ export interface SparseRows {
 
 export type Rows = DenseRows | SparseRows;
 
-/** A matrix that is read from its first row to its last, a few at a time and as often as one likes. */
+/** A matrix that can be read repeatedly, from the first row to the last, a few rows at a time. */
 export interface MatrixRows {
-  /** of what is read, which is Aᵀ where `transposed` */
+  /** shape of what is read, which is Aᵀ if `transposed` */
   readonly shape: readonly [number, number];
-  /** whether it is the transpose of the matrix that is meant: same σ, u and v change places */
+  /** whether the rows are those of the transpose: σ is the same, u and v are exchanged */
   readonly transposed: boolean;
   /** entries that are stored, of a sparse matrix */
   readonly entries: number | undefined;
   read(): Iterable<Rows>;
 }
 
-/** Numbers that are read at a time: 4 MiB of them. */
+/** Numbers read at a time. Chosen: 4 MiB of doubles. */
 const NUMBERS = 2 ** 19;
 
 /** Rows of so many columns that are read at a time. */
@@ -48,7 +48,7 @@ export function rowsAtATime(columns: number): number {
 
 /**
  * The rows of a matrix in memory; of one whose columns are contiguous and whose rows are not, those of its transpose.
- * Nothing is copied but the rows at hand.
+ * Only the current rows are copied.
  */
 export function rowsOf(matrix: MatrixLike): MatrixRows {
   const view = viewOf(matrix);
@@ -102,7 +102,7 @@ function sparseRows({ data, indices, indptr, shape }: SparseMatrix): MatrixRows 
 /**
  * The rows of a matrix that stays in its file, or of its transpose where that is what the panels are of.
  *
- * Not guaranteed: that the numbers are finite; `checkFinite` tells.
+ * Not guaranteed: that the numbers are finite; see `checkFinite`.
  */
 export function rowsOfPanels({ panels, transposed }: FilePanels): MatrixRows {
   const [m, n] = panels.shape;
@@ -123,7 +123,7 @@ export function rowsOfPanels({ panels, transposed }: FilePanels): MatrixRows {
   };
 }
 
-/** That every number is finite. @throws NonFiniteError naming row and column of the matrix that is meant */
+/** Checks that every number is finite. @throws NonFiniteError naming row and column in the untransposed matrix */
 export function checkFinite(rows: Rows, { shape, transposed }: MatrixRows): void {
   const numbers = rows.kind === "dense" ? rows.data : rows.values;
   for (let k = 0; k < numbers.length; k++) {

@@ -16,7 +16,7 @@ import { quote } from "./text.js";
 
 const LENGTH_BYTES = 8;
 
-/** As the format's own library has it. */
+/** The limit of the reference implementation. */
 const HEADER_LIMIT = 100_000_000;
 
 /** The numbers that can be computed with. */
@@ -83,7 +83,7 @@ export function readSafetensors(source: ByteSource, again: () => ByteSource): Te
   ];
 }
 
-/** That a tensor's bytes reach beyond the file, as those of all that follow do. */
+/** A tensor extends beyond the end of the file, and so do all that follow. */
 class CutShort extends FileError {}
 
 function readHeader(source: ByteSource) {
@@ -113,12 +113,12 @@ function readHeader(source: ByteSource) {
 function declaredIn(name: string, field: unknown, start: number, size: number): Declared {
   if (!isObject(field)) throw new FileError("its entry in the header is not an object");
   const { dtype, data_offsets: offsets } = field;
-  if (typeof dtype !== "string") throw new FileError("its dtype is not said");
+  if (typeof dtype !== "string") throw new FileError("has no dtype");
   const { shape, count } = checkedShape(field["shape"]);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((at) => Number.isSafeInteger(at)))
-    throw new FileError("its data_offsets are not two whole numbers");
+    throw new FileError("its data_offsets are not two integers");
   const [begin, end] = offsets as [number, number];
-  if (begin < 0 || end < begin) throw new FileError(`its data_offsets [${begin}, ${end}] are no range`);
+  if (begin < 0 || end < begin) throw new FileError(`its data_offsets [${begin}, ${end}] are not a range`);
   if (start + end > size)
     throw new CutShort(`ends at byte ${start + end}, and the file has ${size}: it is cut short or damaged`);
   if (Object.hasOwn(FLOATS, dtype)) {

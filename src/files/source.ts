@@ -1,15 +1,15 @@
 import { FileError } from "../matrix/errors.js";
 
-/** Bytes that can be read anywhere, so that a reader takes only what it needs. */
+/** A sequence of bytes with random access, so that a reader reads only what it needs. */
 export interface ByteSource {
   readonly size: number;
   /**
-   * `length` bytes from `offset`. They may be a view of memory that others see: read, never write.
+   * `length` bytes from `offset`. They may be a view of shared memory: read-only.
    *
    * @throws FileError if there are fewer
    */
   read(offset: number, length: number): Uint8Array;
-  /** The same into memory that is there already; absent where `read` costs no memory. */
+  /** Reads into existing memory; absent if `read` allocates none. */
   readInto?(offset: number, into: Uint8Array): void;
   close(): void;
 }
@@ -124,7 +124,7 @@ export function joined(parts: readonly FilePart[]): ByteSource {
   };
 }
 
-/** Zeroed bytes, aligned for any typed array; a clean error where memory does not suffice. */
+/** Zeroed bytes, aligned for any typed array. @throws FileError if there is not enough memory */
 export function allocate(length: number): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(length);
@@ -136,6 +136,6 @@ export function allocate(length: number): Uint8Array<ArrayBuffer> {
 /** @throws FileError if the bytes from `offset` to `offset + length` are not all there */
 export function checkRange(offset: number, length: number, size: number): void {
   if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
-    throw new FileError(`ends early: bytes ${offset} to ${offset + length} are asked for, it has ${size}`);
+    throw new FileError(`ends early: bytes ${offset} to ${offset + length} were requested, it has ${size}`);
   }
 }

@@ -3,7 +3,7 @@ import type { PanelData, PanelType } from "../matrix/types.js";
 import { allocate, type ByteSource, readInto } from "./source.js";
 import { quote } from "./text.js";
 
-/** Which axis of a weight is that of its outputs: TensorFlow's [h, w, in, out] or PyTorch's [out, in, h, w]. */
+/** The order of a weight's axes: TensorFlow's [h, w, in, out] or PyTorch's [out, in, h, w]. */
 export type KernelLayout = "tensorflow" | "pytorch";
 
 /** A tensor's numbers as they lie, a run of them at a time: row-major, unless the tensor says `reversed`. */
@@ -50,16 +50,16 @@ export interface FailedTensor {
   readonly kind: "failed";
   readonly name: string;
   readonly error: SpectralNormError;
-  /** those of the same group have failed for one and the same reason, such as a file that is missing */
+  /** entries of the same group failed for the same reason, such as a missing file */
   readonly group?: string;
 }
 
 export type TensorEntry = WeightTensor | LeftOutTensor | FailedTensor;
 
-/** Names of a group that are listed. */
+/** Chosen: the most names of a group that are listed. */
 const NAMES = 5;
 
-/** The entries, of each group of failed ones the first alone, whose error names the others or counts them. */
+/** Merges the failed entries of each group into the first, whose error names or counts the others. */
 export function withoutRepeats(entries: readonly TensorEntry[]): TensorEntry[] {
   const groups = new Map<string, string[]>();
   for (const entry of entries) {
@@ -92,7 +92,7 @@ export function numbersIn(bytes: Uint8Array<ArrayBuffer>, dtype: PanelType): Pan
   return new Uint16Array(bytes.buffer, bytes.byteOffset, count);
 }
 
-/** Memory that is used again, as long as it is large enough. */
+/** A buffer that is reused, and grows when it is too small. */
 export class Buffer64 {
   #bytes = new Uint8Array(0);
 
@@ -124,24 +124,22 @@ export function storedNumbers(source: ByteSource, offset: number, dtype: PanelTy
  * The lengths of a tensor's axes out of a header, and their product.
  *
  * @param name  of the tensor, left out of what is thrown
- * @throws FileError if they are no whole numbers from 0 up, or their product is beyond counting
+ * @throws FileError if they are not nonnegative integers, or their product is beyond 2⁵³
  */
 export function checkedShape(shape: unknown): { shape: readonly number[]; count: number } {
   if (!Array.isArray(shape)) throw new FileError("its shape is not a list of numbers");
   for (const length of shape)
     if (!(Number.isSafeInteger(length) && length >= 0))
-      throw new FileError(
-        `its shape has ${JSON.stringify(length)?.slice(0, 40)} where a whole number belongs`,
-      );
+      throw new FileError(`its shape has ${JSON.stringify(length)?.slice(0, 40)} where an integer belongs`);
   const lengths = shape as readonly number[];
   const count = lengths.includes(0) ? 0 : lengths.reduce((product, length) => product * length, 1);
   if (!Number.isSafeInteger(count))
-    throw new FileError(`its shape [${shown(lengths)}] has more numbers than can be counted`);
+    throw new FileError(`its shape [${formatShape(lengths)}] has more than 2^53 numbers`);
   return { shape: lengths, count };
 }
 
 const AXES_SHOWN = 8;
 
-function shown(shape: readonly number[]): string {
+function formatShape(shape: readonly number[]): string {
   return shape.length > AXES_SHOWN ? `${shape.slice(0, AXES_SHOWN).join(", ")}, …` : shape.join(", ");
 }

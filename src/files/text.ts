@@ -1,17 +1,17 @@
 import { FileError, NonFiniteError } from "../matrix/errors.js";
 import type { ByteSource } from "./source.js";
 
-/** A longer piece of a file is shortened in a message. */
+/** Chosen: longer excerpts are shortened in messages. */
 const QUOTE_LENGTH = 60;
 
-/** Text is decoded in blocks of so many bytes, because decoding token by token costs ten times as much. */
+/** Chosen: bytes of text decoded at a time; a call of the decoder for each token would dominate. */
 const BLOCK = 1 << 14;
 
 /** 10⁰ … 10²², the powers of ten that a double holds exactly. */
 const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
 /**
- * Characters that a reader does not see or that change what is around them: controls (C0, C1, DEL), format characters
+ * Characters that are invisible or change the display of others: controls (C0, C1, DEL), format characters
  * (zero-width, bidirectional), line separators, unpaired surrogates, and all that Unicode lets a renderer ignore.
  */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
@@ -59,7 +59,7 @@ export function readText(source: ByteSource): Uint8Array {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
 
-/** Throws what the core throws for an entry that is NaN or infinite; the text says how it stood there. */
+/** Throws the error for an entry that is NaN or infinite, quoting it as written. */
 export function throwNonFinite(text: string, row: number, column: number): never {
   throw new NonFiniteError(
     `the entry at row ${row}, column ${column} (counted from 0) is ${quote(text)}, not a finite number`,
@@ -69,7 +69,7 @@ export function throwNonFinite(text: string, row: number, column: number): never
 }
 
 /**
- * Decimal numbers out of bytes, each rounded correctly to the nearest double.
+ * Parses decimal numbers, each correctly rounded to the nearest double.
  *
  * A number of up to 15 digits and a power of ten of up to 22 is put together directly: both are exact
  * in a double, so that their product or quotient is rounded once (Clinger 1990, "How to read floating
@@ -140,7 +140,7 @@ export class DecimalReader {
     }
     if (!seen) return this.word(start, end);
     exponent += zeros;
-    // JavaScript knows no d.
+    // Fortran's exponent letter d is not JavaScript.
     const fortran = (bytes[at] | 0x20) === 0x64;
     if (at < end) {
       if ((bytes[at] | 0x20) !== 0x65 && !fortran) return undefined;

@@ -21,7 +21,7 @@ const SIZES: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1,
 /** Before each string stands its length. */
 const STRING_LENGTH_BYTES = 4;
 
-/** No pointer of git-lfs is longer. */
+/** The specification of git-lfs limits pointers to fewer bytes. */
 const POINTER_BYTES = 1024;
 
 interface Group {
@@ -102,7 +102,7 @@ function bytesOf(paths: readonly string[], folder: Folder): Bytes {
   return { size, end, open: () => joined(parts) };
 }
 
-/** Weights have no beginning to be known by, so of a file that is short enough it is seen that it is no pointer. */
+/** Weights have no signature, so short files are checked for being a pointer. */
 function refusePointer(source: ByteSource): void {
   if (source.size > 0 && source.size <= POINTER_BYTES)
     refusePointers(source.read(0, Math.min(FOREIGN_BYTES, source.size)));
@@ -110,7 +110,7 @@ function refusePointer(source: ByteSource): void {
 
 function readGroup(weights: readonly unknown[], bytes: Bytes, seen: Set<string>, g: number): TensorEntry[] {
   let at = 0;
-  /** the tensor whose length nobody knows */
+  /** the first tensor of unknown length */
   let lost: string | undefined;
   return weights.map((weight, w) => {
     const name = isObject(weight) && typeof weight["name"] === "string" ? weight["name"] : `weight ${w}`;
@@ -136,14 +136,14 @@ function readGroup(weights: readonly unknown[], bytes: Bytes, seen: Set<string>,
   });
 }
 
-/** Of a tensor, and so of what follows it in the same file, nobody knows where it ends. */
+/** The length of a tensor, and so the offset of those that follow, is unknown. */
 class UnknownLength extends FileError {}
 
 interface Declared {
   readonly shape: readonly number[];
   readonly dtype: string;
   readonly quantization: Quantization | undefined;
-  /** that its numbers could not be made of those stored */
+  /** why its numbers cannot be decoded */
   readonly fault: FileError | undefined;
   readonly count: number;
   readonly bytes: number;
@@ -154,7 +154,7 @@ function declaredIn(weight: unknown, strings: () => number): Declared {
   try {
     const { shape, count } = checkedShape(weight["shape"]);
     const { dtype } = weight;
-    if (typeof dtype !== "string") throw new FileError("its dtype is not said");
+    if (typeof dtype !== "string") throw new FileError("has no dtype");
     if (weight["quantization"] !== undefined) {
       const { quantization, size, fault } = quantizationOf(weight["quantization"], dtype);
       return { shape, dtype, quantization, fault, count, bytes: count * size };
@@ -169,7 +169,7 @@ function declaredIn(weight: unknown, strings: () => number): Declared {
   }
 }
 
-/** Strings have to be walked through, each after its length. */
+/** Strings are stored one after the other, each after its length. */
 function lengthOfStrings(weight: unknown, bytes: Bytes, begin: number): number {
   const { count } = checkedShape((weight as { shape?: unknown }).shape);
   const source = bytes.open();

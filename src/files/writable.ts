@@ -21,14 +21,14 @@ import { constants as os } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { getSystemErrorMap } from "node:util";
 import { FileError } from "../matrix/errors.js";
-import { onLeaving } from "./on-exit.js";
+import { onExit } from "./on-exit.js";
 
 /** A file that a command is asked to write. */
 export interface OutputRequest {
   /** the option that names it, such as "--report" */
   readonly option: string;
   readonly path: string;
-  /** what every file begins with that this option writes; an existing file that does not is never changed */
+  /** beginning of every file that this option writes; an existing file without it is never changed */
   readonly mark: string;
   /** what this option writes, for messages, such as "a report of spectral-norm audit" */
   readonly what: string;
@@ -46,7 +46,7 @@ interface Place {
   readonly status: BigIntStats | undefined;
 }
 
-/** An answer that could not be written, as on a full disk. The command ends with exit status 3. */
+/** A result could not be written, for example to a full disk. The command ends with exit status 3. */
 export class OutputError extends Error {
   override readonly name = "OutputError";
   /** @param what  a file's name, or "standard output" */
@@ -76,11 +76,10 @@ export function checkOutputs(requests: readonly OutputRequest[], inputs: Iterabl
     const { option, path } = request;
     const { target, status } = placeOf(path);
     const key = status ? identify(status) : target;
-    if (read.has(key))
-      throw new FileError(`${path}: is one of the inputs; ${option} takes the name of another file`);
+    if (read.has(key)) throw new FileError(`${path}: is one of the inputs; ${option} needs another file`);
     const other = written.get(key);
     if (other !== undefined)
-      throw new FileError(`${path}: is named by ${other} and by ${option}; each takes a file of its own`);
+      throw new FileError(`${path}: is named by both ${other} and ${option}; they need different files`);
     written.set(key, option);
     checkPlace(request, { target, status });
     if (request.replaced && (status === undefined || status.isFile())) probe(path, target);
@@ -104,7 +103,7 @@ export function writeOutput(request: OutputRequest, text: string): void {
   }
   const temporary = temporaryBeside(target);
   const undo = () => rmSync(temporary, { force: true });
-  const done = onLeaving(undo);
+  const done = onExit(undo);
   try {
     const descriptor = openSync(temporary, "wx", 0o666);
     try {
@@ -165,7 +164,7 @@ function placeOf(path: string): Place {
   });
 }
 
-/** Checks it once more: a minute's work has passed. */
+/** Checks the output once more, since time has passed. */
 function placeAgain(request: OutputRequest): Place {
   try {
     const place = placeOf(request.path);
@@ -176,7 +175,7 @@ function placeAgain(request: OutputRequest): Place {
   }
 }
 
-/** The most symbolic links in a row, as Linux has it. */
+/** The limit of Linux for symbolic links in a row. */
 const LINKS = 40;
 
 /** Where a file would be created, with links followed to where they end. */
@@ -198,11 +197,11 @@ function checkPlace(request: OutputRequest, { target, status }: Place): void {
   const device = status.isFIFO() || status.isCharacterDevice();
   if (!(status.isFile() || (replaced && device)))
     throw new FileError(`${path}: is not a regular file, which is what ${option} writes`);
-  // /dev/null may be anything at once.
+  // Several streams may share /dev/null.
   if (!status.isCharacterDevice())
     for (const [descriptor, name] of STREAMS)
       if (goesTo(descriptor, status) && !(descriptor === 1 && request.mayBeStdout))
-        throw new FileError(`${path}: is where ${name} goes; ${option} takes another file`);
+        throw new FileError(`${path}: is where ${name} goes; ${option} needs another file`);
   writing(path, () => accessSync(target, constants.W_OK));
   if (status.isFile() && status.size > 0n && !beginsWith(path, target, request.mark))
     throw new FileError(
@@ -241,7 +240,7 @@ function beginsWith(path: string, target: string, mark: string): boolean {
   });
 }
 
-/** Fails at once where a file could not be written after a minute's work. */
+/** Creates and removes a file, so that a command fails before its work and not after. */
 function probe(path: string, target: string): void {
   const temporary = temporaryBeside(target);
   writing(path, () => {
@@ -275,7 +274,7 @@ function toDevice(path: string, bytes: Uint8Array): void {
       closeSync(descriptor);
     }
   } catch (error) {
-    // A reader that has seen enough is no failure.
+    // A reader that closes the pipe early is not an error.
     if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw new OutputError(path, error);
   }
 }

@@ -7,11 +7,11 @@ import { quote } from "./text.js";
 /** Deflate's largest ratio: a run of 258 equal bytes takes at least two bits. */
 const DEFLATE_RATIO = 1032;
 
-/** What a member may inflate to, which has to be held in memory, if nobody says how much memory there is. */
+/** Chosen: without a given limit, a member may inflate to 64 MiB or 16 times the size of the archive. */
 const INFLATED_LEAST = 2 ** 26;
 const INFLATED_TIMES = 16;
 
-/** Compressed bytes that are inflated at a time. */
+/** Chosen: compressed bytes inflated at a time. */
 const STEP = 1 << 16;
 
 const END_BYTES = 22;
@@ -218,12 +218,12 @@ function inflate(packed: ByteSource, into: Uint8Array, head: boolean): void {
   let filled = 0;
   let overflow = false;
   const inflater = new Inflate((chunk) => {
-    const room = into.length - filled;
-    overflow = chunk.length > room;
-    into.set(overflow ? chunk.subarray(0, room) : chunk, filled);
-    filled += Math.min(room, chunk.length);
+    const remaining = into.length - filled;
+    overflow = chunk.length > remaining;
+    into.set(overflow ? chunk.subarray(0, remaining) : chunk, filled);
+    filled += Math.min(remaining, chunk.length);
   });
-  // Once is enough even for nothing: an empty stream has to be told that it ended.
+  // At least one push: even an empty stream must be told that it ended.
   for (let at = 0; at === 0 || at < packed.size; at += STEP) {
     const length = Math.min(STEP, packed.size - at);
     const last = at + length === packed.size;
@@ -237,7 +237,7 @@ function inflate(packed: ByteSource, into: Uint8Array, head: boolean): void {
     }
     if (head && filled === into.length) return;
     if (overflow) throw new FileError(`inflates to more than the ${into.length} bytes that it should be`);
-    // So many bytes that mean nothing are no data; the inflater would keep them all.
+    // A whole block without output means that the data ended; the inflater would buffer the rest.
     if (filled === before && !last) throw new FileError("is damaged: its compressed data ends early");
   }
   if (filled < into.length) {

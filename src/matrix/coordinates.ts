@@ -92,7 +92,7 @@ export function coo(parts: CooParts): SparseMatrix {
   return byRows(stored, wholeNumbers(parts.row), wholeNumbers(parts.col), [m, n], "coo");
 }
 
-/** Sorts entries by their rows, those of a row staying in order. */
+/** A counting sort of the entries by rows; entries of the same row keep their order. */
 function byRows(
   stored: Stored,
   row: ArrayLike<number>,

@@ -3,8 +3,9 @@ export function padTo(count: number, multiple: number): number {
   return Math.ceil(count / multiple) * multiple;
 }
 
-/** Rows whose addresses agree in their low twelve bits push each other out of the nearest cache. */
+/** Rows whose addresses agree in their low twelve bits fall into the same set of a typical first-level cache. */
 const CONFLICT = 4096;
+/** Bytes of a cache line of x86 and most ARM processors. */
 const CACHE_LINE = 64;
 
 /** A row length, in numbers of so many bytes, at which the addresses of the rows do not agree. */

@@ -14,9 +14,9 @@ export function normalized(c: number): { factor: number; exponent: number } {
   return { factor: scaleByPower(c, -exponent), exponent };
 }
 
-/** The largest power of two whose reciprocal is no subnormal number either. */
+/** The largest exponent whose negative is the exponent of a normal number too. */
 const STEP = 1022;
-/** A number times 2 to this power or more is infinite or zero, to the negative power zero. */
+/** 2^±2100 times any double is zero or infinite, since exponents range from −1074 to 1023. */
 const MOST = 2100;
 
 /** x·2^e without an intermediate overflow or underflow: no product but the last one rounds. */

@@ -98,7 +98,7 @@ export function createRandom(seed: number, fingerprint = 0): Random {
   };
 }
 
-/** Bits of each number, relative to the largest, that a fingerprint depends on. */
+/** Bits of each number, relative to the largest, that a fingerprint depends on; 30 fit into a signed 32-bit integer. */
 const FINGERPRINT_BITS = 30;
 
 /**

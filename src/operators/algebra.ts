@@ -4,7 +4,7 @@ import { addScaled, type ScaledProduct } from "../matrix/scaled-product.js";
 import type { MatrixOrOperator } from "../matrix/types.js";
 import { allocateArray, describe, dimensions } from "../matrix/view.js";
 import { largestMagnitude, normalized, scaleVector } from "../numerics/powers.js";
-import { checked, type Operator, type OperatorPart, partOf, rescaled } from "./operator.js";
+import { checkedOperator, type Operator, type OperatorPart, partOf, rescaled } from "./operator.js";
 
 /**
  * A + B + …, without forming it.
@@ -29,7 +29,7 @@ export function sumOf(...parts: readonly MatrixOrOperator[]): Operator {
     if (shape[0] !== m || shape[1] !== n)
       throw new ShapeError(`sumOf: part ${k} is ${shape.join("×")}, part 0 is ${m}×${n}`);
   });
-  return checked([m, n], sumOfParts(all));
+  return checkedOperator([m, n], sumOfParts(all));
 }
 
 /** The sum of parts of one shape. */
@@ -67,7 +67,7 @@ export function productOf(...parts: readonly MatrixOrOperator[]): Operator {
         `productOf: part ${k - 1} is ${all[k - 1].shape.join("×")}, part ${k} is ${all[k].shape.join("×")}`,
       );
   const product = productOfParts(all);
-  return checked(product.shape, product);
+  return checkedOperator(product.shape, product);
 }
 
 /** The product of parts that fit. */
@@ -109,7 +109,7 @@ export function productOfParts(parts: readonly OperatorPart[]): OperatorPart {
  */
 export function transposeOf(A: MatrixOrOperator): Operator {
   const { shape, matvec, rmatvec } = partOf(A);
-  return checked([shape[1], shape[0]], { matvec: rmatvec, rmatvec: matvec });
+  return checkedOperator([shape[1], shape[0]], { matvec: rmatvec, rmatvec: matvec });
 }
 
 /**
@@ -132,7 +132,7 @@ export function transposeOf(A: MatrixOrOperator): Operator {
 export function scaled(A: MatrixOrOperator, c: number): Operator {
   checkScale("scaled", c);
   const product = scaledPart(partOf(A), c);
-  return checked(product.shape, product);
+  return checkedOperator(product.shape, product);
 }
 
 /** A part times c. */
@@ -178,7 +178,7 @@ export function diagonal(d: ArrayLike<number>): Operator {
   if (!Array.isArray(d) && !(ArrayBuffer.isView(d) && "length" in d))
     throw new ShapeError(`diagonal: expected an array of numbers, got ${describe(d)}`);
   const [n] = dimensions([d.length, d.length], 2);
-  // What is no number becomes NaN, and is refused by its place.
+  // A value that is not a number becomes NaN, which is reported with its index.
   const values = Float64Array.from(d, (value) => (typeof value === "number" ? value : Number.NaN));
   values.forEach((value, i) => {
     if (!Number.isFinite(value))
@@ -187,7 +187,7 @@ export function diagonal(d: ArrayLike<number>): Operator {
   const product = (x: Float64Array, out: Float64Array) => {
     for (let i = 0; i < n; i++) out[i] = values[i] * x[i];
   };
-  return checked([n, n], rescaled({ matvec: product, rmatvec: product }));
+  return checkedOperator([n, n], rescaled({ matvec: product, rmatvec: product }));
 }
 
 function partsOf(name: string, parts: readonly MatrixOrOperator[]): OperatorPart[] {

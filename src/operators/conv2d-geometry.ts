@@ -5,7 +5,7 @@ import { namedOptions } from "../matrix/option-names.js";
 /** One number for both axes, or [rows, columns]. */
 export type PerAxis = number | readonly [number, number];
 
-/** What a two-dimensional convolution does besides its kernel. */
+/** The parameters of a two-dimensional convolution other than its kernel. */
 export interface Conv2dOptions {
   /** height and width of the input */
   input: readonly [number, number];
@@ -20,7 +20,7 @@ export interface Conv2dOptions {
   dilation?: PerAxis;
   /** default 1; as many as there are channels for a depthwise convolution */
   groups?: number;
-  /** what lies beyond the edges: zeros (the default), or the input again */
+  /** values beyond the edges: zeros (the default), or the input continued periodically */
   boundary?: "zero" | "circular";
   /** the order of the kernel's axes: "oihw" (PyTorch, the default) or "hwio" (TensorFlow) */
   layout?: "oihw" | "hwio";
@@ -37,7 +37,7 @@ export interface Axis {
   readonly source: Int32Array;
 }
 
-/** Places along an axis. */
+/** The most positions along an axis. Chosen: their table of 32-bit integers then takes 64 MiB. */
 const MOST_PLACES = 2 ** 24;
 
 const NAMES = ["input", "stride", "padding", "dilation", "groups", "boundary", "layout"];
@@ -58,7 +58,7 @@ export function checkConv2dOptions(options: Conv2dOptions) {
   choice("layout", layout, ["oihw", "hwio"]);
   if (typeof padding === "string") choice("padding", padding, ["same", "valid"]);
   if (!isWhole(groups, 1))
-    throw new OptionError(`groups: expected a whole number from 1 up, got ${formatValue(groups)}`);
+    throw new OptionError(`groups: expected a positive integer, got ${formatValue(groups)}`);
   if (!Array.isArray(options.input))
     throw new OptionError(`input: expected [h, w], got ${formatValue(options.input)}`);
   return {
@@ -119,7 +119,7 @@ function pair(name: string, value: unknown, least: number): [number, number] {
   const both = Array.isArray(value) ? value : [value, value];
   if (both.length !== 2 || !both.every((x) => isWhole(x, least)))
     throw new OptionError(
-      `${name}: expected ${name === "input" ? "[h, w]" : "a number or a pair"} of whole numbers from ${least} up, got ${
+      `${name}: expected ${name === "input" ? "[h, w]" : "a number or a pair"} of ${least === 1 ? "positive" : "nonnegative"} integers, got ${
         Array.isArray(value) ? `[${value.map(formatValue).join(", ")}]` : formatValue(value)
       }`,
     );

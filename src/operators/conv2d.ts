@@ -8,12 +8,13 @@ import { vector } from "./algebra.js";
 import { multiplyColumns, multiplyColumnsTransposed } from "./conv2d-columns.js";
 import { axisOf, type Conv2dOptions, checkConv2dOptions } from "./conv2d-geometry.js";
 import { correlate, correlateTransposed, fold, layerOf, pad, weightSums } from "./conv2d-loops.js";
-import { checked, type ParametricOperator, rescaled } from "./operator.js";
+import { checkedOperator, type ParametricOperator, rescaled } from "./operator.js";
 
-/** Taps and output channels of a group from which a product of matrices is faster than loops. */
+/** Taps and output channels of a group from which the matrix product is used. Chosen: a rotation pads to blocks of four
+ * or eight, so smaller layers would mostly multiply padding. */
 const LEAST = 8;
 
-/** Weights that 32-bit places reach. */
+/** The most weights that 32-bit indices can address. */
 const MOST_WEIGHTS = 2 ** 32;
 
 /** The weights of a convolution; strides, orders and types as in a matrix. */
@@ -109,7 +110,7 @@ export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperat
     for (let k = 0; k < K.length; k++) data[places[k]] = sums[k];
     return { data, shape: [...shape] };
   };
-  return checked([size(outputShape), size(inputShape)], rescaled({ matvec, rmatvec }), {
+  return checkedOperator([size(outputShape), size(inputShape)], rescaled({ matvec, rmatvec }), {
     inputShape,
     outputShape,
     parameterGrad,

@@ -3,7 +3,7 @@ import type { MatrixOrOperator } from "../matrix/types.js";
 import { dimensions } from "../matrix/view.js";
 import { largestMagnitude, scaleVector } from "../numerics/powers.js";
 import { vector } from "./algebra.js";
-import { checked, type Operator, partOf } from "./operator.js";
+import { checkedOperator, type Operator, partOf } from "./operator.js";
 
 /**
  * The Kronecker product A⊗B (p·r × q·s for A p×q and B r×s), without forming it: with X the q×s matrix whose rows
@@ -52,7 +52,7 @@ export function kronecker(A: MatrixOrOperator, B: MatrixOrOperator): Operator {
   };
   const rowsFirst = q * r <= p * s;
   const T = vector(rowsFirst ? q * r : p * s);
-  return checked([m, n], {
+  return checkedOperator([m, n], {
     matvec: (x, out) =>
       rowsFirst
         ? onRows(right.matvec, x, q, T) + onColumns(left.matvec, T, r, out)
@@ -65,7 +65,7 @@ export function kronecker(A: MatrixOrOperator, B: MatrixOrOperator): Operator {
 }
 
 /**
- * Brings the lines of T, line k being its numbers times 2^powers[k], to one power of two and returns that.
+ * Scales the rows or columns of T, of which the k-th stands for its numbers times 2^powers[k], to a common power of two.
  *
  * @param between - how many numbers lie from one line to the next
  * @param step - how many lie from one number of a line to the next

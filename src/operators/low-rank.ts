@@ -5,7 +5,7 @@ import type { Matrix, MatrixOrOperator } from "../matrix/types.js";
 import { allocateArray, describe } from "../matrix/view.js";
 import { exponentOf, largestMagnitude, normalized, scaleByPower, scaleVector } from "../numerics/powers.js";
 import { checkScale, productOfParts, scaledPart, sumOfParts, vector } from "./algebra.js";
-import { checked, type ParametricOperator, partOf } from "./operator.js";
+import { checkedOperator, type ParametricOperator, partOf } from "./operator.js";
 
 /** What `lowRank` takes, with the letters of LoRA. */
 export interface LowRankParts {
@@ -66,7 +66,7 @@ export function lowRank(parts: LowRankParts): ParametricOperator<LowRankGrad> {
     throw new ShapeError(`lowRank: base is ${base.shape.join("×")}, B·A is ${m}×${n}`);
   const update = scaledPart(productOfParts([B, A]), scale);
   const [dtypeOfB, dtypeOfA] = [inputOf(parts.B).dtype, inputOf(parts.A).dtype];
-  return checked([m, n], base ? sumOfParts([base, update]) : update, {
+  return checkedOperator([m, n], base ? sumOfParts([base, update]) : update, {
     parameterGrad(u: ArrayLike<number>, v: ArrayLike<number>): LowRankGrad {
       if (u.length !== m || v.length !== n)
         throw new ShapeError(

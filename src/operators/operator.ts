@@ -16,7 +16,7 @@ export interface ParametricOperator<G> extends Operator {
 }
 
 /**
- * Any matrix as an operator, SciPy's `aslinearoperator`: what the operators of this module do with their parts.
+ * Any matrix as a linear operator, like SciPy's `aslinearoperator`.
  *
  * The operators of this package keep the scale of a vector apart while they work on it. What they write is right
  * wherever it is a double, also where a step on the way to it is not; beyond the largest double it is infinite. Not
@@ -41,7 +41,7 @@ export interface ParametricOperator<G> extends Operator {
  */
 export function linearOperator(A: MatrixOrOperator): Operator {
   const { shape, ...products } = partOf(A);
-  return checked(shape, products);
+  return checkedOperator(shape, products);
 }
 
 /** A part of an operator: its products, with their scale apart. */
@@ -64,8 +64,8 @@ export function partOf(A: MatrixOrOperator): OperatorPart {
   return {
     shape,
     ...rescaled({
-      matvec: (x, out) => (byRows ? innerProducts(view, x, out) : combination(turned, x, out)),
-      rmatvec: (y, out) => (byRows ? combination(view, y, out) : innerProducts(turned, y, out)),
+      matvec: (x, out) => (byRows ? innerProducts(view, x, out) : weightedRowSum(turned, x, out)),
+      rmatvec: (y, out) => (byRows ? weightedRowSum(view, y, out) : innerProducts(turned, y, out)),
     }),
   };
 }
@@ -77,8 +77,8 @@ export function rescaled({ matvec, rmatvec }: Products): ScaledProducts {
   return { matvec: rescaling(matvec), rmatvec: rescaling(rmatvec) };
 }
 
-/** An operator that refuses vectors of the wrong length, with whatever else it has. */
-export function checked<More extends object>(
+/** An operator that checks the lengths of its vectors, with further members. */
+export function checkedOperator<More extends object>(
   [m, n]: readonly [number, number],
   products: ScaledProducts,
   more?: More,
@@ -103,7 +103,7 @@ function transposed(A: View): View {
   return { ...A, m: A.n, n: A.m, rowStride: A.columnStride, columnStride: A.rowStride };
 }
 
-/** Terms that are summed before they join a total. */
+/** Chosen: terms of a block of a sum. The error grows with BLOCK plus the number of blocks. */
 const BLOCK = 128;
 
 /** out (m) ← A·x, a row at a time. */
@@ -122,8 +122,8 @@ function innerProducts(A: View, x: Float64Array, out: Float64Array): void {
   }
 }
 
-/** out (n) ← Aᵀ·y, a row at a time. */
-function combination(A: View, y: Float64Array, out: Float64Array): void {
+/** out (n) ← Aᵀ·y, the sum of the rows of A weighted by y. */
+function weightedRowSum(A: View, y: Float64Array, out: Float64Array): void {
   const { m, n, data, read, offset, rowStride, columnStride } = A;
   const part = new Float64Array(n);
   out.fill(0);
@@ -150,7 +150,7 @@ function panelProducts(A: PanelsView): Products {
       const part = allocateArray("float64", A.n) as Float64Array;
       out.fill(0);
       A.each(count, (panel, first) => {
-        combination(panel, y.subarray(first, first + panel.m), part);
+        weightedRowSum(panel, y.subarray(first, first + panel.m), part);
         for (let j = 0; j < part.length; j++) out[j] += part[j];
       });
     },

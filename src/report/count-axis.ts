@@ -1,8 +1,8 @@
 import * as Plot from "@observablehq/plot";
 import type { FigureLayout } from "./figure.js";
 
-/** Labels of a scale that counts: nothing between whole numbers. */
-export function wholeTick(tick: number): string {
+/** Tick labels of a scale that counts: only integers. */
+export function integerTick(tick: number): string {
   return Number.isInteger(tick) ? String(tick) : "";
 }
 
@@ -10,7 +10,7 @@ export function wholeTick(tick: number): string {
 export function countAxis(label: string, { narrow }: Pick<FigureLayout, "narrow">): Plot.Markish {
   return Plot.axisX({
     ticks: narrow ? 5 : 10,
-    tickFormat: wholeTick,
+    tickFormat: integerTick,
     label,
     labelAnchor: "center",
     labelArrow: "none",

@@ -1,27 +1,27 @@
 import type * as Plot from "@observablehq/plot";
 import { html, type Markup } from "./markup.js";
 
-/** What a figure is drawn for. */
+/** The layout of a figure. */
 export interface FigureLayout {
   readonly width: number;
   readonly fontSize: number;
   readonly narrow: boolean;
 }
 
-/** A drawing at one width, and what it shows for those who do not see it. */
+/** The drawing of a figure for one layout. */
 export type Drawing = (layout: FigureLayout) => Plot.PlotOptions;
 
 export interface Figure {
   readonly id: string;
   readonly title: string;
-  /** what one sees, in a sentence; read out instead of the picture */
+  /** a sentence for screen readers */
   readonly description: string;
   readonly caption: Markup;
   readonly legend?: Markup;
   readonly draw: Drawing;
 }
 
-/** What a figure is plotted from at one layout, wherever that is done. */
+/** The options of Observable Plot for a figure in one layout. */
 export function plotOptions({ title, description, draw }: Figure, layout: FigureLayout): Plot.PlotOptions {
   return {
     className: "plot",

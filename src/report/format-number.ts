@@ -1,6 +1,6 @@
 const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
-/** 10 to a whole power, typeset: 10⁻³. */
+/** An integer power of ten, typeset: 10⁻³. */
 export function powerOfTen(exponent: number): string {
   const digits = [...String(Math.abs(exponent))].map((digit) => superscripts[Number(digit)]).join("");
   return `10${exponent < 0 ? "⁻" : ""}${digits}`;
@@ -41,7 +41,7 @@ export function decades(values: readonly number[]): Decades {
   const logarithms = values.filter((value) => value > 0).map(Math.log10);
   const first = Math.floor(Math.min(...logarithms, 300));
   const last = Math.max(Math.ceil(Math.max(...logarithms, -300)), first + 1);
-  // By their decimal names: powers of ten made by multiplication are not what they print as.
+  // Parsed from decimals, since powers computed by multiplication may be inexact.
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(`1e${first + i}`));
   return { ticks, domain: [ticks[0], ticks[ticks.length - 1]], clamp: (value) => Math.max(value, ticks[0]) };
 }

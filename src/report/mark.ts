@@ -1,8 +1,8 @@
 import type { OutputRequest } from "../files/writable.js";
 
 /**
- * How a page begins that a command writes. A later run replaces an existing file only if it begins like this, so it is
- * the same for every version.
+ * The beginning of the HTML pages that a command writes. A later run replaces an existing file only if it begins like
+ * this, so it is the same in every version.
  *
  * @param command  such as "audit"
  */

@@ -1,4 +1,4 @@
-/** A piece of HTML that is safe to put into another. */
+/** HTML that can be inserted into other HTML without escaping. */
 export class Markup {
   readonly text: string;
   constructor(text: string) {

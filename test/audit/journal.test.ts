@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeF
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import type { AuditFlags } from "../../src/cli/run-audit.js";
+import type { AuditFlags } from "../../src/cli/audit-options.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { floats, type SafetensorsPart, safetensors, text } from "../files/models.js";
 import { encode, npy, zip } from "../files/writers.js";

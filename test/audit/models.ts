@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AuditLine, LeftOutLine } from "../../src/audit/line.js";
-import { type AuditFlags, runAudit } from "../../src/cli/run-audit.js";
+import type { AuditFlags } from "../../src/cli/audit-options.js";
+import { runAudit } from "../../src/cli/run-audit.js";
 
 /** Where the package with the trained models has them, as its users name them. */
 export const faceApi = fileURLToPath(

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { afterAll, describe, expect, it } from "vitest";
 import { widthOf } from "../../src/cli/fit.js";
-import { delimiterOf, type NormFlags, registerNorm, runNorm } from "../../src/cli/norm.js";
+import { delimiterOf, registerNorm } from "../../src/cli/norm-command.js";
+import { type NormFlags, runNorm } from "../../src/cli/run-norm.js";
 import { encode, npy, zip } from "../files/writers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "norm-"));
@@ -416,7 +417,10 @@ describe("csv files", () => {
 
   it("are what the options are for", async () => {
     const { status, stderr } = await answers([simple], { header: "yes" });
-    expect([status, stderr]).toEqual([2, "spectral-norm: --header: is for .csv files, and there is none\n"]);
+    expect([status, stderr]).toEqual([
+      2,
+      "spectral-norm: --header: applies to .csv files, and none is given\n",
+    ]);
     expect((await answers([simple, file("1,2\n")], { header: "no" })).status).toBe(0);
     expect((await answers([simple], { delimiter: ",", decimal: "," })).stderr).toMatch(/--decimal/);
     for (const [text, delimiter] of [

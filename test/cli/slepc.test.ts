@@ -13,9 +13,9 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type NormFlags, runNorm } from "../../src/cli/norm.js";
+import { type NormFlags, runNorm } from "../../src/cli/run-norm.js";
 import { commandWords } from "../../src/engines/command-words.js";
-import { measure } from "../../src/engines/pair-residual.js";
+import { measurePairs } from "../../src/engines/pair-residual.js";
 import { rowsOf } from "../../src/files/rows.js";
 import { csr } from "../../src/index.js";
 import { encode, join as joinBytes, npy } from "../files/writers.js";
@@ -77,7 +77,7 @@ request=$3
 field() { rest=\${request#*\\"$1\\":\\"}; echo "\${rest%%\\"*}"; }
 say() { printf 'spectral-norm:%s\\n' "$1"; }
 finished() { say '{"pairs":2,"reached":true,"tolerance":1e-14,"products":10}'; }
-case $request in *'"do":"greet"'*) ${greet} ;; *) ${solve} ;; esac
+case $request in *'"do":"hello"'*) ${greet} ;; *) ${solve} ;; esac
 `,
   );
   chmodSync(path, 0o755);
@@ -232,8 +232,8 @@ describe("norm --engine slepc", () => {
       [say({ products: 3 }), /its answer is not understood$/],
       [":", /gave no answer$/],
       ["echo '[0] hello'; echo '{}'", /gave no answer$/],
-      ["echo 'spectral-norm:{'", /answers what is no JSON$/],
-      ["echo 'spectral-norm:7'", /answers what is no JSON$/],
+      ["echo 'spectral-norm:{'", /writes invalid JSON$/],
+      ["echo 'spectral-norm:7'", /writes invalid JSON$/],
       ["head -c 100000 /dev/zero; sleep 60", /answers without an end$/],
       [`${say({ error: "Error: code 55\nno memory" })} exit 1`, /: SLEPc: Error: code 55\\nno memory$/],
       ["printf 'one\\ntwo  three\\n\\n' >&2; exit 9", /ended with status 9 \(two three\)$/],
@@ -262,7 +262,7 @@ describe("norm --engine slepc", () => {
   it("ends what hangs, even if it minds no signal", async () => {
     const hanging = fake("hanging", "trap '' TERM; while :; do sleep 0.1; done");
     const { status, stderr } = await norm([diagonal], { python: hanging, timeout: 0.5 });
-    expect([status, stderr]).toEqual([2, expect.stringMatching(/has given no sign of life for 0.5 s/)]);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/has written nothing for 0.5 s/)]);
   });
 
   it("waits for one that says now and then that it lives, but not for what it has started", async () => {
@@ -309,11 +309,11 @@ describe("norm --engine slepc", () => {
 
   it("refuses options that do not go together", async () => {
     const cases: readonly (readonly [NormFlags, RegExp])[] = [
-      [{ method: "lanczos" }, /--method lanczos is one of our own/],
+      [{ method: "lanczos" }, /--method lanczos: cannot be combined with --engine slepc/],
       [{ mpiexec: "mpiexec 'x" }, /--mpiexec: a ' has no end/],
-      [{ engine: undefined, mpiexec: "mpiexec" }, /--mpiexec goes with --engine slepc/],
-      [{ engine: undefined, timeout: 3 }, /--timeout goes with --engine slepc/],
-      [{ engine: undefined, python: "x" }, /--python goes with --engine slepc/],
+      [{ engine: undefined, mpiexec: "mpiexec" }, /--mpiexec: needs --engine slepc/],
+      [{ engine: undefined, timeout: 3 }, /--timeout: needs --engine slepc/],
+      [{ engine: undefined, python: "x" }, /--python: needs --engine slepc/],
     ];
     for (const [options, message] of cases) {
       const { status, stderr } = await norm([diagonal], options);
@@ -403,7 +403,7 @@ describe("measured pairs", () => {
         shape: [m, n],
       });
       for (const matrix of [{ data, shape: [m, n] }, { data, shape: [m, n], stride: [n, 1] }, sparse]) {
-        const [found] = measure(rowsOf(matrix), [{ u: pair.u.slice(), v: pair.v.slice() }]);
+        const [found] = measurePairs(rowsOf(matrix), [{ u: pair.u.slice(), v: pair.v.slice() }]);
         // Sums of at most 300 terms of size 1: 300·ε, and far less as a rule.
         expect(Math.abs(found.sigma / scale - sigma)).toBeLessThan(300 * 2 ** -52);
         expect(Math.abs(found.residual / scale - residual)).toBeLessThan(300 * 2 ** -52 * residual);
@@ -415,7 +415,7 @@ describe("measured pairs", () => {
     const m = 1 << 20;
     const ones = { data: new Float64Array(1).fill(1), shape: [m, 1], stride: [0, 0] };
     const u = new Float64Array(m).fill(2 ** -10);
-    const [{ sigma, residual }] = measure(rowsOf(ones), [{ u, v: Float64Array.of(1) }]);
+    const [{ sigma, residual }] = measurePairs(rowsOf(ones), [{ u, v: Float64Array.of(1) }]);
     expect([sigma, residual]).toEqual([2 ** 10, 0]);
   });
 });

@@ -43,7 +43,7 @@ describe("bad usage costs one line and status 2", () => {
     [["experiment", "extra"], /too many arguments/],
     [["experiment", "--rows"], /--rows <m>/],
     [["experiment", "--rows", "0"], /--rows .*'0'.* 1 to 2048/],
-    [["experiment", "--rows", "x"], /--rows .*'x'.* whole number/],
+    [["experiment", "--rows", "x"], /--rows .*'x'.* integer/],
     [["experiment", "--rows", "2.5"], /--rows .*'2\.5'/],
     [["experiment", "--rows", "1e3"], /--rows .*'1e3'/],
     [["experiment", "--rows", ""], /--rows/],

@@ -1,6 +1,6 @@
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
-import { placed } from "../../src/experiment/interval.js";
+import { positionText } from "../../src/experiment/interval.js";
 import { reportPage } from "../../src/experiment/report/experiment-page.js";
 import { duration, powerOfTen, scientific, spreadOut, times } from "../../src/report/format-number.js";
 import { html } from "../../src/report/markup.js";
@@ -84,7 +84,7 @@ describe("reportPage", () => {
     const [wide] = [...(figure?.querySelectorAll("svg.plot") ?? [])];
     const titles = [...wide.querySelectorAll("title")].map(({ textContent }) => textContent);
     expect(titles).toEqual(
-      sampleResult.accuracy.map(({ name, outsideInterval }) => `${name}: ${placed(outsideInterval)}`),
+      sampleResult.accuracy.map(({ name, outsideInterval }) => `${name}: ${positionText(outsideInterval)}`),
     );
     expect(figure?.querySelector("figcaption")?.textContent).toMatch(
       /^4 of 6 values lie inside\. Furthest below in float64 is Core power, by 1\.0\u202f×\u202f10⁻⁸/,

@@ -5,7 +5,7 @@ import { groundTruth, normalEntries } from "../../src/experiment/ground-truth.js
 import type { DenseEntries } from "../../src/experiment/method.js";
 import { measureSecondDerivatives } from "../../src/experiment/second-derivative.js";
 import { secondOrder, withoutSecondOrder } from "../../src/experiment/second-order-method.js";
-import { judge } from "../../src/experiment/verdict.js";
+import { assess } from "../../src/experiment/verdict.js";
 import { hessianVectorProduct } from "../../src/index.js";
 import { createRandom } from "../../src/numerics/random.js";
 
@@ -61,24 +61,24 @@ describe("differentiateNumerically", () => {
   );
 });
 
-describe("judge", () => {
+describe("assess", () => {
   const known = { hessian: Float64Array.of(3, 4), size: 5 };
 
   it("calls a number right or silently wrong, at a tenth", () => {
-    expect(judge({ hessian: [3, 4.49] }, known)).toMatchObject({ verdict: "right" });
-    expect(judge({ hessian: [3, 4.51] }, known)).toMatchObject({ verdict: "silently wrong" });
-    expect(judge({ hessian: [0, 0] }, known)).toEqual({ error: 1, verdict: "silently wrong" });
-    expect(judge({ hessian: known.hessian }, known)).toEqual({ error: 0, verdict: "right" });
+    expect(assess({ hessian: [3, 4.49] }, known)).toMatchObject({ verdict: "right" });
+    expect(assess({ hessian: [3, 4.51] }, known)).toMatchObject({ verdict: "silently wrong" });
+    expect(assess({ hessian: [0, 0] }, known)).toEqual({ error: 1, verdict: "silently wrong" });
+    expect(assess({ hessian: known.hessian }, known)).toEqual({ error: 0, verdict: "right" });
   });
 
   it("calls what is not finite NaN, and what is not there none, and keeps the notes", () => {
     const nan = { error: null, verdict: "NaN" };
-    expect(judge({ hessian: [3, Number.NaN] }, known)).toEqual(nan);
-    expect(judge({ hessian: [Number.POSITIVE_INFINITY, 4], note: "n" }, known)).toEqual({
+    expect(assess({ hessian: [3, Number.NaN] }, known)).toEqual(nan);
+    expect(assess({ hessian: [Number.POSITIVE_INFINITY, 4], note: "n" }, known)).toEqual({
       ...nan,
       note: "n",
     });
-    expect(judge({ none: "why" }, known)).toEqual({ error: null, verdict: "none", note: "why" });
+    expect(assess({ none: "why" }, known)).toEqual({ error: null, verdict: "none", note: "why" });
   });
 });
 

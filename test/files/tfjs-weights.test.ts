@@ -102,10 +102,10 @@ describe("TensorFlow.js weights", () => {
     [weight("bad", { quantization: { scale: 1, min: 0 } }), /has no dtype; it may be uint8/],
     [weight("bad", { quantization: { dtype: 7, scale: 1, min: 0 } }), /has no dtype; it may be uint8/],
     [weight("bad", { quantization: 7 }), /quantization is not an object/],
-    [weight("bad", { shape: [2 ** 40, 2 ** 40] }), /more numbers than can be counted/],
+    [weight("bad", { shape: [2 ** 40, 2 ** 40] }), /more than 2\^53 numbers/],
     [weight("bad", { shape: [-1] }), /its shape has -1/],
     [weight("bad", { dtype: "float99" }), /its dtype "float99" is not known/],
-    [weight("bad", { dtype: undefined }), /dtype is not said/],
+    [weight("bad", { dtype: undefined }), /has no dtype/],
     [7, /not an object/],
   ])("of unknown length, %j, take those behind them along and not those before", (bad, message) => {
     const entries = manifest([weight("before"), bad, weight("behind")], {

@@ -15,7 +15,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { type AuditFlags, runAudit } from "../../src/cli/run-audit.js";
+import type { AuditFlags } from "../../src/cli/audit-options.js";
+import { runAudit } from "../../src/cli/run-audit.js";
 import { OutputError } from "../../src/files/writable.js";
 import { SpectralNormError } from "../../src/index.js";
 import { floats, safetensors, text } from "../files/models.js";

@@ -330,7 +330,7 @@ describe("refuses", () => {
       expectRefusal(() => conv2d(K, options as Conv2dOptions), "ERR_OPTION", ...words);
     refuse({}, "input", "[h, w]");
     refuse({ input: [5] }, "input", "[5]");
-    refuse({ input: [5, 0] }, "input", "from 1 up");
+    refuse({ input: [5, 0] }, "input", "positive integers");
     refuse({ input, strides: 2 }, "strides", "no such option", "stride");
     refuse({ input, stride: 0 }, "stride", "0");
     refuse({ input, stride: [1, 2, 3] }, "stride", "[1, 2, 3]");

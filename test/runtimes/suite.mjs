@@ -92,6 +92,7 @@ function decomposed(m, n, sigma) {
 const filled = (m, n, entry) =>
   Float64Array.from({ length: m * n }, (_, k) => entry(Math.floor(k / n), k % n));
 
+// Not those of test/closed-forms.ts: this file runs as it is in each runtime, without a compiler.
 /** @type {[string, number, number, (i: number, j: number) => number, number][]} */
 const CLOSED = [
   ["ones", 30, 50, () => 1, Math.sqrt(1500)],

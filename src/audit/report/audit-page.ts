@@ -12,7 +12,7 @@ import { layerFigure } from "./layer-figure.js";
 import { type Spectrum, spectraFigure } from "./spectra-figure.js";
 
 /** All that a report says. */
-export interface AuditReport {
+interface AuditReport {
   readonly lines: readonly AuditLine[];
   readonly leftOut: readonly LeftOutLine[];
   /** what could not be read, a sentence each */

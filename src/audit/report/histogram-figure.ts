@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import { wholeTick } from "../../report/count-axis.js";
+import { integerTick } from "../../report/count-axis.js";
 import type { Figure } from "../../report/figure.js";
 import { scientific } from "../../report/format-number.js";
 import type { Markup } from "../../report/markup.js";
@@ -42,7 +42,7 @@ export function histogramFigure(id: string, sigmas: readonly number[], caption: 
           tickSize: 0,
           label: "matrices",
           labelArrow: "none",
-          tickFormat: wholeTick,
+          tickFormat: integerTick,
           fill: "var(--muted)",
         }),
         Plot.axisX({

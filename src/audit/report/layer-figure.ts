@@ -5,7 +5,7 @@ import { decades, powerOfTen, scientific, spreadOut } from "../../report/format-
 import { html, type Markup } from "../../report/markup.js";
 
 /** A number for each matrix, in the model's order. */
-export interface LayerValues {
+interface LayerValues {
   readonly id: string;
   readonly title: string;
   /** of the axis */

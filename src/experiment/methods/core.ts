@@ -6,6 +6,7 @@ import {
   type ComparedMethod,
   type DenseEntries,
   type Evaluation,
+  entriesIn,
   inProcess,
   type MethodGroup,
   type SecondOrderMethod,
@@ -19,8 +20,8 @@ interface CoreRow {
 }
 
 /**
- * The dense rows are the notebook's three baselines. Each takes its value from the public function of
- * its name, and the gradient from a dense decomposition, since those functions return none.
+ * The dense rows are the notebook's three baselines. The value comes from the public function of the same name, and the
+ * gradient from a dense decomposition, since these functions return none.
  */
 const rows: readonly CoreRow[] = [
   {
@@ -88,7 +89,7 @@ function asMethod({ name, runs, run }: CoreRow, dtype: DType): ComparedMethod {
 }
 
 function asMatrix({ data, rows, cols }: DenseEntries, dtype: DType): Matrix {
-  return matrix(dtype === "float32" ? Float32Array.from(data) : data, [rows, cols]);
+  return matrix(entriesIn(dtype, data), [rows, cols]);
 }
 
 function gradientBy(A: Matrix, method: "power" | "lanczos" | "dense"): Evaluation {

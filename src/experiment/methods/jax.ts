@@ -3,11 +3,13 @@ import type { DType } from "../../matrix/types.js";
 import {
   type ComparedMethod,
   type DenseEntries,
+  entriesIn,
   inProcess,
   type MethodGroup,
   type SecondOrderMethod,
 } from "../method.js";
 import { secondOrder } from "../second-order-method.js";
+import { defineFloat16Array } from "./float16-array.js";
 import { installedVersion } from "./installed-version.js";
 import { absent } from "./optional-peer.js";
 
@@ -27,7 +29,7 @@ export async function jaxMethods(): Promise<MethodGroup> {
   const jax = await import("@jax-js/jax").catch(absent);
   if (!jax) return { methods: [], missing };
   const device = await startDevice(jax);
-  allowFloat64();
+  defineFloat16Array();
 
   const adapter = await import("../../jax/index.js");
   const rows: JaxRow[] = [
@@ -55,12 +57,6 @@ async function startDevice(jax: JaxModule): Promise<"wasm" | "cpu"> {
   const device = (await jax.init("wasm")).includes("wasm") ? "wasm" : "cpu";
   jax.defaultDevice(device);
   return device;
-}
-
-/** To tell float64 data apart, jax-js asks whether it is a Float16Array, a class that Node has from version 24 on. */
-function allowFloat64(): void {
-  if (!("Float16Array" in globalThis))
-    Object.defineProperty(globalThis, "Float16Array", { value: class Float16Array {}, configurable: true });
 }
 
 function asMethod(
@@ -110,11 +106,10 @@ function asSecondOrder(
 }
 
 function asArray(jax: JaxModule, { data, rows, cols }: DenseEntries, dtype: DType): Jax.Array {
-  const entries = dtype === "float32" ? Float32Array.from(data) : Float64Array.from(data);
-  return jax.numpy.array(entries, { shape: [rows, cols] });
+  return jax.numpy.array(entriesIn(dtype, data).slice(), { shape: [rows, cols] });
 }
 
-/** Reads and releases. */
+/** Reads the numbers of an array and releases it. */
 function numbersOf(x: Jax.Array): ArrayLike<number> {
   return x.dataSync() as Float32Array | Float64Array;
 }

@@ -1,15 +1,12 @@
 import { Matrix, SVD } from "ml-matrix";
 import { version } from "../bundled-versions.js";
 import { addOuter } from "../ground-truth.js";
-import { inProcess, type MethodGroup } from "../method.js";
+import { inProcess, isAffordable, type MethodGroup } from "../method.js";
 import { withoutSecondOrder } from "../second-order-method.js";
 
-/** Above it one decomposition takes longer than everything else together: 512×512 takes four seconds. */
-const mostFlops = 512 ** 3;
-
-/** ml-matrix's full SVD in float64: what a TypeScript user has today, for scale. */
+/** ml-matrix's full SVD in float64, the usual choice in TypeScript, for comparison. */
 export function mlMatrixMethods(rows: number, cols: number): MethodGroup {
-  if (rows * cols * Math.min(rows, cols) > mostFlops)
+  if (!isAffordable(rows, cols))
     return { methods: [], missing: "ml-matrix: its SVD takes too long above 512×512 to be measured here" };
   const method = inProcess<Matrix>({
     name: "SVD",

@@ -8,7 +8,7 @@ import type { ComparedMethod, MethodGroup, SecondOrderMethod } from "../method.j
 import { thrown } from "../second-order-method.js";
 import { pytorchScript } from "./pytorch-script.js";
 
-const howTo = "PyTorch: --python PATH, of a Python that has torch, adds the notebook's own five methods";
+const howTo = "PyTorch: --python PATH, a Python with PyTorch, adds the five methods of the notebook";
 
 const rows: readonly { readonly name: string; readonly runs: string }[] = [
   { name: "norm", runs: "torch.linalg.norm(A, ord=2)" },
@@ -19,8 +19,8 @@ const rows: readonly { readonly name: string; readonly runs: string }[] = [
 ];
 
 /**
- * The notebook's own five methods in the Python at `path`: float64 for the accuracy, float32 for the
- * speed, as the notebook has them.
+ * The notebook's five methods in the Python at `path`: in float64 for accuracy and in float32 for speed, as in the
+ * notebook.
  *
  * @throws FileError when `path` cannot be run at all
  */
@@ -32,7 +32,7 @@ export async function pytorchMethods(path: string | undefined, seed: number): Pr
   >();
   if ("error" in greeting) {
     python.close();
-    return { methods: [], missing: `${howTo} (${path} does not: ${greeting.error})` };
+    return { methods: [], missing: `${howTo} (${path} has none: ${greeting.error})` };
   }
   const accuracy = rows.map((row) => accuracyMethod(python, row));
   const speed = rows.map((row) => speedMethod(python, row));
@@ -74,7 +74,7 @@ function speedMethod(python: PythonProcess, { name, runs }: { name: string; runs
     runs,
     part: "speed",
     evaluate: () => Promise.reject(new Error("a method of the speed part is not evaluated")),
-    // Its own normal matrices: sending ours would cost more than the work that is measured.
+    // Python makes its own matrices, since sending them would cost more than the measured work.
     async time(matrices) {
       const [{ rows, cols }] = matrices;
       const { ms } = await python.ask<{ ms: number }>({
@@ -151,17 +151,17 @@ class PythonProcess {
     this.#child.stderr.on("data", (text) => {
       this.#complaints = (this.#complaints + text).slice(-2000);
     });
-    // A Python that has died is reported by the answer that does not come.
+    // A process that has died is reported when its answer is missing.
     this.#child.stdin.on("error", () => {});
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** What it says of itself before the first request. */
+  /** The versions that it reports before the first request. */
   async greeting<T>(): Promise<T> {
     try {
       return await this.#answer<T>();
     } finally {
-      // Read by now, so that nothing is left behind however this ends.
+      // Python has read the script by now.
       rmSync(this.#folder, { recursive: true, force: true });
     }
   }
@@ -172,7 +172,7 @@ class PythonProcess {
     if (parsed !== undefined) return parsed as T;
     this.close();
     const why = this.#failure ?? this.#complaints.trim().split("\n").at(-1) ?? "";
-    throw new FileError(`${this.#path}: not a Python that runs${why === "" ? "" : ` (${why})`}`);
+    throw new FileError(`${this.#path}: cannot be run as Python${why === "" ? "" : ` (${why})`}`);
   }
 
   async ask<T extends object>(request: object): Promise<T> {
@@ -183,7 +183,7 @@ class PythonProcess {
   }
 
   close(): void {
-    // Not only the end of its input: what is no Python need not mind that.
+    // Killed, since a program that is not Python may ignore the end of its input.
     this.#child.kill();
   }
 }

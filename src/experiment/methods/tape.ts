@@ -1,21 +1,25 @@
 import { matrix, singularTriplet } from "../../index.js";
 import type { DenseEntries } from "../method.js";
 
-/** What TensorFlow.js' WebAssembly has for its tensors; beyond it the program ends. */
+/** Bytes that the WebAssembly backend of TensorFlow.js has for tensors; beyond them the program ends. */
 const memory = 2 ** 31;
-/** Tensors of X's size that it holds for a step of the unrolled iteration, measured, rounded up. */
+/**
+ * Tensors of the size of X that the tape holds for each step of the unrolled iteration. Measured by `tf.memory()` around
+ * one and two derivatives, rounded up; test/experiment/tape.test.ts checks them.
+ */
 const forOneDerivative = 4.5;
 const forTwo = 19;
+/** The default `maxIterations` of the unrolled iteration. */
 const mostSteps = 1000;
 
-/** Whether the unrolled iteration can be differentiated however many steps it takes. */
+/** Whether the tape of the unrolled iteration fits into memory for any number of steps. */
 export function tapeFits(rows: number, cols: number): boolean {
   return bytes(rows, cols, forOneDerivative) * mostSteps <= memory;
 }
 
 /**
- * Throws where the unrolled iteration cannot be differentiated twice. How many steps it takes on this
- * matrix, the core's power iteration tells to within a factor of two: its stopping rule is the same.
+ * @throws Error if the tape for two derivatives of the unrolled iteration does not fit into memory. The number of steps is
+ * estimated, to within a factor of two, by the core's power iteration, which has the same stopping rule.
  */
 export function checkTapeTwice({ data, rows, cols }: DenseEntries): void {
   const { iterations } = singularTriplet(matrix(Float32Array.from(data), [rows, cols]), { method: "power" });

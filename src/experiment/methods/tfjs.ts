@@ -30,7 +30,7 @@ const missing =
 export async function tfjsMethods(rows: number, cols: number): Promise<MethodGroup> {
   const tf = await import("@tensorflow/tfjs-core").catch(absent);
   if (!tf) return { methods: [], missing };
-  // Without it the backends print advice, on a console that is not ours.
+  // Otherwise the backends print advice.
   tf.enableProdMode();
   const backend = await startBackend(tf);
   if (!backend) return { methods: [], missing };
@@ -66,7 +66,7 @@ export async function tfjsMethods(rows: number, cols: number): Promise<MethodGro
     secondOrder: taken.map((row) => asSecondOrder(tf, `tfjs-${backend}`, row)),
     ...(fits
       ? {}
-      : { missing: `TensorFlow.js unrolled: at ${rows}×${cols} its tape need not fit into memory` }),
+      : { missing: `TensorFlow.js unrolled: at ${rows}×${cols} its tape may not fit into memory` }),
     versions: { "@tensorflow/tfjs-core": tf.version_core },
   };
 }
@@ -88,8 +88,8 @@ function asMethod(tf: TensorFlow, engine: string, { name, runs, norm }: TfjsRow)
     runs,
     load: (entries) => asTensor(tf, entries),
     run: (x) => {
-      // Read before the clock stops: until then nothing says that the engine has computed it. And not returned from
-      // `tidy`, which looks for tensors in every entry of what it is given: that takes longer than all the rest.
+      // Read within the measured time, since the engine may compute lazily. Not returned from `tidy`, which searches each
+      // entry of its result for tensors and would take longer than everything else.
       let sigma = Number.NaN;
       let gradient: ArrayLike<number> = [];
       tf.tidy(() => {

@@ -1,6 +1,6 @@
 import { html, type Markup } from "../../report/markup.js";
 import { Footnotes } from "../footnotes.js";
-import { placed } from "../interval.js";
+import { positionText } from "../interval.js";
 import type {
   AccuracyRow,
   ExperimentResult,
@@ -19,7 +19,7 @@ export function accuracyTable(rows: readonly AccuracyRow[]): Markup {
     rows,
     ({ forwardError, backwardError, gradientError, outsideInterval }) => [
       ...[forwardError, backwardError, gradientError].map(error),
-      placed(outsideInterval),
+      positionText(outsideInterval),
     ],
   );
 }

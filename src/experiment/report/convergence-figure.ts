@@ -22,7 +22,7 @@ const curves = [
 ] as const;
 
 /** What the scales hold beside the data, so that they stay where they are when that changes. */
-export interface Frame {
+interface Frame {
   readonly passes: number;
   readonly errors: readonly number[];
 }

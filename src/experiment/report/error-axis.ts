@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { powerOfTen } from "../../report/format-number.js";
 
 /** A horizontal axis of errors: powers of ten above and below, and a dashed line at what cannot be undercut. */
-export interface ErrorAxis {
+interface ErrorAxis {
   /** where a power of ten is written */
   readonly ticks: readonly number[];
   /** where a line runs through the figure */

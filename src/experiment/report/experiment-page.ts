@@ -63,7 +63,7 @@ ${accuracyTable(accuracy)}
 <h2>What is certain</h2>
 <p>The errors above are known because X was built from its decomposition. <code>certify(X)</code> needs no such luck: from the
 entries alone it proves, with every rounding accounted for, an interval that holds ‖X‖₂, a bound on σ₂, and how far the
-gradient can be off. A method whose value lies outside is wrong, and nobody has to know the answer to say so.</p>
+gradient can be off. A method whose value lies outside is wrong, and this holds without knowing the answer.</p>
 ${intervalTable(certificate)}
 ${figureMarkup(intervalFigure(accuracy, certificate, text.interval))}
 </section>

@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { type Figure, legendMarkup } from "../../report/figure.js";
 import { decades, spreadOut } from "../../report/format-number.js";
 import type { Markup } from "../../report/markup.js";
-import { placed } from "../interval.js";
+import { positionText } from "../interval.js";
 import type { AccuracyRow, ExperimentResult } from "../result.js";
 import { errorAxisMarks } from "./error-axis.js";
 import { methodAxis, methodAxisMarks, methodFrame, methodPoints } from "./method-axis.js";
@@ -60,7 +60,7 @@ export function intervalFigure(
         id,
         value: outsideInterval === 0 ? middle : clamp(Math.abs(outsideInterval)),
         ...places[outsideInterval === 0 ? "inside" : outsideInterval < 0 ? "below" : "above"],
-        title: `${name}: ${placed(outsideInterval)}`,
+        title: `${name}: ${positionText(outsideInterval)}`,
       }));
       return {
         ...methodFrame(axis, [end, domain[1]]),

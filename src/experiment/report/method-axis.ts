@@ -3,7 +3,7 @@ import type { FigureLayout } from "../../report/figure.js";
 import type { RowName } from "../result.js";
 
 /** The rows of a table along the vertical axis, in groups of engine and dtype with a heading each. */
-export interface MethodAxis<R extends RowName> {
+interface MethodAxis<R extends RowName> {
   readonly domain: readonly string[];
   readonly rows: readonly (R & { readonly id: string })[];
   readonly headings: readonly { readonly id: string; readonly text: string; readonly color: string }[];
@@ -75,7 +75,7 @@ export function methodFrame<R extends RowName>(axis: MethodAxis<R>, domain: read
 }
 
 /** A value of a method, drawn by its kind's colour and symbol. */
-export interface MethodPoint {
+interface MethodPoint {
   /** of its row */
   readonly id: string;
   readonly value: number;

@@ -8,7 +8,7 @@ import { secondDerivativeProse } from "./second-derivative-prose.js";
  * The sentences of the report. They are made from the numbers, so each says only what holds in this
  * run: a comparison is drawn where there is a difference to speak of, and left out otherwise.
  */
-export interface Prose {
+interface Prose {
   readonly spectrum: Markup;
   readonly errors: Markup;
   readonly interval: Markup;

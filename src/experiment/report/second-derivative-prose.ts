@@ -3,7 +3,7 @@ import { html, type Markup } from "../../report/markup.js";
 import type { ExperimentResult, SecondDerivativeRow } from "../result.js";
 import { engineTitle } from "./method-axis.js";
 
-/** What the figure of second derivatives shows, in sentences that hold in this run. */
+/** A description of the figure of second derivatives in this run. */
 export function secondDerivativeProse({
   secondDerivative: rows,
   secondDerivativeReference: reference,
@@ -23,18 +23,18 @@ export function secondDerivativeProse({
   }the differences’ own error is about ${scientific(reference.error)} on X (dashed line) and
 ${scientific(reference.tiedError)} on the other, so that smaller errors are not told apart.${
     worst
-      ? html` Of those that are right, ${listed([worst])} is the furthest off, with ${scientific(worst.error ?? 0)}.`
+      ? html` Of those that are right, ${methodNames([worst])} is the furthest off, with ${scientific(worst.error ?? 0)}.`
       : ""
   }${
     wrong.length > 0
-      ? html` Silently wrong, off by more than a tenth (shaded) and without a word of it: ${listed(wrong)}.`
+      ? html` Silently wrong, off by more than a tenth (shaded) and without a word of it: ${methodNames(wrong)}.`
       : " None of them is silently wrong."
   }${
     undefinedWhereTied.length > 0
-      ? html` Not a number on diag(3, 1, 1), where the answer is finite: ${listed(undefinedWhereTied)}.`
+      ? html` Not a number on diag(3, 1, 1), where the answer is finite: ${methodNames(undefinedWhereTied)}.`
       : ""
-  }${nowhere.length > 0 ? html` Not a number on X: ${listed(nowhere)}.` : ""}${
-    none.length > 0 ? html` No second derivative is to be had from ${listed(none)}.` : ""
+  }${nowhere.length > 0 ? html` Not a number on X: ${methodNames(nowhere)}.` : ""}${
+    none.length > 0 ? html` No second derivative is to be had from ${methodNames(none)}.` : ""
   }`;
 }
 
@@ -42,7 +42,7 @@ function either({ verdict, tied }: SecondDerivativeRow, wanted: SecondDerivative
   return verdict === wanted || tied.verdict === wanted;
 }
 
-/** Where it stands out among the right ones, the largest error on X. */
+/** The correct row with the largest error on X, if that is above 1e-5. */
 function worstRight(rows: readonly SecondDerivativeRow[]): SecondDerivativeRow | undefined {
   const [worst] = rows
     .filter(({ verdict }) => verdict === "right")
@@ -51,7 +51,7 @@ function worstRight(rows: readonly SecondDerivativeRow[]): SecondDerivativeRow |
 }
 
 /** Engine by engine, each name once, whatever its dtypes. */
-function listed(rows: readonly SecondDerivativeRow[]): string {
+function methodNames(rows: readonly SecondDerivativeRow[]): string {
   const engines = [...new Set(rows.map(({ engine }) => engine))];
   return engines
     .map((engine) => {

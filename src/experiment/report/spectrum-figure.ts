@@ -5,7 +5,7 @@ import { scientific } from "../../report/format-number.js";
 import type { Markup } from "../../report/markup.js";
 import type { Truth } from "../result.js";
 
-/** More singular values than these run together: a line shows them as well. */
+/** Chosen: more stems than this would run together, so a line is drawn instead. */
 const mostStems = 160;
 
 /** The singular values in order, with the gap between the first two marked. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { FrobeniusSum } from "../../src/audit/squares.js";
+import { FrobeniusSum } from "../../src/audit/frobenius-sum.js";
 import type { PanelType } from "../../src/matrix/types.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { floats } from "../files/models.js";

@@ -1,11 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Bounds, UNBOUNDED } from "../audit/bounds.js";
-import type { EngineTriplet } from "../engines/slepc.js";
 import type { CsvOptions } from "../files/csv.js";
 import { openFile, readStream } from "../files/disk.js";
-import type { FileMatrix, FilePanels, SkippedEntry } from "../files/entry.js";
+import type { SkippedEntry } from "../files/entry.js";
 import { formatOf, readMatrices } from "../files/open.js";
-import { type RowsEntry, readRows } from "../files/open-rows.js";
+import { readRows } from "../files/open-rows.js";
 import type { MatrixRows } from "../files/rows.js";
 import type { ByteSource } from "../files/source.js";
 import { jsonLine, oneLine, quote } from "../files/text.js";
@@ -15,18 +13,22 @@ import {
   type Method,
   NonFiniteError,
   OptionError,
-  type SingularTriplet,
   type SolveOptions,
   SpectralNormError,
   singularTriplet,
 } from "../index.js";
-import { byteSize } from "./byte-size.js";
-import { addEngineOptions, type EngineOptions, findEngine } from "./engine.js";
+import { type EngineOptions, findEngine } from "./engine.js";
 import { leftOutLines } from "./left-out.js";
+import {
+  type FoundTriplet,
+  intoTable,
+  jsonLines,
+  type LeftOutEntry,
+  leftOutText,
+  type SolvedEntry,
+} from "./norm-output.js";
 import { type NormRow, normTables } from "./norm-table.js";
-import { standardOutput } from "./output.js";
-import { type Progress, progressOn } from "./progress.js";
-import { wholeNumber } from "./whole-number.js";
+import { NO_PROGRESS, type Progress } from "./progress.js";
 
 export interface NormFlags extends EngineOptions {
   /** one JSON object a line instead of a table */
@@ -37,11 +39,11 @@ export interface NormFlags extends EngineOptions {
   readonly method?: Method;
   readonly seed?: number;
   readonly maxIterations?: number;
-  /** bytes; a larger matrix is read from its file in every pass, a few rows at a time */
+  /** bytes; a larger matrix is read from its file in each pass, a few rows at a time */
   readonly memory?: number;
   /** proven bounds beside the estimates */
   readonly certify?: boolean;
-  /** the names of what is left out, too */
+  /** also list what is left out */
   readonly leftOut?: boolean;
   /** of `.csv` files */
   readonly delimiter?: string;
@@ -51,7 +53,7 @@ export interface NormFlags extends EngineOptions {
 }
 
 /** Where the command reads and writes; `process` is one. */
-export interface NormStreams {
+interface NormStreams {
   readonly stdin: AsyncIterable<Uint8Array | string>;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
@@ -59,65 +61,11 @@ export interface NormStreams {
   readonly progress?: Progress;
 }
 
-const METHODS: readonly Method[] = ["auto", "lanczos", "power", "dense"];
-const YES_NO = ["yes", "no"] as const;
 const CSV_OPTIONS = ["delimiter", "decimal", "header", "index"] as const;
-const NO_PROGRESS: Progress = { show() {}, clear() {}, end() {} };
-
-/** Adds `spectral-norm norm`. */
-export function registerNorm(program: Command): void {
-  const command = program
-    .command("norm")
-    .description(
-      "the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv, .petsc (PETSc binary)",
-    )
-    .argument("<file...>", "files; - is standard input")
-    .option("--json", "one JSON object a line instead of a table")
-    .option("--key <name>", "of a .npz file only this matrix")
-    .option(
-      "--rtol <x>",
-      "relative error that will do (default: as accurate as the numbers allow)",
-      tolerance,
-    )
-    .addOption(new Option("--method <m>", "how it is found").choices(METHODS))
-    .option("--max-iterations <n>", "Krylov or power steps", wholeNumber(1, 1e9))
-    .option("--seed <s>", "of the random start", wholeNumber(0, 2 ** 32 - 1))
-    .option(
-      "--memory <size>",
-      "larger .npy, .npz and dense .petsc matrices are read a few rows at a time, such as 512MB",
-      byteSize,
-    )
-    .option("--certify", "add an interval around it and a bound on the gradient's error, both proven")
-    .option("--left-out", "the names of what is left out of .npz files, too")
-    .option(
-      "--delimiter <d>",
-      "of .csv files, what separates the fields: one character, or comma, semicolon, tab, space",
-      delimiterOf,
-    )
-    .addOption(
-      new Option("--decimal <d>", "of .csv files, the decimal sign (default: a point)").choices([".", ","]),
-    )
-    .addOption(
-      new Option("--header <yes|no>", "of .csv files, whether the first row is a header").choices(YES_NO),
-    )
-    .addOption(
-      new Option("--index <yes|no>", "of .csv files, whether the first column has row names").choices(YES_NO),
-    )
-    .action(async (files: string[], options: NormFlags) => {
-      const { stdin, stderr } = process;
-      process.exitCode = await runNorm(files, options, {
-        stdin,
-        stdout: standardOutput,
-        stderr,
-        progress: progressOn(stderr),
-      });
-    });
-  addEngineOptions(command);
-}
 
 /**
- * ‖A‖₂ of every matrix in the files, as a line each on standard output. What cannot be read is a line
- * on standard error, and the rest is done all the same.
+ * Prints ‖A‖₂ of every matrix in the files. What cannot be read is reported on standard error, and the rest is still
+ * done.
  *
  * @returns the exit status: 2 if something could not be read, else 1 if something did not converge or could not
  *   be proven, else 0
@@ -129,8 +77,8 @@ export async function runNorm(
 ): Promise<number> {
   const { progress = NO_PROGRESS } = streams;
   const rows: NormRow[] = [];
-  const print = options.json ? jsonLines(streams) : intoTable(rows);
-  const leftOut: LeftOut[] = [];
+  const print = options.json ? jsonLines(streams.stdout) : intoTable(rows);
+  const leftOut: LeftOutEntry[] = [];
   let bad = false;
   let unsure = false;
   let stdin: Promise<ByteSource> | undefined;
@@ -165,7 +113,7 @@ export async function runNorm(
       const skipped: SkippedEntry[] = [];
       let found = false;
       const own = file === "-" ? "" : file;
-      // Of a pipe, what has been read is not there for another program.
+      // A pipe that has been read cannot be read again by another program.
       const path = file === "-" || "kept" in source ? undefined : file;
       csvSeen ||= formatOf(source, own) === "csv";
       const entries = engine
@@ -196,7 +144,7 @@ export async function runNorm(
           if (error instanceof OptionError) throw error;
           complain(`${name}: ${reason(inFile(entry, error))}`);
         }
-        // Lets the streams report what happened to them, such as a reader that has gone.
+        // Lets the streams report their errors, such as a closed pipe.
         await new Promise((resolve) => setImmediate(resolve));
       }
       if (!found) throw new FileError(`holds no matrix${listOf(skipped)}`);
@@ -214,7 +162,8 @@ export async function runNorm(
     }
   }
   progress.end();
-  if (csv && !csvSeen && !bad) complain(`--${csvNames(options)[0]}: is for .csv files, and there is none`);
+  if (csv && !csvSeen && !bad)
+    complain(`--${csvNames(options)[0]}: applies to .csv files, and none is given`);
   if (options.json)
     for (const { file, key, reason } of leftOut)
       streams.stdout.write(`${jsonLine({ file, key, leftOut: reason })}\n`);
@@ -222,8 +171,8 @@ export async function runNorm(
   return bad ? 2 : unsure ? 1 : 0;
 }
 
-/** Bounds; of a matrix that is larger than it may be there are none. */
-function certificateOf(entry: Answered, triplet: Triplet, memory = Number.POSITIVE_INFINITY): Bounds {
+/** The proven bounds; none for a matrix that takes more than `memory` bytes. */
+function certificateOf(entry: SolvedEntry, triplet: FoundTriplet, memory = Number.POSITIVE_INFINITY): Bounds {
   if (entry.kind === "panels") return UNBOUNDED;
   if ("rows" in entry && bytesOf(entry.rows) > memory) return UNBOUNDED;
   const { sigma, u, v, gap } = triplet;
@@ -234,8 +183,8 @@ function bytesOf({ entries, shape: [m, n] }: MatrixRows): number {
   return entries === undefined ? 8 * m * n : 12 * entries;
 }
 
-/** An error that says where a number of the panels is NaN, as one that says where it is in the file's matrix. */
-function inFile(entry: Answered, error: unknown): unknown {
+/** Translates the position of a NaN from the panels, which may be of the transpose, to the matrix of the file. */
+function inFile(entry: SolvedEntry, error: unknown): unknown {
   if (entry.kind !== "panels" || !entry.transposed || !(error instanceof NonFiniteError)) return error;
   const { row, column, message } = error;
   return new NonFiniteError(
@@ -254,66 +203,7 @@ function solveOptions({ rtol, method, seed, maxIterations }: NormFlags): SolveOp
   };
 }
 
-/** What the matrix was computed as: the file's own precision, double for integers and by another engine. */
-function computedDtype(entry: Answered): string {
-  const { dtype } = entry;
-  return !("rows" in entry) && (dtype === "float32" || dtype === "float16") ? dtype : "float64";
-}
-
-type Answered = FileMatrix | FilePanels | RowsEntry;
-type Triplet = SingularTriplet | EngineTriplet;
-type Print = (file: string, entry: Answered, triplet: Triplet, certificate: Bounds | undefined) => void;
-
-function jsonLines({ stdout }: NormStreams): Print {
-  return (file, entry, triplet, certificate) => {
-    const { method, sigma, residual, gap, gradientError, iterations, passes, converged, tied } = triplet;
-    // JSON.stringify writes null for what is infinite or NaN.
-    const line = jsonLine({
-      file,
-      ...(entry.key !== undefined && { key: entry.key }),
-      rows: entry.shape[0],
-      cols: entry.shape[1],
-      dtype: computedDtype(entry),
-      method,
-      sigma,
-      residual,
-      gap,
-      gradientError,
-      iterations,
-      passes,
-      converged,
-      tied,
-      ...(certificate && {
-        lower: certificate.lower,
-        upper: certificate.upper,
-        sigma2Upper: certificate.sigma2Upper,
-        gradientErrorBound: certificate.gradientErrorBound,
-        proven: certificate.proven,
-      }),
-    });
-    stdout.write(`${line}\n`);
-  };
-}
-
-/** Gathers what the tables are made of. */
-function intoTable(rows: NormRow[]): Print {
-  return (file, entry, { sigma, gradientError, method, converged, tied }, certificate) => {
-    const { key, shape } = entry;
-    const dtype = computedDtype(entry);
-    rows.push({ file, key, shape, dtype, method, sigma, gradientError, converged, tied, certificate });
-  };
-}
-
-type LeftOut = SkippedEntry & { readonly file: string };
-
-/** What was left out, a name a line. */
-function leftOutText(all: readonly LeftOut[]): string {
-  if (all.length === 0) return "";
-  const lines = all.map(({ file, key, reason }) => `  ${oneLine(file)} ${oneLine(key)}: ${oneLine(reason)}`);
-  return ["", "Left out:", ...lines, ""].join("\n");
-}
-
-/** Those options of `.csv` files that were given. */
+/** The options for `.csv` files that were given. */
 function csvNames(options: NormFlags): (typeof CSV_OPTIONS)[number][] {
   return CSV_OPTIONS.filter((name) => options[name] !== undefined);
 }
@@ -332,19 +222,6 @@ function csvOptions(options: NormFlags): CsvOptions | undefined {
   };
 }
 
-const DELIMITERS: Readonly<Record<string, string>> = {
-  ...{ comma: ",", semicolon: ";", tab: "\t", "\\t": "\t", space: " ", pipe: "|" },
-};
-
-/** What stands between fields. */
-export function delimiterOf(text: string): string {
-  const named = Object.hasOwn(DELIMITERS, text) ? DELIMITERS[text] : text;
-  if (/^[\t !$-*,./:-@[-`{-~]$/.test(named)) return named;
-  throw new InvalidArgumentError(
-    "It takes one character, not a letter, digit, sign or quote, or comma, semicolon, tab, space.",
-  );
-}
-
 const LISTED = 20;
 
 function listOf(skipped: readonly SkippedEntry[]): string {
@@ -360,11 +237,4 @@ function listOf(skipped: readonly SkippedEntry[]): string {
 function reason(error: unknown): string {
   if (error instanceof SpectralNormError) return error.message;
   return `cannot be computed (${error instanceof Error ? error.message : String(error)})`;
-}
-
-/** A relative error. */
-export function tolerance(text: string): number {
-  const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (value > 0 && value < Number.POSITIVE_INFINITY) return value;
-  throw new InvalidArgumentError("It takes a positive number, such as 1e-6.");
 }

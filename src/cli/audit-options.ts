@@ -1,0 +1,73 @@
+import type { Order } from "../audit/audit.js";
+import type { ConvolutionOptions } from "../audit/convolution.js";
+import type { JournalOrigin } from "../audit/journal.js";
+import type { MeasureOptions } from "../audit/measure.js";
+import type { Shard } from "../audit/shard.js";
+import type { KernelLayout } from "../files/tensor.js";
+import { OptionError } from "../index.js";
+
+/** The options of `spectral-norm audit`, parsed. */
+export interface AuditFlags extends Omit<MeasureOptions, "convolution"> {
+  readonly json?: boolean;
+  readonly csv?: boolean;
+  readonly report?: string;
+  readonly spectrum?: string;
+  readonly against?: string;
+  readonly sort?: Order;
+  readonly shard?: Shard;
+  readonly resume?: string;
+  readonly threads?: number;
+  readonly conv?: "reshape" | "operator";
+  readonly input?: readonly [number, number];
+  readonly boundary?: "zero" | "circular";
+  readonly layout?: KernelLayout;
+  readonly embeddings?: boolean;
+  readonly leftOut?: boolean;
+}
+
+/** @throws OptionError if the options of `--conv` do not fit together */
+export function convolutionIn({ conv, input, boundary }: AuditFlags): ConvolutionOptions | undefined {
+  if (conv === "operator") {
+    if (!input) throw new OptionError("--conv operator: needs the size of the input, such as --input 32x32");
+    return { input, ...(boundary && { boundary }) };
+  }
+  if (input ?? boundary) throw new OptionError(`--${input ? "input" : "boundary"}: is for --conv operator`);
+  return undefined;
+}
+
+/** @throws OptionError for options that exclude each other */
+export function refuseConflicts({
+  conv,
+  certify,
+  maxCost,
+  against,
+  shard,
+  resume,
+  report,
+  spectrum,
+}: AuditFlags): void {
+  if (conv === "operator" && certify)
+    throw new OptionError("--certify: convolutions cannot be certified; it excludes --conv operator");
+  if (maxCost !== undefined && !certify) throw new OptionError("--max-cost: is for --certify");
+  if (against !== undefined && (shard ?? resume))
+    throw new OptionError("--against: compares whole models; it excludes --shard and --resume");
+  if (spectrum !== undefined && report === undefined) throw new OptionError("--spectrum: is for --report");
+}
+
+/** The options that a result depends on, as they are typed. Threads and shards change no digit. */
+export function originOptions(flags: AuditFlags): JournalOrigin["options"] {
+  const { certify, maxCost, top, rtol, conv, input, boundary, layout, embeddings, memory } = flags;
+  return {
+    ...(certify && { "--certify": true }),
+    ...(maxCost !== undefined && { "--max-cost": maxCost }),
+    ...(top !== undefined && { "--top": top }),
+    ...(rtol !== undefined && { "--rtol": rtol }),
+    ...(conv === "operator" && { "--conv": conv }),
+    ...(input && { "--input": input.join("x") }),
+    ...(boundary && { "--boundary": boundary }),
+    ...(layout && { "--layout": layout }),
+    ...(embeddings && { "--embeddings": true }),
+    // Without proofs it changes only the last digits, and a process that was killed may have to resume with less memory.
+    ...(certify && memory !== undefined && { "--memory": memory }),
+  };
+}
