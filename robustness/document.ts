@@ -43,7 +43,9 @@ matrices are in \`robustness/cases/\`; \`npm test\` runs this package on them wi
 | ✗ | silently wrong: a larger error, and no warning |
 | † | a warning: \`converged: false\`, or one that the library prints |
 | NaN | NaN or infinity where there is a finite answer |
-| E · T · K | an exception · no answer within ${limitSeconds} s of processor time · the process crashed |
+| E | an exception |
+| T | no answer within ${limitSeconds} s of processor time |
+| K | the process crashed |
 | – | not run: the entries do not fit the type |
 
 If entries are NaN or infinite, an exception or NaN is right. If the norm is larger than the largest double, so are an
