@@ -1,7 +1,7 @@
-// npm run docs:check, after docs:build: looks at the main pages in a browser, by day and by night, on a phone and on a
-// desk. Writes pictures to test-output/docs, and fails where axe finds something, a page scrolls sideways, something
-// is requested from elsewhere, or search finds nothing.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+// npm run docs:check, after docs:build: opens the pages in a browser, in light and dark mode, at the width of a phone and
+// of a desktop. Writes pictures to test-output/docs. Fails if axe finds something, a page scrolls sideways, something is
+// requested from elsewhere, or search finds nothing.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,15 +16,12 @@ const pictures = fileURLToPath(new URL("../test-output/docs", import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const base = process.env.DOCS_BASE ?? "/";
 
+/** All pages, but of the generated reference only one of each kind. */
 const PAGES = [
-  "index.html",
-  "guide/start.html",
-  "guide/accuracy.html",
-  "coming-from/pytorch.html",
-  "benchmarks.html",
-  "robustness.html",
-  "certificate.html",
-  "glossary.html",
+  ...readdirSync(dist, { recursive: true, encoding: "utf8" })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".html") && !/^(api|live)\/|^404/.test(path))
+    .sort(),
   "api/index.html",
   "api/spectral-norm/functions/singularTriplet.html",
   "api/spectral-norm/interfaces/SolveOptions.html",

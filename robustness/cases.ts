@@ -15,44 +15,44 @@ export interface Family {
 /** Every matrix of the suite. */
 export const families: readonly Family[] = [
   {
-    title: "Starts that see nothing of v₁",
+    title: "Starts orthogonal to v₁",
     fools:
-      "An iteration from ones, a row or a unit vector stays orthogonal to v₁, and a residual is zero at every singular vector.",
+      "An iteration that starts from ones, a row or a unit vector stays orthogonal to v₁. The residual does not show it, because it is zero at every singular vector.",
     cases: starts,
   },
   {
     title: "Gaps",
     fools:
-      "With σ₂ close to σ₁ power iteration turns by next to nothing in a step, and a rule that watches the change stops.",
+      "If σ₂ is close to σ₁, a step of power iteration changes the vector very little, and a rule that measures the change stops too early.",
     cases: gaps,
   },
   {
     title: "Ties",
     fools:
-      "At σ₁ = σ₂ the derivative is a set: of it one member is wanted, and formulas that divide by σ₁ − σ₂ break.",
+      "If σ₁ = σ₂, the derivative is a set of subgradients. One of them is wanted, and formulas that divide by σ₁ − σ₂ fail.",
     cases: ties,
   },
   {
     title: "Scales",
     fools:
-      "Squares overflow from 1e154 on and vanish below 1e-162; absolute tolerances mean something else at every scale.",
+      "Squares overflow above 1e154 and underflow to zero below 1e-162. An absolute tolerance means something else at each scale.",
     cases: scales,
   },
   {
     title: "Structures",
     fools:
-      "Gram matrices lose small columns to rounding; clustered or badly conditioned values slow iterations down.",
+      "Small columns are lost to rounding in a Gram matrix. Clustered or badly conditioned values slow iterations down.",
     cases: structures,
   },
   {
-    title: "Shapes, and nothing in them",
+    title: "Shapes and zero matrices",
     fools:
-      "A million terms added one by one lose digits, a full decomposition of a long matrix takes its square in memory, and zero is divided by.",
+      "A sum of a million terms, added one by one, loses digits. A full decomposition of a long matrix needs the square of its length in memory. The zero matrix leads to a division by zero.",
     cases: shapes,
   },
   {
-    title: "Entries that are no numbers",
-    fools: "What is asked for here is a refusal: an error, or at least a NaN. A finite number is wrong.",
+    title: "Entries that are not finite",
+    fools: "The right answer is an error, or at least NaN. A finite number is wrong.",
     cases: refused,
   },
 ];

@@ -28,29 +28,32 @@ export interface Document {
 /** docs/robustness.md: no times and nothing of the machine, so that it changes only when an answer does. */
 export function markdown({ families, columns, missing, limitSeconds, runtimes }: Document): string {
   const count = families.reduce((sum, { cases }) => sum + cases.length, 0);
-  return `# Who survives
+  return `# Robustness
 
-${count} matrices on which naive methods fail, with norms and singular vectors known exactly or computed with integers of 700
-bits, and what each library makes of them. \`npm run robustness\` runs it all and writes this page; the matrices are in
-\`robustness/cases/\`, and \`npm test\` holds this package to them with every method, dtype and set of kernels.
+${count} matrices on which naive methods fail, and what each library makes of them. Their norms and singular vectors are
+known exactly or computed in integers of 700 bits. \`npm run robustness\` runs everything and writes this page. The
+matrices are in \`robustness/cases/\`; \`npm test\` runs this package on them with every method, dtype and set of kernels.
 
-**How to read it.** A cell has the value’s grade and, where the method has a gradient, the gradient’s after it.
+**How to read it.** A cell has a mark for the value and, if the method has a gradient, one for the gradient.
 
-| | |
+| mark | meaning |
 |---|---|
-| ✓ | right: a value to ${text(1e-10)} (float32: ${text(1e-5)}), a gradient to ${text(1e-8)} (${text(1e-4)}) in the Frobenius norm, or as far as the gap lets it be known; at a tie, a subgradient |
-| ${text(1e-4)} | inaccurate: the order of the error, relative to σ₁, up to 0.01; of a gradient up to 0.1 |
-| ✗ | wrong in silence: further off, and nothing says so |
-| † | it says so itself: \`converged: false\`, or a warning |
+| ✓ | right: a value to ${text(1e-10)} (float32: ${text(1e-5)}), a gradient to ${text(1e-8)} (${text(1e-4)}) in the Frobenius norm, or as far as the gap allows; at a tie, a subgradient |
+| ${text(1e-4)} | inaccurate: the order of magnitude of the error, relative to σ₁, up to 0.01; for a gradient up to 0.1 |
+| ✗ | silently wrong: a larger error, and no warning |
+| † | a warning: \`converged: false\`, or one that the library prints |
 | NaN | NaN or infinity where there is a finite answer |
-| E · T · K | an exception · no answer within ${limitSeconds} s of processor time · the process dies |
-| – | not asked: the entries are beyond its type |
+| E | an exception |
+| T | no answer within ${limitSeconds} s of processor time |
+| K | the process crashed |
+| – | not run: the entries do not fit the type |
 
-Where entries are NaN or infinite, an exception or a NaN is right; where the norm is beyond the largest double, so are an
-exception and infinity. An exception is not wrong: several of these functions do not take the shape, and say it.
+If entries are NaN or infinite, an exception or NaN is right. If the norm is larger than the largest double, so are an
+exception and infinity. An exception is not a wrong answer: several of these functions do not support some shapes, and
+say so.
 
 ${table(
-  ["column", "what is called", "version"],
+  ["column", "call", "version"],
   columns.map(({ head, calls, library, version }) => [head, calls, `${library} ${version}`]),
 )}
 
@@ -58,7 +61,7 @@ ${runtimes}${missing.map((line) => ` ${line}`).join("")}
 
 ## Totals
 
-Of the value, then of the gradient.
+First for the value, then for the gradient.
 
 ${totals(columns, "value")}
 
@@ -85,11 +88,14 @@ ${table(
 const kinds: readonly { readonly head: string; readonly grades: readonly Grade[] }[] = [
   { head: "right", grades: ["right"] },
   { head: "inaccurate", grades: ["inaccurate"] },
-  { head: "wrong in silence", grades: ["wrong in silence"] },
-  { head: "off, and says so", grades: ["inaccurate, and says so", "wrong, and says so"] },
+  { head: "silently wrong", grades: ["silently wrong"] },
+  {
+    head: "wrong or inaccurate, with a warning",
+    grades: ["inaccurate, with a warning", "wrong, with a warning"],
+  },
   { head: "NaN", grades: ["NaN"] },
   { head: "error", grades: ["error"] },
-  { head: "no answer in time, or dies", grades: ["hangs", "dies"] },
+  { head: "no answer in time, or crashed", grades: ["hangs", "dies"] },
 ];
 
 function totals(columns: readonly Column[], of: "value" | "gradient"): string {
@@ -116,11 +122,11 @@ function mark({ grade, error }: Verdict): string {
       return "✓";
     case "inaccurate":
       return text(error ?? 1);
-    case "inaccurate, and says so":
+    case "inaccurate, with a warning":
       return `${text(error ?? 1)}†`;
-    case "wrong in silence":
+    case "silently wrong":
       return "✗";
-    case "wrong, and says so":
+    case "wrong, with a warning":
       return "✗†";
     case "NaN":
       return "NaN";

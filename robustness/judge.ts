@@ -19,9 +19,9 @@ export type Outcome = Answer | { readonly fails: "error" | "hangs" | "dies"; rea
 export type Grade =
   | "right"
   | "inaccurate"
-  | "inaccurate, and says so"
-  | "wrong in silence"
-  | "wrong, and says so"
+  | "inaccurate, with a warning"
+  | "silently wrong"
+  | "wrong, with a warning"
   | "NaN"
   | "error"
   | "hangs"
@@ -54,15 +54,15 @@ export function judgeValue(of: Adversary, outcome: Outcome, { value }: Standard,
   if ("fails" in outcome)
     return { grade: outcome.fails === "error" && of.answer !== "norm" ? "right" : outcome.fails };
   const found = outcome.value;
-  if (of.answer === "refused") return { grade: Number.isFinite(found) ? "wrong in silence" : "right" };
+  if (of.answer === "refused") return { grade: Number.isFinite(found) ? "silently wrong" : "right" };
   if (of.answer === "overflow")
     return {
-      grade: found === Number.POSITIVE_INFINITY ? "right" : Number.isNaN(found) ? "NaN" : "wrong in silence",
+      grade: found === Number.POSITIVE_INFINITY ? "right" : Number.isNaN(found) ? "NaN" : "silently wrong",
     };
   const { sigma } = of.truth;
   if (!Number.isFinite(found)) return { grade: "NaN" };
   if (outcome.upper !== undefined)
-    return { grade: found <= sigma && sigma <= outcome.upper ? "right" : "wrong in silence" };
+    return { grade: found <= sigma && sigma <= outcome.upper ? "right" : "silently wrong" };
   // One unit in the last place of a subnormal number is no mistake.
   const off = Math.max(0, Math.abs(found - sigma) - moved - 2 ** -1074);
   // Not multiplied by 1/σ, which overflows for tiny σ.
@@ -99,8 +99,8 @@ export function judgeGradient(
 }
 
 function graded(error: number, limit: number, warned: boolean | undefined): Verdict {
-  if (error > limit) return { grade: warned ? "wrong, and says so" : "wrong in silence", error };
-  return { grade: warned ? "inaccurate, and says so" : "inaccurate", error };
+  if (error > limit) return { grade: warned ? "wrong, with a warning" : "silently wrong", error };
+  return { grade: warned ? "inaccurate, with a warning" : "inaccurate", error };
 }
 
 /** How far G is from a subgradient: |⟨G, A⟩/σ − 1| and ‖G‖_* − 1, whichever is more (Watson 1992). */

@@ -17,7 +17,7 @@ export interface Described {
   readonly dtype: "float32" | "float64";
 }
 
-const power = "100 steps of power iteration in its operations, differentiated by it";
+const power = "100 steps of power iteration in its own operations, differentiated automatically";
 
 /** Those that run in Node. */
 export const nodeRivals: readonly (Described & { readonly library: string })[] = [
@@ -33,29 +33,28 @@ export const nodeRivals: readonly (Described & { readonly library: string })[] =
     library: "spectral-norm",
     id: "value",
     head: "ours, `spectralNorm`",
-    calls: "`spectralNorm(A)`, which may stop as soon as the value is accurate and says nothing of its error",
+    calls: "`spectralNorm(A)`, which may stop as soon as the value is accurate",
     dtype: "float64",
   },
   {
     library: "spectral-norm",
     id: "core32",
     head: "ours, float32",
-    calls: "the same of a `Float32Array`",
+    calls: "the same, for a `Float32Array`",
     dtype: "float32",
   },
   {
     library: "spectral-norm",
     id: "certify",
     head: "`certify`",
-    calls:
-      "`certify(A)`: right if the interval is proven and holds ‖A‖₂ (to the last digit that the truth has)",
+    calls: "`certify(A)`: right if the interval is proven and contains ‖A‖₂ (rounded to float64)",
     dtype: "float64",
   },
   {
     library: "spectral-norm",
     id: "power",
     head: "ours, `power`",
-    calls: '`method: "power"`, kept to compare with: the usual power iteration with its usual stopping rule',
+    calls: '`method: "power"`, power iteration with the usual stopping rule, for comparison',
     dtype: "float64",
   },
   {
@@ -83,14 +82,14 @@ export const nodeRivals: readonly (Described & { readonly library: string })[] =
     library: "svd-js",
     id: "svd-js",
     head: "svd-js",
-    calls: "`SVD(A)`, of Aᵀ where A is wide",
+    calls: "`SVD(A)`, or of Aᵀ if A is wide",
     dtype: "float64",
   },
   {
     library: "mathjs",
     id: "mathjs",
     head: "mathjs",
-    calls: "`norm(A, 2)`, which takes square matrices",
+    calls: "`norm(A, 2)`, which accepts only square matrices",
     dtype: "float64",
   },
   {
@@ -146,7 +145,7 @@ export const pythonRivals: readonly (Described & { readonly library: string })[]
     library: "torch",
     id: "torch",
     head: "PyTorch",
-    calls: "`torch.linalg.matrix_norm(A, 2)` and its backward",
+    calls: "`torch.linalg.matrix_norm(A, 2)` and its backward pass",
     dtype: "float64",
   },
   {

@@ -50,7 +50,7 @@ try {
   for (const rival of pythonRivals.filter(({ id }) => only(id))) {
     const version = greeting?.versions[rival.library];
     if (version === undefined)
-      missing.push(`Left out: ${rival.head} (a Python that has ${rival.library}, by --python PATH).`);
+      missing.push(`Left out: ${rival.head} (name a Python that has ${rival.library} with --python PATH).`);
     else columns.push({ ...rival, version, cells: await examine(python, rival) });
   }
   python.close();

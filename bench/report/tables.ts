@@ -80,14 +80,15 @@ export function benchmarksText(
     .map(([name, version]) => `${name} ${version}`);
   const flags = nodeFlags.length > 0 ? ` ${nodeFlags.join(" ")}` : "";
   return [
+    "The matrices are Gaussian. Each cell has the median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of the result (for a value: its relative error), computed in float64 outside the timing. For another library the cell ends with a ratio: its time divided by that of the fastest row of spectral-norm, at any `rtol` and thread count, that is at least as accurate. The ratio is the median over all rounds; below 1, the other library is faster. An asterisk means that no row of spectral-norm is as accurate; the ratio is then to the most accurate one. Each library is shown at its fastest thread count. An empty cell was not measured.",
     ...tables.flatMap((table) => tableText(result, table)),
     ...batchTable(result),
     ...limitTable(result),
     ...proofTable(result),
     ...warmTable(result),
-    "Gaussian matrices. Each cell has the median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of the result (for a value: its relative error), computed in float64 outside the timing. For another library the cell ends with a ratio: its time divided by that of the fastest of spectral-norm's rows, at any `rtol` and thread count, that is as accurate. The ratio is the median of the ratios of all rounds; below 1, the other library is faster. An asterisk means that no row of spectral-norm is as accurate; the ratio is then to the most accurate one. Each library is shown at its fastest thread count.",
     `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)}${flags} (${kernels} kernels); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
     ...others.map(elsewhere),
+    ...(figures.length > 0 ? ["## Figures"] : []),
     ...figures.map(([alternative, file]) => `![${alternative}](${file})`),
   ].join("\n\n");
 }
@@ -97,7 +98,7 @@ export function benchmarksText(
  * all sizes of Gaussian matrices.
  */
 export function headlineText([result]: readonly BenchResult[]): string {
-  const heads = ["", "compared with", "least", "median", "greatest", "its error", "our error"];
+  const heads = ["", "compared with", "ratio: least", "median", "greatest", "its error", "our error"];
   const lines = tables.flatMap((table) => {
     const cases = gaussianCases(result, table.stored);
     return table.rivals.flatMap(([heading, rows]) => {
@@ -116,7 +117,7 @@ export function headlineText([result]: readonly BenchResult[]): string {
   return [
     ...(times.length > 0 ? [`\`valueAndGrad\` of a float32 matrix: ${times.join(", ")}.`] : []),
     grid(heads, lines),
-    `The time of the other library divided by ours at the same accuracy, over all sizes measured: below 1, the other is faster. Errors are the largest residual (or relative error of σ₁, where only σ₁ is computed); ours is that of the default accuracy. An asterisk: at some size ours was less accurate. Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.cores} cores, Node ${node.slice(1)} (${kernels} kernels).`,
+    `Ratio: the other library's time divided by ours at the same accuracy, over all sizes measured; below 1, the other library is faster. Error: the largest residual, or the largest relative error of σ₁ if only σ₁ is computed; ours at the default accuracy. An asterisk: at some size ours was less accurate. Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.cores} cores, Node ${node.slice(1)} (${kernels} kernels).`,
   ].join("\n\n");
 }
 
@@ -172,7 +173,7 @@ function tableText(result: BenchResult, table: TableOf): string[] {
     ...(beside ? [plainCell(fastest(of, besideRows))] : []),
     ...rivals.map(([, rows]) => rivalCell(of, table.task, fastest(of, rows))),
   ]);
-  return lines.length === 0 ? [] : [`**${table.title}**`, grid(["", ...heads], lines)];
+  return lines.length === 0 ? [] : [`## ${table.title}`, grid(["", ...heads], lines)];
 }
 
 function batchTable(result: BenchResult): string[] {
@@ -194,7 +195,7 @@ function batchTable(result: BenchResult): string[] {
     ...values.map((threads) => ourCell(ourRow(of, "spectralNormBatch", threads))),
     rivalCell(of, "value", fastest(of, /^NumPy/)),
   ]);
-  return ["**Batches**", grid(heads, lines)];
+  return ["## Batches", grid(heads, lines)];
 }
 
 /** `singularTriplet` beside what reading A as often takes. */
@@ -231,7 +232,11 @@ function limitTable(result: BenchResult): string[] {
       ];
     }),
   ]);
-  return ["**Against the memory limit: passes × one plain read of A**", grid(heads, lines)];
+  return [
+    "## Against the memory limit",
+    "The time of a call, divided by the number of times that it reads A times the time of one plain read.",
+    grid(heads, lines),
+  ];
 }
 
 /** What is proven, beside the time that it takes. */
@@ -255,7 +260,7 @@ function proofTable({ proofs = [] }: BenchResult): string[] {
       power(gradientErrorBound),
     ],
   );
-  return ["**Proof, float64, 1 thread**", grid(heads, lines)];
+  return ["## Proofs, float64, 1 thread", grid(heads, lines)];
 }
 
 function warmTable({ warm = [] }: BenchResult): string[] {
@@ -266,11 +271,12 @@ function warmTable({ warm = [] }: BenchResult): string[] {
     spectrum === "gaussian" ? "Gaussian" : `σᵢ = ${spectrum}`,
     ...tolerances.map((rtol) => {
       const found = warm.find((one) => one.spectrum === spectrum && one.rtol === rtol);
-      return found ? `**${found.warm}** for ${found.cold}` : "";
+      return found ? `**${found.warm}**, without: ${found.cold}` : "";
     }),
   ]);
   return [
-    "**Warm starts: passes with the v of a matrix that differs by 10⁻⁶·‖A‖₂ as `start`, for those without; 512² float64**",
+    "## Warm starts, 512² float64",
+    "How many passes a call takes if `start` is the v of a matrix that differs by 10⁻⁶·‖A‖₂, and how many without it.",
     grid(["", ...tolerances.map((rtol) => `\`rtol\` ${power(rtol)}`)], lines),
   ];
 }

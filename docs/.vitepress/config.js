@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitepress";
-import { nav, sidebar } from "./sections.js";
+import { footOf, nav, sidebar } from "./sections.js";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const { description, version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url)));
@@ -61,6 +61,7 @@ export default defineConfig({
     // Pages with wide tables have the room of the outline too.
     const name = page.relativePath.replace(/\.md$/, "");
     if (WIDE.includes(name)) Object.assign(page.frontmatter, { aside: false, pageClass: `wide ${name}` });
+    Object.assign(page.frontmatter, footOf(name));
     const module = moduleOf(page.relativePath);
     if (module) page.title = `${page.title} · ${module}`;
   },

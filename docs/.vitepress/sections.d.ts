@@ -5,3 +5,4 @@ export interface Item {
 }
 export function sidebar(): Item[];
 export function nav(): Item[];
+export function footOf(path: string): { prev?: Item | false; next?: Item | false };

@@ -88,6 +88,9 @@ const isFolder = (path) => existsSync(path) && statSync(path).isDirectory();
 const COMMANDS = ["commands", "scale-out", "scale-out-slepc"];
 const EVIDENCE = ["benchmarks", "robustness", "certificate", "runtimes"];
 
+/** A page of its own, beside those that VitePress makes. */
+const LIVE = { text: "Live page", link: "/live/index.html", target: "_self" };
+
 /** The groups of the sidebar; an empty one is left out. */
 export function sidebar() {
   const listed = [...COMMANDS, ...EVIDENCE];
@@ -96,18 +99,33 @@ export function sidebar() {
     { text: "Commands", items: items(...COMMANDS) },
     { text: "Evidence", items: items(...EVIDENCE) },
     { text: "Coming from", items: itemsIn("coming-from", COMING_FROM) },
-    { text: "More", items: itemsIn("", ["reference", "glossary"], listed) },
+    { text: "More", items: [...itemsIn("", ["reference", "glossary"], listed), LIVE] },
     { text: "API", items: api() },
   ].filter(({ items }) => items.length > 0);
 }
 
-/** The links at the top of every page. `live` is a page of its own, beside those that VitePress makes. */
+/**
+ * What the links at the foot of a page have to be where the sidebar has the live page beside it: VitePress would open
+ * that as one of its own pages, which it is not.
+ *
+ * @param {string} path a page, relative to `docs`, without `.md`
+ */
+export function footOf(path) {
+  const flat = (items) => items.flatMap((item) => [item, ...flat(item.items ?? [])]);
+  const links = flat(sidebar()).filter(({ link }) => link && !link.includes("#"));
+  const at = links.findIndex(({ link }) => link === `/${path.replace(/(^|\/)index$/, "$1")}`);
+  const live = links.indexOf(LIVE);
+  if (at >= 0 && at === live - 1) return { next: links[live + 1] ?? false };
+  return at >= 0 && at === live + 1 ? { prev: links[live - 1] ?? false } : {};
+}
+
+/** The links at the top of every page. */
 export function nav() {
   const first = (folder) => sidebar().find(({ text }) => text === folder)?.items[0]?.link;
   return [
     { text: "Guide", link: first("Guide"), activeMatch: "^/guide/" },
     { text: "API", link: exists("api/index") ? "/api/" : undefined, activeMatch: "^/api/" },
     { text: "Benchmarks", link: exists("benchmarks") ? "/benchmarks" : undefined },
-    { text: "Live page", link: "/live/index.html", target: "_self", noIcon: true },
+    { ...LIVE, noIcon: true },
   ].filter(({ link }) => link !== undefined);
 }

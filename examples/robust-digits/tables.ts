@@ -100,11 +100,11 @@ export function sentences({ result, seconds, processor, node, tfjs }: Run): stri
     return `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(1)} points`;
   };
   return [
-    `**The price:** test accuracy ${percent(normalized.accuracy)} for ${percent(plain.accuracy)} (${points(normalized)}) with ${normalized.name}; ${percent(other.accuracy)} (${points(other)}) with ${other.name}. One point is ${testCount / 100} of the ${testCount} test digits, and one training of each network is all that was done.`,
-    `**What it buys:** under attack with ε = 1, the plain network still gets ${one(plain)} of the digits right; ${one(normalized)} with ${normalized.name}, ${one(other)} with ${other.name}. At ε = 0.5, ${half(plain)}, ${half(normalized)} and ${half(other)} are right for certain, whatever the attack.`,
+    `**The price:** test accuracy ${percent(normalized.accuracy)} instead of ${percent(plain.accuracy)} (${points(normalized)}) with ${normalized.name}; ${percent(other.accuracy)} (${points(other)}) with ${other.name}. One point is ${testCount / 100} of the ${testCount} test digits, and each network was trained only once.`,
+    `**What it buys:** under attack with ε = 1, the plain network still gets ${one(plain)} of the digits right; ${one(normalized)} with ${normalized.name}, ${one(other)} with ${other.name}. At ε = 0.5, ${half(plain)}, ${half(normalized)} and ${half(other)} are certain to be right, whatever the attack.`,
     `**The bound holds:** no pair, Jacobian or finite difference was steeper than the product of the norms, and no attack beat a certificate.`,
-    `**σ is followed, not found anew, in training:** right after an epoch, the largest norm of a normalized layer was ${threeDecimals(stray)} where it should be 1. \`layer.converge()\` finds it anew, and the norms of the table are from after that.`,
-    `${trainingCount} digits to train on and ${testCount} to test, the first ${attacked} of them attacked; ${settings.epochs} epochs, ${settings.attackSteps} steps of the attack for each ε; ${seconds.toFixed(0)} seconds in all on ${processor}, Node ${node}, TensorFlow.js ${tfjs} with its WebAssembly backend.`,
+    `**During training, σ is only approximate:** right after an epoch, the largest norm of a normalized layer was ${threeDecimals(stray)} instead of 1. \`layer.converge()\` computes σ accurately; the norms in the table are from after that.`,
+    `**Settings:** ${trainingCount} digits for training and ${testCount} for testing, the first ${attacked} of them attacked; ${settings.epochs} epochs, ${settings.attackSteps} steps of the attack for each ε; ${seconds.toFixed(0)} seconds in all on ${processor}, Node ${node}, TensorFlow.js ${tfjs} with its WebAssembly backend.`,
   ];
 }
 

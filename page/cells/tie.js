@@ -7,7 +7,7 @@ const found = along.map((t) => {
 plot({
   "‖A‖₂": found.map(({ t, sigma }) => [t, sigma]),
   "first entry of u·vᵀ": found.map(({ t, first }) => [t, first]),
-}, { title: "The norm has a kink, its gradient a jump", x: "t" });
+}, { title: "The norm has a kink, and its gradient jumps", x: "t" });
 
 // Away from the tie the error is known; at the tie it is said to be one.
 for (const { t, tied, gradientError } of found.slice(49, 52))

@@ -29,7 +29,7 @@ export function numberField(label: string, least: number, most: number, initial:
       input.setAttribute("aria-invalid", String(!right));
       if (right) return value;
       input.focus();
-      throw new FieldError(`${label}: it takes a whole number from ${least} to ${most}.`);
+      throw new FieldError(`${label}: expected an integer from ${least} to ${most}.`);
     },
   };
 }

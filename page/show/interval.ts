@@ -85,10 +85,7 @@ function boundLines(lower: number, upper: number): HTMLElement[] {
 function certificateEntries({ certificate }: Interval): HTMLElement[] {
   const { lower, upper, sigma2Upper, gradientErrorBound, proven } = certificate;
   const entries: readonly (readonly [string, string])[] = [
-    [
-      "certify(A)",
-      proven ? `proves, in a few tests that are better placed,` : "does not get as far as a proof,",
-    ],
+    ["certify(A)", proven ? `proves, with a few better placed tests,` : "does not get as far as a proof,"],
     ["‖A‖₂", `${lower} … ${upper}`],
     ["σ₂", `at most ${sigma2Upper}`],
     ["u·vᵀ", errorText(gradientErrorBound)],
@@ -98,6 +95,6 @@ function certificateEntries({ certificate }: Interval): HTMLElement[] {
 
 function errorText(bound: number): string {
   return bound >= Math.SQRT2
-    ? `${scientific(bound)}: a tie cannot be excluded, so nothing is promised`
+    ? `${scientific(bound)}: a tie cannot be excluded`
     : `off by at most ${scientific(bound)}, in the Frobenius norm`;
 }

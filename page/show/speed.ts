@@ -29,7 +29,7 @@ export function speedSection(host: HTMLElement): void {
   const empty = element(
     "p",
     { class: "empty" },
-    "No times yet. Timing takes some seconds, so it waits for you.",
+    "No times yet. Timing takes a few seconds; press the button to start.",
   );
   figure.node.hidden = true;
 

@@ -108,7 +108,7 @@ function* rowsOf(file: File, folder: Folder, told: Report<never>["progress"]): G
       any ||= row.kind !== "left out" && row.kind !== "note";
       yield row;
     }
-    if (!any) yield { kind: "failed", reason: "holds no matrix" };
+    if (!any) yield { kind: "failed", reason: "contains no matrix" };
   } catch (error) {
     yield { kind: "failed", reason: reasonOf(error) };
   }

@@ -22,10 +22,11 @@ const known = ["title", "x", "y", "logX", "logY"];
 export function plotRequest(series: unknown, options: unknown = {}): PlotRequest {
   if (typeof series !== "object" || series === null)
     throw new TypeError("plot: expected { label: [[x, y], …] }, or a list of numbers for each label");
-  if (typeof options !== "object" || options === null) throw new TypeError("plot: its options are an object");
+  if (typeof options !== "object" || options === null)
+    throw new TypeError("plot: the options must be an object");
   const unknown = Object.keys(options).filter((key) => !known.includes(key));
   if (unknown.length > 0)
-    throw new TypeError(`plot: no such option: ${unknown.join(", ")}; there are ${known.join(", ")}`);
+    throw new TypeError(`plot: no such option: ${unknown.join(", ")}; the options are ${known.join(", ")}`);
   const { title = "Plot", x = "", y = "", logX = false, logY = false } = options as Record<string, unknown>;
   const one = Array.isArray(series) || ArrayBuffer.isView(series) ? { values: series } : series;
   const drawable = (value: number, log: unknown) => Number.isFinite(value) && !(log && value <= 0);

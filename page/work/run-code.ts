@@ -30,7 +30,7 @@ export const runCode: Task<{ readonly code: string }, undefined, Printed> = asyn
   const put = (item: Printed) => {
     printed++;
     if (printed <= mostPrinted) update(item);
-    if (printed === mostPrinted) update({ kind: "text", text: "… what is printed from here on is left out" });
+    if (printed === mostPrinted) update({ kind: "text", text: "… further output is left out" });
   };
   const print = (...values: unknown[]) => put({ kind: "text", text: values.map(shownValue).join(" ") });
   const scope = {

@@ -15,5 +15,5 @@ export async function webgpuState(): Promise<string | undefined> {
   if (!gpu)
     return globalThis.isSecureContext ? "this browser has no WebGPU" : "WebGPU needs https, or localhost";
   const adapter = await gpu.requestAdapter().catch(() => null);
-  return adapter ? undefined : "this browser has WebGPU, but no adapter for it";
+  return adapter ? undefined : "this browser has WebGPU, but no adapter was found";
 }

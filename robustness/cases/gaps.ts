@@ -44,7 +44,7 @@ export const gaps: readonly Adversary[] = [
     }),
   ),
   adversary({
-    name: "Wilkinson’s W₂₁⁺, two values that agree in 14 digits",
+    name: "Wilkinson's W₂₁⁺, two values that agree in 14 digits",
     rows: 21,
     cols: 21,
     entries: () => filled(21, 21, (i, j) => (i === j ? Math.abs(i - 10) : Math.abs(i - j) === 1 ? 1 : 0)),

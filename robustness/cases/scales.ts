@@ -44,10 +44,10 @@ export const scales: readonly Adversary[] = [
   scaled(120, "all times 1e36"),
   scaled(-100, "all times 1e-30"),
   scaled(10, "all times 1e3"),
-  scaled(-10, "all times 1e-3, below the notebook’s atol"),
+  scaled(-10, "all times 1e-3, below the notebook's atol"),
   scaled(1020, "all times 1e307, the norm just below the largest double"),
   exact("subnormal entries of float64", 4, 3, 0.5, (i, j) => entry(i, j) * tiny),
-  exact("subnormal beside normal entries", 4, 3, 0.5, (i, j) =>
+  exact("subnormal and normal entries", 4, 3, 0.5, (i, j) =>
     i === j ? 2 ** (i - 1022) : entry(i, j) * tiny,
   ),
   exact("one entry, the smallest subnormal", 2, 3, 1, (i, j) => (i === 1 && j === 1 ? tiny : 0)),

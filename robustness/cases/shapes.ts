@@ -104,7 +104,7 @@ export const shapes: readonly Adversary[] = [
   zero(80, 100),
 ];
 
-/** Entries that are no numbers. */
+/** Entries that are not finite. */
 export const refused: readonly Adversary[] = (
   [
     ["NaN in the last entry, 4×3", Number.NaN, 4, 3, 11],

@@ -50,7 +50,7 @@ function againstOurStart(): Adversary {
   const [dv, dw] = [v, w].map((x) => x.map((value, i) => rest(i) * value));
   const [vv, ww, vw] = [dot(v, dv), dot(w, dw), dot(v, dw)];
   return adversary({
-    name: "v₁ ⟂ what this package draws at seed 0",
+    name: "v₁ ⟂ the random vectors of this package at seed 0",
     rows: n,
     cols: n,
     entries: () =>

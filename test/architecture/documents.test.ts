@@ -95,6 +95,19 @@ describe("ARCHITECTURE.md", () => {
   });
 });
 
+describe("docs/certificate.md", () => {
+  const folders = ["src/certify", "test/certify"];
+
+  it("names only source files that exist", () => {
+    const names = [...read("docs/certificate.md").matchAll(/`([\w/.-]+\.ts)`/g)].map(([, name]) => name);
+    const places = (name: string) => [name, ...folders.map((folder) => join(folder, name))];
+    expect(names.length).toBeGreaterThan(10);
+    expect(
+      names.filter((name) => !places(name).some((place) => existsSync(join(repository, place)))),
+    ).toEqual([]);
+  });
+});
+
 describe("the version", () => {
   const { version } = manifest;
 
@@ -103,8 +116,14 @@ describe("the version", () => {
     expect([lock.version, lock.packages[""].version]).toEqual([version, version]);
     expect(/^## \[(.+?)\]/m.exec(read("CHANGELOG.md"))?.[1]).toBe(version);
     expect(/^version: (.+)$/m.exec(read("CITATION.cff"))?.[1]).toBe(version);
-    const tarballs = [...read("README.md").matchAll(/spectral-norm-(\d[\w.-]*)\.tgz/g)].map(([, one]) => one);
-    expect(tarballs.filter((one) => one !== version)).toEqual([]);
+    const tarballs = ["README.md", "docs/guide/start.md"].flatMap((page) =>
+      [...read(page).matchAll(/spectral-norm-(\d[\w.-]*)\.tgz/g)].map(([, one]) => one),
+    );
+    expect(tarballs).toEqual([version, version]);
+    const measured = [...read("docs/robustness.md").matchAll(/\| spectral-norm (\S+) \|/g)].map(
+      ([, one]) => one,
+    );
+    expect(new Set(measured)).toEqual(new Set([version]));
   });
 });
 

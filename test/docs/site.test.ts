@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { type Item, nav, sidebar } from "../../docs/.vitepress/sections.js";
+import { footOf, type Item, nav, sidebar } from "../../docs/.vitepress/sections.js";
 import { problemsOf } from "../../docs/site-check.mjs";
 import { sitePages } from "../package/pages.js";
 
@@ -30,8 +30,16 @@ it("lists every page of docs once, and none that does not exist", () => {
     .map(({ path }) => path.replace(/^docs/, "").replace(/\.md$/, ""))
     .filter((path) => path !== "/index");
   const listed = linksOf(sidebar()).filter((link) => !link.startsWith("/api/"));
-  expect(listed.toSorted()).toEqual(pages.toSorted());
+  expect(listed.toSorted()).toEqual([...pages, "/live/index.html"].toSorted());
   expect(linksOf(nav())).toContain("/live/index.html");
+});
+
+it("passes over the live page at the foot of its neighbours", () => {
+  const listed = linksOf(sidebar());
+  const before = listed[listed.indexOf("/live/index.html") - 1];
+  expect(footOf(before.slice(1))).toHaveProperty("next");
+  expect(footOf(before.slice(1)).next).not.toMatchObject({ link: "/live/index.html" });
+  expect(footOf("guide/start")).toEqual({});
 });
 
 it("finds nothing wrong with a site that is complete in itself", () => {

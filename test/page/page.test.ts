@@ -276,7 +276,7 @@ describe("files", () => {
 
 it("refuses a size that it does not take, in place", async () => {
   await page.getByLabel("Rows", { exact: true }).fill("1");
-  expect(await run("#accuracy", "Run")).toBe("Rows: it takes a whole number from 2 to 400.");
+  expect(await run("#accuracy", "Run")).toBe("Rows: expected an integer from 2 to 400.");
   expect(await page.getByLabel("Rows", { exact: true }).getAttribute("aria-invalid")).toBe("true");
   await page.getByLabel("Rows", { exact: true }).fill("12");
   await page.getByLabel("Rows", { exact: true }).press("Enter");
