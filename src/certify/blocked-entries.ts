@@ -59,7 +59,7 @@ export function blockedEntries(
     groups,
     shortHeight: sumHeight(long, block),
     longHeight: groups + 3,
-    toShort(y) {
+    matvec(y) {
       const P = numbers();
       const out = new Float64Array(4 * groups);
       for (let g = 0; g < groups; g++) {
@@ -85,7 +85,7 @@ export function blockedEntries(
       }
       return out.subarray(0, short);
     },
-    toLong(x) {
+    rmatvec(x) {
       const P = numbers();
       const out = new Float64Array(long);
       for (let g = 0; g < groups; g++) {

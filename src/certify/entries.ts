@@ -13,10 +13,10 @@ export interface Entries {
   /** not below ‖P‖_F */
   readonly frobenius: number;
   /** P·y */
-  toShort(y: Float64Array): Float64Array;
+  matvec(y: Float64Array): Float64Array;
   readonly shortHeight: number;
   /** Pᵀ·x */
-  toLong(x: Float64Array): Float64Array;
+  rmatvec(x: Float64Array): Float64Array;
   readonly longHeight: number;
   /** Replaces P by |P|. */
   takeMagnitudes(): void;

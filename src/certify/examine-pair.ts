@@ -28,9 +28,9 @@ export interface ExaminedPair {
  */
 export function examine(P: Entries, x: Float64Array, y: Float64Array): ExaminedPair {
   const [lengthX, lengthY] = [lengthOf(x), lengthOf(y)];
-  const back = P.toLong(x);
+  const back = P.rmatvec(x);
   const w = lengthOf(back);
-  const again = P.toShort(back);
+  const again = P.matvec(back);
   const t = lengthOf(again);
   // |fl(P·w) − P·w| ≤ γ·|P|·|w|, and ‖|P|·|w|‖ ≤ ‖P‖_F·‖w‖.
   const shortError = up(gamma(P.shortHeight) * P.frobenius);
@@ -40,7 +40,7 @@ export function examine(P: Entries, x: Float64Array, y: Float64Array): ExaminedP
   const sigma = w.lower > 0 ? t.upper / w.upper : 0;
 
   const ofLong = residualOf(back, sigma, y, lengthY.upper, up(longError * lengthX.upper));
-  const ofShort = residualOf(P.toShort(y), sigma, x, lengthX.upper, up(shortError * lengthY.upper));
+  const ofShort = residualOf(P.matvec(y), sigma, x, lengthX.upper, up(shortError * lengthY.upper));
   return {
     lower,
     sigma,

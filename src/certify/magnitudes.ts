@@ -29,7 +29,7 @@ export function magnitudeBound(P: Entries): number {
   let best = Number.POSITIVE_INFINITY;
   const d = new Float64Array(P.short).fill(1);
   for (let round = 0; round < ROUNDS; round++) {
-    const product = P.toShort(P.toLong(d));
+    const product = P.matvec(P.rmatvec(d));
     let ratio = 0;
     let most = 0;
     for (let i = 0; i < d.length; i++) {

@@ -82,7 +82,7 @@ export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOption
       view.kind === "operator"
         ? operatorAction(kernels, view, seed, adjointRtol)
         : loadedAction(kernels, loadMatrix(kernels, view, view.m < view.n), true);
-    const image = action.toLong(normal(createRandom(seed)));
+    const image = action.matvec(normal(createRandom(seed)));
     const start = normal(createRandom(seed, fingerprintOf(image)));
     const { square, steps, remainder } = largestRitz(action, start, wanted);
     const failure = 1 - probability;
@@ -142,8 +142,8 @@ function largestRitz(action: Action, start: Float64Array, wanted: number) {
   for (;;) {
     const unit = q.map((value) => value / length);
     basis.push(unit);
-    const image = action.toLong(unit);
-    q = action.toShort(image);
+    const image = action.matvec(unit);
+    q = action.rmatvec(image);
     if (basis.length === 1) action.checkAdjoint?.({ from: unit, to: image }, { from: image, to: q });
     const before = norm2(q);
     diagonal.push(dot(q, unit));

@@ -53,9 +53,9 @@ export function sparseEntries({ data, indices, indptr, shape: [m, n] }: SparseMa
     exponent,
     count,
     frobenius: lengthOf(values).upper,
-    toShort: transposed ? back : forward,
+    matvec: transposed ? back : forward,
     shortHeight: transposed ? ofColumn : ofRow,
-    toLong: transposed ? forward : back,
+    rmatvec: transposed ? forward : back,
     longHeight: transposed ? ofRow : ofColumn,
     takeMagnitudes() {
       for (let k = 0; k < count; k++) values[k] = Math.abs(values[k]);

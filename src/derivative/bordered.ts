@@ -94,8 +94,8 @@ export function checkTriplet(view: Input, triplet: SingularTriplet, adjointRtol:
 function checkOn(action: Action, { dtype }: Input, triplet: SingularTriplet): void {
   const [u, v] = [Float64Array.from(triplet.u), Float64Array.from(triplet.v)];
   const [short, long] = action.transposed ? [u, v] : [v, u];
-  const forward = action.toLong(short);
-  const back = action.toShort(long);
+  const forward = action.matvec(short);
+  const back = action.rmatvec(long);
   action.checkAdjoint?.({ from: short, to: forward }, { from: long, to: back });
   const sigma = scaleByPower(triplet.sigma, -action.exponent);
   const measured = Math.hypot(
@@ -167,7 +167,7 @@ export function solveBordered(
     removeAlong(shortUnit, shortSide);
     removeAlong(longUnit, longSide);
 
-    const right = action.toShort(longSide);
+    const right = action.rmatvec(longSide);
     // Only known after A has been read, if A comes in panels.
     const { exponent } = action;
     const sigma = scaleByPower(triplet.sigma, -exponent);
@@ -176,7 +176,7 @@ export function solveBordered(
     const short = solveShort(action, sigma, shortUnit, right, view.dtype);
 
     // σp = a + A·q, without its part along the unit vector of the long side.
-    const long = action.toLong(short);
+    const long = action.matvec(short);
     for (let i = 0; i < long.length; i++) long[i] = (long[i] + longSide[i]) / sigma;
     removeAlong(longUnit, long);
     return transposed ? { p: short, q: long, exponent } : { p: long, q: short, exponent };
@@ -244,7 +244,7 @@ function conjugateGradients(
   let stagnant = 0;
   // Without rounding, n steps would do; rounding may delay convergence by some factor.
   for (let step = 0; step < 4 * n + 100; step++) {
-    const image = action.gramOf(d);
+    const image = action.normalProduct(d);
     let curvature = 0;
     for (let i = 0; i < n; i++) {
       image[i] = square * d[i] - image[i];
@@ -273,7 +273,7 @@ function conjugateGradients(
   }
   removeAlong(w, x);
   // The true residual, not that of the recurrence.
-  const image = action.gramOf(x);
+  const image = action.normalProduct(x);
   const check = Float64Array.from(c, (value, i) => value - square * x[i] + image[i]);
   removeAlong(w, check);
   return { x, residual: norm2(check) / size };
@@ -288,7 +288,7 @@ function direct(action: Action, sigma: number, w: Float64Array, c: Float64Array)
   for (let j = 0; j < n; j++) {
     unitVector.fill(0);
     unitVector[j] = 1;
-    const column = action.gramOf(unitVector);
+    const column = action.normalProduct(unitVector);
     const row = new Float64Array(n);
     for (let i = 0; i <= j; i++) row[i] = square * ((i === j ? 1 : 0) + w[i] * w[j]) - column[i];
     L.push(row);

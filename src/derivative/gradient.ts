@@ -50,7 +50,7 @@ function outerProduct(
     const product = arena.take(rows * n * bytes);
     const view = single ? arena.f32 : arena.f64;
     view(right, n).set(v);
-    const multiply = single ? routines.outer32 : routines.outer64;
+    const multiply = single ? routines.ger32 : routines.ger64;
     // In blocks, so that kernel memory need not hold all of the product.
     const result = out ?? allocateArray(single ? "float32" : "float64", m * n);
     for (let i = 0; i < m; i += rows) {

@@ -103,8 +103,8 @@ function directionProducts(
       home.kind === "panels"
         ? panelSolver(kernels, home, false).action
         : loadedAction(kernels, loadMatrix(kernels, home, false, { half: true }), true);
-    const right = action.transposed ? action.toShort(v) : action.toLong(v);
-    const left = action.transposed ? action.toLong(u) : action.toShort(u);
+    const right = action.transposed ? action.rmatvec(v) : action.matvec(v);
+    const left = action.transposed ? action.matvec(u) : action.rmatvec(u);
     return { right, left, exponent: action.exponent };
   } finally {
     kernels.arena.release(mark);

@@ -259,7 +259,7 @@ function measuredTriplet(
       residual,
       second: second?.sigma ?? 0,
       secondError: second?.residual ?? 0,
-      reached: reached === true,
+      converged: reached === true,
       dtype: "float64",
       length: m + n,
     },

@@ -26,8 +26,8 @@ export interface Products {
   /** scratch is float64. */
   multiplyTransposedWide: MultiplyTransposed;
   /** Z (width×cols float64) += Aᵀ(A·X), reading A once; t: 64 bytes of scratch. */
-  gram32: Gram;
-  gram64: Gram;
+  normalMatvec32: Gram;
+  normalMatvec64: Gram;
   /**
    * W ← W − Q·C for `width` vectors W of `cols` numbers, `ldw` bytes apart; Q: `count` rows; C: count×width float64,
    * with room for a multiple of four rows, which it overwrites. scratch: width·1024 bytes, zero before and after.
@@ -35,16 +35,16 @@ export interface Products {
   subtract32: Subtract;
   subtract64: Subtract;
   /** Computes in float32; t: 64 + 16·cols bytes of scratch. */
-  gramHalf: Half<Gram>;
+  normalMatvecHalf: Half<Gram>;
   /** w: 16·cols bytes of scratch. */
   multiplyWideHalf: Half<(...args: [...Parameters<Multiply>, w: number]) => void>;
   multiplyTransposedWideHalf: Half<(...args: [...Parameters<MultiplyTransposed>, w: number]) => void>;
   /** Lower triangle of C (rows×rows float64, `ldc` numbers from row to row) ← A·Aᵀ; t: 64 bytes. */
-  outerGram32: OuterGram;
-  outerGram64: OuterGram;
+  syrk32: OuterGram;
+  syrk64: OuterGram;
   /** G (m×n numbers, no padding) ← u·vᵀ. */
-  outer32(u: number, m: number, v: number, n: number, g: number): void;
-  outer64(u: number, m: number, v: number, n: number, g: number): void;
+  ger32(u: number, m: number, v: number, n: number, g: number): void;
+  ger64(u: number, m: number, v: number, n: number, g: number): void;
   /** w (float32) ← z (float64), n numbers. */
   demote32(z: number, w: number, n: number): void;
   /** x ← c·x, n numbers (a multiple of LANES). */
@@ -52,8 +52,8 @@ export interface Products {
   scale64(x: number, n: number, c: number): void;
   /** First `keep` rows of Q ← YᵀQ, Y k×keep float64 by columns (leading dimension k, a multiple of 4);
    * strip: keep×16 numbers of scratch. */
-  rotate32: Rotate;
-  rotate64: Rotate;
+  rotateBasis32: Rotate;
+  rotateBasis64: Rotate;
 }
 
 /** A routine with the type of its 16-bit numbers as its last argument. */

@@ -25,7 +25,7 @@ export interface LoadedMatrix {
   /** A = P·2^exponent */
   readonly exponent: number;
   /** ‖P‖_F², to 2⁻¹⁴ of itself, where the scan has found it: not of half precision, nor of what had to be scaled */
-  readonly squares: number | undefined;
+  readonly squaredNorm: number | undefined;
 }
 
 type Storage = "float64" | "float32" | "float16" | "bfloat16";
@@ -80,11 +80,11 @@ export function loadMatrix(
   const target = { pointer, rows, cols, paddedCols, total, alone };
   const kind = packed ? "half" : view.dtype;
   if (view.parts) copyParts(kernels, view.parts, transposed, kind, target);
-  else copyInto(kernels, gridOf(view, transposed, kind), kind, target);
+  else fillPadding(kernels, kind, target, copyNumbers(kernels, gridOf(view, transposed, kind), kind, target));
 
   let storage: Storage = packed ?? view.dtype;
   let largest: number;
-  let squares: number | undefined;
+  let squaredNorm: number | undefined;
   if (packed) {
     largest = halfDecoder(packed)(routines.largest16(pointer, total));
     if (!Number.isFinite(largest)) throwNonFinite(view);
@@ -99,7 +99,7 @@ export function loadMatrix(
     const mark = arena.mark();
     const sum = arena.take(8);
     largest = (single ? routines.largest32 : routines.largest64)(pointer, total, sum);
-    squares = arena.f64(sum, 1)[0];
+    squaredNorm = arena.f64(sum, 1)[0];
     arena.release(mark);
     if (Number.isNaN(largest)) throwNonFinite(view);
   }
@@ -108,7 +108,7 @@ export function loadMatrix(
     const e = exponentOf(largest);
     if (Math.abs(e) > (single ? SAFE_EXPONENT.single : SAFE_EXPONENT.double)) {
       exponent = e;
-      squares = undefined;
+      squaredNorm = undefined;
       // In two factors: 2^1074 is not a double, 2^149 no float32.
       const part = Math.trunc(-e / 2);
       for (const factor of [2 ** part, 2 ** (-e - part)]) {
@@ -129,7 +129,7 @@ export function loadMatrix(
     single,
     transposed,
     exponent,
-    squares,
+    squaredNorm,
   };
 }
 
@@ -166,11 +166,6 @@ function gridOf(view: View, transposed: boolean, kind: Copied): Grid {
     down: transposed ? view.columnStride : view.rowStride,
     across: transposed ? view.rowStride : view.columnStride,
   };
-}
-
-/** Fills the target, its padding with zeros. */
-function copyInto(kernels: Kernels, source: Grid, kind: Copied, to: Target): void {
-  fillPadding(kernels, kind, to, copyNumbers(kernels, source, kind, to));
 }
 
 /** Zeros beyond the columns and rows, as far as `copyNumbers` has not put them there. */

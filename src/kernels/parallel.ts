@@ -6,9 +6,9 @@ import type { Argument, WorkerTeam } from "./worker-team.js";
  * blocks in any order; `join` adds the slots in the order of the undivided routine.
  */
 export interface SlotRoutines {
-  gramSlots32: GramSlots;
-  gramSlots64: GramSlots;
-  gramSlotsHalf: (...args: [...Parameters<GramSlots>, half: number]) => void;
+  normalMatvecSlots32: NormalMatvecSlots;
+  normalMatvecSlots64: NormalMatvecSlots;
+  normalMatvecSlotsHalf: (...args: [...Parameters<NormalMatvecSlots>, half: number]) => void;
   multiplyTransposedSlots64: TransposedSlots;
   multiplyTransposedSlotsWide: TransposedSlots;
   multiplyTransposedSlotsWideHalf: (
@@ -16,9 +16,9 @@ export interface SlotRoutines {
   ) => void;
   join32(slots: number, size: number, count: number, from: number, n: number, z: number): void;
   join64(slots: number, size: number, count: number, from: number, n: number, z: number): void;
-  /** Columns from … to−1 of the result of `outerGram32`; both bounds are even. */
-  outerGramPart32: OuterGramPart;
-  outerGramPart64: OuterGramPart;
+  /** Columns from … to−1 of the result of `syrk32`; both bounds are even. */
+  syrkPart32: OuterGramPart;
+  syrkPart64: OuterGramPart;
   blockRows32(rows: number): number;
   blockRows64(rows: number): number;
 }
@@ -33,7 +33,7 @@ type OuterGramPart = (
   from: number,
   to: number,
 ) => void;
-type GramSlots = (
+type NormalMatvecSlots = (
   a: number,
   lda: number,
   rows: number,
@@ -66,7 +66,7 @@ const WORTH = 2 ** 16;
 const CHUNKS = 32;
 /** Columns of a Gram matrix per chunk. Chosen small, because later columns are shorter: only one triangle is computed. */
 const GRAM_COLUMNS = 4;
-/** Bytes of scratch per thread: what `t` of `gram` and `outerGram` takes. */
+/** Bytes of scratch per thread: what `t` of `normalMatvec` and `syrk` takes. */
 const SCRATCH = 64;
 
 /** Everything that the divided routines share. */
@@ -103,9 +103,9 @@ export function divided(
     multiplyTransposed64: dividedMultiplyTransposed(division, "multiplyTransposed64"),
     multiplyTransposedWide: dividedMultiplyTransposed(division, "multiplyTransposedWide"),
     multiplyTransposedWideHalf: dividedMultiplyTransposed(division, "multiplyTransposedWideHalf"),
-    ...dividedGrams(division),
-    outerGram32: dividedOuterGram(division, "outerGram32"),
-    outerGram64: dividedOuterGram(division, "outerGram64"),
+    ...dividedNormalMatvecs(division),
+    syrk32: dividedSyrk(division, "syrk32"),
+    syrk64: dividedSyrk(division, "syrk64"),
   };
 }
 
@@ -221,31 +221,37 @@ function sumBySlots(
   join(division, pointer, sums);
 }
 
-function dividedGrams(division: Division): Pick<Products, "gram32" | "gram64" | "gramHalf"> {
+function dividedNormalMatvecs(
+  division: Division,
+): Pick<Products, "normalMatvec32" | "normalMatvec64" | "normalMatvecHalf"> {
   const { whole, slots, worth } = division;
   // Every second pass runs backwards, so that it begins with the rows that the pass before has left in the caches.
   let backwards = false;
   /** `half` is the type of 16-bit numbers, for the routine that has such an argument. */
-  const gram =
-    (name: "gram32" | "gram64" | "gramHalf") =>
-    (...args: [...Parameters<Products["gram64"]>, ...half: number[]]): void => {
+  const divide =
+    (name: "normalMatvec32" | "normalMatvec64" | "normalMatvecHalf") =>
+    (...args: [...Parameters<Products["normalMatvec64"]>, ...half: number[]]): void => {
       const [a, lda, rows, cols, x, ldx, width, , , z, ...half] = args;
-      const single = name !== "gram64";
+      const single = name !== "normalMatvec64";
       const height = single ? slots.blockRows32(rows) : slots.blockRows64(rows);
       const blocks = Math.ceil(rows / height);
       if (rows * cols * width < worth || blocks < 2) (whole[name] as (...args: number[]) => void)(...args);
       else
         withScratch(division, SCRATCH + (half.length > 0 ? 16 * cols : 0), (own) => {
-          const routine = name.replace("gram", "gramSlots");
+          const routine = name.replace("normalMatvec", "normalMatvecSlots");
           const sums = { single, size: width * cols, blocks, z };
           sumBySlots(division, routine, [a, lda, rows, cols, x, ldx, width, own], half, sums, backwards);
           backwards = !backwards;
         });
     };
-  return { gram32: gram("gram32"), gram64: gram("gram64"), gramHalf: gram("gramHalf") };
+  return {
+    normalMatvec32: divide("normalMatvec32"),
+    normalMatvec64: divide("normalMatvec64"),
+    normalMatvecHalf: divide("normalMatvecHalf"),
+  };
 }
 
-function dividedOuterGram(division: Division, name: "outerGram32" | "outerGram64"): Products["outerGram64"] {
+function dividedSyrk(division: Division, name: "syrk32" | "syrk64"): Products["syrk64"] {
   return (...args) => {
     const [a, lda, rows, cols, , c, ldc] = args;
     // One triangle: half of all pairs of rows.
@@ -253,7 +259,7 @@ function dividedOuterGram(division: Division, name: "outerGram32" | "outerGram64
     else
       withScratch(division, SCRATCH, (own) =>
         division.team.run(
-          name.replace("outerGram", "outerGramPart"),
+          name.replace("syrk", "syrkPart"),
           [
             a,
             lda,

@@ -108,14 +108,9 @@ function typesOf(dtype: unknown): readonly NumberType[] {
   return types;
 }
 
-/** Whether an object says nothing of its type. */
-function unsaid(dtype: unknown): dtype is undefined | null {
-  return dtype === undefined || dtype === null;
-}
-
 /** One of the four types of row panels, by any of its names; undefined for another. */
 export function panelTypeOf(dtype: unknown): HalfType | DType | undefined {
-  const types = unsaid(dtype) ? [] : typesOf(dtype);
+  const types = dtype === undefined || dtype === null ? [] : typesOf(dtype);
   if (types.length !== 1) return undefined;
   const [type] = types;
   return type === "float16" || type === "bfloat16" || type === "float32" || type === "float64"
@@ -125,7 +120,7 @@ export function panelTypeOf(dtype: unknown): HalfType | DType | undefined {
 
 /** @throws UnsupportedError where `dtype` is none of real numbers; for what has no array that it could contradict */
 export function checkTypeName(dtype: unknown): void {
-  if (!unsaid(dtype)) typesOf(dtype);
+  if (dtype !== undefined && dtype !== null) typesOf(dtype);
 }
 
 /** "Float64Array" and so on, of another realm's (a frame, a vm context, a test runner) and of subclasses too. */
@@ -166,7 +161,7 @@ export function storedAs(data: unknown, dtype: unknown, caller = "matrix"): Stor
   const plain = Array.isArray(data);
   if (!plain && (name === undefined || !(name in FLOATS || INTEGERS.has(name))))
     throw new ShapeError(`${caller}: data must be a typed array, got ${describe(data)}`);
-  const types = unsaid(dtype) ? undefined : typesOf(dtype);
+  const types = dtype === undefined || dtype === null ? undefined : typesOf(dtype);
   if (plain) return plainNumbers(data, types, dtype, caller);
   const numbers = data as ArrayLike<number>;
   const type = types?.find((one) => one === "generic" || ARRAYS[one].includes(name as string));

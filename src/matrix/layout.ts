@@ -11,6 +11,8 @@ export interface LayoutFields {
   readonly fortran_order?: unknown;
 }
 
+const LAYOUT_FIELDS = ["stride", "strides", "offset", "order", "fortranOrder", "fortran_order"] as const;
+
 /** Entry (i, j, …) is at offset + i·stride[0] + j·stride[1] + …. */
 export interface Layout {
   readonly stride: readonly number[];
@@ -35,6 +37,10 @@ const ORDERS: Readonly<Record<string, Order>> = {
  *   or too long
  */
 export function layoutOf(fields: LayoutFields, shape: readonly number[], length: number): Layout {
+  if (LAYOUT_FIELDS.every((name) => fields[name] === undefined)) {
+    const stride = contiguous(shape, "row-major");
+    if (shape[0] * stride[0] === length) return { stride, offset: 0 };
+  }
   const offset = fields.offset === undefined ? 0 : fields.offset;
   if (typeof offset !== "number" || !Number.isInteger(offset) || offset < 0)
     throw new ShapeError(`offset: expected a non-negative integer, got ${formatValue(fields.offset)}`);
@@ -52,8 +58,14 @@ export function layoutOf(fields: LayoutFields, shape: readonly number[], length:
 
 /** Strides without gaps. */
 export function contiguous(shape: readonly number[], order: Order): number[] {
-  const size = (sizes: readonly number[]) => sizes.reduce((product, one) => product * one, 1);
-  return shape.map((_, k) => size(order === "row-major" ? shape.slice(k + 1) : shape.slice(0, k)));
+  const stride = new Array<number>(shape.length);
+  let step = 1;
+  for (let i = 0; i < shape.length; i++) {
+    const k = order === "row-major" ? shape.length - 1 - i : i;
+    stride[k] = step;
+    step *= shape[k];
+  }
+  return stride;
 }
 
 /**

@@ -111,7 +111,9 @@ export function fingerprintOf(x: Float64Array): number {
   const largest = largestMagnitude(x);
   if (!(largest > 0 && largest < Number.POSITIVE_INFINITY)) return 0;
   const exponent = FINGERPRINT_BITS - exponentOf(largest);
-  const [first, second] = powersOf(exponent);
+  // Two factors, neither of which over- or underflows.
+  const first = 2 ** Math.trunc(exponent / 2);
+  const second = 2 ** (exponent - Math.trunc(exponent / 2));
   let hash = x.length | 0;
   for (let i = 0; i < x.length; i++) {
     let part = Math.imul(Math.round(x[i] * first * second), 0xcc9e2d51);
@@ -122,10 +124,4 @@ export function fingerprintOf(x: Float64Array): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-/** Two factors whose product is 2^exponent, neither of which over- or underflows. */
-function powersOf(exponent: number): [number, number] {
-  const half = Math.trunc(exponent / 2);
-  return [2 ** half, 2 ** (exponent - half)];
 }

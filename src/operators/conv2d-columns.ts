@@ -47,7 +47,7 @@ function withColumns(layer: Layer, terms: number, keep: number, use: (columns: C
           Y.set(weights.subarray(first + p * terms, first + (p + 1) * terms), p * k);
         // Below the terms there may be what the last product left there.
         arena.fill(q + 8 * lda * terms, 8 * lda * (k - terms));
-        routines.rotate64(q, 8 * lda, k, cols, y, keep, strip);
+        routines.rotateBasis64(q, 8 * lda, k, cols, y, keep, strip);
       },
     });
   } finally {

@@ -8,48 +8,61 @@ import { exponentOf, scaleVector } from "../numerics/powers.js";
 import { createRandom } from "../numerics/random.js";
 import { adjointTolerance, checkAdjoint, type NamedProduct, type Tried } from "./adjoint.js";
 
-/**
- * A, or Aᵀ where m < n, seen from its shorter side: P has `long` rows and `short` columns, and the Krylov
- * space is that of PᵀP, of dimension `short`. Numbers are those of A·2^−exponent.
- */
-export interface Action {
+/** What is known of P without reading it. */
+export interface ActionFacts {
   readonly short: number;
   readonly long: number;
-  /** length of a vector of the short side in kernel memory, padded with zeros */
-  readonly padded: number;
-  /** what basis vectors are stored in */
-  readonly single: boolean;
-  /** what u and v are rounded to */
+  /** the type that u and v are rounded to */
   readonly dtype: DType;
-  /** whether P is Aᵀ: then the short side is u's */
+  /** whether P is Aᵀ; the short side is then that of u */
   readonly transposed: boolean;
+  /** A = P·2^exponent */
   readonly exponent: number;
-  /** what a pass costs, as a number of multiplications; Infinity where unknown. The same whatever the threads. */
+  /** cost of a pass, as a number of multiplications; Infinity if unknown. It does not depend on the threads. */
   readonly cost: number;
-  /** ‖P‖_F², to 2⁻¹⁴ of itself, where it has been found in passing */
-  readonly squares?: number | undefined;
+  /** ‖P‖_F² with a relative error up to 2⁻¹⁴, if known */
+  readonly squaredNorm?: number | undefined;
   /** how many times A has been read from end to end */
-  passes: number;
-  /**
-   * z (width×padded float64) ← PᵀP·x, x being `width` basis vectors at `x`, `ldx` bytes apart. scratch: as many
-   * basis vectors more, zero before and after.
-   */
-  gram(x: number, ldx: number, width: number, z: number, scratch: number): void;
-  /** PᵀP·x, in the precision of `gram` */
-  gramOf(x: Float64Array): Float64Array;
+  readonly passes: number;
+}
+
+/** Products with vectors outside kernel memory. */
+export interface VectorProducts {
   /** P·x, in float64 whatever A's dtype */
-  toLong(x: Float64Array): Float64Array;
+  matvec(x: Float64Array): Float64Array;
   /** Pᵀ·y, in float64 */
-  toShort(y: Float64Array): Float64Array;
-  /** The same for several vectors, in as few reads of A as there may be. */
-  toLongAll(x: readonly Float64Array[]): Float64Array[];
-  toShortAll(y: readonly Float64Array[]): Float64Array[];
+  rmatvec(y: Float64Array): Float64Array;
+  /** P·x for several vectors, in as few reads of A as possible */
+  matvecs(x: readonly Float64Array[]): Float64Array[];
+  rmatvecs(y: readonly Float64Array[]): Float64Array[];
+  /** PᵀP·x, in the precision of `normalMatvec` */
+  normalProduct(x: Float64Array): Float64Array;
   /**
-   * Of a caller's operator: throws an AdjointError where x and P·x do not fit y and Pᵀ·y. Absent where the products
-   * are this package's own.
+   * For an operator of the caller's: throws an AdjointError if x and P·x are not consistent with y and Pᵀ·y. Absent
+   * for the products of this package.
    */
   checkAdjoint?(forward: Tried, backward: Tried): void;
 }
+
+/** The product of the Krylov space: with G = PᵀP, on vectors in kernel memory. */
+export interface NormalOperator {
+  readonly short: number;
+  /** length of a vector of the short side in kernel memory, padded with zeros */
+  readonly padded: number;
+  /** whether basis vectors are float32 */
+  readonly single: boolean;
+  /**
+   * z (width×padded float64) ← G·x, x being `width` basis vectors at `x`, `ldx` bytes apart. scratch: as many basis
+   * vectors, zero before and after.
+   */
+  normalMatvec(x: number, ldx: number, width: number, z: number, scratch: number): void;
+}
+
+/**
+ * A, or Aᵀ if m < n: P has `long` rows and `short` columns, so that the Krylov space of G = PᵀP has the smaller
+ * dimension. All numbers are those of A·2^−exponent.
+ */
+export type Action = ActionFacts & VectorProducts & NormalOperator;
 
 /**
  * A matrix that lies in kernel memory.
@@ -60,7 +73,8 @@ export interface Action {
 export function loadedAction(kernels: Kernels, P: LoadedMatrix, across: boolean): Action {
   const { arena, routines } = kernels;
   const t = arena.take(64 + (isHalf(P) ? 16 * P.paddedCols : 0));
-  const { multiply, multiplyTransposed, gram } = productsOf(routines, P, t);
+  const { multiply, multiplyTransposed, normalMatvec } = productsOf(routines, P, t);
+  let passes = 0;
 
   /** P·x for one or two x over the columns, in one read. */
   const down = (x: readonly Float64Array[]): Float64Array[] => {
@@ -79,7 +93,7 @@ export function loadedAction(kernels: Kernels, P: LoadedMatrix, across: boolean)
       width === 1 ? results.slice() : Float64Array.from({ length: P.rows }, (_, i) => results[2 * i + c]),
     );
     arena.release(mark);
-    action.passes++;
+    passes++;
     return result;
   };
   /** Pᵀ·y for one or two y over the rows. */
@@ -98,7 +112,7 @@ export function loadedAction(kernels: Kernels, P: LoadedMatrix, across: boolean)
     multiplyTransposed(P.pointer, P.lda, P.paddedRows, P.paddedCols, from, width, partial, to);
     const result = y.map((_, c) => arena.f64(to + 8 * c * P.paddedCols, P.cols).slice());
     arena.release(mark);
-    action.passes++;
+    passes++;
     return result;
   };
   const [long, short] = across ? [down, back] : [back, down];
@@ -112,18 +126,20 @@ export function loadedAction(kernels: Kernels, P: LoadedMatrix, across: boolean)
     transposed: across ? P.transposed : !P.transposed,
     exponent: P.exponent,
     cost: P.rows * P.cols,
-    squares: P.squares,
-    passes: 0,
-    gram(x, ldx, width, z, scratch) {
-      action.passes++;
-      arena.fill(z, 8 * width * P.paddedCols);
-      gram(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, ldx, width, t, scratch, z);
+    squaredNorm: P.squaredNorm,
+    get passes() {
+      return passes;
     },
-    gramOf: (x) => gramOfVector(kernels, action, P.paddedCols, x),
-    toLong: (x) => long([x])[0],
-    toShort: (y) => short([y])[0],
-    toLongAll: (x) => inPairs(x).flatMap(long),
-    toShortAll: (y) => inPairs(y).flatMap(short),
+    normalMatvec(x, ldx, width, z, scratch) {
+      passes++;
+      arena.fill(z, 8 * width * P.paddedCols);
+      normalMatvec(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, ldx, width, t, scratch, z);
+    },
+    normalProduct: (x) => normalProductOf(kernels, action, P.paddedCols, x),
+    matvec: (x) => long([x])[0],
+    rmatvec: (y) => short([y])[0],
+    matvecs: (x) => inPairs(x).flatMap(long),
+    rmatvecs: (y) => inPairs(y).flatMap(short),
   };
   return action;
 }
@@ -132,10 +148,10 @@ function inPairs<T>(all: readonly T[]): T[][] {
   return Array.from({ length: Math.ceil(all.length / 2) }, (_, k) => all.slice(2 * k, 2 * k + 2));
 }
 
-/** PᵀP·x for a vector that is not in kernel memory yet, by way of an action's own `gram`. */
-export function gramOfVector(
+/** PᵀP·x for a vector outside kernel memory. */
+export function normalProductOf(
   { arena }: Kernels,
-  action: Pick<Action, "single" | "gram">,
+  action: Pick<NormalOperator, "single" | "normalMatvec">,
   padded: number,
   x: Float64Array,
 ): Float64Array {
@@ -148,7 +164,7 @@ export function gramOfVector(
   input.fill(0);
   input.set(x);
   arena.fill(scratch, padded * bytes);
-  action.gram(from, 0, 1, to, scratch);
+  action.normalMatvec(from, 0, 1, to, scratch);
   const result = arena.f64(to, x.length).slice();
   arena.release(mark);
   return result;
@@ -157,8 +173,8 @@ export function gramOfVector(
 /** The lower triangle of P·Pᵀ (paddedRows² float64) at `gram`. */
 export function formGram({ arena, routines }: Kernels, P: LoadedMatrix, gram: number): void {
   const mark = arena.mark();
-  const outerGram = P.single ? routines.outerGram32 : routines.outerGram64;
-  outerGram(P.pointer, P.lda, P.paddedRows, P.paddedCols, arena.take(64), gram, P.paddedRows);
+  const syrk = P.single ? routines.syrk32 : routines.syrk64;
+  syrk(P.pointer, P.lda, P.paddedRows, P.paddedCols, arena.take(64), gram, P.paddedRows);
   arena.release(mark);
 }
 
@@ -169,7 +185,7 @@ function isHalf(P: LoadedMatrix): boolean {
 interface StoredProducts {
   multiply: Products["multiply64"];
   multiplyTransposed: Products["multiplyTransposed64"];
-  gram: Products["gram64"];
+  normalMatvec: Products["normalMatvec64"];
 }
 
 /** The products with P, in the precision that each needs, by what P is stored in; t: scratch. */
@@ -178,19 +194,19 @@ function productsOf(routines: Products, P: LoadedMatrix, t: number): StoredProdu
     return {
       multiply: routines.multiply64,
       multiplyTransposed: routines.multiplyTransposed64,
-      gram: routines.gram64,
+      normalMatvec: routines.normalMatvec64,
     };
   if (!isHalf(P))
     return {
       multiply: routines.multiplyWide,
       multiplyTransposed: routines.multiplyTransposedWide,
-      gram: routines.gram32,
+      normalMatvec: routines.normalMatvec32,
     };
   const kind = P.storage === "bfloat16" ? 1 : 0;
   return {
     multiply: (...args) => routines.multiplyWideHalf(...args, t, kind),
     multiplyTransposed: (...args) => routines.multiplyTransposedWideHalf(...args, t, kind),
-    gram: (...args) => routines.gramHalf(...args, kind),
+    normalMatvec: (...args) => routines.normalMatvecHalf(...args, kind),
   };
 }
 
@@ -223,23 +239,19 @@ export function gramAction(kernels: Kernels, P: LoadedMatrix): Action {
   formGram(kernels, P, gram);
   const G = arena.f64(gram, n * n);
   for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) G[j * n + i] = G[i * n + j];
-  whole.passes++;
   const action: Action = {
     ...whole,
     padded: n,
     single: false,
     cost: 2 * n * n,
     get passes() {
-      return whole.passes;
+      return whole.passes + 1;
     },
-    set passes(passes) {
-      whole.passes = passes;
-    },
-    gram(x, ldx, width, z) {
+    normalMatvec(x, ldx, width, z) {
       for (let c = 0; c < width; c++)
         routines.multiply64(gram, 8 * n, n, n, x + c * ldx, 0, 1, z + 8 * c * n);
     },
-    gramOf: (x) => gramOfVector(kernels, action, n, x),
+    normalProduct: (x) => normalProductOf(kernels, action, n, x),
   };
   return action;
 }
@@ -286,6 +298,8 @@ export function operatorAction(
   const padded = padTo(short, LANES);
   const x = allocateArray("float64", short) as Float64Array;
   const y = allocateArray("float64", long) as Float64Array;
+  // The first product below finds the scale.
+  let passes = 1;
   // Powers of two.
   let into = 0;
   let out = 0;
@@ -295,12 +309,12 @@ export function operatorAction(
     const power = (name === "matvec" ? A.scaledMatvec : A.scaledRmatvec)(from, to);
     return { power, most: largestOutput(to, name) };
   };
-  const toLong = (): void => {
+  const matvec = (): void => {
     scaleVector(x, into);
     const { power } = apply(transposed ? "rmatvec" : "matvec", x, y);
     scaleVector(y, power + out);
   };
-  const toShort = (): void => {
+  const rmatvec = (): void => {
     scaleVector(y, into);
     const { power } = apply(transposed ? "matvec" : "rmatvec", y, x);
     scaleVector(x, power + out);
@@ -319,8 +333,8 @@ export function operatorAction(
   const [forward, back] = transposed ? (["rmatvec", "matvec"] as const) : (["matvec", "rmatvec"] as const);
   const tolerance = adjointTolerance(A.m, A.n, adjointRtol);
   const products: [NamedProduct, NamedProduct] = [
-    { name: forward, apply: (input) => action.toLong(input) },
-    { name: back, apply: (input) => action.toShort(input) },
+    { name: forward, apply: (input) => action.matvec(input) },
+    { name: back, apply: (input) => action.rmatvec(input) },
   ];
   const adjoint = (there: Tried, andBack: Tried) => checkAdjoint(there, andBack, tolerance, products);
 
@@ -333,49 +347,51 @@ export function operatorAction(
     transposed,
     exponent,
     cost: Number.POSITIVE_INFINITY,
-    passes: 1,
+    get passes() {
+      return passes;
+    },
     ...(A.entries ? {} : { checkAdjoint: adjoint }),
-    gram(from, ldx, width, z) {
+    normalMatvec(from, ldx, width, z) {
       for (let c = 0; c < width; c++) {
-        action.passes += 2;
+        passes += 2;
         x.set(arena.f64(from + c * ldx, short));
-        toLong();
-        toShort();
+        matvec();
+        rmatvec();
         const target = arena.f64(z + 8 * c * padded, padded);
         target.set(x);
         target.fill(0, short);
       }
     },
-    gramOf(input) {
-      action.passes += 2;
+    normalProduct(input) {
+      passes += 2;
       x.set(input);
-      toLong();
-      toShort();
+      matvec();
+      rmatvec();
       return x.slice();
     },
-    toLong(input) {
-      action.passes++;
+    matvec(input) {
+      passes++;
       x.set(input);
-      toLong();
+      matvec();
       return y.slice();
     },
-    toShort(input) {
-      action.passes++;
+    rmatvec(input) {
+      passes++;
       y.set(input);
-      toShort();
+      rmatvec();
       return x.slice();
     },
-    toLongAll: (inputs) => inputs.map(action.toLong),
-    toShortAll: (inputs) => inputs.map(action.toShort),
+    matvecs: (inputs) => inputs.map(action.matvec),
+    rmatvecs: (inputs) => inputs.map(action.rmatvec),
   };
   if (action.checkAdjoint) {
     // Vectors of different lengths, so that a product that divides by the length of its vector is noticed.
     const test = Float64Array.from({ length: long }, () => random.normal() / (4 * Math.sqrt(long)));
     // Of numbers this small, underflow has taken digits.
     const faint = most > 0 && most < 2 ** -960;
-    const image: Float64Array = faint ? action.toLong(probe) : y.slice();
+    const image: Float64Array = faint ? action.matvec(probe) : y.slice();
     if (!faint) scaleVector(image, power - exponent);
-    action.checkAdjoint({ from: probe, to: image }, { from: test, to: action.toShort(test) });
+    action.checkAdjoint({ from: probe, to: image }, { from: test, to: action.rmatvec(test) });
   }
   return action;
 }

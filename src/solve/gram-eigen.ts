@@ -3,7 +3,7 @@ import type { LoadedMatrix } from "../kernels/load-matrix.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
 import { type Action, formGram } from "./action.js";
-import type { Found } from "./finish.js";
+import type { RitzResult } from "./finish.js";
 
 /**
  * σ₁, σ₂ and the short vector from the Gram matrix PPᵀ of the short rows of P.
@@ -16,7 +16,7 @@ import type { Found } from "./finish.js";
  *
  * @param pairs  singular values that are looked for: 1 leaves σ₂ at zero
  */
-export function gramDense(kernels: Kernels, P: LoadedMatrix, pairs: 1 | 2 = 2): Found {
+export function gramDense(kernels: Kernels, P: LoadedMatrix, pairs: 1 | 2 = 2): RitzResult {
   const { arena } = kernels;
   const mark = arena.mark();
   const lda = P.paddedRows;
@@ -24,7 +24,7 @@ export function gramDense(kernels: Kernels, P: LoadedMatrix, pairs: 1 | 2 = 2): 
   formGram(kernels, P, gram);
   const found = topOfGram(kernels, gram, lda, P.rows, P.single ? EPSILON.float32 : EPSILON.float64, pairs);
   arena.release(mark);
-  return found;
+  return { ...found, reads: 1 };
 }
 
 /** The same from a Gram matrix that is there already (lower triangle; overwritten). */
@@ -35,7 +35,7 @@ export function topOfGram(
   n: number,
   epsilon: number,
   pairs: 1 | 2 = 2,
-): Found {
+): RitzResult {
   const { arena, routines } = kernels;
   const wanted = Math.min(pairs, n);
   const ldv = padTo(n, LANES);
@@ -50,14 +50,15 @@ export function topOfGram(
     second,
     // Of the Gram matrix's rounding, as σ₂ sees it.
     secondError: wanted > 1 ? Math.sqrt(Math.max(next, 0) + epsilon * first) - second : 0,
-    reached: true,
+    converged: true,
     iterations: 0,
+    reads: 0,
     method: "dense",
   };
 }
 
 /** The Gram matrix of an operator, a column at a time from its products with the unit vectors. */
-export function operatorDense(kernels: Kernels, action: Action): Found {
+export function operatorDense(kernels: Kernels, action: Action): RitzResult {
   const { arena } = kernels;
   const n = action.short;
   const mark = arena.mark();
@@ -67,7 +68,7 @@ export function operatorDense(kernels: Kernels, action: Action): Found {
   for (let j = 0; j < n; j++) {
     unit.fill(0);
     unit[j] = 1;
-    const column = action.toShort(action.toLong(unit));
+    const column = action.rmatvec(action.matvec(unit));
     const G = arena.f64(gram, lda * lda);
     for (let i = j; i < n; i++) G[i * lda + j] = column[i];
   }

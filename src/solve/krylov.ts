@@ -1,14 +1,14 @@
-import type { Kernels } from "../kernels/contract.js";
+import type { Kernels, Products } from "../kernels/contract.js";
 import { padTo } from "../numerics/padding.js";
 import { createRandom, fingerprintOf, type Random } from "../numerics/random.js";
-import type { Action } from "./action.js";
+import type { NormalOperator } from "./action.js";
 import { type Ritz, ritzOf } from "./ritz.js";
 
 /** Vectors the space grows to before it is restarted; with the next block, 66 are kept in memory. */
 const CAPACITY = 64;
-/** Columns that a restart rotates at a time, as `rotate` has it. */
+/** Columns that a restart rotates at a time, as `rotateBasis` does. */
 const STRIP = 16;
-/** Bytes of a vector that `subtract` works on at a time. */
+/** Bytes of a vector that `subtract` takes at a time. */
 const TILE = 1024;
 /**
  * Vectors a block has: two, so that a second copy of a tied σ₁ is seen. A value needs no second copy, but of two
@@ -26,6 +26,16 @@ const STREAM = 2 ** 44;
  */
 export function startStream(seed: number, fingerprint = 0): Random {
   return createRandom(STREAM + seed, fingerprint);
+}
+
+/** The kernels' routines for one precision of the basis. */
+interface Routines {
+  multiply: Products["multiply64"];
+  subtract: Products["subtract64"];
+  scale: Products["scale64"];
+  rotateBasis: Products["rotateBasis64"];
+  /** Σ yᵢ·qᵢ in float64 */
+  combine: Products["multiplyTransposed64"];
 }
 
 /**
@@ -46,7 +56,8 @@ export class KrylovSpace {
   locked = 0;
 
   readonly #kernels: Kernels;
-  readonly #action: Action;
+  readonly #G: NormalOperator;
+  readonly #routines: Routines;
   readonly #seed: number;
   #random: Random;
   readonly #capacity: number;
@@ -68,16 +79,24 @@ export class KrylovSpace {
    * @param seed  of the random vectors
    * @param most  vectors it may grow to, where some of them get locked; default: 64, and none
    */
-  constructor(kernels: Kernels, action: Action, seed: number, most?: number) {
+  constructor(kernels: Kernels, G: NormalOperator, seed: number, most?: number) {
     const { arena } = kernels;
     this.#kernels = kernels;
-    this.#action = action;
+    this.#G = G;
+    const { routines } = kernels;
+    this.#routines = {
+      multiply: G.single ? routines.multiply32 : routines.multiply64,
+      subtract: G.single ? routines.subtract32 : routines.subtract64,
+      scale: G.single ? routines.scale32 : routines.scale64,
+      rotateBasis: G.single ? routines.rotateBasis32 : routines.rotateBasis64,
+      combine: G.single ? routines.multiplyTransposedWide : routines.multiplyTransposed64,
+    };
     this.#seed = seed;
     this.#random = startStream(seed);
-    this.#capacity = Math.min(most ?? CAPACITY, action.short);
+    this.#capacity = Math.min(most ?? CAPACITY, G.short);
     this.#projected = new Float64Array(this.#capacity ** 2);
-    const n = action.padded;
-    const number = action.single ? 4 : 8;
+    const n = G.padded;
+    const number = G.single ? 4 : 8;
     this.#bytes = n * number;
     // Rows come in fours, from the first that is not locked on.
     const slots = padTo(this.#capacity + BLOCK, 4) + (most === undefined ? 0 : 4);
@@ -97,38 +116,37 @@ export class KrylovSpace {
 
   #vector(i: number): Float32Array | Float64Array {
     const { arena } = this.#kernels;
-    return this.#action.single
-      ? arena.f32(this.#slot(i), this.#action.padded)
-      : arena.f64(this.#slot(i), this.#action.padded);
+    return this.#G.single
+      ? arena.f32(this.#slot(i), this.#G.padded)
+      : arena.f64(this.#slot(i), this.#G.padded);
   }
 
   #randomize(i: number): void {
     const vector = this.#vector(i);
-    for (let j = 0; j < this.#action.short; j++) vector[j] = this.#random.normal();
-  }
-
-  #scaleBy(i: number, factor: number): void {
-    const { routines } = this.#kernels;
-    if (this.#action.single) routines.scale32(this.#slot(i), this.#action.padded, factor);
-    else routines.scale64(this.#slot(i), this.#action.padded, factor);
+    for (let j = 0; j < this.#G.short; j++) vector[j] = this.#random.normal();
   }
 
   /** C (one row a vector, in coefficient memory) ← QᵀW, for Q the vectors from … to−1 and W at slot w. */
   #project(from: number, to: number, w: number, width: number): void {
-    const { routines } = this.#kernels;
-    const multiply = this.#action.single ? routines.multiply32 : routines.multiply64;
     const rows = padTo(to - from, 4);
-    const n = this.#action.padded;
-    multiply(this.#slot(from), this.#bytes, rows, n, this.#slot(w), this.#bytes, width, this.#coefficients);
+    const n = this.#G.padded;
+    this.#routines.multiply(
+      this.#slot(from),
+      this.#bytes,
+      rows,
+      n,
+      this.#slot(w),
+      this.#bytes,
+      width,
+      this.#coefficients,
+    );
   }
 
   /** W ← W − Q·C. */
   #subtract(from: number, to: number, w: number, width: number): void {
-    const { routines } = this.#kernels;
-    const subtract = this.#action.single ? routines.subtract32 : routines.subtract64;
-    const n = this.#action.padded;
+    const n = this.#G.padded;
     const bytes = this.#bytes;
-    subtract(
+    this.#routines.subtract(
       this.#slot(from),
       bytes,
       to - from,
@@ -153,13 +171,10 @@ export class KrylovSpace {
   }
 
   #norm(i: number): number {
-    const { arena } = this.#kernels;
-    // Projected on itself alone: a matrix of one row.
-    const { routines } = this.#kernels;
-    const multiply = this.#action.single ? routines.multiply32 : routines.multiply64;
+    // The product of a matrix of one row with itself.
     const out = this.#coefficients;
-    multiply(this.#slot(i), 0, 4, this.#action.padded, this.#slot(i), 0, 1, out);
-    return Math.sqrt(arena.f64(out, 1)[0]);
+    this.#routines.multiply(this.#slot(i), 0, 4, this.#G.padded, this.#slot(i), 0, 1, out);
+    return Math.sqrt(this.#kernels.arena.f64(out, 1)[0]);
   }
 
   /**
@@ -169,8 +184,8 @@ export class KrylovSpace {
    */
   #normalizeBlock(k: number, width: number, R: Float64Array): void {
     R.fill(0);
-    const room = Math.min(width, this.#action.short - k);
-    const epsilon = this.#action.single ? 2 ** -23 : 2 ** -52;
+    const room = Math.min(width, this.#G.short - k);
+    const epsilon = this.#G.single ? 2 ** -23 : 2 ** -52;
     for (let c = 0; c < width; c++) {
       const slot = k + c;
       if (c >= room) {
@@ -193,7 +208,7 @@ export class KrylovSpace {
       }
       if (norm > epsilon * this.#scale && norm > 0) {
         R[c * BLOCK + c] = norm;
-        this.#scaleBy(slot, 1 / norm);
+        this.#routines.scale(this.#slot(slot), this.#G.padded, 1 / norm);
       } else {
         this.#replace(slot);
       }
@@ -214,13 +229,13 @@ export class KrylovSpace {
   #replace(slot: number): void {
     for (let attempt = 0; attempt < 8; attempt++) {
       this.#randomize(slot);
-      this.#scaleBy(slot, 1 / this.#norm(slot));
+      this.#routines.scale(this.#slot(slot), this.#G.padded, 1 / this.#norm(slot));
       this.#orthogonalize(0, slot, slot, 1);
       const left = this.#norm(slot);
       if (left < 1e-3) continue;
-      this.#scaleBy(slot, 1 / left);
+      this.#routines.scale(this.#slot(slot), this.#G.padded, 1 / left);
       this.#orthogonalize(0, slot, slot, 1);
-      this.#scaleBy(slot, 1 / this.#norm(slot));
+      this.#routines.scale(this.#slot(slot), this.#G.padded, 1 / this.#norm(slot));
       return;
     }
   }
@@ -246,7 +261,7 @@ export class KrylovSpace {
 
   /** Widens the next block by random vectors, as far as there are dimensions left. */
   #widen(): void {
-    const width = Math.min(BLOCK, this.#action.short - this.size);
+    const width = Math.min(BLOCK, this.#G.short - this.size);
     for (; this.#width < width; this.#width++) this.#replace(this.size + this.#width);
   }
 
@@ -270,13 +285,12 @@ export class KrylovSpace {
     const { routines, arena } = this.#kernels;
     const k = this.size;
     const width = this.#width;
-    const n = this.#action.padded;
-    this.#action.gram(this.#slot(k), this.#bytes, width, this.#product, this.#scratch);
+    const n = this.#G.padded;
+    this.#G.normalMatvec(this.#slot(k), this.#bytes, width, this.#product, this.#scratch);
     const first = this.steps === 0;
-    if (first)
-      this.#random = startStream(this.#seed, fingerprintOf(arena.f64(this.#product, this.#action.short)));
+    if (first) this.#random = startStream(this.#seed, fingerprintOf(arena.f64(this.#product, this.#G.short)));
     const next = k + width;
-    if (this.#action.single) routines.demote32(this.#product, this.#slot(next), width * n);
+    if (this.#G.single) routines.demote32(this.#product, this.#slot(next), width * n);
     else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
 
     const column = new Float64Array(next * width);
@@ -320,7 +334,7 @@ export class KrylovSpace {
 
   /** Keeps the given Ritz vectors and the next block; the rest of the space is dropped. */
   restart({ values, coefficients }: Ritz): void {
-    const { routines, arena } = this.#kernels;
+    const { arena } = this.#kernels;
     const { locked } = this;
     const k = this.size - locked;
     const keep = coefficients.length;
@@ -332,8 +346,7 @@ export class KrylovSpace {
     coefficients.forEach((vector, p) => {
       Y.set(vector, p * rows);
     });
-    const rotate = this.#action.single ? routines.rotate32 : routines.rotate64;
-    rotate(this.#slot(locked), this.#bytes, rows, this.#action.padded, y, keep, this.#strip);
+    this.#routines.rotateBasis(this.#slot(locked), this.#bytes, rows, this.#G.padded, y, keep, this.#strip);
     arena.release(mark);
     for (let c = 0; c < this.#width; c++) this.#vector(locked + keep + c).set(this.#vector(this.size + c));
     this.#projected.fill(0);
@@ -352,7 +365,7 @@ export class KrylovSpace {
     this.#scale = 0;
     this.locked = this.size;
     this.#coupling.fill(0);
-    this.#width = Math.min(BLOCK, this.#action.short - this.size);
+    this.#width = Math.min(BLOCK, this.#G.short - this.size);
     for (let c = 0; c < this.#width; c++) this.#replace(this.size + c);
   }
 
@@ -360,23 +373,22 @@ export class KrylovSpace {
   lockedVectors(count: number): Float64Array[] {
     while (this.locked < count) this.#replace(this.locked++);
     return Array.from({ length: this.locked }, (_, i) =>
-      Float64Array.from(this.#vector(i).subarray(0, this.#action.short)),
+      Float64Array.from(this.#vector(i).subarray(0, this.#G.short)),
     );
   }
 
   /** The vector with these coefficients in the basis, in float64. */
   combine(y: Float64Array): Float64Array {
-    const { routines, arena } = this.#kernels;
+    const { arena } = this.#kernels;
     const rows = padTo(this.size, 4);
-    const n = this.#action.padded;
+    const n = this.#G.padded;
     const weights = arena.f64(this.#coefficients, rows);
     weights.fill(0);
     weights.set(y);
     const out = this.#product;
     const partial = out + 8 * n;
     arena.fill(out, 16 * n);
-    const combine = this.#action.single ? routines.multiplyTransposedWide : routines.multiplyTransposed64;
-    combine(this.#basis, this.#bytes, rows, n, this.#coefficients, 1, partial, out);
-    return arena.f64(out, this.#action.short).slice();
+    this.#routines.combine(this.#basis, this.#bytes, rows, n, this.#coefficients, 1, partial, out);
+    return arena.f64(out, this.#G.short).slice();
   }
 }

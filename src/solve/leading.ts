@@ -4,19 +4,13 @@ import { excludesLarger } from "../numerics/lanczos-bound.js";
 import type { Action } from "./action.js";
 import { floorOf } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
-import { CHANCE, FIRST_LOOK, KEPT, stepsUntilCheck, TARGET } from "./lanczos.js";
+import { KEPT } from "./lanczos.js";
+import { CHANCE, FIRST_CHECK, type Goal, stepsUntilCheck, TARGET, USABLE } from "./stopping-rule.js";
 
-/** What has to be accurate before the iteration may stop; tolerances on the action's scale. */
-export interface LeadingGoal {
+/** The goal of a call for several triplets. */
+export interface LeadingGoal extends Goal {
   /** singular vectors wanted */
   k: number;
-  /** residual allowed, relative to σ₁; undefined: what the dtype has */
-  rtol: number | undefined;
-  atol: number;
-  maxIterations: number;
-  seed: number;
-  /** a first vector of the short side */
-  start: Float64Array | undefined;
 }
 
 /** A basis of the space of the first k right singular vectors of P, or of a few more. */
@@ -24,7 +18,7 @@ export interface Leading {
   /** k or more vectors of the short side, orthonormal as far as the precision of `gram` goes */
   vectors: Float64Array[];
   iterations: number;
-  reached: boolean;
+  converged: boolean;
 }
 
 /** Vectors that the space may grow to. */
@@ -59,13 +53,13 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
   /** of the locked vectors, descending */
   const found: number[] = [];
   let largest = 0;
-  let reached = true;
+  let converged = true;
   space.start(goal.start);
 
   const target = () =>
     goal.rtol === undefined && goal.atol === 0
       ? TARGET * epsilon * largest
-      : Math.max(0.7 * ((goal.rtol ?? 0) * largest + goal.atol), TARGET * epsilon * largest);
+      : Math.max(USABLE * ((goal.rtol ?? 0) * largest + goal.atol), TARGET * epsilon * largest);
   const look = (wanted: number) => {
     const ritz = space.ritz(wanted);
     const sigmas = Array.from(ritz.values, (value) => Math.sqrt(Math.max(value, 0)));
@@ -91,7 +85,7 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
   /** Locks the next singular vectors, some or all of the missing ones. */
   const lockConverged = (): void => {
     const wanted = k - space.locked;
-    let steps = Math.max(FIRST_LOOK, Math.ceil(wanted / 2));
+    let steps = Math.max(FIRST_CHECK, Math.ceil(wanted / 2));
     let before = Number.POSITIVE_INFINITY;
     for (;;) {
       const from = space.steps;
@@ -105,7 +99,7 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
       const now = nothing ? 0 : Math.max(...residuals.slice(0, within)) / tolerance;
       const done = now <= 1 && (sigmas.length === wanted || within < sigmas.length || space.exhausted);
       if (done || space.steps >= maxIterations) {
-        reached = done;
+        converged = done;
         lock(done ? within : sigmas.length, wanted);
         return;
       }
@@ -128,9 +122,9 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
   const searchMissedCopies = (): boolean => {
     const from = space.steps;
     const last = found[k - 1];
-    let steps = FIRST_LOOK;
-    if (from >= maxIterations) reached = false;
-    while (reached) {
+    let steps = FIRST_CHECK;
+    if (from >= maxIterations) converged = false;
+    while (converged) {
       extend(steps, 2);
       const { sigmas, residuals } = look(2);
       const tolerance = target();
@@ -138,13 +132,13 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
       if (sigmas[0] > least) {
         const above = sigmas.filter((sigma) => sigma > least).length;
         if (Math.max(...residuals.slice(0, above)) <= tolerance || space.steps >= maxIterations) {
-          reached &&= space.steps < maxIterations;
+          converged &&= space.steps < maxIterations;
           lock(above, 2);
           return true;
         }
       } else if (space.exhausted || noLargerEigenvalue(sigmas[0], residuals[0], last, space.steps - from))
         return false;
-      else if (space.steps >= maxIterations) reached = false;
+      else if (space.steps >= maxIterations) converged = false;
       steps = 2;
     }
     return false;
@@ -159,12 +153,12 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
     return excludesLarger(action.short, steps, apart, CHANCE);
   };
 
-  while (space.locked < k && reached)
+  while (space.locked < k && converged)
     if (space.steps < maxIterations) lockConverged();
-    else reached = false;
-  if (reached)
+    else converged = false;
+  if (converged)
     while ((goal.start !== undefined || mayMissCopies()) && space.locked < 2 * k && searchMissedCopies());
   const vectors = space.lockedVectors(k);
   kernels.arena.release(mark);
-  return { vectors, iterations: space.steps, reached };
+  return { vectors, iterations: space.steps, converged };
 }

@@ -8,8 +8,8 @@ import { allocateArray, type View } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { awayFromPages, padTo } from "../numerics/padding.js";
 import { scaleByPower } from "../numerics/powers.js";
-import { type Action, formGram, gramOfVector, loadedAction } from "./action.js";
-import type { Found } from "./finish.js";
+import { type Action, formGram, loadedAction, normalProductOf } from "./action.js";
+import type { RitzResult } from "./finish.js";
 import { gramDense, topOfGram } from "./gram-eigen.js";
 
 /** Kernel memory that does not grow with A: the projected problem, a strip of the rotation, a stage. */
@@ -17,9 +17,7 @@ const FIXED = 2 ** 19;
 /** Vectors of a Krylov space for one triplet. */
 const BASIS = 64;
 
-function bytesOf({ dtype }: { dtype: DType }): number {
-  return dtype === "float32" ? 4 : 8;
-}
+const BYTES: Readonly<Record<DType, number>> = { float32: 4, float64: 8 };
 
 /**
  * Kernel memory that the solver takes beside A, at most, and for a panel of four rows: less cannot be done with.
@@ -34,7 +32,7 @@ export function leastMemory(
   dense: boolean,
   basis = BASIS,
 ): number {
-  const bytes = bytesOf({ dtype });
+  const bytes = BYTES[dtype];
   const vectors = 2 * (padTo(short, LANES) + padTo(long, LANES));
   const row = (padTo(short, LANES) + 64) * bytes;
   if (dense) return 8 * (padTo(short, LANES) ** 2 + 8 * short + 2 * vectors) + 4 * row + FIXED;
@@ -44,7 +42,7 @@ export function leastMemory(
 /** Whether a copy of A fits into kernel memory, beside what works on it. */
 export function fits(view: Pick<View, "m" | "n" | "dtype">, dense: boolean, basis = BASIS): boolean {
   const [short, long] = view.m < view.n ? [view.m, view.n] : [view.n, view.m];
-  const bytes = bytesOf(view);
+  const bytes = BYTES[view.dtype];
   const row = awayFromPages(padTo(dense ? long : short, LANES), bytes) * bytes;
   const copy = row * padTo(dense ? short : long, 4);
   return copy + leastMemory(short, long, view.dtype, dense, basis) <= kernelBudget();
@@ -162,17 +160,17 @@ class Stream {
 export interface PanelSolver {
   readonly action: Action;
   /** from the Gram matrix of the shorter side */
-  topOfGram(): Found;
+  topOfGram(): RitzResult;
 }
 
 /**
- * A matrix that is read in panels: each read goes through kernel memory once, and `gram` takes one.
+ * A matrix that is read in panels: each read goes through kernel memory once, and `normalMatvec` takes one.
  *
  * The space is that of P's columns, be P tall or wide: rows of a wide P, a few at a time, are columns of Pᵀ, and
  * P(Pᵀ·y) would take two reads. The Gram matrix alone is that of the shorter side; a wide P is loaded for it as a
  * whole.
  *
- * @param dense  whether `topOfGram` will be called, and not the action's `gram`
+ * @param dense  whether `topOfGram` will be called, and not the action's `normalMatvec`
  */
 export function panelSolver(
   kernels: Kernels,
@@ -188,7 +186,7 @@ export function panelSolver(
   const action = panelAction(kernels, panels, stream, wide);
   return {
     action,
-    topOfGram: () => (wide ? gramOfRows(kernels, panels, action) : gramOfColumns(kernels, panels, stream)),
+    topOfGram: () => (wide ? gramOfRows(kernels, panels) : gramOfColumns(kernels, panels, stream)),
   };
 }
 
@@ -204,7 +202,7 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
   const { arena } = kernels;
   const { rows, cols, dtype } = panels;
   const single = dtype === "float32";
-  const bytes = bytesOf(panels);
+  const bytes = BYTES[panels.dtype];
   const padded = awayFromPages(padTo(cols, LANES), bytes);
   // What is as long as A is looked for before A is read.
   allocateArray("float64", rows);
@@ -222,7 +220,7 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
       (P, first, power) => {
         const factor = scaleByPower(1, power);
         acting(P)
-          .toLongAll(x)
+          .matvecs(x)
           .forEach((part, c) => {
             for (let i = 0; i < part.length; i++) y[c][first + i] = factor * part[i];
           });
@@ -241,7 +239,7 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
     stream.read(
       false,
       (P, first, power) => {
-        const parts = acting(P).toShortAll(y.map((one) => one.subarray(first, first + P.rows)));
+        const parts = acting(P).rmatvecs(y.map((one) => one.subarray(first, first + P.rows)));
         for (const [c, part] of parts.entries()) sums[c].add(part, power);
       },
       (power) => {
@@ -250,7 +248,7 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
     );
     return sums.map((sum) => sum.total());
   };
-  const [toLongAll, toShortAll] = wide ? [back, down] : [down, back];
+  const [matvecs, rmatvecs] = wide ? [back, down] : [down, back];
 
   const action: Action = {
     short: wide ? rows : cols,
@@ -266,17 +264,14 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
     get passes() {
       return stream.passes;
     },
-    set passes(count) {
-      stream.passes = count;
-    },
-    gram(x, ldx, width, z, scratch) {
+    normalMatvec(x, ldx, width, z, scratch) {
       const sum = new BlockedSum(width * padded, stream.count);
       const mark = arena.mark();
       const part = arena.take(8 * width * padded);
       stream.read(
         false,
         (P, _first, power) => {
-          acting(P).gram(x, ldx, width, part, scratch);
+          acting(P).normalMatvec(x, ldx, width, part, scratch);
           // A row alone is kept once and stands for those that pad it, too: as many times what it gives.
           const times = P.lda === 0 ? Math.log2(P.paddedRows) : 0;
           sum.add(arena.f64(part, width * padded), 2 * power - times);
@@ -286,17 +281,17 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
       arena.release(mark);
       arena.f64(z, width * padded).set(sum.total());
     },
-    gramOf: (x) => gramOfVector(kernels, action, padded, x),
-    toLong: (x) => toLongAll([x])[0],
-    toShort: (y) => toShortAll([y])[0],
-    toLongAll,
-    toShortAll,
+    normalProduct: (x) => normalProductOf(kernels, action, padded, x),
+    matvec: (x) => matvecs([x])[0],
+    rmatvec: (y) => rmatvecs([y])[0],
+    matvecs,
+    rmatvecs,
   };
   return action;
 }
 
 /** From PᵀP for a tall P, which is the sum of those of its panels. */
-function gramOfColumns(kernels: Kernels, panels: PanelsView, stream: Stream): Found {
+function gramOfColumns(kernels: Kernels, panels: PanelsView, stream: Stream): RitzResult {
   const { arena } = kernels;
   const n = panels.cols;
   const lda = padTo(n, LANES);
@@ -318,10 +313,9 @@ function gramOfColumns(kernels: Kernels, panels: PanelsView, stream: Stream): Fo
 }
 
 /** From PPᵀ for a wide P: every row meets every other, so all of it has to be there. */
-function gramOfRows(kernels: Kernels, panels: PanelsView, action: Action): Found {
+function gramOfRows(kernels: Kernels, panels: PanelsView): RitzResult {
   const { arena } = kernels;
-  let found: Found | undefined;
-  action.passes++;
+  let found: RitzResult | undefined;
   panels.each(panels.rows, (view) => {
     const mark = arena.mark();
     found = gramDense(kernels, loadMatrix(kernels, view, false));

@@ -2,7 +2,7 @@ import { type LoadedMatrix, loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import type { Argument } from "../kernels/worker-team.js";
 import type { BatchView } from "../matrix/view.js";
-import { sigmaOfScale } from "./finish.js";
+import { normOnScale } from "./finish.js";
 import type { CheckedOptions } from "./options.js";
 import { smallRoutines, smallWork } from "./small.js";
 import { DENSE_UP_TO } from "./triplet.js";
@@ -68,7 +68,7 @@ export function smallBatch(
       run(single ? "small32" : "small64", args, size);
       const found = arena.f64(sigmas, size);
       for (let i = 0; i < size; i++)
-        values[first + i] = within(first + i, () => sigmaOfScale(found[i], placed[i].exponent));
+        values[first + i] = within(first + i, () => normOnScale(found[i], placed[i].exponent));
       gradients?.set((single ? arena.f32 : arena.f64)(g, size * m * n), first * m * n);
     } finally {
       arena.release(mark);

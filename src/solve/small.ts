@@ -51,8 +51,8 @@ export function smallRoutines(
       const long = product + 8 * paddedCols;
       const rest = long + 8 * paddedCols;
 
-      const outerGram = single ? routines.outerGram32 : routines.outerGram64;
-      outerGram(p, lda, paddedRows, paddedCols, t, gram, paddedRows);
+      const syrk = single ? routines.syrk32 : routines.syrk64;
+      syrk(p, lda, paddedRows, paddedCols, t, gram, paddedRows);
       routines.eigenLargest(gram, paddedRows, rows, 1, 1, values, vector, paddedRows, rest);
 
       const y = f64(weights, paddedRows);
@@ -78,7 +78,7 @@ export function smallRoutines(
       for (let j = 0; j < cols; j++) right[j] = direction[j] / size;
       const left = view(vector, rows);
       for (let i = 0; i < rows; i++) left[i] = y[i];
-      const outer = single ? routines.outer32 : routines.outer64;
+      const outer = single ? routines.ger32 : routines.ger64;
       if (transposed) outer(long, cols, vector, rows, g);
       else outer(vector, rows, long, cols, g);
     };

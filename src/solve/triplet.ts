@@ -5,20 +5,23 @@ import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.j
 import { type Input, inputOf } from "../matrix/row-panels.js";
 import { type Packed, pack } from "../matrix/sparse.js";
 import type { MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
-import { type OperatorView, type View, viewOf } from "../matrix/view.js";
-import { scaleByPower } from "../numerics/powers.js";
+import { viewOf } from "../matrix/view.js";
+import { norm2 } from "../numerics/sums.js";
 import { type Action, gramAction, gramPays, loadedAction, operatorAction } from "./action.js";
-import { complete, type Found, rayleigh, sigmaOnScale } from "./finish.js";
+import { completeTriplet, normOnScale, type RitzResult } from "./finish.js";
 import { gramDense, operatorDense } from "./gram-eigen.js";
-import { type Goal, lanczos } from "./lanczos.js";
+import { lanczos } from "./lanczos.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
 import { loadedOrPanels, panelSolver } from "./panel-action.js";
 import { power } from "./power.js";
 import { notConverged } from "./require-converged.js";
+import { type Goal, goalOf } from "./stopping-rule.js";
 
-/** Up to this min(m, n), "auto" goes dense: a tridiagonal form costs less than the steps would. */
+/**
+ * Up to this min(m, n), "auto" is "dense". Chosen: a Krylov space of 64 vectors would be all of the space, and the
+ * tridiagonal form costs less than that many steps.
+ */
 export const DENSE_UP_TO = 64;
-export const MOST_STEPS = 10_000;
 
 /**
  * Largest singular value σ of A (m×n) with its unit vectors u (m) and v (n), and how far they can be
@@ -90,80 +93,152 @@ export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): numbe
   return normOf(inputOf(A), checkOptions(options));
 }
 
-/** A sparse matrix with few rows or columns in use, and the options, both for those alone. */
-export function packedFor(view: Input, options: CheckedOptions) {
-  if (view.kind !== "operator" || !view.entries || options.method === "power") return undefined;
-  const packed = pack(view.entries);
+/** As `singularTriplet`, from a checked input. */
+export function tripletOf(input: Input, options: CheckedOptions): SingularTriplet {
+  return solve(input, options, "gradient") as SingularTriplet;
+}
+
+/** As `spectralNorm`, from a checked input. */
+export function normOf(input: Input, options: CheckedOptions): number {
+  const result = solve(input, options, "value");
+  if (typeof result === "number") return result;
+  throw notConverged(result);
+}
+
+/** The triplet; or ‖A‖₂ alone, if that was asked for and has converged. */
+function solve(input: Input, options: CheckedOptions, of: Goal["of"]): SingularTriplet | number {
+  const packed = input.kind === "operator" && packedFor(input, options);
+  if (packed) {
+    const result = solve(packed.view, packed.options, of);
+    return typeof result === "number" ? result : unpacked(result, packed, input);
+  }
+  const kernels = chosen();
+  const mark = kernels.arena.mark();
+  try {
+    if (options.method === "power") {
+      const triplet = powerTriplet(kernels, input, options);
+      return of === "value" && triplet.converged ? triplet.sigma : triplet;
+    }
+    const { action, result } = isDense(input, options)
+      ? solveDense(kernels, input, options, of)
+      : solveLanczos(kernels, input, options, of);
+    // u and v of an operator are computed even for the value, because its adjoint is checked there once more.
+    if (of === "value" && result.converged && !action.checkAdjoint)
+      return normOnScale(norm2(action.matvec(result.short)) / norm2(result.short), action.exponent);
+    const triplet = completeTriplet(action, result, options.rtol, options.atol ?? 0);
+    return of === "value" && (result.converged || triplet.converged) ? triplet.sigma : triplet;
+  } finally {
+    kernels.arena.release(mark);
+    trim();
+  }
+}
+
+function isDense({ m, n }: Input, { method }: CheckedOptions): boolean {
+  return method === "dense" || (method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
+}
+
+interface Solved {
+  action: Action;
+  result: RitzResult;
+}
+
+/** From the eigenvectors of the smaller Gram matrix. */
+function solveDense(kernels: Kernels, input: Input, options: CheckedOptions, of: Goal["of"]): Solved {
+  checkStart(options.start, input.n);
+  if (input.kind === "operator") {
+    const action = operatorAction(kernels, input, options.seed, options.adjointRtol);
+    return { action, result: operatorDense(kernels, action) };
+  }
+  const view = loadedOrPanels(input, true);
+  if (view.kind === "panels") {
+    const { action, topOfGram } = panelSolver(kernels, view, true);
+    return { action, result: topOfGram() };
+  }
+  // P has the short side down its rows, whose inner products are the Gram matrix.
+  const P = loadMatrix(kernels, view, view.m > view.n);
+  const action = loadedAction(kernels, P, false);
+  return { action, result: gramDense(kernels, P, of === "value" ? 1 : 2) };
+}
+
+function solveLanczos(kernels: Kernels, input: Input, options: CheckedOptions, of: Goal["of"]): Solved {
+  const action = krylovAction(kernels, input, options, options.method === "auto");
+  const start = options.start && startOf(input, action, options);
+  const goal = goalOf(options, of, action, start);
+  return { action, result: lanczos(kernels, action, goal) };
+}
+
+/**
+ * The products that a Krylov space needs.
+ *
+ * @param formGram - whether a long thin matrix may be replaced by its Gram matrix
+ * @param basis - vectors that the space may grow to; default: those of one triplet
+ */
+export function krylovAction(
+  kernels: Kernels,
+  input: Input,
+  { seed, adjointRtol }: Pick<CheckedOptions, "seed" | "adjointRtol">,
+  formGram: boolean,
+  basis?: number,
+): Action {
+  if (input.kind === "operator") return operatorAction(kernels, input, seed, adjointRtol);
+  const view = loadedOrPanels(input, false, basis);
+  if (view.kind === "panels") return panelSolver(kernels, view, false, basis).action;
+  const { m, n, dtype } = view;
+  if (formGram && gramPays(m, n, dtype)) return gramAction(kernels, loadMatrix(kernels, view, m > n));
+  return loadedAction(kernels, loadMatrix(kernels, view, m < n, { half: true }), true);
+}
+
+/** The caller's first v, as a vector of the short side. */
+export function startOf(
+  { n }: Input,
+  action: Action,
+  { start }: Pick<CheckedOptions, "start">,
+): Float64Array | undefined {
+  const v = scaledStart(start, n);
+  return v && action.transposed ? action.rmatvec(v) : v;
+}
+
+/** A caller's first v, scaled to a largest element of 1; undefined if there is none, or it is zero. */
+export function scaledStart(start: ArrayLike<number> | undefined, n: number): Float64Array | undefined {
+  if (!checkStart(start, n)) return undefined;
+  let most = 0;
+  for (let i = 0; i < n; i++) most = Math.max(most, Math.abs(start[i]));
+  return most === 0 ? undefined : Float64Array.from(start, (value) => value / most);
+}
+
+/** @throws ShapeError for another length than n; NonFiniteError naming the first element that is NaN or infinite */
+export function checkStart(start: ArrayLike<number> | undefined, n: number): start is ArrayLike<number> {
+  if (start === undefined) return false;
+  if (start.length !== n)
+    throw new ShapeError(`start: expected a vector of length ${n}, as A has columns; got ${start.length}`);
+  for (let i = 0; i < n; i++)
+    if (!Number.isFinite(start[i])) throw new NonFiniteError(`start: element ${i} is ${start[i]}`, i, 0);
+  return true;
+}
+
+/** The notebook's algorithm, with its defaults. */
+function powerTriplet(kernels: Kernels, input: Input, options: CheckedOptions): SingularTriplet {
+  if (input.kind === "panels")
+    throw new UnsupportedError('method: "power" needs the whole matrix, not row panels; leave it "auto"');
+  checkStart(options.start, input.n);
+  const { rtol = 1e-6, atol = 1e-6, maxIterations = 1000 } = options;
+  return power(kernels, input, { ...options, rtol, atol, maxIterations });
+}
+
+/** A sparse matrix with few rows or columns in use, and the options, both for those alone; undefined for others. */
+export function packedFor(input: Input, options: CheckedOptions) {
+  if (input.kind !== "operator" || !input.entries || options.method === "power") return undefined;
+  const packed = pack(input.entries);
   if (!packed) return undefined;
-  const { start } = options;
-  if (start) checkStart(start, view.n);
-  // What `method` says of the size is said of A.
-  const dense = options.method === "auto" && Math.min(view.m, view.n) <= DENSE_UP_TO;
+  const { method, start } = options;
+  checkStart(start, input.n);
+  // "auto" depends on the size of A, not of its rows and columns in use.
+  const forced = method !== "auto" ? method : isDense(input, options) ? "dense" : "lanczos";
   return {
     ...packed,
     view: viewOf(packed.matrix),
-    options: {
-      ...options,
-      method: options.method === "auto" ? (dense ? "dense" : "lanczos") : options.method,
-      start: restricted(start, packed.columns),
-    } satisfies CheckedOptions,
+    options: { ...options, method: forced, start: gather(start, packed.columns) } satisfies CheckedOptions,
   };
-}
-
-/** The elements of a start at some places. */
-export function restricted(start: ArrayLike<number> | undefined, places: Uint32Array) {
-  return start && Float64Array.from(places, (j) => start[j]);
-}
-
-/** A vector with its elements at their places, and zero elsewhere. */
-export function scatter(x: Float32Array | Float64Array, places: Uint32Array, length: number) {
-  const all = x instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
-  places.forEach((position, k) => {
-    all[position] = x[k];
-  });
-  return all;
-}
-
-/** As `singularTriplet`, from a view. */
-export function tripletOf(view: Input, options: CheckedOptions): SingularTriplet {
-  const packed = packedFor(view, options);
-  if (packed) return unpacked(tripletOf(packed.view, packed.options), packed, view);
-  return solved(
-    view,
-    options,
-    "gradient",
-    (action, found) => complete(action, found, options.rtol, options.atol ?? 0),
-    (triplet) => triplet,
-  );
-}
-
-/** As `spectralNorm`, from a view. */
-export function normOf(view: Input, options: CheckedOptions): number {
-  const value = sigmaOrTriplet(view, options);
-  if (typeof value === "number") return value;
-  throw notConverged(value);
-}
-
-/** ‖A‖₂, or the triplet as far as it was found. */
-function sigmaOrTriplet(view: Input, options: CheckedOptions): number | SingularTriplet {
-  const packed = packedFor(view, options);
-  if (packed) {
-    const value = sigmaOrTriplet(packed.view, packed.options);
-    return typeof value === "number" ? value : unpacked(value, packed, view);
-  }
-  const judged = (triplet: SingularTriplet) => (triplet.converged ? triplet.sigma : triplet);
-  return solved(
-    view,
-    options,
-    "value",
-    (action, found) => {
-      // The adjoint of a caller's operator is tried once more where it counts, at u and v.
-      if (found.reached && !action.checkAdjoint) return sigmaOnScale(action, rayleigh(action, found.short));
-      const triplet = complete(action, found, options.rtol, options.atol ?? 0);
-      return found.reached ? triplet.sigma : judged(triplet);
-    },
-    judged,
-  );
 }
 
 /** The triplet of a matrix from that of its rows and columns in use. */
@@ -171,136 +246,16 @@ function unpacked(triplet: SingularTriplet, { rows, columns }: Packed, { m, n }:
   return { ...triplet, u: scatter(triplet.u, rows, m), v: scatter(triplet.v, columns, n) };
 }
 
-function solved<T>(
-  view: Input,
-  options: CheckedOptions,
-  of: Goal["of"],
-  finish: (action: Action, found: Found) => T,
-  finishPower: (triplet: SingularTriplet) => T,
-): T {
-  const kernels = chosen();
-  const mark = kernels.arena.mark();
-  try {
-    if (options.method === "power")
-      return finishPower(power(kernels, wholeOf(view), powerOptions(view, options)));
-    const { action, find, dense } = prepare(kernels, view, options);
-    const start = startOf(view, action, options, dense);
-    // atol is on A's scale, the iteration on the action's, which may take a read to know. Of the gradient, whose
-    // entries have no scale, it is as it stands.
-    const { atol = 0 } = options;
-    const goal: Goal = {
-      of,
-      second: of === "gradient",
-      rtol: options.rtol,
-      atol: of === "value" && atol ? scaleByPower(atol, -action.exponent) : atol,
-      maxIterations: options.maxIterations ?? MOST_STEPS,
-      seed: options.seed,
-      start,
-    };
-    return finish(action, find(goal));
-  } finally {
-    kernels.arena.release(mark);
-    trim();
-  }
+/** The elements at the given indices. */
+export function gather(x: ArrayLike<number> | undefined, indices: Uint32Array) {
+  return x && Float64Array.from(indices, (j) => x[j]);
 }
 
-/** Brings A to where the chosen method can work on it. */
-function prepare(
-  kernels: Kernels,
-  input: Input,
-  options: CheckedOptions,
-): { action: Action; find: (goal: Goal) => Found; dense: boolean } {
-  const { m, n } = input;
-  const dense = options.method === "dense" || (options.method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
-  const view = input.kind === "operator" ? input : loadedOrPanels(input, dense);
-  if (!dense) {
-    const formed = view.kind === "dense" && options.method === "auto" && gramPays(m, n, view.dtype);
-    const action = formed
-      ? gramAction(kernels, loadMatrix(kernels, view, m > n))
-      : steppingAction(kernels, view, options);
-    return { action, dense, find: (goal) => lanczos(kernels, action, goal) };
-  }
-  if (view.kind === "panels") {
-    const { action, topOfGram } = panelSolver(kernels, view, dense);
-    return { action, dense, find: topOfGram };
-  }
-  if (view.kind === "operator") {
-    const action = steppingAction(kernels, view, options);
-    return { action, dense, find: () => operatorDense(kernels, action) };
-  }
-  // Short rows for the dense path, short columns for the other: see `loadedAction`.
-  const P = loadMatrix(kernels, view, m > n);
-  const action = loadedAction(kernels, P, false);
-  return {
-    action,
-    dense,
-    find: ({ second }) => {
-      action.passes++;
-      return gramDense(kernels, P, second === false ? 1 : 2);
-    },
-  };
-}
-
-/**
- * A as it takes block steps.
- *
- * @param basis - vectors that the space may grow to; default: those of one triplet
- */
-export function steppingAction(
-  kernels: Kernels,
-  view: Input,
-  { seed, adjointRtol }: Pick<CheckedOptions, "seed" | "adjointRtol">,
-  basis?: number,
-): Action {
-  if (view.kind === "panels") return panelSolver(kernels, view, false, basis).action;
-  if (view.kind === "dense")
-    return loadedAction(kernels, loadMatrix(kernels, view, view.m < view.n, { half: true }), true);
-  return operatorAction(kernels, view, seed, adjointRtol);
-}
-
-/** The caller's first v, as a vector of the short side; the dense path has no use for it. */
-export function startOf(
-  view: Input,
-  action: Action,
-  options: Pick<CheckedOptions, "start">,
-  dense: boolean,
-): Float64Array | undefined {
-  const v = checkedStart(options.start, view.n);
-  if (dense || !v) return undefined;
-  return action.transposed ? action.toShort(v) : v;
-}
-
-/** A caller's first v, its largest element 1; undefined where there is none, or it is zero. */
-export function checkedStart(start: ArrayLike<number> | undefined, n: number): Float64Array | undefined {
-  if (start === undefined) return undefined;
-  checkStart(start, n);
-  let most = 0;
-  for (let i = 0; i < start.length; i++) most = Math.max(most, Math.abs(start[i]));
-  return most === 0 ? undefined : Float64Array.from(start, (value) => value / most);
-}
-
-function checkStart(start: ArrayLike<number>, n: number): void {
-  if (start.length !== n)
-    throw new ShapeError(`start: expected a vector of length ${n}, as A has columns; got ${start.length}`);
-  for (let i = 0; i < n; i++)
-    if (!Number.isFinite(start[i])) throw new NonFiniteError(`start: element ${i} is ${start[i]}`, i, 0);
-}
-
-/** The notebook's algorithm is there to be compared with, on what it could be run on. */
-function wholeOf(view: Input): View | OperatorView {
-  if (view.kind === "panels")
-    throw new UnsupportedError('method: "power" needs the whole matrix, not row panels; leave it "auto"');
-  return view;
-}
-
-function powerOptions(view: Input, options: CheckedOptions) {
-  if (options.start !== undefined) checkStart(options.start, view.n);
-  return {
-    rtol: options.rtol ?? 1e-6,
-    atol: options.atol ?? 1e-6,
-    maxIterations: options.maxIterations ?? 1000,
-    start: options.start,
-    seed: options.seed,
-    adjointRtol: options.adjointRtol,
-  };
+/** A vector with these elements at the given indices, and zero elsewhere. */
+export function scatter(x: Float32Array | Float64Array, indices: Uint32Array, length: number) {
+  const all = x instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
+  indices.forEach((index, k) => {
+    all[index] = x[k];
+  });
+  return all;
 }

@@ -8,21 +8,13 @@ import { allocateArray, viewOf } from "../matrix/view.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { dotUnrolled, sum } from "../numerics/sums.js";
 import type { Action } from "./action.js";
-import { floorOf, onScaleOf, rounded, sigmaOnScale } from "./finish.js";
+import { floorOf, inDType, normOnScale, roundedTo } from "./finish.js";
 import { svd } from "./golub-reinsch.js";
 import { basisFor, leadingVectors } from "./leading.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
-import { loadedOrPanels } from "./panel-action.js";
 import { counted } from "./require-converged.js";
-import {
-  DENSE_UP_TO,
-  MOST_STEPS,
-  packedFor,
-  restricted,
-  scatter,
-  startOf,
-  steppingAction,
-} from "./triplet.js";
+import { goalOf } from "./stopping-rule.js";
+import { checkStart, DENSE_UP_TO, gather, krylovAction, packedFor, scatter, startOf } from "./triplet.js";
 
 /** What `singularTriplets` takes: how many, and the solver's own; "power" finds one alone. */
 export interface TripletsOptions extends SolveOptions {
@@ -36,7 +28,7 @@ export interface TripletsOptions extends SolveOptions {
   method?: "auto" | "lanczos" | "dense";
 }
 
-/** Numbers of A up to which the dense path serves for a large k. */
+/** Most entries of A for the dense path with a large k. Chosen: the SVD then takes some seconds. */
 const MOST_DENSE = 2 ** 24;
 
 /**
@@ -149,19 +141,14 @@ function tripletsOfWhole(input: Input, options: Checked): SingularTriplets {
   const mark = kernels.arena.mark();
   try {
     const basis = basisFor(k);
-    const view = input.kind === "operator" ? input : loadedOrPanels(input, false, basis);
-    const action = steppingAction(kernels, view, options, basis);
-    const start = startOf(input, action, options, dense);
-    if (dense) return complete(action, options, { ...wholeSpace(action), iterations: 0, reached: true });
-    const atol = options.atol ? scaleByPower(options.atol, -action.exponent) : 0;
-    const found = leadingVectors(kernels, action, {
-      k,
-      rtol: options.rtol,
-      atol,
-      maxIterations: options.maxIterations ?? MOST_STEPS,
-      seed: options.seed,
-      start,
-    });
+    const action = krylovAction(kernels, input, options, false, basis);
+    if (dense) {
+      checkStart(options.start, input.n);
+      return complete(action, options, { ...wholeSpace(action), iterations: 0, converged: true });
+    }
+    // The residuals of the k triplets have a scale, as a value does.
+    const goal = goalOf(options, "value", action, startOf(input, action, options));
+    const found = leadingVectors(kernels, action, { ...goal, k });
     return complete(action, options, { ...found, ...onSpace(action, found.vectors) });
   } finally {
     kernels.arena.release(mark);
@@ -182,7 +169,7 @@ function tripletsOfPacked(
   const side = Math.min(k, Math.max(r, c));
   const core = enough ? packed : withEmptyLines(packed, [m, n], [Math.max(r, side), Math.max(c, side)]);
   const found = tripletsOfWhole(viewOf(core.matrix), {
-    ...(enough ? packed.options : { ...options, start: restricted(options.start, core.columns) }),
+    ...(enough ? packed.options : { ...options, start: gather(options.start, core.columns) }),
     k: Math.min(k, ...core.matrix.shape),
   });
   const missing = k - found.sigma.length;
@@ -228,7 +215,7 @@ function wholeSpace(action: Action): OnSpace {
     });
   // Columns or rows of P, whichever are fewer.
   const across = short <= long;
-  const lines = across ? action.toLongAll(units(short)) : action.toShortAll(units(long));
+  const lines = across ? action.matvecs(units(short)) : action.rmatvecs(units(long));
   const { S, U, V } = svdOfColumns(lines);
   const [left, right] = across ? [U, V] : [V, U];
   return { values: S, short: right, long: left };
@@ -237,7 +224,7 @@ function wholeSpace(action: Action): OnSpace {
 /** P on the span of the given vectors. */
 function onSpace(action: Action, vectors: Float64Array[]): OnSpace {
   orthonormalize(vectors);
-  const images = action.toLongAll(vectors);
+  const images = action.matvecs(vectors);
   const { S, U, V } = svdOfColumns(images);
   return {
     values: S,
@@ -288,17 +275,21 @@ function axpy(c: number, x: Float64Array, y: Float64Array): void {
 function complete(
   action: Action,
   { k, rtol, atol }: Checked,
-  { values, short, long, images, iterations, reached }: OnSpace & { iterations: number; reached: boolean },
+  {
+    values,
+    short,
+    long,
+    images,
+    iterations,
+    converged,
+  }: OnSpace & { iterations: number; converged: boolean },
 ): SingularTriplets {
-  const { dtype } = action;
-  const first = (vectors: readonly Float64Array[]) => vectors.slice(0, k).map((x) => rounded(x, dtype));
+  const { dtype, exponent } = action;
+  const first = (vectors: readonly Float64Array[]) => vectors.slice(0, k).map((x) => roundedTo(dtype, x));
   const [right, left] = [first(short), first(long)];
-  const single = dtype === "float32";
-  const wide = (vectors: typeof right) =>
-    vectors.map((x) => (single ? new Float64Array(x) : x) as Float64Array);
-  const forward = images && !single ? images : action.toLongAll(wide(right));
-  const back = action.toShortAll(wide(left));
-  action.checkAdjoint?.({ from: wide(right)[0], to: forward[0] }, { from: wide(left)[0], to: back[0] });
+  const forward = images && dtype !== "float32" ? images : action.matvecs(right);
+  const back = action.rmatvecs(left);
+  action.checkAdjoint?.({ from: right[0], to: forward[0] }, { from: left[0], to: back[0] });
   const sigma = values.slice(0, k);
   const residual = sigma.map((value, i) => {
     let square = 0;
@@ -306,18 +297,19 @@ function complete(
     for (let j = 0; j < right[i].length; j++) square += (back[i][j] - value * right[i][j]) ** 2;
     return Math.sqrt(square);
   });
-  const onScale = residual.map((value) => onScaleOf(action, value));
+  const onScale = residual.map((value) => scaleByPower(value, exponent));
   const floor = floorOf(dtype, action.short + action.long) * sigma[0];
-  const wanted = (rtol ?? 0) * sigmaOnScale(action, sigma[0]) + (atol ?? 0);
+  const wanted = (rtol ?? 0) * normOnScale(sigma[0], exponent) + (atol ?? 0);
   const [u, v] = action.transposed ? [right, left] : [left, right];
+  const rowsIn = (vectors: readonly Float64Array[]) => stacked(vectors.map((x) => inDType(dtype, x)));
   return {
-    sigma: sigma.map((value) => sigmaOnScale(action, value)),
-    u: stacked(u),
-    v: stacked(v),
+    sigma: sigma.map((value) => normOnScale(value, exponent)),
+    u: rowsIn(u),
+    v: rowsIn(v),
     residual: onScale,
     iterations,
     passes: action.passes,
-    converged: reached && residual.every((value, i) => value <= floor || onScale[i] <= wanted),
+    converged: converged && residual.every((value, i) => value <= floor || onScale[i] <= wanted),
     method: iterations === 0 ? "dense" : "lanczos",
   };
 }

@@ -137,8 +137,8 @@ export class DeviceKrylovSpace implements Projected {
       this.#session.write(this.#products.bound.log, LOG.scale, Float32Array.of(this.#scale));
       this.#session.run(
         planned.flatMap(({ size, width }, s) => [
-          ...this.#products.toLong(size),
-          ...this.#products.toShort(size + width),
+          ...this.#products.matvec(size),
+          ...this.#products.rmatvec(size + width),
           ...this.#orthonormalize(size + width, s + 1, 0),
         ]),
       );

@@ -118,12 +118,12 @@ export class DeviceProducts {
   }
 
   /** side ← P·(the vectors at slots `from` and `from` + 1) */
-  toLong(from: number): Dispatch[] {
+  matvec(from: number): Dispatch[] {
     return this.#tall ? this.#multiply(from * this.ld, this.ld, 0, this.sideLd) : this.#transposed(from, 0);
   }
 
   /** slots `to` and `to` + 1 ← Pᵀ·side */
-  toShort(to: number): Dispatch[] {
+  rmatvec(to: number): Dispatch[] {
     return this.#tall ? this.#transposed(0, to) : this.#multiply(0, this.sideLd, to * this.ld, this.ld);
   }
 

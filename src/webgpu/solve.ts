@@ -3,21 +3,15 @@ import { panelsOfDense } from "../matrix/row-panels.js";
 import type { View } from "../matrix/view.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
-import type { Action } from "../solve/action.js";
-import {
-  complete,
-  type Found,
-  finishTriplet,
-  type ProductRequest,
-  rayleigh,
-  sigmaOnScale,
-} from "../solve/finish.js";
+import type { ActionFacts, VectorProducts } from "../solve/action.js";
+import { normOnScale, type RitzResult, roundedTo, singularPair, tripletOfPair } from "../solve/finish.js";
 import { startStream } from "../solve/krylov.js";
-import { type Goal, lanczosIteration } from "../solve/lanczos.js";
+import { lanczosIteration } from "../solve/lanczos.js";
 import type { CheckedOptions } from "../solve/options.js";
 import { panelSolver } from "../solve/panel-action.js";
 import { requireConverged } from "../solve/require-converged.js";
-import { checkedStart, MOST_STEPS } from "../solve/triplet.js";
+import { type Goal, goalOf } from "../solve/stopping-rule.js";
+import { scaledStart } from "../solve/triplet.js";
 import type { DeviceInput } from "./device-input.js";
 import { DeviceKrylovSpace } from "./device-krylov.js";
 import { DeviceProducts, requireFinite } from "./device-products.js";
@@ -27,7 +21,7 @@ import { type StoredMatrix, store } from "./stored-matrix.js";
 
 /** The iteration for a matrix on the device. Its numbers are those of A·2^−exponent. */
 class DeviceSolve {
-  readonly facts: Pick<Action, "short" | "long" | "dtype" | "transposed" | "exponent" | "passes" | "cost">;
+  readonly facts: Omit<ActionFacts, "passes"> & { passes: number };
   readonly #session: Session;
   readonly #products: DeviceProducts;
   readonly #fingerprint: number;
@@ -54,28 +48,26 @@ class DeviceSolve {
     return new DeviceSolve(session, matrix, await DeviceProducts.of(session, matrix));
   }
 
-  /** A product with one vector, which uses the first slot of the basis. */
-  async product(wanted: ProductRequest): Promise<Float64Array> {
-    const session = this.#session;
-    const { bound, short, long } = this.#products;
+  /** P·x, through the first slot of the basis. */
+  async matvec(x: Float64Array): Promise<Float64Array> {
+    const { bound, long } = this.#products;
     this.facts.passes++;
-    let product: Float32Array;
-    if ("toLong" in wanted) {
-      session.write(bound.basis, 0, Float32Array.from(wanted.toLong));
-      session.run(this.#products.toLong(0));
-      product = await session.read(bound.side, 0, long);
-    } else {
-      session.write(bound.side, 0, Float32Array.from(wanted.toShort));
-      session.run(this.#products.toShort(0));
-      product = await session.read(bound.basis, 0, short);
-    }
-    const found = new Float64Array(product);
-    requireFinite(found);
-    return found;
+    this.#session.write(bound.basis, 0, Float32Array.from(x));
+    this.#session.run(this.#products.matvec(0));
+    return finite(await this.#session.read(bound.side, 0, long));
+  }
+
+  /** Pᵀ·y */
+  async rmatvec(y: Float64Array): Promise<Float64Array> {
+    const { bound, short } = this.#products;
+    this.facts.passes++;
+    this.#session.write(bound.side, 0, Float32Array.from(y));
+    this.#session.run(this.#products.rmatvec(0));
+    return finite(await this.#session.read(bound.basis, 0, short));
   }
 
   /** The short singular vector of σ₁, by the iteration of solve/lanczos.ts. */
-  async find(goal: Goal): Promise<Found> {
+  async find(goal: Goal): Promise<RitzResult> {
     const space = await DeviceKrylovSpace.of(
       this.#session,
       this.#products,
@@ -98,15 +90,21 @@ class DeviceSolve {
   }
 }
 
+function finite(product: Float32Array): Float64Array {
+  const found = new Float64Array(product);
+  requireFinite(found);
+  return found;
+}
+
 function unit(x: Float64Array): Float64Array {
   const size = norm2(x);
   return size > 0 ? x.map((value) => value / size) : x;
 }
 
 async function startOf(solver: DeviceSolve, A: DeviceInput, options: CheckedOptions) {
-  const v = checkedStart(options.start, A.n);
+  const v = scaledStart(options.start, A.n);
   if (!v) return undefined;
-  return solver.facts.transposed ? unit(await solver.product({ toShort: v })) : v;
+  return solver.facts.transposed ? unit(await solver.rmatvec(v)) : v;
 }
 
 /** The triplet, with its vectors in host memory. */
@@ -116,26 +114,28 @@ export async function tripletOn(
   options: CheckedOptions,
 ): Promise<HostTriplet> {
   const solver = await DeviceSolve.of(session, A);
-  const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
   const start = await startOf(solver, A, options);
-  const found = await solver.find({ of: "gradient", rtol, atol, maxIterations, seed, start });
+  const found = await solver.find(goalOf(options, "gradient", solver.facts, start));
   return completeOn(solver, A, found, options);
 }
 
 async function completeOn(
   solver: DeviceSolve,
   A: DeviceInput,
-  found: Found,
+  found: RitzResult,
   { rtol, atol = 0 }: CheckedOptions,
 ): Promise<HostTriplet> {
+  const { facts } = solver;
+  const short = roundedTo(facts.dtype, found.short);
   if (A.kind === "dense")
-    return onHost(A, solver, (products) =>
-      complete({ ...solver.facts, passes: solver.facts.passes + 2, ...products }, found, rtol, atol),
-    ) as HostTriplet;
-  const steps = finishTriplet(solver.facts, found, rtol, atol);
-  let step = steps.next();
-  while (!step.done) step = steps.next(await solver.product(step.value));
-  return step.value as HostTriplet;
+    return onHost(A, solver, (products) => {
+      const pair = singularPair(facts.dtype, short, products.matvec(short));
+      const back = products.rmatvec(pair.long);
+      return tripletOfPair({ ...facts, passes: facts.passes + 2 }, found, pair, back, rtol, atol);
+    }) as HostTriplet;
+  const pair = singularPair(facts.dtype, short, await solver.matvec(short));
+  const back = await solver.rmatvec(pair.long);
+  return tripletOfPair(facts, found, pair, back, rtol, atol) as HostTriplet;
 }
 
 /**
@@ -145,27 +145,26 @@ async function completeOn(
  */
 export async function normOn(session: Session, A: DeviceInput, options: CheckedOptions): Promise<number> {
   const solver = await DeviceSolve.of(session, A);
-  const { rtol, atol = 0, maxIterations = MOST_STEPS, seed } = options;
   const { facts } = solver;
   const start = await startOf(solver, A, options);
-  const scaledAtol = atol ? scaleByPower(atol, -facts.exponent) : 0;
-  const found = await solver.find({ of: "value", rtol, atol: scaledAtol, maxIterations, seed, start });
-  if (!found.reached) {
+  const found = await solver.find(goalOf(options, "value", facts, start));
+  if (!found.converged) {
     const triplet = await completeOn(solver, A, found, options);
     requireConverged(triplet);
     return triplet.sigma;
   }
-  if (A.kind === "dense")
-    return onHost(A, solver, (products) => sigmaOnScale(facts, rayleigh(products, found.short)));
-  const long = await solver.product({ toLong: found.short });
-  return sigmaOnScale(facts, norm2(long) / norm2(found.short));
+  const image =
+    A.kind === "dense"
+      ? onHost(A, solver, (products) => products.matvec(found.short))
+      : await solver.matvec(found.short);
+  return normOnScale(norm2(image) / norm2(found.short), facts.exponent);
 }
 
 /** Computes with A in host memory, in float64, one panel at a time, with the scale and orientation of the device. */
 function onHost<T>(
   view: View,
   { facts }: DeviceSolve,
-  compute: (products: Pick<Action, "toLong" | "toShort">) => T,
+  compute: (products: Pick<VectorProducts, "matvec" | "rmatvec">) => T,
 ): T {
   const set = kernels();
   const mark = set.arena.mark();
@@ -178,8 +177,8 @@ function onHost<T>(
     // For a square matrix the two may disagree about which side is the short one.
     const turned = action.transposed !== facts.transposed;
     return compute({
-      toLong: (x) => scaled(turned ? action.toShort(x) : action.toLong(x)),
-      toShort: (y) => scaled(turned ? action.toLong(y) : action.toShort(y)),
+      matvec: (x) => scaled(turned ? action.rmatvec(x) : action.matvec(x)),
+      rmatvec: (y) => scaled(turned ? action.matvec(y) : action.rmatvec(y)),
     });
   } finally {
     set.arena.release(mark);

@@ -249,7 +249,7 @@ describe("--python", () => {
   it("names a Python that cannot be run, in one line", () => {
     const file = join(folder, "no-python");
     const { status, stdout, stderr } = runCommand(...quick, "--python", file);
-    expect(stderr).toMatch(new RegExp(`^spectral-norm: ${file}: not a Python that runs[^\\n]*\n$`));
+    expect(stderr).toMatch(new RegExp(`^spectral-norm: ${file}: cannot be run as Python[^\\n]*\n$`));
     expect(stdout).toBe("");
     expect(status).toBe(2);
   });
@@ -257,7 +257,7 @@ describe("--python", () => {
   it("names a program that is no Python", () => {
     const file = pretend("babble", "#!/bin/sh\necho hello\n");
     const { status, stderr } = runCommand(...quick, "--python", file);
-    expect(stderr).toMatch(/^spectral-norm: [^\n]*babble: not a Python that runs[^\n]*\n$/);
+    expect(stderr).toMatch(/^spectral-norm: [^\n]*babble: cannot be run as Python[^\n]*\n$/);
     expect(status).toBe(2);
   });
 

@@ -104,7 +104,7 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
       );
     });
 
-    it(`gram${type} is multiplyTransposed of multiply`, () => {
+    it(`normalMatvec${type} is multiplyTransposed of multiply`, () => {
       fc.assert(
         fc.property(shape, ({ rows, cols, width, seed }) => {
           const [a, b] = both(make, (kernels) => {
@@ -114,7 +114,7 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
             const t = arena.take(64);
             const scratch = vectorIn(kernels, width * A.paddedCols, single, 0, 0);
             const z = vectorIn(kernels, width * A.paddedCols, false, 0, 0);
-            const gram = single ? routines.gram32 : routines.gram64;
+            const gram = single ? routines.normalMatvec32 : routines.normalMatvec64;
             gram(A.pointer, A.lda, A.paddedRows, A.paddedCols, x, A.lda, width, t, scratch, z);
             return arena.f64(z, width * A.paddedCols).slice();
           });
@@ -151,15 +151,15 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
       );
     });
 
-    it(`outerGram${type}`, () => {
+    it(`syrk${type}`, () => {
       fc.assert(
         fc.property(shape, ({ rows, cols, seed }) => {
           const [a, b] = both(make, (kernels) => {
             const A = matrixIn(kernels, rows, cols, single, seed);
             const n = A.paddedRows;
             const c = vectorIn(kernels, n * n, false, 0, 0);
-            const outerGram = single ? kernels.routines.outerGram32 : kernels.routines.outerGram64;
-            outerGram(A.pointer, A.lda, n, A.paddedCols, kernels.arena.take(64), c, n);
+            const syrk = single ? kernels.routines.syrk32 : kernels.routines.syrk64;
+            syrk(A.pointer, A.lda, n, A.paddedCols, kernels.arena.take(64), c, n);
             const C = kernels.arena.f64(c, n * n);
             const lower: number[] = [];
             for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) lower.push(C[i * n + j]);
@@ -171,7 +171,7 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
       );
     });
 
-    it(`rotate${type}, scale${type}, outer${type}`, () => {
+    it(`rotateBasis${type}, scale${type}, ger${type}`, () => {
       fc.assert(
         fc.property(shape, fc.integer({ min: 1, max: 24 }), ({ rows, cols, seed }, keep) => {
           const k = padTo(Math.max(rows, keep), 4);
@@ -180,7 +180,7 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
             const Q = matrixIn(kernels, k, cols, single, seed);
             const y = vectorIn(kernels, k * keep, false, seed + 1);
             const strip = arena.take(64 * keep * (single ? 4 : 8));
-            (single ? routines.rotate32 : routines.rotate64)(
+            (single ? routines.rotateBasis32 : routines.rotateBasis64)(
               Q.pointer,
               Q.lda,
               k,
@@ -191,13 +191,7 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
             );
             (single ? routines.scale32 : routines.scale64)(Q.pointer, Q.paddedCols, 0.25);
             const g = arena.take(keep * cols * (single ? 4 : 8));
-            (single ? routines.outer32 : routines.outer64)(
-              Q.pointer,
-              Math.min(keep, cols),
-              Q.pointer,
-              cols,
-              g,
-            );
+            (single ? routines.ger32 : routines.ger64)(Q.pointer, Math.min(keep, cols), Q.pointer, cols, g);
             const view = single ? arena.f32 : arena.f64;
             return [
               ...view(Q.pointer, keep * Q.paddedCols),
@@ -469,8 +463,8 @@ describe.each(KERNEL_SETS)("half precision of $name", ({ make }) => {
           const y = vectorIn(kernels, 2 * m, false, seed + 3);
           const scratch = vectorIn(kernels, 2 * n, false, 0, 0);
           same(width * n, (z, half) => {
-            if (half) routines.gramHalf(pointer, 2 * n, m, n, x, 4 * n, width, w, scratch, z, kind);
-            else routines.gram32(wide, 4 * n, m, n, x, 4 * n, width, w, scratch, z);
+            if (half) routines.normalMatvecHalf(pointer, 2 * n, m, n, x, 4 * n, width, w, scratch, z, kind);
+            else routines.normalMatvec32(wide, 4 * n, m, n, x, 4 * n, width, w, scratch, z);
           });
           same(width * m, (z, half) => {
             if (half) routines.multiplyWideHalf(pointer, 2 * n, m, n, x64, 8 * n, width, z, w, kind);
@@ -553,14 +547,14 @@ it.each(HALVES)("products with %s, divided among threads, give the same bits", (
   const scratch = vectorIn(kernels, 2 * n, false, 0, 0);
   const results = [routines, many].map((set) => {
     const z = vectorIn(kernels, 4 * n + m, false, 0, 0);
-    set.gramHalf(pointer, 2 * n, m, n, x, 4 * n, 2, w, scratch, z, kind);
-    set.gramHalf(pointer, 2 * n, m, n, x, 4 * n, 1, w, scratch, z + 16 * n, kind);
+    set.normalMatvecHalf(pointer, 2 * n, m, n, x, 4 * n, 2, w, scratch, z, kind);
+    set.normalMatvecHalf(pointer, 2 * n, m, n, x, 4 * n, 1, w, scratch, z + 16 * n, kind);
     set.multiplyTransposedWideHalf(pointer, 2 * n, m, n, y, 1, scratch, z + 24 * n, w, kind);
     set.multiplyWideHalf(pointer, 2 * n, m, n, x64, 0, 1, z + 32 * n, w, kind);
     return arena.f64(z, 4 * n + m).slice();
   });
   expect(results[1]).toEqual(results[0]);
   expect(called).toEqual(
-    expect.arrayContaining(["gramSlotsHalf", "multiplyTransposedSlotsWideHalf", "multiplyWideHalf"]),
+    expect.arrayContaining(["normalMatvecSlotsHalf", "multiplyTransposedSlotsWideHalf", "multiplyWideHalf"]),
   );
 });

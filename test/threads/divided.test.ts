@@ -96,7 +96,7 @@ describe.each(cases)("$name kernels divided among $threads threads", ({ relaxed,
           );
           if (type !== "Wide")
             expectSame(cols * width, (routines, out) =>
-              routines[`gram${type}`](a, lda, rows, cols, x, ldx, width, t, scratch, out),
+              routines[`normalMatvec${type}`](a, lda, rows, cols, x, ldx, width, t, scratch, out),
             );
         }
         kernels.arena.release(mark);
@@ -119,7 +119,7 @@ describe.each(cases)("$name kernels divided among $threads threads", ({ relaxed,
     const x = numbers(64, false, 2);
     const z = numbers(64, false, 3);
     const inside = kernels.arena.mark();
-    parallel.gram64(a, 512, 512, 64, x, 512, 1, z, z, z);
+    parallel.normalMatvec64(a, 512, 512, 64, x, 512, 1, z, z, z);
     expect(kernels.arena.mark()).toBe(inside);
     kernels.arena.release(mark);
   });

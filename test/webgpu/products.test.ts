@@ -42,13 +42,13 @@ async function products(A: object, on: GPUDevice, long: Pair, short: Pair) {
     short.forEach((x, c) => {
       session.write(P.bound.basis, c * P.ld, Float32Array.from(x));
     });
-    session.run(P.toLong(0));
-    const toLong = await read(P.bound.side, P.sideLd, P.long);
+    session.run(P.matvec(0));
+    const matvec = await read(P.bound.side, P.sideLd, P.long);
     long.forEach((y, c) => {
       session.write(P.bound.side, c * P.sideLd, Float32Array.from(y));
     });
-    session.run(P.toShort(0));
-    return { toLong, toShort: await read(P.bound.basis, P.ld, P.short), exponent: matrix.exponent };
+    session.run(P.rmatvec(0));
+    return { matvec, rmatvec: await read(P.bound.basis, P.ld, P.short), exponent: matrix.exponent };
   });
 }
 
@@ -92,11 +92,11 @@ describe("products are those of plain loops", () => {
       ["buffer in parts", there, parts],
       ["few workgroups", A, few],
     ] as const) {
-      const { toLong, toShort } = await products(input, on, long, short);
+      const { matvec, rmatvec } = await products(input, on, long, short);
       for (let c = 0; c < 2; c++)
         for (const [found, from, down] of [
-          [toLong[c], short[c], m >= n],
-          [toShort[c], long[c], m < n],
+          [matvec[c], short[c], m >= n],
+          [rmatvec[c], long[c], m < n],
         ] as const) {
           const { exact, size } = plain(A.data, m, n, from, down);
           found.forEach((x, k) => {
@@ -118,12 +118,12 @@ describe("products are those of plain loops", () => {
         device,
         whole.map((x) => x * factor),
       );
-      const { exponent, toLong, toShort } = await products({ buffer, shape: [70, 41] }, device, long, short);
+      const { exponent, matvec, rmatvec } = await products({ buffer, shape: [70, 41] }, device, long, short);
       const power = Math.log2(factor) - exponent;
       expect(Math.abs(power)).toBeLessThan(8);
       for (let c = 0; c < 2; c++) {
-        expect(toLong[c]).toEqual(plain.toLong[c].map((x) => x * 2 ** power));
-        expect(toShort[c]).toEqual(plain.toShort[c].map((x) => x * 2 ** power));
+        expect(matvec[c]).toEqual(plain.matvec[c].map((x) => x * 2 ** power));
+        expect(rmatvec[c]).toEqual(plain.rmatvec[c].map((x) => x * 2 ** power));
       }
       buffer.destroy();
     },

@@ -29,13 +29,13 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     multiplyTransposed32: multiplyTransposed(f32, f64),
     multiplyTransposed64: multiplyTransposed(f64, f64),
     multiplyTransposedWide: multiplyTransposed(f32, f64),
-    gram32: gram(f32, f32, f64),
-    gram64: gram(f64, f64, f64),
+    normalMatvec32: normalMatvec(f32, f32, f64),
+    normalMatvec64: normalMatvec(f64, f64, f64),
     subtract32: subtract(f32, f64),
     subtract64: subtract(f64, f64),
-    gramHalf(a, lda, rows, cols, x, ldx, width, t, scratch, z, half) {
+    normalMatvecHalf(a, lda, rows, cols, x, ldx, width, t, scratch, z, half) {
       const A = decoded(u16(), a, lda, rows, cols, half);
-      gram(A, f32, f64)(0, 4 * cols, rows, cols, x, ldx, width, t, scratch, z);
+      normalMatvec(A, f32, f64)(0, 4 * cols, rows, cols, x, ldx, width, t, scratch, z);
     },
     multiplyWideHalf(a, lda, rows, cols, x, ldx, width, y, _w, half) {
       multiply(decoded(u16(), a, lda, rows, cols, half), f64, f64)(0, 4 * cols, rows, cols, x, ldx, width, y);
@@ -52,10 +52,10 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
         z,
       );
     },
-    outerGram32: outerGram(f32, f64),
-    outerGram64: outerGram(f64, f64),
-    outer32: outer(f32),
-    outer64: outer(f64),
+    syrk32: syrk(f32, f64),
+    syrk64: syrk(f64, f64),
+    ger32: ger(f32),
+    ger64: ger(f64),
     demote32(z, w, n) {
       f32().set(f64().subarray(z / 8, z / 8 + n), w / 4);
     },
@@ -67,8 +67,8 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
       const numbers = f64();
       for (let i = 0; i < n; i++) numbers[x / 8 + i] *= c;
     },
-    rotate32: rotate(f32, f64),
-    rotate64: rotate(f64, f64),
+    rotateBasis32: rotate(f32, f64),
+    rotateBasis64: rotate(f64, f64),
   };
 }
 
@@ -123,7 +123,7 @@ function multiplyTransposed(A: View, f64: DoubleView): Products["multiplyTranspo
   };
 }
 
-function gram(A: View, X: View, f64: DoubleView): Products["gram64"] {
+function normalMatvec(A: View, X: View, f64: DoubleView): Products["normalMatvec64"] {
   const forward = multiply(A, X, f64);
   return (a, lda, rows, cols, x, ldx, width, t, _scratch, z) => {
     const from = A();
@@ -180,7 +180,7 @@ function decoded(
   return () => numbers;
 }
 
-function outerGram(A: View, f64: DoubleView): Products["outerGram64"] {
+function syrk(A: View, f64: DoubleView): Products["syrk64"] {
   const forward = multiply(A, A, f64);
   return (a, lda, rows, cols, t, c, ldc) => {
     for (let j = 0; j < rows; j++) {
@@ -193,7 +193,7 @@ function outerGram(A: View, f64: DoubleView): Products["outerGram64"] {
   };
 }
 
-function rotate(Q: View, f64: DoubleView): Products["rotate64"] {
+function rotate(Q: View, f64: DoubleView): Products["rotateBasis64"] {
   return (q, ldq, k, cols, y, keep) => {
     const basis = Q();
     const numbers = f64();
@@ -210,7 +210,7 @@ function rotate(Q: View, f64: DoubleView): Products["rotate64"] {
   };
 }
 
-function outer(G: View): Products["outer64"] {
+function ger(G: View): Products["ger64"] {
   return (u, m, v, n, g) => {
     const numbers = G();
     const s = numbers.BYTES_PER_ELEMENT;

@@ -1,5 +1,5 @@
 // The loops in which the time goes; they alone may use fused multiply-add.
 export {
-  gram32, gram64, gramHalf, gramSlots32, gramSlots64, gramSlotsHalf, outerGram32, outerGram64,
-  outerGramPart32, outerGramPart64,
+  normalMatvec32, normalMatvec64, normalMatvecHalf, normalMatvecSlots32, normalMatvecSlots64, normalMatvecSlotsHalf, syrk32, syrk64,
+  syrkPart32, syrkPart64,
 } from "./products";

@@ -225,7 +225,7 @@ function multiplyTransposed<TA, TX>(
  * scratch += Aᵀ(A·X) for the rows first … last−1. Each group of four rows is used twice while it is in cache, and 16-bit
  * numbers are decoded once.
  */
-function gramBlock<TA, T>(
+function normalMatvecBlock<TA, T>(
   a: usize, lda: usize, first: usize, last: usize, cols: usize, x: usize, ldx: usize, width: i32,
   t: usize, scratch: usize,
 ): void {
@@ -248,28 +248,28 @@ function gramBlock<TA, T>(
 /** Value of `half` for bfloat16; 0 is float16 after `prescale16`. */
 const BFLOAT16 = 1;
 
-/** `gramBlock` for a matrix of T or, if `half` is not negative, of 16-bit numbers. */
+/** `normalMatvecBlock` for a matrix of T or, if `half` is not negative, of 16-bit numbers. */
 @inline
-function gramRows<T>(
+function normalMatvecRows<T>(
   a: usize, lda: usize, first: usize, last: usize, cols: usize, x: usize, ldx: usize, width: i32,
   t: usize, scratch: usize, half: i32,
 ): void {
-  if (sizeof<T>() == 8 || half < 0) gramBlock<T, T>(a, lda, first, last, cols, x, ldx, width, t, scratch);
-  else if (half == BFLOAT16) gramBlock<u16, f32>(a, lda, first, last, cols, x, ldx, width, t, scratch);
-  else gramBlock<i16, f32>(a, lda, first, last, cols, x, ldx, width, t, scratch);
+  if (sizeof<T>() == 8 || half < 0) normalMatvecBlock<T, T>(a, lda, first, last, cols, x, ldx, width, t, scratch);
+  else if (half == BFLOAT16) normalMatvecBlock<u16, f32>(a, lda, first, last, cols, x, ldx, width, t, scratch);
+  else normalMatvecBlock<i16, f32>(a, lda, first, last, cols, x, ldx, width, t, scratch);
 }
 
 /**
  * Z += Aᵀ(A·X), reading A once. `t`: 8 float64 of scratch, followed by 4·cols float32 for 16-bit numbers. The other
  * arguments are those of `multiplyTransposed`.
  */
-function gram<T>(
+function normalMatvec<T>(
   a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
   t: usize, scratch: usize, z: usize, half: i32,
 ): void {
   const height = blockRows<T>(rows);
   for (let first: usize = 0; first < rows; first += height) {
-    gramRows<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, scratch, half);
+    normalMatvecRows<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, scratch, half);
     flush<T>(scratch, z, <usize>width * cols);
   }
 }
@@ -286,8 +286,8 @@ function promoteRows(a: usize, lda: usize, cols: usize, w: usize, half: i32): vo
 // The same sums in slots, one of width·cols numbers for each block of rows, so that several threads can compute them in
 // any order. `join` adds the slots in the order of the functions above, so the result has the same bits.
 
-/** Slots from … to−1 (up to the last block) ← the partial sums of `gram`. */
-function gramSlots<T>(
+/** Slots from … to−1 (up to the last block) ← the partial sums of `normalMatvec`. */
+function normalMatvecSlots<T>(
   a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32,
   t: usize, slots: usize, from: usize, to: usize, half: i32,
 ): void {
@@ -296,7 +296,7 @@ function gramSlots<T>(
     const first = k * height, slot = slots + k * size;
     if (first >= rows) return;
     memory.fill(slot, 0, size);
-    gramRows<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, slot, half);
+    normalMatvecRows<T>(a, lda, first, min(first + height, rows), cols, x, ldx, width, t, slot, half);
   }
 }
 
@@ -358,7 +358,7 @@ const STRIP: usize = 4096;
 /**
  * Columns from … to−1 (both even) of the lower triangle of C (rows×rows, float64, leading dimension `ldc`) ← A·Aᵀ.
  */
-function outerGram<T>(
+function syrk<T>(
   a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize, from: usize, to: usize,
 ): void {
   to = min(to, rows);
@@ -442,23 +442,23 @@ export function multiplyTransposed64(a: usize, lda: usize, rows: usize, cols: us
 export function multiplyTransposedWide(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize): void {
   multiplyTransposed<f32, f64>(a, lda, rows, cols, y, width, scratch, z);
 }
-export function gram32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize): void {
-  gram<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z, -1);
+export function normalMatvec32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize): void {
+  normalMatvec<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z, -1);
 }
-export function gram64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize): void {
-  gram<f64>(a, lda, rows, cols, x, ldx, width, t, scratch, z, -1);
+export function normalMatvec64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize): void {
+  normalMatvec<f64>(a, lda, rows, cols, x, ldx, width, t, scratch, z, -1);
 }
-export function outerGram32(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
-  outerGram<f32>(a, lda, rows, cols, t, c, ldc, 0, rows);
+export function syrk32(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
+  syrk<f32>(a, lda, rows, cols, t, c, ldc, 0, rows);
 }
-export function outerGram64(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
-  outerGram<f64>(a, lda, rows, cols, t, c, ldc, 0, rows);
+export function syrk64(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize): void {
+  syrk<f64>(a, lda, rows, cols, t, c, ldc, 0, rows);
 }
-export function outerGramPart32(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize, from: usize, to: usize): void {
-  outerGram<f32>(a, lda, rows, cols, t, c, ldc, from, to);
+export function syrkPart32(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize, from: usize, to: usize): void {
+  syrk<f32>(a, lda, rows, cols, t, c, ldc, from, to);
 }
-export function outerGramPart64(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize, from: usize, to: usize): void {
-  outerGram<f64>(a, lda, rows, cols, t, c, ldc, from, to);
+export function syrkPart64(a: usize, lda: usize, rows: usize, cols: usize, t: usize, c: usize, ldc: usize, from: usize, to: usize): void {
+  syrk<f64>(a, lda, rows, cols, t, c, ldc, from, to);
 }
 export function scale32(x: usize, n: usize, c: f32): void {
   scale<f32>(x, n, c);
@@ -466,16 +466,16 @@ export function scale32(x: usize, n: usize, c: f32): void {
 export function scale64(x: usize, n: usize, c: f64): void {
   scale<f64>(x, n, c);
 }
-export function rotate32(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
+export function rotateBasis32(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
   rotate<f32>(q, ldq, k, cols, y, keep, strip);
 }
-export function rotate64(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
+export function rotateBasis64(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
   rotate<f64>(q, ldq, k, cols, y, keep, strip);
 }
-export function outer32(u: usize, m: usize, v: usize, n: usize, g: usize): void {
+export function ger32(u: usize, m: usize, v: usize, n: usize, g: usize): void {
   outer<f32>(u, m, v, n, g);
 }
-export function outer64(u: usize, m: usize, v: usize, n: usize, g: usize): void {
+export function ger64(u: usize, m: usize, v: usize, n: usize, g: usize): void {
   outer<f64>(u, m, v, n, g);
 }
 export function subtract32(q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize): void {
@@ -484,11 +484,11 @@ export function subtract32(q: usize, ldq: usize, count: usize, cols: usize, c: u
 export function subtract64(q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize): void {
   subtract<f64>(q, ldq, count, cols, c, width, w, ldw, scratch);
 }
-export function gramSlots32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
-  gramSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, -1);
+export function normalMatvecSlots32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
+  normalMatvecSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, -1);
 }
-export function gramSlots64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
-  gramSlots<f64>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, -1);
+export function normalMatvecSlots64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
+  normalMatvecSlots<f64>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, -1);
 }
 export function multiplyTransposedSlots64(a: usize, lda: usize, rows: usize, cols: usize, y: usize, slots: usize, from: usize, to: usize): void {
   multiplyTransposedSlots<f64, f64>(a, lda, rows, cols, y, slots, from, to);
@@ -505,11 +505,11 @@ export function join64(slots: usize, size: usize, count: usize, from: usize, n: 
 
 // The same for 16-bit numbers: `half` is BFLOAT16, or 0 for float16 after `prescale16`; `w`: 4·cols float32.
 
-export function gramHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize, half: i32): void {
-  gram<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z, half);
+export function normalMatvecHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, scratch: usize, z: usize, half: i32): void {
+  normalMatvec<f32>(a, lda, rows, cols, x, ldx, width, t, scratch, z, half);
 }
-export function gramSlotsHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize, half: i32): void {
-  gramSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, half);
+export function normalMatvecSlotsHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize, half: i32): void {
+  normalMatvecSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, half);
 }
 export function multiplyWideHalf(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize, w: usize, half: i32): void {
   for (let i: usize = 0; i < rows; i += 4) {
