@@ -133,6 +133,32 @@ export function loadMatrix(
   };
 }
 
+/**
+ * A float32 copy of a float64 matrix, beside it. The copy has an exponent of its own, so that squares do not overflow:
+ * ‖P̃‖_F is about 1 or the largest entry is.
+ */
+export function demoteMatrix({ arena, routines }: Kernels, P: LoadedMatrix): LoadedMatrix {
+  const { paddedRows, paddedCols, exponent } = P;
+  const total = (P.lda === 0 ? 1 : paddedRows) * paddedCols;
+  const pointer = arena.take(4 * total);
+  // What was scaled on loading has entries up to 2.
+  const e = P.squaredNorm ? exponentOf(Math.sqrt(P.squaredNorm)) : 0;
+  const far = Math.abs(e) > SAFE_EXPONENT.single;
+  if (far) routines.scale64(P.pointer, total, 2 ** -e);
+  routines.demote32(P.pointer, pointer, total);
+  if (far) routines.scale64(P.pointer, total, 2 ** e);
+  const shift = far ? e : 0;
+  return {
+    ...P,
+    pointer,
+    lda: P.lda / 2,
+    storage: "float32",
+    single: true,
+    exponent: exponent + shift,
+    squaredNorm: P.squaredNorm && P.squaredNorm * 4 ** -shift,
+  };
+}
+
 type Numbers = Float32Array | Float64Array | Uint16Array;
 
 /** What numbers are copied as, and the routine that transposes them. */

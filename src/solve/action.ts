@@ -22,6 +22,8 @@ export interface ActionFacts {
   readonly cost: number;
   /** ‖P‖_F² with a relative error up to 2⁻¹⁴, if known */
   readonly squaredNorm?: number | undefined;
+  /** P itself, if all of it is in kernel memory */
+  readonly matrix?: LoadedMatrix | undefined;
   /** how many times A has been read from end to end */
   readonly passes: number;
 }
@@ -127,6 +129,7 @@ export function loadedAction(kernels: Kernels, P: LoadedMatrix, across: boolean)
     exponent: P.exponent,
     cost: P.rows * P.cols,
     squaredNorm: P.squaredNorm,
+    matrix: P,
     get passes() {
       return passes;
     },
@@ -241,6 +244,7 @@ export function gramAction(kernels: Kernels, P: LoadedMatrix): Action {
   for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) G[j * n + i] = G[i * n + j];
   const action: Action = {
     ...whole,
+    matrix: undefined,
     padded: n,
     single: false,
     cost: 2 * n * n,

@@ -377,6 +377,30 @@ export class KrylovSpace {
     );
   }
 
+  /** Basis vector i, in float64. */
+  vectorOf(i: number): Float64Array {
+    return Float64Array.from(this.#vector(i).subarray(0, this.#G.short));
+  }
+
+  /**
+   * y + Σ fᵢ·qᵢ(qᵢᵀy): what y has along the first basis vectors, multiplied by 1 + fᵢ. It overwrites the next block.
+   */
+  scaleAlong(factors: Float64Array, y: Float64Array): Float64Array {
+    const count = factors.length;
+    const slot = this.size;
+    const vector = this.#vector(slot);
+    vector.set(y);
+    this.#project(0, count, slot, 1);
+    const { arena } = this.#kernels;
+    const c = arena.f64(this.#coefficients, count);
+    for (let i = 0; i < count; i++) c[i] *= -factors[i];
+    vector.fill(0);
+    this.#subtract(0, count, slot, 1);
+    const result = this.vectorOf(slot);
+    for (let i = 0; i < result.length; i++) result[i] += y[i];
+    return result;
+  }
+
   /** The vector with these coefficients in the basis, in float64. */
   combine(y: Float64Array): Float64Array {
     const { arena } = this.#kernels;

@@ -6,6 +6,7 @@ import { KrylovSpace } from "./krylov.js";
 import type { Ritz } from "./ritz.js";
 import {
   boundSuffices,
+  type Estimates,
   estimatesOf,
   FIRST_CHECK,
   type Goal,
@@ -57,6 +58,7 @@ export function* lanczosIteration(
   space: Projected,
   { short, dtype, cost, squaredNorm }: Pick<ActionFacts, "short" | "dtype" | "cost" | "squaredNorm">,
   goal: Goal,
+  ratioOf: (estimates: Estimates) => number = (estimates) => residualRatio(estimates, goal, dtype),
 ): Generator<StepRequest, IterationResult, void> {
   const epsilon = EPSILON[dtype];
   const valueOnly = goal.of === "value";
@@ -73,7 +75,7 @@ export function* lanczosIteration(
     // A given start may lie in the null space; the random vector takes its first step after it.
     const ended = space.exhausted || (sigma === 0 && space.steps > 1);
     let ratio = 0;
-    if (!ended) ratio = sigma === 0 ? Number.POSITIVE_INFINITY : residualRatio(estimates, goal, dtype);
+    if (!ended) ratio = sigma === 0 ? Number.POSITIVE_INFINITY : ratioOf(estimates);
     // The random vector joins after the first step.
     const untested = () =>
       stepsToExcludeLarger(ritz, space.steps - 1, short, epsilon, valueOnly ? (goal.rtol ?? 0) : 0);
@@ -111,16 +113,24 @@ export function* lanczosIteration(
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): RitzResult {
   const mark = kernels.arena.mark();
   const space = new KrylovSpace(kernels, action, goal.seed);
+  const { coefficients, ...result } = runLanczos(space, action, goal);
+  const short = space.combine(coefficients);
+  kernels.arena.release(mark);
+  return { short, ...result };
+}
+
+/** Runs the iteration on a new space, to the goal or, if given, until `ratioOf` is 1 or less. */
+export function runLanczos(
+  space: KrylovSpace,
+  action: Action,
+  goal: Goal,
+  ratioOf?: (estimates: Estimates) => number,
+): IterationResult {
   space.start(goal.start);
-  const iteration = lanczosIteration(space, action, goal);
+  const iteration = lanczosIteration(space, action, goal, ratioOf);
   for (;;) {
     const { done, value } = iteration.next();
-    if (done) {
-      const { coefficients, ...result } = value;
-      const short = space.combine(coefficients);
-      kernels.arena.release(mark);
-      return { short, ...result };
-    }
+    if (done) return value;
     if ("restart" in value) space.restart(value.restart);
     else
       for (let i = 0; i < value.extend && !space.full && space.steps < goal.maxIterations; i++)

@@ -11,6 +11,7 @@ import { type Action, gramAction, gramPays, loadedAction, operatorAction } from 
 import { completeTriplet, normOnScale, type RitzResult } from "./finish.js";
 import { gramDense, operatorDense } from "./gram-eigen.js";
 import { lanczos } from "./lanczos.js";
+import { mixedPrecision } from "./mixed-precision.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
 import { loadedOrPanels, panelSolver } from "./panel-action.js";
 import { power } from "./power.js";
@@ -164,7 +165,7 @@ function solveLanczos(kernels: Kernels, input: Input, options: CheckedOptions, o
   const action = krylovAction(kernels, input, options, options.method === "auto");
   const start = options.start && startOf(input, action, options);
   const goal = goalOf(options, of, action, start);
-  return { action, result: lanczos(kernels, action, goal) };
+  return { action, result: mixedPrecision(kernels, action, goal) ?? lanczos(kernels, action, goal) };
 }
 
 /**
