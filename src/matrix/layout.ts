@@ -11,8 +11,6 @@ export interface LayoutFields {
   readonly fortran_order?: unknown;
 }
 
-const LAYOUT_FIELDS = ["stride", "strides", "offset", "order", "fortranOrder", "fortran_order"] as const;
-
 /** Entry (i, j, …) is at offset + i·stride[0] + j·stride[1] + …. */
 export interface Layout {
   readonly stride: readonly number[];
@@ -37,7 +35,14 @@ const ORDERS: Readonly<Record<string, Order>> = {
  *   or too long
  */
 export function layoutOf(fields: LayoutFields, shape: readonly number[], length: number): Layout {
-  if (LAYOUT_FIELDS.every((name) => fields[name] === undefined)) {
+  if (
+    fields.stride === undefined &&
+    fields.strides === undefined &&
+    fields.offset === undefined &&
+    fields.order === undefined &&
+    fields.fortranOrder === undefined &&
+    fields.fortran_order === undefined
+  ) {
     const stride = contiguous(shape, "row-major");
     if (shape[0] * stride[0] === length) return { stride, offset: 0 };
   }

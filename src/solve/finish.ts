@@ -42,7 +42,7 @@ export interface Measured extends Pick<RitzResult, "second" | "secondError" | "c
 
 /** The vector rounded to A's dtype, which is float64 to compute with and `inDType` to return. */
 export function roundedTo(dtype: DType, x: Float64Array): Float64Array {
-  return dtype === "float32" ? Float64Array.from(x, Math.fround) : x;
+  return dtype === "float32" ? new Float64Array(new Float32Array(x)) : x;
 }
 
 /** A vector of rounded numbers, in an array of A's dtype. */
@@ -69,8 +69,9 @@ export function normOnScale(value: number, exponent: number): number {
 export function singularPair(dtype: DType, short: Float64Array, image: Float64Array): SingularPair {
   const size = norm2(image);
   const sigma = size / norm2(short);
-  const direction = sigma > 0 ? image.map((value) => value / size) : image.slice();
-  if (sigma === 0) direction[0] = 1;
+  const direction = image.slice();
+  if (sigma > 0) for (let i = 0; i < direction.length; i++) direction[i] /= size;
+  else direction[0] = 1;
   return { short, long: roundedTo(dtype, direction), image, sigma };
 }
 
@@ -93,8 +94,10 @@ export function tripletOfPair(
   if (dtype === "float32") for (let i = 0; i < long.length; i++) square += (image[i] - sigma * long[i]) ** 2;
   for (let i = 0; i < back.length; i++) square += (back[i] - sigma * short[i]) ** 2;
   const residual = Math.sqrt(square);
-  const { gap, ...accuracy } = judge(
-    { ...result, sigma, residual, dtype, length: long.length + short.length },
+  const { second, secondError } = result;
+  const length = long.length + short.length;
+  const { gap, gradientError, converged, tied } = judge(
+    { sigma, residual, second, secondError, converged: result.converged, dtype, length },
     rtol,
     atol,
   );
@@ -105,9 +108,11 @@ export function tripletOfPair(
     v: inDType(dtype, v),
     residual: scaleByPower(residual, exponent),
     gap: scaleByPower(gap, exponent),
-    ...accuracy,
+    gradientError,
     iterations: result.iterations,
     passes: action.passes + result.reads,
+    converged,
+    tied,
     method: result.method,
   };
 }

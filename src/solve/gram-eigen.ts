@@ -24,7 +24,8 @@ export function gramDense(kernels: Kernels, P: LoadedMatrix, pairs: 1 | 2 = 2): 
   formGram(kernels, P, gram);
   const found = topOfGram(kernels, gram, lda, P.rows, P.single ? EPSILON.float32 : EPSILON.float64, pairs);
   arena.release(mark);
-  return { ...found, reads: 1 };
+  found.reads = 1;
+  return found;
 }
 
 /** The same from a Gram matrix that is there already (lower triangle; overwritten). */
