@@ -372,14 +372,12 @@ export class KrylovSpace {
   /** The locked vectors in float64, made up to `count` by random ones, orthonormal to them. */
   lockedVectors(count: number): Float64Array[] {
     while (this.locked < count) this.#replace(this.locked++);
-    return Array.from({ length: this.locked }, (_, i) =>
-      Float64Array.from(this.#vector(i).subarray(0, this.#G.short)),
-    );
+    return Array.from({ length: this.locked }, (_, i) => this.vectorOf(i));
   }
 
   /** Basis vector i, in float64. */
   vectorOf(i: number): Float64Array {
-    return Float64Array.from(this.#vector(i).subarray(0, this.#G.short));
+    return new Float64Array(this.#vector(i).subarray(0, this.#G.short));
   }
 
   /**

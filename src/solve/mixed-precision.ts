@@ -8,6 +8,7 @@ import type { RitzResult } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
 import { KEPT, runLanczos } from "./lanczos.js";
 import { leastMemory } from "./panel-action.js";
+import type { Ritz } from "./ritz.js";
 import { type Estimates, estimatesOf, type Goal, residualRatio } from "./stopping-rule.js";
 
 /**
@@ -15,10 +16,10 @@ import { type Estimates, estimatesOf, type Goal, residualRatio } from "./stoppin
  * with the matrices of its table): 1e-2 and 1e-5 take more reads.
  */
 const HANDOVER = 1e-3;
-/** Part of the gap that the error of σ₂ may have at the handover: `gradientError` is then too large by a seventh. */
-const GAP_ERROR = 1 / 8;
+/** Part of the gap that the error of σ₂ may have at the handover: `gradientError` is then too large by at most 3%. */
+const GAP_ERROR = 1 / 32;
 /** min(m, n) from which the copy pays. Measured: `npm run bench`. */
-const LEAST_SHORT = 96;
+const LEAST_SHORT = 128;
 /** Residuals of the float32 iteration below this many ε are rounding. */
 const ROUNDING = 16;
 /** Reduction of the residual by one correction. Chosen: the float32 products allow no more. */
@@ -76,135 +77,134 @@ function correctedLanczos(
 ): RitzResult | undefined {
   const copy = demoteMatrix(kernels, P);
   const lower = loadedAction(kernels, copy, true);
-  /** what rounding P to float32, and computing with it, may change of a singular value, relative to σ₁(P̃) */
-  const floor = (sigma: number) =>
-    (EPSILON.float32 / 2) * Math.sqrt(lower.squaredNorm ?? action.short * sigma * sigma) +
-    ROUNDING * EPSILON.float32 * sigma;
-  const rule = (e: Estimates) =>
-    Math.max(
-      Math.min(e.residual / (HANDOVER * e.sigma), residualRatio(e, goal, "float64")),
-      Math.min(
-        gapRatio(e, floor(e.sigma)),
-        Math.max(e.residual, e.secondResidual) / (ROUNDING * EPSILON.float32 * e.sigma),
-      ),
-    );
   const space = new KrylovSpace(kernels, lower, goal.seed);
-  const first = runLanczos(space, lower, { ...goal, atol: 0 }, rule);
-  if (!first.converged || space.exhausted) return undefined;
+  const { converged, iterations } = runLanczos(space, lower, goal, (e) => handoverRatio(e, goal, lower));
+  if (!converged || space.exhausted) return undefined;
   const ritz = space.ritz(KEPT);
   const estimates = estimatesOf(ritz, Number.POSITIVE_INFINITY, 0);
-  if (gapRatio(estimates, floor(estimates.sigma)) > 1) return undefined;
+  if (gapRatio(estimates, lower) > 1) return undefined;
   space.restart(ritz);
 
-  const toP = 2 ** (copy.exponent - P.exponent);
-  const second = estimates.second * toP;
-  const secondError = (estimates.secondError + floor(estimates.sigma)) * toP;
-  const known = {
-    second,
-    secondError,
-    secondMost: Number.POSITIVE_INFINITY,
-    secondResidual: 0,
-    third: second,
-  };
+  const scale = 2 ** (copy.exponent - P.exponent);
+  const second = estimates.second * scale;
+  const secondError = (estimates.secondError + roundingOf(lower, estimates.sigma)) * scale;
+  const unknown = { secondMost: Number.POSITIVE_INFINITY, third: Number.POSITIVE_INFINITY };
+  const known = { second, secondError, secondResidual: 0, ...unknown };
   const x = space.vectorOf(0);
-  let iterations = first.iterations;
-  let last = Number.POSITIVE_INFINITY;
+  let products = 0;
+  let before = Number.POSITIVE_INFINITY;
   for (;;) {
-    normalize(x);
+    const size = norm2(x);
+    for (let i = 0; i < x.length; i++) x[i] /= size;
     const r = action.normalProduct(x);
     const theta = dotUnrolled(x, r);
-    const sigma = Math.sqrt(theta);
     for (let i = 0; i < r.length; i++) r[i] -= theta * x[i];
+    const sigma = Math.sqrt(theta);
     const residual = norm2(r) / sigma;
     const ratio = residualRatio({ ...known, sigma, residual }, goal, "float64");
     const done = ratio <= 1;
-    if (done || iterations >= goal.maxIterations)
-      return {
-        short: x,
-        second,
-        secondError,
-        converged: done,
-        iterations,
-        reads: lower.passes,
-        method: "lanczos",
-      };
-    if (!(residual < LEAST_GAIN * last)) return undefined;
-    last = residual;
-    const correction = correct(
-      space,
-      lower,
-      x,
-      theta / (toP * toP),
-      r,
-      Math.max(REDUCTION, ENOUGH / ratio),
-      goal.maxIterations - iterations,
-    );
-    for (let i = 0; i < x.length; i++) x[i] += correction.t[i] / (toP * toP);
-    iterations += correction.products;
-  }
-
-  /** Conjugate gradients for the correction; numbers are those of P̃. */
-  function correct(
-    basis: KrylovSpace,
-    G: Action,
-    x: Float64Array,
-    theta: number,
-    rhs: Float64Array,
-    reduction: number,
-    most: number,
-  ): { t: Float64Array; products: number } {
-    const n = x.length;
-    const bulk = theta - BULK * ritz.values[ritz.values.length - 1];
-    // Component 0 of the basis is x itself, which the projection removes.
-    const factors = Float64Array.from(ritz.values, (value, p) => (p === 0 ? 0 : bulk / (theta - value) - 1));
-    const t = new Float64Array(n);
-    const r = rhs.slice();
-    removeAlong(x, r);
-    const target = reduction * norm2(r);
-    let z = basis.scaleAlong(factors, r);
-    removeAlong(x, z);
-    let p = z;
-    let rho = dotUnrolled(r, z);
-    let products = 0;
-    while (products < Math.min(MOST_PRODUCTS, most)) {
-      const Gp = G.normalProduct(p);
-      products++;
-      const q = Gp;
-      for (let i = 0; i < n; i++) q[i] = theta * p[i] - Gp[i];
-      removeAlong(x, q);
-      const curvature = dotUnrolled(p, q);
-      if (!(curvature > 0)) break;
-      const alpha = rho / curvature;
-      for (let i = 0; i < n; i++) {
-        t[i] += alpha * p[i];
-        r[i] -= alpha * q[i];
-      }
-      if (norm2(r) <= target) break;
-      z = basis.scaleAlong(factors, r);
-      removeAlong(x, z);
-      const next = dotUnrolled(r, z);
-      const beta = next / rho;
-      rho = next;
-      for (let i = 0; i < n; i++) z[i] += beta * p[i];
-      p = z;
+    const total = iterations + products;
+    if (done || total >= goal.maxIterations) {
+      const reads = lower.passes;
+      return { short: x, second, secondError, converged: done, iterations: total, reads, method: "lanczos" };
     }
-    return { t, products };
+    if (!(residual < LEAST_GAIN * before)) return undefined;
+    before = residual;
+    // On the scale of the copy.
+    const square = scale * scale;
+    for (let i = 0; i < r.length; i++) r[i] /= square;
+    products += addCorrection(lower, space, ritz, x, theta / square, r, {
+      reduction: Math.max(REDUCTION, ENOUGH / ratio),
+      most: Math.min(MOST_PRODUCTS, goal.maxIterations - total),
+    });
   }
 }
 
-/** The error of σ₂, with what float32 adds to it, over what it may be; 1 or less: the gap is known. */
-function gapRatio({ sigma, second, secondError }: Estimates, floor: number): number {
+/** 1 or less when the float32 iteration has done its part, or can do no more. */
+function handoverRatio(e: Estimates, goal: Goal, lower: Action): number {
+  const rounding = ROUNDING * EPSILON.float32 * e.sigma;
+  return Math.max(
+    Math.min(e.residual / (HANDOVER * e.sigma), residualRatio(e, goal, "float64")),
+    Math.min(gapRatio(e, lower), Math.max(e.residual, e.secondResidual) / rounding),
+  );
+}
+
+/** The error of σ₂ divided by the one that is allowed; 1 or less: the gap is known. */
+function gapRatio({ sigma, second, secondError }: Estimates, lower: Action): number {
   const gap = sigma - second;
-  return gap > 0 ? (secondError + 2 * floor) / (GAP_ERROR * gap) : Number.POSITIVE_INFINITY;
+  const error = secondError + 2 * roundingOf(lower, sigma);
+  return gap > 0 ? error / (GAP_ERROR * gap) : Number.POSITIVE_INFINITY;
 }
 
-function normalize(x: Float64Array): void {
-  const size = norm2(x);
-  for (let i = 0; i < x.length; i++) x[i] /= size;
+/**
+ * What float32 may change of a singular value: ‖P − P̃‖_F ≤ ε/2·‖P‖_F by rounding the entries (Weyl's inequality), and a
+ * multiple of ε·σ₁ by rounding the products.
+ */
+function roundingOf({ squaredNorm, short }: Action, sigma: number): number {
+  const frobenius = squaredNorm === undefined ? Math.sqrt(short) * sigma : Math.sqrt(squaredNorm);
+  return EPSILON.float32 * (frobenius / 2 + ROUNDING * sigma);
 }
 
-/** y ← y − x·(xᵀy) */
-function removeAlong(x: Float64Array, y: Float64Array): void {
-  const overlap = dotUnrolled(x, y);
-  for (let i = 0; i < y.length; i++) y[i] -= overlap * x[i];
+/**
+ * x ← x + t, where (I − xxᵀ)(θI − G̃)(I − xxᵀ)·t = r, by preconditioned conjugate gradients. The sums are plain: what
+ * they lose is far below the float32 products.
+ *
+ * @param r - overwritten by the residual that remains
+ * @returns products taken
+ */
+function addCorrection(
+  G: Action,
+  space: KrylovSpace,
+  ritz: Ritz,
+  x: Float64Array,
+  theta: number,
+  r: Float64Array,
+  { reduction, most }: { reduction: number; most: number },
+): number {
+  const n = x.length;
+  const shift = theta - BULK * ritz.values[ritz.values.length - 1];
+  // The first basis vector is x itself.
+  const factors = ritz.values.map((value, p) => (p === 0 ? 0 : shift / (theta - value) - 1));
+  // As θ is rounded, a small r is not orthogonal to x.
+  const along = dotUnrolled(x, r);
+  for (let i = 0; i < n; i++) r[i] -= along * x[i];
+  const target = reduction * norm2(r);
+  const t = new Float64Array(n);
+  const p = new Float64Array(n);
+  let before = Number.POSITIVE_INFINITY;
+  let products = 0;
+  for (let left = norm2(r); left > target && products < most; products++) {
+    // p ← z + β·p with z = M·r, all orthogonal to x.
+    const z = space.scaleAlong(factors, r);
+    let xz = 0;
+    let rz = 0;
+    for (let i = 0; i < n; i++) {
+      xz += x[i] * z[i];
+      rz += r[i] * z[i];
+    }
+    const beta = rz / before;
+    before = rz;
+    for (let i = 0; i < n; i++) p[i] = z[i] - xz * x[i] + beta * p[i];
+    // q ← (θI − G̃)·p
+    const q = G.normalProduct(p);
+    let xq = 0;
+    let pq = 0;
+    for (let i = 0; i < n; i++) {
+      q[i] = theta * p[i] - q[i];
+      xq += x[i] * q[i];
+      pq += p[i] * q[i];
+    }
+    // Not positive definite: σ₁ is not simple to float32's accuracy.
+    if (!(pq > 0)) break;
+    const alpha = rz / pq;
+    let square = 0;
+    for (let i = 0; i < n; i++) {
+      t[i] += alpha * p[i];
+      r[i] -= alpha * (q[i] - xq * x[i]);
+      square += r[i] * r[i];
+    }
+    left = Math.sqrt(square);
+  }
+  for (let i = 0; i < n; i++) x[i] += t[i];
+  return products;
 }
