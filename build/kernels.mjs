@@ -114,7 +114,11 @@ for (const one of builds) modules.push(await compiled(one));
 rmSync(scratch, { recursive: true });
 
 const frequent = frequentBytes(modules);
-let module = `// Made by build/kernels.mjs.\nexport const frequent: string = "${Buffer.from(frequent).toString("hex")}";\n`;
+// As distances, which are small and repeat.
+const distances = frequent
+  .map((byte, i) => String.fromCharCode(35 + byte - (frequent[i - 1] ?? -1)))
+  .join("");
+let module = `// Made by build/kernels.mjs.\nexport const frequent: string = ${JSON.stringify(distances)};\n`;
 builds.forEach(({ name }, i) => {
   module += `export const ${name}: string =\n  ${JSON.stringify(encoded(modules[i], frequent))};\n`;
 });

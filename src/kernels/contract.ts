@@ -21,7 +21,6 @@ export interface Products {
   /** X is float64. */
   multiplyWide: Multiply;
   /** Z (width×cols float64) += Aᵀ·Y; Y rows×width float64; scratch: width×cols, zero before and after. */
-  multiplyTransposed32: MultiplyTransposed;
   multiplyTransposed64: MultiplyTransposed;
   /** scratch is float64. */
   multiplyTransposedWide: MultiplyTransposed;

@@ -134,20 +134,19 @@ export function loadMatrix(
 }
 
 /**
- * A float32 copy of a float64 matrix, beside it. The copy has an exponent of its own, so that squares do not overflow:
+ * A float32 copy of a float64 matrix of more than one row, beside it. The copy has an exponent of its own, so that squares do not overflow:
  * ‖P̃‖_F is about 1 or the largest entry is.
  */
 export function demoteMatrix({ arena, routines }: Kernels, P: LoadedMatrix): LoadedMatrix {
   const { paddedRows, paddedCols, exponent } = P;
-  const total = (P.lda === 0 ? 1 : paddedRows) * paddedCols;
+  const total = paddedRows * paddedCols;
   const pointer = arena.take(4 * total);
   // What was scaled on loading has entries up to 2.
   const e = P.squaredNorm ? exponentOf(Math.sqrt(P.squaredNorm)) : 0;
-  const far = Math.abs(e) > SAFE_EXPONENT.single;
-  if (far) routines.scale64(P.pointer, total, 2 ** -e);
+  const shift = Math.abs(e) > SAFE_EXPONENT.single ? e : 0;
+  if (shift) routines.scale64(P.pointer, total, 2 ** -shift);
   routines.demote32(P.pointer, pointer, total);
-  if (far) routines.scale64(P.pointer, total, 2 ** e);
-  const shift = far ? e : 0;
+  if (shift) routines.scale64(P.pointer, total, 2 ** shift);
   return {
     ...P,
     pointer,

@@ -2,11 +2,11 @@ import type { Kernels } from "../kernels/contract.js";
 import { loadMatrix } from "../kernels/load-matrix.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView, View } from "../matrix/view.js";
-import { padTo } from "../numerics/padding.js";
 import { createRandom } from "../numerics/random.js";
 import { norm2 } from "../numerics/sums.js";
-import { largestOutput } from "./action.js";
+import { largestOutput, loadedAction } from "./action.js";
 import { adjointTolerance, checkAdjoint } from "./adjoint.js";
+import { inDType, roundedTo } from "./finish.js";
 
 /** What the notebook's function takes. */
 export interface PowerOptions {
@@ -18,39 +18,19 @@ export interface PowerOptions {
   adjointRtol: number | undefined;
 }
 
-/** x ↦ A·x and y ↦ Aᵀ·y in the precision of A's dtype, unscaled. */
+/** x ↦ A·x and y ↦ Aᵀ·y, unscaled. */
 interface Products {
   forward(x: Float64Array): Float64Array;
   back(y: Float64Array): Float64Array;
 }
 
-function placedProducts(kernels: Kernels, view: View): Products {
-  const { arena, routines } = kernels;
-  const P = loadMatrix(kernels, view, false, { scaled: false });
-  const number = P.single ? 4 : 8;
-  const multiply = P.single ? routines.multiply32 : routines.multiply64;
-  const multiplyTransposed = P.single ? routines.multiplyTransposed32 : routines.multiplyTransposed64;
-  const x = arena.take(number * P.paddedCols);
-  const y = arena.take(8 * padTo(P.rows, 4));
-  const scratch = arena.take(number * P.paddedCols);
-  const z = arena.take(8 * P.paddedCols);
-  arena.fill(x, number * P.paddedCols);
-  arena.fill(scratch, number * P.paddedCols);
-  return {
-    forward(input) {
-      (P.single ? arena.f32(x, P.cols) : arena.f64(x, P.cols)).set(input);
-      multiply(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, 0, 1, y);
-      return arena.f64(y, P.rows).slice();
-    },
-    back(input) {
-      const weights = arena.f64(y, P.paddedRows);
-      weights.fill(0);
-      weights.set(input);
-      arena.fill(z, 8 * P.paddedCols);
-      multiplyTransposed(P.pointer, P.lda, P.paddedRows, P.paddedCols, y, 1, scratch, z);
-      return arena.f64(z, P.cols).slice();
-    },
-  };
+function loadedProducts(kernels: Kernels, view: View): Products {
+  const { matvec, rmatvec } = loadedAction(
+    kernels,
+    loadMatrix(kernels, view, false, { scaled: false }),
+    true,
+  );
+  return { forward: matvec, back: rmatvec };
 }
 
 /**
@@ -65,11 +45,8 @@ export function power(kernels: Kernels, view: View | OperatorView, options: Powe
   const { m, n } = view;
   const single = view.kind === "dense" && view.dtype === "float32";
   const round = single ? Math.fround : (x: number) => x;
-  const stored = (x: Float64Array) => {
-    if (single) for (let i = 0; i < x.length; i++) x[i] = Math.fround(x[i]);
-    return x;
-  };
-  const { forward, back } = view.kind === "dense" ? placedProducts(kernels, view) : operatorProducts(view);
+  const stored = (x: Float64Array) => roundedTo(single ? "float32" : "float64", x);
+  const { forward, back } = view.kind === "dense" ? loadedProducts(kernels, view) : operatorProducts(view);
   const tryAdjoint = (x: Float64Array, Ax: Float64Array, y: Float64Array, Aty: Float64Array) => {
     if (view.kind === "operator" && !view.entries)
       checkAdjoint({ from: x, to: Ax }, { from: y, to: Aty }, adjointTolerance(m, n, options.adjointRtol), [
@@ -95,9 +72,10 @@ export function power(kernels: Kernels, view: View | OperatorView, options: Powe
     const y = Float64Array.from({ length: m }, () => random.normal() / (4 * Math.sqrt(m)));
     tryAdjoint(x, forward(x), y, back(y));
   }
-  const first = norm(stored(x));
-  for (let i = 0; i < n; i++) x[i] /= first;
-  let z = gram(stored(x));
+  x = stored(x);
+  const first = norm(x);
+  x = stored(x.map((value) => value / first));
+  let z = gram(x);
   let size = norm(z);
   let lambda = round(size / norm(x));
   let iterations = 0;
@@ -147,11 +125,10 @@ export function power(kernels: Kernels, view: View | OperatorView, options: Powe
     u.fill(0);
     if (!Number.isFinite(sigma)) sigma = Number.NaN;
   }
-  const single32 = view.dtype === "float32";
   return {
     sigma,
-    u: single32 ? Float32Array.from(u) : u,
-    v: single32 ? Float32Array.from(v) : v,
+    u: inDType(view.dtype, u),
+    v: inDType(view.dtype, v),
     residual,
     gap: Number.NaN,
     gradientError: Number.NaN,
@@ -164,18 +141,11 @@ export function power(kernels: Kernels, view: View | OperatorView, options: Powe
 }
 
 function operatorProducts(A: OperatorView): Products {
-  return {
-    forward(x) {
-      const out = new Float64Array(A.m);
-      A.matvec(x, out);
-      if (!A.entries && x.every(Number.isFinite)) largestOutput(out, "matvec");
-      return out;
-    },
-    back(y) {
-      const out = new Float64Array(A.n);
-      A.rmatvec(y, out);
-      if (!A.entries && y.every(Number.isFinite)) largestOutput(out, "rmatvec");
-      return out;
-    },
+  const product = (name: "matvec" | "rmatvec", length: number) => (x: Float64Array) => {
+    const out = new Float64Array(length);
+    A[name](x, out);
+    if (!A.entries && x.every(Number.isFinite)) largestOutput(out, name);
+    return out;
   };
+  return { forward: product("matvec", A.m), back: product("rmatvec", A.n) };
 }

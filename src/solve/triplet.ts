@@ -39,10 +39,11 @@ export const DENSE_UP_TO = 64;
  *   do not belong to one matrix
  *
  * @remarks
- * **Cost.** One copy of A in kernel memory, or, where that does not fit and for `rowPanels`, a panel of it that every
- * pass loads anew; min(m, n) ≤ 64, or up to 256 and A much longer than wide: three passes and min²·max flops; else some
- * 20 to 60 fused passes of 8 flops an element, and at most 72·min(m, n) + 2(m + n) numbers of memory (80·n + 2(m + n)
- * for `rowPanels`).
+ * **Cost.** One copy of A in kernel memory, for float64 with min(m, n) ≥ 128 a float32 copy beside it if there is room,
+ * or, where a copy does not fit and for `rowPanels`, a panel of it that every pass loads anew. min(m, n) ≤ 64, or up to
+ * 256 and A much longer than wide: three passes and min²·max flops. Otherwise some 20 to 60 fused passes of 8 flops an
+ * element, or with the float32 copy up to 30 of them and 60 of half the flops over the copy and some six over A; and at
+ * most 72·min(m, n) + 2(m + n) numbers of memory (80·n + 2(m + n) for `rowPanels`).
  *
  * **Not guaranteed.** A random start can miss σ₁, with a probability that falls exponentially in the number of
  * steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot. The start depends

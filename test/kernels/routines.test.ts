@@ -88,13 +88,13 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
           const [a, b] = both(make, (kernels) => {
             const A = matrixIn(kernels, rows, cols, single, seed);
             const y = vectorIn(kernels, width * A.paddedRows, false, seed + 1);
-            const scratch = vectorIn(kernels, width * A.paddedCols, single, 0, 0);
+            const scratch = vectorIn(kernels, width * A.paddedCols, false, 0, 0);
             const z = vectorIn(kernels, width * A.paddedCols, false, seed + 2);
             const back = single
-              ? kernels.routines.multiplyTransposed32
+              ? kernels.routines.multiplyTransposedWide
               : kernels.routines.multiplyTransposed64;
             back(A.pointer, A.lda, A.paddedRows, A.paddedCols, y, width, scratch, z);
-            const left = (single ? kernels.arena.f32 : kernels.arena.f64)(scratch, width * A.paddedCols);
+            const left = kernels.arena.f64(scratch, width * A.paddedCols);
             expect(left.every((value) => value === 0)).toBe(true);
             return kernels.arena.f64(z, width * A.paddedCols).slice();
           });

@@ -91,9 +91,10 @@ describe.each(cases)("$name kernels divided among $threads threads", ({ relaxed,
           expectSame(rows * width, (routines, out) =>
             routines[`multiply${type}`](a, lda, rows, cols, x, ldx, width, out),
           );
-          expectSame(cols * width, (routines, out) =>
-            routines[`multiplyTransposed${type}`](a, lda, rows, cols, y, width, scratch, out),
-          );
+          if (type !== "32")
+            expectSame(cols * width, (routines, out) =>
+              routines[`multiplyTransposed${type}`](a, lda, rows, cols, y, width, scratch, out),
+            );
           if (type !== "Wide")
             expectSame(cols * width, (routines, out) =>
               routines[`normalMatvec${type}`](a, lda, rows, cols, x, ldx, width, t, scratch, out),

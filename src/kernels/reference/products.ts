@@ -26,7 +26,6 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     multiply32: multiply(f32, f32, f64),
     multiply64: multiply(f64, f64, f64),
     multiplyWide: multiply(f32, f64, f64),
-    multiplyTransposed32: multiplyTransposed(f32, f64),
     multiplyTransposed64: multiplyTransposed(f64, f64),
     multiplyTransposedWide: multiplyTransposed(f32, f64),
     normalMatvec32: normalMatvec(f32, f32, f64),
@@ -59,16 +58,18 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     demote32(z, w, n) {
       f32().set(f64().subarray(z / 8, z / 8 + n), w / 4);
     },
-    scale32(x, n, c) {
-      const numbers = f32();
-      for (let i = 0; i < n; i++) numbers[x / 4 + i] *= c;
-    },
-    scale64(x, n, c) {
-      const numbers = f64();
-      for (let i = 0; i < n; i++) numbers[x / 8 + i] *= c;
-    },
+    scale32: scale(f32),
+    scale64: scale(f64),
     rotateBasis32: rotate(f32, f64),
     rotateBasis64: rotate(f64, f64),
+  };
+}
+
+function scale(X: View): Products["scale64"] {
+  return (x, n, c) => {
+    const numbers = X();
+    const from = x / numbers.BYTES_PER_ELEMENT;
+    for (let i = from; i < from + n; i++) numbers[i] *= c;
   };
 }
 

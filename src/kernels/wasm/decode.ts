@@ -10,9 +10,14 @@ const BASE = 91;
  * of the others.
  */
 export function decode(text: string): Uint8Array<ArrayBuffer> {
-  const single = frequent.length / 2;
+  const single = frequent.length;
   const order = new Set<number>();
-  for (let i = 0; i < single; i++) order.add(Number.parseInt(frequent.slice(2 * i, 2 * i + 2), 16));
+  // Each character is the distance from the byte before.
+  let last = -1;
+  for (let i = 0; i < single; i++) {
+    last += frequent.charCodeAt(i) - FIRST;
+    order.add(last);
+  }
   for (let byte = 0; byte < 256; byte++) order.add(byte);
   const byteAt = Uint8Array.from(order);
 

@@ -15,7 +15,6 @@ function set(p: usize, i: i32, x: f64): void {
 }
 
 /** Σ x·y over n numbers. */
-@inline
 function dot(x: usize, y: usize, n: i32): f64 {
   let s = f64x2.splat(0), t = s;
   let i: i32 = 0;
@@ -31,7 +30,6 @@ function dot(x: usize, y: usize, n: i32): f64 {
 }
 
 /** y ← y + c·x over n numbers. */
-@inline
 function axpy(c: f64, x: usize, y: usize, n: i32): void {
   const s = f64x2.splat(c);
   let i: i32 = 0;
@@ -47,7 +45,6 @@ function axpy(c: f64, x: usize, y: usize, n: i32): void {
  * p ← A·w with the result. Two rows at a time; each row is used as a row and as a column, so that A is read and written
  * once per step.
  */
-@inline
 function sweep(a: usize, row: usize, i: i32, u: usize, q: usize, w: usize, p: usize): void {
   memory.fill(p, 0, (<usize>i) << 3);
   let j: i32 = 0;

@@ -433,9 +433,6 @@ export function multiply64(a: usize, lda: usize, rows: usize, cols: usize, x: us
 export function multiplyWide(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize): void {
   multiply<f32, f64>(a, lda, rows, cols, x, ldx, width, y);
 }
-export function multiplyTransposed32(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize): void {
-  multiplyTransposed<f32, f32>(a, lda, rows, cols, y, width, scratch, z);
-}
 export function multiplyTransposed64(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize): void {
   multiplyTransposed<f64, f64>(a, lda, rows, cols, y, width, scratch, z);
 }

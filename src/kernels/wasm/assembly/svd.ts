@@ -229,7 +229,6 @@ function bidiagonalize(
 }
 
 /** Rows i, i+1: w ← factor·(A·v − u·yᵀv) from the dot products; x ← the next column, with all updates. */
-@inline
 function finish(
   i: usize, s: v128, t: v128, factor: f64, yv: f64, y1: f64, column: usize, lda: usize, u: usize, w: usize, x: usize,
 ): void {
