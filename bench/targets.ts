@@ -29,47 +29,63 @@ const JAVASCRIPT = {
   rival: /^(numpy-ts|ml-matrix SVD, values|svd-js|mathjs)/,
   rivalName: "the fastest JavaScript library",
 };
-const ITERATIVE = [
-  { rival: /^irlba/, rivalName: "R's irlba" },
-  { rival: /^RSpectra/, rivalName: "R's RSpectra" },
-  { rival: /^SLEPc/, rivalName: "SLEPc's TRLanczos" },
-];
+const IRLBA = { rival: /^irlba/, rivalName: "R's irlba" };
+const RSPECTRA = { rival: /^RSpectra/, rivalName: "R's RSpectra" };
+const SLEPC = { rival: /^SLEPc/, rivalName: "SLEPc's TRLanczos" };
 
 function gaussian(size: string, dtype: string): string {
   return `${size} ${dtype} gaussian`;
 }
 
+const TORCH_FACTORS = [
+  ["64×128", "float32", 12],
+  ["64×128", "float64", 12],
+  ["256²", "float32", 14],
+  ["512²", "float32", 18],
+  ["1024²", "float32", 25],
+  ["1000 × (64×128)", "float32", 20],
+] as const;
+
+const ARPACK_FACTORS = [
+  ["256²", "float32", 1.6],
+  ["512²", "float32", 1.3],
+  ["1024²", "float32", 1.6],
+  ["2048²", "float32", 2],
+  ["4096²", "float32", 2.5],
+  ["256²", "float64", 1.8],
+  ["512²", "float64", 1.8],
+  ["1024²", "float64", 2.2],
+  ["2048²", "float64", 3],
+] as const;
+
+/** In float64: RSpectra, irlba and SLEPc. */
+const ITERATIVE_FACTORS = [
+  ["64×128", 2, 3, undefined],
+  ["256²", 1.1, 1.6, 1.3],
+  ["512²", 1.2, 1.6, 1.3],
+  ["1024²", 1.5, 2, 1.3],
+  ["2048²", 2, 2.5, 1.3],
+] as const;
+
 const races: readonly Race[] = [
-  ...(
-    [
-      ["64×128", "float32", 20],
-      ["64×128", "float64", 15],
-      ["256²", "float32", 20],
-      ["512²", "float32", 15],
-      ["1024²", "float32", 25],
-      ["1000 × (64×128)", "float32", 30],
-    ] as const
-  ).map(([size, dtype, factor]): Race => ({ id: gaussian(size, dtype), task: "gradient", ...TORCH, factor })),
-  ...(
-    [
-      ["256²", 3],
-      ["512²", 3],
-      ["1024²", 3],
-      ["2048²", 3],
-      ["4096²", 2.5],
-    ] as const
-  ).map(([size, factor]): Race => ({ id: gaussian(size, "float32"), task: "triplet", ...ARPACK, factor })),
+  ...TORCH_FACTORS.map(
+    ([size, dtype, factor]): Race => ({ id: gaussian(size, dtype), task: "gradient", ...TORCH, factor }),
+  ),
+  ...ARPACK_FACTORS.map(
+    ([size, dtype, factor]): Race => ({ id: gaussian(size, dtype), task: "triplet", ...ARPACK, factor }),
+  ),
+  ...ITERATIVE_FACTORS.flatMap(([size, ...factors]) =>
+    [RSPECTRA, IRLBA, SLEPC].flatMap((rival, i): Race[] => {
+      const factor = factors[i];
+      return factor ? [{ id: gaussian(size, "float64"), task: "triplet", ...rival, factor }] : [];
+    }),
+  ),
   ...(
     [
       ["64×128", 15],
       ["512²", 100],
     ] as const
   ).map(([size, factor]): Race => ({ id: gaussian(size, "float64"), task: "value", ...JAVASCRIPT, factor })),
-  ...ITERATIVE.flatMap((rival) =>
-    ["64×128", "256²", "512²", "1024²", "2048²"].map(
-      (size): Race => ({ id: gaussian(size, "float64"), task: "triplet", ...rival, factor: 2 }),
-    ),
-  ),
   {
     id: gaussian("64×128", "float32"),
     task: "gradient",

@@ -83,18 +83,20 @@ interface Memory {
 
 function memoryTarget(m: number, n: number, dtype: "float32" | "float64", found: Memory): Target {
   const bytes = dtype === "float32" ? 4 : 8;
-  const copy = m * n * bytes;
+  // A float64 matrix is read as a float32 copy at first.
+  const copies = dtype === "float64" && Math.min(m, n) >= 128 ? 1.5 : 1;
+  const copy = copies * m * n * bytes;
   const most = 72 * Math.min(m, n) + 2 * (m + n);
-  // All in kernel memory but the copy of A, counted in numbers of A's dtype.
+  // All in kernel memory but the copies of A, counted in numbers of A's dtype.
   const numbers = (found.tripletBytes - copy) / bytes;
   const resident =
     found.residentGrowth === undefined
       ? ""
-      : `; the process grew by ${((found.residentGrowth - copy) / 2 ** 20).toFixed(1)} MiB beside that copy`;
+      : `; the process grew by ${((found.residentGrowth - copy) / 2 ** 20).toFixed(1)} MiB beside them`;
   return {
-    what: `memory of ${m}×${n} ${dtype} beside input, output and one copy of A`,
+    what: `memory of ${m}×${n} ${dtype} beside input, output and ${copies} copies of A`,
     wanted: `at most 72·min(m, n) + 2(m + n) = ${most} numbers`,
-    found: `${Math.round(numbers)} (${short(numbers / most)} times that); with the gradient ${short(found.gradientBytes / copy)} times A in kernel memory${resident}`,
+    found: `${Math.round(numbers)} (${short(numbers / most)} times that); with the gradient ${short((copies * found.gradientBytes) / copy)} times A in kernel memory${resident}`,
     reached: numbers <= most,
   };
 }
