@@ -49,7 +49,7 @@ const BULK = 0.6;
  *    23 Ritz pairs and μ for the rest of the spectrum; x ← (x + t)/‖x + t‖. Each correction gains about four digits.
  *
  * θI − G̃ is positive definite on the complement of x as long as σ₁ is simple. If float32 cannot tell σ₁ from σ₂, or the
- * corrections stagnate, the result is undefined, and the float64 iteration has to be used.
+ * corrections stagnate or `maxIterations` is too small, the result is undefined, and the float64 iteration has to be used.
  *
  * Source: Sleijpen & van der Vorst, SIAM J. Matrix Anal. Appl. 17:401, 1996.
  *
@@ -106,13 +106,12 @@ function correctedLanczos(
     const sigma = Math.sqrt(theta);
     const residual = norm2(r) / sigma;
     const ratio = residualRatio({ ...known, sigma, residual }, goal, "float64");
-    const done = ratio <= 1;
     const total = iterations + products;
-    if (done || total >= goal.maxIterations) {
+    if (ratio <= 1) {
       const reads = lower.passes;
-      return { short: x, second, secondError, converged: done, iterations: total, reads, method: "lanczos" };
+      return { short: x, second, secondError, converged: true, iterations: total, reads, method: "lanczos" };
     }
-    if (!(residual < LEAST_GAIN * before)) return undefined;
+    if (!(residual < LEAST_GAIN * before) || total >= goal.maxIterations) return undefined;
     before = residual;
     // On the scale of the copy.
     const square = scale * scale;

@@ -9,6 +9,7 @@ import { mixedPrecision } from "../../src/solve/mixed-precision.js";
 import { checkOptions, type SolveOptions } from "../../src/solve/options.js";
 import { leastMemory } from "../../src/solve/panel-action.js";
 import { goalOf } from "../../src/solve/stopping-rule.js";
+import { skipMissingKernels, WAYS } from "../kernels/sets.js";
 import { gradientDistance, type Known, normalMatrix, withSpectrum } from "../matrices.js";
 
 afterEach(() => setKernels("auto"));
@@ -35,6 +36,8 @@ function serves(A: Known | { data: Float64Array; shape: number[] }, options?: So
 }
 
 describe("float64 with a float32 copy", () => {
+  skipMissingKernels();
+
   const spectra: [name: string, spectrum: (i: number) => number, serves: boolean][] = [
     ["1/(1 + i)", (i) => 1 / (1 + i), true],
     ["slow", (i) => 1 - i / 500, true],
@@ -126,6 +129,37 @@ describe("float64 with a float32 copy", () => {
     const room = 8 * 300 * 200 + leastMemory(200, 300, "float64", false);
     withKernelBudget(room, () => expect(serves(A)).toBe(false));
     expect(serves(normalMatrix(300, 100, 1))).toBe(false);
+  });
+
+  it.each(WAYS)("gives the same on $name", async ({ begin }) => {
+    const end = await begin();
+    try {
+      for (const [m, n] of SHAPES)
+        for (const gap of [1e-2, 1e-4, 1e-8]) {
+          const known = withSpectrum(m, n, (i) => (i === 0 ? 1 : i === 1 ? 1 - gap : 0.95 - i / 1000), 7);
+          const t = singularTriplet(known);
+          expect(t.converged).toBe(true);
+          expect(Math.abs(t.sigma - 1)).toBeLessThan(40 * EPSILON);
+          expect(gradientDistance(t, known as Required<Known>)).toBeLessThan(
+            2 * t.gradientError + (60 * EPSILON) / gap,
+          );
+        }
+    } finally {
+      await end();
+    }
+  });
+
+  it("gives the same bits on two threads", async () => {
+    const A = normalMatrix(300, 260, 9);
+    for (const kernels of ["wasm", "wasm-relaxed"]) {
+      const results = [];
+      for (const way of WAYS.filter((one) => one.kernels === kernels)) {
+        const end = await way.begin();
+        results.push(singularTriplet(A));
+        await end();
+      }
+      for (const result of results) expect(result).toEqual(results[0]);
+    }
   });
 
   it("ends at maxIterations, with what it has", () => {
