@@ -26,7 +26,7 @@ export function createArena(memory: Growable): Arena {
       } catch (error) {
         throw new UnsupportedError(
           `matrix: there is no memory for it (${messageOf(error)}); ` +
-            "pass it in parts, with rowPanels, or as an operator { shape, matvec, rmatvec }",
+            "pass rowPanels or an operator { shape, matvec, rmatvec }",
         );
       }
     }
@@ -45,7 +45,7 @@ export function createArena(memory: Growable): Arena {
     release(mark) {
       // Written so that NaN fails too. A wrong mark is a bug in the library: a block would be allocated twice.
       if (!(mark >= BOTTOM && mark <= top && mark % ALIGNMENT === 0))
-        throw new Error(`kernel memory: ${mark} is not a mark between ${BOTTOM} and ${top}`);
+        throw new Error(`kernel memory: ${mark} is not a mark`);
       top = mark;
     },
     size: () => memory.buffer().byteLength,

@@ -26,6 +26,8 @@ const LEAST_SHORT = 128;
 const MOST_ROUNDING = 2 / 4;
 /** Residuals of the float32 iteration below this many ε are rounding. */
 const ROUNDING = 16;
+/** Most steps in float32. Chosen: a matrix that takes more is left to float64, so that rounding cannot keep it here. */
+const MOST_STEPS = 1000;
 /** Reduction of the residual by one correction. Chosen: the float32 products allow no more. */
 const REDUCTION = 1e-4;
 /** The last correction goes a little below the goal, because the float32 products are not exact. Chosen. */
@@ -82,8 +84,9 @@ function correctedLanczos(
   const copy = demoteMatrix(kernels, P);
   const lower = loadedAction(kernels, copy, true);
   const space = new KrylovSpace(kernels, lower, goal.seed);
-  const { converged, iterations } = runLanczos(space, lower, goal, (e) => handoverRatio(e, goal, lower));
-  if (!converged || space.exhausted) return undefined;
+  const first = { ...goal, maxIterations: Math.min(goal.maxIterations, MOST_STEPS) };
+  const { converged, iterations } = runLanczos(space, lower, first, (e) => handoverRatio(e, goal, lower));
+  if (!converged) return undefined;
   const ritz = space.ritz(KEPT);
   const estimates = estimatesOf(ritz, Number.POSITIVE_INFINITY, 0);
   if (gapRatio(estimates, lower) > 1) return undefined;
@@ -125,17 +128,17 @@ function correctedLanczos(
 
 /** 1 or less when the float32 iteration has done its part, or can do no more. */
 function handoverRatio(e: Estimates, goal: Goal, lower: Action): number {
-  const rounding = ROUNDING * EPSILON.float32 * e.sigma;
-  return Math.max(
-    Math.min(e.residual / (HANDOVER * e.sigma), residualRatio(e, goal, "float64")),
-    Math.min(gapRatio(e, lower), Math.max(e.residual, e.secondResidual) / rounding),
-  );
+  const target = HANDOVER * e.sigma;
+  const both = Math.max(e.residual, e.secondResidual) / target;
+  // Two values this close are not told apart in float32, and residuals this small are rounding: more steps gain nothing.
+  const close = gapRatio({ ...e, secondError: 0 }, lower) > 1;
+  if (both <= (close ? 1 : (ROUNDING * EPSILON.float32) / HANDOVER)) return 0;
+  return Math.max(Math.min(e.residual / target, residualRatio(e, goal, "float64")), gapRatio(e, lower));
 }
 
 /** The error of σ₂ divided by the one that is allowed; 1 or less: the gap is known. */
 function gapRatio({ sigma, second, secondError }: Estimates, lower: Action): number {
-  const gap = Math.max(sigma - second, 0);
-  return Math.max(secondError, MOST_ROUNDING * roundingOf(lower, sigma)) / (GAP_ERROR * gap);
+  return Math.max(secondError, MOST_ROUNDING * roundingOf(lower, sigma)) / (GAP_ERROR * (sigma - second));
 }
 
 /**

@@ -110,7 +110,8 @@ export function power(kernels: Kernels, view: View | OperatorView, options: Powe
   const image = forward(v);
   passes++;
   const width = norm2(image);
-  const sound = Number.isFinite(sigma) && sigma > 0 && Number.isFinite(width) && width > 0;
+  const sound =
+    sigma > 0 && width > 0 && sigma < Number.POSITIVE_INFINITY && width < Number.POSITIVE_INFINITY;
   if (sound) {
     for (let i = 0; i < m; i++) u[i] = round(image[i] / width);
     const again = back(u);
