@@ -39,10 +39,12 @@ export function addEngineOptions(command: Command): void {
       "after",
       [
         "",
-        "With --engine slepc, the matrix is written to a temporary file in TMPDIR and solved by SLEPc's TRLANCZOS (a",
-        ".petsc file is used as it is). The vectors that SLEPc returns are checked here. --rtol, --seed, --max-iterations,",
-        "--key, --memory and --certify (which loads the whole matrix into memory) apply; --method does not.",
-        "Open MPI needs --allow-run-as-root as root, and --oversubscribe for more processes than cores.",
+        "With --engine slepc, the matrix is written to a temporary file in TMPDIR and",
+        "solved by SLEPc's TRLANCZOS (a .petsc file is used as it is). The vectors that",
+        "SLEPc returns are checked here. --rtol, --seed, --max-iterations, --key,",
+        "--memory and --certify (which loads the whole matrix into memory) apply;",
+        "--method does not. Open MPI needs --allow-run-as-root as root, and",
+        "--oversubscribe for more processes than cores.",
       ].join("\n"),
     );
 }

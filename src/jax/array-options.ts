@@ -19,7 +19,7 @@ export interface ArraySolveOptions extends SolveOptions {
   squarings?: number;
   /**
    * If x is not read: the highest order of derivative that is computed, 1, 2 or 3; default 3. With 1 the call is
-   * about three times as fast. A higher derivative is an UnsupportedError if the call can detect it; if it cannot (a
+   * up to twice as fast. A higher derivative is an UnsupportedError if the call can detect it; if it cannot (a
    * function differentiated after `jit`), its value is about 1e20 times too large, so that it is not mistaken for a
    * correct one.
    */

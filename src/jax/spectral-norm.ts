@@ -27,7 +27,7 @@ import { layersOf } from "./tracers.js";
  * - There is no convergence test and no `ConvergenceError`. Where `squarings` does not separate σ₁ from σ₂, the value
  *   is at most σ₁, and the gradient is u·vᵀ of vectors that mix those of σ₁ and σ₂.
  * - A second derivative at a tie, which does not exist, and derivatives beyond `order` that the call could not detect
- *   are enormous (1e12 and more, or infinite), so that they are not mistaken for correct ones.
+ *   are enormous (1e12 and more, or infinite) in almost all directions, so that they are not mistaken for correct ones.
  *
  * @param x - float32 or float64 (float16: taken as float32), […, m, n]: the leading axes are a batch. Consumed
  * @param options - as for the core's `spectralNorm`, and `readBack`, `squarings`, `order`

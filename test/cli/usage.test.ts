@@ -15,6 +15,12 @@ describe("help and version", () => {
     expect(stdout).toMatch(/norm/);
   });
 
+  it.each(["", "norm", "audit", "experiment"])("%s --help fits 80 columns", (name) => {
+    const { stdout } = runCommand(...(name ? [name] : []), "--help");
+    expect(stdout).toContain("--help");
+    expect(stdout.split("\n").filter((line) => [...line].length > 80)).toEqual([]);
+  });
+
   it("explains every option of the experiment", () => {
     const { status, stdout } = runCommand("experiment", "--help");
     expect(status).toBe(0);
