@@ -14,46 +14,45 @@ export interface LoadedMatrix {
   readonly cols: number;
   readonly paddedRows: number;
   readonly paddedCols: number;
-  /** bytes from row to row; 0 where there is one row */
+  /** bytes from row to row; 0 if there is one row */
   readonly lda: number;
-  /** what its numbers are kept as; float16 as `prescale16` leaves it */
+  /** type in which the numbers are stored; float16 after `prescale16` */
   readonly storage: Storage;
-  /** computed in float32, or float64 */
+  /** whether products are computed in float32, not float64 */
   readonly single: boolean;
   /** whether P is Aᵀ */
   readonly transposed: boolean;
   /** A = P·2^exponent */
   readonly exponent: number;
-  /** ‖P‖_F², to 2⁻¹⁴ of itself, where the scan has found it: not of half precision, nor of what had to be scaled */
+  /** ‖P‖_F² with a relative error up to 2⁻¹⁴; undefined for half precision and for matrices that were scaled */
   readonly squaredNorm: number | undefined;
 }
 
 type Storage = "float64" | "float32" | "float16" | "bfloat16";
 
-/** Entries as large as this or as small are brought near 1 first. Norms are squared twice on the way. */
+/** A matrix is scaled if the exponent of its largest entry is beyond ± this: the iteration squares norms twice. */
 export const SAFE_EXPONENT = { single: 10, double: 100 };
 
 /**
- * Whether 16-bit numbers, the largest with this exponent, can be computed with as they are: where float32 would have
- * to be scaled first, they are kept as that. float16 has 2⁻²⁴ to 2¹⁶, within which no product would overflow: σ is
- * at most 2¹⁶·√(m·n), below 2³² in any memory, and σ⁴ fits float32. But its numbers below 2⁻¹⁴ are subnormal, and
- * to read one costs a processor more than to read a hundred others. `prescale16` takes them out of there if the largest
- * leaves room for 2¹⁰ above it.
+ * Whether 16-bit numbers, the largest of which has this exponent, can be used without scaling; otherwise they are
+ * stored as float32. float16 ranges from 2⁻²⁴ to 2¹⁶, so no product overflows: σ is at most 2¹⁶·√(m·n), below 2³² in
+ * any memory, and σ⁴ fits float32. But its numbers below 2⁻¹⁴ are subnormal, and reading one takes a processor longer
+ * than reading a hundred others. `prescale16` multiplies all by 2¹⁰, which the largest must allow.
  */
 function computable(half: HalfType, exponent: number): boolean {
   return exponent >= -SAFE_EXPONENT.single && exponent <= (half === "float16" ? 5 : SAFE_EXPONENT.single);
 }
 
-/** What else there is to say of a placement. */
+/** How a matrix is loaded. */
 interface Placing {
   /** whether entries far from 1 are scaled; the default */
   scaled?: boolean;
-  /** whether 16-bit numbers may stay what they are, for who has products with them: no dense path, no power steps */
+  /** whether 16-bit numbers may stay as they are; the dense path and the power iteration have no products with them */
   half?: boolean;
 }
 
 /**
- * Copies A (or Aᵀ) into kernel memory, finds NaN and infinity, and scales by a power of two where products
+ * Copies A (or Aᵀ) into kernel memory, searches it for NaN and infinity, and scales it by a power of two if products
  * could overflow or underflow. A power of two changes no digit, so c·A and A take the same steps.
  *
  * @throws NonFiniteError naming the first row and column that is NaN or infinite
@@ -69,12 +68,12 @@ export function loadMatrix(
   const rows = transposed ? view.n : view.m;
   const cols = transposed ? view.m : view.n;
   const paddedRows = padTo(rows, 4);
-  // A single row stands in for its three neighbours too: with a stride of 0, a long vector is kept once.
+  // With a stride of 0, a single row also serves as the three rows of padding, so a long vector is stored once.
   const alone = rows === 1 && cols > 1;
   const bytes = single ? 4 : 8;
   const paddedCols = awayFromPages(padTo(cols, LANES), bytes);
   const total = (alone ? 1 : paddedRows) * paddedCols;
-  // Half precision comes in as it is, and becomes float32 in its place if it has to.
+  // Half precision is copied as it is, and converted to float32 in place if necessary.
   const packed = single ? view.half : undefined;
   const pointer = arena.take(total * (packed ? 2 : bytes));
   const target = { pointer, rows, cols, paddedCols, total, alone };
@@ -134,14 +133,14 @@ export function loadMatrix(
 }
 
 /**
- * A float32 copy of a float64 matrix of more than one row, beside it. The copy has an exponent of its own, so that squares do not overflow:
- * ‖P̃‖_F is about 1 or the largest entry is.
+ * A float32 copy of a float64 matrix of more than one row, beside it. The copy has an exponent of its own, so that
+ * squares do not overflow.
  */
 export function demoteMatrix({ arena, routines }: Kernels, P: LoadedMatrix): LoadedMatrix {
   const { paddedRows, paddedCols, exponent } = P;
   const total = paddedRows * paddedCols;
   const pointer = arena.take(4 * total);
-  // What was scaled on loading has entries up to 2.
+  // The entries of a matrix that was scaled on loading are at most 2.
   const e = P.squaredNorm ? exponentOf(Math.sqrt(P.squaredNorm)) : 0;
   const shift = Math.abs(e) > SAFE_EXPONENT.single ? e : 0;
   if (shift) routines.scale64(P.pointer, total, 2 ** -shift);
@@ -160,7 +159,7 @@ export function demoteMatrix({ arena, routines }: Kernels, P: LoadedMatrix): Loa
 
 type Numbers = Float32Array | Float64Array | Uint16Array;
 
-/** What numbers are copied as, and the routine that transposes them. */
+/** The types in which numbers are copied, and the routines that transpose them. */
 const COPIED = {
   float64: { bytes: 8, view: "f64", transpose: "transpose64" },
   float32: { bytes: 4, view: "f32", transpose: "transpose32" },
@@ -169,7 +168,7 @@ const COPIED = {
 
 type Copied = keyof typeof COPIED;
 
-/** Rows in kernel memory, and what is theirs from `pointer` on. */
+/** Rows in kernel memory, from `pointer` on. */
 interface Target {
   readonly pointer: number;
   readonly rows: number;
@@ -182,7 +181,7 @@ interface Target {
   readonly alone: boolean;
 }
 
-/** Where the numbers lie, as rows of A or Aᵀ; of half precision its bits. */
+/** The entries as rows of A or Aᵀ; for half precision, their bits. */
 function gridOf(view: View, transposed: boolean, kind: Copied): Grid {
   return {
     data: view.data,
@@ -193,7 +192,7 @@ function gridOf(view: View, transposed: boolean, kind: Copied): Grid {
   };
 }
 
-/** Zeros beyond the columns and rows, as far as `copyNumbers` has not put them there. */
+/** Fills the padding with zeros where `copyNumbers` has not. */
 function fillPadding({ arena }: Kernels, kind: Copied, to: Target, transposed: boolean): void {
   const { pointer, rows, cols, paddedCols, total, alone } = to;
   const out = arena[COPIED[kind].view](pointer, total);
@@ -227,7 +226,7 @@ function copyParts(
 }
 
 /**
- * Fills rows and columns, and of the padding what is convenient.
+ * Copies the entries, and fills some of the padding on the way.
  *
  * @returns whether they were transposed, panel by panel
  */
@@ -257,7 +256,7 @@ interface Grid {
 
 type FlatGrid = Grid & { data: Numbers };
 
-/** Whether the numbers lie there as they are, so that runs of them can be copied whole. */
+/** Whether the numbers are stored without encoding, so that contiguous ones can be copied at once. */
 function isFlat(source: Grid): source is FlatGrid {
   const { data, read } = source;
   return (

@@ -91,7 +91,7 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
       const from = space.steps;
       extend(steps, wanted);
       const { sigmas, residuals } = look(wanted);
-      // Nothing but rounding is left: any vectors serve. Not far above that, rounding is what the residuals are of.
+      // Only rounding is left: any vectors serve. Not far above that level, the residuals are mostly rounding.
       const nothing = sigmas[0] <= noise * largest;
       const tolerance = sigmas[0] <= NOISY * noise * largest ? Math.max(target(), noise * largest) : target();
       const reach = sigmas[0] * Math.min(REACH, (TARGET * epsilon * largest) / tolerance);

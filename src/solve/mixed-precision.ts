@@ -21,7 +21,8 @@ const GAP_ERROR = 1 / 32;
 /** min(m, n) from which the copy pays, as timed on Gaussian matrices: by a quarter at 128², not at 100². */
 const LEAST_SHORT = 128;
 /**
- * The rounding of σ₁ and of σ₂, twice `roundingOf`, may take four times that part, because the bound is pessimistic.
+ * Weight of `roundingOf` beside the error of σ₂. It counts for both values, and its bound is pessimistic, so it may be
+ * four times as large a part of the gap.
  */
 const MOST_ROUNDING = 2 / 4;
 /** Residuals of the float32 iteration below this many ε are rounding. */
@@ -36,7 +37,10 @@ const ENOUGH = 0.3;
 const MOST_PRODUCTS = 60;
 /** A correction must reduce the residual at least by this factor, or the corrections are given up. */
 const LEAST_GAIN = 0.1;
-/** Where the spectrum below the Ritz vectors is taken to lie, as a part of the last Ritz value. Chosen: 0.4 and 0.7 take as many products. */
+/**
+ * Assumed position of the eigenvalues below the Ritz values, as a part of the last one. Chosen: 0.4 and 0.7 take as many
+ * products.
+ */
 const BULK = 0.6;
 
 /**

@@ -109,7 +109,7 @@ export function normOf(input: Input, options: CheckedOptions): number {
 
 /** The triplet; or ‖A‖₂ alone, if that was asked for and has converged. */
 function solve(input: Input, options: CheckedOptions, of: Goal["of"]): SingularTriplet | number {
-  const packed = input.kind === "operator" && packedFor(input, options);
+  const packed = packedFor(input, options);
   if (packed) {
     const result = solve(packed.view, packed.options, of);
     return typeof result === "number" ? result : unpacked(result, packed, input);
@@ -164,8 +164,7 @@ function solveDense(kernels: Kernels, input: Input, options: CheckedOptions, of:
 
 function solveLanczos(kernels: Kernels, input: Input, options: CheckedOptions, of: Goal["of"]): Solved {
   const action = krylovAction(kernels, input, options, options.method === "auto");
-  const start = options.start && startOf(input, action, options);
-  const goal = goalOf(options, of, action, start);
+  const goal = goalOf(options, of, action, startOf(input, action, options));
   return { action, result: mixedPrecision(kernels, action, goal) ?? lanczos(kernels, action, goal) };
 }
 
