@@ -84,7 +84,7 @@ interface Memory {
 function memoryTarget(m: number, n: number, dtype: "float32" | "float64", found: Memory): Target {
   const bytes = dtype === "float32" ? 4 : 8;
   // A float64 matrix is read as a float32 copy at first.
-  const copies = dtype === "float64" && Math.min(m, n) >= 128 ? 1.5 : 1;
+  const copies = dtype === "float64" && Math.min(m, n) >= 72 ? 1.5 : 1;
   const copy = copies * m * n * bytes;
   const most = 72 * Math.min(m, n) + 2 * (m + n);
   // All in kernel memory but the copies of A, counted in numbers of A's dtype.

@@ -16,7 +16,6 @@ import type { WorkerTeam } from "./worker-team.js";
  */
 export interface Products {
   /** Y (rows×width float64, row-major) ← A·X; X is `width` (1 or 2) vectors, `ldx` bytes apart. */
-  multiply32: Multiply;
   multiply64: Multiply;
   /** X is float64. */
   multiplyWide: Multiply;
@@ -28,11 +27,22 @@ export interface Products {
   normalMatvec32: Gram;
   normalMatvec64: Gram;
   /**
-   * W ← W − Q·C for `width` vectors W of `cols` numbers, `ldw` bytes apart; Q: `count` rows; C: count×width float64,
-   * with room for a multiple of four rows, which it overwrites. scratch: width·1024 bytes, zero before and after.
+   * W ← (I − Q·Qᵀ)·W for the `width` vectors of `cols` numbers behind the `count` orthonormal rows of Q, in two rounds:
+   * against the rows from `near` on, and against all. C (count×width float64) ← the coefficients, the sum of both.
+   * work: 2048 bytes, zero before and after, and (count + 1)×width float64 with room for a multiple of four rows.
    */
-  subtract32: Subtract;
-  subtract64: Subtract;
+  orthogonalize32: Orthogonalize;
+  orthogonalize64: Orthogonalize;
+  /**
+   * Orthonormalizes the vectors `first` … width−1 of the block behind the `count` orthonormal rows of Q, to which the
+   * block is already orthogonal. R (2×2 float64, row-major) += how they were made of the result. After R comes the size
+   * that rounding is measured against. Stops at a vector that vanishes and returns its index; else `width`. For vectors
+   * from `room` (at least 1) on no dimension is left: only their part along the first vector goes into R.
+   */
+  normalizeBlock32: NormalizeBlock;
+  normalizeBlock64: NormalizeBlock;
+  /** w ← w + Q·diag(f)·Qᵀ·w for a vector w of `cols` numbers; Q: `count` rows; f: count float64; work as above. */
+  scaleAlong32(q: number, ldq: number, count: number, cols: number, f: number, w: number, work: number): void;
   /** Computes in float32; t: 64 + 16·cols bytes of scratch. */
   normalMatvecHalf: Half<Gram>;
   /** w: 16·cols bytes of scratch. */
@@ -89,17 +99,27 @@ type Gram = (
   scratch: number,
   z: number,
 ) => void;
-type Subtract = (
+type Orthogonalize = (
+  q: number,
+  ldq: number,
+  near: number,
+  count: number,
+  cols: number,
+  width: number,
+  c: number,
+  work: number,
+) => void;
+type NormalizeBlock = (
   q: number,
   ldq: number,
   count: number,
   cols: number,
-  c: number,
+  first: number,
+  room: number,
   width: number,
-  w: number,
-  ldw: number,
-  scratch: number,
-) => void;
+  r: number,
+  work: number,
+) => number;
 type OuterGram = (
   a: number,
   lda: number,

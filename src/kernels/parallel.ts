@@ -96,7 +96,6 @@ export function divided(
   const division = { arena, whole, slots, team, worth };
   return {
     ...whole,
-    multiply32: dividedMultiply(division, "multiply32"),
     multiply64: dividedMultiply(division, "multiply64"),
     multiplyWide: dividedMultiply(division, "multiplyWide"),
     multiplyWideHalf: dividedMultiplyHalf(division),
@@ -148,10 +147,7 @@ function multiplyRows(
   );
 }
 
-function dividedMultiply(
-  division: Division,
-  name: "multiply32" | "multiply64" | "multiplyWide",
-): Products["multiply64"] {
+function dividedMultiply(division: Division, name: "multiply64" | "multiplyWide"): Products["multiply64"] {
   return (...args) => {
     const [, , rows, cols, , , width] = args;
     if (rows * cols * width < division.worth) division.whole[name](...args);

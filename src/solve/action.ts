@@ -221,7 +221,7 @@ function productsOf(routines: Products, P: LoadedMatrix, t: number): StoredProdu
  */
 const GRAM = {
   float32: { upTo: 160, aspect: 8 },
-  float64: { upTo: 256, aspect: 4 },
+  float64: { upTo: 256, aspect: 6 },
 };
 
 /** Whether the Gram matrix of the shorter side costs less than the passes over A that it saves. */

@@ -8,13 +8,18 @@ import { type Ritz, ritzOf } from "./ritz.js";
 const CAPACITY = 64;
 /** Columns that a restart rotates at a time, as `rotateBasis` does. */
 const STRIP = 16;
-/** Bytes of a vector that `subtract` takes at a time. */
-const TILE = 1024;
+/** Bytes of scratch of `orthogonalize`, beside its coefficients. */
+const TILES = 2048;
+/** Part of a random vector, of length √n before, that must be left outside the span of the basis. */
+const LEAST_LEFT = 1e-3;
 /**
  * Vectors a block has: two, so that a second copy of a tied σ₁ is seen. A value needs no second copy, but of two
  * singular values as close as its tolerance a space grown from one vector may show the lower one.
  */
 const BLOCK = 2;
+
+/** Numbers that `normalizeBlock` reads and writes: R, and the size that rounding is measured against. */
+const RESULTS = BLOCK * BLOCK + 1;
 
 /** Start vectors have a stream of their own: a matrix drawn with the same seed must not begin with one. */
 const STREAM = 2 ** 44;
@@ -30,9 +35,8 @@ export function startStream(seed: number, fingerprint = 0): Random {
 
 /** The kernels' routines for one precision of the basis. */
 interface Routines {
-  multiply: Products["multiply64"];
-  subtract: Products["subtract64"];
-  scale: Products["scale64"];
+  orthogonalize: Products["orthogonalize64"];
+  normalizeBlock: Products["normalizeBlock64"];
   rotateBasis: Products["rotateBasis64"];
   /** Σ yᵢ·qᵢ in float64 */
   combine: Products["multiplyTransposed64"];
@@ -66,11 +70,13 @@ export class KrylovSpace {
   readonly #product: number;
   readonly #coefficients: number;
   readonly #scratch: number;
+  readonly #work: number;
+  readonly #R: number;
   readonly #strip: number;
   readonly #projected: Float64Array;
   /** vectors in the next block, and B, which ties the last block to it */
   #width = 0;
-  #coupling = new Float64Array(BLOCK * BLOCK);
+  readonly #coupling = new Float64Array(BLOCK * BLOCK);
   #lastWidth = 0;
   /** the largest entry of T so far, or overlap with what is locked: what "zero" is measured against */
   #scale = 0;
@@ -85,9 +91,8 @@ export class KrylovSpace {
     this.#G = G;
     const { routines } = kernels;
     this.#routines = {
-      multiply: G.single ? routines.multiply32 : routines.multiply64,
-      subtract: G.single ? routines.subtract32 : routines.subtract64,
-      scale: G.single ? routines.scale32 : routines.scale64,
+      orthogonalize: G.single ? routines.orthogonalize32 : routines.orthogonalize64,
+      normalizeBlock: G.single ? routines.normalizeBlock32 : routines.normalizeBlock64,
       rotateBasis: G.single ? routines.rotateBasis32 : routines.rotateBasis64,
       combine: G.single ? routines.multiplyTransposedWide : routines.multiplyTransposed64,
     };
@@ -103,10 +108,13 @@ export class KrylovSpace {
     this.#basis = arena.take(slots * this.#bytes);
     arena.fill(this.#basis, slots * this.#bytes);
     this.#product = arena.take(BLOCK * n * 8);
-    const scratch = BLOCK * Math.max(n * number, TILE);
+    const scratch = BLOCK * n * number;
     this.#scratch = arena.take(scratch);
     arena.fill(this.#scratch, scratch);
     this.#coefficients = arena.take(BLOCK * slots * 8);
+    this.#work = arena.take(TILES + BLOCK * slots * 8);
+    arena.fill(this.#work, TILES);
+    this.#R = arena.take(RESULTS * 8);
     this.#strip = arena.take(STRIP * Math.max(CAPACITY, this.#capacity) * number);
   }
 
@@ -126,118 +134,57 @@ export class KrylovSpace {
     for (let j = 0; j < this.#G.short; j++) vector[j] = this.#random.normal();
   }
 
-  /** C (one row a vector, in coefficient memory) ← QᵀW, for Q the vectors from … to−1 and W at slot w. */
-  #project(from: number, to: number, w: number, width: number): void {
-    const rows = padTo(to - from, 4);
-    const n = this.#G.padded;
-    this.#routines.multiply(
-      this.#slot(from),
-      this.#bytes,
-      rows,
-      n,
-      this.#slot(w),
-      this.#bytes,
-      width,
-      this.#coefficients,
-    );
-  }
-
-  /** W ← W − Q·C. */
-  #subtract(from: number, to: number, w: number, width: number): void {
-    const n = this.#G.padded;
-    const bytes = this.#bytes;
-    this.#routines.subtract(
-      this.#slot(from),
-      bytes,
-      to - from,
-      n,
-      this.#coefficients,
-      width,
-      this.#slot(w),
-      bytes,
-      this.#scratch,
-    );
-  }
-
-  /** Takes the projection on the vectors from … to−1 out of W; adds the coefficients to `into` (a row each). */
-  #orthogonalize(from: number, to: number, w: number, width: number, into?: Float64Array): void {
-    if (from === to) return;
-    this.#project(from, to, w, width);
-    if (into) {
-      const c = this.#kernels.arena.f64(this.#coefficients, (to - from) * width);
-      for (let i = 0; i < c.length; i++) into[from * width + i] += c[i];
-    }
-    this.#subtract(from, to, w, width);
-  }
-
-  #norm(i: number): number {
-    // The product of a matrix of one row with itself.
-    const out = this.#coefficients;
-    this.#routines.multiply(this.#slot(i), 0, 4, this.#G.padded, this.#slot(i), 0, 1, out);
-    return Math.sqrt(this.#kernels.arena.f64(out, 1)[0]);
-  }
-
   /**
-   * Turns the vectors at slots k … k+width−1, already orthogonal to the first k, into an orthonormal
-   * block; R (2×2, row-major) says how they were made of it. A vector that vanishes is replaced by a
-   * random one and R has a zero row: that is how an invariant space is left (identity, rank one).
+   * Turns the vectors at slots k … k+width−1, already orthogonal to the first k, into an orthonormal block, and stores
+   * how they were made of it. A vector that vanishes is replaced by a random one, and its row of R is zero: that is how
+   * an invariant space is left (identity, rank one).
    */
-  #normalizeBlock(k: number, width: number, R: Float64Array): void {
-    R.fill(0);
+  #normalizeBlock(k: number, width: number): void {
+    const { arena } = this.#kernels;
     const room = Math.min(width, this.#G.short - k);
-    const epsilon = this.#G.single ? 2 ** -23 : 2 ** -52;
-    for (let c = 0; c < width; c++) {
-      const slot = k + c;
-      if (c >= room) {
-        // No dimension is left for it: all of it lies along the vector before it, or nowhere.
-        if (room > 0) R[c] += this.#takeOut(k, slot);
-        continue;
-      }
-      let norm = this.#norm(slot);
-      // What is left at the level of rounding may be rounding alone, which lies in the span of the basis: then
-      // two projections were not enough. The second vector also has to leave the first.
-      const faint = norm < 1e3 * epsilon * this.#scale;
-      for (let round = 0; (c > 0 || faint) && round < 4; round++) {
-        // Against the vector before it; against all, once much has cancelled.
-        const from = round === 0 && !faint ? k : 0;
-        const before = norm;
-        const overlap = this.#takeOut(from, slot);
-        if (c > 0) R[c] += overlap;
-        norm = this.#norm(slot);
-        if (norm > 0.5 * before) break;
-      }
-      if (norm > epsilon * this.#scale && norm > 0) {
-        R[c * BLOCK + c] = norm;
-        this.#routines.scale(this.#slot(slot), this.#G.padded, 1 / norm);
-      } else {
-        this.#replace(slot);
-      }
+    const numbers = arena.f64(this.#R, RESULTS);
+    numbers.fill(0);
+    numbers[RESULTS - 1] = this.#scale;
+    for (let first = 0; room > 0; first++) {
+      first = this.#normalize(k, first, room, width, this.#R);
+      if (first === width) break;
+      this.#replace(k + first);
     }
+    this.#coupling.set(arena.f64(this.#R, BLOCK * BLOCK));
     this.#width = room;
   }
 
-  /** Orthogonalizes one vector against slots from … slot−1; returns its overlap with the last of them. */
-  #takeOut(from: number, slot: number): number {
-    if (from === slot) return 0;
-    this.#project(from, slot, slot, 1);
-    const overlap = this.#kernels.arena.f64(this.#coefficients, slot - from)[slot - from - 1];
-    this.#subtract(from, slot, slot, 1);
-    return overlap;
+  #normalize(k: number, first: number, room: number, width: number, R: number): number {
+    const n = this.#G.padded;
+    return this.#routines.normalizeBlock(this.#basis, this.#bytes, k, n, first, room, width, R, this.#work);
   }
 
   /** A fresh random vector, orthonormal to all before it. */
   #replace(slot: number): void {
+    const { arena } = this.#kernels;
+    const R = this.#coefficients;
     for (let attempt = 0; attempt < 8; attempt++) {
       this.#randomize(slot);
-      this.#routines.scale(this.#slot(slot), this.#G.padded, 1 / this.#norm(slot));
-      this.#orthogonalize(0, slot, slot, 1);
-      const left = this.#norm(slot);
-      if (left < 1e-3) continue;
-      this.#routines.scale(this.#slot(slot), this.#G.padded, 1 / left);
-      this.#orthogonalize(0, slot, slot, 1);
-      this.#routines.scale(this.#slot(slot), this.#G.padded, 1 / this.#norm(slot));
-      return;
+      this.#orthogonalize(0, slot, 1);
+      arena.f64(R, RESULTS).fill(0);
+      this.#normalize(slot, 0, 1, 1, R);
+      if (arena.f64(R, 1)[0] >= LEAST_LEFT * Math.sqrt(this.#G.short)) return;
     }
+  }
+
+  /** Makes `width` vectors orthogonal to the `count` before them; their coefficients are in coefficient memory. */
+  #orthogonalize(near: number, count: number, width: number): void {
+    const n = this.#G.padded;
+    this.#routines.orthogonalize(
+      this.#basis,
+      this.#bytes,
+      near,
+      count,
+      n,
+      width,
+      this.#coefficients,
+      this.#work,
+    );
   }
 
   /**
@@ -255,7 +202,7 @@ export class KrylovSpace {
         for (let j = 0; j < first.length; j++) vector[j] = first[j] / most;
       }
     }
-    this.#normalizeBlock(0, 1, this.#coupling);
+    this.#normalizeBlock(0, 1);
     this.#coupling.fill(0);
   }
 
@@ -293,25 +240,22 @@ export class KrylovSpace {
     if (this.#G.single) routines.demote32(this.#product, this.#slot(next), width * n);
     else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
 
-    const column = new Float64Array(next * width);
-    // What is large first: the last two blocks, or all after a restart, which ties the next block to every
-    // vector kept. Then all, down to rounding.
-    const near = this.#lastWidth > 0 && this.locked === 0 ? k - this.#lastWidth : 0;
-    this.#orthogonalize(near, next, next, width, column);
-    this.#orthogonalize(0, next, next, width, column);
+    // What is large first: the last two blocks, or all after a restart, which ties the next block to every vector kept.
+    // Then all, down to rounding.
+    this.#orthogonalize(this.#lastWidth > 0 && this.locked === 0 ? k - this.#lastWidth : 0, next, width);
+    const column = arena.f64(this.#coefficients, next * width);
     const T = this.#projected;
     const { locked } = this;
-    for (let i = 0; i < next; i++)
-      for (let c = 0; c < width; c++) {
+    for (let c = 0; c < width; c++)
+      for (let i = 0; i <= k + c; i++) {
         const value = column[i * width + c];
-        if (i > k + c) continue;
         if (i >= locked) T[(k + c - locked) * this.#capacity + i - locked] = value;
         this.#scale = Math.max(this.#scale, Math.abs(value));
       }
     this.size = next;
     this.#lastWidth = width;
     this.steps++;
-    this.#normalizeBlock(next, width, this.#coupling);
+    this.#normalizeBlock(next, width);
     if (first) this.#widen();
   }
 
@@ -381,22 +325,24 @@ export class KrylovSpace {
   }
 
   /**
-   * y + Σ fᵢ·qᵢ(qᵢᵀy): what y has along the first basis vectors, multiplied by 1 + fᵢ. It overwrites the next block.
+   * y + Σ fᵢ·qᵢ(qᵢᵀy), in float32: what y has along the first basis vectors, multiplied by 1 + fᵢ. It overwrites the next
+   * block, where the result is until the next call.
    */
-  scaleAlong(factors: Float64Array, y: Float64Array): Float64Array {
-    const count = factors.length;
-    const slot = this.size;
-    const vector = this.#vector(slot);
+  scaleAlong(factors: Float64Array, y: Float64Array): Float32Array | Float64Array {
+    const { arena, routines } = this.#kernels;
+    const vector = this.#vector(this.size);
     vector.set(y);
-    this.#project(0, count, slot, 1);
-    const { arena } = this.#kernels;
-    const c = arena.f64(this.#coefficients, count);
-    for (let i = 0; i < count; i++) c[i] *= -factors[i];
-    vector.fill(0);
-    this.#subtract(0, count, slot, 1);
-    const result = this.vectorOf(slot);
-    for (let i = 0; i < result.length; i++) result[i] += y[i];
-    return result;
+    arena.f64(this.#coefficients, factors.length).set(factors);
+    routines.scaleAlong32(
+      this.#basis,
+      this.#bytes,
+      factors.length,
+      this.#G.padded,
+      this.#coefficients,
+      this.#slot(this.size),
+      this.#work,
+    );
+    return vector;
   }
 
   /** The vector with these coefficients in the basis, in float64. */

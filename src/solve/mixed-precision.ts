@@ -6,7 +6,7 @@ import { dotUnrolled, norm2 } from "../numerics/sums.js";
 import { type Action, loadedAction } from "./action.js";
 import type { RitzResult } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
-import { KEPT, runLanczos } from "./lanczos.js";
+import { runLanczos } from "./lanczos.js";
 import { leastMemory } from "./panel-action.js";
 import type { Ritz } from "./ritz.js";
 import { type Estimates, estimatesOf, type Goal, residualRatio } from "./stopping-rule.js";
@@ -18,8 +18,8 @@ import { type Estimates, estimatesOf, type Goal, residualRatio } from "./stoppin
 const HANDOVER = 1e-3;
 /** Part of the gap that the error of σ₂ may have at the handover: `gradientError` is then too large by at most 3%. */
 const GAP_ERROR = 1 / 32;
-/** min(m, n) from which the copy pays, as timed on Gaussian matrices: by a quarter at 128², not at 100². */
-const LEAST_SHORT = 128;
+/** min(m, n) from which the copy pays, as timed: by a fifth at 80², by half at 112², not at 68². */
+const LEAST_SHORT = 72;
 /**
  * Weight of `roundingOf` beside the error of σ₂. It counts for both values, and its bound is pessimistic, so it may be
  * four times as large a part of the gap.
@@ -33,6 +33,11 @@ const MOST_STEPS = 1000;
 const REDUCTION = 1e-4;
 /** The last correction goes a little below the goal, because the float32 products are not exact. Chosen. */
 const ENOUGH = 0.3;
+/**
+ * Ritz pairs in the preconditioner, x among them. Chosen: of 8, 12, 16 and 24, those that take the least time on Gaussian
+ * matrices from 128² to 1024²; clusters of more values would take more of them.
+ */
+const DEFLATED = 10;
 /** Most products of one correction. Chosen: a correction that takes more would not pay. */
 const MOST_PRODUCTS = 60;
 /** A correction must reduce the residual at least by this factor, or the corrections are given up. */
@@ -52,7 +57,7 @@ const BULK = 0.6;
  *        (I − xxᵀ)(θI − G̃)(I − xxᵀ)·t = r,  t ⟂ x,
  *
  *    to four digits, by conjugate gradients preconditioned by M = I + D·((θ − μ)(θI − Λ)⁻¹ − I)·Dᵀ, with (Λ, D) the next
- *    23 Ritz pairs and μ for the rest of the spectrum; x ← (x + t)/‖x + t‖. Each correction gains about four digits.
+ *    nine Ritz pairs and μ for the rest of the spectrum; x ← (x + t)/‖x + t‖. Each correction gains about four digits.
  *
  * θI − G̃ is positive definite on the complement of x as long as σ₁ is simple. If float32 cannot tell σ₁ from σ₂, or the
  * corrections stagnate or `maxIterations` is too small, the result is undefined, and the float64 iteration has to be used.
@@ -91,7 +96,7 @@ function correctedLanczos(
   const first = { ...goal, maxIterations: Math.min(goal.maxIterations, MOST_STEPS) };
   const { converged, iterations } = runLanczos(space, lower, first, (e) => handoverRatio(e, goal, lower));
   if (!converged) return undefined;
-  const ritz = space.ritz(KEPT);
+  const ritz = space.ritz(DEFLATED);
   const estimates = estimatesOf(ritz, Number.POSITIVE_INFINITY, 0);
   if (gapRatio(estimates, lower) > 1) return undefined;
   space.restart(ritz);
@@ -123,7 +128,7 @@ function correctedLanczos(
     // On the scale of the copy.
     const square = scale * scale;
     for (let i = 0; i < r.length; i++) r[i] /= square;
-    products += addCorrection(lower, space, ritz, x, theta / square, r, {
+    products += addCorrection(kernels, lower, space, ritz, x, theta / square, r, {
       reduction: Math.max(REDUCTION, ENOUGH / ratio),
       most: Math.min(MOST_PRODUCTS, goal.maxIterations - total),
     });
@@ -155,13 +160,14 @@ function roundingOf({ squaredNorm, short }: Action, sigma: number): number {
 }
 
 /**
- * x ← x + t, where (I − xxᵀ)(θI − G̃)(I − xxᵀ)·t = r, by preconditioned conjugate gradients. The sums are plain: what
- * they lose is far below the float32 products.
+ * x ← x + t, where (I − xxᵀ)(θI − G̃)(I − xxᵀ)·t = r, by preconditioned conjugate gradients. The sums are plain, and p and
+ * M·r are float32: what that loses is no more than the float32 products lose.
  *
- * @param r - overwritten by the residual that remains
+ * @param r - overwritten
  * @returns products taken
  */
 function addCorrection(
+  { arena }: Kernels,
   G: Action,
   space: KrylovSpace,
   ritz: Ritz,
@@ -177,12 +183,19 @@ function addCorrection(
   // As θ is rounded, a small r is not orthogonal to x.
   const along = dotUnrolled(x, r);
   for (let i = 0; i < n; i++) r[i] -= along * x[i];
-  const target = reduction * norm2(r);
+  // At unit scale, so that float32 does not underflow.
+  const size = norm2(r);
+  for (let i = 0; i < n; i++) r[i] /= size;
   const t = new Float64Array(n);
-  const p = new Float64Array(n);
+  const mark = arena.mark();
+  const direction = arena.take(4 * G.padded);
+  const image = arena.take(8 * G.padded);
+  const scratch = arena.take(4 * G.padded);
+  arena.fill(direction, 4 * G.padded);
+  arena.fill(scratch, 4 * G.padded);
   let before = Number.POSITIVE_INFINITY;
   let products = 0;
-  for (let left = norm2(r); left > target && products < most; products++) {
+  for (let left = 1; left > reduction && products < most; products++) {
     // p ← z + β·p with z = M·r, all orthogonal to x.
     const z = space.scaleAlong(factors, r);
     let xz = 0;
@@ -193,15 +206,18 @@ function addCorrection(
     }
     const beta = rz / before;
     before = rz;
+    const p = arena.f32(direction, n);
     for (let i = 0; i < n; i++) p[i] = z[i] - xz * x[i] + beta * p[i];
     // q ← (θI − G̃)·p
-    const q = G.normalProduct(p);
+    G.normalMatvec(direction, 0, 1, image, scratch);
+    const q = arena.f64(image, n);
     let xq = 0;
     let pq = 0;
     for (let i = 0; i < n; i++) {
-      q[i] = theta * p[i] - q[i];
-      xq += x[i] * q[i];
-      pq += p[i] * q[i];
+      const value = theta * p[i] - q[i];
+      q[i] = value;
+      xq += x[i] * value;
+      pq += p[i] * value;
     }
     // Not positive definite: σ₁ is not simple to float32's accuracy.
     if (!(pq > 0)) break;
@@ -209,11 +225,13 @@ function addCorrection(
     let square = 0;
     for (let i = 0; i < n; i++) {
       t[i] += alpha * p[i];
-      r[i] -= alpha * (q[i] - xq * x[i]);
-      square += r[i] * r[i];
+      const value = r[i] - alpha * (q[i] - xq * x[i]);
+      r[i] = value;
+      square += value * value;
     }
     left = Math.sqrt(square);
   }
-  for (let i = 0; i < n; i++) x[i] += t[i];
+  arena.release(mark);
+  for (let i = 0; i < n; i++) x[i] += size * t[i];
   return products;
 }

@@ -39,7 +39,7 @@ export const DENSE_UP_TO = 64;
  *   do not belong to one matrix
  *
  * @remarks
- * **Cost.** One copy of A in kernel memory, for float64 with min(m, n) ≥ 128 a float32 copy beside it if there is room,
+ * **Cost.** One copy of A in kernel memory, for float64 with min(m, n) ≥ 72 a float32 copy beside it if there is room,
  * or, where a copy does not fit and for `rowPanels`, a panel of it that every pass loads anew. min(m, n) ≤ 64, or up to
  * 256 and A much longer than wide: three passes and min²·max flops. Otherwise some 20 to 60 fused passes of 8 flops an
  * element, or with the float32 copy up to 30 of them and 60 of half the flops over the copy and some six over A; and at

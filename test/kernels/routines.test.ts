@@ -65,18 +65,18 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
     const type = single ? "32" : "64";
     const eps = single ? EPS.single : EPS.double;
 
-    it(`multiply${type}`, () => {
+    it(`multiply${single ? "Wide" : type}`, () => {
       fc.assert(
         fc.property(shape, ({ rows, cols, width, seed }) => {
           const [a, b] = both(make, (kernels) => {
             const A = matrixIn(kernels, rows, cols, single, seed);
-            const x = vectorIn(kernels, 2 * A.paddedCols, single, seed + 1);
+            const x = vectorIn(kernels, 2 * A.paddedCols, false, seed + 1);
             const y = kernels.arena.take(8 * width * A.paddedRows);
-            const multiply = single ? kernels.routines.multiply32 : kernels.routines.multiply64;
-            multiply(A.pointer, A.lda, A.paddedRows, A.paddedCols, x, A.lda, width, y);
+            const multiply = single ? kernels.routines.multiplyWide : kernels.routines.multiply64;
+            multiply(A.pointer, A.lda, A.paddedRows, A.paddedCols, x, 8 * A.paddedCols, width, y);
             return kernels.arena.f64(y, width * A.paddedRows).slice();
           });
-          expectClose(a, b, dotTolerance(cols, eps));
+          expectClose(a, b, dotTolerance(cols, EPS.double));
         }),
         { numRuns: 60 },
       );
@@ -124,28 +124,6 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
             b,
             5 * Math.sqrt(cols) * dotTolerance(rows, eps) + 5 * Math.sqrt(rows) * dotTolerance(cols, eps),
           );
-        }),
-        { numRuns: 60 },
-      );
-    });
-
-    it(`subtract${type}, and scratch is zero again`, () => {
-      fc.assert(
-        fc.property(shape, ({ rows, cols, width, seed }) => {
-          const [a, b] = both(make, (kernels) => {
-            const { arena, routines } = kernels;
-            const view = single ? arena.f32 : arena.f64;
-            const Q = matrixIn(kernels, rows, cols, single, seed);
-            const c = vectorIn(kernels, width * Q.paddedRows, false, seed + 1);
-            const w = vectorIn(kernels, width * Q.paddedCols, single, seed + 2);
-            const bytes = width * 1024;
-            const scratch = vectorIn(kernels, bytes / (single ? 4 : 8), single, 0, 0);
-            const subtract = single ? routines.subtract32 : routines.subtract64;
-            subtract(Q.pointer, Q.lda, rows, Q.paddedCols, c, width, w, Q.lda, scratch);
-            expect(view(scratch, bytes / (single ? 4 : 8)).every((value) => value === 0)).toBe(true);
-            return view(w, width * Q.paddedCols).slice();
-          });
-          expectClose(a, b, dotTolerance(rows, eps) + 10 * eps);
         }),
         { numRuns: 60 },
       );
@@ -557,4 +535,173 @@ it.each(HALVES)("products with %s, divided among threads, give the same bits", (
   expect(called).toEqual(
     expect.arrayContaining(["normalMatvecSlotsHalf", "multiplyTransposedSlotsWideHalf", "multiplyWideHalf"]),
   );
+});
+
+/** A basis that the routines build, one vector at a time, with room for `more` vectors behind it. */
+function basisIn(kernels: Kernels, count: number, cols: number, more: number, single: boolean, seed: number) {
+  const { arena, routines } = kernels;
+  const Q = matrixIn(kernels, count + more + 4, cols, single, seed);
+  const c = arena.take(16 * (count + more + 8));
+  const work = arena.take(2048 + 16 * (count + more + 8));
+  arena.fill(work, 2048);
+  const r = arena.take(40);
+  const view = single ? arena.f32 : arena.f64;
+  const basis = {
+    c,
+    r,
+    work,
+    Q,
+    /** vector i, without its padding */
+    vector: (i: number) => view(Q.pointer + i * Q.lda, cols),
+    orthogonalize(near: number, at: number, width: number) {
+      const routine = single ? routines.orthogonalize32 : routines.orthogonalize64;
+      routine(Q.pointer, Q.lda, near, at, Q.paddedCols, width, c, work);
+      return arena.f64(c, at * width).slice();
+    },
+    /** R of a block of which the vectors from `first` on are still to be made orthonormal; whether all were */
+    normalize(at: number, first: number, room: number, width: number, scale: number) {
+      const numbers = arena.f64(r, 5);
+      if (first === 0) numbers.fill(0);
+      numbers[4] = scale;
+      const routine = single ? routines.normalizeBlock32 : routines.normalizeBlock64;
+      const done = routine(Q.pointer, Q.lda, at, Q.paddedCols, first, room, width, r, work);
+      return { done, R: arena.f64(r, 4).slice() };
+    },
+    workIsZero: () => arena.f64(work, 256).every((value) => value === 0),
+  };
+  for (let i = 0; i < count; i++) {
+    basis.orthogonalize(0, i, 1);
+    expect(basis.normalize(i, 0, 1, 1, 0).done).toBe(1);
+  }
+  return basis;
+}
+
+function inner(x: ArrayLike<number>, y: ArrayLike<number>): number {
+  let sum = 0;
+  for (let j = 0; j < x.length; j++) sum += x[j] * y[j];
+  return sum;
+}
+
+describe.each(KERNEL_SETS)("$name: a block joins an orthonormal basis", ({ make }) => {
+  for (const single of [true, false]) {
+    const eps = single ? EPS.single : EPS.double;
+    const type = single ? "32" : "64";
+    const problem = fc
+      .record({
+        count: fc.integer({ min: 0, max: 66 }),
+        over: fc.integer({ min: 0, max: 200 }),
+        width: fc.constantFrom(1, 2),
+        near: fc.double({ min: 0, max: 1, noNaN: true }),
+        seed: fc.integer({ min: 0, max: 1e6 }),
+      })
+      .map(({ near, ...rest }) => ({ ...rest, near: Math.floor(near * rest.count) }));
+
+    it(`orthogonalize${type} and normalizeBlock${type}: W = Q·C + W₊·R with orthonormal [Q, W₊]`, () => {
+      fc.assert(
+        fc.property(problem, ({ count, over, width, near, seed }) => {
+          const cols = count + 2 + over;
+          const basis = basisIn(make(), count, cols, 2, single, seed);
+          const before = Array.from({ length: width }, (_, k) => basis.vector(count + k).slice());
+          const C = basis.orthogonalize(near, count, width);
+          const { done, R } = basis.normalize(count, 0, width, width, 1);
+          expect(done).toBe(width);
+          expect(basis.workIsZero()).toBe(true);
+          // Each of the roundings is of a sum of up to 68 or 264 terms, blocked; a norm is √cols.
+          const tolerance = 100 * Math.sqrt(cols) * eps;
+          const made = Array.from({ length: count + width }, (_, i) => basis.vector(i));
+          before.forEach((w, k) => {
+            const sum = new Float64Array(cols);
+            for (let i = 0; i < count; i++)
+              for (let j = 0; j < cols; j++) sum[j] += C[i * width + k] * made[i][j];
+            for (let a = 0; a <= k; a++)
+              for (let j = 0; j < cols; j++) sum[j] += R[2 * a + k] * made[count + a][j];
+            expectClose(sum, w, tolerance);
+            for (let i = 0; i <= count + k; i++)
+              expect(Math.abs(inner(made[i], made[count + k]) - (i === count + k ? 1 : 0))).toBeLessThan(
+                20 * eps,
+              );
+          });
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    it(`normalizeBlock${type} stops at a vector that vanishes`, () => {
+      const count = 9;
+      const cols = 40;
+      const fresh = () => basisIn(make(), count, cols, 2, single, 5);
+      // The first is a combination of the basis, to rounding.
+      const first = fresh();
+      const w = first.vector(count);
+      for (let j = 0; j < cols; j++) w[j] = 3 * first.vector(1)[j] - first.vector(7)[j];
+      first.orthogonalize(0, count, 2);
+      expect(first.normalize(count, 0, 2, 2, 3).done).toBe(0);
+      // The second is a multiple of the first.
+      const second = fresh();
+      second.orthogonalize(0, count, 2);
+      const size = Math.sqrt(inner(second.vector(count), second.vector(count)));
+      for (let j = 0; j < cols; j++) second.vector(count + 1)[j] = 2 * second.vector(count)[j];
+      const { done, R } = second.normalize(count, 0, 2, 2, size);
+      expect(done).toBe(1);
+      expect(R[0]).toBeCloseTo(size, 4);
+      expect(R[1]).toBeCloseTo(2 * size, 4);
+      expect(R[3]).toBe(0);
+      // Zero vanishes, whatever rounding is measured against.
+      const zero = fresh();
+      zero.vector(count).fill(0);
+      expect(zero.normalize(count, 0, 1, 1, 0).done).toBe(0);
+    });
+
+    it(`normalizeBlock${type} goes on behind a vector that was replaced, and where no dimension is left`, () => {
+      const count = 6;
+      const cols = 8;
+      const basis = basisIn(make(), count, cols, 2, single, 8);
+      basis.orthogonalize(0, count, 2);
+      expect(basis.normalize(count, 0, 1, 1, 0).done).toBe(1);
+      const { done, R } = basis.normalize(count, 1, 2, 2, 0);
+      expect(done).toBe(2);
+      expect(R[3]).toBeGreaterThan(0);
+      expect(Math.abs(inner(basis.vector(count), basis.vector(count + 1)))).toBeLessThan(20 * eps);
+      // One dimension is left: the second vector lies along the first.
+      const last = basisIn(make(), cols - 1, cols, 2, single, 9);
+      last.orthogonalize(0, cols - 1, 2);
+      const along = last.vector(cols).slice();
+      const found = last.normalize(cols - 1, 0, 1, 2, 0);
+      expect(found.done).toBe(2);
+      expect(found.R[3]).toBe(0);
+      expectClose(
+        last.vector(cols - 1).map((value) => value * found.R[1]),
+        along,
+        50 * eps,
+      );
+    });
+  }
+
+  it("scaleAlong32 is w + Q·diag(f)·Qᵀw", () => {
+    fc.assert(
+      fc.property(shape, ({ rows, cols, seed }) => {
+        const kernels = make();
+        const { arena, routines } = kernels;
+        const Q = matrixIn(kernels, rows, cols, true, seed);
+        const f = vectorIn(kernels, rows, false, seed + 1);
+        const w = vectorIn(kernels, Q.paddedCols, true, seed + 2, cols);
+        const work = arena.take(2048 + 8 * Q.paddedRows);
+        arena.fill(work, 2048);
+        const expected = Float64Array.from(arena.f32(w, cols));
+        const before = expected.slice();
+        for (let i = 0; i < rows; i++) {
+          const q = arena.f32(Q.pointer + i * Q.lda, cols);
+          const c = arena.f64(f, rows)[i] * inner(q, before);
+          for (let j = 0; j < cols; j++) expected[j] += c * q[j];
+        }
+        routines.scaleAlong32(Q.pointer, Q.lda, rows, Q.paddedCols, f, w, work);
+        expect(arena.f64(work, 256).every((value) => value === 0)).toBe(true);
+        // A sum of `rows` products with dot products, which are up to some √cols large.
+        const tolerance =
+          25 * Math.sqrt(rows * cols) * (dotTolerance(cols, EPS.single) + dotTolerance(rows, EPS.single));
+        expectClose(arena.f32(w, cols), expected, tolerance);
+      }),
+      { numRuns: 60 },
+    );
+  });
 });

@@ -47,7 +47,7 @@ describe("kernel memory of the iteration", () => {
     const short = padTo(Math.min(m, n), 4);
     for (const Type of [Float64Array, Float32Array]) {
       const bytes = Type.BYTES_PER_ELEMENT;
-      // A float64 matrix with min(m, n) ≥ 128 has a float32 copy beside it.
+      // A float64 matrix with min(m, n) ≥ 72 has a float32 copy beside it.
       const copies = Type === Float64Array && short >= 128 ? 1.5 : 1;
       const copy = copies * padTo(m, 4) * padTo(n, 4) * bytes;
       // Basis vectors are in A's dtype; sums and coefficients are float64 in any case.

@@ -128,7 +128,7 @@ describe("float64 with a float32 copy", () => {
     expect(serves(A)).toBe(true);
     const room = 8 * 300 * 200 + leastMemory(200, 300, "float64", false);
     withKernelBudget(room, () => expect(serves(A)).toBe(false));
-    expect(serves(normalMatrix(300, 100, 1))).toBe(false);
+    expect(serves(normalMatrix(300, 70, 1))).toBe(false);
   });
 
   it.each(WAYS)("gives the same on $name", async ({ begin }) => {

@@ -88,9 +88,10 @@ describe.each(cases)("$name kernels divided among $threads threads", ({ relaxed,
           const t = kernels.arena.take(64);
           const scratch = kernels.arena.take(width * cols * 8);
           kernels.arena.fill(scratch, width * cols * 8);
-          expectSame(rows * width, (routines, out) =>
-            routines[`multiply${type}`](a, lda, rows, cols, x, ldx, width, out),
-          );
+          if (type !== "32")
+            expectSame(rows * width, (routines, out) =>
+              routines[`multiply${type}`](a, lda, rows, cols, x, ldx, width, out),
+            );
           if (type !== "32")
             expectSame(cols * width, (routines, out) =>
               routines[`multiplyTransposed${type}`](a, lda, rows, cols, y, width, scratch, out),

@@ -1,4 +1,5 @@
 import { halfDecoder } from "../../matrix/half.js";
+import { norm2 } from "../../numerics/sums.js";
 import type { Products } from "../contract.js";
 
 /** Columns of a partial dot product, and columns over which the partial sums are added before they join the total. */
@@ -23,15 +24,20 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
   const f64 = () => new Float64Array(memory());
   const u16 = () => new Uint16Array(memory());
   return {
-    multiply32: multiply(f32, f32, f64),
     multiply64: multiply(f64, f64, f64),
     multiplyWide: multiply(f32, f64, f64),
     multiplyTransposed64: multiplyTransposed(f64, f64),
     multiplyTransposedWide: multiplyTransposed(f32, f64),
     normalMatvec32: normalMatvec(f32, f32, f64),
     normalMatvec64: normalMatvec(f64, f64, f64),
-    subtract32: subtract(f32, f64),
-    subtract64: subtract(f64, f64),
+    orthogonalize32: orthogonalize(f32, f64),
+    orthogonalize64: orthogonalize(f64, f64),
+    normalizeBlock32: normalizeBlock(f32, f64, 2 ** -23),
+    normalizeBlock64: normalizeBlock(f64, f64, 2 ** -52),
+    scaleAlong32(q, ldq, count, cols, f, w) {
+      const factors = f64().subarray(f / 8, f / 8 + count);
+      takeOut(f32(), q / 4, ldq / 4, 0, count, cols, w / 4, (c, i) => -factors[i] * c);
+    },
     normalMatvecHalf(a, lda, rows, cols, x, ldx, width, t, scratch, z, half) {
       const A = decoded(u16(), a, lda, rows, cols, half);
       normalMatvec(A, f32, f64)(0, 4 * cols, rows, cols, x, ldx, width, t, scratch, z);
@@ -148,17 +154,83 @@ function normalMatvec(A: View, X: View, f64: DoubleView): Products["normalMatvec
   };
 }
 
-function subtract(Q: View, f64: DoubleView): Products["subtract64"] {
-  return (q, ldq, count, cols, c, width, w, ldw) => {
+/**
+ * Takes the part along the rows from … to−1 of Q out of the vector at w, by classical Gram–Schmidt, or as much of each as
+ * `part` says.
+ *
+ * @param q, ld, w - in numbers
+ * @returns the coefficients
+ */
+function takeOut(
+  numbers: Numbers,
+  q: number,
+  ld: number,
+  from: number,
+  to: number,
+  cols: number,
+  w: number,
+  part = (c: number, _i: number) => c,
+): number[] {
+  const found: number[] = [];
+  for (let i = from; i < to; i++) {
+    let sum = 0;
+    for (let j = 0; j < cols; j++) sum += numbers[q + i * ld + j] * numbers[w + j];
+    found.push(part(sum, i));
+  }
+  for (let j = 0; j < cols; j++) {
+    let sum = 0;
+    for (let i = from; i < to; i++) sum += found[i - from] * numbers[q + i * ld + j];
+    numbers[w + j] -= sum;
+  }
+  return found;
+}
+
+function orthogonalize(Q: View, f64: DoubleView): Products["orthogonalize64"] {
+  return (q, ldq, near, count, cols, width, c) => {
     const basis = Q();
-    const numbers = f64();
-    const s = basis.BYTES_PER_ELEMENT;
+    const ld = ldq / basis.BYTES_PER_ELEMENT;
+    const first = q / basis.BYTES_PER_ELEMENT;
+    const coefficients = f64().subarray(c / 8, c / 8 + count * width);
+    coefficients.fill(0);
     for (let k = 0; k < width; k++)
-      for (let j = 0; j < cols; j++) {
-        let sum = 0;
-        for (let i = 0; i < count; i++) sum += numbers[c / 8 + i * width + k] * basis[(q + i * ldq) / s + j];
-        basis[(w + k * ldw) / s + j] -= sum;
+      for (const from of [near, 0])
+        takeOut(basis, first, ld, from, count, cols, first + (count + k) * ld).forEach((value, i) => {
+          coefficients[(from + i) * width + k] += value;
+        });
+  };
+}
+
+function normalizeBlock(Q: View, f64: DoubleView, epsilon: number): Products["normalizeBlock64"] {
+  return (q, ldq, count, cols, first, room, width, r) => {
+    const basis = Q();
+    const ld = ldq / basis.BYTES_PER_ELEMENT;
+    const start = q / basis.BYTES_PER_ELEMENT;
+    const R = f64().subarray(r / 8, r / 8 + 5);
+    const rounding = epsilon * R[4];
+    for (let i = first; i < width; i++) {
+      const k = count + i;
+      const w = basis.subarray(start + k * ld, start + k * ld + cols);
+      const takeOutFrom = (from: number) => {
+        const overlap = takeOut(basis, start, ld, from, k, cols, start + k * ld).at(-1) ?? 0;
+        if (i > 0) R[1] += overlap;
+      };
+      if (i >= room) {
+        takeOutFrom(count);
+        continue;
       }
+      let norm = norm2(w);
+      const faint = norm < 1e3 * rounding;
+      for (let round = 0; (i > 0 || faint) && round < 4; round++) {
+        const before = norm;
+        takeOutFrom(round === 0 && !faint ? count : 0);
+        norm = norm2(w);
+        if (norm > 0.5 * before) break;
+      }
+      if (!(norm > rounding)) return i;
+      R[3 * i] = norm;
+      for (let j = 0; j < cols; j++) w[j] /= norm;
+    }
+    return width;
   };
 }
 

@@ -352,6 +352,76 @@ function subtractAndClear<T>(y: usize, w: usize, bytes: usize): void {
   memory.fill(y, 0, bytes);
 }
 
+/** d (float64) ← the coefficients of `width` vectors w along the rows from … to−1 of Q; w ← w − Q·d. */
+function takeOut<T>(
+  q: usize, ldq: usize, from: usize, to: usize, cols: usize, w: usize, width: i32, scratch: usize, d: usize,
+): void {
+  q += from * ldq;
+  multiply<T, T>(q, ldq, (to - from + 3) & ~3, cols, w, ldq, width, d);
+  subtract<T>(q, ldq, to - from, cols, d, width, w, ldq, scratch);
+}
+
+/**
+ * W ← (I − Q·Qᵀ)·W for the `width` vectors behind the `count` orthonormal rows of Q, in two rounds: against the rows
+ * from `near` on, and against all. C (count×width float64) ← the coefficients. work: two tiles of TILE bytes, zero before
+ * and after, and count×width float64 with room for a multiple of four rows.
+ */
+function orthogonalize<T>(
+  q: usize, ldq: usize, near: usize, count: usize, cols: usize, width: i32, c: usize, work: usize,
+): void {
+  const d = work + 2 * TILE, end = c + ((count * width) << 3);
+  memory.fill(c, 0, end - c);
+  for (let round = 0, from = near; round < 2; round++, from = 0) {
+    takeOut<T>(q, ldq, from, count, cols, q + count * ldq, width, work, d);
+    for (let p = c + ((from * width) << 3), o = d; p < end; p += 8, o += 8) f64.store(p, f64.load(p) + f64.load(o));
+  }
+}
+
+/**
+ * Orthonormalizes the vectors `first` … `width`−1 of the block behind the `count` orthonormal rows of Q, to which the
+ * block is already orthogonal: R (2×2 float64, row-major, zero at first) says how they were made of the result. Stops at a
+ * vector that vanishes, and returns its index; else `width`. For vectors from `room` on no dimension is left: only
+ * their part along the first vector is stored.
+ *
+ * @param r - R, followed by the largest number (float64) that rounding is measured against
+ * @param work - as for `orthogonalize`, for count + 1 rows
+ */
+function normalizeBlock<T>(
+  q: usize, ldq: usize, count: usize, cols: usize, first: usize, room: usize, width: usize, r: usize, work: usize,
+): usize {
+  const d = work + 2 * TILE, epsilon = (sizeof<T>() == 4 ? f64(f32.EPSILON) : f64.EPSILON) * f64.load(r, 32);
+  for (let i = first; i < width; i++) {
+    const k = count + i, w = q + k * ldq;
+    let norm = normOf<T>(w, cols, d);
+    // What is left at the level of rounding may be rounding alone, which lies in the span of the basis: then two
+    // projections were not enough. The second vector also has to leave the first.
+    const faint = norm < 1e3 * epsilon;
+    for (let round = 0; (i > 0 || faint) && round < 4; round++) {
+      // Against the vector before it; against all, once much has cancelled.
+      const from = i >= room || (round == 0 && !faint) ? count : 0, before = norm;
+      if (from < k) {
+        takeOut<T>(q, ldq, from, k, cols, w, 1, work, d);
+        if (i > 0) f64.store(r + 8, f64.load(r, 8) + f64.load(d + ((k - from - 1) << 3)));
+      }
+      if (i >= room) break;
+      norm = normOf<T>(w, cols, d);
+      if (norm > 0.5 * before) break;
+    }
+    if (i >= room) continue;
+    if (!(norm > epsilon)) return i;
+    f64.store(r + 24 * i, norm);
+    scale<T>(w, cols, <T>(1 / norm));
+  }
+  return width;
+}
+
+/** ‖w‖₂; d: four float64 of scratch. */
+function normOf<T>(w: usize, cols: usize, d: usize): f64 {
+  // The product of a matrix whose rows are all w.
+  multiply<T, T>(w, 0, 4, cols, w, 0, 1, d);
+  return Math.sqrt(f64.load(d));
+}
+
 /** Columns that are multiplied at a time. Chosen: some rows of so many columns stay in cache. */
 const STRIP: usize = 4096;
 
@@ -424,9 +494,6 @@ function rotate<T>(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: 
   }
 }
 
-export function multiply32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize): void {
-  multiply<f32, f32>(a, lda, rows, cols, x, ldx, width, y);
-}
 export function multiply64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize): void {
   multiply<f64, f64>(a, lda, rows, cols, x, ldx, width, y);
 }
@@ -475,11 +542,24 @@ export function ger32(u: usize, m: usize, v: usize, n: usize, g: usize): void {
 export function ger64(u: usize, m: usize, v: usize, n: usize, g: usize): void {
   outer<f64>(u, m, v, n, g);
 }
-export function subtract32(q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize): void {
-  subtract<f32>(q, ldq, count, cols, c, width, w, ldw, scratch);
+/** w ← w + Q·diag(f)·Qᵀ·w for a vector w of `cols` numbers; Q: `count` rows; f: count float64; work as above. */
+export function scaleAlong32(q: usize, ldq: usize, count: usize, cols: usize, f: usize, w: usize, work: usize): void {
+  const d = work + 2 * TILE;
+  multiply<f32, f32>(q, ldq, (count + 3) & ~3, cols, w, 0, 1, d);
+  for (let i: usize = 0; i < count << 3; i += 8) f64.store(d + i, -f64.load(f + i) * f64.load(d + i));
+  subtract<f32>(q, ldq, count, cols, d, 1, w, 0, work);
 }
-export function subtract64(q: usize, ldq: usize, count: usize, cols: usize, c: usize, width: i32, w: usize, ldw: usize, scratch: usize): void {
-  subtract<f64>(q, ldq, count, cols, c, width, w, ldw, scratch);
+export function orthogonalize32(q: usize, ldq: usize, near: usize, count: usize, cols: usize, width: i32, c: usize, work: usize): void {
+  orthogonalize<f32>(q, ldq, near, count, cols, width, c, work);
+}
+export function orthogonalize64(q: usize, ldq: usize, near: usize, count: usize, cols: usize, width: i32, c: usize, work: usize): void {
+  orthogonalize<f64>(q, ldq, near, count, cols, width, c, work);
+}
+export function normalizeBlock32(q: usize, ldq: usize, count: usize, cols: usize, first: usize, room: usize, width: usize, r: usize, work: usize): usize {
+  return normalizeBlock<f32>(q, ldq, count, cols, first, room, width, r, work);
+}
+export function normalizeBlock64(q: usize, ldq: usize, count: usize, cols: usize, first: usize, room: usize, width: usize, r: usize, work: usize): usize {
+  return normalizeBlock<f64>(q, ldq, count, cols, first, room, width, r, work);
 }
 export function normalMatvecSlots32(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, t: usize, slots: usize, from: usize, to: usize): void {
   normalMatvecSlots<f32>(a, lda, rows, cols, x, ldx, width, t, slots, from, to, -1);
