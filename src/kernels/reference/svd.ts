@@ -1,5 +1,7 @@
-import type { SvdRoutines } from "../svd-contract.js";
+import { createArena } from "../arena.js";
+import type { SvdKernels } from "../svd-contract.js";
 import { diagonalize } from "./bidiagonal.js";
+import { plainMemory } from "./memory.js";
 
 /** A sum of squares below this counts as zero: (2⁻³⁰⁰·2⁻¹⁵⁰)², as the largest entry is at least 2⁻³⁰⁰. */
 const NOTHING = 2 ** -900;
@@ -18,7 +20,12 @@ type Rows = Float64Array[];
  *
  * A reflection I − tau·v·vᵀ is stored as the tail of v, in place of the zeros it makes; the head of v is 1.
  */
-export function referenceSvd(memory: () => ArrayBuffer): SvdRoutines {
+export function referenceSvd(): SvdKernels {
+  const memory = plainMemory(1 << 16);
+  return { name: "reference", routines: routinesOver(() => memory.buffer()), arena: createArena(memory) };
+}
+
+function routinesOver(memory: () => ArrayBuffer): SvdKernels["routines"] {
   return {
     svd(a, lda, m, n, s, vectors, u, ldu, v, ldv) {
       const rows = (p: number, ld: number, count: number): Rows =>
