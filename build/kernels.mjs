@@ -16,6 +16,8 @@ const builds = [
   // With marks for multiply-add: `src/kernels/wasm/multiply-add.ts`.
   { name: "gram", entry: "gram.ts", features: ["simd", "relaxed-simd"] },
   { name: "dense", entry: "dense.ts", features: ["simd"] },
+  // Asked for by name, so that bundles without singular values leave it out.
+  { name: "svd", entry: "svd.ts", features: ["simd"] },
   // Never relaxed: a proof counts roundings.
   { name: "proof", entry: "proof.ts", features: ["simd"] },
 ];

@@ -347,6 +347,102 @@ describe.each(WAYS.flatMap((way) => FORMS.map((form) => ({ ...way, ...form }))))
             }
           });
 
+        // Sizes around every padding, solved by one routine up to 64 rows or columns, and not beyond.
+        if (form === "in kernel memory")
+          it("small matrices of every size agree with an independent SVD, alone and in a batch", () => {
+            const sizes =
+              kernels === "reference" ? [1, 2, 5, 16] : [1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 32, 63, 64, 65, 70];
+            for (const m of sizes)
+              for (const n of sizes.filter((size) => size >= m)) {
+                // Rank one, a tie and random numbers.
+                const all = [
+                  fromEntries(m, n, (i, j) => (i + 1) * (j - 2.5)),
+                  fromEntries(m, n, (i, j) => (i === j ? 2 : 0)),
+                  normalMatrix(m, n, 64 * m + n),
+                ].map(({ data }) => cast(data));
+                const size = m * n;
+                const shape: [number, number] = [m, n];
+                const data = new Type(3 * size);
+                all.forEach((one, k) => {
+                  data.set(one, k * size);
+                });
+                const norms = spectralNormBatch({ data, shape: [3, m, n] });
+                const { values, grads } = valueAndGradBatch({ data, shape: [3, m, n] });
+                const columns = valueAndGradBatch({ data, shape: [3, n, m], stride: [size, 1, n] });
+                all.forEach((one, k) => {
+                  const where = `${m}×${n}, ${k}`;
+                  const M = Matrix.from1DArray(m, n, Array.from(one));
+                  const [first, second = 0] = new SVD(M, { autoTranspose: true }).diagonal;
+                  const t = singularTriplet({ data: one, shape });
+                  expect(Math.abs(t.sigma / first - 1), where).toBeLessThan(sigmaTolerance);
+                  expect(t.converged, where).toBe(true);
+                  expect(t.tied, where).toBe(k === 1 && m > 1);
+                  expect(Math.abs(t.gap - (first - second)), where).toBeLessThan(
+                    2e-3 * (first - second) + 30 * eps * first,
+                  );
+                  expect(norms[k], where).toBe(spectralNorm({ data: one, shape }));
+                  const { value, grad } = valueAndGrad({ data: one, shape });
+                  expect(values[k], where).toBe(value);
+                  expect(grads.data.slice(k * size, (k + 1) * size), where).toEqual(grad.data);
+                  expect(grad.data, where).toEqual(one.map((_, i) => t.u[Math.floor(i / n)] * t.v[i % n]));
+                  // The transposed matrix, column by column, has the same numbers in the same places.
+                  const part = fromEntries(m, n, (i, j) => columns.grads.data[k * size + j * m + i]).data;
+                  if (!t.tied) {
+                    const off = Math.sqrt(part.reduce((sum, x, i) => sum + (x - grad.data[i]) ** 2, 0));
+                    expect(off, where).toBeLessThan(5 * t.gradientError + 20 * eps);
+                  }
+                });
+              }
+          });
+
+        it("a NaN or an infinity is found wherever it is, in a batch too", () => {
+          for (const [m, n] of [
+            [1, 1],
+            [3, 5],
+            [8, 8],
+            [9, 4],
+            [12, 16],
+          ])
+            for (let k = 0; k < m * n; k++) {
+              const data = cast(normalMatrix(m, n, 7).data);
+              data[k] = k % 2 === 0 ? Number.NaN : Number.NEGATIVE_INFINITY;
+              const place = `row ${Math.floor(k / n)}, column ${k % n} `;
+              for (const solve of [singularTriplet, spectralNorm, valueAndGrad])
+                expectRefusal(() => solve({ data, shape: [m, n] }), "ERR_NON_FINITE", place);
+              if (form !== "in kernel memory") continue;
+              const three = new Type(3 * m * n).fill(1);
+              three.set(data, m * n);
+              expectRefusal(
+                () => valueAndGradBatch({ data: three, shape: [3, m, n] }),
+                "ERR_NON_FINITE",
+                `batch 1: matrix: ${place}`,
+              );
+            }
+        });
+
+        it("small matrices keep their digits at every scale, subnormal numbers too", () => {
+          for (const [m, n] of [
+            [8, 8],
+            [5, 12],
+            [33, 20],
+          ]) {
+            // Few digits, so that a subnormal number holds them.
+            const data = cast(normalMatrix(m, n, 17).data.map((x) => Math.round(8 * x)));
+            const t = singularTriplet({ data, shape: [m, n] });
+            const [least, most] = Type === Float32Array ? [-149, 120] : [-1074, 1010];
+            for (let power = least; power <= most; power += 97) {
+              const scaled = singularTriplet({ data: cast(data, 2 ** power), shape: [m, n] });
+              expect(scaled.u, `2^${power}`).toEqual(t.u);
+              expect(scaled.v, `2^${power}`).toEqual(t.v);
+              const norm = spectralNorm({ data: cast(data, 2 ** power), shape: [m, n] });
+              if (power > -1000) {
+                expect(scaled.sigma, `2^${power}`).toBe(t.sigma * 2 ** power);
+                expect(Math.abs(norm / scaled.sigma - 1), `2^${power}`).toBeLessThan(4 * eps);
+              }
+            }
+          }
+        });
+
         it("gives the same bits twice, whatever ran in between", () => {
           const A = { data: cast(normalMatrix(90, 77, 21).data), shape: [90, 77] as [number, number] };
           const first = singularTriplet(A);

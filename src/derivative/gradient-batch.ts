@@ -2,7 +2,7 @@ import { ConvergenceError } from "../matrix/errors.js";
 import type { ArrayLayout, IntegerArray, MatrixRow, Precision } from "../matrix/types.js";
 import { allocateArray, batchOf } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { isSmall, smallBatch } from "../solve/small-batch.js";
+import { isSmallSize, smallBatch } from "../solve/small.js";
 import { normOf, tripletOf } from "../solve/triplet.js";
 import { gradientOf } from "./gradient.js";
 
@@ -49,7 +49,7 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
   const batch = batchOf(A);
   const checked = checkOptions(options);
   const values = allocateArray("float64", batch.count) as Float64Array;
-  if (isSmall(batch, checked)) smallBatch(batch, values, undefined, withIndex);
+  if (isSmallSize(batch, checked)) smallBatch(batch, values, undefined, withIndex);
   else for (let k = 0; k < batch.count; k++) values[k] = withIndex(k, () => normOf(batch.at(k), checked));
   return values;
 }
@@ -85,7 +85,7 @@ export function valueAndGradBatch(A: MatrixBatch | NestedBatch, options?: SolveO
   const data = allocateArray(batch.dtype, size);
   // The dense method does not iterate, so it always converges.
   const converged = new Array<boolean>(count).fill(true);
-  if (isSmall(batch, checked)) smallBatch(batch, values, data, withIndex);
+  if (isSmallSize(batch, checked)) smallBatch(batch, values, data, withIndex);
   else
     for (let k = 0; k < count; k++) {
       const triplet = withIndex(k, () => tripletOf(batch.at(k), checked));

@@ -1,4 +1,4 @@
-import type { SvdRoutines } from "./svd-contract.js";
+import { padTo } from "../numerics/padding.js";
 import type { WorkerTeam } from "./worker-team.js";
 
 /**
@@ -181,6 +181,32 @@ export interface Dense {
     ldv: number,
     work: number,
   ): void;
+  /**
+   * The dense path for one small matrix: search for NaN, scale, Gram matrix, eigenpair, products and gradient. The
+   * reference kernels have no such routine, because nothing calls them from other languages: there, the dense path is
+   * composed of the routines above.
+   *
+   * @param a  m·n numbers, end to end; overwritten
+   * @param columns  1 if they are column by column, 0 if row by row
+   * @param single  1 for float32, 0 for float64
+   * @param wanted  0: σ, of the vectors before they are rounded; 1: σ, u and v; 2: λ₂ and the residual, too
+   * @param work  `smallWork` bytes; the vector of the short side is left at its beginning, the long one at
+   *   `longVector`, both in A's dtype
+   * @param out  six float64: the largest |aᵢⱼ|, NaN if one is NaN or infinite (then nothing else is written); the
+   *   exponent e for which P = A·2^−e, transposed if m > n, is computed with; σ of P; λ₁ and λ₂ of PPᵀ; the residual
+   * @param g  u·vᵀ, row by row, if it is not 0; zero for the zero matrix
+   */
+  small?(
+    a: number,
+    m: number,
+    n: number,
+    columns: number,
+    single: number,
+    wanted: number,
+    work: number,
+    out: number,
+    g: number,
+  ): void;
 }
 
 /** Padded rows have a multiple of this many numbers, which suits both precisions. */
@@ -191,10 +217,22 @@ export function eigenWork(n: number): number {
   return 14 * (n + 8);
 }
 
+/** Bytes of workspace that `small` takes. */
+export function smallWork(m: number, n: number): number {
+  const rows = padTo(Math.min(m, n), 4);
+  const cols = padTo(Math.max(m, n), LANES) + 16;
+  return 8 * (rows * (rows + cols + 1) + 3 * cols + eigenWork(rows));
+}
+
+/** Where in its workspace `small` leaves the vector of the long side. */
+export function longVector(m: number, n: number): number {
+  return 8 * padTo(Math.min(m, n), 4);
+}
+
 /** One flat memory with the routines that compute on it. */
 export interface Kernels {
   readonly name: "reference" | "wasm" | "wasm-relaxed";
-  readonly routines: Products & Dense & SvdRoutines;
+  readonly routines: Products & Dense;
   readonly arena: Arena;
   /** the threads on this memory, if there are any, for callers that divide work themselves */
   readonly team?: WorkerTeam;

@@ -1,3 +1,5 @@
+import type { Arena } from "./contract.js";
+
 /** The dense singular value decomposition in float64, on the flat memory of a set of kernels. */
 export interface SvdRoutines {
   /**
@@ -35,6 +37,13 @@ export interface SvdRoutines {
     ldv: number,
     work: number,
   ): number;
+}
+
+/** What the decomposition runs on: a memory of its own. */
+export interface SvdKernels {
+  readonly name: "reference" | "wasm";
+  readonly routines: SvdRoutines;
+  readonly arena: Arena;
 }
 
 /** Numbers from row to row of a matrix with n columns: a multiple of 8, but not of 32. */

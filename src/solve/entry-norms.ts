@@ -1,9 +1,10 @@
+import type { SvdKernels } from "../kernels/svd-contract.js";
 import { inDouble, type PanelsView, rowsOfPanel } from "../matrix/row-panels.js";
 import type { SparseMatrix } from "../matrix/types.js";
 import { copyOf, throwNonFinite, type View } from "../matrix/view.js";
 import { largestMagnitude } from "../numerics/powers.js";
 import { CompensatedSums, columnSums, frobenius, sum } from "../numerics/sums.js";
-import { type SvdKernels, scaledSingularValues } from "./golub-reinsch.js";
+import { scaledSingularValues } from "./golub-reinsch.js";
 
 /** `ord` of `numpy.linalg.norm` for a matrix; of numbers 1, -1, 2, -2, Infinity and -Infinity. */
 export type NormOrder = number | "fro" | "nuc";

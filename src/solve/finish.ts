@@ -93,28 +93,58 @@ export function tripletOfPair(
   // In float64, long is a multiple of P·short but for rounding.
   if (dtype === "float32") for (let i = 0; i < long.length; i++) square += (image[i] - sigma * long[i]) ** 2;
   for (let i = 0; i < back.length; i++) square += (back[i] - sigma * short[i]) ** 2;
-  const residual = Math.sqrt(square);
-  const { second, secondError } = result;
-  const length = long.length + short.length;
-  const { gap, gradientError, converged, tied } = judge(
-    { sigma, residual, second, secondError, converged: result.converged, dtype, length },
-    rtol,
-    atol,
-  );
+  const { second, secondError, converged } = result;
+  const measured = {
+    sigma,
+    residual: Math.sqrt(square),
+    second,
+    secondError,
+    converged,
+    dtype,
+    length: long.length + short.length,
+  };
   const [u, v] = action.transposed ? [short, long] : [long, short];
   return {
-    sigma: normOnScale(sigma, exponent),
+    ...finished(measured, exponent, rtol, atol),
     u: inDType(dtype, u),
     v: inDType(dtype, v),
-    residual: scaleByPower(residual, exponent),
-    gap: scaleByPower(gap, exponent),
-    gradientError,
     iterations: result.iterations,
     passes: action.passes + result.reads,
-    converged,
-    tied,
     method: result.method,
   };
+}
+
+/** What a triplet says beside its vectors and what it cost. */
+export type Finished = Omit<SingularTriplet, "u" | "v" | "iterations" | "passes" | "method">;
+
+/** The accuracy of a pair, and its σ, residual and gap on A's scale. */
+export function finished(
+  measured: Measured,
+  exponent: number,
+  rtol: number | undefined,
+  atol: number,
+): Finished {
+  const { gap, ...judged } = judge(measured, rtol, atol);
+  return {
+    sigma: normOnScale(measured.sigma, exponent),
+    residual: scaleByPower(measured.residual, exponent),
+    gap: scaleByPower(gap, exponent),
+    ...judged,
+  };
+}
+
+/** σ₂ from the two largest eigenvalues of a Gram matrix; 0 if there is or was wanted no second. */
+export function secondOfGram(
+  first: number,
+  next: number,
+  epsilon: number,
+  any: boolean,
+): Pick<RitzResult, "second" | "secondError"> {
+  if (!any) return { second: 0, secondError: 0 };
+  const square = Math.max(next, 0);
+  const second = Math.sqrt(square);
+  // Of the Gram matrix's rounding, as σ₂ sees it.
+  return { second, secondError: Math.sqrt(square + epsilon * first) - second };
 }
 
 /** The triplet, from two more products with A. */

@@ -1,6 +1,5 @@
-import type { Arena } from "../kernels/contract.js";
-import { kernels, trim } from "../kernels/select.js";
-import { type SvdRoutines, svdStride, svdWork } from "../kernels/svd-contract.js";
+import { type SvdKernels, svdStride, svdWork } from "../kernels/svd-contract.js";
+import { svdKernels, trimSvd } from "../kernels/svd-kernels.js";
 import { ConvergenceError } from "../matrix/errors.js";
 
 /** A = U·diag(S)·Vᵀ with k = min(m, n): U is m×k, V is n×k, both row-major; S descends. */
@@ -8,12 +7,6 @@ export interface Decomposition {
   U: Float64Array;
   S: Float64Array;
   V: Float64Array;
-}
-
-/** What the decomposition runs on. */
-export interface SvdKernels {
-  readonly routines: SvdRoutines;
-  readonly arena: Arena;
 }
 
 /** Powers of two between which the largest entry is left alone: its square neither overflows nor vanishes. */
@@ -35,7 +28,7 @@ const TILE = 16;
  * @param A  finite numbers; not modified
  */
 export function svd(A: Float64Array, m: number, n: number, set?: SvdKernels): Decomposition {
-  const { values, exponent, left, right } = decompose(A, m, n, true, set ?? kernels());
+  const { values, exponent, left, right } = decompose(A, m, n, true, set ?? svdKernels());
   const wide = m < n;
   return { U: wide ? right : left, S: scaled(values, exponent), V: wide ? left : right };
 }
@@ -56,7 +49,7 @@ export function scaledSingularValues(
   n: number,
   set?: SvdKernels,
 ): { values: Float64Array; exponent: number } {
-  return decompose(A, m, n, false, set ?? kernels());
+  return decompose(A, m, n, false, set ?? svdKernels());
 }
 
 function scaled(values: Float64Array, exponent: number): Float64Array {
@@ -101,7 +94,7 @@ function decompose(A: Float64Array, m: number, n: number, vectors: boolean, { ro
     };
   } finally {
     arena.release(mark);
-    trim();
+    trimSvd();
   }
 }
 

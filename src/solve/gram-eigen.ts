@@ -3,7 +3,7 @@ import type { LoadedMatrix } from "../kernels/load-matrix.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
 import { type Action, formGram } from "./action.js";
-import type { RitzResult } from "./finish.js";
+import { type RitzResult, secondOfGram } from "./finish.js";
 
 /**
  * σ₁, σ₂ and the short vector from the Gram matrix PPᵀ of the short rows of P.
@@ -45,12 +45,9 @@ export function topOfGram(
   const work = arena.take(8 * eigenWork(n));
   routines.eigenLargest(gram, lda, n, wanted, 1, values, vectors, ldv, work);
   const [first, next] = arena.f64(values, 2);
-  const second = wanted > 1 ? Math.sqrt(Math.max(next, 0)) : 0;
   return {
     short: arena.f64(vectors, n).slice(),
-    second,
-    // Of the Gram matrix's rounding, as σ₂ sees it.
-    secondError: wanted > 1 ? Math.sqrt(Math.max(next, 0) + epsilon * first) - second : 0,
+    ...secondOfGram(first, next, epsilon, wanted > 1),
     converged: true,
     iterations: 0,
     reads: 0,

@@ -1,86 +1,170 @@
-import { type Arena, type Dense, eigenWork, type Products } from "../kernels/contract.js";
-import { norm2 } from "../numerics/sums.js";
+import { type Arena, longVector, smallWork } from "../kernels/contract.js";
+import { kernels as chosen } from "../kernels/select.js";
+import type { Input } from "../matrix/row-panels.js";
+import type { DType, SingularTriplet } from "../matrix/types.js";
+import { at, type BatchView, throwNonFinite, type View } from "../matrix/view.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { finished, normOnScale, secondOfGram } from "./finish.js";
+import type { CheckedOptions } from "./options.js";
+import { fits } from "./panel-action.js";
 
-/** A matrix small enough for the dense path, solved whole by one thread: one call for each of a batch. */
-export interface SmallRoutines {
-  small32: Small;
-  small64: Small;
+/**
+ * Up to this min(m, n), "auto" is "dense". Chosen: a Krylov space of 64 vectors would be all of the space, and the
+ * tridiagonal form costs less than that many steps.
+ */
+export const DENSE_UP_TO = 64;
+
+/** Numbers of a matrix that one routine solves whole. Chosen: more are worth dividing among threads. */
+const SMALL_NUMBERS = 2 ** 15;
+
+/** Bytes of matrices that are in kernel memory at a time: few enough to stay in cache until they are solved. */
+const GROUP_BYTES = 2 ** 20;
+
+/** Bytes for what `small` finds. */
+const FOUND = 64;
+
+/** A matrix whose entries are at hand, and few. */
+interface SmallView extends View {
+  readonly parts?: undefined;
+}
+
+/** Whether the routine `small` solves matrices of this size. */
+export function isSmallSize({ m, n }: Pick<View, "m" | "n">, { method, start }: CheckedOptions): boolean {
+  return (
+    Math.min(m, n) <= DENSE_UP_TO &&
+    m * n <= SMALL_NUMBERS &&
+    (method === "auto" || method === "dense") &&
+    start === undefined &&
+    chosen().routines.small !== undefined
+  );
+}
+
+/** Whether the routine `small` solves it. */
+export function isSmall(input: Input, options: CheckedOptions): input is SmallView {
+  return input.kind === "dense" && !input.parts && isSmallSize(input, options) && fits(input, true);
+}
+
+/** ‖A‖₂ of a small matrix. */
+export function smallNorm(view: View): number {
+  const { found } = solved(view, 0, false);
+  return normOnScale(found[2], found[1]);
+}
+
+/** The triplet of a small matrix. */
+export function smallTriplet(view: View, options: CheckedOptions): SingularTriplet {
+  const { m, n, dtype } = view;
+  const { accuracy, work } = judged(view, options, false);
+  const far = work + longVector(m, n);
+  const read = readerOf(dtype);
+  return {
+    ...accuracy,
+    u: read(m > n ? far : work, m).slice(),
+    v: read(m > n ? work : far, n).slice(),
+    iterations: 0,
+    passes: 3,
+    method: "dense",
+  };
+}
+
+/** σ with its accuracy, and u·vᵀ. */
+export function smallGradient(view: View, options: CheckedOptions) {
+  const { accuracy, a } = judged(view, options, true);
+  return { ...accuracy, grad: readerOf(view.dtype)(a, view.m * view.n).slice() };
+}
+
+function readerOf(dtype: DType): Arena["f32"] | Arena["f64"] {
+  const { arena } = chosen();
+  return dtype === "float32" ? arena.f32 : arena.f64;
+}
+
+function judged(view: View, { rtol, atol = 0 }: CheckedOptions, gradient: boolean) {
+  const { m, n, dtype } = view;
+  const { found, a, work } = solved(view, 2, gradient);
+  const second = secondOfGram(found[3], found[4], EPSILON[dtype], Math.min(m, n) > 1);
+  const measured = { sigma: found[2], residual: found[5], ...second, converged: true, dtype, length: m + n };
+  return { accuracy: finished(measured, found[1], rtol, atol), a, work };
+}
+
+/** What is found stays in kernel memory until the next call. */
+function solved(view: View, wanted: 0 | 2, gradient: boolean) {
+  const { m, n, dtype } = view;
+  const { arena, routines } = chosen();
+  const bytes = 64 * Math.ceil((m * n) / 8);
+  const mark = arena.mark();
+  const a = arena.take(bytes + FOUND + smallWork(m, n));
+  arena.release(mark);
+  const out = a + bytes;
+  const work = out + FOUND;
+  const columns = place(view, a);
+  // u·vᵀ takes the place of A, which is no longer needed then.
+  routines.small?.(a, m, n, columns, dtype === "float32" ? 1 : 0, wanted, work, out, gradient ? a : 0);
+  const found = arena.f64(out, 6);
+  if (Number.isNaN(found[0])) throwNonFinite(view);
+  return { found, a, work };
+}
+
+/** Copies the entries into kernel memory, end to end. Returns 1 if they are there column by column, 0 if row by row. */
+function place(view: View, to: number): 0 | 1 {
+  const { m, n, data, read, offset, rowStride, columnStride, dtype } = view;
+  const size = m * n;
+  const target = readerOf(dtype)(to, size);
+  const columns = rowStride === 1 && columnStride === m;
+  if (!read && (columns || (columnStride === 1 && rowStride === n))) {
+    // Without `read`, the data is a typed array.
+    target.set(data.length === size ? data : (data as Float64Array).subarray(offset, offset + size));
+    return columns ? 1 : 0;
+  }
+  let k = 0;
+  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) target[k++] = at(view, i, j);
+  return 0;
 }
 
 /**
- * σ₁ of P (rows×cols, rows the shorter side) and, if `g` is not 0, its gradient: the same steps as the dense path
- * takes for a single matrix, hence the same bits.
+ * ‖Aₖ‖₂ of small matrices, and their gradients if there is room for them given: as one call for each would give,
+ * to the same bits, but a group at a time, and divided among the threads there are.
  *
- * @param transposed  1 where P is Aᵀ
- * @param work  `smallWork` bytes
- * @param sigma  one float64, on the scale of P
- * @param g  u·vᵀ of A's shape, in A's dtype; 0: not wanted
+ * @param within  runs what concerns matrix k, so that its errors say so
  */
-type Small = (
-  p: number,
-  lda: number,
-  rows: number,
-  cols: number,
-  paddedRows: number,
-  paddedCols: number,
-  transposed: number,
-  work: number,
-  sigma: number,
-  g: number,
-) => void;
-
-/** Bytes of workspace that `small32` and `small64` take. */
-export function smallWork(paddedRows: number, paddedCols: number): number {
-  return 8 * (paddedRows * paddedRows + 16 + 2 * paddedRows + 3 * paddedCols + eigenWork(paddedRows));
-}
-
-export function smallRoutines(
-  routines: Products & Dense,
-  { f32, f64 }: Pick<Arena, "f32" | "f64">,
-): SmallRoutines {
-  const small =
-    (single: boolean): Small =>
-    (p, lda, rows, cols, paddedRows, paddedCols, transposed, work, sigma, g) => {
-      const gram = work;
-      const t = gram + 8 * paddedRows * paddedRows;
-      const values = t + 64;
-      const vector = values + 64;
-      const weights = vector + 8 * paddedRows;
-      const scratch = weights + 8 * paddedRows;
-      const product = scratch + 8 * paddedCols;
-      const long = product + 8 * paddedCols;
-      const rest = long + 8 * paddedCols;
-
-      const syrk = single ? routines.syrk32 : routines.syrk64;
-      syrk(p, lda, paddedRows, paddedCols, t, gram, paddedRows);
-      routines.eigenLargest(gram, paddedRows, rows, 1, 1, values, vector, paddedRows, rest);
-
-      const y = f64(weights, paddedRows);
-      y.set(f64(vector, paddedRows));
-      y.fill(0, rows);
-      // A value keeps the digits of its vector; a gradient is that of the vectors as they are rounded.
-      if (single && g !== 0) for (let i = 0; i < rows; i++) y[i] = Math.fround(y[i]);
-      f64(scratch, 2 * paddedCols).fill(0);
-      const multiplyTransposed = single ? routines.multiplyTransposedWide : routines.multiplyTransposed64;
-      multiplyTransposed(p, lda, paddedRows, paddedCols, weights, 1, scratch, product);
-
-      const direction = f64(product, cols);
-      const size = norm2(direction);
-      const found = size / norm2(y.subarray(0, rows));
-      f64(sigma, 1)[0] = found;
-      if (g === 0) return;
-      if (found === 0) {
-        (single ? f32 : f64)(g, rows * cols).fill(0);
-        return;
-      }
-      const view = single ? f32 : f64;
-      const right = view(long, cols);
-      for (let j = 0; j < cols; j++) right[j] = direction[j] / size;
-      const left = view(vector, rows);
-      for (let i = 0; i < rows; i++) left[i] = y[i];
-      const outer = single ? routines.ger32 : routines.ger64;
-      if (transposed) outer(long, cols, vector, rows, g);
-      else outer(vector, rows, long, cols, g);
-    };
-  return { small32: small(true), small64: small(false) };
+export function smallBatch(
+  batch: BatchView,
+  values: Float64Array,
+  gradients: Float32Array | Float64Array | undefined,
+  within: <T>(k: number, compute: () => T) => T,
+): void {
+  const { count, m, n } = batch;
+  const { arena, routines, team } = chosen();
+  const single = batch.dtype === "float32" ? 1 : 0;
+  const step = m * n * (single ? 4 : 8);
+  const group = Math.min(count, Math.max(1, Math.floor(GROUP_BYTES / step)));
+  const room = 64 * Math.ceil(smallWork(m, n) / 64);
+  const wanted = gradients ? 1 : 0;
+  const mark = arena.mark();
+  const a = arena.take(group * step);
+  const out = arena.take(group * FOUND);
+  const work = arena.take(room * (team?.threads ?? 1));
+  arena.release(mark);
+  for (let first = 0; first < count; first += group) {
+    const size = Math.min(group, count - first);
+    const one = batch.at(first);
+    const last = batch.at(first + size - 1);
+    let columns = 0;
+    // Matrices end to end, row by row, are copied as one.
+    if (one.data === last.data && one.rowStride === n && last.offset - one.offset === (size - 1) * m * n)
+      place({ ...one, m: size * m }, a);
+    else for (let i = 0; i < size; i++) columns = place(batch.at(first + i), a + i * step);
+    if (team) {
+      const gradient = gradients ? { base: a, chunk: step } : 0;
+      const shared = [m, n, columns, single, wanted, { base: work, thread: room }];
+      team.run("small", [{ base: a, chunk: step }, ...shared, { base: out, chunk: FOUND }, gradient], size);
+    } else
+      for (let i = 0, p = a; i < size; i++, p += step)
+        routines.small?.(p, m, n, columns, single, wanted, work, out + i * FOUND, gradients ? p : 0);
+    const found = arena.f64(out, 8 * size);
+    for (let i = 0; i < size; i++)
+      values[first + i] = within(first + i, () => {
+        if (Number.isNaN(found[8 * i])) throwNonFinite(batch.at(first + i));
+        return normOnScale(found[8 * i + 2], found[8 * i + 1]);
+      });
+    gradients?.set(readerOf(batch.dtype)(a, size * m * n), first * m * n);
+  }
 }

@@ -16,13 +16,8 @@ import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.
 import { loadedOrPanels, panelSolver } from "./panel-action.js";
 import { power } from "./power.js";
 import { notConverged } from "./require-converged.js";
+import { DENSE_UP_TO, isSmall, smallNorm, smallTriplet } from "./small.js";
 import { type Goal, goalOf } from "./stopping-rule.js";
-
-/**
- * Up to this min(m, n), "auto" is "dense". Chosen: a Krylov space of 64 vectors would be all of the space, and the
- * tridiagonal form costs less than that many steps.
- */
-export const DENSE_UP_TO = 64;
 
 /**
  * Largest singular value σ of A (m×n) with its unit vectors u (m) and v (n), and how far they can be
@@ -109,6 +104,7 @@ export function normOf(input: Input, options: CheckedOptions): number {
 
 /** The triplet; or ‖A‖₂ alone, if that was asked for and has converged. */
 function solve(input: Input, options: CheckedOptions, of: Goal["of"]): SingularTriplet | number {
+  if (isSmall(input, options)) return of === "value" ? smallNorm(input) : smallTriplet(input, options);
   const packed = packedFor(input, options);
   if (packed) {
     const result = solve(packed.view, packed.options, of);

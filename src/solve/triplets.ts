@@ -13,8 +13,9 @@ import { svd } from "./golub-reinsch.js";
 import { basisFor, leadingVectors } from "./leading.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
 import { counted } from "./require-converged.js";
+import { DENSE_UP_TO } from "./small.js";
 import { goalOf } from "./stopping-rule.js";
-import { checkStart, DENSE_UP_TO, gather, krylovAction, packedFor, scatter, startOf } from "./triplet.js";
+import { checkStart, gather, krylovAction, packedFor, scatter, startOf } from "./triplet.js";
 
 /** What `singularTriplets` takes: how many, and the solver's own; "power" finds one alone. */
 export interface TripletsOptions extends SolveOptions {

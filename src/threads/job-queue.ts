@@ -1,9 +1,7 @@
-import type { Dense, Products } from "../kernels/contract.js";
 import { instantiate } from "../kernels/wasm/instantiate.js";
 import type { Argument } from "../kernels/worker-team.js";
 import { messageOf } from "../matrix/error-message.js";
 import { DeviceError } from "../matrix/errors.js";
-import { smallRoutines } from "../solve/small.js";
 import { unpackError } from "./failure.js";
 
 // The shared state of a `JobQueue` begins with these 32-bit words, given by index.
@@ -59,16 +57,9 @@ export const PATIENCE_MS = 30_000;
 
 export type Routines = Readonly<Record<string, (...args: number[]) => unknown>>;
 
-/** The routines that a job may call: those of the kernels over a shared memory, and those composed of them. */
+/** The routines that a job may call, over a shared memory. */
 export function routinesOver(modules: readonly WebAssembly.Module[], memory: WebAssembly.Memory): Routines {
-  const routines = instantiate(modules, memory) as unknown as Products & Dense;
-  // Read each time, because the buffer is replaced when the memory grows.
-  const buffer = () => memory.buffer as ArrayBuffer;
-  const small = smallRoutines(routines, {
-    f32: (pointer, length) => new Float32Array(buffer(), pointer, length),
-    f64: (pointer, length) => new Float64Array(buffer(), pointer, length),
-  });
-  return { ...routines, ...small } as unknown as Routines;
+  return instantiate(modules, memory) as unknown as Routines;
 }
 
 /** Words from one thread's counter to the next: a cache line, so that threads do not contend for it. */

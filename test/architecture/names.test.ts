@@ -11,9 +11,9 @@ const sameFiles: Readonly<Record<string, readonly string[]>> = {
   "eigen.ts": ["kernels/reference", "kernels/wasm/assembly"],
   "load.ts": ["kernels/reference", "kernels/wasm/assembly"],
   "products.ts": ["kernels/reference", "kernels/wasm/assembly"],
-  "svd.ts": ["kernels/reference", "kernels/wasm/assembly"],
   // The same, and the module that compiles it.
   "proof.ts": ["kernels/reference", "kernels/wasm", "kernels/wasm/assembly"],
+  "svd.ts": ["kernels/reference", "kernels/wasm", "kernels/wasm/assembly"],
   // How each set of kernels is made.
   "instance.ts": ["kernels/reference", "kernels/wasm"],
   // The public function for arrays of jax-js and for tensors of TensorFlow.js.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dense, frequent, gram, products, proof } from "../../src/kernels/wasm/binary.generated.js";
+import { dense, frequent, gram, products, proof, svd } from "../../src/kernels/wasm/binary.generated.js";
 import { decode } from "../../src/kernels/wasm/decode.js";
 import { replaceMarks } from "../../src/kernels/wasm/multiply-add.js";
 
@@ -33,7 +33,7 @@ describe.each([f32, f64])("marks of a multiply-add, %j", ({ mark, mul, add, madd
 });
 
 describe("the modules", () => {
-  it.each(Object.entries({ products, gram, dense, proof }))("%s is plain text and valid", (_, text) => {
+  it.each(Object.entries({ products, gram, dense, svd, proof }))("%s is plain text and valid", (_, text) => {
     // Bundlers escape none of these characters.
     expect(text).toMatch(/^[#-[\]-~]+$/);
     expect(frequent).toMatch(/^[#-[\]-~]+$/);

@@ -4,7 +4,6 @@ import { referenceEigen } from "./eigen.js";
 import { referenceLoad } from "./load.js";
 import { plainMemory } from "./memory.js";
 import { referenceProducts } from "./products.js";
-import { referenceSvd } from "./svd.js";
 
 /** The kernels in plain loops, with a new memory. */
 export function referenceKernels(): Kernels {
@@ -16,7 +15,6 @@ export function referenceKernels(): Kernels {
       ...referenceProducts(memory),
       ...referenceLoad(memory),
       ...referenceEigen(memory),
-      ...referenceSvd(memory),
     },
     arena: createArena(plain),
   };

@@ -2,7 +2,7 @@ import { halfDecoder } from "../../matrix/half.js";
 import type { Dense } from "../contract.js";
 
 /** The routines for loading, in plain loops. */
-export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLargest"> {
+export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLargest" | "small"> {
   function largest(x: Float32Array | Float64Array, sumOfSquares: number): number {
     let most = 0;
     let sum = 0;

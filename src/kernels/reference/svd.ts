@@ -1,5 +1,7 @@
 import { blockedDot } from "../../numerics/sums.js";
-import type { SvdRoutines } from "../svd-contract.js";
+import { createArena } from "../arena.js";
+import type { SvdKernels } from "../svd-contract.js";
+import { plainMemory } from "./memory.js";
 
 const EPSILON = 2 ** -52;
 /** A column with a sum of squares below this counts as zero: (2⁻³⁰⁰·2⁻¹⁵⁰)², as the largest entry is at least 2⁻³⁰⁰. */
@@ -13,7 +15,12 @@ const MOST_SWEEPS = 60;
  * criterion is that of Drmač & Veselić, SIAM J. Matrix Anal. Appl. 29:1322, 2008). It has nothing in common with the
  * method of the SIMD kernels, which are tested against it.
  */
-export function referenceSvd(memory: () => ArrayBuffer): SvdRoutines {
+export function referenceSvd(): SvdKernels {
+  const memory = plainMemory(1 << 16);
+  return { name: "reference", routines: routinesOver(() => memory.buffer()), arena: createArena(memory) };
+}
+
+function routinesOver(memory: () => ArrayBuffer): SvdKernels["routines"] {
   return {
     svd(a, lda, m, n, s, vectors, u, ldu, v, ldv) {
       const numbers = new Float64Array(memory());

@@ -1,7 +1,6 @@
 import { createArena } from "../arena.js";
 import type { Arena, Dense, Kernels, Products } from "../contract.js";
 import type { SlotRoutines } from "../parallel.js";
-import type { SvdRoutines } from "../svd-contract.js";
 import { dense, gram, products } from "./binary.generated.js";
 import { decode } from "./decode.js";
 import { instantiate } from "./instantiate.js";
@@ -51,7 +50,7 @@ export function relaxedAvailable(): boolean {
 }
 
 function modulesOf(relaxed: boolean, shared: boolean): WebAssembly.Module[] {
-  return [moduleOf(products, shared), moduleOf(gram, shared, relaxed), moduleOf(dense, shared)];
+  return [moduleOf(products, shared), moduleOf(dense, shared), moduleOf(gram, shared, relaxed)];
 }
 
 /** The modules of a set of kernels for a shared memory. */
@@ -77,7 +76,7 @@ export function wasmKernels(
   const exports = instantiate(modulesOf(relaxed, shared !== undefined), memory) as unknown;
   return {
     name: relaxed ? "wasm-relaxed" : "wasm",
-    routines: exports as Products & Dense & SvdRoutines,
+    routines: exports as Products & Dense,
     slots: exports as SlotRoutines,
     arena: arenaOf(memory),
   };

@@ -1,3 +1,1 @@
-export * from "./eigen";
 export * from "./load";
-export * from "./svd";

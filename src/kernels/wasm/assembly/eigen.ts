@@ -2,6 +2,8 @@
 // Matrix Computations, 4th ed., §8.3.1), bisection by Sturm counts (§8.4.1), inverse iteration with a
 // pivoted LU of the shifted tridiagonal matrix (§8.2.2, Wilkinson), back-transformation.
 //
+import { madd } from "./simd";
+
 // Bisection finds an eigenvalue regardless of its neighbours, so ties and tiny gaps need no special case.
 
 @inline
@@ -15,13 +17,13 @@ function set(p: usize, i: i32, x: f64): void {
 }
 
 /** Σ x·y over n numbers. */
-function dot(x: usize, y: usize, n: i32): f64 {
+export function dot(x: usize, y: usize, n: i32): f64 {
   let s = f64x2.splat(0), t = s;
   let i: i32 = 0;
   for (; i + 3 < n; i += 4) {
     const k = (<usize>i) << 3;
-    s = f64x2.add(s, f64x2.mul(v128.load(x + k), v128.load(y + k)));
-    t = f64x2.add(t, f64x2.mul(v128.load(x + k, 16), v128.load(y + k, 16)));
+    s = madd<f64>(v128.load(x + k), v128.load(y + k), s);
+    t = madd<f64>(v128.load(x + k, 16), v128.load(y + k, 16), t);
   }
   s = f64x2.add(s, t);
   let sum = f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
@@ -35,57 +37,57 @@ function axpy(c: f64, x: usize, y: usize, n: i32): void {
   let i: i32 = 0;
   for (; i + 1 < n; i += 2) {
     const k = (<usize>i) << 3;
-    v128.store(y + k, f64x2.add(v128.load(y + k), f64x2.mul(s, v128.load(x + k))));
+    v128.store(y + k, madd<f64>(s, v128.load(x + k), v128.load(y + k)));
   }
   if (i < n) set(y, i, get(y, i) + c * get(x, i));
 }
 
+/** One vector of A ← A + a·q + b·u, at `r`. */
+@inline
+function updated(r: usize, a: v128, q: v128, b: v128, u: v128): v128 {
+  const x = madd<f64>(a, q, madd<f64>(b, u, v128.load(r)));
+  v128.store(r, x);
+  return x;
+}
+
 /**
- * One sweep over rows 0 … i−1 of the lower triangle: A ← A − u·qᵀ − q·uᵀ, the delayed update of the step before, and
+ * One sweep over rows 0 … i−1 of the lower triangle: A ← A + u·qᵀ + q·uᵀ, the delayed update of the step before, and
  * p ← A·w with the result. Two rows at a time; each row is used as a row and as a column, so that A is read and written
- * once per step.
+ * once per step. The blocks of two on the diagonal are whole.
  */
 function sweep(a: usize, row: usize, i: i32, u: usize, q: usize, w: usize, p: usize): void {
-  memory.fill(p, 0, (<usize>i) << 3);
-  let j: i32 = 0;
-  for (; j + 1 < i; j += 2) {
-    const r0 = a + <usize>j * row, r1 = r0 + row;
-    const u0 = get(u, j), u1 = get(u, j + 1), q0 = get(q, j), q1 = get(q, j + 1), w0 = get(w, j), w1 = get(w, j + 1);
-    const us0 = f64x2.splat(u0), us1 = f64x2.splat(u1), qs0 = f64x2.splat(q0), qs1 = f64x2.splat(q1);
-    const ws0 = f64x2.splat(w0), ws1 = f64x2.splat(w1);
+  const all = (<usize>i) << 3, even = all & ~15;
+  let r0 = a;
+  for (let end: usize = 0; end < even; end += 16, r0 += 2 * row) {
+    const r1 = r0 + row;
+    const us0 = v128.load64_splat(u + end), us1 = v128.load64_splat(u + end, 8), ws0 = v128.load64_splat(w + end);
+    const qs0 = v128.load64_splat(q + end), qs1 = v128.load64_splat(q + end, 8), ws1 = v128.load64_splat(w + end, 8);
     let s0 = f64x2.splat(0), s1 = s0;
-    const end = (<usize>j) << 3;
     for (let o: usize = 0; o < end; o += 16) {
       const uv = v128.load(u + o), qv = v128.load(q + o), wv = v128.load(w + o);
-      let x = f64x2.sub(v128.load(r0 + o), f64x2.add(f64x2.mul(us0, qv), f64x2.mul(qs0, uv)));
-      v128.store(r0 + o, x);
-      s0 = f64x2.add(s0, f64x2.mul(x, wv));
-      let y = f64x2.mul(x, ws0);
-      x = f64x2.sub(v128.load(r1 + o), f64x2.add(f64x2.mul(us1, qv), f64x2.mul(qs1, uv)));
-      v128.store(r1 + o, x);
-      s1 = f64x2.add(s1, f64x2.mul(x, wv));
-      y = f64x2.add(y, f64x2.mul(x, ws1));
-      v128.store(p + o, f64x2.add(v128.load(p + o), y));
+      const x = updated(r0 + o, us0, qv, qs0, uv), y = updated(r1 + o, us1, qv, qs1, uv);
+      s0 = madd<f64>(x, wv, s0);
+      s1 = madd<f64>(y, wv, s1);
+      v128.store(p + o, madd<f64>(y, ws1, madd<f64>(x, ws0, v128.load(p + o))));
     }
-    const d0 = get(r0, j) - 2 * u0 * q0, c = get(r1, j) - u1 * q0 - q1 * u0, d1 = get(r1, j + 1) - 2 * u1 * q1;
-    set(r0, j, d0);
-    set(r1, j, c);
-    set(r1, j + 1, d1);
-    set(p, j, get(p, j) + f64x2.extract_lane(s0, 0) + f64x2.extract_lane(s0, 1) + d0 * w0 + c * w1);
-    set(p, j + 1, get(p, j + 1) + f64x2.extract_lane(s1, 0) + f64x2.extract_lane(s1, 1) + c * w0 + d1 * w1);
+    const uv = v128.load(u + end), qv = v128.load(q + end), wv = v128.load(w + end);
+    s0 = madd<f64>(updated(r0 + end, us0, qv, qs0, uv), wv, s0);
+    s1 = madd<f64>(updated(r1 + end, us1, qv, qs1, uv), wv, s1);
+    v128.store(p + end, f64x2.add(v128.shuffle<f64>(s0, s1, 0, 2), v128.shuffle<f64>(s0, s1, 1, 3)));
   }
-  if (j < i) {
-    const r = a + <usize>j * row, uj = get(u, j), qj = get(q, j), wj = get(w, j);
-    let sum: f64 = 0;
-    for (let k: i32 = 0; k < j; k++) {
-      const x = get(r, k) - uj * get(q, k) - qj * get(u, k);
-      set(r, k, x);
-      sum += x * get(w, k);
-      set(p, k, get(p, k) + x * wj);
+  if (even < all) {
+    const us = v128.load64_splat(u + even), qs = v128.load64_splat(q + even), ws = v128.load64_splat(w + even);
+    let s = f64x2.splat(0);
+    for (let o: usize = 0; o < even; o += 16) {
+      const x = updated(r0 + o, us, v128.load(q + o), qs, v128.load(u + o));
+      s = madd<f64>(x, v128.load(w + o), s);
+      v128.store(p + o, madd<f64>(x, ws, v128.load(p + o)));
     }
-    const x = get(r, j) - 2 * uj * qj;
-    set(r, j, x);
-    set(p, j, get(p, j) + sum + x * wj);
+    const x = updated(r0 + even, us, v128.load(q + even), qs, v128.load(u + even));
+    f64.store(
+      p + even,
+      f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1) + f64x2.extract_lane(x, 0) * f64.load(w + even),
+    );
   }
 }
 
@@ -97,12 +99,14 @@ function tridiagonalize(
   a: usize, lda: usize, n: i32, d: usize, e: usize, half: usize, p: usize, spare: usize, zero: usize,
 ): void {
   const row = lda << 3;
-  memory.fill(zero, 0, (<usize>n) << 3);
+  memory.fill(zero, 0, (<usize>n + 1) << 3);
+  for (let i: i32 = 0; i + 1 < n; i += 2) set(a + <usize>i * row, i + 1, get(a + <usize>i * row + row, i));
   let u = zero, q = zero;
   for (let i = n - 1; i > 0; i--) {
     // The delayed update of this row comes first, because the next Householder vector is computed from the row.
-    const w = a + <usize>i * row, ui = get(u, i), qi = get(q, i);
-    for (let k: i32 = 0; k <= i; k++) set(w, k, get(w, k) - ui * get(q, k) - qi * get(u, k));
+    const w = a + <usize>i * row, bytes = (<usize>i) << 3;
+    const us = v128.load64_splat(u + bytes), qs = v128.load64_splat(q + bytes);
+    for (let o: usize = 0; o <= bytes; o += 16) updated(w + o, us, v128.load(q + o), qs, v128.load(u + o));
     set(d, i, get(w, i));
     // Not as a difference from the full sum, which would lose parts below 1e-8 of `last`.
     const last = get(w, i - 1), rest = i > 1 ? dot(w, w, i - 1) : 0;
@@ -123,15 +127,15 @@ function tridiagonalize(
     set(w, i - 1, last - g);
 
     sweep(a, row, i, u, q, w, p);
-    const over = 1 / h;
-    for (let j: i32 = 0; j < i; j++) set(p, j, get(p, j) * over);
-    axpy(-dot(w, p, i) * 0.5 * over, w, p, i);
+    const over = 1 / h, s = f64x2.splat(-over), c = f64x2.splat(dot(w, p, i) * 0.5 * over * over);
+    for (let o: usize = 0; o < bytes; o += 16)
+      v128.store(p + o, madd<f64>(c, v128.load(w + o), f64x2.mul(s, v128.load(p + o))));
     u = w;
     q = p;
     p = spare;
     spare = q;
   }
-  set(d, 0, get(a, 0) - 2 * get(u, 0) * get(q, 0));
+  set(d, 0, get(a, 0) + 2 * get(u, 0) * get(q, 0));
 }
 
 /** The highest k = 1 … 8 for which at least p eigenvalues exceed x0 + k·step; 0 if there is none. */
@@ -207,14 +211,47 @@ function solveShifted(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usi
   }
 }
 
-/** x ← x / ‖x‖∞, then / ‖x‖₂: after a solve with a nearly singular matrix, squares could overflow. */
-function normalize(x: usize, n: i32): void {
+/**
+ * x ← x / ‖x‖∞, then / ‖x‖₂: after a solve with a nearly singular matrix, squares could overflow. Returns what x was
+ * multiplied by.
+ */
+function normalize(x: usize, n: i32): f64 {
   let most: f64 = 0;
   for (let i: i32 = 0; i < n; i++) most = Math.max(most, Math.abs(get(x, i)));
   const s = 1 / most;
   for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * s);
   const r = 1 / Math.sqrt(dot(x, x, n));
   for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * r);
+  return s * r;
+}
+
+/** x ← a fixed vector without zeros. */
+function scatter(x: usize, n: i32, seed: u32): u32 {
+  for (let i: i32 = 0; i < n; i++) {
+    seed = seed * 1664525 + 1013904223;
+    set(x, i, 0.5 + <f64>(seed >> 8) * 5.9604644775390625e-8);
+  }
+  return seed;
+}
+
+/** Bisection leaves the rest to Rayleigh quotients where the largest eigenvalue is known to this. */
+const NEAR: f64 = 0.002;
+
+/**
+ * Rayleigh quotient iteration (§8.2.3) from a shift and x, which becomes the eigenvector: of the eigenvalue that is
+ * returned, which need not be the nearest. NaN if it does not converge.
+ */
+function rayleigh(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usize, x: usize): f64 {
+  const before = l + (<usize>n << 5), enough = 32 * floor;
+  for (let round = 0; round < 8; round++) {
+    memory.copy(before, x, <usize>n << 3);
+    solveShifted(d, e, n, shift, floor, l, x);
+    const scale = normalize(x, n), move = scale * dot(before, x, n);
+    // The residual of a unit x is now `scale`; the first x is not one.
+    if (round > 0 && scale <= enough) return shift + move;
+    shift += move;
+  }
+  return NaN;
 }
 
 export function eigenLargest(
@@ -244,27 +281,46 @@ export function eigenLargest(
   for (let q: i32 = 0; q < wanted; q++) {
     // No diagonal entry exceeds the largest eigenvalue.
     let lo = q == 0 ? Math.max(low, largest - norm * eps * <f64>n) : low, hi = high;
+    const x = vectors + <usize>q * (ldv << 3);
+    let tried = q > 0 || full == 0, found = false;
     for (let round = 0; round < 60; round++) {
       let enough = eps * Math.max(Math.abs(lo), Math.abs(hi)) + 1e-300;
       // The tolerance is for the square roots, whose error is larger for small eigenvalues.
       if (q >= full && q > 0) enough = Math.max(enough, 1e-3 * (top - hi) * (Math.sqrt(Math.max(hi, 0) / top) + 1e-3));
       if (hi - lo <= enough) break;
-      const step = (hi - lo) / 9, k = highestWith(q + 1, d, e2, n, lo, step);
-      const from = lo;
+      let from = lo, step = (hi - lo) / 9;
+      if (!tried && hi - lo <= NEAR * hi) {
+        tried = true;
+        // Eight counts around the quotient show whether it is the largest eigenvalue.
+        step = 2 * eps * norm;
+        seed = scatter(x, n, seed);
+        const quotient = rayleigh(d, e, n, 0.5 * (lo + hi), floor, l, x);
+        if (quotient > lo && quotient < hi) {
+          from = quotient - 4.5 * step;
+          found = true;
+        }
+      }
+      const k = highestWith(q + 1, d, e2, n, from, step);
+      if (found) {
+        found = k > 0 && k < 8;
+        if (!found) {
+          // The quotient is another eigenvalue's.
+          if (k == 8) lo = from + 8 * step;
+          else hi = from + step;
+          continue;
+        }
+      }
       if (k > 0) lo = from + <f64>k * step;
       if (k < 8) hi = from + <f64>(k + 1) * step;
+      if (found) break;
     }
     const lambda = 0.5 * (lo + hi);
     set(values, q, lambda);
     high = hi; // the next eigenvalue is not larger
     if (q == 0) top = lambda;
-    if (q >= full) continue;
+    if (q >= full || found) continue;
 
-    const x = vectors + <usize>q * (ldv << 3);
-    for (let i: i32 = 0; i < n; i++) {
-      seed = seed * 1664525 + 1013904223;
-      set(x, i, 0.5 + <f64>(seed >> 8) * 5.9604644775390625e-8);
-    }
+    seed = scatter(x, n, seed);
     for (let round = 0; round < 3; round++) {
       solveShifted(d, e, n, lambda, floor, l, x);
       normalize(x, n);
