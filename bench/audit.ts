@@ -156,7 +156,7 @@ function residentPeak(pid: number): number {
 
 /** Bytes per second that this many threads read from a matrix of the largest size, in a few samples. */
 async function bandwidths(): Promise<number[]> {
-  const { contenders, close } = await readingContenders(join(here, "threads", "reads.js"));
+  const { contenders, close } = readingContenders(here);
   const reading = contenders.find((one) => one.threads === Math.min(threads, availableParallelism()));
   if (!reading) throw new Error(`--threads: 1 or ${availableParallelism()} can be compared with reading`);
   const loaded = await reading.load({ data: new Uint8Array(LARGEST).fill(1) } as unknown as Workload);

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compile as compileIn } from "../build/program.mjs";
+import { compileLoops } from "./loops.mjs";
 
 export const bench = dirname(fileURLToPath(import.meta.url));
 
@@ -9,8 +10,9 @@ export const bench = dirname(fileURLToPath(import.meta.url));
  *
  * @returns {Promise<string>} the folder with the compiled scripts
  */
-export function compile() {
-  return compileIn(bench, [
+export async function compile() {
+  const folder = await compileIn(bench, [
+    "newest-node",
     "measure",
     "report",
     "audit",
@@ -22,4 +24,6 @@ export function compile() {
     "webgpu/measure",
     "webgpu/software-vulkan",
   ]);
+  await compileLoops(folder);
+  return folder;
 }
