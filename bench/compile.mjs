@@ -1,4 +1,5 @@
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compile as compileIn } from "../build/program.mjs";
 import { compileLoops } from "./loops.mjs";
@@ -18,6 +19,8 @@ export async function compile() {
     "audit",
     "threads/answers",
     "threads/reads",
+    // Absent from older versions.
+    ...(existsSync(join(bench, "threads", "measure.ts")) ? ["threads/measure"] : []),
     "lean/memory",
     "lean/calls",
     "lean/import",

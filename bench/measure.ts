@@ -39,15 +39,21 @@ import {
   proofTable,
   roofTable,
   targetTable,
+  twoThreadsTable,
   warmTable,
 } from "./terminal.js";
 import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
+import { twoThreadsOf } from "./two-threads.js";
 import { passesOfWarmStarts } from "./warm.js";
 import { makeWorkload } from "./workload.js";
 
 // Compiled, it lies in bench/dist.
 const scripts = dirname(fileURLToPath(import.meta.url));
 const bench = resolve(scripts, "..");
+
+/** Chosen: from so many entries on, where a call takes seconds, the rows without options are enough. */
+const FEW_FROM = 2 ** 26;
+const FEW = /^(one read of A|spectral-norm (valueAndGrad|singularTriplet|spectralNorm)|SciPy svds\(k=1\)), /;
 
 /** The variable that tells OpenBLAS the processor. */
 const CORE = "OPENBLAS_CORETYPE";
@@ -80,7 +86,7 @@ const options = {
 const { values: given } = parseArgs({ options, strict: true });
 const list = (text: string) => text.split(",").filter((part) => part !== "");
 const settings = {
-  rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "7")),
+  rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "5")),
   /** seconds that one contender may take on one case */
   budget: positive("budget", given.budget ?? (given.quick ? "0.1" : "0.5")),
   /** seconds of one call beyond which a contender is left out of a case */
@@ -169,8 +175,12 @@ status("where the time goes");
 const profiles = profilesOf(settings.seed, clock);
 status("");
 console.log(profileTable(profiles));
+const twoThreads =
+  given["no-threads"] || given["no-roof"] || given.ours ? undefined : await twoThreadsOf(scripts, status);
+status("");
+if (twoThreads) console.log(twoThreadsTable(twoThreads));
 const rest = given.ours ? undefined : await afterTheCases();
-const targets = given.ours ? [] : checkTargets({ cases, proofs: rest?.proofs, roof, profiles });
+const targets = given.ours ? [] : checkTargets({ cases, proofs: rest?.proofs, roof, profiles, twoThreads });
 if (targets.length > 0) console.log(targetTable("Targets", targets));
 const lean =
   given["no-lean"] || given.ours
@@ -200,6 +210,7 @@ const result: BenchResult = {
   lean,
   roof,
   profiles,
+  twoThreads,
   gaps: rest?.gaps ?? [],
   growth: rest?.growth ?? [],
   choices: rest?.choices ?? [],
@@ -284,6 +295,9 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
     const slow = others && contender.dense ? settings.slow / 10 : settings.slow;
     const why =
       contender.declines(of) ??
+      (!given.all && of.rows * of.cols >= FEW_FROM && !FEW.test(name)
+        ? "is measured on smaller matrices"
+        : undefined) ??
       (of.stored !== of.dtype && !contender.takesHalves
         ? "takes no half precision; it is measured on float32"
         : undefined) ??

@@ -159,6 +159,14 @@ export interface Profile {
   readonly parts: readonly { readonly name: string; readonly share: number }[];
 }
 
+/** The time of two threads divided by that of one, median of the ratios of a run; `valueAndGrad`, float32. */
+export interface TwoThreads {
+  readonly n: number;
+  readonly quiet: number;
+  /** while another process keeps one core busy */
+  readonly busy: number;
+}
+
 /** A target, and whether this run reached it. */
 export interface Target {
   readonly what: string;
@@ -219,6 +227,7 @@ export interface BenchResult {
   /** these are absent from results that are older than they */
   readonly roof?: Roof;
   readonly profiles?: readonly Profile[];
+  readonly twoThreads?: readonly TwoThreads[];
   readonly proofs?: readonly Proof[];
   readonly warm?: readonly WarmStart[];
   readonly cases: readonly CaseResult[];

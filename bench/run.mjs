@@ -44,7 +44,7 @@ if (runs.length === 0) {
     runs.push({ path: newest.path, flags: [], options: [] });
     const apart = newest.version.split(".")[0] !== process.versions.node.split(".")[0];
     // A part of the benchmark is asked for on one Node.
-    if (apart && rest.length === 0) runs.push({ ...here, options: ["--ours"] });
+    if (apart && rest.length === 0) runs.push({ ...here, options: ["--ours", "--rounds", "3"] });
     console.log(
       `Node ${runs.length > 1 ? `${newest.version}, then ${process.versions.node}` : newest.version}`,
     );

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { sizeName } from "./cases.js";
 import { asAccurate, matched, measureOf, power, ratioOf, short } from "./compare.js";
 import { type Task, threadsText } from "./contender.js";
-import type { CaseResult, PassSpeed, Profile, Proof, Roof, Row, Target } from "./result.js";
+import type { CaseResult, PassSpeed, Profile, Proof, Roof, Row, Target, TwoThreads } from "./result.js";
 
 /** The rival's time divided by ours must be at least `factor`; ours is the fastest row that is as accurate. */
 interface Race {
@@ -22,6 +22,7 @@ export interface Measured {
   readonly proofs?: readonly Proof[] | undefined;
   readonly roof?: Roof | undefined;
   readonly profiles?: readonly Profile[] | undefined;
+  readonly twoThreads?: readonly TwoThreads[] | undefined;
 }
 
 /** Ours must take at most `most` times the time of reading A as often. */
@@ -154,6 +155,13 @@ const BESIDE: readonly (readonly [number, number])[] = [
   [512, 0.2],
 ];
 
+/** What two threads may take at most of the time of one, by n: on a quiet machine, and beside another process. */
+const TWO_THREADS: readonly (readonly [n: number, quiet: number, busy: number])[] = [
+  [512, 0.85, 1.15],
+  [1024, 0.65, 1.15],
+  [2048, 0.6, 1.15],
+];
+
 const WORK: Readonly<Record<Task, string>> = {
   gradient: "value and gradient",
   triplet: "triplet",
@@ -162,7 +170,13 @@ const WORK: Readonly<Record<Task, string>> = {
 };
 
 /** The targets of the package, and whether a run reaches them. */
-export function checkTargets({ cases, proofs = [], roof, profiles = [] }: Measured): Target[] {
+export function checkTargets({
+  cases,
+  proofs = [],
+  roof,
+  profiles = [],
+  twoThreads = [],
+}: Measured): Target[] {
   const of = (id: string) => cases.find((result) => result.id === id);
   return [
     ...races.map((race) => raceTarget(race, of(race.id))),
@@ -173,6 +187,10 @@ export function checkTargets({ cases, proofs = [], roof, profiles = [] }: Measur
     ...BESIDE.flatMap(([n, most]) =>
       (["float32", "float64"] as const).map((dtype) => profileTarget(n, dtype, most, profiles)),
     ),
+    ...TWO_THREADS.flatMap(([n, quiet, busy]) => [
+      twoThreadsTarget(n, "quiet", quiet, twoThreads),
+      twoThreadsTarget(n, "busy", busy, twoThreads),
+    ]),
     ...proofGoals.map((goal) => proofTarget(goal, proofs)),
     proofSpeedTarget(proofs, roof),
   ];
@@ -212,6 +230,19 @@ function profileTarget(
   if (!profile) return { what, wanted, missing: "the profile was not measured" };
   const beside = 1 - profile.passes;
   return { what, wanted, found: percent(beside), reached: beside <= most };
+}
+
+function twoThreadsTarget(
+  n: number,
+  machine: "quiet" | "busy",
+  most: number,
+  measured: readonly TwoThreads[],
+): Target {
+  const what = `${n}² float32, two threads against one, ${machine === "quiet" ? "a quiet machine" : "another process busy on a core"}`;
+  const wanted = `≤ ${most} of the time`;
+  const ratio = measured.find((one) => one.n === n)?.[machine];
+  if (ratio === undefined) return { what, wanted, missing: "two threads were not measured" };
+  return { what, wanted, found: short(ratio), reached: ratio <= most };
 }
 
 function proofSpeedTarget(proofs: readonly Proof[], roof: Roof | undefined): Target {

@@ -11,6 +11,7 @@ import type {
   Proof,
   Roof,
   Target,
+  TwoThreads,
   WarmStart,
 } from "./result.js";
 import { overLimit, passGoal, percent } from "./targets.js";
@@ -150,6 +151,14 @@ export function roofTable(roof: Roof): string {
     heads,
     ...lines,
   ].join("\n");
+}
+
+/** The time of two threads by that of one. */
+export function twoThreadsTable(measured: readonly TwoThreads[]): string {
+  const lines = measured.map(
+    ({ n, quiet, busy }) => `  ${n}²: ${short(quiet)}; with another process busy on a core ${short(busy)}`,
+  );
+  return ["", "Two threads, their time by that of one, valueAndGrad float32", ...lines].join("\n");
 }
 
 /** Where the time of valueAndGrad goes. */

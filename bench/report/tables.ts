@@ -97,6 +97,7 @@ export function benchmarksText(
     ...limitTable(result),
     ...roofTable(result),
     ...profileTable(result),
+    ...twoThreadsTable(result),
     ...proofTable(result),
     ...warmTable(result),
     `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)}${flags} (${kernelsText(kernels)}); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
@@ -294,6 +295,21 @@ function profileTable({ profiles = [] }: BenchResult): string[] {
   return [
     "## Where the time of `valueAndGrad` goes, 1 thread",
     grid(["", "a call", "passes", "other kernels"], lines),
+  ];
+}
+
+/** Two threads against one, on a quiet machine and a busy one. */
+function twoThreadsTable({ twoThreads = [] }: BenchResult): string[] {
+  if (twoThreads.length === 0) return [];
+  const lines = twoThreads.map(({ n, quiet, busy }) => [
+    `${n}²`,
+    `**${short(quiet)}**`,
+    `**${short(busy)}**`,
+  ]);
+  return [
+    "## Two threads, float32",
+    "The time of `valueAndGrad` with two threads divided by that with one.",
+    grid(["", "quiet machine", "another process busy on a core"], lines),
   ];
 }
 

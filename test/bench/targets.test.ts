@@ -98,7 +98,7 @@ describe("targets", () => {
 
   it("of cases that were not measured are named all the same", () => {
     for (const target of checkTargets({ cases: [] }))
-      expect(target.missing).toMatch(/^the (case|proof|roof|profile) was not measured$/);
+      expect(target.missing).toMatch(/^(the (case|proof|roof|profile) was|two threads were) not measured$/);
   });
 
   it("of a proof count its time, that it is one, and that it is right", () => {
@@ -201,6 +201,13 @@ describe("targets", () => {
       ["256²", true],
       ["512²", false],
     ]);
+  });
+
+  it("of two threads are of a quiet machine and a busy one", () => {
+    const found = checkTargets({ cases: [], twoThreads: [{ n: 1024, quiet: 0.64, busy: 1.2 }] })
+      .filter(({ what }) => what.startsWith("1024² float32, two threads"))
+      .map(({ reached }) => reached);
+    expect(found).toEqual([true, false]);
   });
 
   it("of a proof's speed count its flops against products and sums apart", () => {
