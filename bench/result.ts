@@ -155,7 +155,9 @@ export interface Profile {
   readonly ms: number;
   /** share of the passes AᵀA·X */
   readonly passes: number;
-  /** routines of the kernels and their shares, largest first; the rest is outside of them */
+  /** share of what is not in the kernels */
+  readonly outside: number;
+  /** routines of the kernels and their shares, largest first; the smallest are left out */
   readonly parts: readonly { readonly name: string; readonly share: number }[];
 }
 

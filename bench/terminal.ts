@@ -164,8 +164,8 @@ export function twoThreadsTable(measured: readonly TwoThreads[]): string {
 /** Where the time of valueAndGrad goes. */
 export function profileTable(profiles: readonly Profile[]): string {
   const lines = profiles.map(
-    ({ n, dtype, ms, passes, parts }) =>
-      `  ${n}² ${dtype}: ${duration(ms)}, passes ${percent(passes)}, beside them ${percent(1 - passes)}; ` +
+    ({ n, dtype, ms, passes, outside, parts }) =>
+      `  ${n}² ${dtype}: ${duration(ms)}, passes ${percent(passes)}, beside them ${percent(1 - passes)}; outside of kernels ${percent(outside)}, ` +
       parts.map(({ name, share }) => `${name} ${percent(share)}`).join(", "),
   );
   return ["", "Where the time of valueAndGrad goes, one thread", ...lines].join("\n");

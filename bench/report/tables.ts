@@ -283,10 +283,11 @@ function roofTable({ roof }: BenchResult): string[] {
 /** Where the time of a call goes. */
 function profileTable({ profiles = [] }: BenchResult): string[] {
   if (profiles.length === 0) return [];
-  const lines = profiles.map(({ n, dtype, ms, passes, parts }) => [
+  const lines = profiles.map(({ n, dtype, ms, passes, outside, parts }) => [
     `${n}² ${dtype}`,
     duration(ms),
     `**${percent(passes)}**`,
+    percent(outside),
     parts
       .filter(({ name }) => !name.startsWith("normalMatvec"))
       .map(({ name, share }) => `\`${name}\` ${percent(share)}`)
@@ -294,7 +295,7 @@ function profileTable({ profiles = [] }: BenchResult): string[] {
   ]);
   return [
     "## Where the time of `valueAndGrad` goes, 1 thread",
-    grid(["", "a call", "passes", "other kernels"], lines),
+    grid(["", "a call", "passes", "outside of kernels", "other kernels"], lines),
   ];
 }
 

@@ -192,6 +192,7 @@ describe("targets", () => {
       dtype: "float32" as const,
       ms: 1,
       passes,
+      outside: 0,
       parts: [],
     });
     const found = checkTargets({ cases: [], profiles: [profile(256, 0.66), profile(512, 0.66)] })
