@@ -19,13 +19,12 @@ export async function compile() {
     "audit",
     "threads/answers",
     "threads/reads",
-    // Absent from older versions.
-    ...(existsSync(join(bench, "threads", "measure.ts")) ? ["threads/measure"] : []),
     "lean/memory",
     "lean/calls",
     "lean/import",
     "webgpu/measure",
     "webgpu/software-vulkan",
+    ...["threads/gain"].filter((name) => existsSync(join(bench, `${name}.ts`))),
   ]);
   await compileLoops(folder);
   return folder;

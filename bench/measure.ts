@@ -175,8 +175,11 @@ status("where the time goes");
 const profiles = profilesOf(settings.seed, clock);
 status("");
 console.log(profileTable(profiles));
+status("two threads against one");
 const twoThreads =
-  given["no-threads"] || given["no-roof"] || given.ours ? undefined : await twoThreadsOf(scripts, status);
+  given["no-threads"] || given["no-roof"] || given.ours || given.quick
+    ? undefined
+    : await twoThreadsOf(dist, scripts);
 status("");
 if (twoThreads) console.log(twoThreadsTable(twoThreads));
 const rest = given.ours ? undefined : await afterTheCases();

@@ -161,7 +161,7 @@ export interface Profile {
   readonly parts: readonly { readonly name: string; readonly share: number }[];
 }
 
-/** The time of two threads divided by that of one, median of the ratios of a run; `valueAndGrad`, float32. */
+/** The time of two threads divided by that of one, median of the ratios of a run; `singularTriplet`, float32. */
 export interface TwoThreads {
   readonly n: number;
   readonly quiet: number;

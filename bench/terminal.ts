@@ -158,7 +158,7 @@ export function twoThreadsTable(measured: readonly TwoThreads[]): string {
   const lines = measured.map(
     ({ n, quiet, busy }) => `  ${n}²: ${short(quiet)}; with another process busy on a core ${short(busy)}`,
   );
-  return ["", "Two threads, their time by that of one, valueAndGrad float32", ...lines].join("\n");
+  return ["", "Two threads, their time by that of one, singularTriplet float32", ...lines].join("\n");
 }
 
 /** Where the time of valueAndGrad goes. */

@@ -309,7 +309,7 @@ function twoThreadsTable({ twoThreads = [] }: BenchResult): string[] {
   ]);
   return [
     "## Two threads, float32",
-    "The time of `valueAndGrad` with two threads divided by that with one.",
+    "The time of `singularTriplet` with two threads divided by that with one.",
     grid(["", "quiet machine", "another process busy on a core"], lines),
   ];
 }
