@@ -1,6 +1,6 @@
 // The newest long-term-support release of Node, from npm, which carries Node's binaries as packages.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** Even release lines appear in April of this year plus half their number, and become LTS in October. */
@@ -30,11 +30,16 @@ export function newestNode(
   const name = `node-${windows ? "win" : process.platform}-${process.arch}`;
   // On Windows npm is a script of the shell. No argument has a character that a shell would change.
   const npm = (...parts: string[]) =>
-    spawnSync("npm", parts, { encoding: "utf8", shell: windows, timeout: 300_000 });
+    spawnSync("npm", [...parts, "--fetch-retries=1", "--fetch-retry-mintimeout=1000"], {
+      encoding: "utf8",
+      shell: windows,
+      timeout: 300_000,
+    });
   const listed = npm("view", name, "versions", "--json");
-  if (listed.status !== 0) return { missing: `npm has no ${name}, or cannot be reached` };
-  const version = newestLts([JSON.parse(listed.stdout)].flat(), new Date());
-  if (version === undefined) return { missing: `npm has no LTS release of ${name}` };
+  const versions: string[] =
+    listed.status === 0 ? [JSON.parse(listed.stdout) as string | string[]].flat() : installedIn(folder);
+  const version = newestLts(versions, new Date());
+  if (version === undefined) return { missing: `npm has no LTS release of ${name}, or cannot be reached` };
   const place = join(folder, `node-${version}`);
   const path = join(place, "node_modules", name, "bin", windows ? "node.exe" : "node");
   if (!existsSync(path)) {
@@ -42,4 +47,9 @@ export function newestNode(
     if (status !== 0 || !existsSync(path)) return { missing: `${name}@${version} could not be installed` };
   }
   return { path, version };
+}
+
+/** The versions that earlier runs have installed. */
+function installedIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).map((entry) => entry.replace(/^node-/, "")) : [];
 }
