@@ -45,9 +45,6 @@ const sizes = [
 /** The sizes of `--quick`. */
 const quickSizes = ["8x8", "64x128", "256x256", "512x512", "1024x1024", "1000x64x128"];
 
-/** Chosen: entries from which the other spectra are measured only with `--all`, since each call takes long. */
-const GAUSSIAN_ALONE = 2 ** 26;
-const WITHOUT_CLUSTERS = 2 ** 24;
 /** The size measured in half precision too: larger than the caches, so a pass is limited by memory. */
 const HALVES = "2048x2048";
 
@@ -63,20 +60,15 @@ interface Selection {
   readonly spectra: readonly string[];
 }
 
-/** The selected cases: sizes ascending, spectra and dtypes within a size. */
+/** The selected cases, sizes ascending, spectra and dtypes within a size; the name "none" selects none. */
 export function selectCases({ all, quick, cases, dtypes, spectra: kinds }: Selection): Case[] {
+  if (cases.length === 1 && cases[0] === "none") return [];
   const names = cases.length > 0 ? cases : quick && !all ? quickSizes : sizes;
   const chosenStorages = chosen("dtypes", dtypes, storages);
-  // With --quick, which mostly tests the benchmark itself, one spectrum is enough.
-  const chosenSpectra = chosen("spectra", kinds.length > 0 || !quick ? kinds : ["gaussian"], spectra);
+  const chosenSpectra = chosen("spectra", kinds.length > 0 || all ? kinds : ["gaussian"], spectra);
   return names.flatMap((name) => {
     const size = sizeOf(name);
-    const entries = size.rows * size.cols;
     return chosenSpectra.flatMap((spectrum) => {
-      if (!all && kinds.length === 0) {
-        if (spectrum !== "gaussian" && entries >= GAUSSIAN_ALONE) return [];
-        if (spectrum === "clustered" && entries >= WITHOUT_CLUSTERS) return [];
-      }
       return chosenStorages.flatMap((stored): Case[] => {
         if (stored === "bfloat16" && (size.batch > 1 || spectrum !== "gaussian")) return [];
         if (stored === "bfloat16" && dtypes.length === 0 && name !== HALVES) return [];

@@ -42,6 +42,7 @@ export async function takeTurns(
   for (const { name, loaded } of contenders) {
     onTurn?.(name, 0);
     const callMs = await warmUp(loaded, warmUpMs);
+    await loaded.settle?.();
     all.push({ name, loaded, callMs, loops: Math.max(1, Math.ceil(sampleMs / callMs)), samples: [] });
   }
   for (let round = 0; round < rounds; round++)
@@ -57,6 +58,7 @@ export async function takeTurns(
       // Refills caches and raises the clock rate after the other contenders.
       if (callMs < LEAD_IN * sampleMs) await loaded.time(Math.ceil(loops / 5));
       samples.push((await loaded.time(loops)) / loops);
+      await loaded.settle?.();
     }
   return new Map(all.map(({ name, loops, samples }) => [name, summarize(samples, loops)]));
 }

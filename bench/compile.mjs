@@ -1,6 +1,8 @@
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compile as compileIn } from "../build/program.mjs";
+import { compileLoops } from "./loops.mjs";
 
 export const bench = dirname(fileURLToPath(import.meta.url));
 
@@ -9,8 +11,9 @@ export const bench = dirname(fileURLToPath(import.meta.url));
  *
  * @returns {Promise<string>} the folder with the compiled scripts
  */
-export function compile() {
-  return compileIn(bench, [
+export async function compile() {
+  const folder = await compileIn(bench, [
+    "newest-node",
     "measure",
     "report",
     "audit",
@@ -21,5 +24,8 @@ export function compile() {
     "lean/import",
     "webgpu/measure",
     "webgpu/software-vulkan",
+    ...["threads/gain"].filter((name) => existsSync(join(bench, `${name}.ts`))),
   ]);
+  await compileLoops(folder);
+  return folder;
 }

@@ -36,6 +36,8 @@ export interface Contender {
 export interface Loaded {
   /** Calls it `loops` times; milliseconds in all. */
   time(loops: number): number | Promise<number>;
+  /** Waits until nothing of it computes any more, as threads that spin after a call. */
+  settle?(): Promise<void>;
   /** What a call returns, outside the time. */
   answer(): Answer | Promise<Answer>;
   release?(): void | Promise<void>;

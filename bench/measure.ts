@@ -11,8 +11,10 @@ import { takeTurns } from "./clock.js";
 import { compare } from "./compare.js";
 import type { Contender, ContenderGroup, Loaded } from "./contender.js";
 import { type Core, coreContenders, importCore } from "./contenders/core.js";
+import { findPython } from "./contenders/find-python.js";
 import { jaxContenders } from "./contenders/jax.js";
 import { mlMatrixContenders, numpyTsContenders } from "./contenders/libraries.js";
+import { coreToName } from "./contenders/openblas.js";
 import { pythonContenders } from "./contenders/python.js";
 import { rContenders } from "./contenders/r.js";
 import { READING, readingContenders } from "./contenders/reading.js";
@@ -23,19 +25,25 @@ import { passesAgainstGap } from "./gaps.js";
 import { growthOf } from "./growth.js";
 import { leanChecks } from "./lean/lean.js";
 import { checkResult, writeResult } from "./output.js";
+import { profilesOf } from "./profile.js";
 import { proofs } from "./proofs.js";
 import type { BenchResult, CaseResult, Row } from "./result.js";
+import { roofOf } from "./roof.js";
 import { checkTargets } from "./targets.js";
 import {
   caseTable,
   choiceTable,
   gapTable,
   growthTable,
+  profileTable,
   proofTable,
+  roofTable,
   targetTable,
+  twoThreadsTable,
   warmTable,
 } from "./terminal.js";
 import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
+import { twoThreadsOf } from "./two-threads.js";
 import { passesOfWarmStarts } from "./warm.js";
 import { makeWorkload } from "./workload.js";
 
@@ -43,12 +51,20 @@ import { makeWorkload } from "./workload.js";
 const scripts = dirname(fileURLToPath(import.meta.url));
 const bench = resolve(scripts, "..");
 
+/** Chosen: from so many entries on, where a call takes seconds, the rows without options are enough. */
+const FEW_FROM = 2 ** 26;
+const FEW = /^(one read of A|spectral-norm (valueAndGrad|singularTriplet|spectralNorm)|SciPy svds\(k=1\)), /;
+
+/** The variable that tells OpenBLAS the processor. */
+const CORE = "OPENBLAS_CORETYPE";
+
 /** Chosen: the load average above which a run warns that other processes disturb it. */
 const BUSY = 0.5;
 
 const options = {
   all: { type: "boolean", default: false },
   quick: { type: "boolean", default: false },
+  ours: { type: "boolean", default: false },
   cases: { type: "string", default: "" },
   dtypes: { type: "string", default: "" },
   spectra: { type: "string", default: "" },
@@ -58,6 +74,7 @@ const options = {
   "no-r": { type: "boolean", default: false },
   "no-threads": { type: "boolean", default: false },
   "no-lean": { type: "boolean", default: false },
+  "no-roof": { type: "boolean", default: false },
   rounds: { type: "string" },
   budget: { type: "string" },
   slow: { type: "string" },
@@ -69,11 +86,11 @@ const options = {
 const { values: given } = parseArgs({ options, strict: true });
 const list = (text: string) => text.split(",").filter((part) => part !== "");
 const settings = {
-  rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "9")),
+  rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "5")),
   /** seconds that one contender may take on one case */
   budget: positive("budget", given.budget ?? (given.quick ? "0.1" : "0.5")),
   /** seconds of one call beyond which a contender is left out of a case */
-  slow: positive("slow", given.slow ?? (given.quick ? "0.5" : "5")),
+  slow: positive("slow", given.slow ?? (given.quick ? "0.5" : "3")),
   sampleMs: given.quick ? 2 : 10,
   warmUpMs: given.quick ? 20 : 150,
   seed: positive("seed", given.seed),
@@ -116,26 +133,15 @@ const unwanted = (name: string): ContenderGroup => ({
   contenders: [],
   missing: [`${name}: not wanted in this run`],
 });
+const reading = readingContenders(scripts);
 const groups: ContenderGroup[] = [
-  await readingContenders(join(scripts, "threads", "reads.js")),
+  reading,
   coreContenders(core, packageVersion(), 1),
   given["no-threads"]
     ? unwanted("spectral-norm with threads")
     : await threadedContenders(core, dist, join(scripts, "threads", "answers.js"), folder),
-  await tfjsContenders(dist),
-  await jaxContenders(dist),
-  mlMatrixContenders(),
-  await numpyTsContenders(),
-  rivalContenders(join(bench, "rivals")),
-  given["no-python"]
-    ? unwanted("Python")
-    : await pythonContenders(
-        given.python || process.env["PYTHON"],
-        join(bench, "python", "contenders.py"),
-        folder,
-      ),
-  given["no-r"] ? unwanted("R") : await rContenders(join(bench, "r", "contenders.R"), folder),
 ];
+if (!given.ours) groups.push(...(await otherLibraries()));
 const isReading = ({ name }: { readonly name: string }) => name.startsWith(READING);
 const contenders = groups
   .flatMap((group) => group.contenders)
@@ -153,37 +159,36 @@ for (const of of wantedCases) {
 for (const group of groups) group.close?.();
 rmSync(folder, { recursive: true, force: true });
 
-const growth = growthOf(cases);
-console.log(growthTable(growth));
-status("passes against the gap");
-const gaps = passesAgainstGap(core, settings.seed);
-status("");
-console.log(gapTable(gaps));
-status("what auto chooses");
-const choices = choicesOfAuto(core, settings.seed);
-status("");
-console.log(choiceTable(choices));
-status("warm starts");
-const warm = passesOfWarmStarts(core, settings.seed);
-status("");
-console.log(warmTable(warm));
-
-const proven = await proofs(core, settings.seed, given.quick, {
+/** The clock of what comes after the cases. */
+const clock = {
   rounds: settings.rounds,
-  // A proof of order 1000 takes seconds, and quartiles need several samples.
-  budgetMs: (given.quick ? settings.budget : 10) * 1000,
+  budgetMs: settings.budget * 1000,
   sampleMs: settings.sampleMs,
   warmUpMs: settings.warmUpMs,
-  onTurn: (name, round) => status(`${name}, ${round === 0 ? "warm-up" : `round ${round}`}`),
-});
+  onTurn: (name: string, round: number) => status(`${name}, ${round === 0 ? "warm-up" : `round ${round}`}`),
+};
+const [plainReading] = reading.contenders;
+const roof = given["no-roof"] ? undefined : await roofOf(scripts, plainReading, clock);
 status("");
-console.log(proofTable(proven));
-
-const targets = checkTargets(cases, proven);
-console.log(targetTable("Targets", targets));
-const lean = given["no-lean"]
-  ? undefined
-  : await leanChecks({ dist, scripts: join(scripts, "lean"), quick: given.quick, onCheck: status });
+if (roof) console.log(roofTable(roof));
+status("where the time goes");
+const profiles = profilesOf(settings.seed, clock);
+status("");
+console.log(profileTable(profiles));
+status("two threads against one");
+const twoThreads =
+  given["no-threads"] || given["no-roof"] || given.ours || given.quick
+    ? undefined
+    : await twoThreadsOf(dist, scripts);
+status("");
+if (twoThreads) console.log(twoThreadsTable(twoThreads));
+const rest = given.ours ? undefined : await afterTheCases();
+const targets = given.ours ? [] : checkTargets({ cases, proofs: rest?.proofs, roof, profiles, twoThreads });
+if (targets.length > 0) console.log(targetTable("Targets", targets));
+const lean =
+  given["no-lean"] || given.ours
+    ? undefined
+    : await leanChecks({ dist, scripts: join(scripts, "lean"), quick: given.quick, onCheck: status });
 status("");
 if (lean) console.log(targetTable("How lean", lean));
 
@@ -206,16 +211,67 @@ const result: BenchResult = {
   missing,
   targets,
   lean,
-  gaps,
-  growth,
-  choices,
-  proofs: proven,
-  warm,
+  roof,
+  profiles,
+  twoThreads,
+  gaps: rest?.gaps ?? [],
+  growth: rest?.growth ?? [],
+  choices: rest?.choices ?? [],
+  proofs: rest?.proofs,
+  warm: rest?.warm,
   cases,
 };
 const file = resolve(given.out ?? defaultFile());
 writeResult(file, textOf(result));
 console.log(`\nWritten to ${file} after ${result.minutes.toFixed(1)} minutes`);
+
+async function otherLibraries(): Promise<ContenderGroup[]> {
+  const python = given["no-python"] ? undefined : given.python || process.env["PYTHON"] || findPython();
+  if (python !== undefined && process.env[CORE] === undefined) {
+    const core = coreToName(python);
+    // The processes of Python and R inherit it.
+    if (core !== undefined) process.env[CORE] = core;
+  }
+  return [
+    await tfjsContenders(dist),
+    await jaxContenders(dist),
+    mlMatrixContenders(),
+    await numpyTsContenders(),
+    rivalContenders(join(bench, "rivals")),
+    given["no-python"]
+      ? unwanted("Python")
+      : await pythonContenders(python, join(bench, "python", "contenders.py"), folder),
+    given["no-r"] ? unwanted("R") : await rContenders(join(bench, "r", "contenders.R"), folder),
+  ];
+}
+
+/** What a run measures of this package beside the cases. */
+async function afterTheCases(): Promise<
+  Required<Pick<BenchResult, "growth" | "gaps" | "choices" | "warm" | "proofs">>
+> {
+  const growth = growthOf(cases);
+  console.log(growthTable(growth));
+  status("passes against the gap");
+  const gaps = passesAgainstGap(core, settings.seed);
+  status("");
+  console.log(gapTable(gaps));
+  status("what auto chooses");
+  const choices = choicesOfAuto(core, settings.seed);
+  status("");
+  console.log(choiceTable(choices));
+  status("warm starts");
+  const warm = passesOfWarmStarts(core, settings.seed);
+  status("");
+  console.log(warmTable(warm));
+  const proven = await proofs(core, settings.seed, given.quick, {
+    ...clock,
+    // A proof of order 1000 takes a fifth of a second, and quartiles need several samples.
+    budgetMs: given.quick ? clock.budgetMs : 4000,
+  });
+  status("");
+  console.log(proofTable(proven));
+  return { growth, gaps, choices, warm, proofs: proven };
+}
 
 /** Only complete runs are kept in bench/results. */
 function defaultFile(): string {
@@ -226,6 +282,7 @@ function defaultFile(): string {
 }
 
 async function measure(core: Core, of: Case, all: readonly Contender[]): Promise<CaseResult> {
+  const begin = performance.now();
   status(`${of.id}: reference`);
   const workload = makeWorkload(of, settings.seed);
   const truths = checkedMatrices(of.batch).map((k) => truthOf(core, workload, k));
@@ -241,6 +298,9 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
     const slow = others && contender.dense ? settings.slow / 10 : settings.slow;
     const why =
       contender.declines(of) ??
+      (!given.all && of.rows * of.cols >= FEW_FROM && !FEW.test(name)
+        ? "is measured on smaller matrices"
+        : undefined) ??
       (of.stored !== of.dtype && !contender.takesHalves
         ? "takes no half precision; it is measured on float32"
         : undefined) ??
@@ -306,6 +366,7 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
       largestExcess: excess,
     },
     bytes: (workload.halves ?? workload.data).byteLength,
+    seconds: (performance.now() - begin) / 1000,
     reads: results.filter(isReading).map(({ threads, ms }) => ({ threads, ms: ms.median })),
     results,
     comparisons: compare(results),

@@ -1,3 +1,5 @@
+import { certify } from "../src/certify/certify.js";
+import { proofKernels } from "../src/kernels/proof-kernels.js";
 import type { Case } from "./cases.js";
 import { type ClockOptions, quantile, takeTurns } from "./clock.js";
 import { inProcess } from "./contender.js";
@@ -48,6 +50,7 @@ export async function proofs(
     const [certifyMs, gradientMs] = contenders.map(({ name }) => times.get(name));
     if (!certifyMs || !gradientMs) throw new Error(`${of.id}: the proof was not measured`);
 
+    const tests = testsOf(() => certify(A));
     const truth = truthOf(core, workload, 0);
     const { lower, upper, sigma2Upper, gradientErrorBound, proven, triplet } = core.certify(A);
     found.push({
@@ -55,6 +58,7 @@ export async function proofs(
       cols,
       certifyMs,
       gradientMs,
+      flops: flopsOf(Math.min(rows, cols), Math.max(rows, cols), tests),
       ratio: ratioOf(certifyMs.samples, gradientMs.samples),
       proven,
       width: (upper - lower) / lower,
@@ -66,6 +70,28 @@ export async function proofs(
     });
   }
   return found;
+}
+
+/** Flops of the Gram matrix's lower triangle and of so many Cholesky factorizations; terms of lower order are left out. */
+function flopsOf(short: number, long: number, tests: number): number {
+  return short * short * long + (tests * short ** 3) / 3;
+}
+
+/** How many factorizations a proof takes: in the copy of the package that is part of the benchmark. */
+function testsOf(prove: () => unknown): number {
+  const { routines } = proofKernels();
+  const { choleskyOf } = routines;
+  let tests = 0;
+  routines.choleskyOf = (...args) => {
+    tests++;
+    return choleskyOf(...args);
+  };
+  try {
+    prove();
+  } finally {
+    routines.choleskyOf = choleskyOf;
+  }
+  return tests;
 }
 
 /** Allowed error of the reference, 16·ε: the rounding of its last product. */

@@ -1,5 +1,5 @@
 // The tables of docs/benchmarks.md, the headline of README.md and the figures, from the JSON in bench/results.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -7,9 +7,9 @@ import { gapFigure } from "./report/gap-figure.js";
 import { growthFigure } from "./report/growth-figure.js";
 import { limitFigure } from "./report/limit-figure.js";
 import { between } from "./report/markers.js";
+import { resultsIn } from "./report/results.js";
 import { benchmarksText, headlineText } from "./report/tables.js";
 import { timeFigure } from "./report/time-figure.js";
-import type { BenchResult } from "./result.js";
 
 // Compiled, it lies in bench/dist.
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -22,11 +22,7 @@ const { values: given } = parseArgs({
   },
 });
 
-const files = existsSync(given.from) ? readdirSync(given.from).filter((file) => file.endsWith(".json")) : [];
-const results = files
-  .map((file) => JSON.parse(readFileSync(join(given.from, file), "utf8")) as BenchResult)
-  // The newest Node first: its engine is what most will have.
-  .sort((a, b) => majorOf(b) - majorOf(a) || b.date.localeCompare(a.date));
+const results = resultsIn(given.from);
 if (results.length === 0) {
   console.error(`bench: no results in ${given.from}; npm run bench first`);
   process.exit(2);
@@ -62,8 +58,4 @@ for (const [file, text] of [
     writeFileSync(file, page);
     console.log(`Written to ${file}`);
   }
-}
-
-function majorOf({ node }: BenchResult): number {
-  return Number.parseInt(node.slice(1), 10);
 }

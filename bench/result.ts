@@ -59,6 +59,8 @@ export interface CaseResult extends Case {
   };
   /** of the entries as they are stored */
   readonly bytes: number;
+  /** that the case took */
+  readonly seconds?: number;
   /** one plain read of them, WebAssembly SIMD, by so many threads */
   readonly reads: readonly Read[];
   readonly results: readonly Row[];
@@ -98,6 +100,8 @@ export interface Proof {
   readonly cols: number;
   readonly certifyMs: Times;
   readonly gradientMs: Times;
+  /** of the Gram matrix and the Cholesky factorizations; absent from results that are older than it */
+  readonly flops?: number;
   /** of certify's time to valueAndGrad's, round by round */
   readonly ratio: number;
   readonly proven: boolean;
@@ -110,6 +114,59 @@ export interface Proof {
   readonly gradientError: number;
   /** the reference's σ₁ lies within */
   readonly holds: boolean;
+}
+
+/** 128-bit multiply-adds a second of one thread on registers alone. */
+export interface MultiplyAdds {
+  readonly dtype: DType;
+  /** a product and a sum */
+  readonly separate: number;
+  /** `relaxed_madd`; absent where the engine has none */
+  readonly fused?: number;
+}
+
+/** The pass AᵀA·X over an n×n matrix by one thread, beside what bounds it; bytes of A a second. */
+export interface PassSpeed {
+  readonly n: number;
+  readonly dtype: DType;
+  /** columns of X */
+  readonly width: 1 | 2;
+  readonly pass: number;
+  /** a plain read of as many bytes */
+  readonly read: number;
+  /** the multiply-adds of a pass, as the kernels in use compute them, at the rate of `MultiplyAdds` */
+  readonly arithmetic: number;
+  /** of the pass to the lower of the two bounds, round by round */
+  readonly share: number;
+}
+
+export interface Roof {
+  /** the kernels of the passes */
+  readonly kernels: string;
+  readonly multiplyAdds: readonly MultiplyAdds[];
+  readonly passes: readonly PassSpeed[];
+}
+
+/** How a call of `valueAndGrad` divides its time, on one thread. */
+export interface Profile {
+  readonly n: number;
+  readonly dtype: DType;
+  /** of a call, in milliseconds */
+  readonly ms: number;
+  /** share of the passes AᵀA·X */
+  readonly passes: number;
+  /** share of what is not in the kernels */
+  readonly outside: number;
+  /** routines of the kernels and their shares, largest first; the smallest are left out */
+  readonly parts: readonly { readonly name: string; readonly share: number }[];
+}
+
+/** The time of two threads divided by that of one, median of the ratios of a run; `singularTriplet`, float32. */
+export interface TwoThreads {
+  readonly n: number;
+  readonly quiet: number;
+  /** while another process keeps one core busy */
+  readonly busy: number;
 }
 
 /** A target, and whether this run reached it. */
@@ -169,9 +226,11 @@ export interface BenchResult {
   readonly gaps: readonly GapPoint[];
   readonly growth: readonly Growth[];
   readonly choices: readonly Choice[];
-  /** absent from results that are older than it */
+  /** these are absent from results that are older than they */
+  readonly roof?: Roof;
+  readonly profiles?: readonly Profile[];
+  readonly twoThreads?: readonly TwoThreads[];
   readonly proofs?: readonly Proof[];
-  /** absent from results of earlier versions */
   readonly warm?: readonly WarmStart[];
   readonly cases: readonly CaseResult[];
 }

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { sizeName } from "./cases.js";
 import { asAccurate, matched, measureOf, power, ratioOf, short } from "./compare.js";
 import { type Task, threadsText } from "./contender.js";
-import type { CaseResult, Proof, Row, Target } from "./result.js";
+import type { CaseResult, PassSpeed, Profile, Proof, Roof, Row, Target, TwoThreads } from "./result.js";
 
 /** The rival's time divided by ours must be at least `factor`; ours is the fastest row that is as accurate. */
 interface Race {
@@ -14,6 +14,15 @@ interface Race {
   readonly factor: number;
   /** this row of ours, whatever its accuracy, where the rival always computes in more digits than it is asked for */
   readonly ours?: RegExp;
+}
+
+/** The figures of a run that targets are judged by. */
+export interface Measured {
+  readonly cases: readonly CaseResult[];
+  readonly proofs?: readonly Proof[] | undefined;
+  readonly roof?: Roof | undefined;
+  readonly profiles?: readonly Profile[] | undefined;
+  readonly twoThreads?: readonly TwoThreads[] | undefined;
 }
 
 /** Ours must take at most `most` times the time of reading A as often. */
@@ -94,13 +103,21 @@ const races: readonly Race[] = [
     rivalName: "ml-matrix's SVD with U and V",
     factor: 100,
   },
-  {
-    id: gaussian("64×128", "float64"),
-    task: "values",
-    rival: /^ml-matrix SVD, values alone$/,
-    rivalName: "ml-matrix",
-    factor: 10,
-  },
+  ...(
+    [
+      ["64×128", "ml-matrix", /^ml-matrix SVD, values alone$/, 10],
+      ["512²", "numpy-ts's svdvals", /^numpy-ts/, 10],
+      ["512²", "NumPy's svdvals (LAPACK)", /^NumPy svdvals/, 0.8],
+    ] as const
+  ).map(
+    ([size, rivalName, rival, factor]): Race => ({
+      id: gaussian(size, "float64"),
+      task: "values",
+      rival,
+      rivalName,
+      factor,
+    }),
+  ),
 ];
 
 const limits: readonly Limit[] = [...new Set([1, availableParallelism()])].flatMap((threads) =>
@@ -121,6 +138,30 @@ const proofGoals: readonly ProofGoal[] = [
   { rows: 1000, cols: 1000, of: "seconds", most: 5, width: 1e-9 },
 ];
 
+/** A proof of this order is to reach this share of the roof without fused multiply-add, triplet and all. */
+const PROOF_SPEED = { order: 1000, share: 0.5 };
+
+/** The share of the roof that a pass is to reach, by n. */
+function shareOfRoof(n: number): number {
+  return n <= 1024 ? 0.8 : 0.65;
+}
+
+/** Chosen: two loops that both wait for memory all the time may differ by so much in one run. */
+const MEMORY = 0.95;
+
+/** What everything beside the passes may take of `valueAndGrad`, by n. */
+const BESIDE: readonly (readonly [number, number])[] = [
+  [256, 0.35],
+  [512, 0.2],
+];
+
+/** What two threads may take at most of the time of one, by n: on a quiet machine, and beside another process. */
+const TWO_THREADS: readonly (readonly [n: number, quiet: number, busy: number])[] = [
+  [512, 0.85, 1.15],
+  [1024, 0.65, 1.15],
+  [2048, 0.6, 1.15],
+];
+
 const WORK: Readonly<Record<Task, string>> = {
   gradient: "value and gradient",
   triplet: "triplet",
@@ -128,14 +169,100 @@ const WORK: Readonly<Record<Task, string>> = {
   values: "all singular values",
 };
 
-/** The targets of the package, and whether these cases reach them. */
-export function checkTargets(cases: readonly CaseResult[], proofs: readonly Proof[] = []): Target[] {
+/** The targets of the package, and whether a run reaches them. */
+export function checkTargets({
+  cases,
+  proofs = [],
+  roof,
+  profiles = [],
+  twoThreads = [],
+}: Measured): Target[] {
   const of = (id: string) => cases.find((result) => result.id === id);
   return [
     ...races.map((race) => raceTarget(race, of(race.id))),
     ...limits.map((limit) => limitTarget(limit, of(limit.id))),
+    ...(["float32", "float64"] as const).flatMap((dtype) =>
+      ([2, 1] as const).map((width) => passTarget(dtype, width, roof)),
+    ),
+    ...BESIDE.flatMap(([n, most]) =>
+      (["float32", "float64"] as const).map((dtype) => profileTarget(n, dtype, most, profiles)),
+    ),
+    ...TWO_THREADS.flatMap(([n, quiet, busy]) => [
+      twoThreadsTarget(n, "quiet", quiet, twoThreads),
+      twoThreadsTarget(n, "busy", busy, twoThreads),
+    ]),
     ...proofGoals.map((goal) => proofTarget(goal, proofs)),
+    proofSpeedTarget(proofs, roof),
   ];
+}
+
+/** The speed that a pass is to reach: a share of its arithmetic, or the memory limit where that is lower. */
+export function passGoal({ n, arithmetic, read }: PassSpeed): number {
+  return Math.min(shareOfRoof(n) * arithmetic, MEMORY * read);
+}
+
+function passTarget(dtype: PassSpeed["dtype"], width: number, roof: Roof | undefined): Target {
+  const what = `${dtype}, a pass of width ${width}, 1 thread, against its multiply-adds and a read`;
+  const wanted = "≥ 80% of the multiply-adds up to 1024², 65% beyond, or the memory limit if that is lower";
+  const passes = roof?.passes.filter((pass) => pass.dtype === dtype && pass.width === width) ?? [];
+  if (passes.length === 0) return { what, wanted, missing: "the roof was not measured" };
+  const found = passes.map((pass) => {
+    const short = pass.pass < passGoal(pass) ? " (short)" : "";
+    return `${pass.n}² ${percent(pass.pass / pass.arithmetic)}, of the read ${percent(pass.pass / pass.read)}${short}`;
+  });
+  return {
+    what,
+    wanted,
+    found: found.join("; "),
+    reached: passes.every((pass) => pass.pass >= passGoal(pass)),
+  };
+}
+
+function profileTarget(
+  n: number,
+  dtype: Profile["dtype"],
+  most: number,
+  profiles: readonly Profile[],
+): Target {
+  const what = `${n}² ${dtype}, valueAndGrad, 1 thread, everything beside the passes`;
+  const wanted = `≤ ${percent(most)} of the time`;
+  const profile = profiles.find((one) => one.n === n && one.dtype === dtype);
+  if (!profile) return { what, wanted, missing: "the profile was not measured" };
+  const beside = 1 - profile.passes;
+  return { what, wanted, found: percent(beside), reached: beside <= most };
+}
+
+function twoThreadsTarget(
+  n: number,
+  machine: "quiet" | "busy",
+  most: number,
+  measured: readonly TwoThreads[],
+): Target {
+  const what = `${n}² float32, two threads against one, ${machine === "quiet" ? "a quiet machine" : "another process busy on a core"}`;
+  const wanted = `≤ ${most} of the time`;
+  const ratio = measured.find((one) => one.n === n)?.[machine];
+  if (ratio === undefined) return { what, wanted, missing: "two threads were not measured" };
+  return { what, wanted, found: short(ratio), reached: ratio <= most };
+}
+
+function proofSpeedTarget(proofs: readonly Proof[], roof: Roof | undefined): Target {
+  const { order, share } = PROOF_SPEED;
+  const what = `${order}² float64, certify, 1 thread, against products and sums without fused multiply-add`;
+  const wanted = `≥ ${percent(share)} of them`;
+  const proof = proofs.find(({ rows, cols }) => rows === order && cols === order);
+  const flops = proof?.flops;
+  if (!proof || flops === undefined) return { what, wanted, missing: "the proof was not measured" };
+  const peak = roof?.multiplyAdds.find(({ dtype }) => dtype === "float64");
+  if (!peak) return { what, wanted, missing: "the roof was not measured" };
+  const rate = (1000 * flops) / proof.certifyMs.median;
+  // Two numbers in a vector, two flops each.
+  const limit = 4 * peak.separate;
+  return {
+    what,
+    wanted,
+    found: `${percent(rate / limit)}: ${(rate / 1e9).toPrecision(3)} of ${(limit / 1e9).toPrecision(3)} GFLOP/s`,
+    reached: rate / limit >= share,
+  };
 }
 
 function raceTarget(
@@ -224,6 +351,10 @@ export function overLimit(row: Row, { reads }: Pick<CaseResult, "reads">): numbe
 
 function fastestOf(rows: readonly Row[]): Row {
   return rows.reduce((a, b) => (b.ms.median < a.ms.median ? b : a));
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(0)}%`;
 }
 
 function plain(id: string): string {

@@ -1,8 +1,20 @@
 import Table from "cli-table3";
 import { power, short } from "./compare.js";
 import { threadsText } from "./contender.js";
-import type { CaseResult, Choice, GapPoint, Growth, Proof, Target, WarmStart } from "./result.js";
-import { overLimit } from "./targets.js";
+import type {
+  CaseResult,
+  Choice,
+  GapPoint,
+  Growth,
+  PassSpeed,
+  Profile,
+  Proof,
+  Roof,
+  Target,
+  TwoThreads,
+  WarmStart,
+} from "./result.js";
+import { overLimit, passGoal, percent } from "./targets.js";
 
 const style = { head: [], border: [], "padding-left": 1, "padding-right": 1 };
 /** Columns without lines. */
@@ -96,6 +108,67 @@ export function growthTable(growth: readonly Growth[]): string {
       `  n^${exponent.toFixed(2)}  ${name} (${sizes.map((n) => `${n}²`).join(", ")})`,
   );
   return ["", "How cost grows with n, float32 Gaussian n×n", ...lines].join("\n");
+}
+
+/** Multiply-adds a second, in billions. */
+export function billions(perSecond: number): string {
+  return (perSecond / 1e9).toFixed(2);
+}
+
+/** Speeds in GB/s. */
+export function gigabytes(perSecond: number): string {
+  return (perSecond / 1e9).toFixed(1);
+}
+
+/** The passes of a size, by width. */
+export function passesBySize({
+  passes,
+}: Roof): { readonly size: string; readonly by: readonly PassSpeed[] }[] {
+  const sizes = [...new Set(passes.map(({ n, dtype }) => `${n}² ${dtype}`))];
+  return sizes.map((size) => ({ size, by: passes.filter(({ n, dtype }) => `${n}² ${dtype}` === size) }));
+}
+
+/** Passes beside what bounds them, in 80 columns. */
+export function roofTable(roof: Roof): string {
+  const { kernels, multiplyAdds } = roof;
+  const peaks = multiplyAdds.map(
+    ({ dtype, separate, fused }) =>
+      `  ${dtype}: ${fused === undefined ? "" : `${billions(fused)} fused, `}${billions(separate)} separate, in 10⁹/s`,
+  );
+  const cell = ({ pass, arithmetic, share }: PassSpeed, goal: boolean) =>
+    `${gigabytes(pass).padStart(8)} ${gigabytes(arithmetic).padStart(6)} ${percent(share).padStart(5)} ${goal ? "✓" : "✗"}`;
+  const lines = passesBySize(roof).map(({ size, by }) => {
+    const cells = by.map((pass) => cell(pass, pass.pass >= passGoal(pass)));
+    return `  ${size.padEnd(13)} ${gigabytes(by[0].read).padStart(6)} ${cells.join(" ")}`;
+  });
+  const heads = `${" ".repeat(17)}read   width 2   roof share    width 1   roof share`;
+  return [
+    "",
+    `128-bit multiply-adds of one thread (the passes: ${kernels} kernels)`,
+    ...peaks,
+    "Passes AᵀA·X of one thread, GB/s of A: the pass, what its multiply-adds allow,",
+    "and its share of the lower of that and a plain read",
+    heads,
+    ...lines,
+  ].join("\n");
+}
+
+/** The time of two threads by that of one. */
+export function twoThreadsTable(measured: readonly TwoThreads[]): string {
+  const lines = measured.map(
+    ({ n, quiet, busy }) => `  ${n}²: ${short(quiet)}; with another process busy on a core ${short(busy)}`,
+  );
+  return ["", "Two threads, their time by that of one, singularTriplet float32", ...lines].join("\n");
+}
+
+/** Where the time of valueAndGrad goes. */
+export function profileTable(profiles: readonly Profile[]): string {
+  const lines = profiles.map(
+    ({ n, dtype, ms, passes, outside, parts }) =>
+      `  ${n}² ${dtype}: ${duration(ms)}, passes ${percent(passes)}, beside them ${percent(1 - passes)}; outside of kernels ${percent(outside)}, ` +
+      parts.map(({ name, share }) => `${name} ${percent(share)}`).join(", "),
+  );
+  return ["", "Where the time of valueAndGrad goes, one thread", ...lines].join("\n");
 }
 
 /** What a proof costs, and what it proves. */

@@ -113,6 +113,7 @@ async function compiled({ name, entry, features }) {
 mkdirSync(scratch, { recursive: true });
 const modules = [];
 for (const one of builds) modules.push(await compiled(one));
+const squares = await compiled({ name: "squares", entry: "squares.ts", features: ["simd"] });
 rmSync(scratch, { recursive: true });
 
 const frequent = frequentBytes(modules);
@@ -125,3 +126,9 @@ builds.forEach(({ name }, i) => {
   module += `export const ${name}: string =\n  ${JSON.stringify(encoded(modules[i], frequent))};\n`;
 });
 writeFileSync(target, module);
+
+// For the command alone, so that the package does not carry it.
+writeFileSync(
+  "src/audit/squares.generated.ts",
+  `// Made by build/kernels.mjs.\nexport const squares: string =\n  ${JSON.stringify(squares.toString("base64"))};\n`,
+);

@@ -35,10 +35,11 @@ export async function compile(folder, names, options) {
  *
  * @param {string} script
  * @param {string[]} [flags]  of Node
+ * @param {string} [node]  its executable
  * @returns {number} its exit status
  */
-export function run(script, flags = []) {
-  const { status } = spawnSync(process.execPath, [...flags, script, ...process.argv.slice(2)], {
+export function run(script, flags = [], node = process.execPath) {
+  const { status } = spawnSync(node, [...flags, script, ...process.argv.slice(2)], {
     stdio: "inherit",
   });
   return status ?? 1;

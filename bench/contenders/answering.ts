@@ -74,10 +74,9 @@ export class AnsweringProcess {
   async load(name: string, workload: Workload): Promise<Loaded> {
     await this.#bring(workload);
     return {
-      time: async (loops) => {
-        const { ms } = await this.#ask<{ ms: number }>("time", name, loops);
+      time: async (loops) => (await this.#ask<{ ms: number }>("time", name, loops)).ms,
+      settle: async () => {
         if (this.#threads > 1) await sleep(SETTLE_MS);
-        return ms;
       },
       answer: () => this.#answerOf(name, workload.case.dtype),
       // The other rows of this process have the same entries; the next case replaces them.

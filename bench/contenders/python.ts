@@ -1,6 +1,5 @@
 import { type Contender, type ContenderGroup, cubic } from "../contender.js";
 import { answeringContenders, type Described } from "./answering.js";
-import { findPython } from "./find-python.js";
 
 const onlyOne: Contender["declines"] = ({ batch }) => (batch > 1 ? "takes one matrix" : undefined);
 const always: Contender["declines"] = () => undefined;
@@ -55,6 +54,13 @@ const rows: Readonly<Record<string, Described>> = {
     roughSeconds: (of) => 3e-10 * cubic(of),
     declines: always,
   },
+  "NumPy svdvals": {
+    engine: "numpy",
+    tasks: ["values"],
+    dense: true,
+    roughSeconds: (of) => 3e-10 * cubic(of),
+    declines: double,
+  },
 };
 
 const HOW_TO =
@@ -69,11 +75,10 @@ const LIBRARIES: Readonly<Record<string, string>> = {
 
 /** PyTorch, SciPy, SLEPc and NumPy, with one thread and with all of the machine's. */
 export async function pythonContenders(
-  named: string | undefined,
+  path: string | undefined,
   script: string,
   folder: string,
 ): Promise<ContenderGroup> {
-  const path = named ?? findPython();
   if (path === undefined) return { contenders: [], missing: [HOW_TO] };
   return answeringContenders(
     { path, parts: [script], folder, name: "python" },

@@ -1,34 +1,18 @@
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import asc from "assemblyscript/asc";
 import { type Contender, type ContenderGroup, type Loaded, threadsText } from "../contender.js";
 import type { Workload } from "../workload.js";
-
-/**
- * Reads memory as fast as one thread of WebAssembly can: 128 bytes a turn, summed in eight lanes so that no
- * addition waits for another.
- */
-const source = `
-export function read(from: usize, bytes: usize): i64 {
-  let a = i64x2.splat(0), b = a, c = a, d = a;
-  for (let at = from, end = from + bytes; at < end; at += 128) {
-    a = i64x2.add(a, i64x2.add(v128.load(at), v128.load(at, 64)));
-    b = i64x2.add(b, i64x2.add(v128.load(at, 16), v128.load(at, 80)));
-    c = i64x2.add(c, i64x2.add(v128.load(at, 32), v128.load(at, 96)));
-    d = i64x2.add(d, i64x2.add(v128.load(at, 48), v128.load(at, 112)));
-  }
-  const sum = i64x2.add(i64x2.add(a, b), i64x2.add(c, d));
-  return i64x2.extract_lane(sum, 0) + i64x2.extract_lane(sum, 1);
-}`;
 
 /** The name of the reference that all contenders are compared with; the thread count follows. */
 export const READING = "one read of A";
 
 /** Bytes of a page of WebAssembly memory. */
 const PAGE = 65_536;
-/** Bytes read in a turn of the loop above. */
+/** Bytes read in a turn of the loop of bench/loops.mjs. */
 const LINE = 128;
-/** Chosen: 2 GiB of the 4 GiB that a memory can have. */
+/** As bench/loops.mjs has it. */
 const MOST_PAGES = 32_768;
 
 /** The work of a reading thread; see bench/threads/reads.ts. */
@@ -53,23 +37,16 @@ export function reader({ module, memory, from, bytes }: Share): () => void {
  * and by one on each core, each its share. The threads meet at the end of a sample rather than of each read, so the
  * limit is what memory gives, without the cost of a meeting. Between samples they sleep.
  *
- * @param script  the compiled threads/reads.js
+ * @param scripts  the folder with the compiled benchmark
  */
-export async function readingContenders(script: string): Promise<ContenderGroup> {
-  const { error, binary, stderr } = await asc.compileString(source, {
-    optimizeLevel: 3,
-    noAssert: true,
-    runtime: "stub",
-    importMemory: true,
-    sharedMemory: true,
-    maximumMemory: MOST_PAGES,
-    enable: ["simd", "threads"],
-  });
-  if (error || !binary) throw new Error(`the read loop does not compile: ${stderr.toString()}`);
-  const module = new WebAssembly.Module(binary as BufferSource);
+export function readingContenders(scripts: string): ContenderGroup {
+  const module = new WebAssembly.Module(readFileSync(join(scripts, "read.wasm")));
   const cores = availableParallelism();
   const turn = new Int32Array(new SharedArrayBuffer(4 * Object.keys(TURN).length));
-  const helpers = Array.from({ length: cores - 1 }, () => new Worker(script, { workerData: turn }));
+  const helpers = Array.from(
+    { length: cores - 1 },
+    () => new Worker(join(scripts, "threads", "reads.js"), { workerData: turn }),
+  );
   for (const helper of helpers) helper.unref();
 
   let latest: { readonly of: Workload; readonly memory: WebAssembly.Memory } | undefined;

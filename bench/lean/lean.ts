@@ -14,8 +14,8 @@ interface LeanOptions {
   onCheck?(what: string): void;
 }
 
-/** Target: bytes of the compressed package. */
-const MOST_BYTES = 40_000;
+/** Target, as in test/package: bytes of the compressed package. */
+const MOST_BYTES = 60 * 1024;
 /** Target: growth of resident memory over many calls, in bytes. */
 const MOST_GROWTH = 4 * 2 ** 20;
 

@@ -133,6 +133,15 @@ def answer_numpy():
     return {"sigmas": np.atleast_1d(numpy_norm()).astype(float).tolist()}, {}
 
 
+def numpy_values():
+    return np.linalg.svd(entries, compute_uv=False)
+
+
+def answer_values():
+    values = numpy_values()
+    return {"sigmas": [float(values[0])]}, {"values": values}
+
+
 calls = {}
 if torch is not None:
     calls["PyTorch matrix_norm(2), backward"] = (torch_gradient, answer_torch)
@@ -150,6 +159,7 @@ if slepc4py is not None:
     calls["SLEPc TRLanczos"] = (lambda: trlanczos(1e-8), lambda: answer_trlanczos(1e-8))
     calls["SLEPc TRLanczos, tol=1e-14"] = (lambda: trlanczos(1e-14), lambda: answer_trlanczos(1e-14))
 calls["NumPy linalg.norm(2)"] = (numpy_norm, answer_numpy)
+calls["NumPy svdvals"] = (numpy_values, answer_values)
 
 
 def blas():

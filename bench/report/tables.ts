@@ -3,8 +3,8 @@ import { quantile } from "../clock.js";
 import { matched, power, ratioOf, short } from "../compare.js";
 import { type Task, threadsText } from "../contender.js";
 import type { BenchResult, CaseResult, Row } from "../result.js";
-import { overLimit } from "../targets.js";
-import { duration, LARGE } from "../terminal.js";
+import { overLimit, percent } from "../targets.js";
+import { billions, duration, gigabytes, LARGE, passesBySize } from "../terminal.js";
 
 interface TableOf {
   readonly title: string;
@@ -63,7 +63,18 @@ const tables: readonly TableOf[] = [
     rivals: [
       ["numpy-ts `svdvals`", /^numpy-ts/],
       ["ml-matrix SVD, values alone", /^ml-matrix SVD, values/],
-      ["NumPy `norm(2)`", /^NumPy/],
+      ["NumPy `norm(2)`", /^NumPy linalg/],
+    ],
+  },
+  {
+    title: "All singular values, float64",
+    task: "values",
+    stored: "float64",
+    ours: "svdvals",
+    rivals: [
+      ["NumPy `svd(compute_uv=False)`", /^NumPy svdvals/],
+      ["numpy-ts `svdvals`", /^numpy-ts/],
+      ["ml-matrix SVD, values alone", /^ml-matrix SVD, values/],
     ],
   },
 ];
@@ -84,9 +95,12 @@ export function benchmarksText(
     ...tables.flatMap((table) => tableText(result, table)),
     ...batchTable(result),
     ...limitTable(result),
+    ...roofTable(result),
+    ...profileTable(result),
+    ...twoThreadsTable(result),
     ...proofTable(result),
     ...warmTable(result),
-    `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)}${flags} (${kernels} kernels); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
+    `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)}${flags} (${kernelsText(kernels)}); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
     ...others.map(elsewhere),
     ...(figures.length > 0 ? ["## Figures"] : []),
     ...figures.map(([alternative, file]) => `![${alternative}](${file})`),
@@ -117,7 +131,7 @@ export function headlineText([result]: readonly BenchResult[]): string {
   return [
     ...(times.length > 0 ? [`\`valueAndGrad\` of a float32 matrix: ${times.join(", ")}.`] : []),
     grid(heads, lines),
-    `Ratio: the other library's time divided by ours at the same accuracy, over all sizes measured; below 1, the other library is faster. Error: the largest residual, or the largest relative error of σ₁ if only σ₁ is computed; ours at the default accuracy. An asterisk: at some size ours was less accurate. Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.cores} cores, Node ${node.slice(1)} (${kernels} kernels).`,
+    `Ratio: the other library's time divided by ours at the same accuracy, over all sizes measured; below 1, the other library is faster. Error: the largest residual, or the largest relative error of σ₁ if only σ₁ is computed; ours at the default accuracy. An asterisk: at some size ours was less accurate. Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.cores} cores, Node ${node.slice(1)} (${kernelsText(kernels)}).`,
   ].join("\n\n");
 }
 
@@ -167,12 +181,15 @@ function tableText(result: BenchResult, table: TableOf): string[] {
     ...(beside ? [`\`${beside}\``] : []),
     ...rivals.map(([heading]) => heading),
   ];
-  const lines = cases.map((of) => [
-    sizeName(of),
-    ...counts.map((threads) => ourCell(ourRow(of, table.ours, threads))),
-    ...(beside ? [plainCell(fastest(of, besideRows))] : []),
-    ...rivals.map(([, rows]) => rivalCell(of, table.task, fastest(of, rows))),
-  ]);
+  const lines = cases
+    .map((of) => [
+      sizeName(of),
+      ...counts.map((threads) => ourCell(ourRow(of, table.ours, threads))),
+      ...(beside ? [plainCell(fastest(of, besideRows))] : []),
+      ...rivals.map(([, rows]) => rivalCell(of, table.task, fastest(of, rows))),
+    ])
+    // A size that took too long for all of them.
+    .filter(([, ...cells]) => cells.some((cell) => cell !== ""));
   return lines.length === 0 ? [] : [`## ${table.title}`, grid(["", ...heads], lines)];
 }
 
@@ -193,7 +210,7 @@ function batchTable(result: BenchResult): string[] {
     ...gradients.map((threads) => ourCell(ourRow(of, "valueAndGradBatch", threads))),
     rivalCell(of, "gradient", fastest(of, /^PyTorch matrix_norm/)),
     ...values.map((threads) => ourCell(ourRow(of, "spectralNormBatch", threads))),
-    rivalCell(of, "value", fastest(of, /^NumPy/)),
+    rivalCell(of, "value", fastest(of, /^NumPy linalg/)),
   ]);
   return ["## Batches", grid(heads, lines)];
 }
@@ -237,6 +254,73 @@ function limitTable(result: BenchResult): string[] {
     "The time of a call, divided by the number of times that it reads A times the time of one plain read.",
     grid(heads, lines),
   ];
+}
+
+/** The passes beside the processor's multiply-adds and a plain read. */
+function roofTable({ roof }: BenchResult): string[] {
+  if (!roof) return [];
+  const widths = ["width 2", "width 1"].flatMap((width) => [width, "multiply-adds allow", "share"]);
+  const lines = passesBySize(roof).map(({ size, by }) => [
+    size,
+    gigabytes(by[0].read),
+    ...by.flatMap(({ pass, arithmetic, share }) => [
+      `**${gigabytes(pass)}**`,
+      gigabytes(arithmetic),
+      percent(share),
+    ]),
+  ]);
+  const peaks = roof.multiplyAdds.map(
+    ({ dtype, separate, fused }) =>
+      `${dtype} ${fused === undefined ? "" : `${billions(fused)}·10⁹ fused and `}${billions(separate)}·10⁹ separate`,
+  );
+  return [
+    "## Against the arithmetic roof, 1 thread",
+    `One pass AᵀA·X for one or two vectors at a time, in GB/s of A (${kernelsText(roof.kernels)}), beside a plain read of as many bytes and the speed that its multiply-adds alone would allow. The share is that of the lower of the two. Measured in a loop on registers, one thread computes so many 128-bit multiply-adds a second: ${peaks.join("; ")}.`,
+    grid(["", "read", ...widths], lines),
+  ];
+}
+
+/** Where the time of a call goes. */
+function profileTable({ profiles = [] }: BenchResult): string[] {
+  if (profiles.length === 0) return [];
+  const lines = profiles.map(({ n, dtype, ms, passes, outside, parts }) => [
+    `${n}² ${dtype}`,
+    duration(ms),
+    `**${percent(passes)}**`,
+    percent(outside),
+    parts
+      .filter(({ name }) => !name.startsWith("normalMatvec"))
+      .map(({ name, share }) => `\`${name}\` ${percent(share)}`)
+      .join(", "),
+  ]);
+  return [
+    "## Where the time of `valueAndGrad` goes, 1 thread",
+    grid(["", "a call", "passes", "outside of kernels", "other kernels"], lines),
+  ];
+}
+
+/** Two threads against one, on a quiet machine and a busy one. */
+function twoThreadsTable({ twoThreads = [] }: BenchResult): string[] {
+  if (twoThreads.length === 0) return [];
+  const lines = twoThreads.map(({ n, quiet, busy }) => [
+    `${n}²`,
+    `**${short(quiet)}**`,
+    `**${short(busy)}**`,
+  ]);
+  return [
+    "## Two threads, float32",
+    "The time of `singularTriplet` with two threads divided by that with one.",
+    grid(["", "quiet machine", "another process busy on a core"], lines),
+  ];
+}
+
+/** The kernels by name, and what distinguishes them. */
+function kernelsText(name: string): string {
+  const how: Readonly<Record<string, string>> = {
+    "wasm-relaxed": ": fused multiply-add",
+    wasm: ": no fused multiply-add",
+  };
+  return `\`${name}\` kernels${how[name] ?? ""}`;
 }
 
 /** What is proven, beside the time that it takes. */
@@ -347,5 +431,5 @@ function elsewhere({ node, nodeFlags, kernels, cases }: BenchResult): string {
     return [`${sizeName({ ...size, batch })} ${duration(ours.ms.median)}`];
   });
   const flags = nodeFlags.length > 0 ? ` ${nodeFlags.join(" ")}` : "";
-  return `\`valueAndGrad\` in float32 on Node ${node.slice(1)}${flags} (${kernels} kernels), by the faster thread count: ${times.join(", ")}.`;
+  return `\`valueAndGrad\` in float32 on Node ${node.slice(1)}${flags} (${kernelsText(kernels)}), by the faster thread count: ${times.join(", ")}.`;
 }

@@ -10,6 +10,7 @@ import {
   singularTriplet,
   singularTriplets,
 } from "../index.js";
+import { tripletOfValue } from "../solve/triplet.js";
 import { type Bounds, UNBOUNDED } from "./bounds.js";
 import { type ConvolutionOptions, convolutionOf, isConvolution } from "./convolution.js";
 import { FrobeniusSum } from "./frobenius-sum.js";
@@ -64,7 +65,7 @@ interface Form {
 export function measure(weight: Weight, options: MeasureOptions): Measures {
   const { certify: prove, maxCost, top } = options;
   return withForm(weight, options, ({ A, rows, cols, entries, frobenius }) => {
-    const triplet = singularTriplet(A, tolerance(options));
+    const triplet = tripletFor(A, options);
     return {
       rows,
       cols,
@@ -78,6 +79,18 @@ export function measure(weight: Weight, options: MeasureOptions): Measures {
       singularValues: top === undefined ? undefined : leading(A, Math.min(top, rows, cols), options),
     };
   });
+}
+
+/** Chosen: with an error of u·vᵀ from this on, σ₁ and σ₂ may be tied, which only accurate vectors can tell. */
+const PERHAPS_TIED = 0.1;
+
+/** Without a tolerance of u·vᵀ and a bound on its error, σ₁ alone has to be accurate, which takes fewer passes. */
+function tripletFor(A: MatrixOrOperator, options: MeasureOptions): SingularTriplet {
+  if (options.certify || options.rtol !== undefined) return singularTriplet(A, tolerance(options));
+  const found = tripletOfValue(A);
+  if (found.tied || found.gradientError < PERHAPS_TIED) return found;
+  const triplet = singularTriplet(A);
+  return { ...triplet, passes: found.passes + triplet.passes };
 }
 
 /** The `count` largest singular values of a weight, or all where there are fewer; descending. */

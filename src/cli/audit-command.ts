@@ -49,7 +49,7 @@ export function registerAudit(program: Command): void {
     )
     .option(
       "--rtol <x>",
-      "relative tolerance of u·vᵀ; larger is faster (default: as accurate as the dtype allows)",
+      "relative tolerance of u·vᵀ (default: σ₁ as accurate as the dtype allows)",
       tolerance,
     )
     .addOption(

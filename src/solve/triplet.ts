@@ -102,12 +102,25 @@ export function normOf(input: Input, options: CheckedOptions): number {
   throw notConverged(result);
 }
 
-/** The triplet; or ‖A‖₂ alone, if that was asked for and has converged. */
-function solve(input: Input, options: CheckedOptions, of: Goal["of"]): SingularTriplet | number {
-  if (isSmall(input, options)) return of === "value" ? smallNorm(input) : smallTriplet(input, options);
+/**
+ * The triplet that belongs to `spectralNorm`: σ is as accurate as that, and u, v and their errors are what the iteration
+ * has reached by then.
+ */
+export function tripletOfValue(A: MatrixOrOperator): SingularTriplet {
+  return solve(inputOf(A), checkOptions(undefined), "value", true) as SingularTriplet;
+}
+
+/** The triplet; or, unless it is wanted `whole`, ‖A‖₂ alone if that has converged. */
+function solve(
+  input: Input,
+  options: CheckedOptions,
+  of: Goal["of"],
+  whole = of === "gradient",
+): SingularTriplet | number {
+  if (isSmall(input, options)) return whole ? smallTriplet(input, options) : smallNorm(input);
   const packed = packedFor(input, options);
   if (packed) {
-    const result = solve(packed.view, packed.options, of);
+    const result = solve(packed.view, packed.options, of, whole);
     return typeof result === "number" ? result : unpacked(result, packed, input);
   }
   const kernels = chosen();
@@ -115,16 +128,17 @@ function solve(input: Input, options: CheckedOptions, of: Goal["of"]): SingularT
   try {
     if (options.method === "power") {
       const triplet = powerTriplet(kernels, input, options);
-      return of === "value" && triplet.converged ? triplet.sigma : triplet;
+      return !whole && triplet.converged ? triplet.sigma : triplet;
     }
     const { action, result } = isDense(input, options)
-      ? solveDense(kernels, input, options, of)
+      ? solveDense(kernels, input, options, whole)
       : solveLanczos(kernels, input, options, of);
     // u and v of an operator are computed even for the value, because its adjoint is checked there once more.
-    if (of === "value" && result.converged && !action.checkAdjoint)
+    if (!whole && result.converged && !action.checkAdjoint)
       return normOnScale(norm2(action.matvec(result.short)) / norm2(result.short), action.exponent);
     const triplet = completeTriplet(action, result, options.rtol, options.atol ?? 0);
-    return of === "value" && (result.converged || triplet.converged) ? triplet.sigma : triplet;
+    if (of === "value") triplet.converged ||= result.converged;
+    return !whole && triplet.converged ? triplet.sigma : triplet;
   } finally {
     kernels.arena.release(mark);
     trim();
@@ -141,7 +155,7 @@ interface Solved {
 }
 
 /** From the eigenvectors of the smaller Gram matrix. */
-function solveDense(kernels: Kernels, input: Input, options: CheckedOptions, of: Goal["of"]): Solved {
+function solveDense(kernels: Kernels, input: Input, options: CheckedOptions, whole: boolean): Solved {
   checkStart(options.start, input.n);
   if (input.kind === "operator") {
     const action = operatorAction(kernels, input, options.seed, options.adjointRtol);
@@ -155,7 +169,7 @@ function solveDense(kernels: Kernels, input: Input, options: CheckedOptions, of:
   // P has the short side down its rows, whose inner products are the Gram matrix.
   const P = loadMatrix(kernels, view, view.m > view.n);
   const action = loadedAction(kernels, P, false);
-  return { action, result: gramDense(kernels, P, of === "value" ? 1 : 2) };
+  return { action, result: gramDense(kernels, P, whole ? 2 : 1) };
 }
 
 function solveLanczos(kernels: Kernels, input: Input, options: CheckedOptions, of: Goal["of"]): Solved {

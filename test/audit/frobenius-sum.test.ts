@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { FrobeniusSum } from "../../src/audit/frobenius-sum.js";
 import type { PanelType } from "../../src/matrix/types.js";
 import { createRandom } from "../../src/numerics/random.js";
@@ -46,4 +46,21 @@ it("is exact to a few ε, in whatever runs the numbers come, at any scale that t
 it("of zeros is zero", () => {
   for (const dtype of Object.keys(FORMATS) as PanelType[])
     expect(normOf(dtype, new Float64Array(7), 3)).toBe(0);
+});
+
+afterEach(() => void vi.unstubAllGlobals());
+
+it("gives the same without WebAssembly, up to the order of the additions", async () => {
+  const random = createRandom(6);
+  const numbers = Float64Array.from({ length: 300_001 }, () => random.normal());
+  const expected = (["float16", "bfloat16"] as const).map((dtype) => normOf(dtype, numbers, 300_001));
+  vi.stubGlobal("WebAssembly", undefined);
+  vi.resetModules();
+  const { FrobeniusSum: Plain } = await import("../../src/audit/frobenius-sum.js");
+  (["float16", "bfloat16"] as const).forEach((dtype, k) => {
+    const sum = new Plain(dtype);
+    sum.add(new Uint16Array(floats(FORMATS[dtype], numbers).buffer));
+    expect(Math.abs(sum.total() / expected[k] - 1)).toBeLessThan(1e-13);
+    expect(sum.total()).not.toBe(0);
+  });
 });

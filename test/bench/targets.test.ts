@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { matched } from "../../bench/compare.js";
-import type { CaseResult, Proof, Row } from "../../bench/result.js";
-import { checkTargets, overLimit } from "../../bench/targets.js";
-import { proofTable } from "../../bench/terminal.js";
+import type { CaseResult, PassSpeed, Proof, Roof, Row } from "../../bench/result.js";
+import { checkTargets, overLimit, passGoal } from "../../bench/targets.js";
+import { proofTable, roofTable } from "../../bench/terminal.js";
 
 function row(name: string, ours: boolean, ms: number, residual: number, more: Partial<Row> = {}): Row {
   return {
@@ -43,7 +43,7 @@ const middle = row("spectral-norm singularTriplet rtol 1e-5, 1 thread", true, 2,
 const exact = row("spectral-norm singularTriplet, 1 thread", true, 8, 1e-7, { passes: 3 });
 
 const arpackTarget = (result: CaseResult) =>
-  checkTargets([result]).find(
+  checkTargets({ cases: [result] }).find(
     ({ what }) => what.startsWith(`${result.rows}² float32`) && what.includes("ARPACK"),
   );
 
@@ -88,7 +88,7 @@ describe("targets", () => {
   it("of the memory limit count the passes of the row with as many threads", () => {
     const result = caseOf(2048, [exact]);
     expect(overLimit(exact, result)).toBe(8 / (3 * 2));
-    const target = checkTargets([result]).find(({ what }) =>
+    const target = checkTargets({ cases: [result] }).find(({ what }) =>
       what.startsWith("2048² float32, triplet, 1 thread"),
     );
     expect(target?.reached).toBe(true);
@@ -97,8 +97,8 @@ describe("targets", () => {
   });
 
   it("of cases that were not measured are named all the same", () => {
-    for (const target of checkTargets([]))
-      expect(target.missing).toMatch(/^the (case|proof) was not measured$/);
+    for (const target of checkTargets({ cases: [] }))
+      expect(target.missing).toMatch(/^(the (case|proof|roof|profile) was|two threads were) not measured$/);
   });
 
   it("of a proof count its time, that it is one, and that it is right", () => {
@@ -125,8 +125,8 @@ describe("targets", () => {
     };
     const large: Proof = { ...small, rows: 1000, cols: 1000, certifyMs: times(4900), width: 9e-10 };
     const about = (found: readonly Proof[]) =>
-      checkTargets([], found)
-        .filter(({ what }) => what.includes("certify"))
+      checkTargets({ cases: [], proofs: found })
+        .filter(({ what }) => what.includes("certify") && !what.includes("products and sums"))
         .map(({ reached }) => reached);
     expect(about([small, large])).toEqual([true, true]);
     expect(
@@ -151,5 +151,96 @@ describe("targets", () => {
     expect(proofTable([{ ...small, proven: false, holds: false }])).toMatch(
       /NOT PROVEN.* WITHOUT the reference/,
     );
+  });
+
+  const pass = (n: number, more: Partial<PassSpeed>): PassSpeed => ({
+    n,
+    dtype: "float32",
+    width: 2,
+    pass: 20e9,
+    read: 90e9,
+    arithmetic: 25e9,
+    share: 0.8,
+    ...more,
+  });
+  const roofWith = (...passes: PassSpeed[]): Roof => ({
+    kernels: "wasm-relaxed",
+    multiplyAdds: [
+      { dtype: "float32", separate: 4e9, fused: 6.25e9 },
+      { dtype: "float64", separate: 4e9, fused: 6.25e9 },
+    ],
+    passes,
+  });
+
+  it("of a pass are a share of its multiply-adds, or the memory limit", () => {
+    expect(passGoal(pass(1024, {}))).toBeCloseTo(20e9);
+    expect(passGoal(pass(2048, {}))).toBeCloseTo(16.25e9);
+    expect(passGoal(pass(4096, { read: 10e9 }))).toBeCloseTo(9.5e9);
+    const reached = (...passes: PassSpeed[]) =>
+      checkTargets({ cases: [], roof: roofWith(...passes) }).find(({ what }) =>
+        what.startsWith("float32, a pass of width 2"),
+      );
+    expect(reached(pass(1024, {}), pass(4096, { read: 10e9, pass: 9.6e9 }))?.reached).toBe(true);
+    const short = reached(pass(1024, {}), pass(4096, { read: 10e9, pass: 9.4e9 }));
+    expect(short?.reached).toBe(false);
+    expect(short?.found).toBe("1024² 80%, of the read 22%; 4096² 38%, of the read 94% (short)");
+  });
+
+  it("of the time beside the passes depend on the size", () => {
+    const profile = (n: number, passes: number) => ({
+      n,
+      dtype: "float32" as const,
+      ms: 1,
+      passes,
+      outside: 0,
+      parts: [],
+    });
+    const found = checkTargets({ cases: [], profiles: [profile(256, 0.66), profile(512, 0.66)] })
+      .filter(({ what }) => what.includes("float32, valueAndGrad"))
+      .map(({ what, reached }) => [what.split(" ")[0], reached]);
+    expect(found).toEqual([
+      ["256²", true],
+      ["512²", false],
+    ]);
+  });
+
+  it("of two threads are of a quiet machine and a busy one", () => {
+    const found = checkTargets({ cases: [], twoThreads: [{ n: 1024, quiet: 0.64, busy: 1.2 }] })
+      .filter(({ what }) => what.startsWith("1024² float32, two threads"))
+      .map(({ reached }) => reached);
+    expect(found).toEqual([true, false]);
+  });
+
+  it("of a proof's speed count its flops against products and sums apart", () => {
+    const ms = { median: 250, min: 250, max: 250, spread: 0, loops: 1, samples: [250] };
+    const proof: Proof = {
+      rows: 1000,
+      cols: 1000,
+      certifyMs: ms,
+      gradientMs: ms,
+      flops: 2e9,
+      ratio: 1,
+      proven: true,
+      width: 0,
+      secondExcess: 0,
+      gradientErrorBound: 0,
+      gradientError: 0,
+      holds: true,
+    };
+    const target = checkTargets({ cases: [], proofs: [proof], roof: roofWith() }).find(({ what }) =>
+      what.includes("products and sums"),
+    );
+    // 8 of 4·4 GFLOP/s.
+    expect(target?.found).toBe("50%: 8.00 of 16.0 GFLOP/s");
+    expect(target?.reached).toBe(true);
+  });
+
+  it("have a table of the roof that fits 80 columns", () => {
+    const both = (n: number, more: Partial<PassSpeed>) => [pass(n, more), pass(n, { ...more, width: 1 })];
+    const text = roofTable(
+      roofWith(...both(256, { arithmetic: 125e9 }), ...both(4096, { dtype: "float64" })),
+    );
+    for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    expect(text).toMatch(/4096² float64 +90\.0 +20\.0 +25\.0 +80% ✓/);
   });
 });

@@ -1,0 +1,43 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+/** The cores whose kernels use AVX2 or AVX-512. */
+const MODERN = /\b(Haswell|Zen|SkylakeX|Cooperlake|SapphireRapids)\b/i;
+
+/** Prints what NumPy's OpenBLAS says of itself. */
+const CONFIGURATION = `
+import numpy, re, ctypes
+for path in set(re.findall(r"/\\S*openblas\\S*", open("/proc/self/maps").read())):
+    for suffix in ("", "64_"):
+        try:
+            config = getattr(ctypes.CDLL(path), "openblas_get_config" + suffix)
+            config.restype = ctypes.c_char_p
+            print(config().decode())
+        except Exception:
+            pass
+`;
+
+/**
+ * The name of a core that OpenBLAS should be told by OPENBLAS_CORETYPE: an OpenBLAS older than the processor does not
+ * know it and uses kernels without AVX. Undefined if it knows better, or where this cannot be found out.
+ */
+export function coreToName(python: string): string | undefined {
+  try {
+    const configuration = execFileSync(python, ["-c", CONFIGURATION], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    return coreFor(configuration, readFileSync("/proc/cpuinfo", "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param processor  as /proc/cpuinfo describes it */
+export function coreFor(configuration: string, processor: string): string | undefined {
+  if (!/OpenBLAS.*DYNAMIC_ARCH/.test(configuration) || MODERN.test(configuration)) return undefined;
+  const has = (flag: string) => new RegExp(`^flags.*\\b${flag}\\b`, "m").test(processor);
+  if (has("avx512f") && has("avx512vl")) return "SkylakeX";
+  if (!has("avx2")) return undefined;
+  return /AuthenticAMD/.test(processor) ? "Zen" : "Haswell";
+}
