@@ -16,7 +16,7 @@ import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.
 import { loadedOrPanels, panelSolver } from "./panel-action.js";
 import { power } from "./power.js";
 import { notConverged } from "./require-converged.js";
-import { DENSE_UP_TO, isSmall, smallNorm, smallTriplet } from "./small.js";
+import { DENSE_UP_TO, smallNorm, smallTriplet, smallView } from "./small.js";
 import { type Goal, goalOf } from "./stopping-rule.js";
 
 /**
@@ -104,7 +104,8 @@ export function normOf(input: Input, options: CheckedOptions): number {
 
 /** The triplet; or ‖A‖₂ alone, if that was asked for and has converged. */
 function solve(input: Input, options: CheckedOptions, of: Goal["of"]): SingularTriplet | number {
-  if (isSmall(input, options)) return of === "value" ? smallNorm(input) : smallTriplet(input, options);
+  const small = smallView(input, options);
+  if (small) return of === "value" ? smallNorm(small) : smallTriplet(small, options);
   const packed = packedFor(input, options);
   if (packed) {
     const result = solve(packed.view, packed.options, of);

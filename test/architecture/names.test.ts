@@ -8,7 +8,6 @@ const source = fileURLToPath(new URL("../../src", import.meta.url));
 /** Files that may share a name: the same thing on another engine. */
 const sameFiles: Readonly<Record<string, readonly string[]>> = {
   // One routine in TypeScript and in AssemblyScript.
-  "bidiagonal.ts": ["kernels/reference", "kernels/wasm/assembly"],
   "eigen.ts": ["kernels/reference", "kernels/wasm/assembly"],
   "load.ts": ["kernels/reference", "kernels/wasm/assembly"],
   "products.ts": ["kernels/reference", "kernels/wasm/assembly"],

@@ -1,6 +1,8 @@
-// The singular values of an upper bidiagonal matrix by implicit QR (Golub & Kahan), with the zero-shift
-// sweep of Demmel & Kahan where an entry of the diagonal is negligible. src/kernels/reference/bidiagonal.ts is the
-// same algorithm in plain loops.
+// The singular values of an upper bidiagonal matrix by implicit QR (Golub & Van Loan, §8.6.2): each sweep turns B into
+// LᵀBR, bidiagonal again, with a superdiagonal that shrinks at its end. An |eᵢ| up to 4ε·max|B| counts as zero, which
+// moves no singular value by more than that. Where an entry of the diagonal is as small, B is close to singular, and the
+// sweep without shift finds that value at once (Demmel & Kahan, SIAM J. Sci. Stat. Comput. 11:873, 1990, §3). The sweep
+// runs from the larger end of the diagonal to the smaller (ibid., §5).
 
 /** A sum of squares below 2⁻⁹⁰⁰ = (2⁻³⁰⁰·2⁻¹⁵⁰)² counts as zero, as the largest entry is at least 2⁻³⁰⁰. */
 export const NOTHING: f64 = 1.1830521861667747e-271;

@@ -1,7 +1,12 @@
-// The dense singular value decomposition: QR of a tall matrix, Householder bidiagonalization, implicit
-// QR of the bidiagonal matrix. src/kernels/reference/svd.ts has the same algorithm in plain loops, with the mathematics
-// and the literature. Here each reflection is applied in the pass that computes the products for the next one, so that
-// the matrix is read once or twice per step, along its rows.
+// The dense singular value decomposition (Golub & Van Loan, Matrix Computations, 4th ed., §8.6):
+//
+// 1. m ≥ 2n: A = Q·R first (Chan, ACM Trans. Math. Softw. 8:72, 1982);
+// 2. R, or A, = U₁·B·V₁ᵀ with B upper bidiagonal, by Householder's reflections from both sides (§5.4.8);
+// 3. B = U₂·S·V₂ᵀ by implicit QR: see `diagonalize`;
+// 4. U = Q·U₁·U₂, V = V₁·V₂, by applying the reflections to the rotated identity.
+//
+// Each reflection is applied in the pass that computes the products for the next one, so that the matrix is read once or
+// twice per step, along its rows. src/kernels/reference/svd.ts finds the same values another way.
 //
 // The arguments of `svd` count strides in numbers, the functions below in bytes. Loops start at an even column and at a
 // row that is a multiple of four; entries before the first one are multiplied by zeros. Padding rows and columns are zero.
