@@ -96,6 +96,7 @@ async function compiled({ name, entry, features }) {
       "--runtime",
       "stub",
       "--importMemory",
+      "--noExportMemory",
       "--maximumMemory",
       "65536",
     ],

@@ -49,7 +49,7 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
   const batch = batchOf(A);
   const checked = checkOptions(options);
   const values = allocateArray("float64", batch.count) as Float64Array;
-  if (isSmallSize(batch, checked)) smallBatch(batch, values, undefined, withIndex);
+  if (!checked.start && isSmallSize(batch, checked)) smallBatch(batch, values, undefined, withIndex);
   else for (let k = 0; k < batch.count; k++) values[k] = withIndex(k, () => normOf(batch.at(k), checked));
   return values;
 }
@@ -85,7 +85,7 @@ export function valueAndGradBatch(A: MatrixBatch | NestedBatch, options?: SolveO
   const data = allocateArray(batch.dtype, size);
   // The dense method does not iterate, so it always converges.
   const converged = new Array<boolean>(count).fill(true);
-  if (isSmallSize(batch, checked)) smallBatch(batch, values, data, withIndex);
+  if (!checked.start && isSmallSize(batch, checked)) smallBatch(batch, values, data, withIndex);
   else
     for (let k = 0; k < count; k++) {
       const triplet = withIndex(k, () => tripletOf(batch.at(k), checked));

@@ -11,7 +11,7 @@ import type {
 } from "../matrix/types.js";
 import { allocateArray } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { isSmall, smallGradient } from "../solve/small.js";
+import { smallGradient, smallView } from "../solve/small.js";
 import { tripletOf } from "../solve/triplet.js";
 
 /** A norm with its derivative. */
@@ -108,8 +108,9 @@ export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOpti
         "valueAndParameterGrad for the gradient of a kernel or of factors",
     );
   const checked = checkOptions(options);
-  if (isSmall(view, checked)) {
-    const { sigma, grad, converged, gradientError } = smallGradient(view, checked);
+  const small = smallView(view, checked);
+  if (small) {
+    const { sigma, grad, converged, gradientError } = smallGradient(small, checked);
     return { value: sigma, grad: { data: grad, shape: [view.m, view.n] }, converged, gradientError };
   }
   const out = view.kind === "dense" ? undefined : allocateGradient(view);

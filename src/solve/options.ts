@@ -1,4 +1,4 @@
-import { OptionError } from "../matrix/errors.js";
+import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { namedOptions, SOLVE_OPTIONS } from "../matrix/option-names.js";
 
@@ -106,3 +106,13 @@ const DEFAULTS: CheckedOptions = {
   seed: 0,
   adjointRtol: undefined,
 };
+
+/** @throws ShapeError for another length than n; NonFiniteError naming the first element that is NaN or infinite */
+export function checkStart(start: ArrayLike<number> | undefined, n: number): start is ArrayLike<number> {
+  if (start === undefined) return false;
+  if (start.length !== n)
+    throw new ShapeError(`start: expected a vector of length ${n}, as A has columns; got ${start.length}`);
+  for (let i = 0; i < n; i++)
+    if (!Number.isFinite(start[i])) throw new NonFiniteError(`start: element ${i} is ${start[i]}`, i, 0);
+  return true;
+}

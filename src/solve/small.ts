@@ -5,8 +5,8 @@ import type { DType, SingularTriplet } from "../matrix/types.js";
 import { at, type BatchView, throwNonFinite, type View } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { finished, normOnScale, secondOfGram } from "./finish.js";
-import type { CheckedOptions } from "./options.js";
-import { fits } from "./panel-action.js";
+import { type CheckedOptions, checkStart } from "./options.js";
+import { loadedOrPanels } from "./panel-action.js";
 
 /**
  * Up to this min(m, n), "auto" is "dense". Chosen: a Krylov space of 64 vectors would be all of the space, and the
@@ -23,25 +23,22 @@ const GROUP_BYTES = 2 ** 20;
 /** Bytes for what `small` finds. */
 const FOUND = 64;
 
-/** A matrix whose entries are at hand, and few. */
-interface SmallView extends View {
-  readonly parts?: undefined;
-}
-
 /** Whether the routine `small` solves matrices of this size. */
-export function isSmallSize({ m, n }: Pick<View, "m" | "n">, { method, start }: CheckedOptions): boolean {
+export function isSmallSize({ m, n }: Pick<View, "m" | "n">, { method }: CheckedOptions): boolean {
   return (
     Math.min(m, n) <= DENSE_UP_TO &&
     m * n <= SMALL_NUMBERS &&
     (method === "auto" || method === "dense") &&
-    start === undefined &&
     chosen().routines.small !== undefined
   );
 }
 
-/** Whether the routine `small` solves it. */
-export function isSmall(input: Input, options: CheckedOptions): input is SmallView {
-  return input.kind === "dense" && !input.parts && isSmallSize(input, options) && fits(input, true);
+/** The entries of a matrix that the routine `small` solves; undefined for another. */
+export function smallView(input: Input, options: CheckedOptions): View | undefined {
+  if (input.kind === "operator" || !isSmallSize(input, options)) return undefined;
+  checkStart(options.start, input.n);
+  const view = loadedOrPanels(input, true);
+  return view.kind === "dense" ? view : undefined;
 }
 
 /** ‖A‖₂ of a small matrix. */
@@ -105,7 +102,12 @@ function solved(view: View, wanted: 0 | 2, gradient: boolean) {
 
 /** Copies the entries into kernel memory, end to end. Returns 1 if they are there column by column, 0 if row by row. */
 function place(view: View, to: number): 0 | 1 {
-  const { m, n, data, read, offset, rowStride, columnStride, dtype } = view;
+  const { m, n, data, read, offset, rowStride, columnStride, dtype, parts } = view;
+  if (parts) {
+    // Some rows at a time.
+    parts((part, first) => place(part, to + first * n * (dtype === "float32" ? 4 : 8)));
+    return 0;
+  }
   const size = m * n;
   const target = readerOf(dtype)(to, size);
   const columns = rowStride === 1 && columnStride === m;

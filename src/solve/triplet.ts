@@ -12,11 +12,11 @@ import { completeTriplet, normOnScale, type RitzResult } from "./finish.js";
 import { gramDense, operatorDense } from "./gram-eigen.js";
 import { lanczos } from "./lanczos.js";
 import { mixedPrecision } from "./mixed-precision.js";
-import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
+import { type CheckedOptions, checkOptions, checkStart, type SolveOptions } from "./options.js";
 import { loadedOrPanels, panelSolver } from "./panel-action.js";
 import { power } from "./power.js";
 import { notConverged } from "./require-converged.js";
-import { DENSE_UP_TO, isSmall, smallNorm, smallTriplet } from "./small.js";
+import { DENSE_UP_TO, smallNorm, smallTriplet, smallView } from "./small.js";
 import { type Goal, goalOf } from "./stopping-rule.js";
 
 /**
@@ -117,7 +117,8 @@ function solve(
   of: Goal["of"],
   whole = of === "gradient",
 ): SingularTriplet | number {
-  if (isSmall(input, options)) return whole ? smallTriplet(input, options) : smallNorm(input);
+  const small = smallView(input, options);
+  if (small) return whole ? smallTriplet(small, options) : smallNorm(small);
   const packed = packedFor(input, options);
   if (packed) {
     const result = solve(packed.view, packed.options, of, whole);
@@ -215,16 +216,6 @@ export function scaledStart(start: ArrayLike<number> | undefined, n: number): Fl
   let most = 0;
   for (let i = 0; i < n; i++) most = Math.max(most, Math.abs(start[i]));
   return most === 0 ? undefined : Float64Array.from(start, (value) => value / most);
-}
-
-/** @throws ShapeError for another length than n; NonFiniteError naming the first element that is NaN or infinite */
-export function checkStart(start: ArrayLike<number> | undefined, n: number): start is ArrayLike<number> {
-  if (start === undefined) return false;
-  if (start.length !== n)
-    throw new ShapeError(`start: expected a vector of length ${n}, as A has columns; got ${start.length}`);
-  for (let i = 0; i < n; i++)
-    if (!Number.isFinite(start[i])) throw new NonFiniteError(`start: element ${i} is ${start[i]}`, i, 0);
-  return true;
 }
 
 /** The notebook's algorithm, with its defaults. */

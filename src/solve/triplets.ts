@@ -11,11 +11,11 @@ import type { Action } from "./action.js";
 import { floorOf, inDType, normOnScale, roundedTo } from "./finish.js";
 import { svd } from "./golub-reinsch.js";
 import { basisFor, leadingVectors } from "./leading.js";
-import { type CheckedOptions, checkOptions, type SolveOptions } from "./options.js";
+import { type CheckedOptions, checkOptions, checkStart, type SolveOptions } from "./options.js";
 import { counted } from "./require-converged.js";
 import { DENSE_UP_TO } from "./small.js";
 import { goalOf } from "./stopping-rule.js";
-import { checkStart, gather, krylovAction, packedFor, scatter, startOf } from "./triplet.js";
+import { gather, krylovAction, packedFor, scatter, startOf } from "./triplet.js";
 
 /** What `singularTriplets` takes: how many, and the solver's own; "power" finds one alone. */
 export interface TripletsOptions extends SolveOptions {

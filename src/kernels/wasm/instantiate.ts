@@ -3,7 +3,10 @@ export function instantiate(
   modules: readonly WebAssembly.Module[],
   memory: WebAssembly.Memory,
 ): WebAssembly.Exports {
-  const env = Object.create({ memory, abort() {} });
-  for (const module of modules) Object.assign(env, new WebAssembly.Instance(module, { env }).exports);
-  return env;
+  const exports = {};
+  for (const module of modules) {
+    const env = { ...exports, memory, abort() {} };
+    Object.assign(exports, new WebAssembly.Instance(module, { env }).exports);
+  }
+  return exports;
 }
