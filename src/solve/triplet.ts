@@ -1,7 +1,7 @@
 import type { Kernels } from "../kernels/contract.js";
 import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
-import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
 import { type Packed, pack } from "../matrix/sparse.js";
 import type { MatrixOrOperator, Precision, SingularTriplet } from "../matrix/types.js";
