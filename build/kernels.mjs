@@ -12,10 +12,8 @@ const target = "src/kernels/wasm/binary.generated.ts";
 const scratch = join(tmpdir(), `kernels-${process.pid}`);
 
 const builds = [
-  { name: "products", entry: "unfused.ts", features: ["simd"] },
   // With marks for multiply-add: `src/kernels/wasm/multiply-add.ts`.
-  { name: "gram", entry: "gram.ts", features: ["simd", "relaxed-simd"] },
-  { name: "dense", entry: "dense.ts", features: ["simd"] },
+  { name: "kernels", entry: "kernels.ts", features: ["simd", "relaxed-simd"] },
   // Asked for by name, so that bundles without singular values leave it out.
   { name: "svd", entry: "svd.ts", features: ["simd"] },
   // Never relaxed: a proof counts roundings.
@@ -91,6 +89,9 @@ async function compiled({ name, entry, features }) {
       "--textFile",
       text,
       "-O3",
+      // Loops are inlined where the source says so.
+      "--shrinkLevel",
+      "1",
       "--converge",
       "--noAssert",
       "--runtime",

@@ -1,7 +1,7 @@
 import { createArena } from "../arena.js";
 import type { Arena, Dense, Kernels, Products } from "../contract.js";
 import type { SlotRoutines } from "../parallel.js";
-import { dense, gram, products } from "./binary.generated.js";
+import { kernels } from "./binary.generated.js";
 import { decode } from "./decode.js";
 import { instantiate } from "./instantiate.js";
 import { replaceMarks } from "./multiply-add.js";
@@ -46,16 +46,12 @@ function forSharedMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer
 
 /** Whether this engine supports SIMD and the fused multiply-add of relaxed SIMD. */
 export function relaxedAvailable(): boolean {
-  return WebAssembly.validate(replaceMarks(decode(gram), true));
+  return WebAssembly.validate(replaceMarks(decode(kernels), true));
 }
 
-function modulesOf(relaxed: boolean, shared: boolean): WebAssembly.Module[] {
-  return [moduleOf(products, shared), moduleOf(dense, shared), moduleOf(gram, shared, relaxed)];
-}
-
-/** The modules of a set of kernels for a shared memory. */
-export function sharedModules(relaxed: boolean): WebAssembly.Module[] {
-  return modulesOf(relaxed, true);
+/** The module of a set of kernels for a shared memory. */
+export function sharedModule(relaxed: boolean): WebAssembly.Module {
+  return moduleOf(kernels, true, relaxed);
 }
 
 /** A memory that threads can share. It reserves 4 GiB of addresses, but no memory for them. */
@@ -73,7 +69,7 @@ export function wasmKernels(
   shared?: WebAssembly.Memory,
 ): Kernels & { slots: SlotRoutines } {
   const memory = shared ?? new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MOST_PAGES });
-  const exports = instantiate(modulesOf(relaxed, shared !== undefined), memory) as unknown;
+  const exports = instantiate(moduleOf(kernels, shared !== undefined, relaxed), memory) as unknown;
   return {
     name: relaxed ? "wasm-relaxed" : "wasm",
     routines: exports as Products & Dense,

@@ -12,7 +12,7 @@ export function wasmProof(): ProofKernels {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
   return {
     name: "wasm",
-    routines: instantiate([moduleOf(proof)], memory) as unknown as ProofRoutines,
+    routines: instantiate(moduleOf(proof), memory) as unknown as ProofRoutines,
     arena: arenaOf(memory),
   };
 }

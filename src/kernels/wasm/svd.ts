@@ -10,7 +10,7 @@ import { instantiate } from "./instantiate.js";
  */
 export function wasmSvd(): SvdKernels {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
-  const { svd: routine } = instantiate([moduleOf(svd)], memory);
+  const { svd: routine } = instantiate(moduleOf(svd), memory);
   return {
     name: "wasm",
     routines: { svd: routine as SvdKernels["routines"]["svd"] },

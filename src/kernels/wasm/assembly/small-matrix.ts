@@ -1,35 +1,11 @@
 // The dense path for one small matrix, whole: of a batch or alone, on whichever thread.
 
 import { dot, eigenLargest } from "./eigen";
-import { syrk32, syrk64 } from "./products";
-
-// Of the other modules, which never use fused multiply-add.
-@external("env", "largest32")
-declare function largest32(x: usize, n: usize, sumOfSquares: usize): f64;
-@external("env", "largest64")
-declare function largest64(x: usize, n: usize, sumOfSquares: usize): f64;
-@external("env", "transpose32")
-declare function transpose32(a: usize, rows: usize, cols: usize, b: usize, ldb: usize): void;
-@external("env", "transpose64")
-declare function transpose64(a: usize, rows: usize, cols: usize, b: usize, ldb: usize): void;
-@external("env", "scale32")
-declare function scale32(x: usize, n: usize, c: f32): void;
-@external("env", "scale64")
-declare function scale64(x: usize, n: usize, c: f64): void;
-@external("env", "demote32")
-declare function demote32(z: usize, w: usize, n: usize): void;
-@external("env", "ger32")
-declare function ger32(u: usize, m: usize, v: usize, n: usize, g: usize): void;
-@external("env", "ger64")
-declare function ger64(u: usize, m: usize, v: usize, n: usize, g: usize): void;
-@external("env", "multiplyWide")
-declare function multiplyWide(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize): void;
-@external("env", "multiply64")
-declare function multiply64(a: usize, lda: usize, rows: usize, cols: usize, x: usize, ldx: usize, width: i32, y: usize): void;
-@external("env", "multiplyTransposedWide")
-declare function multiplyTransposedWide(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize): void;
-@external("env", "multiplyTransposed64")
-declare function multiplyTransposed64(a: usize, lda: usize, rows: usize, cols: usize, y: usize, width: i32, scratch: usize, z: usize): void;
+import { largest32, largest64, transpose32, transpose64 } from "./load";
+import {
+  demote32, ger32, ger64, multiply64, multiplyTransposed64, multiplyTransposedWide, multiplyWide, scale32, scale64,
+  syrk32, syrk64,
+} from "./products";
 
 /** Exponents beyond ± this are scaled away: SAFE_EXPONENT in load-matrix.ts. */
 const SAFE32: i32 = 10, SAFE64: i32 = 100;
