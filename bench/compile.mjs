@@ -16,6 +16,8 @@ export function compile() {
     "audit",
     "threads/answers",
     "threads/reads",
+    "threads/report",
+    "threads/solves",
     "lean/memory",
     "lean/calls",
     "lean/import",

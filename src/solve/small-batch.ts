@@ -1,6 +1,6 @@
 import { type LoadedMatrix, loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
-import type { Argument } from "../kernels/worker-team.js";
+import type { Job, WorkerTeam } from "../kernels/worker-team.js";
 import type { BatchView } from "../matrix/view.js";
 import { normOnScale } from "./finish.js";
 import type { CheckedOptions } from "./options.js";
@@ -49,27 +49,33 @@ export function smallBatch(
         placed.push(within(first + i, () => loadMatrix(kernels, batch.at(first + i), transposed)));
       const [{ pointer, lda, rows, cols, paddedRows, paddedCols }] = placed;
       const step = size > 1 ? placed[1].pointer - pointer : 0;
-      const room = 64 * Math.ceil(smallWork(paddedRows, paddedCols) / 64);
-      const work = arena.take(room * (kernels.team?.threads ?? 1));
-      const sigmas = arena.take(8 * size);
-      const g = gradients ? arena.take(size * m * n * number) : 0;
-      const args: Argument[] = [
-        { base: pointer, chunk: step },
-        lda,
-        rows,
-        cols,
-        paddedRows,
-        paddedCols,
-        transposed ? 1 : 0,
-        { base: work, thread: room },
-        { base: sigmas, chunk: 8 },
-        { base: g, chunk: gradients ? m * n * number : 0 },
-      ];
-      run(single ? "small32" : "small64", args, size);
-      const found = arena.f64(sigmas, size);
-      for (let i = 0; i < size; i++)
-        values[first + i] = within(first + i, () => normOnScale(found[i], placed[i].exponent));
-      gradients?.set((single ? arena.f32 : arena.f64)(g, size * m * n), first * m * n);
+      const scratch = arena.take(smallWork(paddedRows, paddedCols));
+      // σ, and the gradient behind it.
+      const bytes = 16 + (gradients ? 16 * Math.ceil((m * n * number) / 16) : 0);
+      const output = arena.take(bytes * size);
+      const job: Job = {
+        routine: single ? "small32" : "small64",
+        args: [
+          { base: pointer, chunk: step },
+          lda,
+          rows,
+          cols,
+          paddedRows,
+          paddedCols,
+          transposed ? 1 : 0,
+          { origin: "scratch" },
+          { origin: "output" },
+          gradients ? { origin: "output", base: 16 } : 0,
+        ],
+        chunks: size,
+        output: { pointer: output, bytes },
+        scratch: { pointer: scratch, bytes: smallWork(paddedRows, paddedCols) },
+      };
+      run(job, (at, i) => {
+        const sigma = arena.f64(at, 1)[0];
+        values[first + i] = within(first + i, () => normOnScale(sigma, placed[i].exponent));
+        gradients?.set((single ? arena.f32 : arena.f64)(at + 16, m * n), (first + i) * m * n);
+      });
     } finally {
       arena.release(mark);
     }
@@ -77,17 +83,21 @@ export function smallBatch(
   trim();
 }
 
-/** Calls a routine once a chunk: with the team, where there is one, else here. */
-function runner(kernels: ReturnType<typeof chosen>) {
-  const { team, routines, arena } = kernels;
-  if (team) return team.run.bind(team);
+/** Runs a job on the team, or on this thread alone. */
+function runner({ team, routines, arena }: ReturnType<typeof chosen>): WorkerTeam["run"] {
+  if (team) return team.run;
   const small = smallRoutines(routines, arena);
-  return (name: "small32" | "small64", args: readonly Argument[], chunks: number): void => {
+  return ({ routine, args, chunks, output, scratch }, use) => {
     for (let k = 0; k < chunks; k++) {
-      const [p, lda, rows, cols, paddedRows, paddedCols, transposed, work, sigma, g] = args.map((given) =>
-        typeof given === "number" ? given : given.base + (given.chunk ?? 0) * k,
-      );
-      small[name](p, lda, rows, cols, paddedRows, paddedCols, transposed, work, sigma, g);
+      const at = output.pointer + output.bytes * k;
+      const origins = { output: at, scratch: scratch?.pointer ?? 0 };
+      const values = args.map((given) => {
+        if (typeof given === "number") return given;
+        const { origin, base = 0, chunk = 0 } = given;
+        return base + chunk * k + (origin ? origins[origin] : 0);
+      });
+      (small[routine as "small32"] as (...args: number[]) => void)(...values);
+      use(at, k);
     }
   };
 }

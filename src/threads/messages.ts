@@ -8,8 +8,8 @@ export interface WorkerInit {
   readonly memory: WebAssembly.Memory;
   /** the modules of each set of kernels */
   readonly modules: readonly (readonly WebAssembly.Module[])[];
-  /** the shared state of the `JobQueue` */
-  readonly queue: SharedArrayBuffer;
+  /** the shared state of the team */
+  readonly shared: SharedArrayBuffer;
   readonly names: readonly string[];
   readonly thread: number;
   readonly threads: number;

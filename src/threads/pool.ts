@@ -37,7 +37,7 @@ let starting: Promise<void> | undefined;
 
 /**
  * Starts a pool of threads. Until `stop`, the functions of `spectral-norm` use the threads for products with matrices
- * large enough to gain (about 256² and larger), with the same bits as before, and the asynchronous functions of this
+ * large enough to gain (about 400² and larger), with the same bits as before, and the asynchronous functions of this
  * module can be called.
  *
  * A page must not block, so there the functions of `spectral-norm` still compute on one thread, and only the
@@ -55,6 +55,9 @@ let starting: Promise<void> | undefined;
  * @remarks
  * **Cost.** About ten milliseconds per thread. The pool's memory grows with the matrices and is freed by `stop`. The
  * asynchronous functions have threads and memory of their own, from the first call on.
+ *
+ * **On a busy machine** no thread is waited for: what it had begun when it lost its core is computed again by this
+ * thread. On Linux the other threads have the lowest priority (`nice` 19).
  *
  * **Not guaranteed.** A speedup. With `setKernels("reference")` everything is computed on one thread.
  *
