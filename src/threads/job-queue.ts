@@ -22,6 +22,11 @@ const POLLS_PER_CLOCK = 50;
  * core of its own needs one; another one is for differences in speed.
  */
 const PATIENCE = 2;
+/**
+ * Most calls for which a worker that did not help gets no order. Chosen: an order in vain costs some tenth of a call, so
+ * a worker without a core costs less than a hundredth, and one that has a core again is found within a call or two.
+ */
+const LONGEST_LEAVE = 63;
 /** Outputs and scratch memory begin at multiples of this many bytes, a cache line. */
 const ALIGNMENT = 64;
 
@@ -43,6 +48,9 @@ interface Worker {
   outputs: number;
   /** reports of the job that have been read */
   read: number;
+  /** calls for which it gets no order, and as many after it has last failed to help */
+  leave: number;
+  lastLeave: number;
 }
 
 /**
@@ -92,12 +100,19 @@ export class JobQueue {
         employed: false,
         outputs: 0,
         read: 0,
+        leave: 0,
+        lastLeave: 0,
       });
   }
 
-  /** Whether a worker is idle. */
+  /** Whether a worker is ready for an order. */
   available(): boolean {
-    return this.#workers.some(isIdle);
+    this.#shortenLeaves();
+    return this.#workers.some(isReady);
+  }
+
+  #shortenLeaves(): void {
+    for (const worker of this.#workers) if (worker.leave > 0) worker.leave--;
   }
 
   /**
@@ -113,13 +128,22 @@ export class JobQueue {
     // Never 0, which means that there is no job.
     this.#job = (this.#job % 2 ** 30) + 1;
     for (const worker of this.#workers) worker.employed = false;
+    this.#shortenLeaves();
     this.#counters.reset();
     Atomics.store(this.#globals, OPEN, this.#job);
     try {
       this.#compute(job, set, this.#sets[set][routine], use);
     } finally {
       Atomics.store(this.#globals, OPEN, 0);
+      for (const worker of this.#workers) if (worker.employed) this.#judge(worker);
     }
+  }
+
+  /** Gives a worker leave if it has reported nothing, each time for twice as long: other processes have its core. */
+  #judge(worker: Worker): void {
+    const { read, lastLeave } = worker;
+    worker.lastLeave = read > 0 ? 0 : Math.min(2 * lastLeave + 1, LONGEST_LEAVE);
+    worker.leave = worker.lastLeave;
   }
 
   #compute(
@@ -180,7 +204,7 @@ export class JobQueue {
     const workers = this.#workers;
     const most = Math.min(workers.length, job.chunks - 1);
     for (let i = 0; i < most; i++)
-      if (!workers[i].employed && isIdle(workers[i])) this.#order(workers[i], job, set);
+      if (!workers[i].employed && isReady(workers[i])) this.#order(workers[i], job, set);
   }
 
   #order(worker: Worker, job: Job, set: number): void {
@@ -234,8 +258,8 @@ export class JobQueue {
   }
 }
 
-function isIdle({ mailbox, orders }: Worker): boolean {
-  return Atomics.load(mailbox.words, REPORT.finished) === orders;
+function isReady({ mailbox, orders, leave }: Worker): boolean {
+  return leave === 0 && Atomics.load(mailbox.words, REPORT.finished) === orders;
 }
 
 function failed({ routine }: Job, error: unknown): DeviceError {

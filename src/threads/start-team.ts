@@ -35,33 +35,39 @@ const AREA_BYTES = 2 ** 25;
 const AREA_ALIGNMENT = 2 ** 12;
 
 /**
- * Starts `count` − 1 threads beside this one.
+ * Starts `count` − 1 threads beside this one, or fewer.
  *
  * @param worth  least number of multiplications for which a call is divided; default: where threads begin to gain
+ * @param most  most threads that compute; `count` is what the team says of itself
  * @throws UnsupportedError if WebAssembly is missing or forbidden, or if there are no workers; DeviceError if memory
  *   cannot be reserved or a thread cannot be started, after the other threads have been terminated
  */
-export async function startTeam(count: number, worth?: number): Promise<RunningTeam> {
+export async function startTeam(
+  count: number,
+  worth?: number,
+  most = Number.POSITIVE_INFINITY,
+): Promise<RunningTeam> {
+  const threads = Math.min(count, most);
   const modules = compiled();
-  const { memory, arena, areas } = reserved(count);
+  const { memory, arena, areas } = reserved(threads);
   const routines = modules.map((set) => routinesOver(set, memory));
   const names = Object.keys(routines[0]);
-  const shared = new SharedArrayBuffer(teamBytes(count));
-  const queue = new JobQueue(shared, names, routines, count, areas);
+  const shared = new SharedArrayBuffer(teamBytes(threads));
+  const queue = new JobQueue(shared, names, routines, threads, areas);
   const workers: Thread[] = [];
   const stop = async () => {
     queue.stop();
     await Promise.all(workers.map((worker) => worker.end()));
   };
   try {
-    const ready = Array.from({ length: count - 1 }, (_, i) => {
+    const ready = Array.from({ length: threads - 1 }, (_, i) => {
       const worker = startThread(script, `spectral-norm ${i + 1}`);
       workers.push(worker);
       const started = new Promise<void>((resolve, reject) => {
         const failed = (why: string, cause?: unknown) => {
           reject(
             new DeviceError(
-              `startThreads: thread ${i + 1} of ${count - 1} did not start: ${why}`,
+              `startThreads: thread ${i + 1} of ${threads - 1} did not start: ${why}`,
               causeOption(cause),
             ),
           );
@@ -71,7 +77,7 @@ export async function startTeam(count: number, worth?: number): Promise<RunningT
           const error = unpackError((message as Failed).error);
           failed(messageOf(error), error);
         }, failed);
-        const init: WorkerInit = { memory, modules, shared, names, thread: i + 1, threads: count };
+        const init: WorkerInit = { memory, modules, shared, names, thread: i + 1, threads };
         worker.post(init);
       });
       // If starting the next thread throws, nobody awaits this promise.
@@ -85,7 +91,7 @@ export async function startTeam(count: number, worth?: number): Promise<RunningT
     throw error;
   }
   const teamOf = (relaxed: boolean): WorkerTeam => ({
-    threads: count,
+    threads,
     available: () => queue.available(),
     run: (job, use) => queue.run(relaxed ? 1 : 0, job, use),
   });

@@ -59,6 +59,25 @@ describe("startThreads", () => {
     expect(kernelInfo().threads).toBe(1);
   });
 
+  it("starts no more threads than there are cores", async () => {
+    const workerThreads = process.getBuiltinModule("node:worker_threads");
+    const original = workerThreads.Worker;
+    let created = 0;
+    workerThreads.Worker = class extends original {
+      constructor(...args: ConstructorParameters<typeof original>) {
+        super(...args);
+        created++;
+      }
+    };
+    const starting = started(64);
+    workerThreads.Worker = original;
+    const pool = await starting;
+    expect(pool.count).toBe(64);
+    expect(kernelInfo().threads).toBe(64);
+    expect(created).toBe(Math.min(64, availableParallelism()) - 1);
+    expect(spectralNorm([[3, 4]])).toBe(5);
+  });
+
   it("with 1 leaves the functions as they are", async () => {
     await started(1);
     expect(kernelInfo().threads).toBe(1);
