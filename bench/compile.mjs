@@ -19,6 +19,8 @@ export async function compile() {
     "audit",
     "threads/answers",
     "threads/reads",
+    "threads/report",
+    "threads/solves",
     "lean/memory",
     "lean/calls",
     "lean/import",

@@ -1,9 +1,9 @@
 import type { Arena, Kernels, Products } from "./contract.js";
-import type { Argument, WorkerTeam } from "./worker-team.js";
+import type { Argument, Job, WorkerTeam } from "./worker-team.js";
 
 /**
  * The routines behind the divided ones. A slot holds the sum of one block of rows, so that threads can compute the
- * blocks in any order; `join` adds the slots in the order of the undivided routine.
+ * blocks in any order; `join` adds slots to the result, and is called in the order of the undivided routine.
  */
 export interface SlotRoutines {
   normalMatvecSlots32: NormalMatvecSlots;
@@ -58,15 +58,15 @@ type TransposedSlots = (
 ) => void;
 
 /**
- * Least number of multiplications for which a call is divided: handing over a job takes some ten microseconds, in which
- * one thread does about this many. Chosen by that estimate.
+ * Least number of multiplications for which a call is divided. Chosen by measurement: two threads need as long as one at
+ * about 350² with two vectors, which takes some thirty microseconds.
  */
-const WORTH = 2 ** 16;
-/** Chunks of a job. Chosen: with many chunks, the others wait only briefly for a thread on a slower core. */
+const WORTH = 2 ** 18;
+/** Chunks of a job. Chosen: with many chunks, little has to be computed again if a thread was taken off its core. */
 const CHUNKS = 32;
 /** Columns of a Gram matrix per chunk. Chosen small, because later columns are shorter: only one triangle is computed. */
 const GRAM_COLUMNS = 4;
-/** Bytes of scratch per thread: what `t` of `normalMatvec` and `syrk` takes. */
+/** Bytes of scratch that `t` of `normalMatvec` and `syrk` takes. */
 const SCRATCH = 64;
 
 /** Everything that the divided routines share. */
@@ -98,7 +98,7 @@ export function divided(
     ...whole,
     multiply64: dividedMultiply(division, "multiply64"),
     multiplyWide: dividedMultiply(division, "multiplyWide"),
-    multiplyWideHalf: dividedMultiplyHalf(division),
+    multiplyWideHalf: dividedMultiply(division, "multiplyWideHalf"),
     multiplyTransposed64: dividedMultiplyTransposed(division, "multiplyTransposed64"),
     multiplyTransposedWide: dividedMultiplyTransposed(division, "multiplyTransposedWide"),
     multiplyTransposedWideHalf: dividedMultiplyTransposed(division, "multiplyTransposedWideHalf"),
@@ -108,64 +108,62 @@ export function divided(
   };
 }
 
-/** Calls `use` with scratch memory of `bytes` bytes per thread. */
-function withScratch({ arena, team }: Division, bytes: number, use: (own: Argument) => void): void {
+/** Whether a call of so many multiplications is divided now. If not, the undivided routine is a little faster. */
+function pays({ team, worth }: Division, multiplications: number): boolean {
+  return multiplications >= worth && team.available();
+}
+
+/** Takes memory for `use` only. */
+function withMemory(arena: Arena, bytes: number, use: (pointer: number) => void): void {
   const mark = arena.mark();
   try {
-    use({ base: arena.take(bytes * team.threads), thread: bytes });
+    use(arena.take(bytes));
   } finally {
     arena.release(mark);
   }
 }
 
-/** Runs a routine of the `multiply` kind on chunks of rows. `more`: its further arguments. */
-function multiplyRows(
-  { team }: Division,
-  name: string,
-  [a, lda, rows, cols, x, ldx, width, y]: Parameters<Products["multiply64"]>,
-  more: readonly Argument[],
-): void {
-  // Chunks of whole groups of four rows.
-  const step = Math.max(4, 4 * Math.ceil(rows / (4 * CHUNKS)));
-  const chunks = Math.ceil(rows / step);
-  // The last chunk overlaps the one before instead of being shorter; the rows that both compute come out the same.
-  const last = rows - step;
-  team.run(
-    name,
-    [
-      { base: a, chunk: step * lda, upTo: a + last * lda },
-      lda,
-      step,
-      cols,
-      x,
-      ldx,
-      width,
-      { base: y, chunk: 8 * width * step, upTo: y + 8 * width * last },
-      ...more,
-    ],
-    chunks,
-  );
-}
-
-function dividedMultiply(division: Division, name: "multiply64" | "multiplyWide"): Products["multiply64"] {
-  return (...args) => {
-    const [, , rows, cols, , , width] = args;
-    if (rows * cols * width < division.worth) division.whole[name](...args);
-    else multiplyRows(division, name, args, []);
-  };
-}
-
-function dividedMultiplyHalf(division: Division): Products["multiplyWideHalf"] {
-  return (a, lda, rows, cols, x, ldx, width, y, w, half) => {
-    if (rows * cols * width < division.worth)
-      return division.whole.multiplyWideHalf(a, lda, rows, cols, x, ldx, width, y, w, half);
-    withScratch(division, 16 * cols, (own) =>
-      multiplyRows(division, "multiplyWideHalf", [a, lda, rows, cols, x, ldx, width, y], [own, half]),
+/** In chunks of rows. For 16-bit numbers there are two more arguments: scratch, and the type of the numbers. */
+function dividedMultiply(division: Division, name: "multiply64" | "multiplyWide" | "multiplyWideHalf") {
+  const { arena, team } = division;
+  return (...args: [...Parameters<Products["multiply64"]>, ...half: number[]]): void => {
+    const [a, lda, rows, cols, x, ldx, width, y, w, half] = args;
+    if (!pays(division, rows * cols * width)) {
+      (division.whole[name] as (...args: number[]) => void)(...args);
+      return;
+    }
+    // Chunks of whole groups of four rows.
+    const step = 4 * Math.ceil(rows / (4 * CHUNKS));
+    const number = 8 * width;
+    team.run(
+      {
+        routine: name,
+        args: [
+          { base: a, chunk: step * lda },
+          lda,
+          { base: rows, chunk: -step, upTo: step },
+          cols,
+          x,
+          ldx,
+          width,
+          { origin: "output" },
+          ...(half === undefined ? [] : [{ origin: "scratch" } as const, half]),
+        ],
+        chunks: Math.ceil(rows / step),
+        output: { pointer: y, bytes: number * step },
+        ...(half === undefined ? {} : { scratch: { pointer: w, bytes: 16 * cols } }),
+      },
+      (output, k) => {
+        const to = y + number * step * k;
+        if (output === to) return;
+        const count = width * Math.min(step, rows - step * k);
+        arena.f64(to, count).set(arena.f64(output, count));
+      },
     );
   };
 }
 
-/** The slots of one call: `blocks` slots of `size` numbers, float32 if `single`, which are added to z. */
+/** Sums in blocks of rows: `blocks` slots of `size` numbers, float32 if `single`, which are added to z. */
 interface SlotSums {
   readonly single: boolean;
   readonly size: number;
@@ -173,72 +171,70 @@ interface SlotSums {
   readonly z: number;
 }
 
-/** z += the sum of the slots at `pointer`. Each chunk adds some of the columns. */
-function join(
-  { slots, team, worth }: Division,
-  pointer: number,
-  { single, size, blocks, z }: SlotSums,
-): void {
-  const parts = size * blocks < worth ? 1 : 2 * team.threads;
-  const step = Math.max(4, 4 * Math.ceil(size / (4 * parts)));
-  const chunks = Math.ceil(size / step);
-  const name = single ? "join32" : "join64";
-  if (chunks === 1) slots[name](pointer, size, blocks, 0, size, z);
-  else if (size % step === 0)
-    team.run(name, [pointer, size, blocks, { base: 0, chunk: step }, step, z], chunks);
-  else {
-    // The remainder is added separately: an overlapping last chunk would add some columns twice.
-    const even = Math.floor(size / step) * step;
-    slots[name](pointer, size, blocks, even, size - even, z);
-    team.run(name, [pointer, size, blocks, { base: 0, chunk: step }, step, z], even / step);
-  }
-}
-
 /**
  * Fills the slots by `routine` and adds them to z. The arguments of the routine are `before`, the pointer to the slots,
  * the first slot, the one after the last, and `after`.
  */
 function sumBySlots(
-  division: Division,
+  { arena, slots, team }: Division,
   routine: string,
-  before: readonly Argument[],
-  after: readonly Argument[],
-  sums: SlotSums,
-  backwards?: boolean,
+  [before, after]: [before: readonly Argument[], after: readonly Argument[]],
+  { single, size, blocks, z }: SlotSums,
+  scratch: Job["scratch"],
+  backwards = false,
 ): void {
-  const { single, size, blocks } = sums;
-  const pointer = division.arena.take(blocks * size * (single ? 4 : 8));
+  const bytes = size * (single ? 4 : 8);
   const step = Math.ceil(blocks / CHUNKS);
-  const range: Argument[] = [
-    { base: 0, chunk: step },
-    { base: step, chunk: step },
-  ];
-  division.team.run(routine, [...before, pointer, ...range, ...after], Math.ceil(blocks / step), backwards);
-  join(division, pointer, sums);
+  const join = single ? slots.join32 : slots.join64;
+  withMemory(arena, bytes * blocks, (pointer) =>
+    team.run(
+      {
+        routine,
+        args: [
+          ...before,
+          // The routine counts from slot 0.
+          { origin: "output", chunk: -step * bytes },
+          { base: 0, chunk: step },
+          { base: step, chunk: step },
+          ...after,
+        ],
+        chunks: Math.ceil(blocks / step),
+        output: { pointer, bytes: step * bytes },
+        ...(scratch ? { scratch } : {}),
+        backwards,
+      },
+      (output, k) => join(output, size, Math.min(step, blocks - step * k), 0, size, z),
+    ),
+  );
 }
 
 function dividedNormalMatvecs(
   division: Division,
 ): Pick<Products, "normalMatvec32" | "normalMatvec64" | "normalMatvecHalf"> {
-  const { whole, slots, worth } = division;
+  const { whole, slots } = division;
   // Every second pass runs backwards, so that it begins with the rows that the pass before has left in the caches.
   let backwards = false;
   /** `half` is the type of 16-bit numbers, for the routine that has such an argument. */
   const divide =
     (name: "normalMatvec32" | "normalMatvec64" | "normalMatvecHalf") =>
     (...args: [...Parameters<Products["normalMatvec64"]>, ...half: number[]]): void => {
-      const [a, lda, rows, cols, x, ldx, width, , , z, ...half] = args;
+      const [a, lda, rows, cols, x, ldx, width, t, , z, ...half] = args;
       const single = name !== "normalMatvec64";
       const height = single ? slots.blockRows32(rows) : slots.blockRows64(rows);
       const blocks = Math.ceil(rows / height);
-      if (rows * cols * width < worth || blocks < 2) (whole[name] as (...args: number[]) => void)(...args);
-      else
-        withScratch(division, SCRATCH + (half.length > 0 ? 16 * cols : 0), (own) => {
-          const routine = name.replace("normalMatvec", "normalMatvecSlots");
-          const sums = { single, size: width * cols, blocks, z };
-          sumBySlots(division, routine, [a, lda, rows, cols, x, ldx, width, own], half, sums, backwards);
-          backwards = !backwards;
-        });
+      if (blocks < 2 || !pays(division, rows * cols * width)) {
+        (whole[name] as (...args: number[]) => void)(...args);
+        return;
+      }
+      sumBySlots(
+        division,
+        name.replace("normalMatvec", "normalMatvecSlots"),
+        [[a, lda, rows, cols, x, ldx, width, { origin: "scratch" }], half],
+        { single, size: width * cols, blocks, z },
+        { pointer: t, bytes: SCRATCH + (half.length > 0 ? 16 * cols : 0) },
+        backwards,
+      );
+      backwards = !backwards;
     };
   return {
     normalMatvec32: divide("normalMatvec32"),
@@ -247,48 +243,67 @@ function dividedNormalMatvecs(
   };
 }
 
-function dividedSyrk(division: Division, name: "syrk32" | "syrk64"): Products["syrk64"] {
-  return (...args) => {
-    const [a, lda, rows, cols, , c, ldc] = args;
-    // One triangle: half of all pairs of rows.
-    if ((rows * rows * cols) / 2 < division.worth || rows <= GRAM_COLUMNS) division.whole[name](...args);
-    else
-      withScratch(division, SCRATCH, (own) =>
-        division.team.run(
-          name.replace("syrk", "syrkPart"),
-          [
-            a,
-            lda,
-            rows,
-            cols,
-            own,
-            c,
-            ldc,
-            { base: 0, chunk: GRAM_COLUMNS },
-            { base: GRAM_COLUMNS, chunk: GRAM_COLUMNS },
-          ],
-          Math.ceil(rows / GRAM_COLUMNS),
-        ),
-      );
-  };
-}
-
-/** `more`, for 16-bit numbers: scratch, and their type. */
+/** For 16-bit numbers there are two more arguments: scratch, and the type of the numbers. */
 function dividedMultiplyTransposed(
   division: Division,
   name: "multiplyTransposed64" | "multiplyTransposedWide" | "multiplyTransposedWideHalf",
 ) {
-  return (...args: [...Parameters<Products["multiplyTransposed64"]>, ...more: number[]]): void => {
-    const [a, lda, rows, cols, y, width, , z, ...more] = args;
+  return (...args: [...Parameters<Products["multiplyTransposed64"]>, ...half: number[]]): void => {
+    const [a, lda, rows, cols, y, width, , z, w, half] = args;
     const blocks = Math.ceil(rows / division.slots.blockRows64(rows));
-    if (rows * cols < division.worth || blocks < 2 || width !== 1)
+    if (width !== 1 || blocks < 2 || !pays(division, rows * cols)) {
       (division.whole[name] as (...args: number[]) => void)(...args);
-    else
-      withScratch(division, more.length > 0 ? 16 * cols : 0, (own) => {
-        const routine = name.replace("Transposed", "TransposedSlots");
-        const after = more.length > 0 ? [own, more[1]] : [];
-        const sums = { single: false, size: cols, blocks, z };
-        sumBySlots(division, routine, [a, lda, rows, cols, y], after, sums);
-      });
+      return;
+    }
+    const halves = half !== undefined;
+    sumBySlots(
+      division,
+      name.replace("Transposed", "TransposedSlots"),
+      [[a, lda, rows, cols, y], halves ? [{ origin: "scratch" }, half] : []],
+      { single: false, size: cols, blocks, z },
+      halves ? { pointer: w, bytes: 16 * cols } : undefined,
+    );
+  };
+}
+
+/** In chunks of columns, each of which is computed into a strip of its own and copied into the result. */
+function dividedSyrk(division: Division, name: "syrk32" | "syrk64"): Products["syrk64"] {
+  const { arena, team } = division;
+  return (...args) => {
+    const [a, lda, rows, cols, t, c, ldc] = args;
+    // One triangle: half of all pairs of rows.
+    if (rows <= GRAM_COLUMNS || !pays(division, (rows * rows * cols) / 2))
+      return division.whole[name](...args);
+    const chunks = Math.ceil(rows / GRAM_COLUMNS);
+    const bytes = 8 * GRAM_COLUMNS * rows;
+    withMemory(arena, bytes * chunks, (pointer) =>
+      team.run(
+        {
+          routine: name.replace("syrk", "syrkPart"),
+          args: [
+            a,
+            lda,
+            rows,
+            cols,
+            { origin: "scratch" },
+            // The routine counts from column 0.
+            { origin: "output", chunk: -8 * GRAM_COLUMNS },
+            GRAM_COLUMNS,
+            { base: 0, chunk: GRAM_COLUMNS },
+            { base: GRAM_COLUMNS, chunk: GRAM_COLUMNS },
+          ],
+          chunks,
+          output: { pointer, bytes },
+          scratch: { pointer: t, bytes: SCRATCH },
+        },
+        (output, k) => {
+          const strip = arena.f64(output, GRAM_COLUMNS * rows);
+          const C = arena.f64(c, ldc * rows);
+          const from = GRAM_COLUMNS * k;
+          for (let i = from; i < rows; i++)
+            for (let j = 0; j < GRAM_COLUMNS; j++) C[i * ldc + from + j] = strip[GRAM_COLUMNS * i + j];
+        },
+      ),
+    );
   };
 }

@@ -1,21 +1,47 @@
 /**
- * Several threads on one kernel memory. A job calls one routine for each of `chunks` parts of its work, each part on
- * whichever thread is free. Every number is computed by one thread in a fixed order, so the result does not depend on
- * the number of threads or on their speed, to the last bit.
+ * Several threads on one kernel memory. A job calls one routine for each chunk of its work, on whichever thread is free.
+ * The output of a chunk has the same bits whichever thread computes it, so the result does not depend on the number of
+ * threads or on their speed.
  */
 export interface WorkerTeam {
   readonly threads: number;
+  /** Whether a job would have more than the calling thread now: other threads may be at work or without a core. */
+  available(): boolean;
   /**
-   * Calls `routine` once for each chunk and returns when all are done. The calling thread takes part. A thread gets
-   * the same chunks in every job, in ascending order or `backwards`, as long as the others are as fast.
+   * Calls the job's routine for each chunk, and `use` with the output of each chunk, in ascending order. Returns when all
+   * outputs have been used. The calling thread takes part, and alone calls `use`. It does not wait for a thread that
+   * was taken off its core in the middle of a chunk: it computes that chunk itself.
    *
-   * @throws DeviceError if a thread has failed
+   * The other threads write to memory of their own only, so that a late one never writes into what others use. An output
+   * in their memory is valid until the next job.
+   *
+   * @throws DeviceError if a chunk has failed
    */
-  run(routine: string, args: readonly Argument[], chunks: number, backwards?: boolean): void;
+  run(job: Job, use: (output: number, chunk: number) => void): void;
+}
+
+export interface Job {
+  readonly routine: string;
+  readonly args: readonly Argument[];
+  readonly chunks: number;
+  /** Where the calling thread writes the output of chunk k: `bytes` bytes at `pointer` + `bytes`·k. */
+  readonly output: Block;
+  /** scratch memory of the calling thread; the others get as much of their own */
+  readonly scratch?: Block;
+  /** The chunks are computed in descending order. */
+  readonly backwards?: boolean;
+}
+
+/** `bytes` is a multiple of 16, and `pointer` is not 0. */
+interface Block {
+  readonly pointer: number;
+  readonly bytes: number;
 }
 
 /**
- * An argument of a routine: a number, the same for every chunk, or min(base + chunk·k + thread·t, upTo) for chunk k and
- * thread t.
+ * An argument of a routine: a number, or min(origin + base + chunk·k, upTo) for chunk k. The origin is 0, or a pointer to
+ * the output of the chunk or to the scratch memory of the thread.
  */
-export type Argument = number | { base: number; chunk?: number; thread?: number; upTo?: number };
+export type Argument =
+  | number
+  | { origin?: "output" | "scratch"; base?: number; chunk?: number; upTo?: number };

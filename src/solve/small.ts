@@ -138,12 +138,14 @@ export function smallBatch(
   const single = batch.dtype === "float32" ? 1 : 0;
   const step = m * n * (single ? 4 : 8);
   const group = Math.min(count, Math.max(1, Math.floor(GROUP_BYTES / step)));
-  const room = 64 * Math.ceil(smallWork(m, n) / 64);
   const wanted = gradients ? 1 : 0;
+  // Another thread may read a matrix again, so its gradient is not written over it.
+  const bytes = FOUND + (team && gradients ? 16 * Math.ceil(step / 16) : 0);
+  const scratch = 16 * Math.ceil(smallWork(m, n) / 16);
   const mark = arena.mark();
   const a = arena.take(group * step);
-  const out = arena.take(group * FOUND);
-  const work = arena.take(room * (team?.threads ?? 1));
+  const out = arena.take(group * bytes);
+  const work = arena.take(scratch);
   arena.release(mark);
   for (let first = 0; first < count; first += group) {
     const size = Math.min(group, count - first);
@@ -154,19 +156,44 @@ export function smallBatch(
     if (one.data === last.data && one.rowStride === n && last.offset - one.offset === (size - 1) * m * n)
       place({ ...one, m: size * m }, a);
     else for (let i = 0; i < size; i++) columns = place(batch.at(first + i), a + i * step);
-    if (team) {
-      const gradient = gradients ? { base: a, chunk: step } : 0;
-      const shared = [m, n, columns, single, wanted, { base: work, thread: room }];
-      team.run("small", [{ base: a, chunk: step }, ...shared, { base: out, chunk: FOUND }, gradient], size);
-    } else
-      for (let i = 0, p = a; i < size; i++, p += step)
-        routines.small?.(p, m, n, columns, single, wanted, work, out + i * FOUND, gradients ? p : 0);
-    const found = arena.f64(out, 8 * size);
-    for (let i = 0; i < size; i++)
+    const read = (at: number, i: number) => {
+      const found = arena.f64(at, 3);
       values[first + i] = within(first + i, () => {
-        if (Number.isNaN(found[8 * i])) throwNonFinite(batch.at(first + i));
-        return normOnScale(found[8 * i + 2], found[8 * i + 1]);
+        if (Number.isNaN(found[0])) throwNonFinite(batch.at(first + i));
+        return normOnScale(found[2], found[1]);
       });
-    gradients?.set(readerOf(batch.dtype)(a, size * m * n), first * m * n);
+    };
+    const copy = (from: number, of: number, to: number) =>
+      gradients?.set(readerOf(batch.dtype)(from, of * m * n), to * m * n);
+    if (team?.available())
+      team.run(
+        {
+          routine: "small",
+          args: [
+            { base: a, chunk: step },
+            m,
+            n,
+            columns,
+            single,
+            wanted,
+            { origin: "scratch" },
+            { origin: "output" },
+            gradients ? { origin: "output", base: FOUND } : 0,
+          ],
+          chunks: size,
+          output: { pointer: out, bytes },
+          scratch: { pointer: work, bytes: scratch },
+        },
+        (at, i) => {
+          read(at, i);
+          copy(at + FOUND, 1, first + i);
+        },
+      );
+    else {
+      for (let i = 0, p = a; i < size; i++, p += step)
+        routines.small?.(p, m, n, columns, single, wanted, work, out + i * bytes, gradients ? p : 0);
+      for (let i = 0; i < size; i++) read(out + i * bytes, i);
+      copy(a, size, first);
+    }
   }
 }

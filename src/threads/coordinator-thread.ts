@@ -7,6 +7,7 @@ import { packError } from "./failure.js";
 import type { CoordinatorInit, PackedMatrix, Reply, Request } from "./messages.js";
 import { parentPort } from "./port.js";
 import { startTeam } from "./start-team.js";
+import { cores } from "./worker.js";
 
 // Listed by name, so that the bundle holds these functions of the core and no others.
 const functions: Readonly<Record<FunctionName, unknown>> = {
@@ -32,7 +33,7 @@ let chosen: Request["kernels"] = "auto";
 
 async function start({ count }: CoordinatorInit): Promise<void> {
   try {
-    if (count > 1) useThreadPool(await startTeam(count));
+    if (count > 1) useThreadPool(await startTeam(count, undefined, cores()));
     post({ value: "ready" });
   } catch (error) {
     post({ error: packError(error) });

@@ -1,282 +1,267 @@
-import { instantiate } from "../kernels/wasm/instantiate.js";
-import type { Argument } from "../kernels/worker-team.js";
+import type { Job } from "../kernels/worker-team.js";
 import { messageOf } from "../matrix/error-message.js";
 import { DeviceError } from "../matrix/errors.js";
-import { unpackError } from "./failure.js";
+import {
+  argumentNumbers,
+  ChunkCounters,
+  globalWords,
+  Mailbox,
+  OPEN,
+  ORDER,
+  REPORT,
+  readArguments,
+  STOP,
+  writeArguments,
+} from "./mailbox.js";
+import type { Routines } from "./routines.js";
 
-// The shared state of a `JobQueue` begins with these 32-bit words, given by index.
-//
-// One job runs at a time. Each thread has a range of a job's chunks, which is the same range in every job of as many
-// chunks, so that the thread finds its part of A in its own cache. A thread that has finished its range takes chunks
-// from the others. The main thread writes a job while the counters are closed, and then opens them. A worker marks
-// itself as inside, takes a chunk by raising a counter, and reads the job only then. The job cannot change before that
-// chunk is done, because the main thread waits until no worker is inside. It does not wait for workers that sleep.
-const BACKWARDS = 0;
-const COUNT = 1;
-const INSIDE = 2;
-const EPOCH = 3;
-const ASLEEP = 4;
-const FAILED = 5;
-const STOP = 6;
-const ROUTINE = 7;
-const ARITY = 8;
-const SET = 9;
-const AWAITED = 10;
-/** Length of the error text that a worker has written; 0 if none has failed. */
-const ERROR_LENGTH = 11;
-const WORDS = 16;
-
+/** Polls between two readings of the clock. Chosen: a reading costs as much as some tens of polls. */
+const POLLS_PER_CLOCK = 50;
 /**
- * Most characters of an error text (class, message and stack). A worker that waits for jobs cannot send messages, so it
- * writes the text to shared memory. Chosen: room for a message and some twenty lines of stack.
+ * Times that of a chunk for which the main thread waits for a chunk before it computes it itself. Chosen: a thread on a
+ * core of its own needs one; another one is for differences in speed.
  */
-const ERROR_CHARACTERS = 2048;
-
-/** The value of a chunk counter while there is no job: above every number of chunks. */
-const CLOSED = 2 ** 30;
-/** Most arguments of a routine. Each is stored as a base, a step per chunk, a step per thread and a limit. */
-const ARGUMENTS = 12;
-const PARTS = 4;
-
-/** Milliseconds that a worker polls for the next job before it sleeps. Chosen: jobs of one call follow faster. */
-const POLL_MS = 1;
-/** Polls between two readings of the clock. Chosen: a reading costs as much as many polls. */
-const POLLS_PER_CLOCK = 500;
+const PATIENCE = 2;
 /**
- * Polls for the end of the workers before the main thread sleeps, so that a worker may have its core. Chosen: some ten
- * microseconds, the time that handing over a job takes.
+ * Most calls for which a worker that did not help gets no order. Chosen: an order in vain costs some tenth of a call, so
+ * a worker without a core costs less than a hundredth, and one that has a core again is found within a call or two.
  */
-const POLLS_BEFORE_SLEEP = 10_000;
-/** Milliseconds that it then sleeps at most. */
-const SLEEP_MS = 1;
-/**
- * Milliseconds after which a worker that has not finished its chunk is considered dead. Only time in which the main
- * thread could run counts. Chosen: a chunk takes milliseconds, so this is thousands of times as long.
- */
-export const PATIENCE_MS = 30_000;
+const LONGEST_LEAVE = 63;
+/** Outputs and scratch memory begin at multiples of this many bytes, a cache line. */
+const ALIGNMENT = 64;
 
-export type Routines = Readonly<Record<string, (...args: number[]) => unknown>>;
-
-/** The routines that a job may call, over a shared memory. */
-export function routinesOver(modules: readonly WebAssembly.Module[], memory: WebAssembly.Memory): Routines {
-  return instantiate(modules, memory) as unknown as Routines;
+/** Kernel memory of the workers: `bytes` each, one after the other. Nobody else writes to it. */
+export interface Areas {
+  readonly pointer: number;
+  readonly bytes: number;
 }
 
-/** Words from one thread's counter to the next: a cache line, so that threads do not contend for it. */
-const COUNTER_WORDS = 16;
-
-/** Bytes of shared memory that a queue for `threads` threads takes. */
-export function jobQueueBytes(threads: number): number {
-  return 4 * WORDS + 8 * ARGUMENTS * PARTS + 4 * COUNTER_WORDS * threads + 2 * ERROR_CHARACTERS;
+/** What the main thread knows about a worker. */
+interface Worker {
+  readonly mailbox: Mailbox;
+  readonly area: number;
+  /** number of orders so far; the worker is idle if it has finished as many */
+  orders: number;
+  /** whether it has an order for the job that runs */
+  employed: boolean;
+  /** where its outputs of the job begin */
+  outputs: number;
+  /** reports of the job that have been read */
+  read: number;
+  /** calls for which it gets no order, and as many after it has last failed to help */
+  leave: number;
+  lastLeave: number;
 }
 
-/** The queue of jobs of a team, as seen by one of its threads. The queue holds one job at a time. */
+/**
+ * The main thread's end of a team: it runs jobs, one at a time.
+ *
+ * A worker that is idle gets an order, which is a copy of the job. Workers and the main thread take chunks until none is
+ * left. A worker writes each output to its own memory and then reports it. When a worker has been late for as long as a
+ * chunk takes, the main thread computes the chunk itself, and the worker gets no order until it has finished its old
+ * one. What it writes meanwhile is read by nobody. So a worker that was taken off its core, or that has ended, costs the
+ * time of a chunk or two, once.
+ */
 export class JobQueue {
-  readonly #words: Int32Array;
-  readonly #numbers: Float64Array;
+  readonly #globals: Int32Array;
+  readonly #counters: ChunkCounters;
   readonly #names: readonly string[];
   readonly #sets: readonly Routines[];
-  readonly #thread: number;
-  readonly #threads: number;
-  readonly #counters: Int32Array;
-  readonly #errorText: Uint16Array;
-  readonly #patience: number;
-  #stuck: string | undefined;
-  #ended: { cause: unknown } | undefined;
+  readonly #workers: Worker[] = [];
+  readonly #areaBytes: number;
+  readonly #numbers = argumentNumbers();
+  #job = 0;
+  /** pointers to the outputs of the current job by chunk; 0: not computed yet */
+  #outputs = new Float64Array(64);
 
   /**
-   * @param buffer  `jobQueueBytes(threads)`, the same for all threads
-   * @param names   names of the routines that jobs call, in the same order for all threads
-   * @param sets    the routines of each set of kernels
-   * @param thread  number of this thread; 0 is the main thread, which runs jobs
-   * @param threads  number of threads
-   * @param patience  milliseconds that the main thread waits for a worker's last chunk
+   * @param shared  `teamBytes(threads)`, the same for all threads
+   * @param names  names of the routines that jobs call, in the same order for all threads
+   * @param sets  the routines of each set of kernels
+   * @param threads  number of threads, including this one
    */
   constructor(
-    buffer: SharedArrayBuffer,
+    shared: SharedArrayBuffer,
     names: readonly string[],
     sets: readonly Routines[],
-    thread: number,
     threads: number,
-    patience = PATIENCE_MS,
+    areas: Areas,
   ) {
-    this.#words = new Int32Array(buffer, 0, WORDS);
-    this.#numbers = new Float64Array(buffer, 4 * WORDS, ARGUMENTS * PARTS);
+    this.#globals = globalWords(shared);
+    this.#counters = new ChunkCounters(shared, threads);
     this.#names = names;
     this.#sets = sets;
-    this.#counters = new Int32Array(buffer, 4 * WORDS + 8 * ARGUMENTS * PARTS, COUNTER_WORDS * threads);
-    this.#errorText = new Uint16Array(
-      buffer,
-      jobQueueBytes(threads) - 2 * ERROR_CHARACTERS,
-      ERROR_CHARACTERS,
-    );
-    this.#thread = thread;
-    this.#threads = threads;
-    this.#patience = patience;
-    if (thread === 0) this.#setCounters(CLOSED);
+    this.#areaBytes = areas.bytes;
+    for (let worker = 1; worker < threads; worker++)
+      this.#workers.push({
+        mailbox: new Mailbox(shared, threads, worker),
+        area: areas.pointer + areas.bytes * (worker - 1),
+        orders: 0,
+        employed: false,
+        outputs: 0,
+        read: 0,
+        leave: 0,
+        lastLeave: 0,
+      });
+  }
+
+  /** Whether a worker is ready for an order. */
+  available(): boolean {
+    this.#shortenLeaves();
+    return this.#workers.some(isReady);
+  }
+
+  #shortenLeaves(): void {
+    for (const worker of this.#workers) if (worker.leave > 0) worker.leave--;
   }
 
   /**
    * Runs a job as `WorkerTeam.run` specifies, with the routines of set number `set`.
    *
-   * @throws DeviceError whose cause is the error of a failed chunk; DeviceError if a thread has not finished its chunk,
-   *   and from then on for every job, because that thread may still write to the memory at any time
+   * @throws DeviceError whose cause is the error of a failed chunk
    */
-  run(set: number, routine: string, args: readonly Argument[], chunks: number, backwards = false): void {
-    const words = this.#words;
-    const numbers = this.#numbers;
-    if (args.length > ARGUMENTS)
-      throw new RangeError(`${routine}: expected at most ${ARGUMENTS} arguments, got ${args.length}`);
-    this.refuseIfStuck();
-    words[ROUTINE] = this.#names.indexOf(routine);
-    words[SET] = set;
-    words[ARITY] = args.length;
-    words[BACKWARDS] = backwards ? 1 : 0;
-    for (let i = 0; i < args.length; i++) {
-      const given = args[i];
-      const fixed = typeof given === "number";
-      numbers[PARTS * i] = fixed ? given : given.base;
-      numbers[PARTS * i + 1] = fixed ? 0 : (given.chunk ?? 0);
-      numbers[PARTS * i + 2] = fixed ? 0 : (given.thread ?? 0);
-      numbers[PARTS * i + 3] = fixed ? Number.POSITIVE_INFINITY : (given.upTo ?? Number.POSITIVE_INFINITY);
-    }
-    Atomics.store(words, FAILED, 0);
-    Atomics.store(words, ERROR_LENGTH, 0);
-    Atomics.store(words, COUNT, chunks);
-    this.#setCounters(0);
-    Atomics.add(words, EPOCH, 1);
-    if (Atomics.load(words, ASLEEP) > 0) Atomics.notify(words, EPOCH);
-    let failed: { error: unknown } | undefined;
+  run(set: number, job: Job, use: (output: number, chunk: number) => void): void {
+    const { routine, chunks, output, scratch } = job;
+    writeArguments(this.#numbers, job, output.pointer, scratch?.pointer ?? 0);
+    if (this.#outputs.length < chunks) this.#outputs = new Float64Array(2 * chunks);
+    this.#outputs.fill(0, 0, chunks);
+    // Never 0, which means that there is no job.
+    this.#job = (this.#job % 2 ** 30) + 1;
+    for (const worker of this.#workers) worker.employed = false;
+    this.#shortenLeaves();
+    this.#counters.reset();
+    Atomics.store(this.#globals, OPEN, this.#job);
     try {
-      this.#work();
-    } catch (error) {
-      failed = { error };
-    }
-    this.#setCounters(CLOSED);
-    if (!this.#waitForWorkers()) this.#stuck = routine;
-    this.refuseIfStuck();
-    if (Atomics.load(words, FAILED) === 1) failed ??= { error: this.#readError() };
-    if (failed) {
-      const { error } = failed;
-      throw new DeviceError(`threads: ${routine} has failed: ${messageOf(error)}`, { cause: error });
+      this.#compute(job, set, this.#sets[set][routine], use);
+    } finally {
+      Atomics.store(this.#globals, OPEN, 0);
+      for (const worker of this.#workers) if (worker.employed) this.#judge(worker);
     }
   }
 
-  /** Tells the main thread that a worker has ended, and why. */
-  workerEnded(cause: unknown): void {
-    this.#ended ??= { cause };
+  /** Gives a worker leave if it has reported nothing, each time for twice as long: other processes have its core. */
+  #judge(worker: Worker): void {
+    const { read, lastLeave } = worker;
+    worker.lastLeave = read > 0 ? 0 : Math.min(2 * lastLeave + 1, LONGEST_LEAVE);
+    worker.leave = worker.lastLeave;
   }
 
-  /** @throws DeviceError if a thread has not finished a chunk */
-  refuseIfStuck(): void {
-    if (this.#stuck === undefined) return;
-    throw new DeviceError(
-      `threads: a thread has not finished its part of ${this.#stuck}; stop the pool and start another`,
-      this.#ended,
-    );
-  }
-
-  /** Waits until no worker is inside; returns false if that takes too long. */
-  #waitForWorkers(): boolean {
-    const words = this.#words;
-    for (let poll = 0; poll < POLLS_BEFORE_SLEEP; poll++) if (Atomics.load(words, INSIDE) === 0) return true;
-    Atomics.store(words, AWAITED, 1);
-    // Each wait counts with its nominal length. By the clock, a worker would be late after the machine has slept or the
-    // process was stopped, although the worker stood still as well.
-    let waits = Math.ceil(this.#patience / SLEEP_MS);
-    for (;;) {
-      const inside = Atomics.load(words, INSIDE);
-      if (inside === 0) break;
-      if (Atomics.wait(words, INSIDE, inside, SLEEP_MS) === "timed-out" && waits-- === 0) return false;
-    }
-    Atomics.store(words, AWAITED, 0);
-    return true;
-  }
-
-  /** Works on jobs until `stop` is called. */
-  serve(): void {
-    const words = this.#words;
-    let seen = Atomics.load(words, EPOCH);
-    while (Atomics.load(words, STOP) === 0) {
-      Atomics.add(words, INSIDE, 1);
+  #compute(
+    job: Job,
+    set: number,
+    routine: Routines[string],
+    use: (output: number, chunk: number) => void,
+  ): void {
+    const { chunks, output, args, backwards = false } = job;
+    const outputs = this.#outputs;
+    const values = new Array<number>(args.length).fill(0);
+    const compute = (chunk: number) => {
+      readArguments(this.#numbers, chunk, chunk, values);
       try {
-        this.#work();
+        routine(...values);
       } catch (error) {
-        if (Atomics.exchange(words, FAILED, 1) === 0) this.#writeError(error);
-      } finally {
-        Atomics.sub(words, INSIDE, 1);
+        throw failed(job, error);
       }
-      if (Atomics.load(words, AWAITED) === 1) Atomics.notify(words, INSIDE);
-      const until = performance.now() + POLL_MS;
-      let changed = false;
-      do {
-        for (let poll = 0; poll < POLLS_PER_CLOCK && !changed; poll++)
-          changed = Atomics.load(words, EPOCH) !== seen;
-      } while (!changed && performance.now() < until);
-      if (!changed) {
-        Atomics.add(words, ASLEEP, 1);
-        Atomics.wait(words, EPOCH, seen);
-        Atomics.sub(words, ASLEEP, 1);
+      outputs[chunk] = output.pointer + output.bytes * chunk;
+    };
+    const started = performance.now();
+    let own = 0;
+    let deadline: number | undefined;
+    let next = 0;
+    for (;;) {
+      // Here, because a worker that is still late with an older job joins when it has finished that.
+      this.#employIdle(job, set);
+      this.#readReports(job);
+      while (next < chunks && outputs[next] !== 0) use(outputs[next], next++);
+      if (next === chunks) return;
+      const chunk = this.#counters.take(0, chunks, backwards);
+      if (chunk >= 0) {
+        compute(chunk);
+        own++;
+        continue;
       }
-      seen = Atomics.load(words, EPOCH);
+      if (deadline === undefined) {
+        const now = performance.now();
+        deadline = now + (PATIENCE * (now - started)) / Math.max(own, 1);
+      }
+      if (!this.#arrives(job, next, deadline)) compute(next);
     }
   }
 
-  /** Writes a worker's error to shared memory. The main thread reads it when no worker is inside. */
-  #writeError(error: unknown): void {
-    const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
-    const text = [name, message, stack].join("\0").slice(0, ERROR_CHARACTERS);
-    for (let i = 0; i < text.length; i++) this.#errorText[i] = text.charCodeAt(i);
-    Atomics.store(this.#words, ERROR_LENGTH, text.length);
+  /** Polls for the output of a chunk. */
+  #arrives(job: Job, chunk: number, deadline: number): boolean {
+    do {
+      for (let poll = 0; poll < POLLS_PER_CLOCK; poll++) {
+        this.#readReports(job);
+        if (this.#outputs[chunk] !== 0) return true;
+      }
+    } while (performance.now() < deadline);
+    return false;
   }
 
-  #readError(): unknown {
-    const length = Atomics.load(this.#words, ERROR_LENGTH);
-    const text = Array.from(this.#errorText.subarray(0, length), (code) => String.fromCharCode(code)).join(
-      "",
-    );
-    const [name, message = "", stack = ""] = text.split("\0");
-    return unpackError({ failure: { name, message, stack, code: undefined, fields: {} } });
+  /** Orders the job from every idle worker, as long as there are chunks for them. */
+  #employIdle(job: Job, set: number): void {
+    const workers = this.#workers;
+    const most = Math.min(workers.length, job.chunks - 1);
+    for (let i = 0; i < most; i++)
+      if (!workers[i].employed && isReady(workers[i])) this.#order(workers[i], job, set);
   }
 
-  /** Makes `serve` return in every worker. */
+  #order(worker: Worker, job: Job, set: number): void {
+    const { words, numbers } = worker.mailbox;
+    const { bytes } = job.output;
+    const scratch = ALIGNMENT * Math.ceil((job.scratch?.bytes ?? 0) / ALIGNMENT);
+    const room = Math.floor((this.#areaBytes - scratch) / bytes);
+    // Without room for an output, the main thread computes alone.
+    if (room < 1) return;
+    worker.employed = true;
+    worker.outputs = worker.area + scratch;
+    worker.read = 0;
+    writeArguments(numbers, job, worker.outputs, worker.area);
+    words[ORDER.job] = this.#job;
+    words[ORDER.routine] = this.#names.indexOf(job.routine);
+    words[ORDER.set] = set;
+    words[ORDER.arity] = job.args.length;
+    words[ORDER.chunks] = job.chunks;
+    words[ORDER.backwards] = job.backwards ? 1 : 0;
+    words[ORDER.room] = Math.min(room, worker.mailbox.reports.length);
+    Atomics.store(words, REPORT.done, 0);
+    Atomics.store(words, REPORT.errorLength, 0);
+    Atomics.store(words, ORDER.count, ++worker.orders);
+    if (Atomics.load(words, REPORT.asleep) === 1) Atomics.notify(words, ORDER.count);
+  }
+
+  /** Notes the outputs that workers have reported. */
+  #readReports(job: Job): void {
+    for (const worker of this.#workers) {
+      if (!worker.employed) continue;
+      const { words, reports } = worker.mailbox;
+      const done = Atomics.load(words, REPORT.done);
+      for (; worker.read < done; worker.read++) {
+        const chunk = reports[worker.read];
+        // The main thread may have computed it meanwhile.
+        if (this.#outputs[chunk] === 0)
+          this.#outputs[chunk] = worker.outputs + job.output.bytes * worker.read;
+      }
+      if (Atomics.load(words, REPORT.errorLength) > 0) throw failed(job, worker.mailbox.readError());
+    }
+  }
+
+  /** Makes the workers end, as soon as they have finished what they compute. */
   stop(): void {
-    Atomics.store(this.#words, STOP, 1);
-    Atomics.add(this.#words, EPOCH, 1);
-    Atomics.notify(this.#words, EPOCH);
-  }
-
-  #setCounters(to: number): void {
-    for (let t = 0; t < this.#threads; t++) Atomics.store(this.#counters, COUNTER_WORDS * t, to);
-  }
-
-  /** Takes chunks until none is left, those of its own range first. */
-  #work(): void {
-    for (let step = 0; step < this.#threads; step++) {
-      const range = (this.#thread + step) % this.#threads;
-      for (;;) {
-        const taken = Atomics.add(this.#counters, COUNTER_WORDS * range, 1);
-        if (taken >= CLOSED) return;
-        const count = Atomics.load(this.#words, COUNT);
-        const first = Math.floor((count * range) / this.#threads);
-        const end = Math.floor((count * (range + 1)) / this.#threads);
-        if (taken >= end - first) break;
-        this.#call(this.#words[BACKWARDS] === 1 ? end - 1 - taken : first + taken);
-      }
+    Atomics.store(this.#globals, STOP, 1);
+    for (const { mailbox } of this.#workers) {
+      // So that a worker that is about to sleep does not.
+      Atomics.add(mailbox.words, ORDER.count, 1);
+      Atomics.notify(mailbox.words, ORDER.count);
     }
   }
+}
 
-  #call(k: number): void {
-    const words = this.#words;
-    const numbers = this.#numbers;
-    const args: number[] = [];
-    for (let i = 0; i < words[ARITY]; i++)
-      args.push(
-        Math.min(
-          numbers[PARTS * i] + numbers[PARTS * i + 1] * k + numbers[PARTS * i + 2] * this.#thread,
-          numbers[PARTS * i + 3],
-        ),
-      );
-    this.#sets[words[SET]][this.#names[words[ROUTINE]]](...args);
-  }
+function isReady({ mailbox, orders, leave }: Worker): boolean {
+  return leave === 0 && Atomics.load(mailbox.words, REPORT.finished) === orders;
+}
+
+function failed({ routine }: Job, error: unknown): DeviceError {
+  return new DeviceError(`threads: ${routine} has failed: ${messageOf(error)}`, { cause: error });
 }

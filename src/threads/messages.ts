@@ -6,10 +6,10 @@ import type { PackedValue } from "./failure.js";
 /** The first and only message to a worker of a team. It answers "ready", or with a `Failed`. */
 export interface WorkerInit {
   readonly memory: WebAssembly.Memory;
-  /** the modules of each set of kernels */
-  readonly modules: readonly (readonly WebAssembly.Module[])[];
-  /** the shared state of the `JobQueue` */
-  readonly queue: SharedArrayBuffer;
+  /** the module of each set of kernels */
+  readonly modules: readonly WebAssembly.Module[];
+  /** the shared state of the team */
+  readonly shared: SharedArrayBuffer;
   readonly names: readonly string[];
   readonly thread: number;
   readonly threads: number;

@@ -37,14 +37,14 @@ let starting: Promise<void> | undefined;
 
 /**
  * Starts a pool of threads. Until `stop`, the functions of `spectral-norm` use the threads for products with matrices
- * large enough to gain (about 256² and larger), with the same bits as before, and the asynchronous functions of this
+ * large enough to gain (about 400² and larger), with the same bits as before, and the asynchronous functions of this
  * module can be called.
  *
  * A page must not block, so there the functions of `spectral-norm` still compute on one thread, and only the
  * asynchronous functions use the pool. A browser's workers may block, and behave as Node does.
  *
- * @param count - number of threads that compute, including the main one: an integer from 1 to 256. Default: the number
- *   of cores that this program may use. With 1, the pool serves the asynchronous functions only and needs no shared
+ * @param count - largest number of threads that compute, including the main one: an integer from 1 to 256. Default: the
+ *   number of cores that this program may use. With 1, the pool serves the asynchronous functions only and needs no shared
  *   memory
  * @returns the pool; a second call while it runs, with the same count or none, shares it
  * @throws OptionError for an invalid `count`, or one that differs from that of the running pool.
@@ -55,6 +55,11 @@ let starting: Promise<void> | undefined;
  * @remarks
  * **Cost.** About ten milliseconds per thread. The pool's memory grows with the matrices and is freed by `stop`. The
  * asynchronous functions have threads and memory of their own, from the first call on.
+ *
+ * **More threads than cores** are not started, because they would only take turns.
+ *
+ * **On a busy machine** no thread is waited for: what it had begun when it lost its core is computed again by this
+ * thread. On Linux the other threads have the lowest priority (`nice` 19).
  *
  * **Not guaranteed.** A speedup. With `setKernels("reference")` everything is computed on one thread.
  *
@@ -101,7 +106,8 @@ async function start(count: number): Promise<void> {
         "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp; count 1 needs none",
     );
   const pool: Pool = { count, team: undefined, coordinator: undefined, users: 0 };
-  if (canBlock()) running = { ...pool, team: count > 1 ? await startTeam(count) : undefined };
+  if (canBlock())
+    running = { ...pool, team: count > 1 ? await startTeam(count, undefined, cores()) : undefined };
   else {
     // A page has no team of its own: only the coordinating thread can find out whether threads can be started.
     await coordinatorOf(pool).ready;

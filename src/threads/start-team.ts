@@ -1,64 +1,83 @@
 import type { Arena } from "../kernels/contract.js";
 import { divided } from "../kernels/parallel.js";
 import type { Threads } from "../kernels/select.js";
-import { relaxedAvailable, sharedMemory, sharedModules, wasmKernels } from "../kernels/wasm/instance.js";
+import {
+  arenaOf,
+  relaxedAvailable,
+  sharedMemory,
+  sharedModule,
+  wasmKernels,
+} from "../kernels/wasm/instance.js";
 import type { WorkerTeam } from "../kernels/worker-team.js";
 import { messageOf } from "../matrix/error-message.js";
 import { DeviceError, UnsupportedError } from "../matrix/errors.js";
 import { causeOption, unpackError } from "./failure.js";
-import { JobQueue, jobQueueBytes, PATIENCE_MS, routinesOver } from "./job-queue.js";
+import { type Areas, JobQueue } from "./job-queue.js";
+import { teamBytes } from "./mailbox.js";
 import type { Failed, WorkerInit } from "./messages.js";
+import { routinesOver } from "./routines.js";
 import { worker as script } from "./scripts.generated.js";
 import { startThread, type Thread } from "./worker.js";
 
 /** A team that has started, with a memory of its own. This thread is its main thread. */
 export interface RunningTeam extends Threads {
   readonly memory: WebAssembly.Memory;
+  readonly arena: Arena;
   teamOf(relaxed: boolean): WorkerTeam;
   stop(): Promise<void>;
 }
 
 /**
- * Starts `count` − 1 threads beside this one.
+ * Bytes of kernel memory that all threads together have for their outputs. Chosen: a pass over 1 GiB writes as much. With
+ * a larger matrix, the workers stop when their part is full. Memory that is not written to takes addresses only.
+ */
+const AREA_BYTES = 2 ** 25;
+const AREA_ALIGNMENT = 2 ** 12;
+
+/**
+ * Starts `count` − 1 threads beside this one, or fewer.
  *
  * @param worth  least number of multiplications for which a call is divided; default: where threads begin to gain
- * @param patience  milliseconds that a job waits for a thread's last chunk; only tests shorten it
+ * @param most  most threads that compute; `count` is what the team says of itself
  * @throws UnsupportedError if WebAssembly is missing or forbidden, or if there are no workers; DeviceError if memory
  *   cannot be reserved or a thread cannot be started, after the other threads have been terminated
  */
-export async function startTeam(count: number, worth?: number, patience = PATIENCE_MS): Promise<RunningTeam> {
+export async function startTeam(
+  count: number,
+  worth?: number,
+  most = Number.POSITIVE_INFINITY,
+): Promise<RunningTeam> {
+  const threads = Math.min(count, most);
   const modules = compiled();
-  const memory = reserved();
-  const routines = modules.map((set) => routinesOver(set, memory));
+  const { memory, arena, areas } = reserved(threads);
+  const routines = modules.map((module) => routinesOver(module, memory));
   const names = Object.keys(routines[0]);
-  const shared = new SharedArrayBuffer(jobQueueBytes(count));
-  const queue = new JobQueue(shared, names, routines, 0, count, patience);
+  const shared = new SharedArrayBuffer(teamBytes(threads));
+  const queue = new JobQueue(shared, names, routines, threads, areas);
   const workers: Thread[] = [];
   const stop = async () => {
     queue.stop();
     await Promise.all(workers.map((worker) => worker.end()));
   };
   try {
-    const ready = Array.from({ length: count - 1 }, (_, i) => {
+    const ready = Array.from({ length: threads - 1 }, (_, i) => {
       const worker = startThread(script, `spectral-norm ${i + 1}`);
       workers.push(worker);
       const started = new Promise<void>((resolve, reject) => {
         const failed = (why: string, cause?: unknown) => {
           reject(
             new DeviceError(
-              `startThreads: thread ${i + 1} of ${count - 1} did not start: ${why}`,
+              `startThreads: thread ${i + 1} of ${threads - 1} did not start: ${why}`,
               causeOption(cause),
             ),
           );
-          // It may have started: then the jobs that wait for it need the reason.
-          queue.workerEnded(cause ?? new DeviceError(`threads: thread ${i + 1} of ${count - 1}: ${why}`));
         };
         worker.listen((message) => {
           if (message === "ready") return resolve();
           const error = unpackError((message as Failed).error);
           failed(messageOf(error), error);
         }, failed);
-        const init: WorkerInit = { memory, modules, queue: shared, names, thread: i + 1, threads: count };
+        const init: WorkerInit = { memory, modules, shared, names, thread: i + 1, threads };
         worker.post(init);
       });
       // If starting the next thread throws, nobody awaits this promise.
@@ -72,31 +91,23 @@ export async function startTeam(count: number, worth?: number, patience = PATIEN
     throw error;
   }
   const teamOf = (relaxed: boolean): WorkerTeam => ({
-    threads: count,
-    run: (routine, args, chunks, backwards) => queue.run(relaxed ? 1 : 0, routine, args, chunks, backwards),
+    threads,
+    available: () => queue.available(),
+    run: (job, use) => queue.run(relaxed ? 1 : 0, job, use),
   });
-  // One arena for all kernels on this memory: two arenas would hand out the same bytes.
-  let arena: Arena | undefined;
+  // All kernels on this memory share one arena: two would hand out the same bytes.
   const kernels = (relaxed: boolean) => {
-    const { name, routines, slots, arena: first } = wasmKernels(relaxed, memory);
-    // A stuck thread may still write to the memory, so nothing may use it, divided or not.
-    arena ??= {
-      ...first,
-      take(bytes) {
-        queue.refuseIfStuck();
-        return first.take(bytes);
-      },
-    };
+    const { name, routines, slots } = wasmKernels(relaxed, memory);
     const team = teamOf(relaxed);
     return { name, arena, team, routines: divided(arena, routines, slots, team, worth) };
   };
-  return { count, memory, teamOf, kernels, stop };
+  return { count, memory, arena, teamOf, kernels, stop };
 }
 
-/** The modules of each set of kernels that this engine supports, the relaxed set second. */
-function compiled(): WebAssembly.Module[][] {
+/** The module of each set of kernels that this engine supports, the relaxed set second. */
+function compiled(): WebAssembly.Module[] {
   try {
-    return [sharedModules(false), ...(relaxedAvailable() ? [sharedModules(true)] : [])];
+    return [sharedModule(false), ...(relaxedAvailable() ? [sharedModule(true)] : [])];
   } catch (error) {
     throw new UnsupportedError(
       `startThreads: threads compute in WebAssembly, which is not available: ${messageOf(error)}`,
@@ -105,9 +116,14 @@ function compiled(): WebAssembly.Module[][] {
   }
 }
 
-function reserved(): WebAssembly.Memory {
+/** A memory to share, with the areas that the workers write to. */
+function reserved(threads: number): { memory: WebAssembly.Memory; arena: Arena; areas: Areas } {
+  const bytes = AREA_ALIGNMENT * Math.floor(AREA_BYTES / (AREA_ALIGNMENT * threads));
   try {
-    return sharedMemory();
+    const memory = sharedMemory();
+    const arena = arenaOf(memory);
+    // Never released, because a late worker may write to its area at any time.
+    return { memory, arena, areas: { pointer: arena.take(bytes * (threads - 1)), bytes } };
   } catch (error) {
     throw new DeviceError(`startThreads: no memory to share: ${messageOf(error)}`, { cause: error });
   }

@@ -4,7 +4,6 @@ import type { Kernels } from "../../src/kernels/contract.js";
 import { eigenWork, LANES } from "../../src/kernels/contract.js";
 import { divided } from "../../src/kernels/parallel.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
-import type { Argument } from "../../src/kernels/worker-team.js";
 import { padTo } from "../../src/numerics/padding.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { KERNEL_SETS, skipMissingKernels, WASM_SETS } from "./sets.js";
@@ -501,20 +500,20 @@ it.each(HALVES)("products with %s, divided among threads, give the same bits", (
   const called: string[] = [];
   const many = divided(arena, routines, slots, {
     threads: 3,
-    run(routine, args: readonly Argument[], chunks) {
+    available: () => true,
+    run({ routine, args, chunks, output, scratch }, use) {
       called.push(routine);
-      // The last chunk first, and each by another thread.
+      // The last chunk first.
       for (let k = chunks - 1; k >= 0; k--)
         (routines as unknown as Record<string, (...args: number[]) => void>)[routine](
-          ...args.map((given) =>
-            typeof given === "number"
-              ? given
-              : Math.min(
-                  given.base + (given.chunk ?? 0) * k + (given.thread ?? 0) * (k % 3),
-                  given.upTo ?? Number.POSITIVE_INFINITY,
-                ),
-          ),
+          ...args.map((given) => {
+            if (typeof given === "number") return given;
+            const { origin, base = 0, chunk = 0, upTo = Number.POSITIVE_INFINITY } = given;
+            const origins = { output: output.pointer + output.bytes * k, scratch: scratch?.pointer ?? 0 };
+            return Math.min((origin ? origins[origin] : 0) + base + chunk * k, upTo);
+          }),
         );
+      for (let k = 0; k < chunks; k++) use(output.pointer + output.bytes * k, k);
     },
   });
   const { pointer, m, n, kind } = halvesIn(kernels, type, 1023, 301, 4);

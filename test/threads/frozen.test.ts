@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -11,44 +11,8 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 const folder = mkdtempSync(join(tmpdir(), "frozen-"));
 const root = new URL("../..", import.meta.url).pathname;
 
-/** Milliseconds that a job waits for a thread's last chunk here, and those for which the process is stopped. */
-const PATIENCE = 1500;
-const STOPPED = 2 * PATIENCE;
-
-/** A worker whose chunk is not done before the file `go` is there, and then takes some fifty milliseconds of waits. */
-const QUEUE = `
-  import { existsSync, writeSync } from "node:fs";
-  import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-  import { JobQueue, jobQueueBytes } from "./src/threads/job-queue.ts";
-  const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-  const go = process.argv[2] ?? workerData.go;
-  const taken = new Int32Array(workerData?.taken ?? new SharedArrayBuffer(4));
-  const work = (chunk, thread) => {
-    if (thread === 0) {
-      // The main thread's is not done before the worker has the other.
-      while (Atomics.load(taken, 0) === 0) pause(1);
-      return;
-    }
-    Atomics.add(taken, 0, 1);
-    while (!existsSync(go)) pause(1);
-    for (let i = 0; i < 50; i++) pause(1);
-  };
-  const shared = workerData?.shared ?? new SharedArrayBuffer(jobQueueBytes(2));
-  const queue = new JobQueue(shared, ["work"], [{ work }], isMainThread ? 0 : 1, 2, ${PATIENCE});
-  if (isMainThread) {
-    const worker = new Worker(process.argv[1], { workerData: { shared, taken: taken.buffer, go } });
-    worker.once("message", () => {
-      const run = () => queue.run(0, "work", [{ base: 0, chunk: 1 }, { base: 0, thread: 1 }], 2);
-      writeSync(1, "leads\\n");
-      run();
-      run();
-      console.log("done");
-      worker.terminate();
-    });
-  } else {
-    parentPort.postMessage("ready");
-    queue.serve();
-  }`;
+/** Milliseconds for which the process is stopped. */
+const STOPPED = 2000;
 
 /** Computes over and over, with all that can be divided being divided. */
 const POOL = `
@@ -63,7 +27,7 @@ const POOL = `
     return Buffer.from(Float64Array.of(sigma, ...u, ...v).buffer).toString("hex");
   };
   const alone = bits();
-  const team = await startTeam(3, 0, ${PATIENCE});
+  const team = await startTeam(3, 0);
   useThreadPool(team);
   writeSync(1, "leads\\n");
   let asked = false;
@@ -79,22 +43,18 @@ const POOL = `
   process.stdin.destroy();`;
 
 beforeAll(async () => {
-  for (const [name, contents] of Object.entries({ queue: QUEUE, pool: POOL }))
-    await build({
-      stdin: { contents, resolveDir: root, loader: "js" },
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      outfile: join(folder, `${name}.mjs`),
-    });
+  await build({
+    stdin: { contents: POOL, resolveDir: root, loader: "js" },
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    outfile: join(folder, "pool.mjs"),
+  });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function begin(
-  name: string,
-  ...args: string[]
-): { child: ChildProcess; line: (text: string) => Promise<void> } {
-  const child = spawn(process.execPath, [join(folder, `${name}.mjs`), ...args], { stdio: "pipe" });
+function begin(): { child: ChildProcess; line: (text: string) => Promise<void> } {
+  const child = spawn(process.execPath, [join(folder, "pool.mjs")], { stdio: "pipe" });
   let said = "";
   let changed = () => {};
   for (const stream of [child.stdout, child.stderr])
@@ -119,45 +79,26 @@ function begin(
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-async function freeze(child: ChildProcess, meanwhile = () => {}): Promise<void> {
+async function freeze(child: ChildProcess): Promise<void> {
   child.kill("SIGSTOP");
-  await sleep(STOPPED / 2);
-  meanwhile();
-  await sleep(STOPPED / 2);
+  await sleep(STOPPED);
   child.kill("SIGCONT");
 }
 
 // Windows has no such signals.
-describe.skipIf(process.platform === "win32")(
-  "a process that was stopped for longer than threads are waited for",
-  () => {
-    it("waits on for a thread that was at work", async () => {
-      const go = join(folder, "go");
-      const { child, line } = begin("queue", go);
-      try {
-        await line("leads");
-        // Long enough for the main thread to have nothing left but to wait, and not for it to give up.
-        await sleep(PATIENCE / 5);
-        await freeze(child, () => writeFileSync(go, ""));
-        await line("done");
-      } finally {
-        child.kill("SIGKILL");
+describe.skipIf(process.platform === "win32")("a process that was stopped for a while", () => {
+  it("goes on to compute the same bits, and its pool works", async () => {
+    const { child, line } = begin();
+    try {
+      await line("leads");
+      for (let i = 0; i < 3; i++) {
+        await sleep(20);
+        await freeze(child);
       }
-    });
-
-    it("goes on to compute the same bits, and its pool works", async () => {
-      const { child, line } = begin("pool");
-      try {
-        await line("leads");
-        for (let i = 0; i < 3; i++) {
-          await sleep(20);
-          await freeze(child);
-        }
-        child.stdin!.write("end");
-        await line("done");
-      } finally {
-        child.kill("SIGKILL");
-      }
-    });
-  },
-);
+      child.stdin!.write("end");
+      await line("done");
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+});

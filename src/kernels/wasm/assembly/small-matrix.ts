@@ -90,6 +90,11 @@ export function small(
   let e = largest > 0 ? exponentOf(largest) : 0;
   if (abs(e) <= (single ? SAFE32 : SAFE64)) e = 0;
   else {
+    // Not in place: another thread may read A, too.
+    if (p == a) {
+      memory.copy(end, a, count << shift);
+      p = end;
+    }
     // In two factors: 2^1074 is not a double, 2^149 no float32.
     for (let i = 0, k = -e / 2; i < 2; i++, k = -e - k) {
       if (single) scale32(p, count, <f32>powerOfTwo(k));

@@ -1,0 +1,151 @@
+import type { Job } from "../kernels/worker-team.js";
+import { unpackError } from "./failure.js";
+
+// The shared state of a team: global words, a counter of chunks for each thread, and a mailbox for each worker.
+//
+// A mailbox belongs to the main thread while the worker is idle, and to the worker from the order until it reports that
+// it has finished. So a worker always reads its own copy of a job, and what it reports is always about that job, however
+// late it is.
+
+/** Most arguments of a routine. */
+const ARGUMENTS = 12;
+/** Numbers of an argument: base, step per chunk, step per output of this thread, limit. */
+const PARTS = 4;
+/** Most chunks of one job that one worker computes. Chosen: more than jobs divide their work into. */
+const REPORTS = 1024;
+/**
+ * Most characters of an error text (class, message and stack). A worker that waits for jobs cannot send messages, so it
+ * writes the text to shared memory. Chosen: room for a message and some twenty lines of stack.
+ */
+const ERROR_CHARACTERS = 2048;
+/** 32-bit words of a cache line. Words that different threads write are on different lines. */
+const LINE = 16;
+
+/** Words of a mailbox that the main thread writes. */
+export const ORDER = { count: 0, job: 1, routine: 2, set: 3, arity: 4, chunks: 5, backwards: 6, room: 7 };
+/** Words of a mailbox that the worker writes. */
+export const REPORT = { finished: LINE, asleep: LINE + 1, done: LINE + 2, errorLength: LINE + 3 };
+const MAILBOX_WORDS = 2 * LINE;
+
+const NUMBERS_BYTES = 8 * ARGUMENTS * PARTS;
+const MAILBOX_BYTES = 4 * MAILBOX_WORDS + NUMBERS_BYTES + 4 * REPORTS + 2 * ERROR_CHARACTERS;
+
+/** Global words: whether the team is to end; the number of the job whose chunks can be taken, or 0. */
+export const STOP = 0;
+export const OPEN = 1;
+
+/** Bytes of shared memory that a team of `threads` threads takes. */
+export function teamBytes(threads: number): number {
+  return 4 * LINE * (1 + threads) + MAILBOX_BYTES * (threads - 1);
+}
+
+export function globalWords(shared: SharedArrayBuffer): Int32Array {
+  return new Int32Array(shared, 0, LINE);
+}
+
+/**
+ * Counters from which threads take chunks. Chunk k belongs to thread k mod `threads`, so a thread finds the same part of
+ * A in its cache in each job. A thread without chunks of its own takes those of others.
+ *
+ * A late worker may take a chunk of a later job by mistake. That chunk is then reported by nobody, and the main thread
+ * computes it.
+ */
+export class ChunkCounters {
+  readonly #words: Int32Array;
+  readonly #threads: number;
+
+  constructor(shared: SharedArrayBuffer, threads: number) {
+    this.#words = new Int32Array(shared, 4 * LINE, LINE * threads);
+    this.#threads = threads;
+  }
+
+  reset(): void {
+    for (let t = 0; t < this.#threads; t++) Atomics.store(this.#words, LINE * t, 0);
+  }
+
+  /** The next of `chunks` chunks for the thread, or −1 if all have been taken. */
+  take(thread: number, chunks: number, backwards: boolean): number {
+    const threads = this.#threads;
+    for (let step = 0; step < threads; step++) {
+      const owner = (thread + step) % threads;
+      const size = Math.ceil((chunks - owner) / threads);
+      const at = LINE * owner;
+      // Reading first leaves the counter in the caches of all threads once its chunks have been taken.
+      const taken = Atomics.load(this.#words, at) < size ? Atomics.add(this.#words, at, 1) : size;
+      if (taken < size) return owner + threads * (backwards ? size - 1 - taken : taken);
+    }
+    return -1;
+  }
+}
+
+/** The mailbox of worker 1 … `threads` − 1. */
+export class Mailbox {
+  readonly words: Int32Array;
+  readonly numbers: Float64Array;
+  /** The chunks that the worker has computed, in the order of its outputs. */
+  readonly reports: Int32Array;
+  readonly #errorText: Uint16Array;
+
+  constructor(shared: SharedArrayBuffer, threads: number, worker: number) {
+    let offset = 4 * LINE * (1 + threads) + MAILBOX_BYTES * (worker - 1);
+    this.words = new Int32Array(shared, offset, MAILBOX_WORDS);
+    offset += 4 * MAILBOX_WORDS;
+    this.numbers = new Float64Array(shared, offset, ARGUMENTS * PARTS);
+    offset += NUMBERS_BYTES;
+    this.reports = new Int32Array(shared, offset, REPORTS);
+    offset += 4 * REPORTS;
+    this.#errorText = new Uint16Array(shared, offset, ERROR_CHARACTERS);
+  }
+
+  writeError(error: unknown): void {
+    const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
+    const text = [name, message, stack].join("\0").slice(0, ERROR_CHARACTERS);
+    for (let i = 0; i < text.length; i++) this.#errorText[i] = text.charCodeAt(i);
+    Atomics.store(this.words, REPORT.errorLength, text.length);
+  }
+
+  readError(): unknown {
+    const length = Atomics.load(this.words, REPORT.errorLength);
+    const codes = Array.from(this.#errorText.subarray(0, length), (code) => String.fromCharCode(code));
+    const [name, message = "", stack = ""] = codes.join("").split("\0");
+    return unpackError({ failure: { name, message, stack, code: undefined, fields: {} } });
+  }
+}
+
+/** Room for the arguments of a job, as `writeArguments` stores them. */
+export function argumentNumbers(): Float64Array {
+  return new Float64Array(ARGUMENTS * PARTS);
+}
+
+/**
+ * Stores the arguments of a job for one thread.
+ *
+ * @param output  where the thread writes its first output
+ * @param scratch  the scratch memory of the thread
+ */
+export function writeArguments(numbers: Float64Array, job: Job, output: number, scratch: number): void {
+  const { routine, args } = job;
+  if (args.length > ARGUMENTS)
+    throw new RangeError(`${routine}: expected at most ${ARGUMENTS} arguments, got ${args.length}`);
+  for (let i = 0, p = 0; i < args.length; i++, p += PARTS) {
+    const given = args[i];
+    if (typeof given === "number") {
+      numbers[p] = given;
+      numbers[p + 1] = 0;
+      numbers[p + 2] = 0;
+      numbers[p + 3] = Number.POSITIVE_INFINITY;
+    } else {
+      const { origin, base = 0, chunk = 0, upTo = Number.POSITIVE_INFINITY } = given;
+      numbers[p] = base + (origin === "output" ? output : origin === "scratch" ? scratch : 0);
+      numbers[p + 1] = chunk;
+      numbers[p + 2] = origin === "output" ? job.output.bytes : 0;
+      numbers[p + 3] = upTo;
+    }
+  }
+}
+
+/** The arguments for chunk `chunk`, whose output is number `output` of the thread; written to `args`. */
+export function readArguments(numbers: Float64Array, chunk: number, output: number, args: number[]): void {
+  for (let i = 0, p = 0; i < args.length; i++, p += PARTS)
+    args[i] = Math.min(numbers[p] + numbers[p + 1] * chunk + numbers[p + 2] * output, numbers[p + 3]);
+}
