@@ -437,7 +437,7 @@ function syrk<T>(
     for (let j = from; j < to; j += 2) {
       const x = a + j * lda;
       for (let i = j & ~3; i < rows; i += 4) {
-        dots2<T, T>(a + i * lda, lda, n, x, x + lda, t, 0);
+        multiply<T, T>(a + i * lda, lda, 4, n, x, lda, 2, t);
         for (let k: usize = 0; k < 4; k++) {
           const p = c + (((i + k) * ldc + j) << 3);
           let sum = v128.load(t + (k << 4));
