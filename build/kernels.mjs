@@ -12,8 +12,8 @@ const target = "src/kernels/wasm/binary.generated.ts";
 const scratch = join(tmpdir(), `kernels-${process.pid}`);
 
 const builds = [
-  // With marks for multiply-add: `src/kernels/wasm/multiply-add.ts`.
-  { name: "kernels", entry: "kernels.ts", features: ["simd", "relaxed-simd"] },
+  // Loops are inlined where the source says so. With marks for multiply-add: `src/kernels/wasm/multiply-add.ts`.
+  { name: "kernels", entry: "kernels.ts", features: ["simd", "relaxed-simd"], flags: ["--shrinkLevel", "1"] },
   // Asked for by name, so that bundles without singular values leave it out.
   { name: "svd", entry: "svd.ts", features: ["simd"] },
   // Never relaxed: a proof counts roundings.
@@ -78,7 +78,7 @@ function checkMarks(bytes, text) {
     throw new Error(`${products} marked products, but ${found} marks`);
 }
 
-async function compiled({ name, entry, features }) {
+async function compiled({ name, entry, features, flags = [] }) {
   const out = join(scratch, `${name}.wasm`);
   const text = join(scratch, `${name}.wat`);
   const { error, stderr } = await asc.main([
@@ -89,9 +89,7 @@ async function compiled({ name, entry, features }) {
       "--textFile",
       text,
       "-O3",
-      // Loops are inlined where the source says so.
-      "--shrinkLevel",
-      "1",
+      ...flags,
       "--converge",
       "--noAssert",
       "--runtime",

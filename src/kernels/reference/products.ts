@@ -206,27 +206,20 @@ function normalizeBlock(Q: View, f64: DoubleView, epsilon: number): Products["no
     const ld = ldq / basis.BYTES_PER_ELEMENT;
     const start = q / basis.BYTES_PER_ELEMENT;
     const R = f64().subarray(r / 8, r / 8 + 5);
-    const rounding = epsilon * R[4];
     for (let i = first; i < width; i++) {
-      const k = count + i;
-      const w = basis.subarray(start + k * ld, start + k * ld + cols);
-      const takeOutFrom = (from: number) => {
-        const overlap = takeOut(basis, start, ld, from, k, cols, start + k * ld).at(-1) ?? 0;
-        if (i > 0) R[1] += overlap;
-      };
-      if (i >= room) {
-        takeOutFrom(count);
-        continue;
-      }
+      const row = start + (count + i) * ld;
+      const w = basis.subarray(row, row + cols);
       let norm = norm2(w);
-      const faint = norm < 1e3 * rounding;
-      for (let round = 0; (i > 0 || faint) && round < 4; round++) {
-        const before = norm;
-        takeOutFrom(round === 0 && !faint ? count : 0);
+      let before: number;
+      // Until little is taken out: then what is left is not rounding.
+      do {
+        before = norm;
+        const found = takeOut(basis, start, ld, 0, count + i, cols, row);
+        if (i > 0) R[1] += found[count + i - 1];
         norm = norm2(w);
-        if (norm > 0.5 * before) break;
-      }
-      if (!(norm > rounding)) return i;
+      } while (norm < 0.5 * before);
+      if (i >= room) continue;
+      if (!(norm > epsilon * R[4])) return i;
       R[3 * i] = norm;
       for (let j = 0; j < cols; j++) w[j] /= norm;
     }
