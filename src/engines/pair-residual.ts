@@ -44,7 +44,7 @@ export function measurePairs(matrix: MatrixRows, pairs: readonly Vectors[]): Mea
       for (const { u, v, right, part } of products) {
         const row = rows.first + i;
         if (rows.kind === "dense") {
-          right[row] = blockedDot(rows.data, v, i * n);
+          right[row] = blockedDot(rows.data.subarray(i * n, i * n + n), v);
           addTimes(u[row], rows.data, i * n, part);
         } else right[row] = addSparse(rows, i, u[row], v, part);
       }

@@ -41,8 +41,6 @@ export interface Products {
    */
   normalizeBlock32: NormalizeBlock;
   normalizeBlock64: NormalizeBlock;
-  /** w ← w + Q·diag(f)·Qᵀ·w for a vector w of `cols` numbers; Q: `count` rows; f: count float64; work as above. */
-  scaleAlong32(q: number, ldq: number, count: number, cols: number, f: number, w: number, work: number): void;
   /** Computes in float32; t: 64 + 16·cols bytes of scratch. */
   normalMatvecHalf: Half<Gram>;
   /** w: 16·cols bytes of scratch. */

@@ -111,40 +111,26 @@ export function dot(x: Float64Array, y: Float64Array): number {
   return sum;
 }
 
-/** xᵀy by four sums side by side, which is faster on long vectors and has other last bits than `dot`. */
-export function dotUnrolled(x: Float64Array, y: Float64Array): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let i = 0;
-  for (; i + 3 < x.length; i += 4) {
-    a += x[i] * y[i];
-    b += x[i + 1] * y[i + 1];
-    c += x[i + 2] * y[i + 2];
-    d += x[i + 3] * y[i + 3];
-  }
-  for (; i < x.length; i++) a += x[i] * y[i];
-  return a + b + (c + d);
-}
-
 /** Terms of `blockedDot` that are summed before they join the total. */
 const DOT_BLOCK = 128;
 
 /**
- * Σ x[begin + j]·y[j] over all of y, in blocks of four sums side by side: the error grows with the number of blocks,
+ * Σ x[j]·y[j] over all of y, in blocks of four sums side by side: the error grows with the number of blocks,
  * not of terms.
  */
-export function blockedDot(x: Float64Array, y: Float64Array, begin = 0): number {
+export function blockedDot(x: Float64Array, y: Float64Array): number {
   let sum = 0;
   for (let first = 0; first < y.length; first += DOT_BLOCK) {
     const last = Math.min(first + DOT_BLOCK, y.length);
     let [a, b, c, d] = [0, 0, 0, 0];
     let j = first;
     for (; j + 3 < last; j += 4) {
-      a += x[begin + j] * y[j];
-      b += x[begin + j + 1] * y[j + 1];
-      c += x[begin + j + 2] * y[j + 2];
-      d += x[begin + j + 3] * y[j + 3];
+      a += x[j] * y[j];
+      b += x[j + 1] * y[j + 1];
+      c += x[j + 2] * y[j + 2];
+      d += x[j + 3] * y[j + 3];
     }
-    for (; j < last; j++) a += x[begin + j] * y[j];
+    for (; j < last; j++) a += x[j] * y[j];
     sum += a + b + (c + d);
   }
   return sum;

@@ -10,8 +10,6 @@ const CAPACITY = 64;
 const STRIP = 16;
 /** Bytes of scratch of `orthogonalize`, beside its coefficients. */
 const TILES = 2048;
-/** Part of a random vector, of length √n before, that must be left outside the span of the basis. */
-const LEAST_LEFT = 1e-3;
 /**
  * Vectors a block has: two, so that a second copy of a tied σ₁ is seen. A value needs no second copy, but of two
  * singular values as close as its tolerance a space grown from one vector may show the lower one.
@@ -163,12 +161,12 @@ export class KrylovSpace {
   #replace(slot: number): void {
     const { arena } = this.#kernels;
     const R = this.#coefficients;
-    for (let attempt = 0; attempt < 8; attempt++) {
+    // It vanishes only by chance.
+    for (let attempt = 0, made = 0; attempt < 8 && made === 0; attempt++) {
       this.#randomize(slot);
       this.#orthogonalize(0, slot, 1);
-      arena.f64(R, RESULTS).fill(0);
-      this.#normalize(slot, 0, 1, 1, R);
-      if (arena.f64(R, 1)[0] >= LEAST_LEFT * Math.sqrt(this.#G.short)) return;
+      arena.f64(R, RESULTS).fill(Math.sqrt(this.#G.short));
+      made = this.#normalize(slot, 0, 1, 1, R);
     }
   }
 
@@ -193,17 +191,9 @@ export class KrylovSpace {
    * both.
    */
   start(first?: Float64Array): void {
-    this.#randomize(0);
-    if (first) {
-      let most = 0;
-      for (const value of first) most = Math.max(most, Math.abs(value));
-      if (most > 0) {
-        const vector = this.#vector(0);
-        for (let j = 0; j < first.length; j++) vector[j] = first[j] / most;
-      }
-    }
+    if (first) this.#vector(0).set(first);
+    else this.#randomize(0);
     this.#normalizeBlock(0, 1);
-    this.#coupling.fill(0);
   }
 
   /** Widens the next block by random vectors, as far as there are dimensions left. */
@@ -308,9 +298,8 @@ export class KrylovSpace {
     this.#projected.fill(0);
     this.#scale = 0;
     this.locked = this.size;
-    this.#coupling.fill(0);
-    this.#width = Math.min(BLOCK, this.#G.short - this.size);
-    for (let c = 0; c < this.#width; c++) this.#replace(this.size + c);
+    this.#width = 0;
+    this.#widen();
   }
 
   /** The locked vectors in float64, made up to `count` by random ones, orthonormal to them. */
@@ -324,25 +313,26 @@ export class KrylovSpace {
     return new Float64Array(this.#vector(i).subarray(0, this.#G.short));
   }
 
-  /**
-   * y + Σ fᵢ·qᵢ(qᵢᵀy), in float32: what y has along the first basis vectors, multiplied by 1 + fᵢ. It overwrites the next
-   * block, where the result is until the next call.
-   */
-  scaleAlong(factors: Float64Array, y: Float64Array): Float32Array | Float64Array {
+  /** y (float64, padded with zeros) ← y + Σ fᵢ·qᵢ(qᵢᵀy) for float32 vectors: what y has along qᵢ, times 1 + fᵢ. */
+  scaleAlong(factors: Float64Array, y: number): void {
     const { arena, routines } = this.#kernels;
-    const vector = this.#vector(this.size);
-    vector.set(y);
-    arena.f64(this.#coefficients, factors.length).set(factors);
-    routines.scaleAlong32(
+    const rows = padTo(factors.length, 4);
+    const n = this.#G.padded;
+    routines.multiplyWide(this.#basis, this.#bytes, rows, n, y, 0, 1, this.#coefficients);
+    const c = arena.f64(this.#coefficients, rows);
+    for (let i = 0; i < rows; i++) c[i] *= factors[i] ?? 0;
+    // The product of the last step is no longer needed.
+    arena.fill(this.#product, 8 * n);
+    routines.multiplyTransposedWide(
       this.#basis,
       this.#bytes,
-      factors.length,
-      this.#G.padded,
+      rows,
+      n,
       this.#coefficients,
-      this.#slot(this.size),
-      this.#work,
+      1,
+      this.#product,
+      y,
     );
-    return vector;
   }
 
   /** The vector with these coefficients in the basis, in float64. */

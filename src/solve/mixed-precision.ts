@@ -2,7 +2,7 @@ import { kernelBudget } from "../kernels/budget.js";
 import type { Kernels } from "../kernels/contract.js";
 import { demoteMatrix, type LoadedMatrix } from "../kernels/load-matrix.js";
 import { EPSILON } from "../numerics/epsilon.js";
-import { dotUnrolled, norm2 } from "../numerics/sums.js";
+import { blockedDot, norm2 } from "../numerics/sums.js";
 import { type Action, loadedAction } from "./action.js";
 import type { RitzResult } from "./finish.js";
 import { KrylovSpace } from "./krylov.js";
@@ -116,7 +116,7 @@ function correctedLanczos(
     const size = norm2(x);
     for (let i = 0; i < x.length; i++) x[i] /= size;
     const r = action.normalProduct(x);
-    const theta = dotUnrolled(x, r);
+    const theta = blockedDot(x, r);
     for (let i = 0; i < r.length; i++) r[i] -= theta * x[i];
     const sigma = Math.sqrt(theta);
     const residual = norm2(r) / sigma;
@@ -163,8 +163,8 @@ function roundingOf({ squaredNorm, short }: Action, sigma: number): number {
 }
 
 /**
- * x ← x + t, where (I − xxᵀ)(θI − G̃)(I − xxᵀ)·t = r, by preconditioned conjugate gradients. The sums are plain, and p and
- * M·r are float32: what that loses is no more than the float32 products lose.
+ * x ← x + t, where (I − xxᵀ)(θI − G̃)(I − xxᵀ)·t = r, by preconditioned conjugate gradients. The sums are plain, and p is
+ * float32: what that loses is no more than the float32 products lose.
  *
  * @param r - overwritten
  * @returns products taken
@@ -184,7 +184,7 @@ function addCorrection(
   // The first basis vector is x itself.
   const factors = ritz.values.map((value, p) => (p === 0 ? 0 : shift / (theta - value) - 1));
   // As θ is rounded, a small r is not orthogonal to x.
-  const along = dotUnrolled(x, r);
+  const along = blockedDot(x, r);
   for (let i = 0; i < n; i++) r[i] -= along * x[i];
   // At unit scale, so that float32 does not underflow.
   const size = norm2(r);
@@ -194,13 +194,17 @@ function addCorrection(
   const direction = arena.take(4 * G.padded);
   const image = arena.take(8 * G.padded);
   const scratch = arena.take(4 * G.padded);
+  const preconditioned = arena.take(8 * G.padded);
   arena.fill(direction, 4 * G.padded);
   arena.fill(scratch, 4 * G.padded);
+  arena.fill(preconditioned, 8 * G.padded);
   let before = Number.POSITIVE_INFINITY;
   let products = 0;
   for (let left = 1; left > reduction && products < most; products++) {
     // p ← z + β·p with z = M·r, all orthogonal to x.
-    const z = space.scaleAlong(factors, r);
+    const z = arena.f64(preconditioned, n);
+    z.set(r);
+    space.scaleAlong(factors, preconditioned);
     let xz = 0;
     let rz = 0;
     for (let i = 0; i < n; i++) {

@@ -6,7 +6,7 @@ import { missingLines, withEmptyLines } from "../matrix/sparse.js";
 import type { Matrix, MatrixOrOperator, Precision, SingularTriplets } from "../matrix/types.js";
 import { allocateArray, viewOf } from "../matrix/view.js";
 import { scaleByPower } from "../numerics/powers.js";
-import { dotUnrolled, sum } from "../numerics/sums.js";
+import { blockedDot, sum } from "../numerics/sums.js";
 import type { Action } from "./action.js";
 import { floorOf, inDType, normOnScale, roundedTo } from "./finish.js";
 import { svd } from "./golub-reinsch.js";
@@ -252,8 +252,8 @@ function svdOfColumns(columns: readonly Float64Array[]) {
 function orthonormalize(vectors: readonly Float64Array[]): void {
   vectors.forEach((x, i) => {
     for (let round = 0; round < 2; round++) {
-      for (const q of vectors.slice(0, i)) axpy(-dotUnrolled(q, x), q, x);
-      const factor = 1 / Math.sqrt(dotUnrolled(x, x));
+      for (const q of vectors.slice(0, i)) axpy(-blockedDot(q, x), q, x);
+      const factor = 1 / Math.sqrt(blockedDot(x, x));
       for (let j = 0; j < x.length; j++) x[j] *= factor;
     }
   });

@@ -675,32 +675,4 @@ describe.each(KERNEL_SETS)("$name: a block joins an orthonormal basis", ({ make 
       );
     });
   }
-
-  it("scaleAlong32 is w + Q·diag(f)·Qᵀw", () => {
-    fc.assert(
-      fc.property(shape, ({ rows, cols, seed }) => {
-        const kernels = make();
-        const { arena, routines } = kernels;
-        const Q = matrixIn(kernels, rows, cols, true, seed);
-        const f = vectorIn(kernels, rows, false, seed + 1);
-        const w = vectorIn(kernels, Q.paddedCols, true, seed + 2, cols);
-        const work = arena.take(2048 + 8 * Q.paddedRows);
-        arena.fill(work, 2048);
-        const expected = Float64Array.from(arena.f32(w, cols));
-        const before = expected.slice();
-        for (let i = 0; i < rows; i++) {
-          const q = arena.f32(Q.pointer + i * Q.lda, cols);
-          const c = arena.f64(f, rows)[i] * inner(q, before);
-          for (let j = 0; j < cols; j++) expected[j] += c * q[j];
-        }
-        routines.scaleAlong32(Q.pointer, Q.lda, rows, Q.paddedCols, f, w, work);
-        expect(arena.f64(work, 256).every((value) => value === 0)).toBe(true);
-        // A sum of `rows` products with dot products, which are up to some √cols large.
-        const tolerance =
-          25 * Math.sqrt(rows * cols) * (dotTolerance(cols, EPS.single) + dotTolerance(rows, EPS.single));
-        expectClose(arena.f32(w, cols), expected, tolerance);
-      }),
-      { numRuns: 60 },
-    );
-  });
 });

@@ -34,10 +34,6 @@ export function referenceProducts(memory: () => ArrayBuffer): Products {
     orthogonalize64: orthogonalize(f64, f64),
     normalizeBlock32: normalizeBlock(f32, f64, 2 ** -23),
     normalizeBlock64: normalizeBlock(f64, f64, 2 ** -52),
-    scaleAlong32(q, ldq, count, cols, f, w) {
-      const factors = f64().subarray(f / 8, f / 8 + count);
-      takeOut(f32(), q / 4, ldq / 4, 0, count, cols, w / 4, (c, i) => -factors[i] * c);
-    },
     normalMatvecHalf(a, lda, rows, cols, x, ldx, width, t, scratch, z, half) {
       const A = decoded(u16(), a, lda, rows, cols, half);
       normalMatvec(A, f32, f64)(0, 4 * cols, rows, cols, x, ldx, width, t, scratch, z);
@@ -155,8 +151,7 @@ function normalMatvec(A: View, X: View, f64: DoubleView): Products["normalMatvec
 }
 
 /**
- * Takes the part along the rows from … to−1 of Q out of the vector at w, by classical Gram–Schmidt, or as much of each as
- * `part` says.
+ * Takes the part along the rows from … to−1 of Q out of the vector at w, by classical Gram–Schmidt.
  *
  * @param q, ld, w - in numbers
  * @returns the coefficients
@@ -169,13 +164,12 @@ function takeOut(
   to: number,
   cols: number,
   w: number,
-  part = (c: number, _i: number) => c,
 ): number[] {
   const found: number[] = [];
   for (let i = from; i < to; i++) {
     let sum = 0;
     for (let j = 0; j < cols; j++) sum += numbers[q + i * ld + j] * numbers[w + j];
-    found.push(part(sum, i));
+    found.push(sum);
   }
   for (let j = 0; j < cols; j++) {
     let sum = 0;

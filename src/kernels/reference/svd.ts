@@ -1,11 +1,11 @@
-import { blockedDot } from "../../numerics/sums.js";
+import { blockedDot, norm2 } from "../../numerics/sums.js";
 import { createArena } from "../arena.js";
 import type { SvdKernels } from "../svd-contract.js";
 import { plainMemory } from "./memory.js";
 
 const EPSILON = 2 ** -52;
-/** A column with a sum of squares below this counts as zero: (2⁻³⁰⁰·2⁻¹⁵⁰)², as the largest entry is at least 2⁻³⁰⁰. */
-const NOTHING = 2 ** -900;
+/** A column below this counts as zero: 2⁻³⁰⁰·2⁻¹⁵⁰, as the largest entry is at least 2⁻³⁰⁰. */
+const NOTHING = 2 ** -450;
 /** Chosen: some ten suffice. */
 const MOST_SWEEPS = 60;
 
@@ -27,7 +27,7 @@ function routinesOver(memory: () => ArrayBuffer): SvdKernels["routines"] {
       const columns = Array.from({ length: n }, (_, j) => ({
         image: Float64Array.from({ length: m }, (_, i) => numbers[a / 8 + i * lda + j]),
         right: Float64Array.from({ length: vectors ? n : 0 }, (_, i) => (i === j ? 1 : 0)),
-        square: 0,
+        size: 0,
       }));
       const enough = Math.sqrt(m) * EPSILON;
       for (let sweep = 0, rotated = true; rotated; sweep++) {
@@ -36,26 +36,23 @@ function routinesOver(memory: () => ArrayBuffer): SvdKernels["routines"] {
         for (let p = 0; p < n; p++)
           for (let q = p + 1; q < n; q++) {
             const [x, y] = [columns[p], columns[q]];
-            const xx = blockedDot(x.image, x.image);
-            const yy = blockedDot(y.image, y.image);
-            const xy = blockedDot(x.image, y.image);
-            if (Math.min(xx, yy) < NOTHING || Math.abs(xy) <= enough * Math.sqrt(xx) * Math.sqrt(yy))
-              continue;
+            const [a, b] = [norm2(x.image), norm2(y.image)];
+            const overlap = blockedDot(x.image, y.image);
+            if (Math.min(a, b) < NOTHING || Math.abs(overlap) <= enough * a * b) continue;
             rotated = true;
-            const cotangent = (yy - xx) / (2 * xy);
+            const cotangent = ((b - a) * (b + a)) / (2 * overlap);
             const t = (cotangent < 0 ? -1 : 1) / (Math.abs(cotangent) + Math.hypot(1, cotangent));
             rotate(x.image, y.image, t);
             rotate(x.right, y.right, t);
           }
       }
-      for (const column of columns) column.square = blockedDot(column.image, column.image);
-      columns.sort((x, y) => y.square - x.square);
+      for (const column of columns) column.size = norm2(column.image);
+      columns.sort((x, y) => y.size - x.size);
       const left: Float64Array[] = [];
-      columns.forEach(({ image, right, square }, j) => {
-        const sigma = Math.sqrt(square);
-        numbers[s / 8 + j] = sigma;
+      columns.forEach(({ image, right, size }, j) => {
+        numbers[s / 8 + j] = size;
         if (!vectors) return;
-        left.push(square < NOTHING ? unitBeside(left, m) : image.map((value) => value / sigma));
+        left.push(size < NOTHING ? unitBeside(left, m) : image.map((value) => value / size));
         for (let i = 0; i < m; i++) numbers[u / 8 + i * ldu + j] = left[j][i];
         for (let i = 0; i < n; i++) numbers[v / 8 + i * ldv + j] = right[i];
       });
@@ -81,12 +78,12 @@ function unitBeside(given: readonly Float64Array[], m: number): Float64Array {
   const contained = new Float64Array(m);
   for (const one of given) for (let i = 0; i < m; i++) contained[i] += one[i] * one[i];
   const x = new Float64Array(m);
-  x[contained.indexOf(Math.min(...contained))] = 1;
+  x[contained.reduce((least, part, i) => (part < contained[least] ? i : least), 0)] = 1;
   for (let round = 0; round < 2; round++)
     for (const one of given) {
       const along = blockedDot(one, x);
       for (let i = 0; i < m; i++) x[i] -= along * one[i];
     }
-  const size = Math.sqrt(blockedDot(x, x));
+  const size = norm2(x);
   return x.map((value) => value / size);
 }

@@ -542,13 +542,6 @@ export function ger32(u: usize, m: usize, v: usize, n: usize, g: usize): void {
 export function ger64(u: usize, m: usize, v: usize, n: usize, g: usize): void {
   outer<f64>(u, m, v, n, g);
 }
-/** w ← w + Q·diag(f)·Qᵀ·w for a vector w of `cols` numbers; Q: `count` rows; f: count float64; work as above. */
-export function scaleAlong32(q: usize, ldq: usize, count: usize, cols: usize, f: usize, w: usize, work: usize): void {
-  const d = work + 2 * TILE;
-  multiply<f32, f32>(q, ldq, (count + 3) & ~3, cols, w, 0, 1, d);
-  for (let i: usize = 0; i < count << 3; i += 8) f64.store(d + i, -f64.load(f + i) * f64.load(d + i));
-  subtract<f32>(q, ldq, count, cols, d, 1, w, 0, work);
-}
 export function orthogonalize32(q: usize, ldq: usize, near: usize, count: usize, cols: usize, width: i32, c: usize, work: usize): void {
   orthogonalize<f32>(q, ldq, near, count, cols, width, c, work);
 }
