@@ -2,7 +2,7 @@ import type { DType } from "../src/matrix/types.js";
 import { createRandom } from "../src/numerics/random.js";
 import type { Method } from "../src/solve/options.js";
 import { quantile } from "./clock.js";
-import type { Core } from "./contenders/core.js";
+import type { Core, WithoutCopy } from "./contenders/core.js";
 import type { Choice } from "./result.js";
 
 /** On both sides of where "auto" changes its mind: 64 for the dense path, and the long and thin beyond it. */
@@ -16,13 +16,17 @@ const SHAPES: readonly (readonly [number, number])[] = [
   [200, 800],
   [200, 4000],
   [300, 4000],
+  // Where float64 has a float32 copy: from 72 on, and where it does not pay as much.
+  [80, 80],
+  [256, 256],
+  [512, 512],
 ];
 const METHODS: readonly Method[] = ["auto", "lanczos", "dense"];
 const ROUNDS = 7;
 const SAMPLE_MS = 10;
 
 /** What "auto" costs against the best that could have been chosen, in turn, on Gaussian matrices. */
-export function choicesOfAuto(core: Core, seed: number): Choice[] {
+export function choicesOfAuto(core: Core, seed: number, withoutCopy: WithoutCopy): Choice[] {
   return (["float32", "float64"] as const).flatMap((dtype: DType) =>
     SHAPES.map(([rows, cols]): Choice => {
       const random = createRandom(seed);
@@ -30,6 +34,8 @@ export function choicesOfAuto(core: Core, seed: number): Choice[] {
       const data = new Type(rows * cols).map(() => random.normal());
       const A = { data, shape: [rows, cols] };
       const calls = METHODS.map((method) => () => core.singularTriplet(A, { method }));
+      const byPasses = calls[METHODS.indexOf("lanczos")];
+      if (dtype === "float64") calls.push(() => withoutCopy(rows, cols, byPasses));
       const samples = calls.map((call) => {
         const begin = performance.now();
         call();
@@ -41,7 +47,7 @@ export function choicesOfAuto(core: Core, seed: number): Choice[] {
           for (let k = 0; k < loops; k++) calls[i]();
           ms.push((performance.now() - begin) / loops);
         }
-      const [auto, lanczos, dense] = samples.map(({ ms }) =>
+      const [auto, lanczos, dense, alone] = samples.map(({ ms }) =>
         quantile(
           ms.sort((a, b) => a - b),
           0.5,
@@ -56,6 +62,7 @@ export function choicesOfAuto(core: Core, seed: number): Choice[] {
         autoMs: auto,
         lanczosMs: lanczos,
         denseMs: dense,
+        ...(alone === undefined ? {} : { float64AloneMs: alone }),
       };
     }),
   );

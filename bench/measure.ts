@@ -10,7 +10,7 @@ import { choicesOfAuto } from "./choices.js";
 import { takeTurns } from "./clock.js";
 import { compare } from "./compare.js";
 import type { Contender, ContenderGroup, Loaded } from "./contender.js";
-import { type Core, coreContenders, importCore } from "./contenders/core.js";
+import { type Core, coreContenders, importCore, withoutCopy } from "./contenders/core.js";
 import { findPython } from "./contenders/find-python.js";
 import { jaxContenders } from "./contenders/jax.js";
 import { mlMatrixContenders, numpyTsContenders } from "./contenders/libraries.js";
@@ -256,7 +256,7 @@ async function afterTheCases(): Promise<
   status("");
   console.log(gapTable(gaps));
   status("what auto chooses");
-  const choices = choicesOfAuto(core, settings.seed);
+  const choices = choicesOfAuto(core, settings.seed, await withoutCopy(dist));
   status("");
   console.log(choiceTable(choices));
   status("warm starts");

@@ -198,6 +198,8 @@ export interface Choice {
   readonly autoMs: number;
   readonly lanczosMs: number;
   readonly denseMs: number;
+  /** as `lanczosMs`, without room for a float32 copy */
+  readonly float64AloneMs?: number;
 }
 
 /** Passes over a 512² float64 matrix, started at random and with the v of one that differs by 1e-6·‖A‖₂. */

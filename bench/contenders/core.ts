@@ -21,6 +21,26 @@ export async function importCore(dist: string): Promise<Core> {
   return (await import(pathToFileURL(join(dist, "index.js")).href)) as Core;
 }
 
+type Budget = typeof import("../../src/kernels/budget.js");
+type Panels = typeof import("../../src/solve/panel-action.js");
+
+/** Runs a call on a float64 matrix of this size without room for its float32 copy, so that float64 alone is used. */
+export type WithoutCopy = <T>(rows: number, cols: number, run: () => T) => T;
+
+export async function withoutCopy(dist: string): Promise<WithoutCopy> {
+  const { withKernelBudget } = (await import(
+    pathToFileURL(join(dist, "kernels", "budget.js")).href
+  )) as Budget;
+  const { leastMemory } = (await import(
+    pathToFileURL(join(dist, "solve", "panel-action.js")).href
+  )) as Panels;
+  return (rows, cols, run) => {
+    const [short, long] = rows < cols ? [rows, cols] : [cols, rows];
+    // A fifth more than the matrix, for its padding; the copy would take half.
+    return withKernelBudget(9.6 * rows * cols + leastMemory(short, long, "float64", false), run);
+  };
+}
+
 /** A rough estimate, by which dense decompositions that would take minutes are left out. */
 const SECONDS_PER_MULTIPLICATION = 5e-9;
 

@@ -4,6 +4,7 @@ import type { Input } from "../matrix/row-panels.js";
 import type { DType, SingularTriplet } from "../matrix/types.js";
 import { at, type BatchView, throwNonFinite, type View } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
+import { padTo } from "../numerics/padding.js";
 import { finished, normOnScale, secondOfGram } from "./finish.js";
 import { type CheckedOptions, checkStart } from "./options.js";
 import { loadedOrPanels } from "./panel-action.js";
@@ -86,7 +87,7 @@ function judged(view: View, { rtol, atol = 0 }: CheckedOptions, gradient: boolea
 function solved(view: View, wanted: 0 | 2, gradient: boolean) {
   const { m, n, dtype } = view;
   const { arena, routines } = chosen();
-  const bytes = 64 * Math.ceil((m * n) / 8);
+  const bytes = padTo(8 * m * n, 64);
   const mark = arena.mark();
   const a = arena.take(bytes + FOUND + smallWork(m, n));
   arena.release(mark);
@@ -140,8 +141,8 @@ export function smallBatch(
   const group = Math.min(count, Math.max(1, Math.floor(GROUP_BYTES / step)));
   const wanted = gradients ? 1 : 0;
   // Another thread may read a matrix again, so its gradient is not written over it.
-  const bytes = FOUND + (team && gradients ? 16 * Math.ceil(step / 16) : 0);
-  const scratch = 16 * Math.ceil(smallWork(m, n) / 16);
+  const bytes = FOUND + (team && gradients ? padTo(step, 16) : 0);
+  const scratch = padTo(smallWork(m, n), 16);
   const mark = arena.mark();
   const a = arena.take(group * step);
   const out = arena.take(group * bytes);

@@ -318,10 +318,12 @@ export function eigenLargest(
     set(values, q, lambda);
     high = hi; // the next eigenvalue is not larger
     if (q == 0) top = lambda;
-    if (q >= full || found) continue;
+    if (q >= full) continue;
 
-    seed = scatter(x, n, seed);
-    for (let round = 0; round < 3; round++) {
+    // After Rayleigh quotients, one more step takes out what is left of the other eigenvectors, so that the vectors of
+    // diagonal matrices have zeros.
+    if (!found) seed = scatter(x, n, seed);
+    for (let round = found ? 2 : 0; round < 3; round++) {
       solveShifted(d, e, n, lambda, floor, l, x);
       normalize(x, n);
       for (let o: i32 = 0; o < q; o++) {
