@@ -1,4 +1,4 @@
 /** The exports of a module, instantiated with this memory. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): WebAssembly.Exports {
-  return new WebAssembly.Instance(module, { env: { memory, abort() {} } }).exports;
+  return { ...new WebAssembly.Instance(module, { env: { memory } }).exports };
 }
