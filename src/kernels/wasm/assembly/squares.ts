@@ -6,33 +6,6 @@ const BLOCK: usize = 8192;
 /** 2^-14, the smallest normal number of float16. */
 const SMALLEST: f32 = 6.103515625e-5;
 
-/** Σx² of `bytes` (a multiple of 16) of bfloat16 numbers. */
-export function squaresOfBfloat16(at: usize, bytes: usize): f64 {
-  const zero = f64x2.splat(0), end = at + bytes;
-  let total: f64 = 0;
-  while (at < end) {
-    const stop = min(end, at + BLOCK);
-    let a = zero, b = zero, c = zero, d = zero;
-    for (; at < stop; at += 16) {
-      const v = v128.load(at);
-      // Each number in the upper half of 32 bits: its float32.
-      const low = v128.shuffle<u16>(zero, v, 0, 8, 1, 9, 2, 10, 3, 11);
-      const high = v128.shuffle<u16>(zero, v, 4, 12, 5, 13, 6, 14, 7, 15);
-      const p = f64x2.promote_low_f32x4(low);
-      const q = f64x2.promote_low_f32x4(v128.shuffle<u64>(low, low, 1, 1));
-      const r = f64x2.promote_low_f32x4(high);
-      const s = f64x2.promote_low_f32x4(v128.shuffle<u64>(high, high, 1, 1));
-      a = f64x2.add(a, f64x2.mul(p, p));
-      b = f64x2.add(b, f64x2.mul(q, q));
-      c = f64x2.add(c, f64x2.mul(r, r));
-      d = f64x2.add(d, f64x2.mul(s, s));
-    }
-    const sum = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
-    total += f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
-  }
-  return total;
-}
-
 /** |x| of four float16 numbers, in the lower halves of 32 bits, as float32. Subnormal ones are made without float32's. */
 @inline
 function magnitudes(x: v128): v128 {
@@ -43,17 +16,28 @@ function magnitudes(x: v128): v128 {
   return f32x4.sub(bits, v128.and(subnormal, f32x4.splat(SMALLEST)));
 }
 
-/** Σx² of `bytes` (a multiple of 16) of finite float16 numbers. */
-export function squaresOfFloat16(at: usize, bytes: usize): f64 {
+/** |x| or x of the first or last four of eight 16-bit numbers, as float32; T: u16 for bfloat16, i16 for float16. */
+@inline
+function four<T>(v: v128, last: bool): v128 {
+  const zero = i32x4.splat(0);
+  if (isSigned<T>())
+    return magnitudes(
+      last ? v128.shuffle<u16>(v, zero, 4, 12, 5, 13, 6, 14, 7, 15) : v128.shuffle<u16>(v, zero, 0, 8, 1, 9, 2, 10, 3, 11),
+    );
+  // Each number in the upper half of 32 bits: its float32.
+  return last ? v128.shuffle<u16>(zero, v, 4, 12, 5, 13, 6, 14, 7, 15) : v128.shuffle<u16>(zero, v, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+/** Σx² of `bytes` (a multiple of 16) of 16-bit numbers. */
+@inline
+function squares<T>(at: usize, bytes: usize): f64 {
   const zero = f64x2.splat(0), end = at + bytes;
   let total: f64 = 0;
   while (at < end) {
     const stop = min(end, at + BLOCK);
     let a = zero, b = zero, c = zero, d = zero;
     for (; at < stop; at += 16) {
-      const v = v128.load(at);
-      const low = magnitudes(v128.shuffle<u16>(v, zero, 0, 8, 1, 9, 2, 10, 3, 11));
-      const high = magnitudes(v128.shuffle<u16>(v, zero, 4, 12, 5, 13, 6, 14, 7, 15));
+      const v = v128.load(at), low = four<T>(v, false), high = four<T>(v, true);
       const p = f64x2.promote_low_f32x4(low);
       const q = f64x2.promote_low_f32x4(v128.shuffle<u64>(low, low, 1, 1));
       const r = f64x2.promote_low_f32x4(high);
@@ -67,4 +51,13 @@ export function squaresOfFloat16(at: usize, bytes: usize): f64 {
     total += f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
   }
   return total;
+}
+
+export function squaresOfBfloat16(at: usize, bytes: usize): f64 {
+  return squares<u16>(at, bytes);
+}
+
+/** The numbers must be finite. */
+export function squaresOfFloat16(at: usize, bytes: usize): f64 {
+  return squares<i16>(at, bytes);
 }
