@@ -6,6 +6,10 @@
  */
 export { type Certificate, type CertifiedPair, type CertifyOptions, certify } from "./certify/certify.js";
 export { type ProbableBound, type ProbableOptions, probableUpperBound } from "./certify/probable.js";
+export { type ComplexMatrix, complexMatrix } from "./complex/complex-matrix.js";
+export { adjointOf, type ComplexOperator } from "./complex/complex-operators.js";
+export type { ComplexSparseMatrix } from "./complex/complex-sparse.js";
+export type { ComplexType } from "./complex/complex-view.js";
 export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
 export {
   type BatchValuesAndGrads,

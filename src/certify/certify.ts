@@ -1,5 +1,6 @@
 import type { ProofKernels } from "../kernels/proof-contract.js";
 import { proofKernels, trimProof } from "../kernels/proof-kernels.js";
+import { complexFunction } from "../matrix/complex-input.js";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
@@ -99,6 +100,8 @@ const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * ```
  */
 export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
+  const complex = complexFunction<typeof certify>("certify", A);
+  if (complex) return complex(A, options);
   const { maxCost, given } = checkedCertifyOptions(options);
   const view = viewOf(A);
   if (view.kind === "operator" && !view.entries)

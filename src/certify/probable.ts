@@ -1,5 +1,6 @@
 import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
+import { complexFunction } from "../matrix/complex-input.js";
 import { OptionError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
@@ -67,6 +68,8 @@ export interface ProbableBound {
  * ```
  */
 export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOptions): ProbableBound {
+  const complex = complexFunction<typeof probableUpperBound>("probableUpperBound", A);
+  if (complex) return complex(A, options);
   const { probability, steps: wanted, seed, adjointRtol } = checkedProbableOptions(options);
   const view = viewOf(A);
   const kernels = chosen();

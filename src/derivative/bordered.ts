@@ -3,7 +3,7 @@ import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as currentKernels, trim } from "../kernels/select.js";
 import { ConvergenceError, ShapeError, TiedError, TripletError, UnsupportedError } from "../matrix/errors.js";
 import { type Input, inDouble } from "../matrix/row-panels.js";
-import type { SingularTriplet } from "../matrix/types.js";
+import type { DType, SingularTriplet } from "../matrix/types.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
@@ -32,7 +32,6 @@ interface TripletOrigin {
   readonly given: boolean;
   /** name of the function that uses it, for messages */
   readonly what: string;
-  readonly adjointRtol: number | undefined;
 }
 
 /** A triplet in float64, with vectors of unit length. */
@@ -40,6 +39,20 @@ export interface UnitTriplet {
   sigma: number;
   u: Float64Array;
   v: Float64Array;
+}
+
+/** The matrix of a bordered system. */
+export interface BorderedMatrix {
+  readonly dtype: DType;
+  /** its products, in float64 */
+  action(kernels: Kernels): Action;
+  /** of complex vectors, interleaved: i·w. What is orthogonal to w is then orthogonal to that, too. */
+  readonly turned?: (w: Float64Array) => Float64Array;
+}
+
+/** A real matrix. */
+export function borderedMatrix(view: Input, adjointRtol: number | undefined): BorderedMatrix {
+  return { dtype: view.dtype, action: (kernels) => actionOf(kernels, view, adjointRtol) };
 }
 
 /** Largest accepted difference of ‖u‖ and ‖v‖ from 1: 8ε of float32, in which vectors are unit to a few ε. */
@@ -80,18 +93,18 @@ export function unitTriplet(triplet: SingularTriplet, m: number, n: number): Uni
  *
  * @throws TripletError where √(‖Av−σu‖² + ‖Aᵀu−σv‖²) exceeds 4·max(`triplet.residual`, ε·σ) for the ε of A's dtype
  */
-export function checkTriplet(view: Input, triplet: SingularTriplet, adjointRtol: number | undefined): void {
+export function checkTriplet(A: BorderedMatrix, triplet: SingularTriplet): void {
   const kernels = currentKernels();
   const mark = kernels.arena.mark();
   try {
-    checkOn(actionOf(kernels, view, adjointRtol), view, triplet);
+    checkOn(A.action(kernels), A, triplet);
   } finally {
     kernels.arena.release(mark);
     trim();
   }
 }
 
-function checkOn(action: Action, { dtype }: Input, triplet: SingularTriplet): void {
+function checkOn(action: Action, { dtype }: BorderedMatrix, triplet: SingularTriplet): void {
   const [u, v] = [Float64Array.from(triplet.u), Float64Array.from(triplet.v)];
   const [short, long] = action.transposed ? [u, v] : [v, u];
   const forward = action.matvec(short);
@@ -118,11 +131,13 @@ function unit(x: ArrayLike<number>): Float64Array {
   return Float64Array.from(x, (value) => value / length);
 }
 
-/** x ← x − ⟨w, x⟩·w */
-function removeAlong(w: Float64Array, x: Float64Array): void {
-  let along = 0;
-  for (let i = 0; i < x.length; i++) along += w[i] * x[i];
-  for (let i = 0; i < x.length; i++) x[i] -= along * w[i];
+/** x ← x − ⟨w, x⟩·w for each of some orthonormal w */
+function removeAlong(all: readonly Float64Array[], x: Float64Array): void {
+  for (const w of all) {
+    let along = 0;
+    for (let i = 0; i < x.length; i++) along += w[i] * x[i];
+    for (let i = 0; i < x.length; i++) x[i] -= along * w[i];
+  }
 }
 
 /**
@@ -146,23 +161,26 @@ function removeAlong(w: Float64Array, x: Float64Array): void {
  * Source: conjugate gradients, Hestenes & Stiefel 1952 (Golub & Van Loan §11.3).
  */
 export function solveBordered(
-  view: Input,
+  A: BorderedMatrix,
   triplet: UnitTriplet,
   a: Float64Array,
   b: Float64Array,
-  { origin, given, what, adjointRtol }: TripletOrigin,
+  { origin, given, what }: TripletOrigin,
 ): { p: Float64Array; q: Float64Array; exponent: number } {
   const kernels = currentKernels();
   const mark = kernels.arena.mark();
   try {
-    const action = actionOf(kernels, view, adjointRtol);
-    if (given) checkOn(action, view, origin);
+    const action = A.action(kernels);
+    if (given) checkOn(action, A, origin);
     if (origin.tied)
       throw new TiedError(
         `${what}: σ₁ is tied (σ₁ − σ₂ = ${origin.gap} of σ₁ = ${origin.sigma}); u and v have no derivative there`,
       );
     const { transposed } = action;
-    const [shortUnit, longUnit] = transposed ? [triplet.u, triplet.v] : [triplet.v, triplet.u];
+    const { turned } = A;
+    const all = (w: Float64Array) => (turned ? [w, turned(w)] : [w]);
+    const [u, v] = [all(triplet.u), all(triplet.v)];
+    const [shortUnit, longUnit] = transposed ? [u, v] : [v, u];
     const [shortSide, longSide] = transposed ? [a, b] : [b, a];
     removeAlong(shortUnit, shortSide);
     removeAlong(longUnit, longSide);
@@ -173,7 +191,7 @@ export function solveBordered(
     const sigma = scaleByPower(triplet.sigma, -exponent);
     for (let i = 0; i < right.length; i++) right[i] += sigma * shortSide[i];
     removeAlong(shortUnit, right);
-    const short = solveShort(action, sigma, shortUnit, right, view.dtype);
+    const short = solveShort(action, sigma, shortUnit, right, A.dtype);
 
     // σp = a + A·q, without its part along the unit vector of the long side.
     const long = action.matvec(short);
@@ -206,11 +224,11 @@ function notLargest(): TripletError {
   );
 }
 
-/** (σ²I − PᵀP)·x = c on the complement of w. */
+/** (σ²I − PᵀP)·x = c on the complement of the vectors w. */
 function solveShort(
   action: Action,
   sigma: number,
-  w: Float64Array,
+  w: readonly Float64Array[],
   c: Float64Array,
   dtype: "float32" | "float64",
 ): Float64Array {
@@ -229,7 +247,7 @@ function solveShort(
 function conjugateGradients(
   action: Action,
   sigma: number,
-  w: Float64Array,
+  w: readonly Float64Array[],
   c: Float64Array,
   tolerance: number,
 ): { x: Float64Array; residual: number } {
@@ -279,8 +297,8 @@ function conjugateGradients(
   return { x, residual: norm2(check) / size };
 }
 
-/** By Cholesky's factorization of σ²(I + wwᵀ) − PᵀP, which is positive definite on the whole space. */
-function direct(action: Action, sigma: number, w: Float64Array, c: Float64Array): Float64Array {
+/** By Cholesky's factorization of σ²(I + Σwwᵀ) − PᵀP, which is positive definite on the whole space. */
+function direct(action: Action, sigma: number, all: readonly Float64Array[], c: Float64Array): Float64Array {
   const n = c.length;
   const square = sigma * sigma;
   const unitVector = new Float64Array(n);
@@ -290,7 +308,11 @@ function direct(action: Action, sigma: number, w: Float64Array, c: Float64Array)
     unitVector[j] = 1;
     const column = action.normalProduct(unitVector);
     const row = new Float64Array(n);
-    for (let i = 0; i <= j; i++) row[i] = square * ((i === j ? 1 : 0) + w[i] * w[j]) - column[i];
+    for (let i = 0; i <= j; i++) {
+      let border = i === j ? 1 : 0;
+      for (const w of all) border += w[i] * w[j];
+      row[i] = square * border - column[i];
+    }
     L.push(row);
   }
   const failed = factorCholesky(L);
@@ -307,6 +329,6 @@ function direct(action: Action, sigma: number, w: Float64Array, c: Float64Array)
     x[j] /= L[j][j];
     for (let i = 0; i < j; i++) x[i] -= L[j][i] * x[j];
   }
-  removeAlong(w, x);
+  removeAlong(all, x);
   return x;
 }

@@ -1,3 +1,4 @@
+import { complexFunction } from "../matrix/complex-input.js";
 import { ConvergenceError } from "../matrix/errors.js";
 import type { ArrayLayout, IntegerArray, MatrixRow, Precision } from "../matrix/types.js";
 import { allocateArray, batchOf } from "../matrix/view.js";
@@ -22,7 +23,7 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
   /** b norms */
   values: Float64Array;
   /** b gradients, row-major */
-  grads: { data: D; shape: [number, number, number] };
+  grads: { data: D; shape: [number, number, number]; dtype?: "complex64" | "complex128" };
   /** for each matrix, whether its gradient has the requested accuracy */
   converged: boolean[];
 }
@@ -46,6 +47,8 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
  * ```
  */
 export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): Float64Array {
+  const complex = complexFunction<typeof spectralNormBatch>("spectralNormBatch", A);
+  if (complex) return complex(A, options);
   const batch = batchOf(A);
   const checked = checkOptions(options);
   const values = allocateArray("float64", batch.count) as Float64Array;
@@ -77,6 +80,8 @@ export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
   options?: SolveOptions,
 ): BatchValuesAndGrads<Precision<A>>;
 export function valueAndGradBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): BatchValuesAndGrads {
+  const complex = complexFunction<typeof valueAndGradBatch>("valueAndGradBatch", A);
+  if (complex) return complex(A, options);
   const batch = batchOf(A);
   const { count, m, n } = batch;
   const checked = checkOptions(options);

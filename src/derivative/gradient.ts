@@ -1,4 +1,5 @@
 import { kernels } from "../kernels/select.js";
+import { complexFunction } from "../matrix/complex-input.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
 import type {
@@ -101,6 +102,8 @@ export function valueAndGrad<A extends MatrixLike | RowPanelSource>(
   options?: SolveOptions,
 ): ValueAndGrad<Precision<A>>;
 export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOptions): ValueAndGrad {
+  const complex = complexFunction<typeof valueAndGrad>("valueAndGrad", A);
+  if (complex) return complex(A, options);
   const view = inputOf(A);
   if (view.kind === "operator" && !view.entries)
     throw new UnsupportedError(

@@ -1,5 +1,6 @@
 import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as currentKernels } from "../kernels/select.js";
+import { complexFunction } from "../matrix/complex-input.js";
 import { OverflowError, ShapeError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
 import type {
@@ -17,7 +18,7 @@ import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { loadedOrPanels, panelSolver } from "../solve/panel-action.js";
 import { requireConverged } from "../solve/require-converged.js";
 import { tripletOf } from "../solve/triplet.js";
-import { solveBordered, type UnitTriplet, unitTriplet } from "./bordered.js";
+import { borderedMatrix, solveBordered, type UnitTriplet, unitTriplet } from "./bordered.js";
 
 export interface HessianOptions extends SolveOptions {
   /** σ₁, u, v of A from an earlier `singularTriplet`, which can be used for any number of directions */
@@ -69,6 +70,8 @@ export function hessianVectorProduct<A extends MatrixOrOperator>(
   options?: HessianOptions,
 ): Matrix<Precision<A>>;
 export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options?: HessianOptions): Matrix {
+  const complex = complexFunction<typeof hessianVectorProduct>("hessianVectorProduct", A, E);
+  if (complex) return complex(A, E, options);
   const view = inputOf(A);
   const direction = entriesOf(E, "hessianVectorProduct", "E must have entries");
   const { m, n } = view;
@@ -81,11 +84,10 @@ export function hessianVectorProduct(A: MatrixOrOperator, E: MatrixLike, options
   const triplet = unitTriplet(origin, m, n);
 
   const { right, left, exponent: shift } = directionProducts(direction, triplet);
-  const { p, q, exponent } = solveBordered(view, triplet, right, left, {
+  const { p, q, exponent } = solveBordered(borderedMatrix(view, checked.adjointRtol), triplet, right, left, {
     origin,
     given,
     what: "hessianVectorProduct",
-    adjointRtol: checked.adjointRtol,
   });
   return rankTwo(view, triplet, p, q, 0, shift - exponent, "hessianVectorProduct");
 }

@@ -1,3 +1,4 @@
+import { complexFunction } from "../matrix/complex-input.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { viewOf } from "../matrix/view.js";
 import type { ParametricOperator } from "../operators/operator.js";
@@ -40,6 +41,8 @@ export function valueAndParameterGrad<G>(
   A: ParametricOperator<G>,
   options?: SolveOptions,
 ): ValueAndParameterGrad<G> {
+  const complex = complexFunction<typeof valueAndParameterGrad>("valueAndParameterGrad", A);
+  if (complex) return complex(A, options);
   const view = viewOf(A);
   if (typeof A.parameterGrad !== "function")
     throw new UnsupportedError(

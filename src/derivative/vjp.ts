@@ -1,3 +1,4 @@
+import { complexFunction } from "../matrix/complex-input.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
@@ -6,7 +7,7 @@ import type { DenseMatrix, Matrix, MatrixOrOperator, Precision, SingularTriplet 
 import { allocateArray } from "../matrix/view.js";
 import { exponentOf, scaleByPower } from "../numerics/powers.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
-import { checkTriplet, solveBordered, unitTriplet } from "./bordered.js";
+import { borderedMatrix, checkTriplet, solveBordered, unitTriplet } from "./bordered.js";
 import { rankTwo } from "./hessian.js";
 
 /** Cotangents of a triplet: the derivatives of a loss with respect to its parts. A missing one is zero. */
@@ -65,9 +66,39 @@ export function tripletVjp(
   cotangents: TripletCotangents,
   options?: VjpOptions,
 ): Matrix {
+  const complex = complexFunction<typeof tripletVjp>("tripletVjp", A);
+  if (complex) return complex(A, triplet, cotangents, options);
   const view = inputOf(A);
   const { m, n } = view;
   const adjointRtol = checkVjpOptions(options);
+  const { sigma, a, b, solve } = checkedCotangents(cotangents, m, n);
+  const unit = unitTriplet(triplet, m, n);
+  const matrix = borderedMatrix(view, adjointRtol);
+  if (!solve) {
+    // σ has a (sub)gradient at a tie as well.
+    checkTriplet(matrix, triplet);
+    return rankTwo(view, unit, a, b, triplet.sigma === 0 ? 0 : sigma, 0, "tripletVjp");
+  }
+  const shift = scaleToNearOne(a, b);
+  const { p, q, exponent } = solveBordered(matrix, unit, a, b, {
+    origin: triplet,
+    given: true,
+    what: "tripletVjp",
+  });
+  return rankTwo(view, unit, p, q, sigma, shift - exponent, "tripletVjp");
+}
+
+export function checkVjpOptions(options: VjpOptions | undefined): number | undefined {
+  namedOptions(options, { caller: "tripletVjp", names: ["adjointRtol"], example: "{ adjointRtol: 1e-4 }" });
+  return checkOptions(options).adjointRtol;
+}
+
+/** The cotangents of σ, u and v, and whether u or v has one that is not zero. */
+export function checkedCotangents(
+  cotangents: TripletCotangents,
+  m: number,
+  n: number,
+): { sigma: number; a: Float64Array; b: Float64Array; solve: boolean } {
   if (typeof cotangents !== "object" || cotangents === null)
     throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${formatValue(cotangents)}`);
   for (const name of Object.keys(cotangents))
@@ -79,28 +110,15 @@ export function tripletVjp(
   const a = cotangent("u", cotangents.u, m);
   const b = cotangent("v", cotangents.v, n);
   const solve = a.some((x) => x !== 0) || b.some((x) => x !== 0);
-  const unit = unitTriplet(triplet, m, n);
-  if (!solve) {
-    // σ has a (sub)gradient at a tie as well.
-    checkTriplet(view, triplet, adjointRtol);
-    return rankTwo(view, unit, a, b, triplet.sigma === 0 ? 0 : sigma, 0, "tripletVjp");
-  }
-  // Scaled to near 1, so that neither the cotangents nor their squares overflow.
+  return { sigma, a, b, solve };
+}
+
+/** Scales both near 1, so that neither they nor their squares overflow. Returns the power of two that they lack. */
+export function scaleToNearOne(a: Float64Array, b: Float64Array): number {
   const size = Math.max(...[a, b].map((x) => x.reduce((most, value) => Math.max(most, Math.abs(value)), 0)));
   const shift = exponentOf(size);
   for (const x of [a, b]) for (let i = 0; i < x.length; i++) x[i] = scaleByPower(x[i], -shift);
-  const { p, q, exponent } = solveBordered(view, unit, a, b, {
-    origin: triplet,
-    given: true,
-    what: "tripletVjp",
-    adjointRtol,
-  });
-  return rankTwo(view, unit, p, q, sigma, shift - exponent, "tripletVjp");
-}
-
-function checkVjpOptions(options: VjpOptions | undefined): number | undefined {
-  namedOptions(options, { caller: "tripletVjp", names: ["adjointRtol"], example: "{ adjointRtol: 1e-4 }" });
-  return checkOptions(options).adjointRtol;
+  return shift;
 }
 
 function cotangent(name: string, values: ArrayLike<number> | undefined, length: number): Float64Array {

@@ -1,4 +1,4 @@
-import { checkTypeName } from "./dtype.js";
+import { checkTypeName, isComplexName } from "./dtype.js";
 import { UnsupportedError } from "./errors.js";
 import type { LayoutFields } from "./layout.js";
 
@@ -40,8 +40,7 @@ export function comesInPanels(A: unknown): boolean {
 /**
  * The members of an object that make it a matrix.
  *
- * @throws UnsupportedError for objects of other libraries that have no such members, with what to pass instead, and for
- *   complex data
+ * @throws UnsupportedError for objects of other libraries that have no such members, with what to pass instead
  */
 export function fieldsOf(A: object): Fields {
   const object: Foreign = A;
@@ -63,7 +62,7 @@ export function fieldsOf(A: object): Fields {
   if (object.data === undefined && typeof object.selection === "object" && object.selection !== null)
     refuse("a numjs array A", "pass A.selection");
   if (!isNumpyArray(object)) return object;
-  checkTypeName(object.dtype);
+  if (!isComplexName(object.dtype)) checkTypeName(object.dtype);
   const { data, shape, strides, dtype } = object;
   const offset = object.storage?.offset;
   return typeof offset === "number" ? { data, shape, strides, dtype, offset } : object;

@@ -1,3 +1,4 @@
+import { complexFunction } from "./complex-input.js";
 import { type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError } from "./errors.js";
 import { checkParts, checkPointers, csr, entryAt, isIndex, type Positions, wholeNumbers } from "./sparse.js";
@@ -51,6 +52,8 @@ export interface CooParts {
  */
 export function csc<const P extends CscParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csc(parts: CscParts): SparseMatrix {
+  const complex = complexFunction<typeof csc>("csc", parts);
+  if (complex) return complex(parts);
   checkParts(parts, "csc", ["data", "indices", "indptr"]);
   const [m, n] = dimensions(parts.shape, 2);
   const stored = storedAs(parts.data, parts.dtype, "csc");
@@ -82,6 +85,8 @@ export function csc(parts: CscParts): SparseMatrix {
  */
 export function coo<const P extends CooParts>(parts: P): SparseMatrix<Precision<P>>;
 export function coo(parts: CooParts): SparseMatrix {
+  const complex = complexFunction<typeof coo>("coo", parts);
+  if (complex) return complex(parts);
   checkParts(parts, "coo", ["data", "row", "col"]);
   const [m, n] = dimensions(parts.shape, 2);
   const stored = storedAs(parts.data, parts.dtype, "coo");

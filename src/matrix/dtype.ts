@@ -84,6 +84,32 @@ function typesNamed(name: string): readonly NumberType[] | "complex" {
   return /^[<>=|!][iu]8$/.test(name) ? types.slice(-1) : types;
 }
 
+/** Whether `dtype` is the name of a type of complex numbers. */
+export function isComplexName(dtype: unknown): boolean {
+  return typeof dtype === "string" && typesNamed(dtype) === "complex";
+}
+
+/**
+ * The type of the parts of complex numbers of this type; undefined if the name leaves it open.
+ *
+ * @throws UnsupportedError for numbers whose bytes are in the other order
+ */
+export function complexPrecision(dtype: unknown): DType | undefined {
+  if (typeof dtype !== "string") return undefined;
+  checkByteOrder(dtype);
+  if (/64$|128$|float|double/i.test(dtype)) return /64|float/i.test(dtype) ? "float32" : "float64";
+  if (/8$|F$/.test(dtype)) return "float32";
+  return /16$|D$/.test(dtype) ? "float64" : undefined;
+}
+
+/** @throws UnsupportedError for big-endian numbers */
+function checkByteOrder(dtype: string): void {
+  if (/^[>!]/.test(dtype))
+    throw new UnsupportedError(
+      `dtype: ${formatValue(dtype)} is big-endian, which no typed array is; swap the bytes first and leave it out`,
+    );
+}
+
 /**
  * The types that a name may stand for, at least one.
  *
@@ -101,10 +127,7 @@ function typesOf(dtype: unknown): readonly NumberType[] {
       `dtype: expected the name of data's type, such as "float64", or "float16" or "bfloat16"; got ${formatValue(dtype)}`,
     );
   const oneByte = types.every((type) => type === "int8" || type === "uint8" || type === "bool");
-  if (/^[>!]/.test(dtype as string) && !oneByte)
-    throw new UnsupportedError(
-      `dtype: ${formatValue(dtype)} is big-endian, which no typed array is; swap the bytes first and leave it out`,
-    );
+  if (!oneByte) checkByteOrder(dtype as string);
   return types;
 }
 

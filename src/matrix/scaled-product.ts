@@ -96,6 +96,11 @@ export function plainProduct(product: ScaledProduct): Product {
   return plain;
 }
 
+/** Whether a product was made by `plainProduct`, and so needs no `this`. */
+export function isPlainProduct(product: unknown): boolean {
+  return origins.has(product as Product);
+}
+
 /**
  * The scaled product behind a plain one; of another function, `product` with `rescaling`. It belongs to the function
  * and not to the object that has it, so that an operator with another `matvec` is never taken for the first one.

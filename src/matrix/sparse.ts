@@ -1,3 +1,4 @@
+import { complexFunction } from "./complex-input.js";
 import { arrayName, type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError } from "./errors.js";
 import { describe } from "./format-value.js";
@@ -40,6 +41,8 @@ export type Positions = ArrayLike<number> | BigInt64Array | BigUint64Array;
  */
 export function csr<const P extends CsrParts>(parts: P): SparseMatrix<Precision<P>>;
 export function csr(parts: CsrParts): SparseMatrix {
+  const complex = complexFunction<typeof csr>("csr", parts);
+  if (complex) return complex(parts);
   checkParts(parts, "csr", ["data", "indices", "indptr"]);
   const [m, n] = dimensions(parts.shape, 2);
   const stored = storedAs(parts.data, parts.dtype, "csr");

@@ -187,6 +187,8 @@ export type Precision<A> =
 export interface Matrix<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
   readonly data: D;
   readonly shape: [number, number];
+  /** of a complex matrix, whose `data` has 2·m·n interleaved real and imaginary parts; absent where A is real */
+  readonly dtype?: "complex64" | "complex128";
 }
 
 /** The largest singular value with its vectors, and how far they can be trusted. */

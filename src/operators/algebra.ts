@@ -1,3 +1,4 @@
+import { complexFunction } from "../matrix/complex-input.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { addScaled, type ScaledProduct } from "../matrix/scaled-product.js";
@@ -23,6 +24,8 @@ import { checkedOperator, type Operator, type OperatorPart, partOf, rescaled } f
  * ```
  */
 export function sumOf(...parts: readonly MatrixOrOperator[]): Operator {
+  const complex = complexFunction<typeof sumOf>("sumOf", ...parts);
+  if (complex) return complex(...parts);
   const all = partsOf("sumOf", parts);
   const [m, n] = all[0].shape;
   all.forEach(({ shape }, k) => {
@@ -60,6 +63,8 @@ export function sumOfParts(parts: readonly OperatorPart[]): OperatorPart {
  * ```
  */
 export function productOf(...parts: readonly MatrixOrOperator[]): Operator {
+  const complex = complexFunction<typeof productOf>("productOf", ...parts);
+  if (complex) return complex(...parts);
   const all = partsOf("productOf", parts);
   for (let k = 1; k < all.length; k++)
     if (all[k - 1].shape[1] !== all[k].shape[0])
@@ -108,6 +113,8 @@ export function productOfParts(parts: readonly OperatorPart[]): OperatorPart {
  * ```
  */
 export function transposeOf(A: MatrixOrOperator): Operator {
+  const complex = complexFunction<typeof transposeOf>("transposeOf", A);
+  if (complex) return complex(A);
   const { shape, matvec, rmatvec } = partOf(A);
   return checkedOperator([shape[1], shape[0]], { matvec: rmatvec, rmatvec: matvec });
 }
@@ -130,6 +137,8 @@ export function transposeOf(A: MatrixOrOperator): Operator {
  * ```
  */
 export function scaled(A: MatrixOrOperator, c: number): Operator {
+  const complex = complexFunction<typeof scaled>("scaled", A, [c]);
+  if (complex) return complex(A, c);
   checkScale("scaled", c);
   const product = scaledPart(partOf(A), c);
   return checkedOperator(product.shape, product);
@@ -175,6 +184,8 @@ export function checkScale(name: string, c: unknown): asserts c is number {
  * ```
  */
 export function diagonal(d: ArrayLike<number>): Operator {
+  const complex = complexFunction<typeof diagonal>("diagonal", d);
+  if (complex) return complex(d);
   if (!Array.isArray(d) && !(ArrayBuffer.isView(d) && "length" in d))
     throw new ShapeError(`diagonal: expected an array of numbers, got ${describe(d)}`);
   const [n] = dimensions([d.length, d.length], 2);

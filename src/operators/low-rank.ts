@@ -1,3 +1,4 @@
+import { complexFunction } from "../matrix/complex-input.js";
 import { OptionError, OverflowError, ShapeError } from "../matrix/errors.js";
 import { inputOf } from "../matrix/row-panels.js";
 import type { ScaledProduct } from "../matrix/scaled-product.js";
@@ -50,6 +51,8 @@ export interface LowRankGrad {
 export function lowRank(parts: LowRankParts): ParametricOperator<LowRankGrad> {
   if (typeof parts !== "object" || parts === null)
     throw new ShapeError(`lowRank: expected { base, B, A, scale }, got ${describe(parts)}`);
+  const complex = complexFunction<typeof lowRank>("lowRank", parts.base, parts.B, parts.A, [parts.scale]);
+  if (complex) return complex(parts);
   for (const name of Object.keys(parts))
     if (!["base", "B", "A", "scale"].includes(name))
       throw new OptionError(`${name}: no such part of lowRank; there are base, B, A, scale`);

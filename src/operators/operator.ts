@@ -1,3 +1,4 @@
+import { complexFunction } from "../matrix/complex-input.js";
 import { ShapeError } from "../matrix/errors.js";
 import { inputOf, type PanelsView, rowsOfPanel } from "../matrix/row-panels.js";
 import { type Product, plainProduct, rescaling, type ScaledProducts } from "../matrix/scaled-product.js";
@@ -40,6 +41,8 @@ export interface ParametricOperator<G> extends Operator {
  * ```
  */
 export function linearOperator(A: MatrixOrOperator): Operator {
+  const complex = complexFunction<typeof linearOperator>("linearOperator", A);
+  if (complex) return complex(A);
   const { shape, ...products } = partOf(A);
   return checkedOperator(shape, products);
 }

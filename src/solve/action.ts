@@ -7,6 +7,7 @@ import { padTo } from "../numerics/padding.js";
 import { exponentOf, scaleVector } from "../numerics/powers.js";
 import { createRandom } from "../numerics/random.js";
 import { adjointTolerance, checkAdjoint, type NamedProduct, type Tried } from "./adjoint.js";
+import type { KrylovBasis } from "./krylov.js";
 
 /** What is known of P without reading it. */
 export interface ActionFacts {
@@ -64,7 +65,13 @@ export interface NormalOperator {
  * A, or Aᵀ if m < n: P has `long` rows and `short` columns, so that the Krylov space of G = PᵀP has the smaller
  * dimension. All numbers are those of A·2^−exponent.
  */
-export type Action = ActionFacts & VectorProducts & NormalOperator;
+export type Action = ActionFacts & VectorProducts & NormalOperator & Partial<OwnSpace>;
+
+/** An action whose Krylov spaces are not real ones. */
+interface OwnSpace {
+  /** @param most  vectors it may grow to; default: those of one triplet */
+  newSpace(seed: number, most?: number): KrylovBasis;
+}
 
 /**
  * A matrix that lies in kernel memory.

@@ -40,6 +40,33 @@ interface Routines {
   combine: Products["multiplyTransposed64"];
 }
 
+/** What an iteration needs of a Krylov space, over the real or the complex numbers. */
+export interface KrylovBasis extends Projected {
+  readonly locked: number;
+  /** of the whole space that its vectors are in */
+  readonly dimension: number;
+  readonly trace: number;
+  start(first?: Float64Array): void;
+  extend(): void;
+  restart(ritz: Ritz): void;
+  lock(ritz: Ritz): void;
+  lockedVectors(count: number): Float64Array[];
+  /** the vector with these coefficients */
+  combine(y: Float64Array): Float64Array;
+}
+
+/** What the stopping rule needs of a Krylov space: its projected problem. */
+export interface Projected {
+  readonly size: number;
+  readonly steps: number;
+  /** whether no further step is possible before a restart, and whether none is at all */
+  readonly full: boolean;
+  readonly exhausted: boolean;
+  /** the sum of all Ritz values; needed if the action knows its `squaredNorm` */
+  readonly trace?: number;
+  ritz(wanted: number): Ritz;
+}
+
 /**
  * A block Krylov space of G = PᵀP with full reorthogonalization and thick restart.
  *
@@ -49,7 +76,7 @@ interface Routines {
  * Orthogonality is by classical Gram–Schmidt: against the vectors that the recurrence ties a block to, then
  * against all (Giraud et al., Numer. Math. 101:87, 2005, on why the second time is enough).
  */
-export class KrylovSpace {
+export class KrylovSpace implements KrylovBasis {
   /** vectors that G has been applied to */
   size = 0;
   /** block steps taken so far */
@@ -208,6 +235,10 @@ export class KrylovSpace {
   }
   get exhausted(): boolean {
     return this.#width === 0;
+  }
+
+  get dimension(): number {
+    return this.#G.short;
   }
 
   /** The sum of all Ritz values, but of what is locked. */

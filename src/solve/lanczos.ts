@@ -2,7 +2,7 @@ import type { Kernels } from "../kernels/contract.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import type { Action, ActionFacts } from "./action.js";
 import type { RitzResult } from "./finish.js";
-import { KrylovSpace } from "./krylov.js";
+import { type KrylovBasis, KrylovSpace, type Projected } from "./krylov.js";
 import type { Ritz } from "./ritz.js";
 import {
   boundSuffices,
@@ -21,18 +21,6 @@ import {
  * hardly slows down, and few enough to make a restart rare.
  */
 export const KEPT = 24;
-
-/** What the stopping rule needs of a Krylov space: its projected problem. */
-export interface Projected {
-  readonly size: number;
-  readonly steps: number;
-  /** whether no further step is possible before a restart, and whether none is at all */
-  readonly full: boolean;
-  readonly exhausted: boolean;
-  /** the sum of all Ritz values; needed if the action knows its `squaredNorm` */
-  readonly trace?: number;
-  ritz(wanted: number): Ritz;
-}
 
 /**
  * A request of the iteration to the owner of the space: up to `extend` block steps, as many as fit before the space is
@@ -112,7 +100,7 @@ export function* lanczosIteration(
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): RitzResult {
   const mark = kernels.arena.mark();
-  const space = new KrylovSpace(kernels, action, goal.seed);
+  const space = action.newSpace?.(goal.seed) ?? new KrylovSpace(kernels, action, goal.seed);
   const { coefficients, ...result } = runLanczos(space, action, goal);
   const short = space.combine(coefficients);
   kernels.arena.release(mark);
@@ -121,7 +109,7 @@ export function lanczos(kernels: Kernels, action: Action, goal: Goal): RitzResul
 
 /** Runs the iteration on a new space, to the goal or, if given, until `ratioOf` is 1 or less. */
 export function runLanczos(
-  space: KrylovSpace,
+  space: KrylovBasis,
   action: Action,
   goal: Goal,
   ratioOf?: (estimates: Estimates) => number,

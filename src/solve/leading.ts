@@ -49,7 +49,8 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
   const epsilon = EPSILON[action.dtype];
   const noise = floorOf(action.dtype, action.short + action.long) / 2;
   const mark = kernels.arena.mark();
-  const space = new KrylovSpace(kernels, action, goal.seed, basisFor(k));
+  const most = basisFor(k);
+  const space = action.newSpace?.(goal.seed, most) ?? new KrylovSpace(kernels, action, goal.seed, most);
   /** of the locked vectors, descending */
   const found: number[] = [];
   let largest = 0;
@@ -113,7 +114,7 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
     const tolerance = 4 * target();
     const least = found[k - 1] + Math.max(tolerance, noise * largest);
     return (
-      space.locked < action.short &&
+      space.locked < space.dimension &&
       found.some((value, i) => i + 1 < k && value - found[i + 1] <= tolerance && found[i + 1] > least)
     );
   };

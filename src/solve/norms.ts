@@ -1,3 +1,4 @@
+import { complexFunction } from "../matrix/complex-input.js";
 import { OptionError, OverflowError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { inputOf } from "../matrix/row-panels.js";
@@ -84,6 +85,8 @@ function coreOf(A: unknown, what: string, instead: string): Core {
  * ```
  */
 export function svdvals(A: MatrixLike): Float64Array {
+  const complex = complexFunction<typeof svdvals>("svdvals", A);
+  if (complex) return complex(A);
   const { m, n, zeros, numbers } = coreOf(A, "svdvals", "call singularTriplet for σ₁ alone");
   const values = singularValues(numbers(), m, n);
   if (values[0] === Number.POSITIVE_INFINITY)
@@ -114,6 +117,8 @@ export function svdvals(A: MatrixLike): Float64Array {
  * ```
  */
 export function cond(A: MatrixLike): number {
+  const complex = complexFunction<typeof cond>("cond", A);
+  if (complex) return complex(A);
   const { m, n, zeros, numbers } = coreOf(
     A,
     "cond",
@@ -142,6 +147,8 @@ export function cond(A: MatrixLike): number {
  * ```
  */
 export function schattenNorm(A: MatrixLike, p: number): number {
+  const complex = complexFunction<typeof schattenNorm>("schattenNorm", A);
+  if (complex) return complex(A, p);
   if (typeof p !== "number" || !(p >= 1))
     throw new OptionError(`p: expected a number from 1 up, got ${formatValue(p)}`);
   if (p === Number.POSITIVE_INFINITY) return matrixNorm(A, 2);
@@ -180,6 +187,8 @@ export function schattenNorm(A: MatrixLike, p: number): number {
 export function matrixNorm(A: MatrixLike | RowPanelSource, ord: NormOrder): number;
 export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: 2): number;
 export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: NormOrder): number {
+  const complex = complexFunction<(A: unknown, ord: NormOrder) => number>("matrixNorm", A);
+  if (complex) return complex(A, ord);
   if (!ORDERS.includes(ord))
     throw new OptionError(
       `ord: expected 2, -2, "fro", "nuc", 1, -1, Infinity or -Infinity, got ${formatValue(ord)}`,

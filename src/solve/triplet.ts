@@ -1,6 +1,7 @@
 import type { Kernels } from "../kernels/contract.js";
 import { loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
+import { complexFunction } from "../matrix/complex-input.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
 import { type Packed, pack } from "../matrix/sparse.js";
@@ -60,6 +61,8 @@ export function singularTriplet<A extends MatrixOrOperator>(
   A: A,
   options?: SolveOptions,
 ): SingularTriplet<Precision<A>> {
+  const complex = complexFunction<typeof singularTriplet>("singularTriplet", A);
+  if (complex) return complex(A, options);
   return tripletOf(inputOf(A), checkOptions(options)) as SingularTriplet<Precision<A>>;
 }
 
@@ -87,6 +90,8 @@ export function singularTriplet<A extends MatrixOrOperator>(
  * ```
  */
 export function spectralNorm(A: MatrixOrOperator, options?: SolveOptions): number {
+  const complex = complexFunction<typeof spectralNorm>("spectralNorm", A);
+  if (complex) return complex(A, options);
   return normOf(inputOf(A), checkOptions(options));
 }
 
@@ -202,7 +207,7 @@ export function krylovAction(
 
 /** The caller's first v, as a vector of the short side. */
 export function startOf(
-  { n }: Input,
+  { n }: Pick<Input, "n">,
   action: Action,
   { start }: Pick<CheckedOptions, "start">,
 ): Float64Array | undefined {

@@ -1,4 +1,5 @@
 import { kernels as chosen, trim } from "../kernels/select.js";
+import { complexFunction } from "../matrix/complex-input.js";
 import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
@@ -30,7 +31,7 @@ export interface TripletsOptions extends SolveOptions {
 }
 
 /** Most entries of A for the dense path with a large k. Chosen: the SVD then takes some seconds. */
-const MOST_DENSE = 2 ** 24;
+export const MOST_DENSE = 2 ** 24;
 
 /**
  * The k largest singular values of A (m×n) with their vectors: A ≈ Σ σᵢ·uᵢ·vᵢᵀ, the best approximation of rank k.
@@ -70,6 +71,8 @@ export function singularTriplets<A extends MatrixOrOperator>(
   A: A,
   options: TripletsOptions,
 ): SingularTriplets<Precision<A>> {
+  const complex = complexFunction<typeof singularTriplets>("singularTriplets", A);
+  if (complex) return complex(A, options);
   const view = inputOf(A);
   return tripletsOf(view, checkTripletsOptions(view, options)) as SingularTriplets<Precision<A>>;
 }
@@ -95,10 +98,21 @@ export function singularTriplets<A extends MatrixOrOperator>(
  * ```
  */
 export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<TripletsOptions, "k">): number {
+  const complex = complexFunction<typeof kyFanNorm>("kyFanNorm", A);
+  if (complex) return complex(A, k, options);
+  return kyFanNormOf((all) => singularTriplets(A, all), k, options);
+}
+
+/** The sum of the values that `tripletsWith` finds. */
+export function kyFanNormOf(
+  tripletsWith: (options: TripletsOptions) => SingularTriplets,
+  k: number,
+  options: Omit<TripletsOptions, "k"> | undefined,
+): number {
   if (options !== undefined && (typeof options !== "object" || options === null))
     throw new OptionError(`options: expected an object, got ${formatValue(options)}`);
   if (options && "k" in options) throw new OptionError("k: kyFanNorm takes it as its second argument");
-  const triplets = singularTriplets(A, { ...options, k });
+  const triplets = tripletsWith({ ...options, k });
   if (!triplets.converged)
     throw new ConvergenceError(
       `kyFanNorm: not converged after ${counted(triplets.iterations)} (largest residual ` +
@@ -114,7 +128,7 @@ export function kyFanNorm(A: MatrixOrOperator, k: number, options?: Omit<Triplet
 
 type Checked = CheckedOptions & { k: number };
 
-function checkTripletsOptions({ m, n }: Input, options: TripletsOptions): Checked {
+export function checkTripletsOptions({ m, n }: Pick<Input, "m" | "n">, options: TripletsOptions): Checked {
   const checked = checkOptions(options, ["k"]);
   const k: unknown = options?.k;
   if (typeof k !== "number" || !Number.isInteger(k) || k < 1 || k > Math.min(m, n))
@@ -197,7 +211,7 @@ function tripletsOfPacked(
 }
 
 /** Singular values and vectors of P on a space, descending: rows of `short` and `long` are the vectors. */
-interface OnSpace {
+export interface OnSpace {
   values: Float64Array;
   short: Float64Array[];
   long: Float64Array[];
@@ -273,7 +287,7 @@ function axpy(c: number, x: Float64Array, y: Float64Array): void {
 }
 
 /** Rounds the vectors to A's dtype and measures the residuals of what that gives. */
-function complete(
+export function complete(
   action: Action,
   { k, rtol, atol }: Checked,
   {

@@ -19,6 +19,7 @@ const steps: readonly (readonly string[])[] = [
   ["solve"],
   ["derivative"],
   ["certify"],
+  ["complex"],
   ["index.ts"],
   ["tfjs", "jax", "files", "threads", "webgpu"],
   ["report"],

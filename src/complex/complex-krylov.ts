@@ -1,0 +1,434 @@
+import type { Kernels, Products } from "../kernels/contract.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { padTo } from "../numerics/padding.js";
+import { fingerprintOf, type Random } from "../numerics/random.js";
+import type { NormalOperator } from "../solve/action.js";
+import { type KrylovBasis, startStream } from "../solve/krylov.js";
+import { type Ritz, ritzOf } from "../solve/ritz.js";
+
+/** As for the real space: vectors it grows to, and vectors of a block. */
+const CAPACITY = 64;
+const BLOCK = 2;
+/** Bytes of scratch of `orthogonalize`, beside its coefficients. */
+const TILES = 2048;
+/** A real Ritz vector that keeps less of its length than this beside those chosen before is a multiple of one of them. */
+const INDEPENDENT = 0.5;
+
+/** The kernels' routines for one precision of the basis. */
+interface Routines {
+  orthogonalize: Products["orthogonalize64"];
+  /** Σ yᵢ·qᵢ in float64, for one or two sets of coefficients */
+  combine: Products["multiplyTransposed64"];
+}
+
+/**
+ * A block Krylov space of a Hermitian G = PᴴP over the complex numbers, with full reorthogonalization and thick restart:
+ * what `KrylovSpace` is over the real ones.
+ *
+ * A vector is interleaved: n elements are 2n numbers. For real kernels it is a real vector of twice the length, and
+ * multiplication by i is a rotation J of it, (a, b) ↦ (−b, a). Re(qᴴw) is the real inner product of q and w, and
+ * −Im(qᴴw) that of q and J·w. So w is made orthogonal to q by making first w and then J·w orthogonal to the real vector.
+ *
+ * The projected problem T is Hermitian. Its eigenpairs are those of its real form, where entry a + ib is the block
+ * [a −b; b a]; there each value is double, and any eigenvector is one of T.
+ */
+export class ComplexKrylovSpace implements KrylovBasis {
+  size = 0;
+  steps = 0;
+  locked = 0;
+
+  readonly #kernels: Kernels;
+  readonly #G: NormalOperator;
+  readonly #routines: Routines;
+  readonly #seed: number;
+  #random: Random;
+  readonly #capacity: number;
+  /** complex dimension of the whole space */
+  readonly dimension: number;
+  readonly #basis: number;
+  readonly #bytes: number;
+  readonly #product: number;
+  readonly #coefficients: number;
+  readonly #scratch: number;
+  readonly #work: number;
+  /** the real form of T */
+  readonly #projected: Float64Array;
+  #width = 0;
+  /** the real form of B, which ties the last block to the next */
+  readonly #coupling = new Float64Array(4 * BLOCK * BLOCK);
+  #lastWidth = 0;
+  #scale = 0;
+
+  constructor(kernels: Kernels, G: NormalOperator, seed: number, most?: number) {
+    const { arena, routines } = kernels;
+    this.#kernels = kernels;
+    this.#G = G;
+    this.#routines = {
+      orthogonalize: G.single ? routines.orthogonalize32 : routines.orthogonalize64,
+      combine: G.single ? routines.multiplyTransposedWide : routines.multiplyTransposed64,
+    };
+    this.#seed = seed;
+    this.#random = startStream(seed);
+    this.dimension = G.short / 2;
+    this.#capacity = Math.min(most ?? CAPACITY, this.dimension);
+    this.#projected = new Float64Array((2 * this.#capacity) ** 2);
+    const n = G.padded;
+    const number = G.single ? 4 : 8;
+    this.#bytes = n * number;
+    const slots = padTo(this.#capacity + BLOCK, 4) + 4;
+    this.#basis = arena.take(slots * this.#bytes);
+    arena.fill(this.#basis, slots * this.#bytes);
+    this.#product = arena.take(2 * BLOCK * n * 8);
+    this.#scratch = arena.take(BLOCK * n * number);
+    arena.fill(this.#scratch, BLOCK * n * number);
+    this.#coefficients = arena.take(BLOCK * slots * 8);
+    this.#work = arena.take(TILES + BLOCK * slots * 8);
+    arena.fill(this.#work, TILES);
+  }
+
+  #slot(i: number): number {
+    return this.#basis + i * this.#bytes;
+  }
+
+  #vector(i: number): Float32Array | Float64Array {
+    const { arena } = this.#kernels;
+    return this.#G.single
+      ? arena.f32(this.#slot(i), this.#G.padded)
+      : arena.f64(this.#slot(i), this.#G.padded);
+  }
+
+  #randomize(i: number): void {
+    const vector = this.#vector(i);
+    for (let j = 0; j < this.#G.short; j++) vector[j] = this.#random.normal();
+  }
+
+  /** Multiplies a vector by i. */
+  #rotate(slot: number): void {
+    const vector = this.#vector(slot);
+    for (let j = 0; j < vector.length; j += 2) {
+      const re = vector[j];
+      vector[j] = -vector[j + 1];
+      vector[j + 1] = re;
+    }
+  }
+
+  /**
+   * Takes out of the `width` vectors behind the first `count` what they have along those from `first` on.
+   *
+   * @param out - coefficients, interleaved, row i for basis vector i; the new ones are added
+   */
+  #takeOut(first: number, count: number, width: number, out: Float64Array): void {
+    const rows = count - first;
+    if (rows === 0) return;
+    const { arena } = this.#kernels;
+    // Four quarter turns are none. Here the vector is turned twice, so that the sign is put right at the end.
+    for (let part = 0; part < 2; part++) {
+      this.#routines.orthogonalize(
+        this.#slot(first),
+        this.#bytes,
+        rows,
+        rows,
+        this.#G.padded,
+        width,
+        this.#coefficients,
+        this.#work,
+      );
+      const found = arena.f64(this.#coefficients, rows * width);
+      const sign = part === 0 ? 1 : -1;
+      for (let i = 0; i < rows * width; i++) out[2 * (first * width + i) + part] += sign * found[i];
+      for (let c = 0; c < width; c++) this.#rotate(count + c);
+    }
+    for (let c = 0; c < width; c++) {
+      const vector = this.#vector(count + c);
+      for (let j = 0; j < vector.length; j++) vector[j] = -vector[j];
+    }
+  }
+
+  /** ‖w‖ of the vector in a slot. */
+  #normOf(slot: number): number {
+    const vector = this.#vector(slot);
+    let sum = 0;
+    for (let j = 0; j < vector.length; j++) sum += vector[j] * vector[j];
+    return Math.sqrt(sum);
+  }
+
+  /**
+   * Turns the vectors at slots k … k+width−1, already orthogonal to the first k, into an orthonormal block, and stores
+   * how they were made of it. A vector that vanishes is replaced by a random one, and its row of B is zero.
+   */
+  #normalizeBlock(k: number, width: number): void {
+    const room = Math.min(width, this.dimension - k);
+    this.#coupling.fill(0);
+    for (let i = 0; i < width; i++) {
+      const norm = this.#orthogonalizeWithin(k, i, room);
+      if (i >= room) continue;
+      if (norm > 0) {
+        this.#scaleVector(k + i, 1 / norm);
+        this.#couple(i, i, norm, 0);
+      } else this.#replace(k + i);
+    }
+    this.#width = room;
+  }
+
+  /**
+   * Makes vector i of a block orthogonal to those before it in the block; where that leaves little, to all of the basis.
+   *
+   * @returns its norm; 0 if nothing but rounding is left
+   */
+  #orthogonalizeWithin(k: number, i: number, room: number): number {
+    const slot = k + i;
+    const epsilon = EPSILON[this.#G.single ? "float32" : "float64"] * this.#scale * Math.sqrt(2);
+    let norm = this.#normOf(slot);
+    const faint = norm < 1e3 * epsilon;
+    for (let round = 0; (i > 0 || faint) && round < 4; round++) {
+      const before = norm;
+      const found = new Float64Array(2 * slot);
+      this.#takeOut(round === 0 && !faint ? k : i >= room ? k : 0, slot, 1, found);
+      if (i > 0 && k < slot) this.#couple(0, i, found[2 * k], found[2 * k + 1]);
+      if (i >= room) return 0;
+      norm = this.#normOf(slot);
+      if (norm > 0.5 * before) break;
+    }
+    return norm > epsilon ? norm : 0;
+  }
+
+  #scaleVector(slot: number, factor: number): void {
+    const vector = this.#vector(slot);
+    for (let j = 0; j < vector.length; j++) vector[j] *= factor;
+  }
+
+  /** Adds a + ib to entry (i, j) of B. */
+  #couple(i: number, j: number, a: number, b: number): void {
+    addToRealForm(this.#coupling, 2 * BLOCK, i, j, a, b);
+  }
+
+  /** A fresh random vector, orthonormal to all before it. */
+  #replace(slot: number): void {
+    // It vanishes only by chance.
+    for (let attempt = 0; attempt < 8; attempt++) {
+      this.#randomize(slot);
+      this.#scaleVector(slot, 1 / this.#normOf(slot));
+      let norm = 1;
+      for (let round = 0; round < 4; round++) {
+        const before = norm;
+        this.#takeOut(0, slot, 1, new Float64Array(2 * slot));
+        norm = this.#normOf(slot);
+        if (norm > 0.5 * before) break;
+      }
+      if (!(norm > 1e3 * EPSILON[this.#G.single ? "float32" : "float64"])) continue;
+      this.#scaleVector(slot, 1 / norm);
+      return;
+    }
+  }
+
+  /** Begins with one vector; the first step adds a random one, which depends on what G has made of the first. */
+  start(first?: Float64Array): void {
+    if (first) this.#vector(0).set(first);
+    else this.#randomize(0);
+    this.#normalizeBlock(0, 1);
+  }
+
+  #widen(): void {
+    const width = Math.min(BLOCK, this.dimension - this.size);
+    for (; this.#width < width; this.#width++) this.#replace(this.size + this.#width);
+  }
+
+  get full(): boolean {
+    return this.size + this.#width > this.#capacity || this.#width === 0;
+  }
+  get exhausted(): boolean {
+    return this.#width === 0;
+  }
+
+  get trace(): number {
+    let sum = 0;
+    const ldt = 2 * this.#capacity;
+    for (let i = 0; i < 2 * (this.size - this.locked); i += 2) sum += this.#projected[i * ldt + i];
+    return sum;
+  }
+
+  extend(): void {
+    const { routines, arena } = this.#kernels;
+    const k = this.size;
+    const width = this.#width;
+    const n = this.#G.padded;
+    this.#G.normalMatvec(this.#slot(k), this.#bytes, width, this.#product, this.#scratch);
+    const first = this.steps === 0;
+    if (first) this.#random = startStream(this.#seed, fingerprintOf(arena.f64(this.#product, this.#G.short)));
+    const next = k + width;
+    if (this.#G.single) routines.demote32(this.#product, this.#slot(next), width * n);
+    else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
+
+    // As in the real space: what is large first, then all.
+    const found = new Float64Array(2 * next * width);
+    this.#takeOut(this.#lastWidth > 0 && this.locked === 0 ? k - this.#lastWidth : 0, next, width, found);
+    this.#takeOut(0, next, width, found);
+    const { locked } = this;
+    for (let c = 0; c < width; c++)
+      for (let i = 0; i <= k + c; i++) {
+        const re = found[2 * (i * width + c)];
+        const im = i === k + c ? 0 : found[2 * (i * width + c) + 1];
+        // Entry (i, k + c) of T; its lower triangle has the conjugate.
+        if (i >= locked)
+          setRealForm(this.#projected, 2 * this.#capacity, k + c - locked, i - locked, re, -im);
+        this.#scale = Math.max(this.#scale, Math.hypot(re, im));
+      }
+    this.size = next;
+    this.#lastWidth = width;
+    this.steps++;
+    this.#normalizeBlock(next, width);
+    if (first) this.#widen();
+  }
+
+  /** The `wanted` largest Ritz pairs, coefficients interleaved. Cost: O(size³), eight times that of a real space. */
+  ritz(wanted: number): Ritz {
+    const size = this.size - this.locked;
+    const ldb = 2 * BLOCK;
+    const real = ritzOf(
+      this.#kernels,
+      {
+        T: this.#projected,
+        ldt: 2 * this.#capacity,
+        size: 2 * size,
+        B: this.#coupling,
+        ldb,
+        width: 2 * this.#width,
+        lastWidth: 2 * this.#lastWidth,
+      },
+      2 * Math.min(wanted, size),
+    );
+    const chosen = independent(real.coefficients, wanted);
+    return {
+      values: Float64Array.from(chosen, ({ index }) => real.values[index]),
+      coefficients: chosen.map(({ vector }) => vector),
+      residuals: Float64Array.from(chosen, ({ vector }) => {
+        let square = 0;
+        const from = 2 * (size - this.#lastWidth);
+        for (let row = 0; row < 2 * this.#width; row++) {
+          let sum = 0;
+          for (let c = 0; c < 2 * this.#lastWidth; c++)
+            sum += this.#coupling[row * ldb + c] * vector[from + c];
+          square += sum * sum;
+        }
+        return Math.sqrt(square);
+      }),
+    };
+  }
+
+  restart({ values, coefficients }: Ritz): void {
+    const { locked } = this;
+    const keep = coefficients.length;
+    const kept = coefficients.map((y) => this.#combined(y, locked, this.size - locked));
+    for (let p = 0; p < keep; p++) this.#vector(locked + p).set(kept[p]);
+    for (let c = 0; c < this.#width; c++) this.#vector(locked + keep + c).set(this.#vector(this.size + c));
+    this.#projected.fill(0);
+    for (let p = 0; p < keep; p++) setRealForm(this.#projected, 2 * this.#capacity, p, p, values[p], 0);
+    this.size = locked + keep;
+    this.#lastWidth = 0;
+  }
+
+  lock(ritz: Ritz): void {
+    this.restart(ritz);
+    this.#projected.fill(0);
+    this.#scale = 0;
+    this.locked = this.size;
+    this.#width = 0;
+    this.#widen();
+  }
+
+  lockedVectors(count: number): Float64Array[] {
+    while (this.locked < count) this.#replace(this.locked++);
+    return Array.from({ length: this.locked }, (_, i) => this.vectorOf(i));
+  }
+
+  vectorOf(i: number): Float64Array {
+    return new Float64Array(this.#vector(i).subarray(0, this.#G.short));
+  }
+
+  combine(y: Float64Array): Float64Array {
+    return this.#combined(y, 0, this.size).slice(0, this.#G.short);
+  }
+
+  /** Σ yᵢ·qᵢ of the `count` basis vectors from `first` on, padded. */
+  #combined(y: Float64Array, first: number, count: number): Float64Array {
+    const { arena } = this.#kernels;
+    const rows = padTo(count, 4);
+    const n = this.#G.padded;
+    // Real and imaginary parts of the coefficients are two sets.
+    const weights = arena.f64(this.#coefficients, 2 * rows);
+    weights.fill(0);
+    weights.set(y.subarray(0, 2 * count));
+    const mark = arena.mark();
+    const out = arena.take(32 * n);
+    arena.fill(out, 32 * n);
+    this.#routines.combine(this.#slot(first), this.#bytes, rows, n, this.#coefficients, 2, out + 16 * n, out);
+    const byRe = arena.f64(out, n);
+    const byIm = arena.f64(out + 8 * n, n);
+    const sum = new Float64Array(n);
+    for (let j = 0; j < n; j += 2) {
+      sum[j] = byRe[j] - byIm[j + 1];
+      sum[j + 1] = byRe[j + 1] + byIm[j];
+    }
+    arena.release(mark);
+    return sum;
+  }
+}
+
+function setRealForm(to: Float64Array, ld: number, i: number, j: number, a: number, b: number): void {
+  const at = 2 * i * ld + 2 * j;
+  to[at] = a;
+  to[at + 1] = -b;
+  to[at + ld] = b;
+  to[at + ld + 1] = a;
+}
+
+function addToRealForm(to: Float64Array, ld: number, i: number, j: number, a: number, b: number): void {
+  const at = 2 * i * ld + 2 * j;
+  setRealForm(to, ld, i, j, to[at] + a, to[at + ld] + b);
+}
+
+/**
+ * Up to `wanted` of these vectors, orthonormal over the complex numbers and in the same order. Real orthonormal vectors of
+ * a complex space come in twos, of which the second is as a rule the first one times i.
+ */
+export function independent(
+  vectors: readonly Float64Array[],
+  wanted: number,
+): { index: number; vector: Float64Array }[] {
+  const chosen: { index: number; vector: Float64Array }[] = [];
+  for (let index = 0; index < vectors.length && chosen.length < wanted; index++) {
+    const vector = vectors[index].slice();
+    let length = 1;
+    for (let round = 0; round < 2; round++) {
+      for (const { vector: q } of chosen) takeAlong(q, vector);
+      let square = 0;
+      for (let j = 0; j < vector.length; j++) square += vector[j] * vector[j];
+      length = Math.sqrt(square);
+      if (round === 0 && length < INDEPENDENT) break;
+    }
+    if (length < INDEPENDENT) continue;
+    for (let j = 0; j < vector.length; j++) vector[j] /= length;
+    chosen.push({ index, vector });
+  }
+  return chosen;
+}
+
+/** x ← x − q·(qᴴx), interleaved. Returns the parts of qᴴx. */
+export function takeAlong(q: Float64Array, x: Float64Array): [re: number, im: number] {
+  let re = 0;
+  let im = 0;
+  for (let j = 0; j < x.length; j += 2) {
+    re += q[j] * x[j] + q[j + 1] * x[j + 1];
+    im += q[j] * x[j + 1] - q[j + 1] * x[j];
+  }
+  subtractMultiple(q, re, im, x);
+  return [re, im];
+}
+
+/** x ← x − (re + i·im)·q */
+export function subtractMultiple(q: Float64Array, re: number, im: number, x: Float64Array): void {
+  for (let j = 0; j < x.length; j += 2) {
+    x[j] -= re * q[j] - im * q[j + 1];
+    x[j + 1] -= re * q[j + 1] + im * q[j];
+  }
+}

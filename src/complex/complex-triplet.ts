@@ -1,0 +1,194 @@
+import { eigenWork, type Kernels, LANES } from "../kernels/contract.js";
+import { kernels as chosen, trim } from "../kernels/select.js";
+import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import type { SingularTriplet } from "../matrix/types.js";
+import type { OperatorView } from "../matrix/view.js";
+import { EPSILON } from "../numerics/epsilon.js";
+import { padTo } from "../numerics/padding.js";
+import { norm2 } from "../numerics/sums.js";
+import { type Action, formGram, operatorAction } from "../solve/action.js";
+import { completeTriplet, normOnScale, type RitzResult, secondOfGram } from "../solve/finish.js";
+import { lanczos } from "../solve/lanczos.js";
+import { type CheckedOptions, checkOptions } from "../solve/options.js";
+import { fits } from "../solve/panel-action.js";
+import { power } from "../solve/power.js";
+import { notConverged } from "../solve/require-converged.js";
+import { DENSE_UP_TO } from "../solve/small.js";
+import { type Goal, goalOf } from "../solve/stopping-rule.js";
+import { startOf } from "../solve/triplet.js";
+import { complexAction, realFormAction } from "./complex-action.js";
+import { independent } from "./complex-krylov.js";
+import {
+  type ComplexInput,
+  type ComplexProducts,
+  complexInputOf,
+  realFormView,
+  writtenOut,
+} from "./complex-view.js";
+
+/** `singularTriplet` of a complex matrix: u and v have real and imaginary parts interleaved, and A·v = σ·u. */
+export function complexSingularTriplet(A: unknown, options?: unknown): SingularTriplet {
+  return complexTripletOf(complexInputOf(A), checkOptions(options));
+}
+
+/** `spectralNorm` of a complex matrix. */
+export function complexSpectralNorm(A: unknown, options?: unknown): number {
+  return complexNormOf(complexInputOf(A), checkOptions(options));
+}
+
+/** The triplet of a checked input. */
+export function complexTripletOf(input: ComplexInput, options: CheckedOptions): SingularTriplet {
+  return solve(input, options, "gradient") as SingularTriplet;
+}
+
+/** The norm of a checked input. */
+export function complexNormOf(input: ComplexInput, options: CheckedOptions): number {
+  const result = solve(input, options, "value");
+  if (typeof result === "number") return result;
+  throw notConverged(result);
+}
+
+/** The triplet or, for the value alone, ‖A‖₂ if that has converged. */
+function solve(input: ComplexInput, options: CheckedOptions, of: Goal["of"]): SingularTriplet | number {
+  const { n } = input;
+  checkComplexStart(options, n);
+  const whole = of === "gradient";
+  const kernels = chosen();
+  const mark = kernels.arena.mark();
+  try {
+    if (options.method === "power") {
+      const triplet = powerTriplet(kernels, input, options);
+      return !whole && triplet.converged ? triplet.sigma : triplet;
+    }
+    const { action, result } = isDense(input, options)
+      ? solveDense(kernels, input, options)
+      : solveLanczos(kernels, input, options, of);
+    if (!whole && result.converged && !action.checkAdjoint)
+      return normOnScale(norm2(action.matvec(result.short)) / norm2(result.short), action.exponent);
+    const triplet = completeTriplet(action, result, options.rtol, options.atol ?? 0);
+    if (of === "value") triplet.converged ||= result.converged;
+    return !whole && triplet.converged ? triplet.sigma : triplet;
+  } catch (error) {
+    throw input.kind === "panels" ? ofComplexColumn(error) : error;
+  } finally {
+    kernels.arena.release(mark);
+    trim();
+  }
+}
+
+/** A NaN or an infinity of the interleaved rows, named by the column of the complex number. */
+export function ofComplexColumn(error: unknown): unknown {
+  if (!(error instanceof NonFiniteError) || error.column === undefined || error.row === undefined)
+    return error;
+  const { row, column } = error;
+  const part = column % 2 === 0 ? "real" : "imaginary";
+  return new NonFiniteError(
+    `matrix: the ${part} part in row ${row}, column ${column >> 1} is not finite (counted from 0)`,
+    row,
+    column >> 1,
+  );
+}
+
+/** @throws ShapeError if the start is not an interleaved vector with as many elements as A has columns */
+function checkComplexStart({ start }: CheckedOptions, n: number): void {
+  if (start && start.length !== 2 * n)
+    throw new ShapeError(
+      `start: expected ${n} complex numbers, as A has columns, that is ${2 * n} interleaved parts; got ${start.length}`,
+    );
+}
+
+function isDense({ m, n }: ComplexInput, { method }: CheckedOptions): boolean {
+  return method === "dense" || (method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
+}
+
+interface Solved {
+  action: Action;
+  result: RitzResult;
+}
+
+function solveLanczos(
+  kernels: Kernels,
+  input: ComplexInput,
+  options: CheckedOptions,
+  of: Goal["of"],
+): Solved {
+  const action = complexAction(kernels, input, options);
+  const goal = goalOf(options, of, action, startOf({ n: 2 * input.n }, action, options));
+  return { action, result: lanczos(kernels, action, goal) };
+}
+
+/** From the eigenvectors of the real form of the smaller Gram matrix. */
+function solveDense(kernels: Kernels, input: ComplexInput, options: CheckedOptions): Solved {
+  const { arena } = kernels;
+  const view = writtenOut(input, 'method: "dense"');
+  if (view) {
+    const { m, n, dtype } = view;
+    if (!fits({ m: 2 * m, n: 2 * n, dtype }, true))
+      throw new UnsupportedError(
+        `method: "dense" has no memory for the ${2 * m}×${2 * n} real form of A; call it with method "lanczos"`,
+      );
+    const { action, matrix } = realFormAction(kernels, view);
+    const lda = matrix.paddedRows;
+    const gram = arena.take(8 * lda * lda);
+    formGram(kernels, matrix, gram);
+    return { action, result: topOfRealForm(kernels, gram, lda, matrix.rows, EPSILON[dtype], 1) };
+  }
+  const action = operatorAction(
+    kernels,
+    (input as ComplexProducts).real as OperatorView,
+    options.seed,
+    options.adjointRtol,
+  );
+  const n = action.short;
+  const lda = padTo(n, LANES);
+  const gram = arena.take(8 * lda * lda);
+  const unit = new Float64Array(n);
+  for (let j = 0; j < n; j++) {
+    unit.fill(0);
+    unit[j] = 1;
+    const column = action.rmatvec(action.matvec(unit));
+    const G = arena.f64(gram, lda * lda);
+    for (let i = j; i < n; i++) G[i * lda + j] = column[i];
+  }
+  return { action, result: topOfRealForm(kernels, gram, lda, n, EPSILON.float64, 0) };
+}
+
+/**
+ * σ₁, σ₂ and the short vector from the real form of a Gram matrix, whose eigenvalues are those of the complex one, each
+ * twice.
+ *
+ * @param gram - its lower triangle, n×n; overwritten
+ */
+function topOfRealForm(
+  { arena, routines }: Kernels,
+  gram: number,
+  lda: number,
+  n: number,
+  epsilon: number,
+  reads: number,
+): RitzResult {
+  const wanted = Math.min(3, n);
+  const ldv = padTo(n, LANES);
+  const values = arena.take(32);
+  const vectors = arena.take(8 * ldv);
+  const work = arena.take(8 * eigenWork(n));
+  routines.eigenLargest(gram, lda, n, wanted, 1, values, vectors, ldv, work);
+  const [first, , third] = arena.f64(values, 3);
+  return {
+    short: independent([arena.f64(vectors, n).slice()], 1)[0].vector,
+    ...secondOfGram(first, third, epsilon, n > 2),
+    converged: true,
+    iterations: 0,
+    reads,
+    method: "dense",
+  };
+}
+
+/** The notebook's algorithm on the real form, with its defaults. */
+function powerTriplet(kernels: Kernels, input: ComplexInput, options: CheckedOptions): SingularTriplet {
+  if (input.kind === "panels")
+    throw new UnsupportedError('method: "power" needs the whole matrix, not row panels; leave it "auto"');
+  const { rtol = 1e-6, atol = 1e-6, maxIterations = 1000 } = options;
+  const real = input.kind === "dense" ? realFormView(input) : (input.real as OperatorView);
+  return power(kernels, real, { ...options, rtol, atol, maxIterations });
+}
