@@ -7,7 +7,7 @@
 export { type Certificate, type CertifiedPair, type CertifyOptions, certify } from "./certify/certify.js";
 export { type ProbableBound, type ProbableOptions, probableUpperBound } from "./certify/probable.js";
 export { type ComplexMatrix, complexMatrix } from "./complex/complex-matrix.js";
-export { adjointOf, type ComplexOperator } from "./complex/complex-operators.js";
+export type { ComplexOperator } from "./complex/complex-operators.js";
 export type { ComplexSparseMatrix } from "./complex/complex-sparse.js";
 export type { ComplexType } from "./complex/complex-view.js";
 export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
@@ -28,7 +28,7 @@ export { matrix } from "./matrix/matrix.js";
 export { rowPanels } from "./matrix/row-panels.js";
 export { type CsrParts, csr } from "./matrix/sparse.js";
 export type * from "./matrix/types.js";
-export { diagonal, productOf, scaled, sumOf, transposeOf } from "./operators/algebra.js";
+export { adjointOf, diagonal, productOf, scaled, sumOf, transposeOf } from "./operators/algebra.js";
 export { type Conv2dOperator, type ConvKernel, type ConvKernelGrad, conv2d } from "./operators/conv2d.js";
 export type { Conv2dOptions } from "./operators/conv2d-geometry.js";
 export { kronecker } from "./operators/kronecker.js";

@@ -6,6 +6,7 @@ import {
 import { complexGradBatch, complexNormBatch, complexValueAndGrad } from "./complex-gradient.js";
 import { complexCond, complexMatrixNorm, complexSchattenNorm, complexSvdvals } from "./complex-norms.js";
 import {
+  complexAdjointOf,
   complexDiagonal,
   complexKronecker,
   complexLinearOperator,
@@ -18,6 +19,7 @@ import {
 import { complexCoo, complexCsc, complexCsr } from "./complex-sparse.js";
 import { complexSingularTriplet, complexSpectralNorm } from "./complex-triplet.js";
 import { complexKyFanNorm, complexSingularTriplets } from "./complex-triplets.js";
+import { complexRowPanels } from "./complex-view.js";
 
 /** The functions for complex matrices, by the names of those for real ones. */
 export const complexFunctions: Readonly<Record<string, unknown>> = {
@@ -35,6 +37,7 @@ export const complexFunctions: Readonly<Record<string, unknown>> = {
   tripletVjp: complexTripletVjp,
   hessianVectorProduct: complexHessianVectorProduct,
   valueAndParameterGrad: complexParameterGrad,
+  rowPanels: complexRowPanels,
   csr: complexCsr,
   csc: complexCsc,
   coo: complexCoo,
@@ -42,6 +45,7 @@ export const complexFunctions: Readonly<Record<string, unknown>> = {
   sumOf: complexSumOf,
   productOf: complexProductOf,
   transposeOf: complexTransposeOf,
+  adjointOf: complexAdjointOf,
   scaled: complexScaled,
   diagonal: complexDiagonal,
   kronecker: complexKronecker,

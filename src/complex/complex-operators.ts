@@ -163,8 +163,8 @@ export function complexTransposeOf(A: unknown): ComplexOperator {
   });
 }
 
-/** Aᴴ, without forming it. */
-export function adjointOf(A: unknown): ComplexOperator {
+/** The conjugate transpose of a complex matrix. */
+export function complexAdjointOf(A: unknown): ComplexOperator {
   const { shape, matvec, rmatvec } = realPartOf(A);
   return complexOperator({ shape: [shape[1], shape[0]], matvec: rmatvec, rmatvec: matvec });
 }

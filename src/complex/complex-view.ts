@@ -6,7 +6,7 @@ import { describe, formatValue } from "../matrix/format-value.js";
 import { type Layout, layoutOf } from "../matrix/layout.js";
 import { inputOf, type PanelsView } from "../matrix/row-panels.js";
 import { isPlainProduct } from "../matrix/scaled-product.js";
-import type { DType } from "../matrix/types.js";
+import type { DType, RowPanelSource } from "../matrix/types.js";
 import {
   allocateArray,
   at,
@@ -347,15 +347,31 @@ function methodOf(object: object, product: unknown): unknown {
   return typeof product === "function" && !isPlainProduct(product) ? product.bind(object) : product;
 }
 
+/** `rowPanels` of complex numbers: `rows` gives their parts, interleaved. */
+export function complexRowPanels(source: RowPanelSource): object {
+  const { m, n, dtype } = panels(source);
+  return {
+    shape: [m, n],
+    dtype: complexTypeOf(dtype),
+    panelRows: source.panelRows,
+    keep: source.keep,
+    rows: (first: number, count: number) => source.rows(first, count),
+  };
+}
+
 /** Row panels: those of the real m×2n matrix of the interleaved rows. */
-function panels(source: Fields): ComplexProducts {
-  const dtype = complexPrecision(source.dtype);
+function panels(source: object): ComplexProducts {
+  const { dtype: name, shape, rows } = source as RowPanelSource & { dtype: unknown };
+  const dtype = complexPrecision(name);
   if (!dtype)
     throw new UnsupportedError(
-      `rowPanels: dtype must be "complex64" or "complex128", got ${formatValue(source.dtype)}`,
+      `rowPanels: dtype must be "complex64" or "complex128", got ${formatValue(name)}`,
     );
-  const [m, n] = dimensions(source.shape, 2);
-  const { rows } = source as { rows(first: number, count: number): unknown };
+  if (typeof rows !== "function")
+    throw new ShapeError(
+      `rowPanels: rows must be a function (first, count), got ${describe(rows as unknown)}`,
+    );
+  const [m, n] = dimensions(shape, 2);
   const real = inputOf({
     ...source,
     shape: [m, 2 * n],

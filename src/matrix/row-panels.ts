@@ -1,4 +1,5 @@
 import { comesInPanels } from "./array-fields.js";
+import { complexFunction } from "./complex-input.js";
 import { arrayName, panelTypeOf } from "./dtype.js";
 import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "./errors.js";
 import { describe, formatValue } from "./format-value.js";
@@ -110,6 +111,8 @@ function arraysOf(Kind: Float32ArrayConstructor | Float64ArrayConstructor | Uint
  * ```
  */
 export function rowPanels<T extends PanelType>(source: RowPanelSource<T>): RowPanelSource<T> {
+  const complex = complexFunction<typeof rowPanels<T>>("rowPanels", source);
+  if (complex) return complex(source);
   const { m, n } = panelsOf(source);
   return {
     shape: [m, n],

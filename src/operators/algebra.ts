@@ -120,6 +120,28 @@ export function transposeOf(A: MatrixOrOperator): Operator {
 }
 
 /**
+ * The conjugate transpose Aᴴ, without forming it; of a real matrix Aᵀ.
+ *
+ * @param A - in any form; referred to, not copied (see `linearOperator`)
+ * @throws as `linearOperator`
+ *
+ * @remarks
+ * **Cost.** That of A's products.
+ *
+ * @example
+ * ```ts
+ * import { adjointOf, complexMatrix, productOf, spectralNorm } from "spectral-norm";
+ *
+ * const A = complexMatrix([3, 4], [1, 1]);
+ * console.log(spectralNorm(productOf(adjointOf(A), A))); // 25
+ * ```
+ */
+export function adjointOf(A: MatrixOrOperator): Operator {
+  const complex = complexFunction<typeof adjointOf>("adjointOf", A);
+  return complex ? complex(A) : transposeOf(A);
+}
+
+/**
  * c·A, without forming it.
  *
  * @param A - in any form; referred to, not copied (see `linearOperator`)
