@@ -46,10 +46,12 @@ function storedAction(kernels: Kernels, input: ComplexInput, basis?: number): Ac
   const adjoint = input.kind === "dense" && input.m < input.n;
   const panels = input.kind === "dense" ? realRows(input, adjoint) : (input as { real: PanelsView }).real;
   const { rows, cols, dtype } = panels;
-  const loaded = panels.keep && fits({ m: Math.max(rows, cols), n: cols, dtype }, false, basis);
+  // Beside a real space, a complex one takes some vectors more.
+  const vectors = (basis ?? 64) + 8;
+  const loaded = panels.keep && fits({ m: Math.max(rows, cols), n: cols, dtype }, false, vectors);
   const R = loaded
     ? loadedAction(kernels, loadMatrix(kernels, viewOfPanels(panels), false), true)
-    : panelSolver(kernels, panels, false, basis).action;
+    : panelSolver(kernels, panels, false, vectors).action;
   return productsOf(kernels, R, adjoint);
 }
 
