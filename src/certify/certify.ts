@@ -64,9 +64,9 @@ export interface Certificate {
 /** Order n costs 2n³ flops (the Gram matrix and three factorizations), so 4e10 is enough for n = 2700. */
 const MOST_FLOPS = 4e10;
 /** The most numbers of a sparse matrix written out as a dense one. Chosen: 1 GiB. */
-const MOST_DENSE = 2 ** 27;
+export const MOST_DENSE = 2 ** 27;
 /** A WebAssembly memory has 4 GiB; 64 MiB, chosen, are left for vectors and blocks. */
-const MOST_BYTES = 2 ** 32 - 2 ** 26;
+export const MOST_BYTES = 2 ** 32 - 2 ** 26;
 
 /**
  * An interval around ‖A‖₂ and a bound on the gradient's error, proven with all rounding accounted for and whether or not
@@ -197,16 +197,15 @@ function load(
   }
   const entries = view.entries as SparseMatrix;
   const [short, long] = [Math.min(view.m, view.n), Math.max(view.m, view.n)];
-  if (short === 1 || !affordable(short, long, maxCost, true))
+  if (short === 1 || short * long > MOST_DENSE || !affordable(short, long, maxCost))
     return { P: sparseEntries(entries), blocked: undefined };
   const blocked = blockedEntries(kernels, view);
   return { P: blocked, blocked };
 }
 
 /** Whether the flops and the memory suffice for one Cholesky test. */
-export function affordable(short: number, long: number, maxCost: number, sparse = false): boolean {
+function affordable(short: number, long: number, maxCost: number): boolean {
   const bytes = 8 * (short + 4) * (long + 2 * (short + 4));
-  if (sparse && short * long > MOST_DENSE) return false;
   return gramCost(short, long) + testCost(short) <= maxCost && bytes <= MOST_BYTES;
 }
 

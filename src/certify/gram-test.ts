@@ -19,23 +19,6 @@ export interface GramTest {
   slack(): number;
 }
 
-/** What is known of P beyond its entries; it makes the bounds closer. */
-export interface GramStructure {
-  /** Vectors whose outer products are taken out together for z; their sum of squares is counted. */
-  deflations(z: Float64Array): readonly Float64Array[];
-  /** not below the rounding error of the Gram matrix in norm */
-  readonly gramError: number;
-  /**
-   * Not below the error of the factorization in norm.
-   *
-   * @param L - of order n, in groups of four rows, `padded` columns; the part above the diagonal is no part of it
-   * @param block - of the sums, see `choleskyHeight`
-   */
-  factorError(L: Float64Array, n: number, padded: number, block: number): number;
-  /** About that error, for a matrix with this trace. */
-  expectedError(trace: number): number;
-}
-
 /** Chosen: steps of inverse iteration; `slack` subtracts what they leave open. */
 const STEPS = 4;
 
@@ -56,11 +39,7 @@ export function testCost(short: number): number {
  * Source: Rump, BIT 46:433, 2006 and BIT 51:367, 2011, with heights of the sums as they are computed here instead of
  * their lengths; each inequality in docs/certificate.md.
  */
-export function gramTest(
-  { arena, routines }: ProofKernels,
-  P: BlockedEntries,
-  structure?: GramStructure,
-): GramTest {
+export function gramTest({ arena, routines }: ProofKernels, P: BlockedEntries): GramTest {
   const { groups, short: n } = P;
   const padded = 4 * groups;
   const g = arena.take(8 * padded * padded);
@@ -77,29 +56,35 @@ export function gramTest(
   const height = sumHeight(P.long, sumBlock);
   /** Not below ‖|P|·|P|ᵀ‖₂, for its trace is ‖P‖_F². */
   const weight = up(P.frobenius * P.frobenius);
-  const gramError = structure?.gramError ?? up(up(gamma(height) * weight) + UNDERFLOW);
+  const gramError = up(up(gamma(height) * weight) + UNDERFLOW);
   /** Not below ‖|G|‖₂. */
   const computedWeight = up(up(weight * up(1 + gamma(height))) + UNDERFLOW);
 
-  /** B's lower triangle ← s·I − G + Σ z·zᵀ; the sum of its diagonal. */
-  const form = (s: number, vectors: readonly Float64Array[]): number => {
+  /** B's lower triangle ← s·I − G + z·zᵀ; the sum of its diagonal. */
+  const form = (s: number, z: Float64Array | undefined): number => {
     let trace = 0;
     for (let group = 0; group < groups; group++) {
       const row = 4 * group * padded;
       const end = row + 4 * (4 * group + 4);
-      for (let k = row; k < end; k++) B[k] = -G[k];
-      for (let i = 0; i < 4; i++) B[end - 16 + 5 * i] = 4 * group + i < n ? s - G[end - 16 + 5 * i] : 1;
-      for (const z of vectors) {
+      if (z) {
         const [p, q, r, t] = z.subarray(4 * group, 4 * group + 4);
         for (let k = row, j = 0; k < end; k += 4, j++) {
           const w = z[j];
-          B[k] += p * w;
-          B[k + 1] += q * w;
-          B[k + 2] += r * w;
-          B[k + 3] += t * w;
+          B[k] = p * w - G[k];
+          B[k + 1] = q * w - G[k + 1];
+          B[k + 2] = r * w - G[k + 2];
+          B[k + 3] = t * w - G[k + 3];
+        }
+      } else for (let k = row; k < end; k++) B[k] = -G[k];
+      for (let i = 0; i < 4; i++) {
+        const k = end - 16 + 5 * i;
+        const row4 = 4 * group + i;
+        if (row4 >= n) B[k] = 1;
+        else {
+          B[k] = s - G[k] + (z ? z[row4] * z[row4] : 0);
+          trace += B[k];
         }
       }
-      for (let i = 0; i < 4 && 4 * group + i < n; i++) trace += B[end - 16 + 5 * i];
     }
     return trace;
   };
@@ -121,21 +106,15 @@ export function gramTest(
 
   return {
     bound(s, vector) {
-      const given = vector ? (structure?.deflations(vector) ?? [vector]) : [];
-      const vectors = given.map((one) => {
-        const z = new Float64Array(padded);
-        z.set(one);
-        return z;
-      });
-      const trace = form(s, vectors);
+      const z = vector && new Float64Array(padded);
+      z?.set(vector as Float64Array);
+      const trace = form(s, z);
       if (!(trace > 0) || routines.choleskyOf(b, groups, block) === 0) return undefined;
       let lengthSquared = 0;
-      for (const z of vectors) for (let i = 0; i < n; i++) lengthSquared += z[i] * z[i];
-      const count = Math.max(1, vectors.length);
-      lengthSquared = up(up(lengthSquared * up(1 + excess(count * n))) + UNDERFLOW);
-      const formError = up(up(up(s + computedWeight) + lengthSquared) * ((count + 2) * UNIT));
-      const cholesky =
-        structure?.factorError(B, n, padded, block) ?? up(factorError * up(trace * up(1 + excess(n))));
+      if (z) for (let i = 0; i < n; i++) lengthSquared += z[i] * z[i];
+      lengthSquared = up(up(lengthSquared * up(1 + excess(n))) + UNDERFLOW);
+      const formError = up(up(up(s + computedWeight) + lengthSquared) * (3 * UNIT));
+      const cholesky = up(factorError * up(trace * up(1 + excess(n))));
       return up(up(up(up(s + cholesky) + formError) + gramError) + UNDERFLOW);
     },
     slack() {
@@ -153,8 +132,7 @@ export function gramTest(
       return (1 - unsettled) / growth;
     },
     loss(s) {
-      const factor = structure?.expectedError(n * s) ?? factorError * n * s;
-      return factor + 3 * UNIT * (s + computedWeight) + gramError;
+      return factorError * n * s + 3 * UNIT * (s + computedWeight) + gramError;
     },
   };
 }

@@ -1,35 +1,37 @@
-import { type BlockedEntries, blockedEntries } from "../certify/blocked-entries.js";
 import {
-  affordable,
   bounds,
   type Certificate,
   type CertifyOptions,
   checkedCertifyOptions,
+  MOST_BYTES,
+  MOST_DENSE,
   ofZero,
   relativeGap,
   tripletVector,
 } from "../certify/certify.js";
-import type { Entries } from "../certify/entries.js";
 import { type ExaminedPair, examine } from "../certify/examine-pair.js";
 import { gradientBound } from "../certify/gradient-bound.js";
-import { gramCost, gramTest, testCost } from "../certify/gram-test.js";
 import { gamma, scaledDown, scaledUp, UNDERFLOW, up } from "../certify/rounding.js";
-import { sparseEntries } from "../certify/sparse-entries.js";
-import type { ProofKernels } from "../kernels/proof-contract.js";
-import { proofKernels, trimProof } from "../kernels/proof-kernels.js";
+import type { HermitianKernels } from "../kernels/hermitian-contract.js";
+import { hermitianKernels, trimHermitian } from "../kernels/hermitian-kernels.js";
 import { ShapeError, UnsupportedError } from "../matrix/errors.js";
-import type { OperatorView } from "../matrix/view.js";
+import type { SparseMatrix } from "../matrix/types.js";
 import { checkOptions } from "../solve/options.js";
-import { complexEntries, realFormEntries } from "./complex-entries.js";
+import { blockedComplex, type ComplexEntries, sparseComplex } from "./complex-entries.js";
 import { complexTripletOf } from "./complex-triplet.js";
-import { type ComplexInput, complexInputOf, realFormView } from "./complex-view.js";
-import { realFormStructure } from "./real-form-gram.js";
+import { type ComplexInput, type ComplexView, complexInputOf, writtenOut } from "./complex-view.js";
+import {
+  hermitianBytes,
+  hermitianGramCost,
+  hermitianGramTest,
+  hermitianTestCost,
+} from "./hermitian-gram-test.js";
 
 /**
- * `certify` of a complex matrix, from its real form, which has the same singular values, each twice.
+ * `certify` of a complex matrix.
  *
- * **Cost.** 8·min²·max flops for the Gram matrix and 8·min³/3 for each Cholesky test; the memory of a real matrix with
- * twice as many rows and columns. So the default `maxCost` is enough for square matrices of order 1350.
+ * **Cost.** 4·min²·max flops for the Gram matrix and 4·min³/3 for each Cholesky test, four times those of a real matrix
+ * of the same size, with twice its memory. So the default `maxCost` is enough for square matrices of order 1700.
  *
  * **Source.** docs/certificate.md, "Complex matrices".
  */
@@ -37,45 +39,45 @@ export function complexCertify(A: unknown, options?: CertifyOptions): Certificat
   const { maxCost, given } = checkedCertifyOptions(options);
   const input = complexInputOf(A);
   const { m, n } = input;
-  const real = realInputOf(input);
+  const sparse = sparseFormOf(input);
   const triplet = given ?? complexTripletOf(input, checkOptions(undefined));
   const [u, v] = [partsOf(triplet.u, "u", m), partsOf(triplet.v, "v", n)];
 
-  const kernels = proofKernels();
+  const kernels = hermitianKernels();
   const mark = kernels.arena.mark();
   try {
-    const { P, blocked } = load(kernels, input, real, maxCost);
+    const P = load(kernels, input, sparse, maxCost);
     if (!P) return ofZero(triplet);
-    const pair = P.transposed ? examine(P, v, u) : examine(P, u, v);
-    const tests = blocked &&
-      affordable(P.short, P.long, maxCost) && {
-        make: () => gramTest(kernels, blocked, realFormStructure(kernels, blocked)),
-        gramCost: gramCost(P.short, P.long),
-        // The lengths of the factor's columns are another n² flops.
-        testCost: testCost(P.short) + P.short ** 2,
-      };
-    const C = complexEntries(kernels, P, blocked, real?.entries);
-    const found = bounds(C, tests || undefined, !blocked, pair, relativeGap(triplet), maxCost);
+    const { real, own, blocked } = P;
+    const pair = real.transposed ? examine(real, v, u) : examine(real, u, v);
+    const tests =
+      blocked && affordable(m, n, maxCost)
+        ? {
+            make: () => hermitianGramTest(kernels, blocked),
+            gramCost: hermitianGramCost(own.short, own.long),
+            testCost: hermitianTestCost(own.short),
+          }
+        : undefined;
+    const found = bounds(own, tests, !blocked, pair, relativeGap(triplet), maxCost);
     const { upper, second, method, proven } = found;
+    const rounding = roundingOfComplexProduct(pair, input.dtype === "float32", m * n);
     return {
-      lower: scaledDown(pair.lower, P.exponent),
-      upper: scaledUp(up(upper + UNDERFLOW), P.exponent),
-      sigma2Upper: C.short === 1 ? 0 : scaledUp(up(second + UNDERFLOW), P.exponent),
-      gradientErrorBound: up(
-        complexGradientBound(pair, second) + roundingOfComplexProduct(pair, input.dtype === "float32", m * n),
-      ),
+      lower: scaledDown(pair.lower, own.exponent),
+      upper: scaledUp(up(upper + UNDERFLOW), own.exponent),
+      sigma2Upper: own.short === 1 ? 0 : scaledUp(up(second + UNDERFLOW), own.exponent),
+      gradientErrorBound: up(complexGradientBound(pair, second) + rounding),
       proven,
       method,
       triplet,
     };
   } finally {
     kernels.arena.release(mark);
-    trimProof();
+    trimHermitian();
   }
 }
 
-/** The sparse real form; undefined for a dense matrix. */
-function realInputOf(input: ComplexInput): OperatorView | undefined {
+/** The real form of a sparse matrix; undefined for a dense one. */
+function sparseFormOf(input: ComplexInput): SparseMatrix | undefined {
   if (input.kind === "dense") return undefined;
   if (input.real.kind === "panels")
     throw new UnsupportedError(
@@ -86,7 +88,7 @@ function realInputOf(input: ComplexInput): OperatorView | undefined {
       "certify: needs the entries of the matrix, an operator has none; call probableUpperBound for a bound that " +
         "holds with a probability, or singularTriplet for an estimate",
     );
-  return input.real;
+  return input.real.entries;
 }
 
 /** u or v of a triplet: `count` complex numbers, interleaved. */
@@ -99,22 +101,24 @@ function partsOf(x: unknown, name: string, count: number): Float64Array {
   return tripletVector(x, name, 2 * count);
 }
 
-/** The real form; in blocks if the Cholesky test may be affordable, as a real matrix is. */
+/** A for the bounds; a sparse one is written out if the Cholesky test is affordable. */
 function load(
-  kernels: ProofKernels,
+  kernels: HermitianKernels,
   input: ComplexInput,
-  real: OperatorView | undefined,
+  sparse: SparseMatrix | undefined,
   maxCost: number,
-): { P: Entries | undefined; blocked: BlockedEntries | undefined } {
-  const [short, long] = [2 * Math.min(input.m, input.n), 2 * Math.max(input.m, input.n)];
-  if (real?.entries && (short === 2 || !affordable(short, long, maxCost, true)))
-    return { P: sparseEntries(real.entries), blocked: undefined };
-  const found = blockedEntries(
-    kernels,
-    input.kind === "dense" ? realFormView(input) : (real as OperatorView),
-  );
-  const blocked = found && realFormEntries(kernels, found);
-  return { P: blocked, blocked };
+): ComplexEntries | undefined {
+  const { m, n } = input;
+  if (sparse && (Math.min(m, n) === 1 || 2 * m * n > MOST_DENSE || !affordable(m, n, maxCost)))
+    return sparseComplex(sparse);
+  return blockedComplex(kernels, writtenOut(input, "certify") as ComplexView);
+}
+
+/** Whether the flops and the memory suffice for one Cholesky test. */
+function affordable(m: number, n: number, maxCost: number): boolean {
+  const [short, long] = [Math.min(m, n), Math.max(m, n)];
+  const flops = hermitianGramCost(short, long) + hermitianTestCost(short);
+  return flops <= maxCost && hermitianBytes(short, long) <= MOST_BYTES;
 }
 
 /**

@@ -1,66 +1,134 @@
-import type { BlockedEntries } from "../certify/blocked-entries.js";
-import { blockedEntries } from "../certify/blocked-entries.js";
+import { type BlockedEntries, blockedEntries } from "../certify/blocked-entries.js";
 import type { Entries } from "../certify/entries.js";
 import { hypotenuse } from "../certify/rounded-sums.js";
 import { up } from "../certify/rounding.js";
 import { sparseEntries } from "../certify/sparse-entries.js";
-import { blockFor, type ProofKernels, sumHeight } from "../kernels/proof-contract.js";
+import type { Arena } from "../kernels/contract.js";
+import { blockFor, sumHeight } from "../kernels/proof-contract.js";
 import type { SparseMatrix } from "../matrix/types.js";
+import { allocateArray, type View } from "../matrix/view.js";
+import { type ComplexView, partsAt, throwComplexNonFinite } from "./complex-view.js";
 
-/** Numbers of a blocked matrix, and how to find them: entry (i, j) is number 4·(⌊i/4⌋·long + j) + i mod 4. */
-export function blockedNumbers({ arena }: ProofKernels, P: BlockedEntries): Float64Array {
+interface ProofMemory {
+  readonly arena: Arena;
+}
+
+/** What a proof takes of a complex matrix P: A, or Aᴴ if m > n, scaled. */
+export interface ComplexEntries {
+  /** The real form of P: its products with interleaved vectors, and its ‖·‖_F. */
+  readonly real: Entries;
+  /**
+   * P itself: its size and ‖·‖_F. `takeMagnitudes` makes its products those of the real matrix |P|; before, it has none.
+   */
+  readonly own: Entries;
+  /** the interleaved rows of P in memory; absent where P is sparse and not written out */
+  readonly blocked?: BlockedEntries | undefined;
+}
+
+/** Numbers of blocked rows: the real part of entry (i, j) is number 4·(⌊i/4⌋·long + 2j) + i mod 4, the imaginary part 4 after it. */
+export function blockedNumbers({ arena }: ProofMemory, P: BlockedEntries): Float64Array {
   return arena.f64(P.pointer, 4 * P.groups * P.long);
 }
 
 /**
- * The products of a real form, each entry a + ib read once: the block [a −b; b a] has it twice. The terms are those of
- * the real form, so the error is bounded as `Entries` says, with smaller heights: the two terms of a part are added first.
+ * A dense matrix, or a sparse one with its zeros, as interleaved rows in blocks.
+ *
+ * @returns undefined for the zero matrix
+ * @throws NonFiniteError naming the first row and column with a part that is NaN or infinite
  */
-export function realFormEntries(kernels: ProofKernels, P: BlockedEntries): BlockedEntries {
-  const { groups, long } = P;
+export function blockedComplex(memory: ProofMemory, A: ComplexView): ComplexEntries | undefined {
+  const transposed = A.m > A.n;
+  const blocked = blockedEntries(memory, interleavedRows(A, transposed));
+  if (!blocked) return undefined;
+  const { short, long } = blocked;
+  const size = { ...blocked, transposed };
+  return {
+    // The real form has every part twice.
+    real: {
+      ...size,
+      ...productsOf(memory, blocked),
+      short: 2 * short,
+      frobenius: up(blocked.frobenius * up(Math.SQRT2)),
+    },
+    own: withMagnitudes({ ...size, long: long / 2, count: blocked.count / 2 }, () =>
+      blockedMagnitudes(memory, blocked),
+    ),
+    blocked,
+  };
+}
+
+/** The real matrix of the interleaved rows of A or, `adjoint`, of its conjugate transpose. */
+function interleavedRows(A: ComplexView, adjoint: boolean): View {
+  const { dtype, data, offset } = A;
+  const base = { kind: "dense", dtype, read: undefined, columnStride: 1 } as const;
+  const refuse = (): never => throwComplexNonFinite(A);
+  if (!adjoint && (A.columnStride === 1 || A.n === 1))
+    return { ...base, m: A.m, n: 2 * A.n, data, offset: 2 * offset, rowStride: 2 * A.rowStride, refuse };
+  const [m, n] = adjoint ? [A.n, A.m] : [A.m, A.n];
+  const out = allocateArray(dtype, 2 * m * n);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) {
+      const [re, im] = adjoint ? partsAt(A, j, i) : partsAt(A, i, j);
+      out[2 * (i * n + j)] = re;
+      out[2 * (i * n + j) + 1] = adjoint ? -im : im;
+    }
+  return { ...base, m, n: 2 * n, data: out, offset: 0, rowStride: 2 * n, refuse };
+}
+
+/**
+ * Products with interleaved vectors. Each part of a result is a sum of products of parts, those of the real form; the two
+ * of one complex product are added first.
+ */
+function productsOf(memory: ProofMemory, P: BlockedEntries) {
+  const { groups, short, long } = P;
   const width = long / 2;
   const block = blockFor(width);
   const groupBlock = blockFor(groups);
   return {
-    ...P,
-    // The sum of two products is one term of the sum over columns.
+    // A complex product, two numbers, is one term of the sum over columns.
     shortHeight: sumHeight(width, block) + 1,
-    // The sum of four products is one term of the sum over groups.
-    longHeight: sumHeight(groups, groupBlock) + 2,
-    matvec(y) {
-      const numbers = blockedNumbers(kernels, P);
-      const out = new Float64Array(4 * groups);
+    // Four complex products, eight numbers, are one term of the sum over groups.
+    longHeight: sumHeight(groups, groupBlock) + 3,
+    matvec(y: Float64Array): Float64Array {
+      const numbers = blockedNumbers(memory, P);
+      const out = new Float64Array(8 * groups);
+      const re = new Float64Array(4);
+      const im = new Float64Array(4);
       for (let g = 0; g < groups; g++)
         for (let start = 0; start < width; start += block) {
-          let [re, im, re2, im2] = [0, 0, 0, 0];
+          re.fill(0);
+          im.fill(0);
           const end = Math.min(start + block, width);
           for (let j = start, k = 4 * g * long + 8 * start; j < end; j++, k += 8) {
             const [c, d] = [y[2 * j], y[2 * j + 1]];
-            re += numbers[k] * c - numbers[k + 1] * d;
-            im += numbers[k] * d + numbers[k + 1] * c;
-            re2 += numbers[k + 2] * c - numbers[k + 3] * d;
-            im2 += numbers[k + 2] * d + numbers[k + 3] * c;
+            for (let i = 0; i < 4; i++) {
+              const [a, b] = [numbers[k + i], numbers[k + 4 + i]];
+              re[i] += a * c - b * d;
+              im[i] += a * d + b * c;
+            }
           }
-          out[4 * g] += re;
-          out[4 * g + 1] += im;
-          out[4 * g + 2] += re2;
-          out[4 * g + 3] += im2;
+          for (let i = 0; i < 4; i++) {
+            out[8 * g + 2 * i] += re[i];
+            out[8 * g + 2 * i + 1] += im[i];
+          }
         }
-      return out.subarray(0, P.short);
+      return out.subarray(0, 2 * short);
     },
-    rmatvec(x) {
-      const numbers = blockedNumbers(kernels, P);
+    rmatvec(x: Float64Array): Float64Array {
+      const numbers = blockedNumbers(memory, P);
       const out = new Float64Array(long);
       const sums = new Float64Array(long);
+      const padded = new Float64Array(8 * groups);
+      padded.set(x);
       for (let start = 0; start < groups; start += groupBlock) {
         sums.fill(0);
         for (let g = start; g < Math.min(start + groupBlock, groups); g++) {
-          const i = 4 * g;
-          const [re, im, re2, im2] = [x[i], x[i + 1], x[i + 2] ?? 0, x[i + 3] ?? 0];
-          for (let j = 0, k = i * long; j < long; j += 2, k += 8) {
-            const [a, b, a2, b2] = [numbers[k], numbers[k + 1], numbers[k + 2], numbers[k + 3]];
-            sums[j] += a * re + b * im + (a2 * re2 + b2 * im2);
-            sums[j + 1] += a * im - b * re + (a2 * im2 - b2 * re2);
+          const [p, p1, q, q1, r, r1, s, s1] = padded.subarray(8 * g, 8 * g + 8);
+          for (let j = 0, k = 4 * g * long; j < long; j += 2, k += 8) {
+            const [a, b, c, d] = [numbers[k], numbers[k + 1], numbers[k + 2], numbers[k + 3]];
+            const [a1, b1, c1, d1] = [numbers[k + 4], numbers[k + 5], numbers[k + 6], numbers[k + 7]];
+            sums[j] += a * p + a1 * p1 + (b * q + b1 * q1) + (c * r + c1 * r1 + (d * s + d1 * s1));
+            sums[j + 1] += a * p1 - a1 * p + (b * q1 - b1 * q) + (c * r1 - c1 * r + (d * s1 - d1 * s));
           }
         }
         for (let j = 0; j < long; j++) out[j] += sums[j];
@@ -70,29 +138,27 @@ export function realFormEntries(kernels: ProofKernels, P: BlockedEntries): Block
   };
 }
 
-/**
- * What the upper bounds take of a complex matrix, from its real form P: half as many rows and columns, its own ‖·‖_F,
- * and products with the magnitudes |a + ib|, which are no larger in norm than those of the parts.
- */
-export function complexEntries(
-  kernels: ProofKernels,
-  P: Entries,
-  blocked: BlockedEntries | undefined,
-  sparse: SparseMatrix | undefined,
-): Entries {
+/** A sparse matrix from its real form, which is not written out; undefined for the zero matrix. */
+export function sparseComplex(form: SparseMatrix): ComplexEntries | undefined {
+  const real = sparseEntries(form);
+  if (!real) return undefined;
+  const own = {
+    ...real,
+    short: real.short / 2,
+    long: real.long / 2,
+    count: real.count / 4,
+    frobenius: up(real.frobenius * up(Math.SQRT1_2)),
+  };
+  return { real, own: withMagnitudes(own, () => sparseMagnitudes(form, real.exponent)) };
+}
+
+/** Entries whose products, once magnitudes are taken, are those of N. */
+function withMagnitudes(own: Entries, magnitudes: () => Entries): Entries {
   const entries = {
-    ...P,
-    short: P.short / 2,
-    long: P.long / 2,
-    count: P.count / 4,
-    // ‖P‖_F of the real form counts every part twice.
-    frobenius: up(P.frobenius * up(Math.SQRT1_2)),
+    ...own,
     takeMagnitudes() {
-      const N = blocked
-        ? blockedMagnitudes(kernels, blocked)
-        : sparseMagnitudes(sparse as SparseMatrix, P.exponent);
-      N.takeMagnitudes();
-      // A magnitude may be √2 times the larger part, and the scale of N another than that of P: by 2, exactly.
+      const N = magnitudes();
+      // A magnitude may be √2 times the larger part, and so the scale of N be another: by 2, exactly.
       const factor = 2 ** N.exponent;
       entries.matvec = (y) => N.matvec(y).map((value) => factor * value);
       entries.rmatvec = (x) => N.rmatvec(x).map((value) => factor * value);
@@ -103,25 +169,33 @@ export function complexEntries(
   return entries;
 }
 
-/** The magnitudes of the complex numbers, rounded up, of a blocked real form. */
-function blockedMagnitudes(kernels: ProofKernels, P: BlockedEntries): Entries {
-  const [m, n] = [P.short / 2, P.long / 2];
-  const numbers = blockedNumbers(kernels, P);
+/** |P| of blocked rows, rounded up. P is not zero. */
+function blockedMagnitudes(memory: ProofMemory, P: BlockedEntries): Entries {
+  const [m, n] = [P.short, P.long / 2];
+  const numbers = blockedNumbers(memory, P);
   const data = new Float64Array(m * n);
   for (let i = 0; i < m; i++)
     for (let j = 0; j < n; j++) {
-      const k = 4 * ((i >> 1) * P.long + 2 * j) + 2 * (i & 1);
-      data[i * n + j] = modulus(numbers[k], numbers[k + 1]);
+      const k = 4 * ((i >> 2) * P.long + 2 * j) + (i & 3);
+      data[i * n + j] = modulus(numbers[k], numbers[k + 4]);
     }
-  const layout = { rowStride: n, columnStride: 1, offset: 0, read: undefined };
-  const view = { kind: "dense", m, n, dtype: "float64", data, ...layout } as const;
-  // P is not zero.
-  return blockedEntries(kernels, view) as Entries;
+  const view = {
+    kind: "dense",
+    m,
+    n,
+    dtype: "float64",
+    data,
+    read: undefined,
+    offset: 0,
+    rowStride: n,
+    columnStride: 1,
+  } as const;
+  return blockedEntries(memory, view) as Entries;
 }
 
-/** The same of the sparse real form, whose even rows have a and −b of each entry side by side. */
-function sparseMagnitudes(real: SparseMatrix, exponent: number): Entries {
-  const { data, indices, indptr, shape } = real;
+/** The same of a sparse real form, whose even rows have a and −b of each entry side by side. */
+function sparseMagnitudes(form: SparseMatrix, exponent: number): Entries {
+  const { data, indices, indptr, shape } = form;
   const [m, n] = [shape[0] / 2, shape[1] / 2];
   const count = data.length / 4;
   const values = new Float64Array(count);
@@ -137,16 +211,11 @@ function sparseMagnitudes(real: SparseMatrix, exponent: number): Entries {
     }
     pointers[i + 1] = to;
   }
-  return sparseEntries({
-    ...real,
-    data: values,
-    indices: columns,
-    indptr: pointers,
-    shape: [m, n],
-  }) as Entries;
+  const magnitudes = { ...form, data: values, indices: columns, indptr: pointers, shape: [m, n] as const };
+  return sparseEntries(magnitudes as unknown as SparseMatrix) as Entries;
 }
 
-/** Not below |a + ib|; zeros stay zeros. */
+/** Not below |a + ib|; |a| where b is 0. */
 function modulus(a: number, b: number): number {
   return b === 0 ? Math.abs(a) : hypotenuse(a, b);
 }
