@@ -22,8 +22,8 @@ export type CertifiedPair = Pick<SingularTriplet, "u" | "v"> & Partial<SingularT
 
 export interface CertifyOptions {
   /**
-   * The most flops for the upper bounds, default 4e10: about ten seconds, enough for square matrices of order 2700. The
-   * triplet and the few reads of A for `lower` are not counted.
+   * The most flops for the upper bounds, default 4e10: about ten seconds, enough for square matrices of order 2700, or of
+   * order 1700 if they are complex. The triplet and the few reads of A for `lower` are not counted.
    */
   maxCost?: number;
   /**
@@ -43,7 +43,7 @@ export interface Certificate {
   sigma2Upper: number;
   /**
    * ‖ûv̂ᵀ − u₁v₁ᵀ‖_F ≤ gradientErrorBound for û and v̂ of `triplet`, both for the exact product and as `valueAndGrad`
-   * rounds it to A's dtype. It is √2 or slightly more if σ₁ = σ₂ cannot be excluded.
+   * rounds it to A's dtype. For a complex A, of ûv̂ᴴ. It is √2 or slightly more if σ₁ = σ₂ cannot be excluded.
    */
   gradientErrorBound: number;
   /**
@@ -72,15 +72,16 @@ export const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * An interval around ‖A‖₂ and a bound on the gradient's error, proven with all rounding accounted for and whether or not
  * the iteration converged to the right triplet.
  *
- * @param A - m×n with entries, finite; neither changed nor kept
+ * @param A - m×n with entries, finite, real or complex; neither changed nor kept
  * @returns see `Certificate`. For a normal 64×128 matrix in float64 the interval is 2e-13 wide, relatively, and
- *   5e-12 for order 1000
+ *   5e-12 for order 1000; half of that for complex matrices
  * @throws ShapeError, NonFiniteError, OverflowError as `singularTriplet` does; OptionError; UnsupportedError for a bare
  *   operator
  *
  * @remarks
  * **Cost.** That of `singularTriplet`; a copy of A in float64, which has to fit in 4 GiB, and 2·min² numbers; min²·max
- * flops for the Gram matrix and min³/3 for each Cholesky test, three as a rule and at most 33.
+ * flops for the Gram matrix and min³/3 for each Cholesky test, three as a rule and at most 33. A complex matrix takes four
+ * times the flops and twice the memory.
  *
  * **Assumes.** IEEE 754 double arithmetic, rounding to nearest, with subnormal numbers, as ECMAScript and WebAssembly
  * prescribe; no relaxed SIMD is used, whichever kernels are chosen. And that code and machine do what they say.

@@ -46,7 +46,7 @@ export interface ProbableBound {
  * most √(2n/π)/sinh((2k−1)·artanh √ε), about 1.6·√n·e^{−(2k−1)√ε}, n = min(m, n), whatever A is. So 64 steps for
  * n = 1000 and 0.999999 give σ₁ within 1%.
  *
- * @param A - m×n, an operator or anything with entries; neither changed nor kept
+ * @param A - m×n, an operator or anything with entries, real or complex; neither changed nor kept
  * @throws as `singularTriplet` does; OptionError
  *
  * @remarks
