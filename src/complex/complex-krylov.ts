@@ -102,13 +102,17 @@ export class ComplexKrylovSpace implements KrylovBasis {
     for (let j = 0; j < this.#G.short; j++) vector[j] = this.#random.normal();
   }
 
-  /** Multiplies a vector by i. */
-  #rotate(slot: number): void {
-    const vector = this.#vector(slot);
-    for (let j = 0; j < vector.length; j += 2) {
-      const re = vector[j];
-      vector[j] = -vector[j + 1];
-      vector[j + 1] = re;
+  /** Multiplies `width` vectors in a row by i (turn 1) or by −i (turn −1). */
+  #rotate(slot: number, width: number, turn: 1 | -1): void {
+    const { arena } = this.#kernels;
+    const length = width * this.#G.padded;
+    const numbers = this.#G.single
+      ? arena.f32(this.#slot(slot), length)
+      : arena.f64(this.#slot(slot), length);
+    for (let j = 0; j < length; j += 2) {
+      const re = numbers[j];
+      numbers[j] = -turn * numbers[j + 1];
+      numbers[j + 1] = turn * re;
     }
   }
 
@@ -121,7 +125,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
     const rows = count - first;
     if (rows === 0) return;
     const { arena } = this.#kernels;
-    // Four quarter turns are none. Here the vector is turned twice, so that the sign is put right at the end.
+    // The real part of a coefficient is that of w, the imaginary part that of i·w.
     for (let part = 0; part < 2; part++) {
       this.#routines.orthogonalize(
         this.#slot(first),
@@ -136,11 +140,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
       const found = arena.f64(this.#coefficients, rows * width);
       const sign = part === 0 ? 1 : -1;
       for (let i = 0; i < rows * width; i++) out[2 * (first * width + i) + part] += sign * found[i];
-      for (let c = 0; c < width; c++) this.#rotate(count + c);
-    }
-    for (let c = 0; c < width; c++) {
-      const vector = this.#vector(count + c);
-      for (let j = 0; j < vector.length; j++) vector[j] = -vector[j];
+      this.#rotate(count, width, sign);
     }
   }
 
@@ -271,7 +271,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
         // Entry (i, k + c) of T; its lower triangle has the conjugate.
         if (i >= locked)
           setRealForm(this.#projected, 2 * this.#capacity, k + c - locked, i - locked, re, -im);
-        this.#scale = Math.max(this.#scale, Math.hypot(re, im));
+        this.#scale = Math.max(this.#scale, Math.abs(re), Math.abs(im));
       }
     this.size = next;
     this.#lastWidth = width;
@@ -343,6 +343,45 @@ export class ComplexKrylovSpace implements KrylovBasis {
 
   vectorOf(i: number): Float64Array {
     return new Float64Array(this.#vector(i).subarray(0, this.#G.short));
+  }
+
+  /** For float32 vectors; over the real numbers, qᵢ and i·qᵢ are two directions. */
+  scaleAlong(factors: Float64Array, y: number): void {
+    const { arena, routines } = this.#kernels;
+    const rows = padTo(factors.length, 4);
+    const n = this.#G.padded;
+    // Re(qᴴy) and −Im(qᴴy) are the products of q with y and i·y.
+    const two = this.#product;
+    const from = arena.f64(y, n);
+    const pair = arena.f64(two, 2 * n);
+    for (let j = 0; j < n; j += 2) {
+      pair[j] = from[j];
+      pair[j + 1] = from[j + 1];
+      pair[n + j] = -from[j + 1];
+      pair[n + j + 1] = from[j];
+    }
+    routines.multiplyWide(this.#basis, this.#bytes, rows, n, two, 8 * n, 2, this.#coefficients);
+    const c = arena.f64(this.#coefficients, 2 * rows);
+    for (let i = 0; i < rows; i++) {
+      c[2 * i] *= factors[i] ?? 0;
+      c[2 * i + 1] *= -(factors[i] ?? 0);
+    }
+    arena.fill(two, 32 * n);
+    routines.multiplyTransposedWide(
+      this.#basis,
+      this.#bytes,
+      rows,
+      n,
+      this.#coefficients,
+      2,
+      two + 16 * n,
+      two,
+    );
+    const [byRe, byIm, out] = [arena.f64(two, n), arena.f64(two + 8 * n, n), arena.f64(y, n)];
+    for (let j = 0; j < n; j += 2) {
+      out[j] += byRe[j] - byIm[j + 1];
+      out[j + 1] += byRe[j + 1] + byIm[j];
+    }
   }
 
   combine(y: Float64Array): Float64Array {
