@@ -14,6 +14,7 @@ import {
   type ComplexType,
   type ComplexView,
   complexInputOf,
+  complexPanel,
   interleaved,
   partsAt,
   throwComplexNonFinite,
@@ -43,24 +44,10 @@ function realPartOf(A: unknown): OperatorPart {
       }),
     };
   }
-  const { real, n, dtype } = input;
+  const { real, n } = input;
   if (real.kind === "operator") return { shape, matvec: real.scaledMatvec, rmatvec: real.scaledRmatvec };
   const each = (use: (panel: ComplexView, first: number) => void) =>
-    real.each(rowsOfPanel(real), ({ data, m, offset, rowStride }, first) =>
-      use(
-        {
-          kind: "dense",
-          m,
-          n,
-          dtype,
-          data: data as Float32Array,
-          offset: offset / 2,
-          rowStride: rowStride / 2,
-          columnStride: 1,
-        },
-        first,
-      ),
-    );
+    real.each(rowsOfPanel(real), (panel, first) => use(complexPanel(panel), first));
   return {
     shape,
     ...rescaled({

@@ -378,7 +378,26 @@ function panels(source: object): ComplexProducts {
     dtype,
     rows: (first: number, count: number) => rows.call(source, first, count),
   }) as PanelsView;
-  return { kind: "panels", m, n, dtype, real };
+  // A NaN is named by the place of the complex number.
+  const each: PanelsView["each"] = (count, use) =>
+    real.each(count, (panel, first) =>
+      use({ ...panel, refuse: () => throwComplexNonFinite(complexPanel(panel), first) }, first),
+    );
+  return { kind: "panels", m, n, dtype, real: { ...real, each } };
+}
+
+/** A panel of interleaved rows as the complex matrix that it is. */
+export function complexPanel({ m, n, dtype, data, offset, rowStride }: View): ComplexView {
+  return {
+    kind: "dense",
+    m,
+    n: n / 2,
+    dtype,
+    data: data as Float32Array,
+    offset: offset / 2,
+    rowStride: rowStride / 2,
+    columnStride: 1,
+  };
 }
 
 /** A real matrix in any form, as a complex one. */
