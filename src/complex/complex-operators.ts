@@ -2,7 +2,7 @@ import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { rowsOfPanel } from "../matrix/row-panels.js";
 import type { ScaledProduct } from "../matrix/scaled-product.js";
-import type { Matrix } from "../matrix/types.js";
+import type { ComplexNumber, ComplexType, Matrix } from "../matrix/types.js";
 import { allocateArray } from "../matrix/view.js";
 import { scaleVector } from "../numerics/powers.js";
 import { checkScale, productOfParts, scaledPart, sumOfParts, vector } from "../operators/algebra.js";
@@ -11,7 +11,6 @@ import type { LowRankGrad, LowRankParts } from "../operators/low-rank.js";
 import { checkedOperator, type Operator, type OperatorPart, rescaled } from "../operators/operator.js";
 import { complexResult } from "./complex-gradient.js";
 import {
-  type ComplexType,
   type ComplexView,
   complexInputOf,
   complexPanel,
@@ -25,8 +24,8 @@ export interface ComplexOperator extends Operator {
   readonly dtype: ComplexType;
 }
 
-/** A complex number as a factor. */
-type Factor = number | { readonly re: number; readonly im: number };
+/** A number as a factor. */
+type Factor = number | ComplexNumber;
 
 /** Any matrix as the real map of interleaved vectors: its shape counts parts. */
 function realPartOf(A: unknown): OperatorPart {
