@@ -318,7 +318,7 @@ function nestedComplex(rows: unknown): ComplexView {
 
 /** An operator: its real map on interleaved vectors. A sparse matrix brings its own. */
 function operator(fields: Fields): ComplexInput {
-  const { shape, dtype, ...rest } = fields;
+  const { shape, dtype } = fields;
   const named = complexPrecision(dtype);
   const [m, n] = dimensions(shape, 2);
   const sparse = (fields as { real?: unknown }).real;
@@ -326,11 +326,10 @@ function operator(fields: Fields): ComplexInput {
     const real = viewOf(sparse) as OperatorView;
     return { kind: "operator", m, n, dtype: real.dtype, real };
   }
-  const { matvec, rmatvec } = rest;
   const real = viewOf({
     shape: [2 * m, 2 * n],
-    matvec: methodOf(fields, matvec),
-    rmatvec: methodOf(fields, rmatvec),
+    matvec: methodOf(fields, fields.matvec),
+    rmatvec: methodOf(fields, fields.rmatvec),
   }) as OperatorView;
   // Its vectors are of doubles in any case; u and v are of the type that it names.
   const type = named ?? "float64";
