@@ -130,7 +130,7 @@ export function complexEntriesOf(A: unknown, what: string, instead: string): Com
 }
 
 /** Complex numbers that a sparse matrix or row panels may be written out to: 4 GiB of complex128. */
-const MOST_DENSE = 2 ** 28;
+export const MOST_DENSE = 2 ** 28;
 
 /** All entries in memory; undefined for an operator, which has none. */
 export function writtenOut(input: ComplexInput, what: string): ComplexView | undefined {
