@@ -42,7 +42,7 @@ export function isMatrixMarket(head: Uint8Array): boolean {
  * skew-symmetric matrix has no entry on the diagonal, and the diagonal of a hermitian one is real.
  *
  * Format: Boisvert, Pozo & Remington, "The Matrix Market Exchange Formats", NISTIR 5935, 1996.
- * Cost: one pass over the text; memory at most 16 times the file's size (complex: 64 times), whatever its header says.
+ * Cost: one pass over the text; memory at most 16 times the file's size (complex: 100 times), whatever its header says.
  *
  * @throws FileError naming the line, counted from 1; NonFiniteError naming row and column, from 0
  */
