@@ -5,7 +5,7 @@ import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { type Case, selectCases } from "./cases.js";
+import { type Case, complexStorages, isComplexCase, selectCases } from "./cases.js";
 import { choicesOfAuto } from "./choices.js";
 import { takeTurns } from "./clock.js";
 import { compare } from "./compare.js";
@@ -278,7 +278,11 @@ function defaultFile(): string {
   const whole =
     !given.quick && given.cases === "" && given.dtypes === "" && given.spectra === "" && given.only === "";
   const [major] = process.version.slice(1).split(".");
-  return join(whole ? join(bench, "results") : scripts, `node${major}-${result.kernels}.json`);
+  const name = `node${major}-${result.kernels}`;
+  // The complex cases may be measured alone.
+  if (given.dtypes === complexStorages.join(",") && !given.quick && given.cases === "" && given.only === "")
+    return join(bench, "results", `${name}-complex.json`);
+  return join(whole ? join(bench, "results") : scripts, `${name}.json`);
 }
 
 async function measure(core: Core, of: Case, all: readonly Contender[]): Promise<CaseResult> {
@@ -301,7 +305,8 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
       (!given.all && of.rows * of.cols >= FEW_FROM && !FEW.test(name)
         ? "is measured on smaller matrices"
         : undefined) ??
-      (of.stored !== of.dtype && !contender.takesHalves
+      (isComplexCase(of) && !contender.takesComplex ? "is measured on real matrices" : undefined) ??
+      (of.stored === "bfloat16" && !contender.takesHalves
         ? "takes no half precision; it is measured on float32"
         : undefined) ??
       (seconds > slow

@@ -67,6 +67,14 @@ const ARPACK_FACTORS = [
   ["2048²", "float64", 3],
 ] as const;
 
+/** Complex matrices: PyTorch by the factors of real ones in float64, ARPACK by half of them. */
+const COMPLEX_FACTORS = [
+  ["64×128", 12, undefined],
+  ["256²", 14, 0.9],
+  ["512²", 18, 0.9],
+  ["1024²", 25, 1.1],
+] as const;
+
 /** In float64: RSpectra, irlba and SLEPc. */
 const ITERATIVE_FACTORS = [
   ["64×128", 2, 3, undefined],
@@ -83,6 +91,11 @@ const races: readonly Race[] = [
   ...ARPACK_FACTORS.map(
     ([size, dtype, factor]): Race => ({ id: gaussian(size, dtype), task: "triplet", ...ARPACK, factor }),
   ),
+  ...COMPLEX_FACTORS.flatMap(([size, torch, arpack]): Race[] => {
+    const id = gaussian(size, "complex128");
+    const race: Race = { id, task: "gradient", ...TORCH, factor: torch };
+    return arpack ? [race, { id, task: "triplet", ...ARPACK, factor: arpack }] : [race];
+  }),
   ...ITERATIVE_FACTORS.flatMap(([size, ...factors]) =>
     [RSPECTRA, IRLBA, SLEPC].flatMap((rival, i): Race[] => {
       const factor = factors[i];

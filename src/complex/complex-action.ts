@@ -28,8 +28,16 @@ export function complexAction(
     input.kind === "operator"
       ? operatorAction(kernels, input.real as OperatorView, seed, adjointRtol)
       : storedAction(kernels, input, basis);
+  return complexSpaced(kernels, action);
+}
+
+/** The action with what iterations on complex vectors need. */
+function complexSpaced(kernels: Kernels, action: Action): Action {
   return Object.assign(action, {
     newSpace: (seed: number, most?: number) => new ComplexKrylovSpace(kernels, action, seed, most),
+    onCopy: (copy: LoadedMatrix) =>
+      complexSpaced(kernels, productsOf(kernels, loadedAction(kernels, copy, true), action.transposed)),
+    turned: (x: Float64Array) => x.map((_, j) => (j % 2 === 0 ? -x[j + 1] : x[j - 1])),
   });
 }
 
@@ -38,10 +46,12 @@ function storedAction(kernels: Kernels, input: ComplexInput, basis?: number): Ac
   const adjoint = input.kind === "dense" && input.m < input.n;
   const panels = input.kind === "dense" ? realRows(input, adjoint) : (input as { real: PanelsView }).real;
   const { rows, cols, dtype } = panels;
-  const loaded = panels.keep && fits({ m: Math.max(rows, cols), n: cols, dtype }, false, basis);
+  // Beside a real space, a complex one takes some vectors more.
+  const vectors = (basis ?? 64) + 8;
+  const loaded = panels.keep && fits({ m: Math.max(rows, cols), n: cols, dtype }, false, vectors);
   const R = loaded
     ? loadedAction(kernels, loadMatrix(kernels, viewOfPanels(panels), false), true)
-    : panelSolver(kernels, panels, false, basis).action;
+    : panelSolver(kernels, panels, false, vectors).action;
   return productsOf(kernels, R, adjoint);
 }
 
@@ -87,25 +97,30 @@ function productsOf(kernels: Kernels, R: Action, transposed: boolean): Action {
     // Each vector of a block takes a read with two.
     cost: 2 * R.cost,
     squaredNorm: R.squaredNorm,
+    matrix: R.matrix,
     get passes() {
       return R.passes;
     },
     normalMatvec(x, ldx, width, z) {
+      const view = single ? arena.f32 : arena.f64;
+      const from = view(x, ((width - 1) * ldx) / bytes + padded);
+      const two = view(pair, 2 * padded);
       for (let c = 0; c < width; c++) {
-        const from = single ? arena.f32(x + c * ldx, padded) : arena.f64(x + c * ldx, padded);
-        const two = single ? arena.f32(pair, 2 * padded) : arena.f64(pair, 2 * padded);
-        for (let j = 0; j < padded; j += 2) {
-          two[j] = from[j];
-          two[j + 1] = -from[j + 1];
-          two[padded + j] = from[j + 1];
-          two[padded + j + 1] = from[j];
+        for (let j = 0, at = (c * ldx) / bytes; j < padded; j += 2, at += 2) {
+          const re = from[at];
+          const im = from[at + 1];
+          two[j] = re;
+          two[j + 1] = -im;
+          two[padded + j] = im;
+          two[padded + j + 1] = re;
         }
         R.normalMatvec(pair, padded * bytes, 2, images, scratch);
-        joinAdjoint(
-          arena.f64(images, padded),
-          arena.f64(images + 8 * padded, padded),
-          arena.f64(z + 8 * c * padded, padded),
-        );
+        const products = arena.f64(images, 2 * padded);
+        const out = arena.f64(z + 8 * c * padded, padded);
+        for (let j = 0; j < padded; j += 2) {
+          out[j] = products[j] + products[padded + j + 1];
+          out[j + 1] = products[padded + j] - products[j + 1];
+        }
       }
     },
     normalProduct: (x) => normalProductOf(kernels, action, padded, x),

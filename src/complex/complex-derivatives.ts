@@ -12,7 +12,6 @@ import {
   scaleToNearOne,
   type TripletCotangents,
 } from "../derivative/vjp.js";
-import type { Kernels } from "../kernels/contract.js";
 import { kernels as currentKernels } from "../kernels/select.js";
 import { OptionError, OverflowError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { inDouble, type PanelsView } from "../matrix/row-panels.js";
@@ -121,11 +120,9 @@ function alongPhase(w: Float64Array, x: Float64Array): number {
 
 /** A in float64, whatever its type. */
 function borderedComplex(input: ComplexInput, adjointRtol: number | undefined): BorderedMatrix {
-  const action = (kernels: Kernels) => complexAction(kernels, inDoubles(input), { seed: 0, adjointRtol });
   return {
     dtype: input.dtype,
-    action,
-    turned: (w) => w.map((_, j) => (j % 2 === 0 ? -w[j + 1] : w[j - 1])),
+    action: (kernels) => complexAction(kernels, inDoubles(input), { seed: 0, adjointRtol }),
   };
 }
 

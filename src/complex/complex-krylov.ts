@@ -53,6 +53,8 @@ export class ComplexKrylovSpace implements KrylovBasis {
   readonly #work: number;
   /** the real form of T */
   readonly #projected: Float64Array;
+  /** coefficients of a block, interleaved */
+  readonly #found: Float64Array;
   #width = 0;
   /** the real form of B, which ties the last block to the next */
   readonly #coupling = new Float64Array(4 * BLOCK * BLOCK);
@@ -82,8 +84,14 @@ export class ComplexKrylovSpace implements KrylovBasis {
     this.#scratch = arena.take(BLOCK * n * number);
     arena.fill(this.#scratch, BLOCK * n * number);
     this.#coefficients = arena.take(BLOCK * slots * 8);
+    this.#found = new Float64Array(2 * BLOCK * slots);
     this.#work = arena.take(TILES + BLOCK * slots * 8);
     arena.fill(this.#work, TILES);
+  }
+
+  /** Room for the coefficients of a block along `count` vectors, all zero. */
+  #coefficientsFor(count: number, width: number): Float64Array {
+    return this.#found.fill(0, 0, 2 * count * width);
   }
 
   #slot(i: number): number {
@@ -102,13 +110,17 @@ export class ComplexKrylovSpace implements KrylovBasis {
     for (let j = 0; j < this.#G.short; j++) vector[j] = this.#random.normal();
   }
 
-  /** Multiplies a vector by i. */
-  #rotate(slot: number): void {
-    const vector = this.#vector(slot);
-    for (let j = 0; j < vector.length; j += 2) {
-      const re = vector[j];
-      vector[j] = -vector[j + 1];
-      vector[j + 1] = re;
+  /** Multiplies `width` vectors in a row by i (turn 1) or by −i (turn −1). */
+  #rotate(slot: number, width: number, turn: 1 | -1): void {
+    const { arena } = this.#kernels;
+    const length = width * this.#G.padded;
+    const numbers = this.#G.single
+      ? arena.f32(this.#slot(slot), length)
+      : arena.f64(this.#slot(slot), length);
+    for (let j = 0; j < length; j += 2) {
+      const re = numbers[j];
+      numbers[j] = -turn * numbers[j + 1];
+      numbers[j + 1] = turn * re;
     }
   }
 
@@ -121,7 +133,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
     const rows = count - first;
     if (rows === 0) return;
     const { arena } = this.#kernels;
-    // Four quarter turns are none. Here the vector is turned twice, so that the sign is put right at the end.
+    // The real part of a coefficient is that of w, the imaginary part that of i·w.
     for (let part = 0; part < 2; part++) {
       this.#routines.orthogonalize(
         this.#slot(first),
@@ -136,11 +148,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
       const found = arena.f64(this.#coefficients, rows * width);
       const sign = part === 0 ? 1 : -1;
       for (let i = 0; i < rows * width; i++) out[2 * (first * width + i) + part] += sign * found[i];
-      for (let c = 0; c < width; c++) this.#rotate(count + c);
-    }
-    for (let c = 0; c < width; c++) {
-      const vector = this.#vector(count + c);
-      for (let j = 0; j < vector.length; j++) vector[j] = -vector[j];
+      this.#rotate(count, width, sign);
     }
   }
 
@@ -182,7 +190,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
     const faint = norm < 1e3 * epsilon;
     for (let round = 0; (i > 0 || faint) && round < 4; round++) {
       const before = norm;
-      const found = new Float64Array(2 * slot);
+      const found = this.#coefficientsFor(slot, 1);
       this.#takeOut(round === 0 && !faint ? k : i >= room ? k : 0, slot, 1, found);
       if (i > 0 && k < slot) this.#couple(0, i, found[2 * k], found[2 * k + 1]);
       if (i >= room) return 0;
@@ -211,7 +219,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
       let norm = 1;
       for (let round = 0; round < 4; round++) {
         const before = norm;
-        this.#takeOut(0, slot, 1, new Float64Array(2 * slot));
+        this.#takeOut(0, slot, 1, this.#coefficientsFor(slot, 1));
         norm = this.#normOf(slot);
         if (norm > 0.5 * before) break;
       }
@@ -243,7 +251,8 @@ export class ComplexKrylovSpace implements KrylovBasis {
   get trace(): number {
     let sum = 0;
     const ldt = 2 * this.#capacity;
-    for (let i = 0; i < 2 * (this.size - this.locked); i += 2) sum += this.#projected[i * ldt + i];
+    const T = this.#projected;
+    for (let i = 0; i < 2 * (this.size - this.locked); i += 2) sum += T[i * ldt + i];
     return sum;
   }
 
@@ -260,18 +269,18 @@ export class ComplexKrylovSpace implements KrylovBasis {
     else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
 
     // As in the real space: what is large first, then all.
-    const found = new Float64Array(2 * next * width);
+    const found = this.#coefficientsFor(next, width);
     this.#takeOut(this.#lastWidth > 0 && this.locked === 0 ? k - this.#lastWidth : 0, next, width, found);
     this.#takeOut(0, next, width, found);
     const { locked } = this;
+    const T = this.#projected;
     for (let c = 0; c < width; c++)
       for (let i = 0; i <= k + c; i++) {
         const re = found[2 * (i * width + c)];
         const im = i === k + c ? 0 : found[2 * (i * width + c) + 1];
         // Entry (i, k + c) of T; its lower triangle has the conjugate.
-        if (i >= locked)
-          setRealForm(this.#projected, 2 * this.#capacity, k + c - locked, i - locked, re, -im);
-        this.#scale = Math.max(this.#scale, Math.hypot(re, im));
+        if (i >= locked) setRealForm(T, 2 * this.#capacity, k + c - locked, i - locked, re, -im);
+        this.#scale = Math.max(this.#scale, Math.abs(re), Math.abs(im));
       }
     this.size = next;
     this.#lastWidth = width;
@@ -321,8 +330,8 @@ export class ComplexKrylovSpace implements KrylovBasis {
     const kept = coefficients.map((y) => this.#combined(y, locked, this.size - locked));
     for (let p = 0; p < keep; p++) this.#vector(locked + p).set(kept[p]);
     for (let c = 0; c < this.#width; c++) this.#vector(locked + keep + c).set(this.#vector(this.size + c));
-    this.#projected.fill(0);
-    for (let p = 0; p < keep; p++) setRealForm(this.#projected, 2 * this.#capacity, p, p, values[p], 0);
+    const T = this.#projected.fill(0);
+    for (let p = 0; p < keep; p++) setRealForm(T, 2 * this.#capacity, p, p, values[p], 0);
     this.size = locked + keep;
     this.#lastWidth = 0;
   }
@@ -343,6 +352,45 @@ export class ComplexKrylovSpace implements KrylovBasis {
 
   vectorOf(i: number): Float64Array {
     return new Float64Array(this.#vector(i).subarray(0, this.#G.short));
+  }
+
+  /** For float32 vectors; over the real numbers, qᵢ and i·qᵢ are two directions. */
+  scaleAlong(factors: Float64Array, y: number): void {
+    const { arena, routines } = this.#kernels;
+    const rows = padTo(factors.length, 4);
+    const n = this.#G.padded;
+    // Re(qᴴy) and −Im(qᴴy) are the products of q with y and i·y.
+    const two = this.#product;
+    const from = arena.f64(y, n);
+    const pair = arena.f64(two, 2 * n);
+    for (let j = 0; j < n; j += 2) {
+      pair[j] = from[j];
+      pair[j + 1] = from[j + 1];
+      pair[n + j] = -from[j + 1];
+      pair[n + j + 1] = from[j];
+    }
+    routines.multiplyWide(this.#basis, this.#bytes, rows, n, two, 8 * n, 2, this.#coefficients);
+    const c = arena.f64(this.#coefficients, 2 * rows);
+    for (let i = 0; i < rows; i++) {
+      c[2 * i] *= factors[i] ?? 0;
+      c[2 * i + 1] *= -(factors[i] ?? 0);
+    }
+    arena.fill(two, 32 * n);
+    routines.multiplyTransposedWide(
+      this.#basis,
+      this.#bytes,
+      rows,
+      n,
+      this.#coefficients,
+      2,
+      two + 16 * n,
+      two,
+    );
+    const [byRe, byIm, out] = [arena.f64(two, n), arena.f64(two + 8 * n, n), arena.f64(y, n)];
+    for (let j = 0; j < n; j += 2) {
+      out[j] += byRe[j] - byIm[j + 1];
+      out[j + 1] += byRe[j + 1] + byIm[j];
+    }
   }
 
   combine(y: Float64Array): Float64Array {

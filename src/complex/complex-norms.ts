@@ -1,8 +1,9 @@
 import { OptionError, OverflowError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { allocateArray } from "../matrix/view.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { sum } from "../numerics/sums.js";
-import type { NormOrder } from "../solve/entry-norms.js";
+import { finiteNumbers, type NormOrder } from "../solve/entry-norms.js";
 import { scaledSingularValues } from "../solve/golub-reinsch.js";
 import { matrixNorm } from "../solve/norms.js";
 import { checkOptions } from "../solve/options.js";
@@ -12,14 +13,14 @@ import {
   complexEntriesOf,
   complexInputOf,
   partsAt,
-  realForm,
+  realFormView,
   throwComplexNonFinite,
 } from "./complex-view.js";
 
 /** All singular values of a complex matrix, descending, as values·2^exponent: those of its real form, which has each twice. */
 function scaledValues(view: ComplexView): { values: Float64Array; exponent: number } {
   const { values, exponent } = scaledSingularValues(
-    Float64Array.from(realForm(view)),
+    finiteNumbers(realFormView(view)),
     2 * view.m,
     2 * view.n,
   );
@@ -31,7 +32,7 @@ export function complexSvdvals(A: unknown): Float64Array {
   const { values, exponent } = scaledValues(
     complexEntriesOf(A, "svdvals", "call singularTriplet for σ₁ alone"),
   );
-  const all = values.map((value) => value * 2 ** exponent);
+  const all = values.map((value) => scaleByPower(value, exponent));
   if (all[0] === Number.POSITIVE_INFINITY)
     throw new OverflowError("svdvals: σ₁ is beyond the largest double; scale A down first");
   return all;

@@ -9,6 +9,7 @@ import { norm2 } from "../numerics/sums.js";
 import { type Action, formGram, operatorAction } from "../solve/action.js";
 import { completeTriplet, normOnScale, type RitzResult, secondOfGram } from "../solve/finish.js";
 import { lanczos } from "../solve/lanczos.js";
+import { mixedPrecision } from "../solve/mixed-precision.js";
 import { type CheckedOptions, checkOptions } from "../solve/options.js";
 import { fits } from "../solve/panel-action.js";
 import { power } from "../solve/power.js";
@@ -114,7 +115,7 @@ function solveLanczos(
 ): Solved {
   const action = complexAction(kernels, input, options);
   const goal = goalOf(options, of, action, startOf({ n: 2 * input.n }, action, options));
-  return { action, result: lanczos(kernels, action, goal) };
+  return { action, result: mixedPrecision(kernels, action, goal) ?? lanczos(kernels, action, goal) };
 }
 
 /** From the eigenvectors of the real form of the smaller Gram matrix. */

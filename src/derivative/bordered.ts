@@ -46,8 +46,6 @@ export interface BorderedMatrix {
   readonly dtype: DType;
   /** its products, in float64 */
   action(kernels: Kernels): Action;
-  /** of complex vectors, interleaved: i·w. What is orthogonal to w is then orthogonal to that, too. */
-  readonly turned?: (w: Float64Array) => Float64Array;
 }
 
 /** A real matrix. */
@@ -177,8 +175,8 @@ export function solveBordered(
         `${what}: σ₁ is tied (σ₁ − σ₂ = ${origin.gap} of σ₁ = ${origin.sigma}); u and v have no derivative there`,
       );
     const { transposed } = action;
-    const { turned } = A;
-    const all = (w: Float64Array) => (turned ? [w, turned(w)] : [w]);
+    // Of complex vectors, what is orthogonal to w is orthogonal to i·w, too.
+    const all = (w: Float64Array) => (action.turned ? [w, action.turned(w)] : [w]);
     const [u, v] = [all(triplet.u), all(triplet.v)];
     const [shortUnit, longUnit] = transposed ? [u, v] : [v, u];
     const [shortSide, longSide] = transposed ? [a, b] : [b, a];

@@ -65,12 +65,16 @@ export interface NormalOperator {
  * A, or Aᵀ if m < n: P has `long` rows and `short` columns, so that the Krylov space of G = PᵀP has the smaller
  * dimension. All numbers are those of A·2^−exponent.
  */
-export type Action = ActionFacts & VectorProducts & NormalOperator & Partial<OwnSpace>;
+export type Action = ActionFacts & VectorProducts & NormalOperator & Partial<ComplexSpace>;
 
-/** An action whose Krylov spaces are not real ones. */
-interface OwnSpace {
-  /** @param most  vectors it may grow to; default: those of one triplet */
+/** An action on complex vectors, interleaved. */
+interface ComplexSpace {
+  /** an empty Krylov space; most: vectors it may grow to, default: those of one triplet */
   newSpace(seed: number, most?: number): KrylovBasis;
+  /** the products of another copy of `matrix` */
+  onCopy(copy: LoadedMatrix): Action;
+  /** i·x */
+  turned(x: Float64Array): Float64Array;
 }
 
 /**

@@ -100,11 +100,20 @@ export function* lanczosIteration(
  */
 export function lanczos(kernels: Kernels, action: Action, goal: Goal): RitzResult {
   const mark = kernels.arena.mark();
-  const space = action.newSpace?.(goal.seed) ?? new KrylovSpace(kernels, action, goal.seed);
+  const space = spaceOf(kernels, action, goal.seed);
   const { coefficients, ...result } = runLanczos(space, action, goal);
   const short = space.combine(coefficients);
   kernels.arena.release(mark);
   return { short, ...result };
+}
+
+/**
+ * An empty Krylov space of an action, over the numbers that its vectors have.
+ *
+ * @param most  vectors it may grow to, where some of them get locked; default: those of one triplet
+ */
+export function spaceOf(kernels: Kernels, action: Action, seed: number, most?: number): KrylovBasis {
+  return action.newSpace?.(seed, most) ?? new KrylovSpace(kernels, action, seed, most);
 }
 
 /** Runs the iteration on a new space, to the goal or, if given, until `ratioOf` is 1 or less. */

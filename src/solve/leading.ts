@@ -3,8 +3,7 @@ import { EPSILON } from "../numerics/epsilon.js";
 import { excludesLarger } from "../numerics/lanczos-bound.js";
 import type { Action } from "./action.js";
 import { floorOf } from "./finish.js";
-import { KrylovSpace } from "./krylov.js";
-import { KEPT } from "./lanczos.js";
+import { KEPT, spaceOf } from "./lanczos.js";
 import { CHANCE, FIRST_CHECK, type Goal, stepsUntilCheck, TARGET, USABLE } from "./stopping-rule.js";
 
 /** The goal of a call for several triplets. */
@@ -49,8 +48,7 @@ export function leadingVectors(kernels: Kernels, action: Action, goal: LeadingGo
   const epsilon = EPSILON[action.dtype];
   const noise = floorOf(action.dtype, action.short + action.long) / 2;
   const mark = kernels.arena.mark();
-  const most = basisFor(k);
-  const space = action.newSpace?.(goal.seed, most) ?? new KrylovSpace(kernels, action, goal.seed, most);
+  const space = spaceOf(kernels, action, goal.seed, basisFor(k));
   /** of the locked vectors, descending */
   const found: number[] = [];
   let largest = 0;

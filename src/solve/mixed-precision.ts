@@ -5,8 +5,8 @@ import { EPSILON } from "../numerics/epsilon.js";
 import { blockedDot, norm2 } from "../numerics/sums.js";
 import { type Action, loadedAction } from "./action.js";
 import type { RitzResult } from "./finish.js";
-import { KrylovSpace } from "./krylov.js";
-import { runLanczos } from "./lanczos.js";
+import type { KrylovBasis } from "./krylov.js";
+import { runLanczos, spaceOf } from "./lanczos.js";
 import { leastMemory } from "./panel-action.js";
 import type { Ritz } from "./ritz.js";
 import { type Estimates, estimatesOf, type Goal, residualRatio } from "./stopping-rule.js";
@@ -94,8 +94,8 @@ function correctedLanczos(
   goal: Goal,
 ): RitzResult | undefined {
   const copy = demoteMatrix(kernels, P);
-  const lower = loadedAction(kernels, copy, true);
-  const space = new KrylovSpace(kernels, lower, goal.seed);
+  const lower = action.onCopy?.(copy) ?? loadedAction(kernels, copy, true);
+  const space = spaceOf(kernels, lower, goal.seed);
   const first = { ...goal, maxIterations: Math.min(goal.maxIterations, MOST_STEPS) };
   const { converged, iterations } = runLanczos(space, lower, first, (e) => handoverRatio(e, goal, lower));
   if (!converged) return undefined;
@@ -172,7 +172,7 @@ function roundingOf({ squaredNorm, short }: Action, sigma: number): number {
 function addCorrection(
   { arena }: Kernels,
   G: Action,
-  space: KrylovSpace,
+  space: KrylovBasis,
   ritz: Ritz,
   x: Float64Array,
   theta: number,
@@ -180,12 +180,14 @@ function addCorrection(
   { reduction, most }: { reduction: number; most: number },
 ): number {
   const n = x.length;
+  const turned = G.turned?.(x);
   const shift = theta - BULK * ritz.values[ritz.values.length - 1];
   // The first basis vector is x itself.
   const factors = ritz.values.map((value, p) => (p === 0 ? 0 : shift / (theta - value) - 1));
   // As θ is rounded, a small r is not orthogonal to x.
   const along = blockedDot(x, r);
   for (let i = 0; i < n; i++) r[i] -= along * x[i];
+  if (turned) removeAlong(turned, r);
   // At unit scale, so that float32 does not underflow.
   const size = norm2(r);
   for (let i = 0; i < n; i++) r[i] /= size;
@@ -205,6 +207,7 @@ function addCorrection(
     const z = arena.f64(preconditioned, n);
     z.set(r);
     space.scaleAlong(factors, preconditioned);
+    if (turned) removeAlong(turned, z);
     let xz = 0;
     let rz = 0;
     for (let i = 0; i < n; i++) {
@@ -226,6 +229,7 @@ function addCorrection(
       xq += x[i] * value;
       pq += p[i] * value;
     }
+    if (turned) removeAlong(turned, q);
     // Not positive definite: σ₁ is not simple to float32's accuracy.
     if (!(pq > 0)) break;
     const alpha = rz / pq;
@@ -241,4 +245,10 @@ function addCorrection(
   arena.release(mark);
   for (let i = 0; i < n; i++) x[i] += size * t[i];
   return products;
+}
+
+/** x ← x − ⟨w, x⟩·w */
+function removeAlong(w: Float64Array, x: Float64Array): void {
+  const along = blockedDot(w, x);
+  for (let i = 0; i < x.length; i++) x[i] -= along * w[i];
 }
