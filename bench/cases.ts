@@ -4,7 +4,7 @@ import type { DType } from "../src/matrix/types.js";
 export type Spectrum = "gaussian" | "trained" | "clustered";
 
 /** How the entries lie in memory; half precision is measured where a pass that reads half the bytes can show. */
-export type Storage = DType | "bfloat16";
+export type Storage = DType | "bfloat16" | "complex64" | "complex128";
 
 /** One matrix, or a batch of them, that every contender gets. */
 export interface Case {
@@ -49,7 +49,18 @@ const quickSizes = ["8x8", "64x128", "256x256", "512x512", "1024x1024", "1000x64
 const HALVES = "2048x2048";
 
 export const spectra: readonly Spectrum[] = ["gaussian", "trained", "clustered"];
-const storages: readonly Storage[] = ["float32", "float64", "bfloat16"];
+const storages: readonly Storage[] = ["float32", "float64", "bfloat16", "complex64", "complex128"];
+
+/** The sizes measured with complex entries too. */
+const COMPLEX = ["64x128", "256x256", "512x512", "1024x1024"];
+
+/** Whether the entries of a case are complex; `dtype` is then that of their parts. */
+export function isComplexCase({ stored }: Pick<Case, "stored">): boolean {
+  return stored.startsWith("complex");
+}
+
+/** Cases with complex entries alone, as in `bench:complex`. */
+export const complexStorages = ["complex64", "complex128"];
 
 /** The selection of cases; lists are as typed. */
 interface Selection {
@@ -63,7 +74,9 @@ interface Selection {
 /** The selected cases, sizes ascending, spectra and dtypes within a size; the name "none" selects none. */
 export function selectCases({ all, quick, cases, dtypes, spectra: kinds }: Selection): Case[] {
   if (cases.length === 1 && cases[0] === "none") return [];
-  const names = cases.length > 0 ? cases : quick && !all ? quickSizes : sizes;
+  const onlyComplex = dtypes.length > 0 && dtypes.every((name) => complexStorages.includes(name));
+  const usual = onlyComplex ? COMPLEX : quick && !all ? quickSizes : sizes;
+  const names = cases.length > 0 ? cases : usual;
   const chosenStorages = chosen("dtypes", dtypes, storages);
   const chosenSpectra = chosen("spectra", kinds.length > 0 || all ? kinds : ["gaussian"], spectra);
   return names.flatMap((name) => {
@@ -72,8 +85,13 @@ export function selectCases({ all, quick, cases, dtypes, spectra: kinds }: Selec
       return chosenStorages.flatMap((stored): Case[] => {
         if (stored === "bfloat16" && (size.batch > 1 || spectrum !== "gaussian")) return [];
         if (stored === "bfloat16" && dtypes.length === 0 && name !== HALVES) return [];
+        if (stored.startsWith("complex")) {
+          if (size.batch > 1 || spectrum !== "gaussian") return [];
+          if (dtypes.length === 0 && !COMPLEX.includes(name)) return [];
+        }
+        const single = stored === "bfloat16" || stored === "float32" || stored === "complex64";
         const id = `${sizeName(size)} ${stored} ${spectrum}`;
-        return [{ ...size, dtype: stored === "bfloat16" ? "float32" : stored, stored, spectrum, id }];
+        return [{ ...size, dtype: single ? "float32" : "float64", stored, spectrum, id }];
       });
     });
   });

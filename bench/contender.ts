@@ -21,6 +21,8 @@ export interface Contender {
   readonly threads: number;
   /** reads half precision as it is; others are not asked to */
   readonly takesHalves?: boolean;
+  /** takes complex entries */
+  readonly takesComplex?: boolean;
   /** takes as long whatever the spectrum */
   readonly dense?: boolean;
   /** what it returns, where that is not the dtype of the entries */

@@ -5,10 +5,11 @@ import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { type Case, selectCases } from "./cases.js";
+import { type Case, complexStorages, isComplexCase, selectCases } from "./cases.js";
 import { choicesOfAuto } from "./choices.js";
 import { takeTurns } from "./clock.js";
 import { compare } from "./compare.js";
+import { complexPassesOf } from "./complex-pass.js";
 import type { Contender, ContenderGroup, Loaded } from "./contender.js";
 import { type Core, coreContenders, importCore, withoutCopy } from "./contenders/core.js";
 import { findPython } from "./contenders/find-python.js";
@@ -182,8 +183,17 @@ const twoThreads =
     : await twoThreadsOf(dist, scripts);
 status("");
 if (twoThreads) console.log(twoThreadsTable(twoThreads));
+status("complex passes");
+const complexPasses = cases.some(isComplexCase) && !given.ours ? await complexPassesOf(clock) : undefined;
+status("");
+for (const { n, ratio } of complexPasses ?? [])
+  console.log(
+    `complex128 ${n}²: a pass takes ${ratio.toFixed(2)} times the time of a real one over as many bytes`,
+  );
 const rest = given.ours ? undefined : await afterTheCases();
-const targets = given.ours ? [] : checkTargets({ cases, proofs: rest?.proofs, roof, profiles, twoThreads });
+const targets = given.ours
+  ? []
+  : checkTargets({ cases, proofs: rest?.proofs, roof, profiles, twoThreads, complexPasses });
 if (targets.length > 0) console.log(targetTable("Targets", targets));
 const lean =
   given["no-lean"] || given.ours
@@ -214,6 +224,7 @@ const result: BenchResult = {
   roof,
   profiles,
   twoThreads,
+  complexPasses,
   gaps: rest?.gaps ?? [],
   growth: rest?.growth ?? [],
   choices: rest?.choices ?? [],
@@ -278,7 +289,11 @@ function defaultFile(): string {
   const whole =
     !given.quick && given.cases === "" && given.dtypes === "" && given.spectra === "" && given.only === "";
   const [major] = process.version.slice(1).split(".");
-  return join(whole ? join(bench, "results") : scripts, `node${major}-${result.kernels}.json`);
+  const name = `node${major}-${result.kernels}`;
+  // The complex cases may be measured alone.
+  if (given.dtypes === complexStorages.join(",") && !given.quick && given.cases === "" && given.only === "")
+    return join(bench, "results", `${name}-complex.json`);
+  return join(whole ? join(bench, "results") : scripts, `${name}.json`);
 }
 
 async function measure(core: Core, of: Case, all: readonly Contender[]): Promise<CaseResult> {
@@ -301,7 +316,8 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
       (!given.all && of.rows * of.cols >= FEW_FROM && !FEW.test(name)
         ? "is measured on smaller matrices"
         : undefined) ??
-      (of.stored !== of.dtype && !contender.takesHalves
+      (isComplexCase(of) && !contender.takesComplex ? "is measured on real matrices" : undefined) ??
+      (of.stored === "bfloat16" && !contender.takesHalves
         ? "takes no half precision; it is measured on float32"
         : undefined) ??
       (seconds > slow

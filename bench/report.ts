@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { isComplexCase } from "./cases.js";
 import { gapFigure } from "./report/gap-figure.js";
 import { growthFigure } from "./report/growth-figure.js";
 import { limitFigure } from "./report/limit-figure.js";
@@ -36,7 +37,7 @@ const figures = [
   ["growth", "Time against n with the fitted power", growthFigure],
 ] as const;
 for (const [name, alternative, draw] of figures) {
-  const svg = draw(results[0]);
+  const svg = draw(results.find(({ cases }) => !cases.every(isComplexCase)) ?? results[0]);
   if (svg === undefined) {
     console.log(`${name}.svg is left out: this run has nothing to draw it from`);
     continue;

@@ -1,6 +1,9 @@
 import type { SolveOptions } from "../src/solve/options.js";
+import { isComplexCase } from "./cases.js";
+import { complexErrors, complexTruth } from "./complex-truth.js";
 import type { Answer } from "./contender.js";
 import type { Core } from "./contenders/core.js";
+import { residualOf } from "./residual.js";
 import type { Workload } from "./workload.js";
 
 /** σ₁, u₁, v₁ of a workload's entries in float64, and how far they can be trusted. */
@@ -43,6 +46,7 @@ export function checkedMatrices(batch: number): number[] {
  */
 export function truthOf(core: Core, workload: Workload, k: number): Truth {
   const { rows: m, cols: n } = workload.case;
+  if (isComplexCase(workload.case)) return complexTruth(core, workload, REFERENCE);
   const data = Float64Array.from(workload.at(k));
   const { sigma, u, v, gap } = core.singularTriplet({ data, shape: [m, n] }, REFERENCE);
   return { sigma, u, v, gap: gap / sigma, residual: residualOf(data, m, n, sigma, u, v) / sigma };
@@ -50,6 +54,7 @@ export function truthOf(core: Core, workload: Workload, k: number): Truth {
 
 export function errorsOf(answer: Answer, workload: Workload, truths: readonly Truth[]): Errors {
   const { rows: m, cols: n, batch } = workload.case;
+  if (isComplexCase(workload.case)) return complexErrors(answer, workload, truths[0]);
   const each = checkedMatrices(batch).map((k, i): Errors => {
     const A = workload.at(k);
     const truth = truths[i];
@@ -103,31 +108,6 @@ function slice(values: ArrayLike<number>, offset: number, length: number): Array
   if (values instanceof Float32Array || values instanceof Float64Array)
     return values.subarray(offset, offset + length);
   return Array.prototype.slice.call(values, offset, offset + length);
-}
-
-function residualOf(
-  A: ArrayLike<number>,
-  m: number,
-  n: number,
-  sigma: number,
-  u: ArrayLike<number>,
-  v: ArrayLike<number>,
-): number {
-  const back = new Float64Array(n);
-  let square = 0;
-  for (let i = 0; i < m; i++) {
-    const ui = u[i];
-    const row = i * n;
-    let sum = 0;
-    for (let j = 0; j < n; j++) {
-      const a = A[row + j];
-      sum += a * v[j];
-      back[j] += a * ui;
-    }
-    square += (sum - sigma * ui) ** 2;
-  }
-  for (let j = 0; j < n; j++) square += (back[j] - sigma * v[j]) ** 2;
-  return Math.sqrt(square);
 }
 
 /** The unit vectors of the rank-one matrix next to G: its largest row, and what G makes of it. */

@@ -1,7 +1,7 @@
 import { createRandom, type Random } from "../src/numerics/random.js";
-import type { Case } from "./cases.js";
+import { type Case, isComplexCase } from "./cases.js";
 
-/** The entries of a case, row-major, one matrix after the other. */
+/** The entries of a case, row-major, one matrix after the other; complex ones with real and imaginary parts in turn. */
 export interface Workload {
   readonly case: Case;
   readonly data: Float32Array | Float64Array;
@@ -18,7 +18,7 @@ const CLUSTER_WIDTH = 0.01;
 /** The same case and seed give the same entries everywhere. */
 export function makeWorkload(of: Case, seed: number): Workload {
   const { rows, cols, batch, dtype, stored, spectrum } = of;
-  const size = rows * cols;
+  const size = rows * cols * (isComplexCase(of) ? 2 : 1);
   const data = dtype === "float32" ? new Float32Array(size * batch) : new Float64Array(size * batch);
   for (let k = 0; k < batch; k++) {
     const random = createRandom(seed * 2 ** 20 + k);

@@ -136,7 +136,10 @@ export class AnsweringProcess {
 }
 
 /** What a language's libraries are, beside what its processes say of themselves. */
-export type Described = Pick<Contender, "engine" | "tasks" | "dense" | "roughSeconds" | "declines">;
+export type Described = Pick<
+  Contender,
+  "engine" | "tasks" | "dense" | "takesComplex" | "roughSeconds" | "declines"
+>;
 
 /**
  * The contenders of a script that answers, with one thread and with all of the machine's, in a process each.

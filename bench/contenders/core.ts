@@ -60,6 +60,7 @@ export function coreContenders(core: Core, version: string, threads: number): Co
     tasks: [task],
     threads,
     takesHalves: true,
+    takesComplex: true,
     roughSeconds: ({ rows, cols, batch }) => 5e-8 * rows * cols * batch,
     declines: onlyOne,
     load: inProcess({ prepare: asMatrix, run: of, read: (answer) => answer }),
@@ -104,6 +105,7 @@ export function coreContenders(core: Core, version: string, threads: number): Co
       }),
       dense: true,
       returns: "float64",
+      takesComplex: false,
       roughSeconds: (of) => SECONDS_PER_MULTIPLICATION * cubic(of),
     },
   ];
@@ -144,8 +146,9 @@ function onlyMany({ batch }: Case): string | undefined {
 }
 
 /** Half-precision entries are handed over as they are; the core takes them wherever it takes a matrix. */
-function asMatrix({ data, halves, case: { rows, cols } }: Workload): MatrixLike {
+function asMatrix({ data, halves, case: { rows, cols, stored } }: Workload): MatrixLike {
   const shape = [rows, cols];
+  if (stored === "complex64" || stored === "complex128") return { data, dtype: stored, shape };
   return halves ? { data: halves, dtype: "bfloat16", shape } : { data, shape };
 }
 

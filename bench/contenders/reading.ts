@@ -101,6 +101,7 @@ export function readingContenders(scripts: string): ContenderGroup {
       tasks: [],
       threads,
       takesHalves: true,
+      takesComplex: true,
       roughSeconds: ({ rows, cols, batch }) => 1e-9 * rows * cols * batch,
       declines: () => undefined,
       load: (workload) => load(workload, threads),

@@ -93,7 +93,7 @@ def arpack(tol):
 
 def answer_arpack(tol):
     u, s, vt = arpack(tol)
-    return {"sigmas": [float(s[0])]}, {"u": u[:, 0], "v": vt[0]}
+    return {"sigmas": [float(s[0])]}, {"u": u[:, 0], "v": vt[0].conj()}
 
 
 def propack():
@@ -209,7 +209,8 @@ def result(name, file):
     with open(file, "wb") as out:
         for values in arrays.values():
             out.write(np.ascontiguousarray(values).tobytes())
-    found["parts"] = [[key, int(values.size)] for key, values in arrays.items()]
+    # A complex number is two numbers in the file.
+    found["parts"] = [[key, int(values.size) * (2 if np.iscomplexobj(values) else 1)] for key, values in arrays.items()]
     return found
 
 

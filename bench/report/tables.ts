@@ -1,4 +1,4 @@
-import { type Storage, sizeName } from "../cases.js";
+import { isComplexCase, type Storage, sizeName } from "../cases.js";
 import { quantile } from "../clock.js";
 import { matched, power, ratioOf, short } from "../compare.js";
 import { type Task, threadsText } from "../contender.js";
@@ -79,12 +79,58 @@ const tables: readonly TableOf[] = [
   },
 ];
 
+const complexTables: readonly TableOf[] = [
+  {
+    title: "Complex matrices: σ₁ and its gradient u·vᴴ, complex128",
+    task: "gradient",
+    stored: "complex128",
+    ours: "valueAndGrad",
+    rivals: [["PyTorch `matrix_norm(2)`, forward + backward", /^PyTorch matrix_norm/]],
+  },
+  {
+    title: "Complex matrices: σ₁, u and v, complex128",
+    task: "triplet",
+    stored: "complex128",
+    ours: "singularTriplet",
+    rivals: [["SciPy `svds(k=1)`, ARPACK", /^SciPy svds\(k=1\),/]],
+  },
+  {
+    title: "Complex matrices: σ₁, u and v, complex64",
+    task: "triplet",
+    stored: "complex64",
+    ours: "singularTriplet",
+    rivals: [["SciPy `svds(k=1)`, ARPACK", /^SciPy svds\(k=1\),/]],
+  },
+];
+
+/** Complex matrices, which may have been measured in a run of their own. */
+function complexText(results: readonly BenchResult[]): string[] {
+  const result = results.find(({ cases }) => cases.some(isComplexCase));
+  if (!result) return [];
+  const texts = complexTables.flatMap((table) => tableText(result, table));
+  const passes = (result.complexPasses ?? []).map(({ n, ratio }) => `${n}² ${short(ratio)}`);
+  if (passes.length > 0)
+    texts.push(
+      `A pass AᴴA·X of a block of two takes this many times the time of a real pass over as many bytes: ${passes.join(", ")}.`,
+    );
+  if (result === results[0]) return texts;
+  return [
+    ...texts,
+    `Complex matrices were measured ${result.date.slice(0, 10)} at ${result.commit}, Node ${result.node.slice(1)} (${kernelsText(result.kernels)}).`,
+  ];
+}
+
+/** Whether a run has measured complex matrices alone. */
+function onlyComplex({ cases }: BenchResult): boolean {
+  return cases.length > 0 && cases.every(isComplexCase);
+}
+
 /** What docs/benchmarks.md has between its markers; the figures that were drawn are named as [alternative text, file]. */
 export function benchmarksText(
   results: readonly BenchResult[],
   figures: readonly (readonly [alternative: string, file: string])[],
 ): string {
-  const [result, ...others] = results;
+  const [result, ...others] = results.filter((one) => !onlyComplex(one));
   const { machine, node, nodeFlags, kernels, date, commit, versions, missing } = result;
   const libraries = Object.entries(versions)
     .filter(([name]) => name !== "spectral-norm")
@@ -94,6 +140,7 @@ export function benchmarksText(
     "The matrices are Gaussian. Each cell has the median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of the result (for a value: its relative error), computed in float64 outside the timing. For another library the cell ends with a ratio: its time divided by that of the fastest row of spectral-norm, at any `rtol` and thread count, that is at least as accurate. The ratio is the median over all rounds; below 1, the other library is faster. An asterisk means that no row of spectral-norm is as accurate; the ratio is then to the most accurate one. Each library is shown at its fastest thread count. An empty cell was not measured.",
     ...tables.flatMap((table) => tableText(result, table)),
     ...batchTable(result),
+    ...complexText(results),
     ...limitTable(result),
     ...roofTable(result),
     ...profileTable(result),
@@ -111,7 +158,8 @@ export function benchmarksText(
  * What README.md has between its markers: how many times as long each rival takes as ours at the same accuracy, over
  * all sizes of Gaussian matrices.
  */
-export function headlineText([result]: readonly BenchResult[]): string {
+export function headlineText(results: readonly BenchResult[]): string {
+  const [result] = results.filter((one) => !onlyComplex(one));
   const heads = ["", "compared with", "ratio: least", "median", "greatest", "its error", "our error"];
   const lines = tables.flatMap((table) => {
     const cases = gaussianCases(result, table.stored);
@@ -221,6 +269,7 @@ function limitTable(result: BenchResult): string[] {
     ({ spectrum, batch, bytes, stored, rows, cols }) =>
       spectrum === "gaussian" &&
       batch === 1 &&
+      !isComplexCase({ stored }) &&
       // The same square in half precision stands beside the one in float32, however few bytes it has.
       (bytes >= LARGE || (stored === "bfloat16" && rows * cols * 4 >= LARGE)),
   );

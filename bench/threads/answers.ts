@@ -61,7 +61,8 @@ async function contender(name: string): Promise<Loaded> {
 function read(file: string, stored: Storage, batch: number, rows: number, cols: number): Workload {
   const { buffer } = new Uint8Array(readFileSync(file));
   const halves = stored === "bfloat16" ? new Uint16Array(buffer) : undefined;
-  const dtype = stored === "bfloat16" ? "float32" : stored;
+  const single = stored === "bfloat16" || stored === "float32" || stored === "complex64";
+  const dtype = single ? "float32" : "float64";
   // With half-precision entries, the widened ones are not needed.
   const data = halves
     ? new Float32Array(0)

@@ -3,7 +3,8 @@ import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
 import { fingerprintOf, type Random } from "../numerics/random.js";
 import type { NormalOperator } from "../solve/action.js";
-import { type KrylovBasis, startStream } from "../solve/krylov.js";
+import { startStream } from "../solve/krylov.js";
+import type { KrylovBasis } from "../solve/krylov-basis.js";
 import { type Ritz, ritzOf } from "../solve/ritz.js";
 
 /** As for the real space: vectors it grows to, and vectors of a block. */
@@ -53,6 +54,8 @@ export class ComplexKrylovSpace implements KrylovBasis {
   readonly #work: number;
   /** the real form of T */
   readonly #projected: Float64Array;
+  /** coefficients of a block, interleaved */
+  readonly #found: Float64Array;
   #width = 0;
   /** the real form of B, which ties the last block to the next */
   readonly #coupling = new Float64Array(4 * BLOCK * BLOCK);
@@ -82,8 +85,14 @@ export class ComplexKrylovSpace implements KrylovBasis {
     this.#scratch = arena.take(BLOCK * n * number);
     arena.fill(this.#scratch, BLOCK * n * number);
     this.#coefficients = arena.take(BLOCK * slots * 8);
+    this.#found = new Float64Array(2 * BLOCK * slots);
     this.#work = arena.take(TILES + BLOCK * slots * 8);
     arena.fill(this.#work, TILES);
+  }
+
+  /** Room for the coefficients of a block along `count` vectors, all zero. */
+  #coefficientsFor(count: number, width: number): Float64Array {
+    return this.#found.fill(0, 0, 2 * count * width);
   }
 
   #slot(i: number): number {
@@ -182,7 +191,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
     const faint = norm < 1e3 * epsilon;
     for (let round = 0; (i > 0 || faint) && round < 4; round++) {
       const before = norm;
-      const found = new Float64Array(2 * slot);
+      const found = this.#coefficientsFor(slot, 1);
       this.#takeOut(round === 0 && !faint ? k : i >= room ? k : 0, slot, 1, found);
       if (i > 0 && k < slot) this.#couple(0, i, found[2 * k], found[2 * k + 1]);
       if (i >= room) return 0;
@@ -211,7 +220,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
       let norm = 1;
       for (let round = 0; round < 4; round++) {
         const before = norm;
-        this.#takeOut(0, slot, 1, new Float64Array(2 * slot));
+        this.#takeOut(0, slot, 1, this.#coefficientsFor(slot, 1));
         norm = this.#normOf(slot);
         if (norm > 0.5 * before) break;
       }
@@ -243,7 +252,8 @@ export class ComplexKrylovSpace implements KrylovBasis {
   get trace(): number {
     let sum = 0;
     const ldt = 2 * this.#capacity;
-    for (let i = 0; i < 2 * (this.size - this.locked); i += 2) sum += this.#projected[i * ldt + i];
+    const T = this.#projected;
+    for (let i = 0; i < 2 * (this.size - this.locked); i += 2) sum += T[i * ldt + i];
     return sum;
   }
 
@@ -260,17 +270,17 @@ export class ComplexKrylovSpace implements KrylovBasis {
     else arena.f64(this.#slot(next), width * n).set(arena.f64(this.#product, width * n));
 
     // As in the real space: what is large first, then all.
-    const found = new Float64Array(2 * next * width);
+    const found = this.#coefficientsFor(next, width);
     this.#takeOut(this.#lastWidth > 0 && this.locked === 0 ? k - this.#lastWidth : 0, next, width, found);
     this.#takeOut(0, next, width, found);
     const { locked } = this;
+    const T = this.#projected;
     for (let c = 0; c < width; c++)
       for (let i = 0; i <= k + c; i++) {
         const re = found[2 * (i * width + c)];
         const im = i === k + c ? 0 : found[2 * (i * width + c) + 1];
         // Entry (i, k + c) of T; its lower triangle has the conjugate.
-        if (i >= locked)
-          setRealForm(this.#projected, 2 * this.#capacity, k + c - locked, i - locked, re, -im);
+        if (i >= locked) setRealForm(T, 2 * this.#capacity, k + c - locked, i - locked, re, -im);
         this.#scale = Math.max(this.#scale, Math.abs(re), Math.abs(im));
       }
     this.size = next;
@@ -321,8 +331,8 @@ export class ComplexKrylovSpace implements KrylovBasis {
     const kept = coefficients.map((y) => this.#combined(y, locked, this.size - locked));
     for (let p = 0; p < keep; p++) this.#vector(locked + p).set(kept[p]);
     for (let c = 0; c < this.#width; c++) this.#vector(locked + keep + c).set(this.#vector(this.size + c));
-    this.#projected.fill(0);
-    for (let p = 0; p < keep; p++) setRealForm(this.#projected, 2 * this.#capacity, p, p, values[p], 0);
+    const T = this.#projected.fill(0);
+    for (let p = 0; p < keep; p++) setRealForm(T, 2 * this.#capacity, p, p, values[p], 0);
     this.size = locked + keep;
     this.#lastWidth = 0;
   }

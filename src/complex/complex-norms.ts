@@ -4,8 +4,9 @@ import type { PanelsView } from "../matrix/row-panels.js";
 import { pack } from "../matrix/sparse.js";
 import type { SparseMatrix } from "../matrix/types.js";
 import { allocateArray, entriesOf, type View } from "../matrix/view.js";
+import { scaleByPower } from "../numerics/powers.js";
 import { sum } from "../numerics/sums.js";
-import { type NormOrder, normOfPanels, normOfSparse } from "../solve/entry-norms.js";
+import { finiteNumbers, type NormOrder, normOfPanels, normOfSparse } from "../solve/entry-norms.js";
 import { scaledSingularValues } from "../solve/golub-reinsch.js";
 import { matrixNorm } from "../solve/norms.js";
 import { checkOptions } from "../solve/options.js";
@@ -18,7 +19,7 @@ import {
   complexPanel,
   MOST_DENSE,
   partsAt,
-  realForm,
+  realFormView,
   throwComplexNonFinite,
 } from "./complex-view.js";
 
@@ -28,7 +29,7 @@ function scaledValues(A: unknown, what: string, instead: string): { values: Floa
   const sparse = sparseOf(input);
   if (!sparse) {
     const view = complexEntriesOf(A, what, instead);
-    return secondValues(realForm(view), view.m, view.n, Math.min(view.m, view.n));
+    return secondValues(finiteNumbers(realFormView(view)), view.m, view.n, Math.min(view.m, view.n));
   }
   // Without its empty rows and columns. The two lines of an entry of the real form are empty together.
   const { shape, ...rest } = pack(sparse, 0)?.matrix ?? sparse;
@@ -59,7 +60,7 @@ function sparseOf({ kind, ...input }: ComplexInput): SparseMatrix | undefined {
 /** `svdvals` of a complex matrix. */
 export function complexSvdvals(A: unknown): Float64Array {
   const { values, exponent } = scaledValues(A, "svdvals", "call singularTriplet for σ₁ alone");
-  const all = values.map((value) => value * 2 ** exponent);
+  const all = values.map((value) => scaleByPower(value, exponent));
   if (all[0] === Number.POSITIVE_INFINITY)
     throw new OverflowError("svdvals: σ₁ is beyond the largest double; scale A down first");
   return all;
@@ -84,7 +85,7 @@ export function complexSchattenNorm(A: unknown, p: number): number {
   const { values, exponent } = scaledValues(A, "schattenNorm", "spectralNorm and kyFanNorm take operators");
   if (values[0] === 0) return 0;
   const ratio = sum(values, (sigma) => (sigma / values[0]) ** p);
-  const value = values[0] * ratio ** (1 / p) * 2 ** exponent;
+  const value = scaleByPower(values[0] * ratio ** (1 / p), exponent);
   if (value === Number.POSITIVE_INFINITY)
     throw new OverflowError("schattenNorm: beyond the largest double; scale A down first");
   return value;
@@ -101,7 +102,7 @@ export function complexMatrixNorm(A: unknown, ord: NormOrder): number {
   let value: number;
   if (ord === "nuc" || ord === -2) {
     const { values, exponent } = scaledValues(A, what, instead);
-    value = (ord === -2 ? values[values.length - 1] : sum(values, (sigma) => sigma)) * 2 ** exponent;
+    value = scaleByPower(ord === -2 ? values[values.length - 1] : sum(values, (sigma) => sigma), exponent);
   } else {
     const norm = (factor: number) => normOfModuli(A, input, ord, factor, what, instead);
     value = norm(1);

@@ -188,18 +188,20 @@ function throwPart(i: number, j: number, part: number, value: number): never {
  * [a −b; b a]. Its singular values are those of A, each twice.
  */
 export function realForm(view: ComplexView): Float32Array | Float64Array {
-  const { m, n } = view;
+  const { m, n, data, offset, rowStride, columnStride } = view;
   const out = allocateArray(view.dtype, 4 * m * n);
-  for (let i = 0; i < m; i++)
-    for (let j = 0; j < n; j++) {
-      const [re, im] = partsAt(view, i, j);
-      if (!Number.isFinite(re) || !Number.isFinite(im)) throwComplexNonFinite(view);
-      const to = 4 * i * n + 2 * j;
+  for (let i = 0; i < m; i++) {
+    let from = 2 * (offset + i * rowStride);
+    let to = 4 * i * n;
+    for (let j = 0; j < n; j++, from += 2 * columnStride, to += 2) {
+      const re = data[from];
+      const im = data[from + 1];
       out[to] = re;
       out[to + 1] = -im;
       out[to + 2 * n] = im;
       out[to + 2 * n + 1] = re;
     }
+  }
   return out;
 }
 
@@ -217,6 +219,7 @@ export function realFormView(view: ComplexView): View {
     offset: 0,
     rowStride: n,
     columnStride: 1,
+    refuse: () => throwComplexNonFinite(view),
   };
 }
 
