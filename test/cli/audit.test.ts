@@ -237,7 +237,9 @@ describe("audit", () => {
         safetensors([{ name: "w", dtype: "C64", shape, data: encode("<f4", bad) }]),
       );
       for (const flags of [{}, { memory: 100 }])
-        expect((await answers([path], flags)).stderr).toMatch(/"w": row 1, column 5 of 2×12 is (NaN|not finite)/);
+        expect((await answers([path], flags)).stderr).toMatch(
+          /"w": row 1, column 5 of 2×12 is (NaN|not finite)/,
+        );
       const { status, stderr } = await answers([single], { conv: "operator", input: [4, 4] });
       expect(status).toBe(2);
       expect(stderr).toMatch(/"conv.weight": is complex64, .* without --conv operator/);
