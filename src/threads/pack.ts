@@ -1,4 +1,4 @@
-import { complexBatchOf, complexInputOf, complexTypeOf } from "../complex/complex-view.js";
+import { type ComplexView, complexBatchOf, complexInputOf, complexTypeOf } from "../complex/complex-view.js";
 import { isComplex } from "../matrix/complex-input.js";
 import { messageOf } from "../matrix/error-message.js";
 import { UnsupportedError } from "../matrix/errors.js";
@@ -69,8 +69,8 @@ function cloned(name: FunctionName, rest: readonly unknown[]): readonly unknown[
 }
 
 async function packedMatrix(A: unknown, name: FunctionName): Promise<PackedMatrix> {
+  if (Array.isArray(A)) return packedRows(A, isComplex(A));
   if (isComplex(A)) return packedComplex(A, name);
-  if (Array.isArray(A)) return packedRows(A);
   const view = viewOf(A);
   if (view.kind === "dense") {
     const { m, n, offset, rowStride, columnStride } = view;
@@ -89,7 +89,7 @@ function operatorRefused(name: FunctionName): UnsupportedError {
   );
 }
 
-/** A complex matrix. Nested rows of `{ re, im }` are copied before this returns. */
+/** A complex matrix that is not nested rows. */
 async function packedComplex(A: unknown, name: FunctionName): Promise<PackedMatrix> {
   const input = complexInputOf(A);
   if (input.kind === "dense") {
@@ -158,26 +158,32 @@ async function packedDense(
   };
 }
 
-/** Nested rows, end to end. If a row is invalid, `viewOf` throws the error. */
-async function packedRows(rows: readonly unknown[]): Promise<PackedMatrix> {
+/** Nested rows, end to end. If a row is invalid, `viewOf` or `complexInputOf` throws the error. */
+async function packedRows(rows: readonly unknown[], complex: boolean): Promise<PackedMatrix> {
   const isRow = (row: unknown): row is ArrayLike<unknown> =>
     Array.isArray(row) || (ArrayBuffer.isView(row) && "length" in row);
   const m = rows.length;
   const n = isRow(rows[0]) ? rows[0].length : 0;
+  const atOnce = () => (complex ? (complexInputOf(rows) as ComplexView).data : (viewOf(rows) as View).data);
   const data = await flattened();
-  return { kind: "dense", data, shape: [m, n], stride: [n, 1], offset: 0, dtype: undefined };
+  const dtype = complex ? "complex128" : undefined;
+  return { kind: "dense", data, shape: [m, n], stride: [n, 1], offset: 0, dtype };
 
   async function flattened(): Promise<ArrayLike<number>> {
-    if (m * n <= SLICE) return (viewOf(rows) as View).data;
-    const flat = allocateArray("float64", m * n);
+    const parts = complex ? 2 : 1;
+    if (parts * m * n <= SLICE) return atOnce();
+    const flat = allocateArray("float64", parts * m * n);
     let until = performance.now() + TURN_MS;
     for (let i = 0; i < m; i++) {
       const row = rows[i];
-      if (!isRow(row) || row.length !== n) return (viewOf(rows) as View).data;
+      if (!isRow(row) || row.length !== n) return atOnce();
       for (let j = 0; j < n; j++) {
-        const value = row[j];
-        if (typeof value !== "number") return (viewOf(rows) as View).data;
-        flat[i * n + j] = value;
+        let re = row[j];
+        let im: unknown = 0;
+        if (complex && isPair(re)) ({ re, im } = re);
+        if (typeof re !== "number" || typeof im !== "number") return atOnce();
+        flat[parts * (i * n + j)] = re;
+        if (complex) flat[2 * (i * n + j) + 1] = im;
       }
       if (performance.now() > until) {
         await yieldToOthers();
@@ -186,6 +192,10 @@ async function packedRows(rows: readonly unknown[]): Promise<PackedMatrix> {
     }
     return flat;
   }
+}
+
+function isPair(value: unknown): value is { readonly re: unknown; readonly im: unknown } {
+  return typeof value === "object" && value !== null && "re" in value && "im" in value;
 }
 
 /** The members of typed arrays that are used here. */

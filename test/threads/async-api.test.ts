@@ -94,6 +94,10 @@ it("gives the bits of the function of the same name for complex matrices", async
   const nested = Array.from({ length: 30 }, (_, i) =>
     Array.from({ length: 20 }, (_, j) => ({ re: Math.sin(i * j), im: Math.cos(i + j) })),
   ) as unknown as core.MatrixLike;
+  // Copied in slices; some entries are plain numbers.
+  const many = Array.from({ length: 600 }, (_, i) =>
+    Array.from({ length: 500 }, (_, j) => (j % 7 === 0 ? i : { re: i - j, im: Math.sin(i * j) })),
+  ) as unknown as core.MatrixLike;
   const entries = core.csr({
     data: Float32Array.from([3, 1, 4, -2, 5, 0, 1, 1]),
     dtype: "complex64",
@@ -118,6 +122,7 @@ it("gives the bits of the function of the same name for complex matrices", async
     ["an unfinished gradient", core.valueAndGrad(C, early), threads.valueAndGrad(C, early)],
     ["triplets", core.singularTriplets(C, { k: 3 }), threads.singularTriplets(C, { k: 3 })],
     ["rows", core.valueAndGrad(nested), threads.valueAndGrad(nested)],
+    ["many rows", core.matrixNorm(many, "fro"), threads.matrixNorm(many, "fro")],
     ["sparse", core.singularTriplet(entries), threads.singularTriplet(entries)],
     ["hessian", core.hessianVectorProduct(C, D), threads.hessianVectorProduct(C, D)],
     ["hessian, real direction", core.hessianVectorProduct(C, A), threads.hessianVectorProduct(C, A)],
@@ -164,6 +169,15 @@ it("refuses complex matrices as the function of the same name does, and operator
     ["big-endian", { data: new Float64Array(8), shape: [2, 2], dtype: ">c16" }],
     ["NaN", { data: Float64Array.of(0, 0, 0, Number.NaN), shape: [1, 2], dtype: "complex128" }],
     ["ragged", [[{ re: 1, im: 2 }], []]],
+    ["text", [[{ re: 1, im: "2" }]]],
+    [
+      "large, with a text",
+      Array.from({ length: 600 }, (_, i) => new Array(500).fill({ re: 1, im: i === 599 ? "x" : 1 })),
+    ],
+    [
+      "large and ragged",
+      Array.from({ length: 600 }, (_, i) => new Array(i === 9 ? 3 : 500).fill({ re: 1, im: 1 })),
+    ],
     ["a batch", { data: new Float64Array(8), shape: [1, 2, 2], dtype: "complex128" }],
   ];
   for (const [name, C] of bad) {
