@@ -79,7 +79,11 @@ export function complexMatrixNorm(A: unknown, ord: NormOrder): number {
     const values = complexSvdvals(A);
     return values[values.length - 1];
   }
-  return matrixNorm({ data: magnitudes(view), shape: [view.m, view.n] }, ord);
+  const shape = [view.m, view.n];
+  const sizes = magnitudes(view, 1);
+  if (sizes.every(Number.isFinite)) return matrixNorm({ data: sizes, shape }, ord);
+  // A quarter of the largest modulus is finite, and what that takes from small ones is lost beside it in any case.
+  return overflowing(4 * matrixNorm({ data: magnitudes(view, 1 / 4), shape }, ord), ord);
 }
 
 function overflowing(value: number, ord: NormOrder): number {
@@ -88,15 +92,15 @@ function overflowing(value: number, ord: NormOrder): number {
   return value;
 }
 
-/** |aᵢⱼ|, of which the norms of sums over entries are norms. */
-function magnitudes(view: ComplexView): Float64Array {
+/** factor·|aᵢⱼ|, of which the norms of sums over entries are norms. */
+function magnitudes(view: ComplexView, factor: number): Float64Array {
   const { m, n } = view;
   const out = allocateArray("float64", m * n) as Float64Array;
   for (let i = 0; i < m; i++)
     for (let j = 0; j < n; j++) {
       const [re, im] = partsAt(view, i, j);
       if (!Number.isFinite(re) || !Number.isFinite(im)) throwComplexNonFinite(view);
-      out[i * n + j] = Math.hypot(re, im);
+      out[i * n + j] = Math.hypot(factor * re, factor * im);
     }
   return out;
 }

@@ -2,7 +2,7 @@ import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { rowsOfPanel } from "../matrix/row-panels.js";
 import type { ScaledProduct } from "../matrix/scaled-product.js";
-import type { Matrix } from "../matrix/types.js";
+import type { ComplexNumber, ComplexType, Matrix } from "../matrix/types.js";
 import { allocateArray } from "../matrix/view.js";
 import { scaleVector } from "../numerics/powers.js";
 import { checkScale, productOfParts, scaledPart, sumOfParts, vector } from "../operators/algebra.js";
@@ -11,9 +11,9 @@ import type { LowRankGrad, LowRankParts } from "../operators/low-rank.js";
 import { checkedOperator, type Operator, type OperatorPart, rescaled } from "../operators/operator.js";
 import { complexResult } from "./complex-gradient.js";
 import {
-  type ComplexType,
   type ComplexView,
   complexInputOf,
+  complexPanel,
   interleaved,
   partsAt,
   throwComplexNonFinite,
@@ -24,8 +24,8 @@ export interface ComplexOperator extends Operator {
   readonly dtype: ComplexType;
 }
 
-/** A complex number as a factor. */
-type Factor = number | { readonly re: number; readonly im: number };
+/** A number as a factor. */
+type Factor = number | ComplexNumber;
 
 /** Any matrix as the real map of interleaved vectors: its shape counts parts. */
 function realPartOf(A: unknown): OperatorPart {
@@ -43,24 +43,10 @@ function realPartOf(A: unknown): OperatorPart {
       }),
     };
   }
-  const { real, n, dtype } = input;
+  const { real, n } = input;
   if (real.kind === "operator") return { shape, matvec: real.scaledMatvec, rmatvec: real.scaledRmatvec };
   const each = (use: (panel: ComplexView, first: number) => void) =>
-    real.each(rowsOfPanel(real), ({ data, m, offset, rowStride }, first) =>
-      use(
-        {
-          kind: "dense",
-          m,
-          n,
-          dtype,
-          data: data as Float32Array,
-          offset: offset / 2,
-          rowStride: rowStride / 2,
-          columnStride: 1,
-        },
-        first,
-      ),
-    );
+    real.each(rowsOfPanel(real), (panel, first) => use(complexPanel(panel), first));
   return {
     shape,
     ...rescaled({

@@ -1,8 +1,8 @@
 import { type CooParts, type CscParts, coo, csc } from "../matrix/coordinates.js";
 import { NonFiniteError, ShapeError } from "../matrix/errors.js";
 import { type CsrParts, checkParts, csr, type Positions, wholeNumbers } from "../matrix/sparse.js";
-import type { SparseMatrix } from "../matrix/types.js";
-import { type ComplexType, complexTypeOf, interleaved } from "./complex-view.js";
+import type { ComplexType, SparseMatrix } from "../matrix/types.js";
+import { complexTypeOf, interleaved } from "./complex-view.js";
 
 /** A sparse matrix of complex numbers, with their parts interleaved in `data`. Made by `csr`, `csc` or `coo`. */
 export interface ComplexSparseMatrix<D extends Float32Array | Float64Array = Float32Array | Float64Array>

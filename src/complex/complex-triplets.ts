@@ -18,7 +18,7 @@ import {
 } from "../solve/triplets.js";
 import { complexAction } from "./complex-action.js";
 import { subtractMultiple, takeAlong } from "./complex-krylov.js";
-import { ofComplexColumn } from "./complex-triplet.js";
+import { checkComplexStart } from "./complex-triplet.js";
 import { complexInputOf, complexTypeOf } from "./complex-view.js";
 
 /** `singularTriplets` of a complex matrix. */
@@ -27,6 +27,7 @@ export function complexSingularTriplets(A: unknown, options: TripletsOptions): S
   const { m, n, dtype } = input;
   const checked = checkTripletsOptions({ m, n }, options);
   const { k, method } = checked;
+  checkComplexStart(checked, n);
   const short = Math.min(m, n);
   const dense =
     method === "dense" ||
@@ -51,8 +52,6 @@ export function complexSingularTriplets(A: unknown, options: TripletsOptions): S
       u: { data: found.u.data, shape: [k, m], dtype: type },
       v: { data: found.v.data, shape: [k, n], dtype: type },
     };
-  } catch (error) {
-    throw input.kind === "panels" ? ofComplexColumn(error) : error;
   } finally {
     kernels.arena.release(mark);
     trim();
