@@ -97,7 +97,7 @@ export function isComplexName(dtype: unknown): boolean {
 export function complexPrecision(dtype: unknown): DType | undefined {
   if (typeof dtype !== "string") return undefined;
   checkByteOrder(dtype);
-  if (/64$|128$|float|double/i.test(dtype)) return /64|float/i.test(dtype) ? "float32" : "float64";
+  if (/64|128|float|double/i.test(dtype)) return /64|float/i.test(dtype) ? "float32" : "float64";
   if (/8$|F$/.test(dtype)) return "float32";
   return /16$|D$/.test(dtype) ? "float64" : undefined;
 }
