@@ -5,6 +5,7 @@ import { allocateArray, type OperatorView, type View } from "../matrix/view.js";
 import { type Action, loadedAction, normalProductOf, operatorAction } from "../solve/action.js";
 import { fits, panelSolver } from "../solve/panel-action.js";
 import { ComplexKrylovSpace } from "./complex-krylov.js";
+import { checkComplexLinear, timesI } from "./complex-linearity.js";
 import { type ComplexInput, type ComplexView, realFormView, throwComplexNonFinite } from "./complex-view.js";
 
 /** Bytes of a panel, as those of real matrices. */
@@ -28,6 +29,13 @@ export function complexAction(
     input.kind === "operator"
       ? operatorAction(kernels, input.real as OperatorView, seed, adjointRtol)
       : storedAction(kernels, input, basis);
+  if (action.checkAdjoint)
+    checkComplexLinear(
+      { name: action.transposed ? "rmatvec" : "matvec", apply: action.matvec },
+      [action.short, action.long],
+      seed,
+      adjointRtol,
+    );
   return complexSpaced(kernels, action);
 }
 
@@ -37,7 +45,7 @@ function complexSpaced(kernels: Kernels, action: Action): Action {
     newSpace: (seed: number, most?: number) => new ComplexKrylovSpace(kernels, action, seed, most),
     onCopy: (copy: LoadedMatrix) =>
       complexSpaced(kernels, productsOf(kernels, loadedAction(kernels, copy, true), action.transposed)),
-    turned: (x: Float64Array) => x.map((_, j) => (j % 2 === 0 ? -x[j + 1] : x[j - 1])),
+    turned: timesI,
   });
 }
 
@@ -67,11 +75,11 @@ function productsOf(kernels: Kernels, R: Action, transposed: boolean): Action {
   const { arena } = kernels;
   const { padded, single } = R;
   const bytes = single ? 4 : 8;
-  const pair = arena.take(2 * padded * bytes);
-  const scratch = arena.take(2 * padded * bytes);
-  const images = arena.take(16 * padded);
-  arena.fill(pair, 2 * padded * bytes);
-  arena.fill(scratch, 2 * padded * bytes);
+  // A block has up to two vectors.
+  const pairs = arena.take(4 * padded * bytes);
+  const scratch = arena.take(4 * padded * bytes);
+  const images = arena.take(32 * padded);
+  arena.fill(scratch, 4 * padded * bytes);
   const matvecs = (all: readonly Float64Array[]) => {
     const parts = R.matvecs(all.flatMap((x) => turnedPair(x)));
     return all.map((_, k) => interleave(parts[2 * k], parts[2 * k + 1]));
@@ -94,7 +102,7 @@ function productsOf(kernels: Kernels, R: Action, transposed: boolean): Action {
     get exponent() {
       return R.exponent;
     },
-    // Each vector of a block takes a read with two.
+    // A vector is two of R's.
     cost: 2 * R.cost,
     squaredNorm: R.squaredNorm,
     matrix: R.matrix,
@@ -104,24 +112,24 @@ function productsOf(kernels: Kernels, R: Action, transposed: boolean): Action {
     normalMatvec(x, ldx, width, z) {
       const view = single ? arena.f32 : arena.f64;
       const from = view(x, ((width - 1) * ldx) / bytes + padded);
-      const two = view(pair, 2 * padded);
-      for (let c = 0; c < width; c++) {
-        for (let j = 0, at = (c * ldx) / bytes; j < padded; j += 2, at += 2) {
+      const two = view(pairs, 2 * width * padded);
+      for (let c = 0, to = 0; c < width; c++, to += padded)
+        for (let j = 0, at = (c * ldx) / bytes; j < padded; j += 2, at += 2, to += 2) {
           const re = from[at];
           const im = from[at + 1];
-          two[j] = re;
-          two[j + 1] = -im;
-          two[padded + j] = im;
-          two[padded + j + 1] = re;
+          two[to] = re;
+          two[to + 1] = -im;
+          two[to + padded] = im;
+          two[to + padded + 1] = re;
         }
-        R.normalMatvec(pair, padded * bytes, 2, images, scratch);
-        const products = arena.f64(images, 2 * padded);
-        const out = arena.f64(z + 8 * c * padded, padded);
-        for (let j = 0; j < padded; j += 2) {
-          out[j] = products[j] + products[padded + j + 1];
-          out[j + 1] = products[padded + j] - products[j + 1];
+      R.normalMatvec(pairs, padded * bytes, 2 * width, images, scratch);
+      const products = arena.f64(images, 2 * width * padded);
+      const out = arena.f64(z, width * padded);
+      for (let c = 0, at = 0; c < width; c++, at += padded)
+        for (let j = c * padded; j < (c + 1) * padded; j += 2, at += 2) {
+          out[j] = products[at] + products[at + padded + 1];
+          out[j + 1] = products[at + padded] - products[at + 1];
         }
-      }
     },
     normalProduct: (x) => normalProductOf(kernels, action, padded, x),
     matvec: (x) => matvecs([x])[0],

@@ -6,7 +6,7 @@ import type { OperatorView } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
 import { norm2 } from "../numerics/sums.js";
-import { type Action, formGram, operatorAction } from "../solve/action.js";
+import { type Action, formGram } from "../solve/action.js";
 import { completeTriplet, normOnScale, type RitzResult, secondOfGram } from "../solve/finish.js";
 import { lanczos } from "../solve/lanczos.js";
 import { mixedPrecision } from "../solve/mixed-precision.js";
@@ -19,9 +19,9 @@ import { type Goal, goalOf } from "../solve/stopping-rule.js";
 import { startOf } from "../solve/triplet.js";
 import { complexAction, realFormAction } from "./complex-action.js";
 import { independent } from "./complex-krylov.js";
+import { checkComplexLinear } from "./complex-linearity.js";
 import {
   type ComplexInput,
-  type ComplexProducts,
   complexInputOf,
   realFormView,
   writtenOut,
@@ -128,12 +128,7 @@ function solveDense(kernels: Kernels, input: ComplexInput, options: CheckedOptio
     formGram(kernels, matrix, gram);
     return { action, result: topOfRealForm(kernels, gram, lda, matrix.rows, EPSILON[dtype], 1) };
   }
-  const action = operatorAction(
-    kernels,
-    (input as ComplexProducts).real as OperatorView,
-    options.seed,
-    options.adjointRtol,
-  );
+  const action = complexAction(kernels, input, options);
   const n = action.short;
   const lda = padTo(n, LANES);
   const gram = arena.take(8 * lda * lda);
@@ -185,5 +180,19 @@ function powerTriplet(kernels: Kernels, input: ComplexInput, options: CheckedOpt
     throw new UnsupportedError('method: "power" needs the whole matrix, not row panels; leave it "auto"');
   const { rtol = 1e-6, atol = 1e-6, maxIterations = 1000 } = options;
   const real = input.kind === "dense" ? realFormView(input) : (input.real as OperatorView);
+  if (real.kind === "operator" && !real.entries)
+    checkComplexLinear(
+      {
+        name: "matvec",
+        apply(x) {
+          const y = new Float64Array(real.m);
+          real.matvec(x, y);
+          return y;
+        },
+      },
+      [real.n, real.m],
+      options.seed,
+      options.adjointRtol,
+    );
   return power(kernels, real, { ...options, rtol, atol, maxIterations });
 }

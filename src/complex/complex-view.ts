@@ -335,11 +335,9 @@ function operator(fields: Fields): ComplexInput {
     matvec: methodOf(fields, matvec),
     rmatvec: methodOf(fields, rmatvec),
   }) as OperatorView;
-  if (named === "float32")
-    throw new UnsupportedError(
-      'operator: its vectors are Float64Array, so its dtype must be "complex128"; got "complex64"',
-    );
-  return { kind: "operator", m, n, dtype: "float64", real };
+  // Its vectors are of doubles in any case; u and v are of the type that it names.
+  const type = named ?? "float64";
+  return { kind: "operator", m, n, dtype: type, real: { ...real, dtype: type } };
 }
 
 /** A product as a method of the caller's object; ours are found by their identity. */

@@ -23,7 +23,7 @@ export interface Products {
   multiplyTransposed64: MultiplyTransposed;
   /** scratch is float64. */
   multiplyTransposedWide: MultiplyTransposed;
-  /** Z (width×cols float64) += Aᵀ(A·X), reading A once; t: 64 bytes of scratch. */
+  /** Z (width×cols float64) += Aᵀ(A·X) for up to four vectors, reading A once; t: 64 bytes of scratch. */
   normalMatvec32: Gram;
   normalMatvec64: Gram;
   /**

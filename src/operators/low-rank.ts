@@ -100,7 +100,7 @@ export function lowRank(
 }
 
 /** M·x as y·2^power, the largest magnitude of y being from 1 to 2, or zero. */
-function nearOne(product: ScaledProduct, x: ArrayLike<number>, length: number) {
+export function nearOne(product: ScaledProduct, x: ArrayLike<number>, length: number) {
   const y = vector(length);
   const power = product(Float64Array.from(x), y);
   const largest = largestMagnitude(y);
@@ -131,7 +131,8 @@ function outer(
   return { data, shape: [m, n] };
 }
 
-function representable(value: number, name: string): number {
+/** @throws OverflowError naming the parameter */
+export function representable(value: number, name: string): number {
   if (Math.abs(value) === Number.POSITIVE_INFINITY)
     throw new OverflowError(
       `parameterGrad: the derivative with respect to ${name} is beyond the largest number of its type; scale the factors down first`,

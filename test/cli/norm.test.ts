@@ -194,7 +194,7 @@ describe("norm", () => {
       put("inf.npy", diagonal("<f4", 1, Number.POSITIVE_INFINITY)),
       put("half.npy", diagonal("<f2", 0x7c00, 1)),
       put("object.npy", npy({ descr: "|O", shape: [1, 1], data: new Uint8Array(8) })),
-      put("complex.npy", npy({ descr: "<c8", shape: [1, 1], data: new Uint8Array(8) })),
+      put("complex.npy", npy({ descr: "<c8", shape: [1, 1], data: encode("<f4", [1, Number.NaN]) })),
       put("line\nend.csv", "x\ny\n"),
       put("es\u001bcape.csv", "1,\n,2\n"),
       join(folder, "missing.npy"),

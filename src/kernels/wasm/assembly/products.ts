@@ -232,15 +232,19 @@ function normalMatvecBlock<TA, T>(
   const keep = t + 64;
   for (let i = first; i < last; i += 4) {
     const p = a + i * lda;
-    if (sizeof<TA>() == 2) {
-      if (width == 2) dots2<TA, T>(p, lda, cols, x, x + ldx, t, keep);
-      else dots1<TA, T>(p, lda, cols, x, t, keep);
-      update<T, T>(keep, cols * 4, 4, cols, t, width, scratch);
-    } else {
-      // Not through functions: a call for every four rows costs a tenth of the pass.
-      if (width == 2) dots2<T, T>(p, lda, cols, x, x + ldx, t, 0);
-      else dots1<T, T>(p, lda, cols, x, t, 0);
-      updateFour<T, T>(p, lda, cols, t, width, scratch);
+    // Two vectors at a time, while the rows are in the nearest cache.
+    for (let c = 0; c < width; c += 2) {
+      const x0 = x + c * ldx, z = scratch + c * cols * sizeof<T>(), pair = min(width - c, 2);
+      if (sizeof<TA>() == 2) {
+        if (pair == 2) dots2<TA, T>(p, lda, cols, x0, x0 + ldx, t, keep);
+        else dots1<TA, T>(p, lda, cols, x0, t, keep);
+        update<T, T>(keep, cols * 4, 4, cols, t, pair, z);
+      } else {
+        // Not through functions: a call for every four rows costs a tenth of the pass.
+        if (pair == 2) dots2<T, T>(p, lda, cols, x0, x0 + ldx, t, 0);
+        else dots1<T, T>(p, lda, cols, x0, t, 0);
+        updateFour<T, T>(p, lda, cols, t, pair, z);
+      }
     }
   }
 }
