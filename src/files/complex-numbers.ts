@@ -1,8 +1,8 @@
 import { complexFunctions } from "../complex/complex-functions.js";
-import type { ComplexType } from "../complex/complex-view.js";
+
 import { registerComplex } from "../matrix/complex-input.js";
 import { rowPanels } from "../matrix/row-panels.js";
-import type { PanelData, PanelType, RowPanelSource } from "../matrix/types.js";
+import type { ComplexType, PanelData, PanelType, RowPanelSource } from "../matrix/types.js";
 
 // Whoever reads complex matrices needs the functions that take them.
 registerComplex(complexFunctions);
