@@ -20,12 +20,7 @@ import { startOf } from "../solve/triplet.js";
 import { complexAction, realFormAction } from "./complex-action.js";
 import { independent } from "./complex-krylov.js";
 import { checkComplexLinear } from "./complex-linearity.js";
-import {
-  type ComplexInput,
-  complexInputOf,
-  realFormView,
-  writtenOut,
-} from "./complex-view.js";
+import { type ComplexInput, complexInputOf, realFormView, writtenOut } from "./complex-view.js";
 
 /** `singularTriplet` of a complex matrix: u and v have real and imaginary parts interleaved, and A·v = σ·u. */
 export function complexSingularTriplet(A: unknown, options?: unknown): SingularTriplet {

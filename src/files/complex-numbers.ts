@@ -1,5 +1,4 @@
 import { complexFunctions } from "../complex/complex-functions.js";
-
 import { registerComplex } from "../matrix/complex-input.js";
 import { rowPanels } from "../matrix/row-panels.js";
 import type { ComplexType, PanelData, PanelType, RowPanelSource } from "../matrix/types.js";

@@ -7,7 +7,7 @@ import { padTo } from "../numerics/padding.js";
 import { exponentOf, scaleVector } from "../numerics/powers.js";
 import { createRandom } from "../numerics/random.js";
 import { adjointTolerance, checkAdjoint, type NamedProduct, type Tried } from "./adjoint.js";
-import type { KrylovBasis } from "./krylov.js";
+import type { KrylovBasis } from "./krylov-basis.js";
 
 /** What is known of P without reading it. */
 export interface ActionFacts {

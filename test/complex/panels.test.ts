@@ -87,7 +87,7 @@ describe.each(PRECISIONS)("row panels of $dtype", (precision) => {
       };
       const dtype = precision.dtype === "complex64" ? "float32" : "float64";
       const [short, long] = m < n ? [m, n] : [n, m];
-      const budget = leastMemory(2 * short, long, dtype, false) + 64 * short;
+      const budget = leastMemory(2 * short, long, dtype, false, 72) + 64 * short;
       for (const A of [whole, columns])
         for (const method of ["auto", "lanczos"] as const) {
           const t = withKernelBudget(budget, () => singularTriplet(A, { method }));
