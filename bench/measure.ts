@@ -9,6 +9,7 @@ import { type Case, complexStorages, isComplexCase, selectCases } from "./cases.
 import { choicesOfAuto } from "./choices.js";
 import { takeTurns } from "./clock.js";
 import { compare } from "./compare.js";
+import { complexPassesOf } from "./complex-pass.js";
 import type { Contender, ContenderGroup, Loaded } from "./contender.js";
 import { type Core, coreContenders, importCore, withoutCopy } from "./contenders/core.js";
 import { findPython } from "./contenders/find-python.js";
@@ -182,8 +183,17 @@ const twoThreads =
     : await twoThreadsOf(dist, scripts);
 status("");
 if (twoThreads) console.log(twoThreadsTable(twoThreads));
+status("complex passes");
+const complexPasses = cases.some(isComplexCase) && !given.ours ? await complexPassesOf(clock) : undefined;
+status("");
+for (const { n, ratio } of complexPasses ?? [])
+  console.log(
+    `complex128 ${n}²: a pass takes ${ratio.toFixed(2)} times the time of a real one over as many bytes`,
+  );
 const rest = given.ours ? undefined : await afterTheCases();
-const targets = given.ours ? [] : checkTargets({ cases, proofs: rest?.proofs, roof, profiles, twoThreads });
+const targets = given.ours
+  ? []
+  : checkTargets({ cases, proofs: rest?.proofs, roof, profiles, twoThreads, complexPasses });
 if (targets.length > 0) console.log(targetTable("Targets", targets));
 const lean =
   given["no-lean"] || given.ours
@@ -214,6 +224,7 @@ const result: BenchResult = {
   roof,
   profiles,
   twoThreads,
+  complexPasses,
   gaps: rest?.gaps ?? [],
   growth: rest?.growth ?? [],
   choices: rest?.choices ?? [],

@@ -147,6 +147,12 @@ export interface Roof {
   readonly passes: readonly PassSpeed[];
 }
 
+/** The pass of a complex128 n×n matrix, by the time of the real pass over as many bytes, for a block of two. */
+export interface ComplexPass {
+  readonly n: number;
+  readonly ratio: number;
+}
+
 /** How a call of `valueAndGrad` divides its time, on one thread. */
 export interface Profile {
   readonly n: number;
@@ -232,6 +238,7 @@ export interface BenchResult {
   readonly roof?: Roof;
   readonly profiles?: readonly Profile[];
   readonly twoThreads?: readonly TwoThreads[];
+  readonly complexPasses?: readonly ComplexPass[] | undefined;
   readonly proofs?: readonly Proof[];
   readonly warm?: readonly WarmStart[];
   readonly cases: readonly CaseResult[];

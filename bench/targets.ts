@@ -2,7 +2,17 @@ import { availableParallelism } from "node:os";
 import { sizeName } from "./cases.js";
 import { asAccurate, matched, measureOf, power, ratioOf, short } from "./compare.js";
 import { type Task, threadsText } from "./contender.js";
-import type { CaseResult, PassSpeed, Profile, Proof, Roof, Row, Target, TwoThreads } from "./result.js";
+import type {
+  CaseResult,
+  ComplexPass,
+  PassSpeed,
+  Profile,
+  Proof,
+  Roof,
+  Row,
+  Target,
+  TwoThreads,
+} from "./result.js";
 
 /** The rival's time divided by ours must be at least `factor`; ours is the fastest row that is as accurate. */
 interface Race {
@@ -23,6 +33,7 @@ export interface Measured {
   readonly roof?: Roof | undefined;
   readonly profiles?: readonly Profile[] | undefined;
   readonly twoThreads?: readonly TwoThreads[] | undefined;
+  readonly complexPasses?: readonly ComplexPass[] | undefined;
 }
 
 /** Ours must take at most `most` times the time of reading A as often. */
@@ -189,6 +200,7 @@ export function checkTargets({
   roof,
   profiles = [],
   twoThreads = [],
+  complexPasses = [],
 }: Measured): Target[] {
   const of = (id: string) => cases.find((result) => result.id === id);
   return [
@@ -204,6 +216,7 @@ export function checkTargets({
       twoThreadsTarget(n, "quiet", quiet, twoThreads),
       twoThreadsTarget(n, "busy", busy, twoThreads),
     ]),
+    ...[256, 512, 1024].map((n) => complexPassTarget(n, complexPasses)),
     ...proofGoals.map((goal) => proofTarget(goal, proofs)),
     proofSpeedTarget(proofs, roof),
   ];
@@ -243,6 +256,17 @@ function profileTarget(
   if (!profile) return { what, wanted, missing: "the profile was not measured" };
   const beside = 1 - profile.passes;
   return { what, wanted, found: percent(beside), reached: beside <= most };
+}
+
+/** A complex pass may take this many times the time of a real one over as many bytes. */
+const COMPLEX_PASS = 2.2;
+
+function complexPassTarget(n: number, measured: readonly ComplexPass[]): Target {
+  const what = `${n}² complex128, a pass, 1 thread, against a real one over as many bytes`;
+  const wanted = `≤ ${COMPLEX_PASS} times as long`;
+  const found = measured.find((one) => one.n === n);
+  if (!found) return { what, wanted, missing: "complex passes were not measured" };
+  return { what, wanted, found: short(found.ratio), reached: found.ratio <= COMPLEX_PASS };
 }
 
 function twoThreadsTarget(

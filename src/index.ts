@@ -9,7 +9,6 @@ export { type ProbableBound, type ProbableOptions, probableUpperBound } from "./
 export { type ComplexMatrix, complexMatrix } from "./complex/complex-matrix.js";
 export type { ComplexOperator } from "./complex/complex-operators.js";
 export type { ComplexSparseMatrix } from "./complex/complex-sparse.js";
-export type { ComplexType } from "./complex/complex-view.js";
 export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
 export {
   type BatchValuesAndGrads,

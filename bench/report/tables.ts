@@ -108,6 +108,11 @@ function complexText(results: readonly BenchResult[]): string[] {
   const result = results.find(({ cases }) => cases.some(isComplexCase));
   if (!result) return [];
   const texts = complexTables.flatMap((table) => tableText(result, table));
+  const passes = (result.complexPasses ?? []).map(({ n, ratio }) => `${n}² ${short(ratio)}`);
+  if (passes.length > 0)
+    texts.push(
+      `A pass AᴴA·X of a block of two takes this many times the time of a real pass over as many bytes: ${passes.join(", ")}.`,
+    );
   if (result === results[0]) return texts;
   return [
     ...texts,

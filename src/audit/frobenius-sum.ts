@@ -1,3 +1,4 @@
+import { type NumberType, partType } from "../files/complex-numbers.js";
 import { halfDecoder } from "../matrix/half.js";
 import type { PanelData, PanelType } from "../matrix/types.js";
 import { frobenius } from "../numerics/sums.js";
@@ -48,8 +49,8 @@ export class FrobeniusSum {
   readonly #parts: number[] = [];
   #squares: Float64Array | undefined;
 
-  constructor(dtype: PanelType) {
-    this.#dtype = dtype;
+  constructor(dtype: NumberType) {
+    this.#dtype = partType(dtype);
   }
 
   add(numbers: PanelData): void {

@@ -1,3 +1,4 @@
+import { isComplexType, numberPanels } from "../files/complex-numbers.js";
 import type { OpenTensor } from "../files/tensor.js";
 import {
   certify,
@@ -5,10 +6,10 @@ import {
   type MatrixLike,
   type MatrixOrOperator,
   type PanelData,
-  rowPanels,
   type SingularTriplet,
   singularTriplet,
   singularTriplets,
+  UnsupportedError,
 } from "../index.js";
 import { tripletOfValue } from "../solve/triplet.js";
 import { type Bounds, UNBOUNDED } from "./bounds.js";
@@ -65,7 +66,7 @@ interface Form {
 export function measure(weight: Weight, options: MeasureOptions): Measures {
   const { certify: prove, maxCost, top } = options;
   return withForm(weight, options, ({ A, rows, cols, entries, frobenius }) => {
-    const triplet = tripletFor(A, options);
+    const triplet = tripletFor(A, weight, options);
     return {
       rows,
       cols,
@@ -85,8 +86,9 @@ export function measure(weight: Weight, options: MeasureOptions): Measures {
 const PERHAPS_TIED = 0.1;
 
 /** Without a tolerance of u·vᵀ and a bound on its error, σ₁ alone has to be accurate, which takes fewer passes. */
-function tripletFor(A: MatrixOrOperator, options: MeasureOptions): SingularTriplet {
-  if (options.certify || options.rtol !== undefined) return singularTriplet(A, tolerance(options));
+function tripletFor(A: MatrixOrOperator, { tensor }: Weight, options: MeasureOptions): SingularTriplet {
+  if (options.certify || options.rtol !== undefined || isComplexType(tensor.dtype))
+    return singularTriplet(A, tolerance(options));
   const found = tripletOfValue(A);
   if (found.tied || found.gradientError < PERHAPS_TIED) return found;
   const triplet = singularTriplet(A);
@@ -147,6 +149,10 @@ export function withTensor<T>(
 function formOf(opened: OpenTensor, weight: Weight, streamed: boolean, options: MeasureOptions): Form {
   const { rows, cols, tensor } = weight;
   if (options.convolution && isConvolution(weight)) {
+    if (isComplexType(tensor.dtype))
+      throw new UnsupportedError(
+        `is ${tensor.dtype}, and convolutions have real kernels here; without --conv operator it is a matrix`,
+      );
     const numbers = opened.numbers(0, rows * cols);
     const { A, frobenius } = convolutionOf(
       weight,
@@ -167,7 +173,7 @@ function formOf(opened: OpenTensor, weight: Weight, streamed: boolean, options: 
 function inMemory(data: PanelData, { tensor, stored }: Weight): MatrixLike {
   const { dtype } = tensor;
   if (dtype === "float16" || dtype === "bfloat16") return { data: data as Uint16Array, dtype, shape: stored };
-  return { data: data as Float32Array | Float64Array, shape: stored };
+  return { data: data as Float32Array | Float64Array, dtype, shape: stored };
 }
 
 /** The weight as row panels; the first read also sums the squares. */
@@ -175,7 +181,7 @@ function panels(opened: OpenTensor, { tensor, stored }: Weight, keep: boolean) {
   const [rows, cols] = stored;
   const sum = new FrobeniusSum(tensor.dtype);
   let summed = 0;
-  const A = rowPanels({
+  const A = numberPanels({
     shape: stored,
     dtype: tensor.dtype,
     keep,

@@ -6,10 +6,12 @@ import { jsonLine, oneLine } from "../files/text.js";
 import type { SingularTriplet } from "../index.js";
 import type { NormRow } from "./norm-table.js";
 
+/** The types that are computed in as they are stored. */
+const AS_STORED: readonly string[] = ["float32", "float16", "complex64", "complex128"];
+
 /** The precision of the computation: that of the file, double for integers and for another engine. */
 function computedDtype(entry: SolvedEntry): string {
-  const { dtype } = entry;
-  return !("rows" in entry) && (dtype === "float32" || dtype === "float16") ? dtype : "float64";
+  return !("rows" in entry) && AS_STORED.includes(entry.dtype) ? entry.dtype : "float64";
 }
 
 export type SolvedEntry = FileMatrix | FilePanels | RowsEntry;

@@ -5,6 +5,7 @@ import { allocateArray, type OperatorView, type View } from "../matrix/view.js";
 import { type Action, loadedAction, normalProductOf, operatorAction } from "../solve/action.js";
 import { fits, panelSolver } from "../solve/panel-action.js";
 import { ComplexKrylovSpace } from "./complex-krylov.js";
+import { checkComplexLinear, timesI } from "./complex-linearity.js";
 import { type ComplexInput, type ComplexView, realFormView, throwComplexNonFinite } from "./complex-view.js";
 
 /** Bytes of a panel, as those of real matrices. */
@@ -28,6 +29,13 @@ export function complexAction(
     input.kind === "operator"
       ? operatorAction(kernels, input.real as OperatorView, seed, adjointRtol)
       : storedAction(kernels, input, basis);
+  if (action.checkAdjoint)
+    checkComplexLinear(
+      { name: action.transposed ? "rmatvec" : "matvec", apply: action.matvec },
+      [action.short, action.long],
+      seed,
+      adjointRtol,
+    );
   return complexSpaced(kernels, action);
 }
 
@@ -37,7 +45,7 @@ function complexSpaced(kernels: Kernels, action: Action): Action {
     newSpace: (seed: number, most?: number) => new ComplexKrylovSpace(kernels, action, seed, most),
     onCopy: (copy: LoadedMatrix) =>
       complexSpaced(kernels, productsOf(kernels, loadedAction(kernels, copy, true), action.transposed)),
-    turned: (x: Float64Array) => x.map((_, j) => (j % 2 === 0 ? -x[j + 1] : x[j - 1])),
+    turned: timesI,
   });
 }
 

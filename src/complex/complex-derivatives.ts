@@ -6,6 +6,7 @@ import {
   unitTriplet,
 } from "../derivative/bordered.js";
 import type { HessianOptions } from "../derivative/hessian.js";
+import type { ValueAndParameterGrad } from "../derivative/parameter-gradient.js";
 import {
   checkedCotangents,
   checkVjpOptions,
@@ -20,7 +21,8 @@ import { allocateArray } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
-import { checkOptions } from "../solve/options.js";
+import type { ParametricOperator } from "../operators/operator.js";
+import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { requireConverged } from "../solve/require-converged.js";
 import { complexAction } from "./complex-action.js";
 import { complexResult } from "./complex-gradient.js";
@@ -179,8 +181,16 @@ function complexRankTwo(
 }
 
 /** `valueAndParameterGrad` of an operator of complex numbers. */
-export function complexParameterGrad(): never {
-  throw new UnsupportedError(
-    "valueAndParameterGrad: operators of complex numbers have no parameterGrad; call singularTriplet, whose u and v give the gradient of the factors",
-  );
+export function complexParameterGrad<G>(
+  A: ParametricOperator<G>,
+  options?: SolveOptions,
+): ValueAndParameterGrad<G> {
+  const input = complexInputOf(A);
+  if (typeof A.parameterGrad !== "function")
+    throw new UnsupportedError(
+      "valueAndParameterGrad: the operator has no parameterGrad(u, v); call valueAndGrad for the gradient of a matrix",
+    );
+  const { sigma, u, v, converged, gradientError } = complexTripletOf(input, checkOptions(options));
+  const grad = sigma === 0 ? A.parameterGrad(u.fill(0), v.fill(0)) : A.parameterGrad(u, v);
+  return { value: sigma, grad, converged, gradientError };
 }

@@ -3,7 +3,8 @@ import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
 import { fingerprintOf, type Random } from "../numerics/random.js";
 import type { NormalOperator } from "../solve/action.js";
-import { type KrylovBasis, startStream } from "../solve/krylov.js";
+import { startStream } from "../solve/krylov.js";
+import type { KrylovBasis } from "../solve/krylov-basis.js";
 import { type Ritz, ritzOf } from "../solve/ritz.js";
 
 /** As for the real space: vectors it grows to, and vectors of a block. */

@@ -1,9 +1,10 @@
 import { registerComplex } from "../matrix/complex-input.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import { layoutOf } from "../matrix/layout.js";
+import type { ComplexNumber, ComplexType } from "../matrix/types.js";
 import { allocateArray, dimensions } from "../matrix/view.js";
 import { complexFunctions } from "./complex-functions.js";
-import { type ComplexType, complexTypeOf, interleaved } from "./complex-view.js";
+import { complexTypeOf, interleaved } from "./complex-view.js";
 
 // Whoever makes a complex matrix needs the functions that take it.
 registerComplex(complexFunctions);
@@ -41,7 +42,7 @@ export function complexMatrix(
   shape: readonly [number, number],
 ): ComplexMatrix<Float32Array>;
 export function complexMatrix(
-  data: Float64Array | readonly number[] | readonly { readonly re: number; readonly im: number }[],
+  data: Float64Array | readonly number[] | readonly ComplexNumber[],
   shape: readonly [number, number],
 ): ComplexMatrix<Float64Array>;
 export function complexMatrix(

@@ -1,19 +1,20 @@
+import { isComplex } from "../matrix/complex-input.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { rowsOfPanel } from "../matrix/row-panels.js";
 import type { ScaledProduct } from "../matrix/scaled-product.js";
-import type { Matrix } from "../matrix/types.js";
+import type { ComplexNumber, ComplexType, Matrix } from "../matrix/types.js";
 import { allocateArray } from "../matrix/view.js";
-import { scaleVector } from "../numerics/powers.js";
+import { exponentOf, scaleByPower, scaleVector } from "../numerics/powers.js";
 import { checkScale, productOfParts, scaledPart, sumOfParts, vector } from "../operators/algebra.js";
 import { kroneckerOfParts } from "../operators/kronecker.js";
-import type { LowRankGrad, LowRankParts } from "../operators/low-rank.js";
+import { type LowRankGrad, type LowRankParts, nearOne, representable } from "../operators/low-rank.js";
 import { checkedOperator, type Operator, type OperatorPart, rescaled } from "../operators/operator.js";
 import { complexResult } from "./complex-gradient.js";
 import {
-  type ComplexType,
   type ComplexView,
   complexInputOf,
+  complexPanel,
   interleaved,
   partsAt,
   throwComplexNonFinite,
@@ -24,8 +25,8 @@ export interface ComplexOperator extends Operator {
   readonly dtype: ComplexType;
 }
 
-/** A complex number as a factor. */
-type Factor = number | { readonly re: number; readonly im: number };
+/** A number as a factor. */
+type Factor = number | ComplexNumber;
 
 /** Any matrix as the real map of interleaved vectors: its shape counts parts. */
 function realPartOf(A: unknown): OperatorPart {
@@ -43,24 +44,10 @@ function realPartOf(A: unknown): OperatorPart {
       }),
     };
   }
-  const { real, n, dtype } = input;
+  const { real, n } = input;
   if (real.kind === "operator") return { shape, matvec: real.scaledMatvec, rmatvec: real.scaledRmatvec };
   const each = (use: (panel: ComplexView, first: number) => void) =>
-    real.each(rowsOfPanel(real), ({ data, m, offset, rowStride }, first) =>
-      use(
-        {
-          kind: "dense",
-          m,
-          n,
-          dtype,
-          data: data as Float32Array,
-          offset: offset / 2,
-          rowStride: rowStride / 2,
-          columnStride: 1,
-        },
-        first,
-      ),
-    );
+    real.each(rowsOfPanel(real), (panel, first) => use(complexPanel(panel), first));
   return {
     shape,
     ...rescaled({
@@ -285,46 +272,50 @@ export function complexLowRank(parts: Omit<LowRankParts, "scale"> & { scale?: Fa
         throw new ShapeError(
           `parameterGrad: takes u of ${m} and v of ${n} interleaved parts, got ${u.length} and ${v.length}`,
         );
-      const Av = applied(A.matvec, v, A.shape[0]);
-      const Bu = applied(B.rmatvec, u, B.shape[1]);
+      const Av = nearOne(A.matvec, v, A.shape[0]);
+      const Bu = nearOne(B.rmatvec, u, B.shape[1]);
       let re = 0;
       let im = 0;
-      for (let j = 0; j < Av.length; j += 2) {
-        re += Bu[j] * Av[j] + Bu[j + 1] * Av[j + 1];
-        im += Bu[j + 1] * Av[j] - Bu[j] * Av[j + 1];
+      for (let j = 0; j < Av.x.length; j += 2) {
+        re += Bu.x[j] * Av.x[j] + Bu.x[j + 1] * Av.x[j + 1];
+        im += Bu.x[j + 1] * Av.x[j] - Bu.x[j] * Av.x[j + 1];
       }
-      const grad = { re, im };
+      const along = (value: number) => representable(scaleByPower(value, Bu.power + Av.power), "the scale");
       return {
-        B: outer(Float64Array.from(u), Av, scale, dtypeOfB),
-        A: outer(Bu, Float64Array.from(v), scale, dtypeOfA),
-        scale: typeof (parts.scale ?? 1) === "number" ? re : grad,
+        B: outer(Float64Array.from(u), Av.x, scale, Av.power, dtypeOfB, "B", isComplex(parts.B)),
+        A: outer(Bu.x, Float64Array.from(v), scale, Bu.power, dtypeOfA, "A", isComplex(parts.A)),
+        scale: typeof (parts.scale ?? 1) === "number" ? along(re) : { re: along(re), im: along(im) },
       };
     },
   };
 }
 
-function applied(product: ScaledProduct, x: ArrayLike<number>, length: number): Float64Array {
-  const y = vector(length);
-  scaleVector(y, product(Float64Array.from(x), y));
-  return y;
-}
-
-/** conj(s)·x·yᴴ */
+/** conj(s)·x·yᴴ·2^power, the derivative with respect to a factor; of a real factor, its real part. */
 function outer(
   x: Float64Array,
   y: Float64Array,
-  { re, im }: { re: number; im: number },
+  s: { re: number; im: number },
+  power: number,
   dtype: "float32" | "float64",
+  name: string,
+  complex: boolean,
 ): Matrix {
-  const data = allocateArray(dtype, (x.length * y.length) / 2);
-  let to = 0;
-  for (let i = 0; i < x.length; i += 2) {
-    const a = re * x[i] + im * x[i + 1];
-    const b = re * x[i + 1] - im * x[i];
-    for (let j = 0; j < y.length; j += 2) {
-      data[to++] = a * y[j] + b * y[j + 1];
-      data[to++] = b * y[j] - a * y[j + 1];
+  const exponent = exponentOf(Math.max(Math.abs(s.re), Math.abs(s.im)) || 1);
+  const [re, im] = [scaleByPower(s.re, -exponent), scaleByPower(s.im, -exponent)];
+  const shape: [number, number] = [x.length / 2, y.length / 2];
+  const width = complex ? y.length : y.length / 2;
+  const data = allocateArray(dtype, shape[0] * width);
+  const row = vector(width);
+  for (let i = 0; i < shape[0]; i++) {
+    const a = re * x[2 * i] + im * x[2 * i + 1];
+    const b = re * x[2 * i + 1] - im * x[2 * i];
+    for (let j = 0, to = 0; j < y.length; j += 2) {
+      row[to++] = a * y[j] + b * y[j + 1];
+      if (complex) row[to++] = b * y[j] - a * y[j + 1];
     }
+    scaleVector(row, power + exponent);
+    data.set(row, i * width);
   }
-  return complexResult(data, [x.length / 2, y.length / 2], dtype);
+  for (const value of data) representable(value, name);
+  return complex ? complexResult(data, shape, dtype) : { data, shape };
 }

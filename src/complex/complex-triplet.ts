@@ -1,16 +1,16 @@
 import { eigenWork, type Kernels, LANES } from "../kernels/contract.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
-import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
+import { ShapeError, UnsupportedError } from "../matrix/errors.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
 import { norm2 } from "../numerics/sums.js";
-import { type Action, formGram, operatorAction } from "../solve/action.js";
+import { type Action, formGram } from "../solve/action.js";
 import { completeTriplet, normOnScale, type RitzResult, secondOfGram } from "../solve/finish.js";
 import { lanczos } from "../solve/lanczos.js";
 import { mixedPrecision } from "../solve/mixed-precision.js";
-import { type CheckedOptions, checkOptions } from "../solve/options.js";
+import { type CheckedOptions, checkOptions, checkStart } from "../solve/options.js";
 import { fits } from "../solve/panel-action.js";
 import { power } from "../solve/power.js";
 import { notConverged } from "../solve/require-converged.js";
@@ -19,13 +19,8 @@ import { type Goal, goalOf } from "../solve/stopping-rule.js";
 import { startOf } from "../solve/triplet.js";
 import { complexAction, realFormAction } from "./complex-action.js";
 import { independent } from "./complex-krylov.js";
-import {
-  type ComplexInput,
-  type ComplexProducts,
-  complexInputOf,
-  realFormView,
-  writtenOut,
-} from "./complex-view.js";
+import { checkComplexLinear } from "./complex-linearity.js";
+import { type ComplexInput, complexInputOf, realFormView, writtenOut } from "./complex-view.js";
 
 /** `singularTriplet` of a complex matrix: u and v have real and imaginary parts interleaved, and A·v = σ·u. */
 export function complexSingularTriplet(A: unknown, options?: unknown): SingularTriplet {
@@ -69,37 +64,31 @@ function solve(input: ComplexInput, options: CheckedOptions, of: Goal["of"]): Si
     const triplet = completeTriplet(action, result, options.rtol, options.atol ?? 0);
     if (of === "value") triplet.converged ||= result.converged;
     return !whole && triplet.converged ? triplet.sigma : triplet;
-  } catch (error) {
-    throw input.kind === "panels" ? ofComplexColumn(error) : error;
   } finally {
     kernels.arena.release(mark);
     trim();
   }
 }
 
-/** A NaN or an infinity of the interleaved rows, named by the column of the complex number. */
-export function ofComplexColumn(error: unknown): unknown {
-  if (!(error instanceof NonFiniteError) || error.column === undefined || error.row === undefined)
-    return error;
-  const { row, column } = error;
-  const part = column % 2 === 0 ? "real" : "imaginary";
-  return new NonFiniteError(
-    `matrix: the ${part} part in row ${row}, column ${column >> 1} is not finite (counted from 0)`,
-    row,
-    column >> 1,
-  );
-}
-
-/** @throws ShapeError if the start is not an interleaved vector with as many elements as A has columns */
-function checkComplexStart({ start }: CheckedOptions, n: number): void {
+/** @throws ShapeError if the start is not an interleaved vector with as many elements as A has columns; NonFiniteError */
+export function checkComplexStart({ start }: Pick<CheckedOptions, "start">, n: number): void {
   if (start && start.length !== 2 * n)
     throw new ShapeError(
       `start: expected ${n} complex numbers, as A has columns, that is ${2 * n} interleaved parts; got ${start.length}`,
     );
+  checkStart(start, 2 * n);
 }
 
-function isDense({ m, n }: ComplexInput, { method }: CheckedOptions): boolean {
-  return method === "dense" || (method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
+/** Complex entries of tall row panels that the dense path writes out. Chosen: 16 MiB. */
+const MOST_WRITTEN_OUT = 2 ** 20;
+
+/** Whether the method is dense. "auto" never is where there is no memory for it. */
+function isDense({ kind, m, n, dtype }: ComplexInput, { method }: CheckedOptions): boolean {
+  if (method !== "auto") return method === "dense";
+  if (Math.min(m, n) > DENSE_UP_TO) return false;
+  // Wide panels take less memory than the 64 long vectors of an iteration.
+  if (kind === "panels" && m > n && m * n > MOST_WRITTEN_OUT) return false;
+  return kind === "operator" || fits({ m: 2 * m, n: 2 * n, dtype }, true);
 }
 
 interface Solved {
@@ -134,12 +123,7 @@ function solveDense(kernels: Kernels, input: ComplexInput, options: CheckedOptio
     formGram(kernels, matrix, gram);
     return { action, result: topOfRealForm(kernels, gram, lda, matrix.rows, EPSILON[dtype], 1) };
   }
-  const action = operatorAction(
-    kernels,
-    (input as ComplexProducts).real as OperatorView,
-    options.seed,
-    options.adjointRtol,
-  );
+  const action = complexAction(kernels, input, options);
   const n = action.short;
   const lda = padTo(n, LANES);
   const gram = arena.take(8 * lda * lda);
@@ -191,5 +175,19 @@ function powerTriplet(kernels: Kernels, input: ComplexInput, options: CheckedOpt
     throw new UnsupportedError('method: "power" needs the whole matrix, not row panels; leave it "auto"');
   const { rtol = 1e-6, atol = 1e-6, maxIterations = 1000 } = options;
   const real = input.kind === "dense" ? realFormView(input) : (input.real as OperatorView);
+  if (real.kind === "operator" && !real.entries)
+    checkComplexLinear(
+      {
+        name: "matvec",
+        apply(x) {
+          const y = new Float64Array(real.m);
+          real.matvec(x, y);
+          return y;
+        },
+      },
+      [real.n, real.m],
+      options.seed,
+      options.adjointRtol,
+    );
   return power(kernels, real, { ...options, rtol, atol, maxIterations });
 }

@@ -3,10 +3,10 @@ import { isComplex } from "../matrix/complex-input.js";
 import { arrayName, complexPrecision } from "../matrix/dtype.js";
 import { NonFiniteError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { describe, formatValue } from "../matrix/format-value.js";
-import { type Layout, layoutOf } from "../matrix/layout.js";
+import { checkRowMajor, type Layout, layoutOf } from "../matrix/layout.js";
 import { inputOf, type PanelsView } from "../matrix/row-panels.js";
 import { isPlainProduct } from "../matrix/scaled-product.js";
-import type { DType, RowPanelSource } from "../matrix/types.js";
+import type { ComplexType, DType, RowPanelSource } from "../matrix/types.js";
 import {
   allocateArray,
   at,
@@ -16,9 +16,6 @@ import {
   type View,
   viewOf,
 } from "../matrix/view.js";
-
-/** The types of complex numbers: two numbers of float32, or of float64. */
-export type ComplexType = "complex64" | "complex128";
 
 /** The type of the complex numbers whose parts are of this type. */
 export function complexTypeOf(dtype: DType): ComplexType {
@@ -133,7 +130,7 @@ export function complexEntriesOf(A: unknown, what: string, instead: string): Com
 }
 
 /** Complex numbers that a sparse matrix or row panels may be written out to: 4 GiB of complex128. */
-const MOST_DENSE = 2 ** 28;
+export const MOST_DENSE = 2 ** 28;
 
 /** All entries in memory; undefined for an operator, which has none. */
 export function writtenOut(input: ComplexInput, what: string): ComplexView | undefined {
@@ -324,7 +321,7 @@ function nestedComplex(rows: unknown): ComplexView {
 
 /** An operator: its real map on interleaved vectors. A sparse matrix brings its own. */
 function operator(fields: Fields): ComplexInput {
-  const { shape, dtype, ...rest } = fields;
+  const { shape, dtype } = fields;
   const named = complexPrecision(dtype);
   const [m, n] = dimensions(shape, 2);
   const sparse = (fields as { real?: unknown }).real;
@@ -332,17 +329,14 @@ function operator(fields: Fields): ComplexInput {
     const real = viewOf(sparse) as OperatorView;
     return { kind: "operator", m, n, dtype: real.dtype, real };
   }
-  const { matvec, rmatvec } = rest;
   const real = viewOf({
     shape: [2 * m, 2 * n],
-    matvec: methodOf(fields, matvec),
-    rmatvec: methodOf(fields, rmatvec),
+    matvec: methodOf(fields, fields.matvec),
+    rmatvec: methodOf(fields, fields.rmatvec),
   }) as OperatorView;
-  if (named === "float32")
-    throw new UnsupportedError(
-      'operator: its vectors are Float64Array, so its dtype must be "complex128"; got "complex64"',
-    );
-  return { kind: "operator", m, n, dtype: "float64", real };
+  // Its vectors are of doubles in any case; u and v are of the type that it names.
+  const type = named ?? "float64";
+  return { kind: "operator", m, n, dtype: type, real: { ...real, dtype: type } };
 }
 
 /** A product as a method of the caller's object; ours are found by their identity. */
@@ -364,7 +358,7 @@ export function complexRowPanels(source: RowPanelSource): object {
 
 /** Row panels: those of the real m×2n matrix of the interleaved rows. */
 function panels(source: object): ComplexProducts {
-  const { dtype: name, shape, rows } = source as RowPanelSource & { dtype: unknown };
+  const { dtype: name, shape, rows, panelRows, keep } = source as RowPanelSource & { dtype: unknown };
   const dtype = complexPrecision(name);
   if (!dtype)
     throw new UnsupportedError(
@@ -375,13 +369,34 @@ function panels(source: object): ComplexProducts {
       `rowPanels: rows must be a function (first, count), got ${describe(rows as unknown)}`,
     );
   const [m, n] = dimensions(shape, 2);
+  checkRowMajor(source, [m, n], "rowPanels: the rows");
   const real = inputOf({
-    ...source,
     shape: [m, 2 * n],
     dtype,
+    panelRows,
+    keep,
     rows: (first: number, count: number) => rows.call(source, first, count),
   }) as PanelsView;
-  return { kind: "panels", m, n, dtype, real };
+  // A NaN is named by the place of the complex number.
+  const each: PanelsView["each"] = (count, use) =>
+    real.each(count, (panel, first) =>
+      use({ ...panel, refuse: () => throwComplexNonFinite(complexPanel(panel), first) }, first),
+    );
+  return { kind: "panels", m, n, dtype, real: { ...real, each } };
+}
+
+/** A panel of interleaved rows as the complex matrix that it is. */
+export function complexPanel({ m, n, dtype, data, offset, rowStride }: View): ComplexView {
+  return {
+    kind: "dense",
+    m,
+    n: n / 2,
+    dtype,
+    data: data as Float32Array,
+    offset: offset / 2,
+    rowStride: rowStride / 2,
+    columnStride: 1,
+  };
 }
 
 /** A real matrix in any form, as a complex one. */

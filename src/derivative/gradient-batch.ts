@@ -1,6 +1,13 @@
 import { complexFunction } from "../matrix/complex-input.js";
 import { ConvergenceError } from "../matrix/errors.js";
-import type { ArrayLayout, IntegerArray, MatrixRow, Precision } from "../matrix/types.js";
+import type {
+  ArrayLayout,
+  ComplexNumber,
+  ComplexType,
+  IntegerArray,
+  MatrixRow,
+  Precision,
+} from "../matrix/types.js";
 import { allocateArray, batchOf } from "../matrix/view.js";
 import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { isSmallSize, smallBatch } from "../solve/small.js";
@@ -9,7 +16,7 @@ import { gradientOf } from "./gradient.js";
 
 /** b matrices of one shape: element (k, i, j) at offset + k·stride[0] + i·stride[1] + j·stride[2]. */
 export interface MatrixBatch extends ArrayLayout {
-  readonly data: Float32Array | Float64Array | IntegerArray | readonly number[];
+  readonly data: Float32Array | Float64Array | IntegerArray | readonly number[] | readonly ComplexNumber[];
   /** [b, m, n] */
   readonly shape: readonly number[];
   /** as in `DenseMatrix`; required for half-precision bits in a `Uint16Array` */
@@ -23,7 +30,7 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
   /** b norms */
   values: Float64Array;
   /** b gradients, row-major */
-  grads: { data: D; shape: [number, number, number]; dtype?: "complex64" | "complex128" };
+  grads: { data: D; shape: [number, number, number]; dtype?: ComplexType };
   /** for each matrix, whether its gradient has the requested accuracy */
   converged: boolean[];
 }

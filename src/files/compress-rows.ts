@@ -1,12 +1,17 @@
 import { coo, csc } from "../matrix/coordinates.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { SparseMatrix } from "../matrix/types.js";
+import { partsOfType } from "./complex-numbers.js";
 
 /** Row or column numbers; doubles where they go beyond 2³². */
 type PositionArray = Uint32Array | Float64Array;
 
-/** The entries of a sparse matrix in any order: `values[k]` at (`rows[k]`, `columns[k]`), from 0. */
+/**
+ * The entries of a sparse matrix in any order: `values[k]` at (`rows[k]`, `columns[k]`), from 0. Complex values have two
+ * numbers each, the real and the imaginary part.
+ */
 export interface Coordinates {
+  readonly dtype: "float64" | "complex128";
   readonly shape: readonly [number, number];
   readonly rows: PositionArray;
   readonly columns: PositionArray;
@@ -19,19 +24,25 @@ export function positions(count: number, bound: number): PositionArray {
 }
 
 /**
- * Both halves of a matrix of which one triangle is given: (i, j) once more as (j, i), times `sign`,
- * the diagonal once.
+ * Both halves of a matrix of which one triangle is given: (i, j) once more as (j, i), the diagonal once.
+ *
+ * @param signs  by which the parts of the copies are multiplied, the real and the imaginary one
  */
-export function mirror({ shape, rows, columns, values }: Coordinates, sign: 1 | -1): Coordinates {
-  const count = values.length;
+export function mirror(
+  { dtype, shape, rows, columns, values }: Coordinates,
+  signs: readonly [1 | -1, 1 | -1],
+): Coordinates {
+  const parts = partsOfType(dtype);
+  const count = rows.length;
   let off = 0;
   for (let k = 0; k < count; k++) if (rows[k] !== columns[k]) off++;
   const bound = Math.max(...shape);
   const all = {
+    dtype,
     shape,
     rows: positions(count + off, bound),
     columns: positions(count + off, bound),
-    values: new Float64Array(count + off),
+    values: new Float64Array(parts * (count + off)),
   };
   all.rows.set(rows);
   all.columns.set(columns);
@@ -40,7 +51,9 @@ export function mirror({ shape, rows, columns, values }: Coordinates, sign: 1 | 
     if (rows[k] === columns[k]) continue;
     all.rows[at] = columns[k];
     all.columns[at] = rows[k];
-    all.values[at++] = sign * values[k];
+    for (let part = 0; part < parts; part++)
+      all.values[parts * at + part] = signs[part] * values[parts * k + part];
+    at++;
   }
   return all;
 }
@@ -58,12 +71,13 @@ export function mirror({ shape, rows, columns, values }: Coordinates, sign: 1 | 
  * @throws NonFiniteError if a sum overflows
  */
 export function compressRows(coordinates: Coordinates): SparseMatrix {
-  const { shape, rows, columns, values, usedRows, usedColumns } = withoutEmptyLines(coordinates);
+  const { dtype, shape, rows, columns, values, usedRows, usedColumns } = withoutEmptyLines(coordinates);
   const [m, n] = shape;
   try {
     // Aᵀ in compressed rows is A in compressed columns; going through it leaves the columns of each row ascending.
-    const { data, indices, indptr } = coo({ data: values, row: columns, col: rows, shape: [n, m] });
-    return csc({ data, indices: indices.subarray(0, data.length), indptr, shape: [m, n] });
+    const { data, indices, indptr } = coo({ data: values, dtype, row: columns, col: rows, shape: [n, m] });
+    const count = data.length / partsOfType(dtype);
+    return csc({ data, dtype, indices: indices.subarray(0, count), indptr, shape: [m, n] });
   } catch (error) {
     if (!(error instanceof NonFiniteError) || error.row === undefined || error.column === undefined)
       throw error;
@@ -84,11 +98,12 @@ interface PackedCoordinates extends Coordinates {
 }
 
 function withoutEmptyLines(coordinates: Coordinates): PackedCoordinates {
-  const { shape, rows, columns, values } = coordinates;
-  if (shape[0] + shape[1] <= 4 * values.length + 1024) return coordinates;
+  const { dtype, shape, rows, columns, values } = coordinates;
+  if (shape[0] + shape[1] <= 4 * rows.length + 1024) return coordinates;
   const usedRows = distinct(rows);
   const usedColumns = distinct(columns);
   return {
+    dtype,
     shape: [Math.max(1, usedRows.length), Math.max(1, usedColumns.length)],
     rows: renumber(rows, usedRows),
     columns: renumber(columns, usedColumns),

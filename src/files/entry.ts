@@ -8,7 +8,7 @@ export interface FileMatrix {
   readonly key?: string;
   /** rows and columns as the file says them */
   readonly shape: readonly [number, number];
-  /** how the file stores a number: "float32", "float64", "float16", "int32", "bool" … */
+  /** how the file stores a number: "float32", "complex128", "float16", "int32", "bool" … */
   readonly dtype: string;
   /**
    * The matrix to compute with. Its shape is `shape`, unless it is sparse and nearly all rows and columns are empty: then

@@ -1,4 +1,5 @@
 import { FileError } from "../matrix/errors.js";
+import { partsOfType } from "./complex-numbers.js";
 import { type Coordinates, compressRows, mirror, positions } from "./compress-rows.js";
 import type { FileMatrix } from "./entry.js";
 import type { ByteSource } from "./source.js";
@@ -6,14 +7,22 @@ import { DecimalReader, quote, readText, throwNonFinite } from "./text.js";
 
 const BANNER = "%%matrixmarket";
 
-const FIELDS = ["real", "double", "integer", "unsigned-integer", "pattern"] as const;
-const SYMMETRIES = ["general", "symmetric", "skew-symmetric"] as const;
+const FIELDS = ["real", "double", "complex", "integer", "unsigned-integer", "pattern"] as const;
+const SYMMETRIES = ["general", "symmetric", "skew-symmetric", "hermitian"] as const;
 
 interface Header {
   readonly format: "coordinate" | "array";
   readonly field: (typeof FIELDS)[number];
   readonly symmetry: (typeof SYMMETRIES)[number];
 }
+
+/** What the parts of an entry are multiplied by to give those of its mirror image. */
+const MIRRORED: Readonly<Record<Header["symmetry"], readonly [1 | -1, 1 | -1]>> = {
+  general: [1, 1],
+  symmetric: [1, 1],
+  "skew-symmetric": [-1, -1],
+  hermitian: [1, -1],
+};
 
 /** True if these first bytes are those of a Matrix Market file. */
 export function isMatrixMarket(head: Uint8Array): boolean {
@@ -23,17 +32,17 @@ export function isMatrixMarket(head: Uint8Array): boolean {
 }
 
 /**
- * A Matrix Market file: coordinate (which stays sparse) or array; real, integer or pattern (every
- * entry 1); general, symmetric or skew-symmetric.
+ * A Matrix Market file: coordinate (which stays sparse) or array; real, complex, integer or pattern (every
+ * entry 1); general, symmetric, skew-symmetric or, if complex, hermitian.
  *
  * Comments (%) and blank lines may stand anywhere after the first line; letters may be of either case
  * and lines may end in CR LF. In a coordinate file every entry has its line, and entries at the same
  * place are added up. Of a symmetric matrix one triangle is given, the lower one as the format has it
  * or the upper one, but not entries of both, which would leave open whether they count twice. A
- * skew-symmetric matrix has no entry on the diagonal.
+ * skew-symmetric matrix has no entry on the diagonal, and the diagonal of a hermitian one is real.
  *
  * Format: Boisvert, Pozo & Remington, "The Matrix Market Exchange Formats", NISTIR 5935, 1996.
- * Cost: one pass over the text; memory at most 16 times the file's size, whatever its header says.
+ * Cost: one pass over the text; memory at most 16 times the file's size (complex: 100 times), whatever its header says.
  *
  * @throws FileError naming the line, counted from 1; NonFiniteError naming row and column, from 0
  */
@@ -55,15 +64,15 @@ function readHeader(lines: Lines): Header {
   if (format !== "coordinate" && format !== "array") {
     throw lines.error(`the format is coordinate or array, not ${quote(format)}`);
   }
-  if (field === "complex" || symmetry === "hermitian") {
-    throw lines.error(`${field === "complex" ? "complex" : "hermitian"} data is not supported`);
-  }
   const known = {
     field: FIELDS.find((each) => each === field),
     symmetry: SYMMETRIES.find((each) => each === symmetry),
   };
   if (known.field === undefined) throw lines.error(`the field ${quote(field)} is not known`);
   if (known.symmetry === undefined) throw lines.error(`the symmetry ${quote(symmetry)} is not known`);
+  if (symmetry === "hermitian" && field !== "complex") {
+    throw lines.error(`a hermitian matrix has complex entries, not ${field}; a real one is symmetric`);
+  }
   if (field === "pattern" && (format === "array" || symmetry === "skew-symmetric")) {
     throw lines.error(`a pattern cannot be ${format === "array" ? format : symmetry}`);
   }
@@ -73,14 +82,17 @@ function readHeader(lines: Lines): Header {
 function readCoordinate(lines: Lines, { field, symmetry }: Header): FileMatrix {
   const [m, n, count] = readSize(lines, ["rows", "columns", "entries"], symmetry);
   const pattern = field === "pattern";
-  const shortest = pattern ? 4 : 6;
+  const dtype = field === "complex" ? "complex128" : "float64";
+  const parts = partsOfType(dtype);
+  const shortest = pattern ? 4 : 4 + 2 * parts;
   lines.expect(count, shortest, "entries");
   const bound = Math.max(m, n);
   const entries: Coordinates = {
+    dtype,
     shape: [m, n],
     rows: positions(count, bound),
     columns: positions(count, bound),
-    values: new Float64Array(count),
+    values: new Float64Array(parts * count),
   };
   const { rows, columns, values } = entries;
   let triangle = 0;
@@ -97,13 +109,16 @@ function readCoordinate(lines: Lines, { field, symmetry }: Header): FileMatrix {
     if (symmetry === "skew-symmetric" && row === column) {
       throw lines.error("a skew-symmetric matrix with an entry on the diagonal");
     }
-    values[k] = pattern ? 1 : readValue(lines, row, column);
+    if (pattern) values[k] = 1;
+    else
+      for (let part = 0; part < parts; part++)
+        values[parts * k + part] = readValue(lines, row, column, part, symmetry);
     rows[k] = row;
     columns[k] = column;
     if (lines.token()) throw lines.error(`something follows the entry: ${lines.quoteToken()}`);
   }
   if (k < count) throw new FileError(`the size line promises ${count} entries, the file holds ${k}`);
-  const all = symmetry === "general" ? entries : mirror(entries, symmetry === "symmetric" ? 1 : -1);
+  const all = symmetry === "general" ? entries : mirror(entries, MIRRORED[symmetry]);
   return { kind: "matrix", shape: [m, n], dtype: storedDtype(field), matrix: compressRows(all) };
 }
 
@@ -111,28 +126,36 @@ function readArray(lines: Lines, { field, symmetry }: Header): FileMatrix {
   const [m, n] = readSize(lines, ["rows", "columns"], symmetry);
   const general = symmetry === "general";
   const skew = symmetry === "skew-symmetric";
-  const promised = general ? m * n : (n * (skew ? n - 1 : n + 1)) / 2;
-  lines.expect(promised, 2, "numbers");
-  const data = new Float64Array(m * n);
+  const dtype = field === "complex" ? "complex128" : "float64";
+  const parts = partsOfType(dtype);
+  const signs = MIRRORED[symmetry];
+  const promised = parts * (general ? m * n : (n * (skew ? n - 1 : n + 1)) / 2);
+  const noun = parts === 2 ? "real and imaginary parts" : "numbers";
+  lines.expect(promised, 2, noun);
+  const data = new Float64Array(parts * m * n);
   let count = 0;
   let more = lines.next();
   for (let column = 0; column < n; column++) {
     for (let row = general ? 0 : column + (skew ? 1 : 0); row < m; row++) {
-      while (more && !lines.token()) more = lines.next();
-      if (!more) throw new FileError(`the size line promises ${promised} numbers, the file holds ${count}`);
-      const value = lines.value(row, column);
-      data[row + column * m] = value;
-      if (!general) data[column + row * m] = skew && row !== column ? -value : value;
-      count++;
+      for (let part = 0; part < parts; part++) {
+        while (more && !lines.token()) more = lines.next();
+        if (!more) throw new FileError(`the size line promises ${promised} ${noun}, the file holds ${count}`);
+        const value = lines.value(row, column);
+        checkDiagonal(lines, row, column, part, symmetry, value);
+        data[parts * (row + column * m) + part] = value;
+        if (!general && row !== column) data[parts * (column + row * m) + part] = signs[part] * value;
+        count++;
+      }
     }
   }
   while (more && !lines.token()) more = lines.next();
-  if (more) throw lines.error(`more numbers than the ${promised} that the size line promises`);
-  const matrix = { data, shape: [m, n] as const, stride: [1, m] as const };
+  if (more) throw lines.error(`more ${noun} than the ${promised} that the size line promises`);
+  const matrix = { data, shape: [m, n] as const, stride: [1, m] as const, dtype };
   return { kind: "matrix", shape: [m, n], dtype: storedDtype(field), matrix };
 }
 
 function storedDtype(field: Header["field"]): string {
+  if (field === "complex") return "complex128";
   return field === "real" || field === "double" ? "float64" : field;
 }
 
@@ -162,9 +185,32 @@ function readPosition(lines: Lines, name: string, limit: number): number {
   return position - 1;
 }
 
-function readValue(lines: Lines, row: number, column: number): number {
-  if (!lines.token()) throw lines.error("the entry has no value");
-  return lines.value(row, column);
+/** The real part of an entry (part 0), which is all of it if it is not complex, or its imaginary part. */
+function readValue(
+  lines: Lines,
+  row: number,
+  column: number,
+  part: number,
+  symmetry: Header["symmetry"],
+): number {
+  if (!lines.token()) throw lines.error(`the entry has no ${part === 0 ? "value" : "imaginary part"}`);
+  const value = lines.value(row, column);
+  checkDiagonal(lines, row, column, part, symmetry, value);
+  return value;
+}
+
+function checkDiagonal(
+  lines: Lines,
+  row: number,
+  column: number,
+  part: number,
+  symmetry: Header["symmetry"],
+  value: number,
+): void {
+  if (symmetry === "hermitian" && part === 1 && row === column && value !== 0)
+    throw lines.error(
+      `a hermitian matrix with an entry on the diagonal that is not real: row ${row + 1}, column ${column + 1}`,
+    );
 }
 
 /** The lines that are not blank or comments, and the words in them. */

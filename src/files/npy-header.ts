@@ -16,7 +16,7 @@ export const NPY_HEADER_BYTES = HEADER_LIMIT + 12;
 export interface NpyDtype {
   /** NumPy's name: "float32", "int64", "complex128", "object" … */
   readonly name: string;
-  /** NumPy's letter: f, i, u, b; c, O, U, S, V, M, m and others are told apart to be refused by name */
+  /** NumPy's letter: f, i, u, b, c; O, U, S, V, M, m and others are told apart to be refused by name */
   readonly letter: string;
   /** bytes an element */
   readonly size: number;

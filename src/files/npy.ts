@@ -1,6 +1,6 @@
 import { FileError } from "../matrix/errors.js";
-import { rowPanels } from "../matrix/row-panels.js";
-import type { MatrixLike, PanelData, PanelType } from "../matrix/types.js";
+import type { MatrixLike, PanelData } from "../matrix/types.js";
+import { isComplexType, type NumberType, numberPanels, partsOfType, partType } from "./complex-numbers.js";
 import type { FileMatrix, FilePanels } from "./entry.js";
 import { countNpyElements, type NpyDtype, type NpyHeader, readNpyHeader, shapeText } from "./npy-header.js";
 import { allocate, type ByteSource } from "./source.js";
@@ -24,7 +24,7 @@ const CHUNK = 1 << 16;
  * A two-dimensional `.npy` file (versions 1–3, C or Fortran order, either byte order).
  *
  * @param memory  bytes; a matrix that takes more stays in the file
- * @throws FileError if it is malformed, has not two dimensions, or holds what is no real number
+ * @throws FileError if it is malformed, has not two dimensions, or holds something other than numbers
  */
 export function readNpy(source: ByteSource): FileMatrix;
 export function readNpy(source: ByteSource, memory: number | undefined): FileMatrix | FilePanels;
@@ -66,15 +66,16 @@ export function npyPanels(source: ByteSource, header: NpyHeader): FilePanels {
   const [rows, columns] = header.shape;
   const shape = header.fortran ? ([columns, rows] as const) : ([rows, columns] as const);
   const { name } = header.dtype;
-  const dtype: PanelType = name === "float32" || name === "float16" ? name : "float64";
+  const dtype: NumberType =
+    name === "float32" || name === "float16" || isComplexType(name) ? name : "float64";
   const asStored = dtype === name && !header.dtype.bigEndian;
   const numbers = asStored
     ? storedNumbers(source, header.dataOffset, dtype).numbers
     : (first: number, count: number): PanelData => {
         const data = readNpyRange(source, header, first, count);
-        return dtype === "float64" ? Float64Array.from(data) : (data as PanelData);
+        return partType(dtype) === "float64" ? Float64Array.from(data) : (data as PanelData);
       };
-  const panels = rowPanels({
+  const panels = numberPanels({
     shape,
     dtype,
     rows: (first, count) => numbers(first * shape[1], count * shape[1]),
@@ -88,6 +89,7 @@ export function npyPanels(source: ByteSource, header: NpyHeader): FilePanels {
  * | stored | read as |
  * |---|---|
  * | float64, float32 | themselves |
+ * | complex128, complex64 | their parts, real and imaginary in turn, as float64 or float32 |
  * | float16 | its bits, a `Uint16Array` |
  * | (u)int8, (u)int16, (u)int32 | themselves |
  * | int64, uint64 | float64; beyond 2⁵³ rounded to the nearest, as NumPy does |
@@ -97,21 +99,24 @@ export function npyPanels(source: ByteSource, header: NpyHeader): FilePanels {
  * possible. Written for processors that store the low byte first, as all that run Node do.
  *
  * @throws FileError if the file's length does not fit the header (before anything is allocated), or
- *   for complex numbers, long doubles, objects, texts, dates and structures
+ *   for long doubles, objects, texts, dates and structures
  */
 export function readNpyData(source: ByteSource, header: NpyHeader): NpyData {
   checkReadable(header.dtype);
   return readNpyRange(source, header, 0, countNpyElements(header, source.size));
 }
 
-/** `count` numbers from number `first` on, of a dtype that can be read. */
+/** So many entries from entry `first` on, of a dtype that can be read; of complex ones the parts. */
 function readNpyRange(
   source: ByteSource,
-  { dtype, dataOffset }: NpyHeader,
+  { dtype: entry, dataOffset }: NpyHeader,
   first: number,
-  count: number,
+  entries: number,
 ): NpyData {
-  const offset = dataOffset + first * dtype.size;
+  const parts = partsOfType(entry.name);
+  const dtype: NpyDtype = parts === 2 ? { ...entry, letter: "f", size: entry.size / 2 } : entry;
+  const offset = dataOffset + first * entry.size;
+  const count = entries * parts;
   if (
     dtype.letter === "b" ||
     (dtype.letter !== "f" && dtype.size === 8) ||
@@ -124,11 +129,13 @@ function readNpyRange(
 }
 
 function checkReadable({ name, letter, size }: NpyDtype): void {
-  const sizes = { f: [2, 4, 8], i: [1, 2, 4, 8], u: [1, 2, 4, 8], b: [1] }[letter];
+  const sizes = { f: [2, 4, 8], i: [1, 2, 4, 8], u: [1, 2, 4, 8], b: [1], c: [8, 16] }[letter];
   if (sizes?.includes(size)) return;
-  if (letter === "c") throw new FileError(`holds ${name} numbers; complex data is not supported`);
   if (letter === "f" && size > 8) {
     throw new FileError(`holds ${name} numbers (long doubles); convert them to float64`);
+  }
+  if (letter === "c" && size > 16) {
+    throw new FileError(`holds ${name} numbers (of long doubles); convert them to complex128`);
   }
   if (letter === "O") throw new FileError("holds Python objects (dtype object), not numbers");
   throw new FileError(`holds ${name} data, which cannot be read as numbers`);
@@ -142,6 +149,9 @@ function withData(
 ): MatrixLike {
   if (dtype.name === "float16") {
     return { data: data as Uint16Array, dtype: "float16", shape, stride };
+  }
+  if (isComplexType(dtype.name)) {
+    return { data: data as Float32Array | Float64Array, dtype: dtype.name, shape, stride };
   }
   return { data, shape, stride } as MatrixLike;
 }

@@ -1,5 +1,6 @@
 import { FileError } from "../matrix/errors.js";
-import type { PanelData, PanelType } from "../matrix/types.js";
+import type { PanelData } from "../matrix/types.js";
+import { type NumberType, partsOfType } from "./complex-numbers.js";
 import { readNpyData } from "./npy.js";
 import { countNpyElements, isNpy, NPY_HEADER_BYTES, type NpyHeader, readNpyHeader } from "./npy-header.js";
 import { eachMember, membersOf } from "./npz.js";
@@ -7,7 +8,13 @@ import type { ByteSource } from "./source.js";
 import { BYTES, type OpenTensor, storedNumbers, type TensorEntry } from "./tensor.js";
 import { inflationLimit, openZipMember, readZipHead, type ZipMember } from "./zip.js";
 
-const FLOATS: readonly string[] = ["float64", "float32", "float16"] satisfies PanelType[];
+const READ: readonly string[] = [
+  "float64",
+  "float32",
+  "float16",
+  "complex128",
+  "complex64",
+] satisfies NumberType[];
 
 /**
  * The tensors of a `.npz` file, in the order of its directory. Nothing but their headers is read; a member's checksum
@@ -49,10 +56,10 @@ function entryOf(
   const header = readNpyHeader(head);
   const { shape, fortran } = header;
   const { name: dtype, bigEndian } = header.dtype;
-  if (!FLOATS.includes(dtype))
-    return { kind: "left out", name, shape, dtype, reason: `dtype ${dtype} is none of ${FLOATS.join(", ")}` };
+  if (!READ.includes(dtype))
+    return { kind: "left out", name, shape, dtype, reason: `dtype ${dtype} is none of ${READ.join(", ")}` };
   const count = countNpyElements(header, member.size);
-  const read = dtype as PanelType;
+  const read = dtype as NumberType;
   return {
     kind: "tensor",
     name,
@@ -75,8 +82,9 @@ function entryOf(
   };
 }
 
-function open(content: ByteSource, header: NpyHeader, dtype: PanelType): Pick<OpenTensor, "numbers"> {
+function open(content: ByteSource, header: NpyHeader, dtype: NumberType): Pick<OpenTensor, "numbers"> {
   if (!header.dtype.bigEndian) return storedNumbers(content, header.dataOffset, dtype);
   const data = readNpyData(content, header) as PanelData;
-  return { numbers: (first, count) => data.subarray(first, first + count) as PanelData };
+  const parts = partsOfType(dtype);
+  return { numbers: (first, count) => data.subarray(parts * first, parts * (first + count)) as PanelData };
 }

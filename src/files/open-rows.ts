@@ -1,4 +1,6 @@
+import { FileError } from "../matrix/errors.js";
 import type { MatrixLike } from "../matrix/types.js";
+import { isComplexType } from "./complex-numbers.js";
 import type { CsvOptions } from "./csv.js";
 import type { FailedEntry, FileEntry, SkippedEntry } from "./entry.js";
 import { formatOf, readMatrices } from "./open.js";
@@ -25,7 +27,7 @@ export interface RowsEntry {
 
 /**
  * As `readMatrices`, with the matrices as sequences of rows. `.npy` and PETSc binary files, and members of `.npz` files
- * larger than `memory` bytes, are read on demand; other files are read at once.
+ * larger than `memory` bytes, are read on demand; other files are read at once. Complex matrices fail.
  *
  * @throws FileError, NonFiniteError
  */
@@ -39,6 +41,7 @@ export function* readRows(
   const format = key === undefined ? formatOf(source, name) : undefined;
   if (format === "petsc") {
     const header = readPetscHeader(source);
+    if (isComplexType(header.dtype)) throw complexRefused(header.dtype);
     yield {
       kind: "matrix",
       shape: header.shape,
@@ -50,7 +53,11 @@ export function* readRows(
     return;
   }
   for (const entry of readMatrices(source, name, key, format === "npy" ? 0 : memory, csv)) {
-    if (entry.kind === "matrix") {
+    if ("dtype" in entry && isComplexType(entry.dtype)) {
+      const error = complexRefused(entry.dtype);
+      if (entry.key === undefined) throw error;
+      yield { kind: "failed", key: entry.key, error };
+    } else if (entry.kind === "matrix") {
       const { matrix, ...rest } = entry;
       yield { ...rest, rows: rowsOf(matrix), petsc: undefined, whole: () => matrix };
     } else if (entry.kind === "panels") {
@@ -64,6 +71,10 @@ export function* readRows(
       };
     } else yield entry;
   }
+}
+
+function complexRefused(dtype: string): FileError {
+  return new FileError(`holds ${dtype} numbers, which SLEPc is not given; leave out --engine slepc`);
 }
 
 function matrixIn(entries: Iterable<FileEntry>): MatrixLike {

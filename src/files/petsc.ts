@@ -1,8 +1,8 @@
 import { FileError } from "../matrix/errors.js";
-import { rowPanels } from "../matrix/row-panels.js";
 import { csr } from "../matrix/sparse.js";
+import { numberPanels, partsOfType } from "./complex-numbers.js";
 import type { FileMatrix, FilePanels } from "./entry.js";
-import { type MatrixRows, type Rows, rowsAtATime, rowsOfPanels } from "./rows.js";
+import { type MatrixRows, rowsAtATime, rowsOfPanels, type SparseRows } from "./rows.js";
 import { allocate, type ByteSource, readInto } from "./source.js";
 
 /** The class id at the start of a matrix in PETSc's binary format. */
@@ -20,6 +20,7 @@ interface PetscHeader {
   readonly shape: readonly [number, number];
   /** entries that are stored; undefined: dense */
   readonly entries: number | undefined;
+  readonly dtype: "float64" | "complex128";
   /** of the integers: 4, or 8 as a PETSc with 64-bit indices writes them */
   readonly indexBytes: 4 | 8;
   /** of a sparse matrix */
@@ -46,9 +47,15 @@ function indexBytesOf(head: Uint8Array): 4 | 8 | undefined {
  * number of entries in each row, their columns, counted from 0, and their values. What follows it, as often a
  * right-hand side does, is left alone.
  *
+ * The header does not say what kind of numbers PETSc was built with. The length of the file, or where the next object
+ * begins, tells 4 bytes each (single precision, refused), 8 bytes (doubles) and 16 bytes (complex doubles) apart.
+ *
+ * Not guaranteed: that files of a PETSc with complex numbers in single precision are recognized. Their entries have 8
+ * bytes, and they are read as doubles.
+ *
  * Checked against the file's length alone; `readPetsc` and `petscRows` check what is within.
  *
- * @throws FileError if it is not such a file, is cut short, or its numbers are not doubles: single precision, complex
+ * @throws FileError if it is not such a file, is cut short, or its numbers are neither real nor complex doubles
  */
 export function readPetscHeader(source: ByteSource): PetscHeader {
   const head = source.read(0, Math.min(source.size, 32));
@@ -66,16 +73,15 @@ export function readPetscHeader(source: ByteSource): PetscHeader {
     throw new FileError(`its header promises ${stored} entries, more than ${m}×${n} has`);
   const columnsOffset = valuesBegin + (dense ? 0 : m * indexBytes);
   const valuesOffset = columnsOffset + (dense ? 0 : count * indexBytes);
-  const header: PetscHeader = {
-    shape: [m, n],
+  const places = {
+    shape: [m, n] as const,
     entries: dense ? undefined : stored,
     indexBytes,
     lengthsOffset: valuesBegin,
     columnsOffset,
     valuesOffset,
   };
-  checkLength(source, header, count);
-  return header;
+  return { ...places, dtype: typeByLength(source, places, count) };
 }
 
 function otherObject(head: Uint8Array): string {
@@ -88,25 +94,22 @@ function isPetscObject(classId: number): boolean {
   return classId >= PETSC_OBJECTS[0] && classId <= PETSC_OBJECTS[1];
 }
 
-/** Checks that `count` doubles follow; other types of numbers are recognized by the length alone. */
-function checkLength(
+/** The type of the `count` numbers that follow, by the file's length or where the next object begins. */
+function typeByLength(
   source: ByteSource,
-  { shape, entries, valuesOffset, indexBytes }: PetscHeader,
+  { shape, entries, valuesOffset, indexBytes }: Omit<PetscHeader, "dtype">,
   count: number,
-) {
+): PetscHeader["dtype"] {
   const held = source.size - valuesOffset;
   const promised = 8 * count;
   const endsAfter = (bytes: number): boolean =>
     held === bytes ||
     (held >= bytes + indexBytes && isPetscObject(integerAt(source, valuesOffset + bytes, indexBytes)));
-  if (endsAfter(promised)) return;
-  if (count > 0 && endsAfter(2 * promised))
-    throw new FileError(
-      "holds complex numbers (16 bytes each), as a complex PETSc writes them; complex data is not supported",
-    );
+  if (endsAfter(promised)) return "float64";
+  if (count > 0 && endsAfter(2 * promised)) return "complex128";
   if (count > 0 && endsAfter(promised / 2))
     throw new FileError(
-      "holds numbers of 4 bytes, as a PETSc in single precision writes them; only doubles are read",
+      "holds numbers of 4 bytes, as PETSc in single precision writes them; only doubles are read",
     );
   const what =
     entries === undefined ? `${shape.join("×")} dense` : `${shape.join("×")} with ${entries} entries`;
@@ -141,8 +144,8 @@ function doubles(source: ByteSource, offset: number, into: Float64Array): void {
 }
 
 /**
- * A matrix in PETSc's binary format: dense as float64, sparse in compressed rows; of several objects in the file the
- * first.
+ * A matrix in PETSc's binary format: dense or sparse in compressed rows, float64 or complex128; of several objects in
+ * the file the first.
  *
  * @param memory  bytes; a dense matrix that takes more stays in the file
  *
@@ -156,33 +159,33 @@ export function readPetsc(source: ByteSource): FileMatrix;
 export function readPetsc(source: ByteSource, memory: number | undefined): FileMatrix | FilePanels;
 export function readPetsc(source: ByteSource, memory = Number.POSITIVE_INFINITY): FileMatrix | FilePanels {
   const header = readPetscHeader(source);
-  const { shape, entries, valuesOffset } = header;
+  const { shape, entries, dtype, valuesOffset } = header;
   const [m, n] = shape;
-  if (entries === undefined && 8 * m * n > memory) return densePanels(source, header);
-  const common = { kind: "matrix", shape, dtype: "float64" } as const;
+  const size = 8 * partsOfType(dtype);
+  if (entries === undefined && size * m * n > memory) return densePanels(source, header);
+  const common = { kind: "matrix", shape, dtype } as const;
   if (entries === undefined) {
-    const data = new Float64Array(allocate(8 * m * n).buffer);
+    const data = new Float64Array(allocate(size * m * n).buffer);
     const step = STEP * 8;
     for (let at = 0; at < data.length; at += step)
       doubles(source, valuesOffset + 8 * at, data.subarray(at, Math.min(at + step, data.length)));
-    return { ...common, matrix: { data, shape } };
+    return { ...common, matrix: { data, shape, dtype } };
   }
   const indptr = new Float64Array(allocate(8 * (m + 1)).buffer);
   const indices = new Uint32Array(allocate(4 * entries).buffer);
-  const data = new Float64Array(allocate(8 * entries).buffer);
+  const data = new Float64Array(allocate(size * entries).buffer);
   let filled = 0;
-  for (const rows of petscRows(source, header).read()) {
-    if (rows.kind === "dense") continue;
+  for (const rows of sparse(source, header)) {
     indices.set(rows.columns, filled);
-    data.set(rows.values, filled);
+    data.set(rows.values, filled * partsOfType(dtype));
     for (let i = 1; i <= rows.count; i++) indptr[rows.first + i] = filled + rows.starts[i];
-    filled += rows.values.length;
+    filled += rows.columns.length;
   }
-  return { ...common, matrix: csr({ data, indices, indptr, shape }) };
+  return { ...common, matrix: csr({ data, dtype, indices, indptr, shape }) };
 }
 
 /**
- * The rows of a matrix in PETSc's binary format, straight from the file.
+ * The rows of a real matrix in PETSc's binary format, straight from the file.
  *
  * @throws each read FileError where the rows' lengths do not add up to the entries, or a column does not exist
  */
@@ -192,25 +195,26 @@ export function petscRows(source: ByteSource, header: PetscHeader): MatrixRows {
   return { shape, transposed: false, entries, read: () => sparse(source, header) };
 }
 
-function densePanels(source: ByteSource, { shape, valuesOffset }: PetscHeader): FilePanels {
-  const n = shape[1];
-  const panels = rowPanels({
+function densePanels(source: ByteSource, { shape, dtype, valuesOffset }: PetscHeader): FilePanels {
+  const row = 8 * partsOfType(dtype) * shape[1];
+  const panels = numberPanels({
     shape,
-    dtype: "float64",
+    dtype,
     rows(first, count) {
-      const data = new Float64Array(allocate(8 * count * n).buffer);
-      doubles(source, valuesOffset + 8 * first * n, data);
+      const data = new Float64Array(allocate(row * count).buffer);
+      doubles(source, valuesOffset + row * first, data);
       return data;
     },
   });
-  return { kind: "panels", shape, dtype: "float64", panels, transposed: false };
+  return { kind: "panels", shape, dtype, panels, transposed: false };
 }
 
-/** Reads several rows at a time; a row that is longer than a block is read whole. */
-function* sparse(source: ByteSource, header: PetscHeader): Generator<Rows> {
+/** Reads several rows at a time; a row that is longer than a block is read whole. Complex entries have two values. */
+function* sparse(source: ByteSource, header: PetscHeader): Generator<SparseRows> {
   const { shape, indexBytes, lengthsOffset, columnsOffset, valuesOffset } = header;
   const [m, n] = shape;
   const entries = header.entries ?? 0;
+  const parts = partsOfType(header.dtype);
   const most = rowsAtATime(1);
   let done = 0;
   for (let block = 0; block < m; block += STEP) {
@@ -245,8 +249,8 @@ function* sparse(source: ByteSource, header: PetscHeader): Generator<Rows> {
       for (let k = 0; k < taken; k++)
         if (!(columns[k] >= 0 && columns[k] < n))
           throw new FileError(`an entry has column ${columns[k]} (counted from 0), of ${n} columns`);
-      const values = new Float64Array(taken);
-      doubles(source, valuesOffset + 8 * done, values);
+      const values = new Float64Array(parts * taken);
+      doubles(source, valuesOffset + 8 * parts * done, values);
       yield { kind: "sparse", first: block + first, count: i - first, starts, columns, values };
       done += taken;
     }

@@ -1,5 +1,5 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import type { PanelType } from "../matrix/types.js";
+import type { NumberType } from "./complex-numbers.js";
 import { isObject, parseJson } from "./json.js";
 import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
 import type { ByteSource } from "./source.js";
@@ -20,11 +20,12 @@ const LENGTH_BYTES = 8;
 const HEADER_LIMIT = 100_000_000;
 
 /** The numbers that can be computed with. */
-const FLOATS: Readonly<Record<string, PanelType>> = {
+const READ: Readonly<Record<string, NumberType>> = {
   F64: "float64",
   F32: "float32",
   F16: "float16",
   BF16: "bfloat16",
+  C64: "complex64",
 };
 
 /** What a header says of a tensor, checked but for the place of its bytes. */
@@ -50,6 +51,7 @@ export function isSafetensors(head: Uint8Array): boolean {
  * |---|---|
  * | F64, F32 | themselves |
  * | F16, BF16 | their bits, in a `Uint16Array` |
+ * | C64 | real and imaginary parts in turn, in a `Float32Array` |
  * | anything else | left out, by name |
  *
  * A tensor fails, and the others do not, if its bytes are not as many as its
@@ -121,8 +123,8 @@ function declaredIn(name: string, field: unknown, start: number, size: number): 
   if (begin < 0 || end < begin) throw new FileError(`its data_offsets [${begin}, ${end}] are not a range`);
   if (start + end > size)
     throw new CutShort(`ends at byte ${start + end}, and the file has ${size}: it is cut short or damaged`);
-  if (Object.hasOwn(FLOATS, dtype)) {
-    const promised = count * BYTES[FLOATS[dtype]];
+  if (Object.hasOwn(READ, dtype)) {
+    const promised = count * BYTES[READ[dtype]];
     if (promised !== end - begin)
       throw new FileError(
         `[${shape.join(", ")}] ${dtype} takes ${promised} bytes, and its data_offsets have ${end - begin}`,
@@ -149,15 +151,15 @@ function entryOf(
   size: number,
   again: () => ByteSource,
 ): WeightTensor | LeftOutTensor {
-  if (!Object.hasOwn(FLOATS, dtype))
+  if (!Object.hasOwn(READ, dtype))
     return {
       kind: "left out",
       name,
       shape,
       dtype,
-      reason: `dtype ${quote(dtype)} is none of ${Object.keys(FLOATS).join(", ")}`,
+      reason: `dtype ${quote(dtype)} is none of ${Object.keys(READ).join(", ")}`,
     };
-  const read = FLOATS[dtype];
+  const read = READ[dtype];
   return {
     kind: "tensor",
     name,

@@ -1,5 +1,6 @@
 import { FileError, type SpectralNormError } from "../matrix/errors.js";
-import type { PanelData, PanelType } from "../matrix/types.js";
+import type { PanelData } from "../matrix/types.js";
+import { type NumberType, partType } from "./complex-numbers.js";
 import { allocate, type ByteSource, readInto } from "./source.js";
 import { quote } from "./text.js";
 
@@ -9,7 +10,8 @@ export type KernelLayout = "tensorflow" | "pytorch";
 /** A tensor's numbers as they lie, a run of them at a time: row-major, unless the tensor says `reversed`. */
 export interface OpenTensor {
   /**
-   * Numbers first … first+count−1, in an array that the next call may use again.
+   * Numbers first … first+count−1, in an array that the next call may use again; of complex numbers the real and
+   * imaginary parts in turn, 2·count of them.
    *
    * @throws FileError if the file has become shorter
    */
@@ -23,7 +25,7 @@ export interface WeightTensor {
   readonly name: string;
   readonly shape: readonly number[];
   /** what its numbers are read as */
-  readonly dtype: PanelType;
+  readonly dtype: NumberType;
   readonly layout: KernelLayout;
   /** whether the numbers lie first axis fastest, in Fortran's order, and so come as those of the axes reversed */
   readonly reversed?: boolean;
@@ -82,13 +84,21 @@ export function withoutRepeats(entries: readonly TensorEntry[]): TensorEntry[] {
 }
 
 /** Bytes of a number. */
-export const BYTES: Readonly<Record<PanelType, number>> = { float64: 8, float32: 4, float16: 2, bfloat16: 2 };
+export const BYTES: Readonly<Record<NumberType, number>> = {
+  complex128: 16,
+  complex64: 8,
+  float64: 8,
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+};
 
 /** An array over bytes that begin at a multiple of eight. */
-export function numbersIn(bytes: Uint8Array<ArrayBuffer>, dtype: PanelType): PanelData {
-  const count = bytes.length / BYTES[dtype];
-  if (dtype === "float64") return new Float64Array(bytes.buffer, bytes.byteOffset, count);
-  if (dtype === "float32") return new Float32Array(bytes.buffer, bytes.byteOffset, count);
+export function numbersIn(bytes: Uint8Array<ArrayBuffer>, dtype: NumberType): PanelData {
+  const part = partType(dtype);
+  const count = bytes.length / BYTES[part];
+  if (part === "float64") return new Float64Array(bytes.buffer, bytes.byteOffset, count);
+  if (part === "float32") return new Float32Array(bytes.buffer, bytes.byteOffset, count);
   return new Uint16Array(bytes.buffer, bytes.byteOffset, count);
 }
 
@@ -107,7 +117,7 @@ export class Buffer64 {
  *
  * @param source  closed with the tensor
  */
-export function storedNumbers(source: ByteSource, offset: number, dtype: PanelType): OpenTensor {
+export function storedNumbers(source: ByteSource, offset: number, dtype: NumberType): OpenTensor {
   const size = BYTES[dtype];
   const buffer = new Buffer64();
   return {

@@ -5,7 +5,7 @@ import { NonFiniteError, OptionError, ShapeError, UnsupportedError } from "./err
 import { describe, formatValue } from "./format-value.js";
 import { type HalfType, halfDecoder } from "./half.js";
 import { checkRowMajor, type LayoutFields } from "./layout.js";
-import type { DType, PanelType, RowPanelSource } from "./types.js";
+import type { ComplexType, DType, PanelType, RowPanelSource } from "./types.js";
 import { at, dimensions, type OperatorView, throwNonFinite, type View, viewOf } from "./view.js";
 
 /** A matrix that is read a panel at a time. The panels are of the rows of P, which is A or Aᵀ. */
@@ -110,7 +110,7 @@ function arraysOf(Kind: Float32ArrayConstructor | Float64ArrayConstructor | Uint
  * console.log(spectralNorm(A).toFixed(6)); // 1000.000000
  * ```
  */
-export function rowPanels<T extends PanelType>(source: RowPanelSource<T>): RowPanelSource<T> {
+export function rowPanels<T extends PanelType | ComplexType>(source: RowPanelSource<T>): RowPanelSource<T> {
   const complex = complexFunction<typeof rowPanels<T>>("rowPanels", source);
   if (complex) return complex(source);
   const { m, n } = panelsOf(source);

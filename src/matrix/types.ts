@@ -1,6 +1,15 @@
 /** The precision of a computation and of what it returns. */
 export type DType = "float32" | "float64";
 
+/** The types of complex numbers: two numbers of float32, or of float64. */
+export type ComplexType = "complex64" | "complex128";
+
+/** A complex number, as mathjs and numpy-ts have them. */
+export interface ComplexNumber {
+  readonly re: number;
+  readonly im: number;
+}
+
 /** Typed arrays of integers; read as float64, to which 64-bit integers are rounded. */
 export type IntegerArray =
   | Int8Array
@@ -77,13 +86,14 @@ export interface IntegerMatrix extends ArrayLayout {
 
 /** Numbers in a plain array, read as float64, or as float32 where `dtype` says so. */
 export interface PlainMatrix extends ArrayLayout {
-  readonly data: readonly number[];
+  /** `{ re, im }` only with a complex `dtype` */
+  readonly data: readonly number[] | readonly ComplexNumber[];
   readonly dtype?: string | undefined;
   readonly shape: readonly number[];
 }
 
-/** One row of a matrix that is given as an array of rows; read as float64 whatever it is. */
-export type MatrixRow = readonly number[] | Float32Array | Float64Array | IntegerArray;
+/** One row of a matrix that is given as an array of rows; read as float64 or complex128 whatever it is. */
+export type MatrixRow = readonly (number | ComplexNumber)[] | Float32Array | Float64Array | IntegerArray;
 
 /**
  * A matrix known only by its products. Both functions write their whole result into `out` and must
@@ -91,6 +101,8 @@ export type MatrixRow = readonly number[] | Float32Array | Float64Array | Intege
  */
 export interface LinearOperator {
   readonly shape: readonly [number, number] | readonly number[];
+  /** a complex type: vectors are interleaved, 2m and 2n numbers, and `rmatvec` is the product with Aᴴ */
+  readonly dtype?: string | undefined;
   /** out (m) ← A·x (n) */
   matvec(x: Float64Array, out: Float64Array): void;
   /** out (n) ← Aᵀ·y (m) */
@@ -110,10 +122,13 @@ export interface SparseMatrix<D extends Float32Array | Float64Array = Float32Arr
 /** What a panel's numbers are: those of the array that `rows` returns. */
 export type PanelType = "float32" | "float64" | "float16" | "bfloat16";
 
-/** What holds them; a `Float16Array` too, where there is one. Half precision is decoded and treated as float32. */
-export type PanelData<T extends PanelType = PanelType> = T extends "float64"
+/**
+ * What holds them; a `Float16Array` too, where there is one. Half precision is decoded and treated as float32. Complex
+ * numbers are interleaved.
+ */
+export type PanelData<T extends PanelType | ComplexType = PanelType> = T extends "float64" | "complex128"
   ? Float64Array
-  : T extends "float32"
+  : T extends "float32" | "complex64"
     ? Float32Array
     : Uint16Array;
 
@@ -121,7 +136,7 @@ export type PanelData<T extends PanelType = PanelType> = T extends "float64"
  * A matrix that is never there as a whole: a few of its rows at a time, from a file, a generator or a larger
  * array. Made by `rowPanels`; a plain object of this shape does as well.
  */
-export interface RowPanelSource<T extends PanelType = PanelType> {
+export interface RowPanelSource<T extends PanelType | ComplexType = PanelType | ComplexType> {
   readonly shape: readonly [number, number] | readonly number[];
   readonly dtype: T;
   /** rows to ask for at a time; default: what makes about 4 MiB */
@@ -129,7 +144,7 @@ export interface RowPanelSource<T extends PanelType = PanelType> {
   /** whether a call may read it once and keep a copy for its time, in kernel memory; default false */
   readonly keep?: boolean | undefined;
   /**
-   * Rows first … first+count−1, row-major: count·n numbers, at once and not as a promise. The array is read before
+   * Rows first … first+count−1, row-major: count·n numbers (complex: 2·count·n parts), at once and not as a promise. The array is read before
    * the next call and may be used again for it. The same rows must hold the same numbers every time.
    */
   rows(first: number, count: number): PanelData<T>;
@@ -148,7 +163,9 @@ export type MatrixLike =
 export type MatrixOrOperator = MatrixLike | LinearOperator | RowPanelSource;
 
 /** The arrays that come back for row panels of this type. */
-export type PanelPrecision<T extends PanelType> = T extends "float64" ? Float64Array : Float32Array;
+export type PanelPrecision<T extends PanelType | ComplexType> = T extends "float64" | "complex128"
+  ? Float64Array
+  : Float32Array;
 
 /** The type of `dtype`; undefined where there is none. */
 type NameOf<A> = A extends { readonly dtype?: infer T } ? (unknown extends T ? undefined : T) : undefined;
@@ -165,9 +182,11 @@ type ArrayPrecision<D, T> = D extends Float32Array | Float64Array
     : D extends IntegerArray
       ? Float64Array
       : D extends readonly unknown[]
-        ? T extends undefined
+        ? T extends undefined | "complex128"
           ? Float64Array
-          : Float32Array | Float64Array
+          : T extends "complex64"
+            ? Float32Array
+            : Float32Array | Float64Array
         : Float32Array | Float64Array;
 
 /**
@@ -188,7 +207,7 @@ export interface Matrix<D extends Float32Array | Float64Array = Float32Array | F
   readonly data: D;
   readonly shape: [number, number];
   /** of a complex matrix, whose `data` has 2·m·n interleaved real and imaginary parts; absent where A is real */
-  readonly dtype?: "complex64" | "complex128";
+  readonly dtype?: ComplexType;
 }
 
 /** The largest singular value with its vectors, and how far they can be trusted. */

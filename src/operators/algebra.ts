@@ -2,7 +2,7 @@ import { complexFunction } from "../matrix/complex-input.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { addScaled, type ScaledProduct } from "../matrix/scaled-product.js";
-import type { MatrixOrOperator } from "../matrix/types.js";
+import type { ComplexNumber, DenseMatrix, MatrixOrOperator, PlainMatrix } from "../matrix/types.js";
 import { allocateArray, describe, dimensions } from "../matrix/view.js";
 import { largestMagnitude, normalized, scaleVector } from "../numerics/powers.js";
 import { checkedOperator, type Operator, type OperatorPart, partOf, rescaled } from "./operator.js";
@@ -158,7 +158,7 @@ export function adjointOf(A: MatrixOrOperator): Operator {
  * console.log(spectralNorm(scaled([[3, 0], [0, 1]], -2))); // 6
  * ```
  */
-export function scaled(A: MatrixOrOperator, c: number): Operator {
+export function scaled(A: MatrixOrOperator, c: number | ComplexNumber): Operator {
   const complex = complexFunction<typeof scaled>("scaled", A, [c]);
   if (complex) return complex(A, c);
   checkScale("scaled", c);
@@ -205,7 +205,12 @@ export function checkScale(name: string, c: unknown): asserts c is number {
  * console.log(spectralNorm(diagonal([1, -4, 2]))); // 4
  * ```
  */
-export function diagonal(d: ArrayLike<number>): Operator {
+export function diagonal(
+  d:
+    | ArrayLike<number>
+    | readonly (number | ComplexNumber)[]
+    | Pick<PlainMatrix | DenseMatrix, "data" | "dtype">,
+): Operator {
   const complex = complexFunction<typeof diagonal>("diagonal", d);
   if (complex) return complex(d);
   if (!Array.isArray(d) && !(ArrayBuffer.isView(d) && "length" in d))

@@ -2,14 +2,14 @@ import { complexFunction } from "../matrix/complex-input.js";
 import { OptionError, OverflowError, ShapeError } from "../matrix/errors.js";
 import { inputOf } from "../matrix/row-panels.js";
 import type { ScaledProduct } from "../matrix/scaled-product.js";
-import type { Matrix, MatrixOrOperator } from "../matrix/types.js";
+import type { ComplexNumber, Matrix, MatrixOrOperator } from "../matrix/types.js";
 import { allocateArray, describe } from "../matrix/view.js";
 import { exponentOf, largestMagnitude, normalized, scaleByPower, scaleVector } from "../numerics/powers.js";
 import { checkScale, productOfParts, scaledPart, sumOfParts, vector } from "./algebra.js";
 import { checkedOperator, type ParametricOperator, partOf } from "./operator.js";
 
 /** What `lowRank` takes, with the letters of LoRA. */
-export interface LowRankParts {
+export interface LowRankParts<S = number> {
   /** W, m×n, in any form; default: zero */
   base?: MatrixOrOperator;
   /** m×r */
@@ -17,16 +17,16 @@ export interface LowRankParts {
   /** r×n */
   A: MatrixOrOperator;
   /** s, default 1; α/r in LoRA */
-  scale?: number;
+  scale?: S;
 }
 
 /** Derivatives with respect to the factors of a low-rank update. */
-export interface LowRankGrad {
+export interface LowRankGrad<S = number> {
   /** m×r, in B's dtype */
   B: Matrix;
   /** r×n, in A's dtype */
   A: Matrix;
-  scale: number;
+  scale: S;
 }
 
 /**
@@ -48,15 +48,25 @@ export interface LowRankGrad {
  * console.log(spectralNorm(update)); // 3
  * ```
  */
-export function lowRank(parts: LowRankParts): ParametricOperator<LowRankGrad> {
+export function lowRank(parts: LowRankParts): ParametricOperator<LowRankGrad>;
+export function lowRank(parts: LowRankParts<ComplexNumber>): ParametricOperator<LowRankGrad<ComplexNumber>>;
+export function lowRank(
+  parts: LowRankParts<number | ComplexNumber>,
+): ParametricOperator<LowRankGrad> | ParametricOperator<LowRankGrad<ComplexNumber>> {
   if (typeof parts !== "object" || parts === null)
     throw new ShapeError(`lowRank: expected { base, B, A, scale }, got ${describe(parts)}`);
-  const complex = complexFunction<typeof lowRank>("lowRank", parts.base, parts.B, parts.A, [parts.scale]);
+  const complex = complexFunction<(all: typeof parts) => ParametricOperator<LowRankGrad<ComplexNumber>>>(
+    "lowRank",
+    parts.base,
+    parts.B,
+    parts.A,
+    [parts.scale],
+  );
   if (complex) return complex(parts);
   for (const name of Object.keys(parts))
     if (!["base", "B", "A", "scale"].includes(name))
       throw new OptionError(`${name}: no such part of lowRank; there are base, B, A, scale`);
-  const { scale = 1 } = parts;
+  const scale: unknown = parts.scale ?? 1;
   checkScale("lowRank", scale);
   const B = partOf(parts.B);
   const A = partOf(parts.A);
@@ -90,7 +100,7 @@ export function lowRank(parts: LowRankParts): ParametricOperator<LowRankGrad> {
 }
 
 /** M·x as y·2^power, the largest magnitude of y being from 1 to 2, or zero. */
-function nearOne(product: ScaledProduct, x: ArrayLike<number>, length: number) {
+export function nearOne(product: ScaledProduct, x: ArrayLike<number>, length: number) {
   const y = vector(length);
   const power = product(Float64Array.from(x), y);
   const largest = largestMagnitude(y);
@@ -121,7 +131,8 @@ function outer(
   return { data, shape: [m, n] };
 }
 
-function representable(value: number, name: string): number {
+/** @throws OverflowError naming the parameter */
+export function representable(value: number, name: string): number {
   if (Math.abs(value) === Number.POSITIVE_INFINITY)
     throw new OverflowError(
       `parameterGrad: the derivative with respect to ${name} is beyond the largest number of its type; scale the factors down first`,

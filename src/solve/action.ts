@@ -7,7 +7,7 @@ import { padTo } from "../numerics/padding.js";
 import { exponentOf, scaleVector } from "../numerics/powers.js";
 import { createRandom } from "../numerics/random.js";
 import { adjointTolerance, checkAdjoint, type NamedProduct, type Tried } from "./adjoint.js";
-import type { KrylovBasis } from "./krylov.js";
+import type { KrylovBasis } from "./krylov-basis.js";
 
 /** What is known of P without reading it. */
 export interface ActionFacts {
@@ -148,6 +148,8 @@ export function loadedAction(kernels: Kernels, P: LoadedMatrix, across: boolean)
       passes++;
       arena.fill(z, 8 * width * P.paddedCols);
       normalMatvec(P.pointer, P.lda, P.paddedRows, P.paddedCols, x, ldx, width, t, scratch, z);
+      // A row alone is stored once and stands for those that pad it, too: as many times what it gives.
+      if (P.lda === 0) scaleVector(arena.f64(z, width * P.paddedCols), -Math.log2(P.paddedRows));
     },
     normalProduct: (x) => normalProductOf(kernels, action, P.paddedCols, x),
     matvec: (x) => long([x])[0],

@@ -2,7 +2,8 @@ import type { Kernels } from "../kernels/contract.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import type { Action, ActionFacts } from "./action.js";
 import type { RitzResult } from "./finish.js";
-import { type KrylovBasis, KrylovSpace, type Projected } from "./krylov.js";
+import { KrylovSpace } from "./krylov.js";
+import type { KrylovBasis, Projected } from "./krylov-basis.js";
 import type { Ritz } from "./ritz.js";
 import {
   boundSuffices,

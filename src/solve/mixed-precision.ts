@@ -5,7 +5,7 @@ import { EPSILON } from "../numerics/epsilon.js";
 import { blockedDot, norm2 } from "../numerics/sums.js";
 import { type Action, loadedAction } from "./action.js";
 import type { RitzResult } from "./finish.js";
-import type { KrylovBasis } from "./krylov.js";
+import type { KrylovBasis } from "./krylov-basis.js";
 import { runLanczos, spaceOf } from "./lanczos.js";
 import { leastMemory } from "./panel-action.js";
 import type { Ritz } from "./ritz.js";

@@ -272,9 +272,7 @@ function panelAction(kernels: Kernels, panels: PanelsView, stream: Stream, wide:
         false,
         (P, _first, power) => {
           acting(P).normalMatvec(x, ldx, width, part, scratch);
-          // A row alone is kept once and stands for those that pad it, too: as many times what it gives.
-          const times = P.lda === 0 ? Math.log2(P.paddedRows) : 0;
-          sum.add(arena.f64(part, width * padded), 2 * power - times);
+          sum.add(arena.f64(part, width * padded), 2 * power);
         },
         (power) => sum.scale(2 * power),
       );

@@ -1,6 +1,6 @@
 import { kernels } from "../kernels/select.js";
 import type { Random } from "../numerics/random.js";
-import type { Projected } from "../solve/krylov.js";
+import type { Projected } from "../solve/krylov-basis.js";
 import { type Ritz, ritzOf } from "../solve/ritz.js";
 import { type DeviceProducts, requireFinite } from "./device-products.js";
 import type { Program } from "./programs.js";

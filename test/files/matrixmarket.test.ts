@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { FileMatrix } from "../../src/files/entry.js";
 import { readMatrixMarket } from "../../src/files/matrixmarket.js";
 import { memorySource } from "../../src/files/source.js";
+import { spectralNorm } from "../../src/index.js";
 import { NonFiniteError } from "../../src/matrix/errors.js";
 import type { SparseMatrix } from "../../src/matrix/types.js";
-import { expand } from "./expand.js";
-import { largestAllocation, mutations, readOrRefuse, refusal } from "./hostile.js";
+import { expand, expandComplex, normByRealForm } from "./expand.js";
+import { allocations, largestAllocation, mutations, readOrRefuse, refusal } from "./hostile.js";
 import { latin1 } from "./writers.js";
 
 const read = (text: string) => readMatrixMarket(memorySource(latin1(text)));
@@ -227,6 +229,130 @@ describe("Matrix Market, array", () => {
   });
 });
 
+describe("Matrix Market, complex", () => {
+  /** The lower triangle of 3×3, column by column, and the matrix that it stands for. */
+  const lower = [
+    [1, 1, 2, 0],
+    [2, 1, 3, -4],
+    [3, 1, 0.5, 1],
+    [2, 2, -1, 0],
+    [3, 2, 0, 7],
+    [3, 3, 5, 0],
+  ];
+  const image: Record<string, (re: number, im: number) => [number, number]> = {
+    symmetric: (re, im) => [re, im],
+    hermitian: (re, im) => [re, -im],
+    "skew-symmetric": (re, im) => [-re, -im],
+  };
+  const whole = (symmetry: string) => {
+    const rows = Array.from({ length: 3 }, () => Array.from({ length: 3 }, (): [number, number] => [0, 0]));
+    for (const [i, j, re, im] of lower) {
+      if (symmetry === "skew-symmetric" && i === j) continue;
+      rows[i - 1][j - 1] = [re, im];
+      if (i !== j) rows[j - 1][i - 1] = image[symmetry](re, im);
+    }
+    return rows;
+  };
+  const sigmaOf = ({ matrix }: FileMatrix) => spectralNorm(matrix);
+
+  it("reads coordinate and array, general", () => {
+    const file = read(coordinate("2 3 3\n2 1 -1.5e1 2\n1 3 0 -1d1\n2 2 7. 0\n", "general", "complex"));
+    expect((file.matrix as SparseMatrix).kind).toBe("csr");
+    expect([file.dtype, file.shape]).toEqual(["complex128", [2, 3]]);
+    const rows = [
+      [
+        [0, 0],
+        [0, 0],
+        [0, -10],
+      ],
+      [
+        [-15, 2],
+        [7, 0],
+        [0, 0],
+      ],
+    ];
+    expect(expandComplex(file)).toEqual(rows);
+    const dense = read(array("2 3\n0 0\n-15 2\n0 0\n7 0\n0 -10\n0\n0\n", "general", "complex"));
+    expect(dense.dtype).toBe("complex128");
+    expect(expandComplex(dense)).toEqual(rows);
+    const sigma = normByRealForm(expandComplex(file));
+    for (const one of [file, dense]) expect(Math.abs(sigmaOf(one) / sigma - 1)).toBeLessThan(1e-14);
+  });
+
+  it.each(Object.keys(image))("mirrors a %s matrix, from either triangle", (symmetry) => {
+    const given = lower.filter(([i, j]) => symmetry !== "skew-symmetric" || i !== j);
+    const lines = given.map((entry) => entry.join(" "));
+    const size = `3 3 ${given.length}\n`;
+    const sparse = read(coordinate(size + lines.join("\n"), symmetry, "complex"));
+    const dense = read(
+      array(`3 3\n${given.map(([, , ...z]) => z.join(" ")).join("\n")}`, symmetry, "complex"),
+    );
+    const expected = whole(symmetry);
+    const plain = (rows: [number, number][][]) => rows.map((row) => row.map(([re, im]) => [re + 0, im + 0]));
+    expect(plain(expandComplex(sparse))).toEqual(plain(expected));
+    expect(plain(expandComplex(dense))).toEqual(plain(expected));
+    const upper = given.map(([i, j, re, im]) => [j, i, ...(i === j ? [re, im] : image[symmetry](re, im))]);
+    const mirrored = read(
+      coordinate(size + upper.map((entry) => entry.join(" ")).join("\n"), symmetry, "complex"),
+    );
+    expect(plain(expandComplex(mirrored))).toEqual(plain(expected));
+    const sigma = normByRealForm(expected);
+    for (const file of [sparse, dense, mirrored])
+      expect(Math.abs(sigmaOf(file) / sigma - 1)).toBeLessThan(1e-14);
+  });
+
+  it("adds up entries at the same place, and leaves out empty rows and columns", () => {
+    const sum = read(coordinate("2 2 3\n1 2 1 2\n1 2 10 -5\n2 1 0 1\n", "general", "complex"));
+    expect(expandComplex(sum)[0][1]).toEqual([11, -3]);
+    const large = read(
+      coordinate("1000000000 1000000000 2\n7 999999999 3 4\n1000000000 5 0 1\n", "general", "complex"),
+    );
+    expect(large.shape).toEqual([1e9, 1e9]);
+    expect((large.matrix as SparseMatrix).shape).toEqual([2, 2]);
+    expect(sigmaOf(large)).toBeCloseTo(5, 13);
+    expect(read(coordinate("3 3 0\n", "general", "complex")).matrix).toMatchObject({ dtype: "complex128" });
+  });
+
+  it("says what is wrong, and where", () => {
+    const cases: readonly (readonly [string, RegExp])[] = [
+      [coordinate("2 2 1\n1 1 5\n", "general", "complex"), /line 3: the entry has no imaginary part/],
+      [coordinate("2 2 1\n1 1 5 6 7\n", "general", "complex"), /line 3: something follows .*"7"/],
+      [coordinate("2 2 1\n1 1 5 i\n", "general", "complex"), /line 3: "i" is not a number/],
+      [coordinate("2 2 1\n2 2 5 6\n", "hermitian", "complex"), /line 3: .*diagonal .* row 2, column 2/],
+      [array("1 1\n5 6\n", "hermitian", "complex"), /line 3: .*diagonal .* row 1, column 1/],
+      [coordinate("2 2 1\n2 2 5 0\n", "skew-symmetric", "complex"), /skew-symmetric .* diagonal/],
+      [coordinate("2 3 1\n2 1 5 0\n", "hermitian", "complex"), /hermitian matrix of 2×3/],
+      [coordinate("2 2 2\n2 1 5 0\n1 2 5 0\n", "hermitian", "complex"), /both triangles/],
+      [coordinate("2 2 1000000\n1 1 5 6\n", "general", "complex"), /promises 1000000 entries/],
+      [
+        array("2 2\n1 2\n3 4\n5 6\n7\n", "general", "complex"),
+        /8 real and imaginary parts, the file holds 7/,
+      ],
+      [array("1 1\n1 2\n3\n", "general", "complex"), /more real and imaginary parts than the 2/],
+      [array("1000000 1000000\n1 2\n", "general", "complex"), /promises 2000000000000 real/],
+    ];
+    for (const [text, message] of cases) expect(refused(text), text).toMatch(message);
+    for (const value of ["nan 0", "0 nan", "1 -inf"])
+      expect(
+        refusal(latin1(coordinate(`2 2 1\n2 1 ${value}\n`, "general", "complex")), "x.mtx"),
+      ).toMatchObject({ row: 1, column: 0 });
+    expect(refusal(latin1(array("2 1\n1 1\n1 nan\n", "general", "complex")), "x.mtx")).toMatchObject({
+      row: 1,
+      column: 0,
+    });
+  });
+
+  it("takes at most 100 times the file's size", () => {
+    for (const symmetry of ["general", "symmetric", "hermitian"]) {
+      const lines = Array.from({ length: 9 }, (_, i) =>
+        Array.from({ length: i }, (_, j) => `${i + 1} ${j + 1} 1 1\n`).join(""),
+      ).join("");
+      const text = coordinate(`9 9 36\n${lines}`, symmetry, "complex");
+      expect(allocations(() => read(text)).total).toBeLessThan(100 * text.length);
+    }
+  });
+});
+
 describe("Matrix Market, any", () => {
   it("refuses headers and sizes that it does not know, saying why", () => {
     const cases: readonly (readonly [string, RegExp])[] = [
@@ -237,9 +363,8 @@ describe("Matrix Market, any", () => {
       ["%%MatrixMarket matrix coordinate real general more\n1 1 0\n", /header has to be/],
       ["%%MatrixMarket vector coordinate real general\n1 1 0\n", /"vector" is not a matrix/],
       ["%%MatrixMarket matrix csc real general\n1 1 0\n", /not "csc"/],
-      ["%%MatrixMarket matrix coordinate complex general\n1 1 0\n", /complex/],
-      ["%%MatrixMarket matrix coordinate complex hermitian\n1 1 0\n", /complex/],
-      ["%%MatrixMarket matrix coordinate real hermitian\n1 1 0\n", /hermitian/],
+      ["%%MatrixMarket matrix coordinate real hermitian\n1 1 0\n", /hermitian .* not real/],
+      ["%%MatrixMarket matrix coordinate pattern hermitian\n1 1 0\n", /hermitian .* not pattern/],
       ["%%MatrixMarket matrix coordinate quaternion general\n1 1 0\n", /"quaternion"/],
       ["%%MatrixMarket matrix coordinate real triangular\n1 1 0\n", /"triangular"/],
       ["%%MatrixMarket matrix array pattern general\n1 1\n", /pattern/],

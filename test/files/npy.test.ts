@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import { readNpy } from "../../src/files/npy.js";
 import { readNpyHeader } from "../../src/files/npy-header.js";
 import { memorySource } from "../../src/files/source.js";
+import { singularTriplet, spectralNorm } from "../../src/index.js";
 import type { DenseMatrix, HalfMatrix } from "../../src/matrix/types.js";
-import { expand } from "./expand.js";
+import { expand, expandComplex, normByRealForm } from "./expand.js";
 import { largestAllocation, mutations, readOrRefuse, refusal } from "./hostile.js";
 import { encode, join, npy, npyWithHeader } from "./writers.js";
 
@@ -57,6 +58,49 @@ describe("npy", () => {
       "int64",
       "uint16",
     ]);
+  });
+
+  for (const order of ["<", ">"])
+    for (const [kind, part, dtype] of [
+      ["c8", "f4", "complex64"],
+      ["c16", "f8", "complex128"],
+    ] as const)
+      for (const fortran of [false, true])
+        it(`reads ${order}${kind}, ${fortran ? "Fortran" : "C"} order`, () => {
+          const numbers = [1.5, -2.25, 0, 7, -0.5, 3, 2 ** 100, -(2 ** 101), 9, 0, 11, -12];
+          const data = encode(order + part, numbers);
+          const bytes = npy({ descr: order + kind, shape: [2, 3], fortran, data });
+          const file = read(bytes);
+          const [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map((k) => numbers.slice(2 * k, 2 * k + 2));
+          expect(expandComplex(file).flat()).toEqual(fortran ? [a, c, e, b, d, f] : [a, b, c, d, e, f]);
+          expect([file.dtype, file.shape]).toEqual([dtype, [2, 3]]);
+          const { matrix } = file as { matrix: DenseMatrix };
+          expect(matrix.data).toBeInstanceOf(kind === "c8" ? Float32Array : Float64Array);
+          const sigma = normByRealForm(expandComplex(file));
+          expect(Math.abs(spectralNorm(matrix) / sigma - 1)).toBeLessThan(kind === "c8" ? 1e-6 : 1e-14);
+          // Left in the file, it is the same matrix, or its transpose.
+          const panels = readNpy(memorySource(bytes), 0);
+          if (panels.kind !== "panels") throw new Error(panels.kind);
+          expect([panels.dtype, panels.shape, panels.transposed]).toEqual([dtype, [2, 3], fortran]);
+          expect(Array.from(panels.panels.rows(1, 1))).toEqual(
+            numbers.slice(...(fortran ? [4, 8] : [6, 12])),
+          );
+          expect(Math.abs(spectralNorm(panels.panels) / sigma - 1)).toBeLessThan(
+            kind === "c8" ? 1e-6 : 1e-14,
+          );
+        });
+
+  it("checks the length of complex numbers, and names the entry that is not finite", () => {
+    const of = (numbers: number[]) =>
+      npy({ descr: "<c16", shape: [2, 3], fortran: true, data: encode("<f8", numbers) });
+    expect(refusal(of([1, 2, 3]), "x.npy").message).toMatch(/promises 2×3 complex128, 96 bytes.*holds 24/);
+    expect(refusal(of(new Array(14).fill(0)), "x.npy").message).toMatch(/16 more follow/);
+    for (const part of [0, 1]) {
+      const numbers = new Array<number>(12).fill(1);
+      numbers[2 * 3 + part] = Number.NaN;
+      const where = { code: "ERR_NON_FINITE", row: 1, column: 1 };
+      expect(() => singularTriplet(read(of(numbers)).matrix)).toThrow(expect.objectContaining(where));
+    }
   });
 
   it("reads booleans as 0 and 1 whatever bytes they are", () => {
@@ -113,8 +157,8 @@ describe("npy", () => {
   it("tells what it cannot read by name", () => {
     const of = (descr: string) =>
       refusal(npy({ descr, shape: [1, 1], data: new Uint8Array(16) }), "x.npy").message;
-    expect(of("<c8")).toMatch(/complex64/);
-    expect(of("<c16")).toMatch(/complex128/);
+    expect(of("<c32")).toMatch(/complex256/);
+    expect(of("<c4")).toMatch(/complex32/);
     expect(of("|O")).toMatch(/objects/);
     expect(of("<U4")).toMatch(/text/);
     expect(of("|S4")).toMatch(/text/);
@@ -232,8 +276,10 @@ describe("npy", () => {
   });
 
   it("says a header's dtype and shape even of what it does not read", () => {
-    const header = readNpyHeader(memorySource(npy({ descr: "<c16", shape: [4], data: new Uint8Array(64) })));
-    expect(header.dtype.name).toBe("complex128");
+    const header = readNpyHeader(
+      memorySource(npy({ descr: "<M8[ns]", shape: [4], data: new Uint8Array(32) })),
+    );
+    expect(header.dtype.name).toBe("datetime64");
     expect(header.shape).toEqual([4]);
   });
 });

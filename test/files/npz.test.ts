@@ -135,7 +135,8 @@ describe("npz", () => {
       [{ zip64: true, deflate: true, size: 2 ** 53 }, /cannot be/],
       [{ content: latin1("hello") }, /not a .npy file|ends early/],
       [{ content: a.subarray(0, 20) }, /cut short/],
-      [{ content: npy({ descr: "<c8", shape: [1, 1], data: new Uint8Array(8) }) }, /complex64/],
+      [{ content: npy({ descr: "<c8", shape: [1, 2], data: new Uint8Array(8) }) }, /1×2 complex64, 16 bytes/],
+      [{ content: npy({ descr: "<c32", shape: [1, 1], data: new Uint8Array(32) }) }, /complex256/],
       [{ content: npy({ descr: "|O", shape: [1, 1], data: new Uint8Array(8) }) }, /objects/],
       [{ content: npy({ descr: "<f8", shape: [10 ** 9, 10 ** 9], data: new Uint8Array(8) }) }, /promises/],
     ];

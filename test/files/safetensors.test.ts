@@ -71,7 +71,7 @@ describe("a safetensors file", () => {
         part("w", "F32"),
       ]),
     );
-    expect(fault(entries, "i")).toBe('dtype "I64" is none of F64, F32, F16, BF16');
+    expect(fault(entries, "i")).toBe('dtype "I64" is none of F64, F32, F16, BF16, C64');
     expect(fault(entries, "f8")).toMatch(/F8_E4M3/);
     expect(fault(entries, "new")).toMatch(/toString/);
     expect(numbersOf(tensorIn(entries, "w"))).toEqual(numbers);
