@@ -44,7 +44,7 @@ export function hermitianGramTest(kernels: HermitianKernels, P: BlockedEntries):
   const sumBlock = blockFor(columns);
   const g = arena.take(8 * padded * width);
   const b = arena.take(8 * padded * width);
-  const scratch = arena.take(32 * Math.max(width, Math.min(sumBlock, columns)));
+  const scratch = arena.take(32 * Math.max(width, 8 * Math.min(sumBlock, columns)));
   const G = arena.f64(g, padded * width);
   G.fill(0);
   routines.hermitianGramOf(P.pointer, groups, columns, sumBlock, g, scratch);

@@ -18,7 +18,7 @@ export interface HermitianRoutines {
    * @param groups - rows/4
    * @param columns - of P
    * @param block - an even number
-   * @param y - scratch, 4·min(block, columns) numbers
+   * @param y - scratch, 32·min(block, columns) numbers
    */
   hermitianGramOf(p: number, groups: number, columns: number, block: number, g: number, y: number): void;
   /**

@@ -76,7 +76,7 @@ function gramOf({ arena, routines }: HermitianKernels, P: BlockedEntries) {
   const columns = 8 * P.groups;
   const block = blockFor(P.long);
   const g = arena.take(32 * P.groups * columns);
-  const scratch = arena.take(32 * Math.min(block, P.long));
+  const scratch = arena.take(256 * Math.min(block, P.long));
   const G = arena.f64(g, 4 * P.groups * columns);
   G.fill(0);
   routines.hermitianGramOf(P.pointer, P.groups, P.long, block, g, scratch);
@@ -364,7 +364,7 @@ it("the two sets of kernels agree to the bit", () => {
       const { groups } = blocked;
       const columns = 8 * groups;
       const g = kernels.arena.take(32 * groups * columns);
-      const scratch = kernels.arena.take(Math.max(256 * groups, 32 * blockFor(2 * n)));
+      const scratch = kernels.arena.take(Math.max(256 * groups, 256 * blockFor(2 * n)));
       const G = kernels.arena.f64(g, 4 * groups * columns);
       G.fill(0);
       kernels.routines.hermitianGramOf(blocked.pointer, groups, 2 * n, blockFor(2 * n), g, scratch);

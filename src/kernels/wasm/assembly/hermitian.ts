@@ -19,14 +19,20 @@ function turned(x: usize, row: usize, count: usize, y: usize): void {
   }
 }
 
+/** Groups of y at a time: they stay in the nearest cache, and so do their tiles of one row of G. */
+const GROUPS: usize = 8;
+
 export function hermitianGramOf(p: usize, groups: usize, columns: usize, block: usize, g: usize, y: usize): void {
   const row = columns * COLUMN, ldg = 2 * groups * TILE;
   for (let first: usize = 0; first < columns; first += block) {
-    const count = min(block, columns - first), from = p + first * COLUMN;
-    for (let j: usize = 0; j < 2 * groups; j++) {
-      turned(from + (j >> 1) * row, (j & 1) << 1, count, y);
-      for (let i = j >> 1; i < groups; i++)
-        accumulate(from + i * row, y, count, g + i * ldg + j * TILE, false);
+    const count = min(block, columns - first), from = p + first * COLUMN, size = count * COLUMN;
+    for (let left: usize = 0; left < 2 * groups; left += GROUPS) {
+      const right = min(left + GROUPS, 2 * groups);
+      for (let j = left; j < right; j++)
+        turned(from + (j >> 1) * row, (j & 1) << 1, count, y + (j - left) * size);
+      for (let i = left >> 1; i < groups; i++)
+        for (let j = left; j < min(right, 2 * i + 2); j++)
+          accumulate(from + i * row, y + (j - left) * size, count, g + i * ldg + j * TILE, false);
     }
   }
 }
