@@ -135,6 +135,8 @@ it("gives the bits of the function of the same name for complex matrices", async
     ["Ky Fan", core.kyFanNorm(C, 3), threads.kyFanNorm(C, 3)],
     ["Schatten", core.schattenNorm(C, 3), threads.schattenNorm(C, 3)],
     ["cond", core.cond(C), threads.cond(C)],
+    ["certify", core.certify(D), threads.certify(D)],
+    ["certify, sparse", core.certify(entries), threads.certify(entries)],
     ...([2, -2, "fro", "nuc", 1, -1, Number.POSITIVE_INFINITY] as const).map(
       (ord): [string, unknown, Promise<unknown>] => [
         `norm ${ord}`,
