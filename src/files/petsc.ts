@@ -1,6 +1,7 @@
 import { FileError } from "../matrix/errors.js";
+import { rowPanels } from "../matrix/row-panels.js";
 import { csr } from "../matrix/sparse.js";
-import { numberPanels, partsOfType } from "./complex-numbers.js";
+import { partsOfType } from "./complex-numbers.js";
 import type { FileMatrix, FilePanels } from "./entry.js";
 import { type MatrixRows, rowsAtATime, rowsOfPanels, type SparseRows } from "./rows.js";
 import { allocate, type ByteSource, readInto } from "./source.js";
@@ -197,7 +198,7 @@ export function petscRows(source: ByteSource, header: PetscHeader): MatrixRows {
 
 function densePanels(source: ByteSource, { shape, dtype, valuesOffset }: PetscHeader): FilePanels {
   const row = 8 * partsOfType(dtype) * shape[1];
-  const panels = numberPanels({
+  const panels = rowPanels({
     shape,
     dtype,
     rows(first, count) {
