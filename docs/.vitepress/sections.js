@@ -6,7 +6,18 @@ import { fileURLToPath } from "node:url";
 const docs = fileURLToPath(new URL("..", import.meta.url));
 
 /** The order of the pages in a folder; others follow in alphabetical order. */
-const GUIDE = ["start", "accuracy", "proofs", "operators", "large-matrices", "threads", "gpu", "tfjs", "jax"];
+const GUIDE = [
+  "start",
+  "accuracy",
+  "proofs",
+  "operators",
+  "complex",
+  "large-matrices",
+  "threads",
+  "gpu",
+  "tfjs",
+  "jax",
+];
 const COMING_FROM = ["pytorch", "numpy", "scipy", "keras", "ml-matrix"];
 
 /** What TypeDoc calls the groups, in the order in which a reader looks for them. */

@@ -2,14 +2,17 @@ import { complexFunction } from "./complex-input.js";
 import { type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError } from "./errors.js";
 import { checkParts, checkPointers, csr, entryAt, isIndex, type Positions, wholeNumbers } from "./sparse.js";
-import type { Precision, SparseMatrix } from "./types.js";
+import type { ComplexNumber, Precision, SparseMatrix } from "./types.js";
 import { allocateArray, dimensions } from "./view.js";
 
 /** What `csc` takes. */
 export interface CscParts {
   /** the entries, column after column; integers become float64 */
-  data: ArrayLike<number> | BigInt64Array | BigUint64Array;
-  /** the type of the entries; needed for half-precision bits in a `Uint16Array`, which become float32 */
+  data: ArrayLike<number> | readonly ComplexNumber[] | BigInt64Array | BigUint64Array;
+  /**
+   * the type of the entries; needed for half-precision bits in a `Uint16Array`, which become float32, and for complex
+   * numbers, "complex64" or "complex128", whose parts are interleaved in `data`
+   */
   dtype?: string | undefined;
   /** the row of each entry, from 0 */
   indices: Positions;
@@ -21,8 +24,11 @@ export interface CscParts {
 /** What `coo` takes. */
 export interface CooParts {
   /** the entries in any order; integers become float64 */
-  data: ArrayLike<number> | BigInt64Array | BigUint64Array;
-  /** the type of the entries; needed for half-precision bits in a `Uint16Array`, which become float32 */
+  data: ArrayLike<number> | readonly ComplexNumber[] | BigInt64Array | BigUint64Array;
+  /**
+   * the type of the entries; needed for half-precision bits in a `Uint16Array`, which become float32, and for complex
+   * numbers, "complex64" or "complex128", whose parts are interleaved in `data`
+   */
   dtype?: string | undefined;
   /** the row of each entry, from 0 */
   row: Positions;

@@ -97,7 +97,7 @@ export function isComplexName(dtype: unknown): boolean {
 export function complexPrecision(dtype: unknown): DType | undefined {
   if (typeof dtype !== "string") return undefined;
   checkByteOrder(dtype);
-  if (/64$|128$|float|double/i.test(dtype)) return /64|float/i.test(dtype) ? "float32" : "float64";
+  if (/64|128|float|double/i.test(dtype)) return /64|float/i.test(dtype) ? "float32" : "float64";
   if (/8$|F$/.test(dtype)) return "float32";
   return /16$|D$/.test(dtype) ? "float64" : undefined;
 }
@@ -113,15 +113,12 @@ function checkByteOrder(dtype: string): void {
 /**
  * The types that a name may stand for, at least one.
  *
- * @throws UnsupportedError for complex numbers, numbers whose bytes are in the other order, and unknown names
+ * @throws UnsupportedError for complex numbers, which are read elsewhere; for big-endian numbers; for unknown names
  */
 function typesOf(dtype: unknown): readonly NumberType[] {
   const types = typeof dtype === "string" ? typesNamed(dtype) : [];
   if (types === "complex")
-    throw new UnsupportedError(
-      `dtype: complex data (${formatValue(dtype)}) is not supported; ` +
-        "pass the real matrix [B −C; C B], which has the norm of A = B + iC",
-    );
+    throw new UnsupportedError(`dtype: expected real numbers here, got complex ones (${formatValue(dtype)})`);
   if (types.length === 0)
     throw new UnsupportedError(
       `dtype: expected the name of data's type, such as "float64", or "float16" or "bfloat16"; got ${formatValue(dtype)}`,
@@ -141,7 +138,7 @@ export function panelTypeOf(dtype: unknown): HalfType | DType | undefined {
     : undefined;
 }
 
-/** @throws UnsupportedError where `dtype` is none of real numbers; for what has no array that it could contradict */
+/** @throws UnsupportedError if `dtype` is not the name of a type of real numbers */
 export function checkTypeName(dtype: unknown): void {
   if (dtype !== undefined && dtype !== null) typesOf(dtype);
 }
@@ -230,7 +227,7 @@ export function numberOf(value: unknown, where: string): number {
   if (typeof value === "bigint") return Number(value);
   if (typeof value === "object" && value !== null && ("re" in value || "im" in value))
     throw new UnsupportedError(
-      `${where} is complex; pass the real matrix [B −C; C B], which has the norm of A = B + iC`,
+      `${where} is complex; write dtype: "complex128" beside data, or call complexMatrix`,
     );
   throw new ShapeError(`${where} is not a number but ${describe(value)}`);
 }

@@ -2,12 +2,12 @@ import type { Matrix } from "./types.js";
 import { copyOf, throwNonFinite, viewOf } from "./view.js";
 
 /**
- * A dense m×n matrix, checked and copied.
+ * A dense real m×n matrix, checked and copied. `complexMatrix` makes a complex one.
  *
  * @param data - m·n numbers, row-major: a typed array (float32 stays float32, anything else becomes
  *   float64) or a plain array
  * @throws ShapeError if m or n is 0 or `data` has not exactly m·n numbers; NonFiniteError naming the first NaN or
- *   infinity; UnsupportedError for complex data
+ *   infinity; UnsupportedError for complex numbers
  *
  * @remarks
  * **Cost.** One read and one write of the data.

@@ -2,14 +2,17 @@ import { complexFunction } from "./complex-input.js";
 import { arrayName, type Stored, storedAs } from "./dtype.js";
 import { NonFiniteError, ShapeError } from "./errors.js";
 import { describe } from "./format-value.js";
-import type { Precision, SparseMatrix } from "./types.js";
+import type { ComplexNumber, Precision, SparseMatrix } from "./types.js";
 import { dimensions } from "./view.js";
 
 /** What `csr` takes. */
 export interface CsrParts {
   /** the entries, row after row; integers become float64 */
-  data: ArrayLike<number> | BigInt64Array | BigUint64Array;
-  /** the type of the entries; needed for half-precision bits in a `Uint16Array`, which become float32 */
+  data: ArrayLike<number> | readonly ComplexNumber[] | BigInt64Array | BigUint64Array;
+  /**
+   * the type of the entries; needed for half-precision bits in a `Uint16Array`, which become float32, and for complex
+   * numbers, "complex64" or "complex128", whose parts are interleaved in `data`
+   */
   dtype?: string | undefined;
   /** the column of each entry, from 0 */
   indices: Positions;

@@ -206,7 +206,10 @@ export function checkScale(name: string, c: unknown): asserts c is number {
  * ```
  */
 export function diagonal(
-  d: ArrayLike<number> | readonly ComplexNumber[] | Pick<PlainMatrix | DenseMatrix, "data" | "dtype">,
+  d:
+    | ArrayLike<number>
+    | readonly (number | ComplexNumber)[]
+    | Pick<PlainMatrix | DenseMatrix, "data" | "dtype">,
 ): Operator {
   const complex = complexFunction<typeof diagonal>("diagonal", d);
   if (complex) return complex(d);

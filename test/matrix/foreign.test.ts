@@ -242,7 +242,6 @@ const REFUSED: [string, unknown, ErrorCode, string[]][] = [
   ],
   ["sparse mathjs", Object.create({ isSparseMatrix: true }), "ERR_UNSUPPORTED", ["csc({"]],
   ["numjs", { selection: { data: wanted, shape: [m, n] } }, "ERR_UNSUPPORTED", ["A.selection"]],
-  ["a complex array of numpy-ts", np.zeros([2, 2], "complex128"), "ERR_UNSUPPORTED", ["complex"]],
 ];
 
 describe.each(REFUSED)("%s", (_, A, code, words) => {
