@@ -30,7 +30,7 @@ const sharedText = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /\.generated\.js$/ }, ({ path }) => ({ path, namespace: "shared" }));
     onLoad({ filter: /.*/, namespace: "shared" }, () => ({
-      contents: "export const { frequent, kernels, svd, proof, worker } = shared;",
+      contents: "export const { frequent, kernels, svd, proof, hermitian, worker } = shared;",
     }));
   },
 };
