@@ -9,6 +9,7 @@ import {
   type Complex,
   cast,
   hermitianInner,
+  offOrthonormal,
   PRECISIONS,
   randomVector,
   times,
@@ -46,14 +47,7 @@ function spaceOf(
 
 function expectOrthonormal(space: ComplexKrylovSpace, count: number, tolerance: number, where: string): void {
   const basis = Array.from({ length: count }, (_, i) => space.vectorOf(i));
-  basis.forEach((x, i) => {
-    for (let j = 0; j <= i; j++) {
-      const [re, im] = hermitianInner(basis[j], x);
-      expect(Math.hypot(re - (i === j ? 1 : 0), im), `${where}, vectors ${j} and ${i}`).toBeLessThan(
-        tolerance,
-      );
-    }
-  });
+  expect(offOrthonormal(basis), where).toBeLessThan(tolerance);
 }
 
 /** Ritz pairs are what they say: unit vectors of distinct directions, with their values and residuals. */
@@ -69,13 +63,8 @@ function expectRitzPairs(
   const tolerance = 100 * eps;
   expect(values.length, where).toBe(Math.min(wanted, space.size - space.locked));
   const vectors = coefficients.map((y) => space.combine(y));
+  expect(offOrthonormal(vectors), `${where}, Ritz vectors`).toBeLessThan(tolerance);
   vectors.forEach((x, p) => {
-    for (let q = 0; q <= p; q++) {
-      const [re, im] = hermitianInner(vectors[q], x);
-      expect(Math.hypot(re - (p === q ? 1 : 0), im), `${where}, Ritz vectors ${q} and ${p}`).toBeLessThan(
-        tolerance,
-      );
-    }
     const image = G(x);
     const residual = Math.hypot(...image.map((value, j) => value - values[p] * x[j]));
     expect(Math.abs(residual - residuals[p]), `${where}, residual ${p}`).toBeLessThan(tolerance * scale);
@@ -113,7 +102,7 @@ describe.each(WAYS.filter(({ name }) => !name.includes("threads")))(
                   space.extend();
                   const where = `${m}×${n}, step ${step}`;
                   expectOrthonormal(space, space.size, 40 * eps, where);
-                  for (const wanted of new Set([1, 2, 3, space.size]))
+                  for (const wanted of step % 4 === 3 ? [1, 3, space.size] : [2])
                     expectRitzPairs(space, G, wanted, scale, eps, where);
                 }
                 // The trace of T is the sum of all Ritz values.
