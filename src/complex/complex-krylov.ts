@@ -2,6 +2,7 @@ import type { Kernels, Products } from "../kernels/contract.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
 import { fingerprintOf, type Random } from "../numerics/random.js";
+import { norm2 } from "../numerics/sums.js";
 import type { NormalOperator } from "../solve/action.js";
 import { startStream } from "../solve/krylov.js";
 import type { KrylovBasis } from "../solve/krylov-basis.js";
@@ -14,6 +15,8 @@ const BLOCK = 2;
 const TILES = 2048;
 /** A real Ritz vector that keeps less of its length than this beside those chosen before is a multiple of one of them. */
 const INDEPENDENT = 0.5;
+/** Of n vectors with n/2 complex directions, one keeps more than 1/√n beside fewer. This is less, and no rounding. */
+const LEAST = 2 ** -10;
 
 /** The kernels' routines for one precision of the basis. */
 interface Routines {
@@ -445,21 +448,33 @@ export function independent(
   wanted: number,
 ): { index: number; vector: Float64Array }[] {
   const chosen: { index: number; vector: Float64Array }[] = [];
-  for (let index = 0; index < vectors.length && chosen.length < wanted; index++) {
+  /** The part of a vector that is orthogonal to those chosen, with its length; none if it is shorter than `least`. */
+  const beside = (index: number, least: number) => {
     const vector = vectors[index].slice();
     let length = 1;
     for (let round = 0; round < 2; round++) {
       for (const { vector: q } of chosen) takeAlong(q, vector);
-      let square = 0;
-      for (let j = 0; j < vector.length; j++) square += vector[j] * vector[j];
-      length = Math.sqrt(square);
-      if (round === 0 && length < INDEPENDENT) break;
+      length = norm2(vector);
+      if (length < least) return undefined;
     }
-    if (length < INDEPENDENT) continue;
     for (let j = 0; j < vector.length; j++) vector[j] /= length;
-    chosen.push({ index, vector });
+    return { index, vector, length };
+  };
+  for (let index = 0; index < vectors.length && chosen.length < wanted; index++) {
+    const found = beside(index, INDEPENDENT);
+    if (found) chosen.push(found);
   }
-  return chosen;
+  // Of many vectors of one tie, the next may keep little beside the others; then that is taken which keeps most.
+  while (chosen.length < Math.min(wanted, vectors.length >> 1)) {
+    let best: ReturnType<typeof beside>;
+    for (let index = 0; index < vectors.length; index++) {
+      const found = beside(index, best?.length ?? LEAST);
+      if (found) best = found;
+    }
+    if (!best) break;
+    chosen.push(best);
+  }
+  return chosen.sort((a, b) => a.index - b.index);
 }
 
 /** x ← x − q·(qᴴx), interleaved. Returns the parts of qᴴx. */

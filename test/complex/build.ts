@@ -94,6 +94,18 @@ export function hermitianInner(w: ArrayLike<number>, x: ArrayLike<number>): [re:
   return [re, im];
 }
 
+/** ‖XᴴX − I‖_max of vectors that should be orthonormal over the complex numbers. */
+export function offOrthonormal(vectors: readonly ArrayLike<number>[]): number {
+  let most = 0;
+  vectors.forEach((x, i) => {
+    for (let j = 0; j <= i; j++) {
+      const [re, im] = hermitianInner(vectors[j], x);
+      most = Math.max(most, Math.hypot(re - (i === j ? 1 : 0), im));
+    }
+  });
+  return most;
+}
+
 /** x ← (I − 2wwᴴ)·x on every stride-th complex element, w or its conjugate. */
 function reflect(w: Float64Array, x: Float64Array, offset = 0, stride = 1, conjugate = false): void {
   let re = 0;

@@ -19,6 +19,7 @@ const number = fc.oneof(
   fc.double(),
   fc.constantFrom(-0, 1.5, 2 ** 32, 2 ** 53),
 );
+const complexNumber = fc.record({ re: fc.oneof(number, anything), im: number }, { requiredKeys: ["re"] });
 /** Sizes small enough that a matrix of stride 0 is no work either. */
 const sizes = fc.array(fc.oneof({ weight: 6, arbitrary: fc.integer({ min: 0, max: 6 }) }, number, anything), {
   maxLength: 4,
@@ -30,6 +31,7 @@ const data = fc.oneof(
   fc.int8Array({ maxLength: 30 }),
   fc.uint8ClampedArray({ maxLength: 30 }),
   fc.array(number, { maxLength: 9 }),
+  fc.array(complexNumber, { maxLength: 9 }),
   fc.bigInt64Array({ maxLength: 4 }),
   anything,
 );
@@ -48,7 +50,8 @@ const matrices = fc.oneof(
         fortran_order: fc.oneof(fc.boolean(), anything),
         dtype: fc.oneof(
           fc.constantFrom("float16", "F16", "bfloat16", "bf16", "float32", "<f4", ">f8", "i8", "array"),
-          fc.constantFrom("complex64", "c16", "F8_E5M2", 7, null, Symbol.iterator),
+          fc.constantFrom("complex128", "complex64", "c16", "complex", "<c8"),
+          fc.constantFrom("F8_E5M2", ">c16", 7, null, Symbol.iterator),
           anything,
         ),
       },
@@ -57,7 +60,9 @@ const matrices = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.array(fc.array(fc.oneof(number, anything), { maxLength: 4 }), { maxLength: 4 }),
+    arbitrary: fc.array(fc.array(fc.oneof(number, complexNumber, anything), { maxLength: 4 }), {
+      maxLength: 4,
+    }),
   },
   {
     weight: 2,
@@ -79,7 +84,7 @@ const matrices = fc.oneof(
           (_: number, count: number) => new Float64Array(3 * count),
           () => undefined,
         ),
-        dtype: fc.constantFrom("float64", "float32", "int8"),
+        dtype: fc.constantFrom("float64", "float32", "int8", "complex128", "complex64"),
         panelRows: number,
       },
       { requiredKeys: ["shape"] },
@@ -143,6 +148,9 @@ const CALLS = [
   "lowRank",
   "conv2d",
   "valueAndParameterGrad",
+  "complexMatrix",
+  "adjointOf",
+  "kronecker",
 ] as const;
 
 export const wrong: fc.Arbitrary<Arguments> = fc.record({

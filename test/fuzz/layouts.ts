@@ -47,7 +47,12 @@ interface Kind {
   readonly names: readonly (string | undefined)[];
   /** what one stored number is */
   decode(stored: number | bigint): number;
+  /** of complex numbers, whose real and imaginary parts are interleaved */
+  readonly complex?: true;
 }
+
+/** An entry: a number, or the parts of one. */
+type Entry = number | { re: number; im: number };
 
 const plainly = (Type: { from(values: readonly number[]): ArrayLike<number> }, ...names: string[]): Kind => ({
   make: (values) => Type.from(values),
@@ -59,6 +64,15 @@ const bits = (encode: (x: number) => number, format: HalfType, ...names: string[
   names,
   decode: (stored) => halfDecoder(format)(stored as number),
 });
+const interleaved = (
+  Type: { from(values: readonly number[]): ArrayLike<number> },
+  ...names: string[]
+): Kind => ({
+  make: (values) => Type.from(values.flatMap((x) => [x, x + 1])),
+  names: ["complex", ...names],
+  decode: Number,
+  complex: true,
+});
 const FLOAT16 = ["float16", "F16", "fp16", "half", "<f2", "f2"];
 const BFLOAT16 = ["bfloat16", "BF16", "bf16"];
 const BYTES = ["uint8", "u1", "|u1", "U8", "u8", ">u1"];
@@ -66,6 +80,8 @@ const REAL = [
   ...["float64", "f8", "<f8", "F64", "double", "float", "float32", "f4", "F32", "uint16", "<u2", "u2"],
   ...["int16", "<i2", "int32", "<i4", "i4", "int64", "i8", "<i8", "<u8", ...BYTES],
 ];
+const COMPLEX128 = ["complex128", "c16", "<c16", "c128", "cdouble", "torch.complex128", "D"];
+const COMPLEX64 = ["complex64", "c8", "<c8", "C64", "cfloat", "numpy.complex64", "F"];
 const KINDS: readonly Kind[] = [
   plainly(Float64Array, "float64", "f8", "<f8", "F64", "double", "float"),
   plainly(Float32Array, "float32", "f4", "F32", "float", ...FLOAT16, ...BFLOAT16),
@@ -81,10 +97,13 @@ const KINDS: readonly Kind[] = [
     decode: Number,
   },
   plainly({ from: (values) => [...values] }, ...REAL),
+  interleaved(Float64Array, ...COMPLEX128),
+  interleaved(Float32Array, ...COMPLEX64),
+  interleaved({ from: (values) => [...values] }, ...COMPLEX128, ...COMPLEX64),
 ];
 const NAMES = [
   ...new Set(KINDS.flatMap(({ names }) => names)),
-  ...[">f4", ">f8", ">i8", "complex64", "c16", "F8_E4M3", "object", "U", "toString", ""],
+  ...[">f4", ">f8", ">i8", ">c16", "complex32", "F8_E4M3", "object", "U", "toString", ""],
 ];
 
 /** What an array with this name holds: bits or integers, where it is a Uint16Array; undefined where they contradict. */
@@ -174,9 +193,15 @@ function corners([m, n]: Said["shape"], [down, across]: readonly number[]): numb
  * Where the entries are by what the object says, and nothing else; undefined where what it says cannot be true, or
  * leaves numbers over.
  */
-function understood(members: Record<string, unknown>, shape: Said["shape"]): number[][] | undefined {
+function understood(
+  members: Record<string, unknown>,
+  shape: Said["shape"],
+  complex: boolean,
+): number[][] | undefined {
   const [m, n] = shape;
-  const { length } = members.data as ArrayLike<number>;
+  const { length: numbers } = members.data as ArrayLike<number>;
+  if (complex && numbers % 2 === 1) return undefined;
+  const length = complex ? numbers / 2 : numbers;
   const orders = [
     members.order === undefined ? undefined : members.order === "F" || members.order === "column-major",
     members.fortranOrder,
@@ -199,17 +224,16 @@ function understood(members: Record<string, unknown>, shape: Said["shape"]): num
 }
 
 /** What an operator does to unit vectors. */
-function entriesOf(A: LinearOperator, [m, n]: Said["shape"]): number[][] {
-  const rows = Array.from({ length: m }, () => new Array<number>(n));
+function entriesOf(A: LinearOperator, [m, n]: Said["shape"]): Entry[][] {
+  const rows = Array.from({ length: m }, () => new Array<Entry>(n));
+  const parts = A.dtype ? 2 : 1;
   for (let j = 0; j < n; j++) {
-    const out = new Float64Array(m);
+    const out = new Float64Array(parts * m);
     A.matvec(
-      Float64Array.from({ length: n }, (_, k) => (k === j ? 1 : 0)),
+      Float64Array.from({ length: parts * n }, (_, k) => (k === parts * j ? 1 : 0)),
       out,
     );
-    out.forEach((value, i) => {
-      rows[i][j] = value;
-    });
+    for (let i = 0; i < m; i++) rows[i][j] = A.dtype ? { re: out[2 * i], im: out[2 * i + 1] } : out[i];
   }
   return rows;
 }
@@ -229,9 +253,15 @@ export function read(said: Said): void {
   const members = membersOf(said);
   const data = members.data as ArrayLike<number | bigint>;
   const kind = meant(data, name);
-  const places = understood(members, shape);
-  const expected = kind && places?.map((row) => row.map((at) => kind.decode(data[at])));
-  let found: number[][] | number;
+  const places = understood(members, shape, kind?.complex ?? false);
+  const entry = (at: number): Entry =>
+    kind?.complex
+      ? { re: kind.decode(data[2 * at]), im: kind.decode(data[2 * at + 1]) }
+      : (kind?.decode(data[at]) ?? 0);
+  // A convolution has no complex kernels.
+  const expected =
+    kind && !(kind.complex && route === "kernel") ? places?.map((row) => row.map(entry)) : undefined;
+  let found: Entry[][] | number;
   try {
     found = taken(route, members, shape, said.getters);
   } catch (error) {
@@ -256,7 +286,7 @@ function taken(
   members: Record<string, unknown>,
   [m, n]: Said["shape"],
   getters: boolean,
-): number[][] | number {
+): Entry[][] | number {
   if (route === "matrix") return entriesOf(linearOperator(objectOf(members, getters) as MatrixLike), [m, n]);
   // The same with more axes, of one place each.
   const more = { ...members, shape: route === "kernel" ? [m, n, 1, 1] : [1, m, n] };

@@ -175,6 +175,14 @@ describe("the engine-free part", () => {
     expect(results.kernels).toMatch(/^wasm/);
     expect(results.typed).toEqual(new Array(13).fill([5, true]));
     // To float32's rounding.
+    for (const [value, right] of results.complex) {
+      expect(value).toBeCloseTo(5, 6);
+      expect(right).toBe(true);
+    }
+    expect(results.complex.map(([, , dtype]: unknown[]) => dtype)).toEqual([
+      ...new Array(6).fill("complex128"),
+      ...new Array(3).fill("complex64"),
+    ]);
     for (const [value, single] of results.halves)
       expect([Math.abs(value - 5) < 1e-6, single]).toEqual([true, true]);
     expect(results.returned).toEqual([true, true]);

@@ -1,6 +1,8 @@
 // What a program needs that has neither Node's types nor a browser's.
 import {
   type BatchValuesAndGrads,
+  type ComplexNumber,
+  complexMatrix,
   cond,
   conv2d,
   coo,
@@ -104,6 +106,23 @@ const halves = [
   ),
   valueAndGrad(rowPanels({ shape: [1, 2], dtype: "float16", rows: () => Uint16Array.of(0x4200, 0x4400) })),
 ] satisfies ValueAndGrad<Float32Array>[];
+const complexDoubles = [
+  valueAndGrad(complexMatrix([3, 0, 0, 4], [1, 2])),
+  valueAndGrad([[{ re: 3, im: 0 }, 4]]),
+  valueAndGrad({ data: Float64Array.of(3, 0, 0, 4), shape: [1, 2], dtype: "complex128" }),
+  valueAndGrad({ data: [3, 0, 0, 4], shape: [1, 2], dtype: "complex128" }),
+  valueAndGrad({
+    data: [{ re: 3, im: 0 } satisfies ComplexNumber, { re: 0, im: 4 }],
+    shape: [1, 2],
+    dtype: "complex128",
+  }),
+  valueAndGrad(rowPanels({ shape: [1, 2], dtype: "complex128", rows: () => Float64Array.of(3, 0, 0, 4) })),
+] satisfies ValueAndGrad<Float64Array>[];
+const complexSingles = [
+  valueAndGrad(complexMatrix(Float32Array.of(3, 0, 0, 4), [1, 2])),
+  valueAndGrad({ data: Float32Array.of(3, 0, 0, 4), shape: [1, 2], dtype: "complex64" }),
+  valueAndGrad({ data: [3, 0, 0, 4], shape: [1, 2], dtype: "complex64" }),
+] satisfies ValueAndGrad<Float32Array>[];
 const integers = { data: Int32Array.of(3, 4), shape: [1, 2] };
 const vectors = singularTriplet(integers);
 export const doubles: Float64Array[] = [
@@ -157,6 +176,10 @@ export const results = {
   largest: [...largest.sigma, largest.u.shape[1], largest.v.shape[1]],
   typed: typed.map(({ value, grad }) => [value, grad.data instanceof Float64Array]),
   halves: halves.map(({ value, grad }) => [value, grad.data instanceof Float32Array]),
+  complex: [
+    ...complexDoubles.map(({ value, grad }) => [value, grad.data instanceof Float64Array, grad.dtype]),
+    ...complexSingles.map(({ value, grad }) => [value, grad.data instanceof Float32Array, grad.dtype]),
+  ],
   returned: [
     doubles.every((x) => x instanceof Float64Array),
     singles.every((x) => x instanceof Float32Array),
