@@ -3,6 +3,7 @@ import type { Plugin } from "vite";
 
 const macros = {
   "\\T": "^{\\mathsf T}",
+  "\\H": "^{\\mathsf H}",
   "\\norm": "\\lVert #1 \\rVert",
 };
 

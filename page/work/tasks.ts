@@ -1,4 +1,5 @@
 import { accuracy } from "./accuracy.js";
+import { complex } from "./complex.js";
 import { gap } from "./gap.js";
 import { interval } from "./interval.js";
 import { machine } from "./machine.js";
@@ -7,6 +8,6 @@ import { runCode } from "./run-code.js";
 import { speed } from "./speed.js";
 
 /** What the page has done off the page, by name. */
-export const tasks = { accuracy, gap, interval, machine, norms, runCode, speed };
+export const tasks = { accuracy, complex, gap, interval, machine, norms, runCode, speed };
 
 export type Tasks = typeof tasks;
