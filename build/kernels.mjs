@@ -18,6 +18,8 @@ const builds = [
   { name: "svd", entry: "svd.ts", features: ["simd"] },
   // Never relaxed: a proof counts roundings.
   { name: "proof", entry: "proof.ts", features: ["simd"] },
+  // The same for complex matrices; bundles for real ones leave it out.
+  { name: "hermitian", entry: "hermitian.ts", features: ["simd"] },
 ];
 
 /** The characters from "#" to "~" but for the backslash: all that a string in quotation marks need not escape. */

@@ -1,4 +1,5 @@
-import { blockFor, type ProofKernels, sumHeight } from "../kernels/proof-contract.js";
+import type { Arena } from "../kernels/contract.js";
+import { blockFor, sumHeight } from "../kernels/proof-contract.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import { type OperatorView, throwNonFinite, type View } from "../matrix/view.js";
 import { padTo } from "../numerics/padding.js";
@@ -21,7 +22,7 @@ export interface BlockedEntries extends Entries {
  * @throws NonFiniteError naming the first row and column that is NaN or infinite
  */
 export function blockedEntries(
-  { arena }: ProofKernels,
+  { arena }: { readonly arena: Arena },
   view: View | OperatorView,
 ): BlockedEntries | undefined {
   const transposed = view.m > view.n;

@@ -64,9 +64,9 @@ export interface Certificate {
 /** Order n costs 2n³ flops (the Gram matrix and three factorizations), so 4e10 is enough for n = 2700. */
 const MOST_FLOPS = 4e10;
 /** The most numbers of a sparse matrix written out as a dense one. Chosen: 1 GiB. */
-const MOST_DENSE = 2 ** 27;
+export const MOST_DENSE = 2 ** 27;
 /** A WebAssembly memory has 4 GiB; 64 MiB, chosen, are left for vectors and blocks. */
-const MOST_BYTES = 2 ** 32 - 2 ** 26;
+export const MOST_BYTES = 2 ** 32 - 2 ** 26;
 
 /**
  * An interval around ‖A‖₂ and a bound on the gradient's error, proven with all rounding accounted for and whether or not
@@ -110,19 +110,22 @@ export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
         "holds with a probability, or singularTriplet for an estimate",
     );
   const triplet = given ?? tripletOf(view, checkOptions(undefined));
-  const [u, v] = [vector(triplet.u, "u", view.m), vector(triplet.v, "v", view.n)];
+  const [u, v] = [tripletVector(triplet.u, "u", view.m), tripletVector(triplet.v, "v", view.n)];
 
   const kernels = proofKernels();
   const mark = kernels.arena.mark();
   try {
     const { P, blocked } = load(kernels, view, maxCost);
-    if (!P) {
-      const none = { lower: 0, upper: 0, sigma2Upper: 0, gradientErrorBound: up(Math.SQRT2) };
-      return { ...none, proven: true, method: "frobenius", triplet };
-    }
+    if (!P) return ofZero(triplet);
     const pair = P.transposed ? examine(P, v, u) : examine(P, u, v);
-    const gap = (triplet.gap ?? Number.NaN) / (triplet.sigma ?? Number.NaN);
-    const { upper, second, method, proven } = bounds(kernels, P, blocked, pair, gap, maxCost);
+    const tests = blocked &&
+      affordable(P.short, P.long, maxCost) && {
+        make: () => gramTest(kernels, blocked),
+        gramCost: gramCost(P.short, P.long),
+        testCost: testCost(P.short),
+      };
+    const found = bounds(P, tests || undefined, !blocked, pair, relativeGap(triplet), maxCost);
+    const { upper, second, method, proven } = found;
     const error = gradientBound(pair, second);
     return {
       lower: scaledDown(pair.lower, P.exponent),
@@ -139,7 +142,21 @@ export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
   }
 }
 
-function checkedCertifyOptions(options: unknown): { maxCost: number; given: CertifiedPair | undefined } {
+/** The certificate of the zero matrix. */
+export function ofZero(triplet: CertifiedPair): Certificate {
+  const none = { lower: 0, upper: 0, sigma2Upper: 0, gradientErrorBound: up(Math.SQRT2) };
+  return { ...none, proven: true, method: "frobenius", triplet };
+}
+
+/** An estimate of (σ₁−σ₂)/σ₁, or NaN. */
+export function relativeGap({ gap, sigma }: CertifiedPair): number {
+  return (gap ?? Number.NaN) / (sigma ?? Number.NaN);
+}
+
+export function checkedCertifyOptions(options: unknown): {
+  maxCost: number;
+  given: CertifiedPair | undefined;
+} {
   if (options === undefined) return { maxCost: MOST_FLOPS, given: undefined };
   const { maxCost = MOST_FLOPS, triplet } = namedOptions(options, {
     caller: "certify",
@@ -154,7 +171,7 @@ function checkedCertifyOptions(options: unknown): { maxCost: number; given: Cert
 }
 
 /** u or v of a triplet, in float64, which holds float32 exactly. */
-function vector(x: unknown, name: string, length: number): Float64Array {
+export function tripletVector(x: unknown, name: string, length: number): Float64Array {
   if (!Array.isArray(x) && !(ArrayBuffer.isView(x) && "length" in x))
     throw new OptionError(`triplet: ${name} must be an array of numbers, got ${formatValue(x)}`);
   if (x.length !== length)
@@ -186,6 +203,7 @@ function load(
   return { P: blocked, blocked };
 }
 
+/** Whether the flops and the memory suffice for one Cholesky test. */
 function affordable(short: number, long: number, maxCost: number): boolean {
   const bytes = 8 * (short + 4) * (long + 2 * (short + 4));
   return gramCost(short, long) + testCost(short) <= maxCost && bytes <= MOST_BYTES;
@@ -198,11 +216,24 @@ interface Bounds {
   proven: boolean;
 }
 
-/** Upper bounds, in the scale of P; `gap` is an estimate of (σ₁−σ₂)/σ₁, or NaN. */
-function bounds(
-  kernels: ProofKernels,
+/** The Cholesky tests of a matrix, and what they cost in flops. */
+export interface AffordedTests {
+  make(): GramTest;
+  readonly gramCost: number;
+  readonly testCost: number;
+}
+
+/**
+ * Upper bounds, in the scale of P.
+ *
+ * @param tests - absent if not one is affordable
+ * @param sparse - whether P is a sparse matrix that was not written out
+ * @param gap - an estimate of (σ₁−σ₂)/σ₁, or NaN
+ */
+export function bounds(
   P: Entries,
-  blocked: BlockedEntries | undefined,
+  tests: AffordedTests | undefined,
+  sparse: boolean,
   pair: ExaminedPair,
   gap: number,
   maxCost: number,
@@ -211,10 +242,10 @@ function bounds(
   // σ₁² + σ₂² ≤ ‖P‖_F².
   const rest = up(up(P.frobenius * P.frobenius) - pair.lower * pair.lower * (1 - 2 ** -50));
   const remainder = up(Math.sqrt(Math.max(rest, 0)));
-  if (blocked && affordable(P.short, P.long, maxCost)) {
-    const test = gramTest(kernels, blocked);
-    let left = maxCost - gramCost(P.short, P.long);
-    const price = testCost(P.short);
+  if (tests) {
+    const test = tests.make();
+    const price = tests.testCost;
+    let left = maxCost - tests.gramCost;
     const runTest: GramTest["bound"] = (s, z) => {
       left -= price;
       return test.bound(s, z);
@@ -225,7 +256,6 @@ function bounds(
       return { upper: top, second: Math.min(top, second, remainder), method: "cholesky", proven: true };
     }
   }
-  const sparse = !blocked;
   if (magnitudeCost(P) > maxCost)
     return {
       upper: P.frobenius,

@@ -70,46 +70,65 @@ export interface ProbableBound {
 export function probableUpperBound(A: MatrixOrOperator, options?: ProbableOptions): ProbableBound {
   const complex = complexFunction<typeof probableUpperBound>("probableUpperBound", A);
   if (complex) return complex(A, options);
-  const { probability, steps: wanted, seed, adjointRtol } = checkedProbableOptions(options);
+  const checked = checkedProbableOptions(options);
+  const { seed, adjointRtol } = checked;
   const view = viewOf(A);
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    const short = Math.min(view.m, view.n);
-    const normal = (random: Random) => {
-      const x = allocateArray("float64", short) as Float64Array;
-      for (let i = 0; i < short; i++) x[i] = random.normal();
-      return x;
-    };
     const action =
       view.kind === "operator"
         ? operatorAction(kernels, view, seed, adjointRtol)
         : loadedAction(kernels, loadMatrix(kernels, view, view.m < view.n), true);
-    const image = action.matvec(normal(createRandom(seed)));
-    const start = normal(createRandom(seed, fingerprintOf(image)));
-    const { square, steps, remainder } = largestRitz(action, start, wanted);
-    const failure = 1 - probability;
-    const rounding = 1 + 2 ** -50 * (short + steps);
-    const estimate = Math.sqrt(square);
-    const most =
-      remainder === undefined
-        ? square / (1 - lanczosError(short, steps, failure))
-        : square + remainder / leastOverlap(short, failure);
-    const upper = square === 0 ? 0 : Math.sqrt(most) * rounding;
-    return {
-      estimate: scaleByPower(estimate, action.exponent),
-      upper: scaleByPower(upper, action.exponent),
-      probability,
-      steps,
-      proven: false,
-    };
+    return boundFrom(action, checked, { dimension: action.short, lanczosError, leastOverlap });
   } finally {
     kernels.arena.release(mark);
     trim();
   }
 }
 
-function checkedProbableOptions(options: unknown): Required<ProbableOptions> {
+/** What is known of a start's overlap with an eigenvector, `dimension` being that of the space. */
+export interface StartOverlap {
+  readonly dimension: number;
+  /** the ε that more than 1 − failure of all starts reach in k steps */
+  lanczosError(dimension: number, steps: number, failure: number): number;
+  /** the overlap that all but a share of `failure` exceed */
+  leastOverlap(dimension: number, failure: number): number;
+}
+
+/** The bound from the products of A alone. */
+export function boundFrom(
+  action: Action,
+  { probability, steps: wanted, seed }: Required<ProbableOptions>,
+  { dimension, lanczosError, leastOverlap }: StartOverlap,
+): ProbableBound {
+  const { short } = action;
+  const normal = (random: Random) => {
+    const x = allocateArray("float64", short) as Float64Array;
+    for (let i = 0; i < short; i++) x[i] = random.normal();
+    return x;
+  };
+  const image = action.matvec(normal(createRandom(seed)));
+  const start = normal(createRandom(seed, fingerprintOf(image)));
+  const { square, steps, remainder } = largestRitz(action, start, wanted, dimension);
+  const failure = 1 - probability;
+  const rounding = 1 + 2 ** -50 * (short + steps);
+  const estimate = Math.sqrt(square);
+  const most =
+    remainder === undefined
+      ? square / (1 - lanczosError(dimension, steps, failure))
+      : square + remainder / leastOverlap(dimension, failure);
+  const upper = square === 0 ? 0 : Math.sqrt(most) * rounding;
+  return {
+    estimate: scaleByPower(estimate, action.exponent),
+    upper: scaleByPower(upper, action.exponent),
+    probability,
+    steps,
+    proven: false,
+  };
+}
+
+export function checkedProbableOptions(options: unknown): Required<ProbableOptions> {
   if (options === undefined) return { probability: 0.999999, steps: 64, seed: 0, adjointRtol: 0 };
   const given = namedOptions(options, {
     caller: "probableUpperBound",
@@ -136,7 +155,7 @@ const NOTHING_NEW = 2 ** -44;
  * largest Ritz value θ is then at most β/c above it, c being the overlap of its eigenvector v with the start: with
  * G·Q = Q·T + β·q·eₖᵀ, (vᵀQ)(λ − T) = β·(vᵀq)·eₖᵀ, so c ≤ ‖vᵀQ‖ ≤ β/(λ − θ).
  */
-function largestRitz(action: Action, start: Float64Array, wanted: number) {
+function largestRitz(action: Action, start: Float64Array, wanted: number, dimension: number) {
   const diagonal: number[] = [];
   const offDiagonal: number[] = [];
   const basis: Float64Array[] = [];
@@ -156,7 +175,7 @@ function largestRitz(action: Action, start: Float64Array, wanted: number) {
         for (let i = 0; i < q.length; i++) q[i] -= part * one[i];
       }
     length = norm2(q);
-    const whole = basis.length === q.length;
+    const whole = basis.length === dimension;
     const exhausted = whole || length <= NOTHING_NEW * before;
     // A remainder below the rounding error cannot be seen.
     const remainder = whole ? 0 : length + 2 ** -50 * (q.length + basis.length) * before;

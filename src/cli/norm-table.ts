@@ -24,6 +24,9 @@ const WAYS: Readonly<Record<string, string>> = {
   frobenius: "by the Frobenius norm",
 };
 
+/** The types whose σ has all digits of a double. */
+const DOUBLES: readonly string[] = ["float64", "complex128"];
+
 /** What `spectral-norm norm` prints on a terminal, in lines of at most `width` columns. */
 export function normTables(rows: readonly NormRow[], width = columnsOf()): string {
   if (rows.length === 0) return "";
@@ -40,7 +43,7 @@ export function normTables(rows: readonly NormRow[], width = columnsOf()): strin
     columns,
     rows.map(({ sigma, dtype, gradientError, shape, method }, i) => [
       names[i],
-      String(dtype === "float64" ? sigma : Number(sigma.toPrecision(9))),
+      String(DOUBLES.includes(dtype) ? sigma : Number(sigma.toPrecision(9))),
       shape.join("×"),
       dtype,
       method,

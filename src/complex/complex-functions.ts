@@ -1,3 +1,4 @@
+import { complexCertify } from "./complex-certify.js";
 import {
   complexHessianVectorProduct,
   complexParameterGrad,
@@ -16,6 +17,7 @@ import {
   complexSumOf,
   complexTransposeOf,
 } from "./complex-operators.js";
+import { complexProbableBound } from "./complex-probable.js";
 import { complexCoo, complexCsc, complexCsr } from "./complex-sparse.js";
 import { complexSingularTriplet, complexSpectralNorm } from "./complex-triplet.js";
 import { complexKyFanNorm, complexSingularTriplets } from "./complex-triplets.js";
@@ -34,6 +36,8 @@ export const complexFunctions: Readonly<Record<string, unknown>> = {
   cond: complexCond,
   matrixNorm: complexMatrixNorm,
   schattenNorm: complexSchattenNorm,
+  certify: complexCertify,
+  probableUpperBound: complexProbableBound,
   tripletVjp: complexTripletVjp,
   hessianVectorProduct: complexHessianVectorProduct,
   valueAndParameterGrad: complexParameterGrad,

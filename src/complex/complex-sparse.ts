@@ -1,7 +1,16 @@
 import { type CooParts, type CscParts, coo, csc } from "../matrix/coordinates.js";
 import { NonFiniteError, ShapeError } from "../matrix/errors.js";
-import { type CsrParts, checkParts, csr, type Positions, wholeNumbers } from "../matrix/sparse.js";
+import {
+  type CsrParts,
+  checkParts,
+  checkPointers,
+  csr,
+  isIndex,
+  type Positions,
+  wholeNumbers,
+} from "../matrix/sparse.js";
 import type { ComplexType, SparseMatrix } from "../matrix/types.js";
+import { dimensions } from "../matrix/view.js";
 import { complexTypeOf, interleaved } from "./complex-view.js";
 
 /** A sparse matrix of complex numbers, with their parts interleaved in `data`. Made by `csr`, `csc` or `coo`. */
@@ -30,10 +39,13 @@ export function complexCsc(parts: CscParts): ComplexSparseMatrix {
 export function complexCoo(parts: CooParts): ComplexSparseMatrix {
   checkParts(parts, "coo", ["data", "row", "col"]);
   const { data, count } = entriesOf(parts, "coo");
+  const [m, n] = dimensions(parts.shape, 2);
   for (const name of ["row", "col"] as const)
     if (parts[name].length !== count)
       throw new ShapeError(`coo: ${count} entries and ${parts[name].length} of ${name}`);
   const [rows, cols] = [wholeNumbers(parts.row), wholeNumbers(parts.col)];
+  checkIndices(rows, m, "coo", "row");
+  checkIndices(cols, n, "coo", "column");
   const out = data.slice(0, 0);
   const values = out instanceof Float32Array ? new Float32Array(4 * count) : new Float64Array(4 * count);
   const row = new Float64Array(4 * count);
@@ -54,9 +66,22 @@ function entriesOf({ data, dtype }: { data: unknown; dtype?: string | undefined 
   return { data: found.data, count: found.data.length / 2 };
 }
 
-function doubledShape(shape: readonly number[]): [number, number] {
-  const [m, n] = Array.from(shape ?? []);
+function doubledShape([m, n]: readonly number[]): [number, number] {
   return [2 * m, 2 * n];
+}
+
+/** @throws ShapeError naming the first entry that is outside the matrix */
+function checkIndices(
+  indices: ArrayLike<number>,
+  bound: number,
+  caller: string,
+  what: "row" | "column",
+): void {
+  for (let k = 0; k < indices.length; k++)
+    if (!isIndex(indices[k], bound))
+      throw new ShapeError(
+        `${caller}: entry ${k} has ${what} ${indices[k]}, which is not in 0 … ${bound - 1}`,
+      );
 }
 
 /** The block of a + ib, along the lines of the compressed form: two numbers of the first line, two of the second. */
@@ -84,21 +109,12 @@ function doubled(
   caller: "csr" | "csc",
 ) {
   const { data, count } = entriesOf(parts, caller);
+  const [m, n] = dimensions(shape, 2);
   const [from, pointers] = [wholeNumbers(givenIndices), wholeNumbers(givenPointers)];
-  const [m, n] = shape ?? [];
-  const lines = caller === "csr" ? m : n;
-  const what = caller === "csr" ? "row" : "column";
-  if (pointers.length !== lines + 1 || pointers[0] !== 0 || pointers[lines] !== count)
-    throw new ShapeError(
-      `${caller}: indptr must have ${lines + 1} positions from 0 to ${count}, got ${pointers.length} from ${pointers[0]} to ${pointers[pointers.length - 1]}`,
-    );
-  if (from.length !== count)
-    throw new ShapeError(`${caller}: ${count} entries and ${from.length} of indices`);
-  for (let i = 0; i < lines; i++)
-    if (!(pointers[i] <= pointers[i + 1]))
-      throw new ShapeError(
-        `${caller}: indptr falls after ${what} ${i}, from ${pointers[i]} to ${pointers[i + 1]}`,
-      );
+  const [lines, across] = caller === "csr" ? [m, n] : [n, m];
+  const [line, other] = caller === "csr" ? (["row", "column"] as const) : (["column", "row"] as const);
+  checkPointers({ data: { length: count }, indices: from, indptr: pointers }, caller, line, lines);
+  checkIndices(from, across, caller, other);
   const indices = new Float64Array(4 * count);
   const indptr = new Float64Array(2 * lines + 1);
   const place = (line: number, k: number) => {

@@ -130,7 +130,7 @@ export function complexEntriesOf(A: unknown, what: string, instead: string): Com
 }
 
 /** Complex numbers that a sparse matrix or row panels may be written out to: 4 GiB of complex128. */
-const MOST_DENSE = 2 ** 28;
+export const MOST_DENSE = 2 ** 28;
 
 /** All entries in memory; undefined for an operator, which has none. */
 export function writtenOut(input: ComplexInput, what: string): ComplexView | undefined {
@@ -321,7 +321,7 @@ function nestedComplex(rows: unknown): ComplexView {
 
 /** An operator: its real map on interleaved vectors. A sparse matrix brings its own. */
 function operator(fields: Fields): ComplexInput {
-  const { shape, dtype, ...rest } = fields;
+  const { shape, dtype } = fields;
   const named = complexPrecision(dtype);
   const [m, n] = dimensions(shape, 2);
   const sparse = (fields as { real?: unknown }).real;
@@ -329,11 +329,10 @@ function operator(fields: Fields): ComplexInput {
     const real = viewOf(sparse) as OperatorView;
     return { kind: "operator", m, n, dtype: real.dtype, real };
   }
-  const { matvec, rmatvec } = rest;
   const real = viewOf({
     shape: [2 * m, 2 * n],
-    matvec: methodOf(fields, matvec),
-    rmatvec: methodOf(fields, rmatvec),
+    matvec: methodOf(fields, fields.matvec),
+    rmatvec: methodOf(fields, fields.rmatvec),
   }) as OperatorView;
   // Its vectors are of doubles in any case; u and v are of the type that it names.
   const type = named ?? "float64";

@@ -41,14 +41,25 @@ function checkTensor(x: unknown, caller: string): asserts x is Tensor {
     );
   }
   if (x.isDisposed) throw new UnsupportedError(`${caller}: x is a disposed tensor (shape [${x.shape}])`);
-  if (x.dtype !== "float32") {
-    const remedy =
-      x.dtype === "int32" || x.dtype === "bool"
-        ? '; call tf.cast(x, "float32") first'
-        : ", which has no spectral norm here";
-    throw new UnsupportedError(`${caller}: x has dtype ${x.dtype}${remedy}`);
-  }
+  if (x.dtype !== "float32")
+    throw new UnsupportedError(`${caller}: x has dtype ${x.dtype}${remedyFor(x, caller)}`);
 }
+
+function remedyFor({ dtype, rank }: Tensor, caller: string): string {
+  if (dtype === "int32" || dtype === "bool") return '; call tf.cast(x, "float32") first';
+  if (dtype !== "complex64") return ", which has no spectral norm here";
+  // TensorFlow.js has no gradients of complex64.
+  const namesake = NAMESAKES[caller] ?? (rank === 3 ? "spectralNormBatch" : "spectralNorm");
+  return `, and only real tensors are taken; call ${namesake} of "spectral-norm" with { data: x.dataSync(), shape: x.shape, dtype: "complex64" }`;
+}
+
+/** What the package itself has for matrices of complex numbers, where it is not the spectral norm alone. */
+const NAMESAKES: Readonly<Record<string, string>> = {
+  singularTriplet: "singularTriplet",
+  svdvals: "svdvals",
+  norm: "matrixNorm",
+  matrixNorm: "matrixNorm",
+};
 
 /**
  * The numbers of `x`, read synchronously.

@@ -1,7 +1,9 @@
 // The script of the coordinating thread. The build bundles this file with the core and inlines it as text. What the
 // package holds already (the kernels and the script of a worker) is not bundled: the coordinator passes it in.
+import { complexFunctions } from "../complex/complex-functions.js";
 import * as core from "../index.js";
 import { useThreadPool } from "../kernels/select.js";
+import { registerComplex } from "../matrix/complex-input.js";
 import type { FunctionName } from "./async-functions.js";
 import { packError } from "./failure.js";
 import type { CoordinatorInit, PackedMatrix, Reply, Request } from "./messages.js";
@@ -26,6 +28,8 @@ const functions: Readonly<Record<FunctionName, unknown>> = {
   schattenNorm: core.schattenNorm,
   certify: core.certify,
 };
+
+registerComplex(complexFunctions);
 
 const port = parentPort();
 const post = (reply: Reply, transfer?: readonly ArrayBuffer[]) => port.post(reply, transfer);

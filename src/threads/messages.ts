@@ -30,7 +30,10 @@ export interface Request {
   readonly rest: readonly unknown[];
 }
 
-/** A matrix, or a batch, without functions and with arrays of its own. */
+/**
+ * A matrix, or a batch, without functions and with arrays of its own. `stride` and `offset` count complex numbers where
+ * `dtype` is a complex type.
+ */
 export type PackedMatrix =
   | { readonly kind: "sparse"; readonly parts: CsrParts }
   | {

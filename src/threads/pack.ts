@@ -1,5 +1,8 @@
+import { type ComplexView, complexBatchOf, complexInputOf, complexTypeOf } from "../complex/complex-view.js";
+import { isComplex } from "../matrix/complex-input.js";
 import { messageOf } from "../matrix/error-message.js";
 import { UnsupportedError } from "../matrix/errors.js";
+import type { SparseMatrix } from "../matrix/types.js";
 import { allocateArray, batchOf, type View, viewOf } from "../matrix/view.js";
 import { checkOptions } from "../solve/options.js";
 import { argumentFormOf, type FunctionName } from "./async-functions.js";
@@ -66,50 +69,75 @@ function cloned(name: FunctionName, rest: readonly unknown[]): readonly unknown[
 }
 
 async function packedMatrix(A: unknown, name: FunctionName): Promise<PackedMatrix> {
-  if (Array.isArray(A)) return packedRows(A);
+  if (Array.isArray(A)) return packedRows(A, isComplex(A));
+  if (isComplex(A)) return packedComplex(A, name);
   const view = viewOf(A);
   if (view.kind === "dense") {
     const { m, n, offset, rowStride, columnStride } = view;
-    return packedDense(view, [m, n], [rowStride, columnStride], offset);
+    return packedDense(view, [m, n], [rowStride, columnStride], offset, false);
   }
-  if (!view.entries) {
-    const instead = ["valueAndGrad", "svdvals", "cond", "schattenNorm"].includes(name)
-      ? "singularTriplet"
-      : name;
-    throw new UnsupportedError(
-      `${name}: an operator's functions cannot be sent to another thread; call ${instead} of spectral-norm itself`,
-    );
+  if (!view.entries) throw operatorRefused(name);
+  return packedSparse(view.entries, undefined);
+}
+
+function operatorRefused(name: FunctionName): UnsupportedError {
+  const instead = ["valueAndGrad", "svdvals", "cond", "schattenNorm"].includes(name)
+    ? "singularTriplet"
+    : name;
+  return new UnsupportedError(
+    `${name}: an operator's functions cannot be sent to another thread; call ${instead} of spectral-norm itself`,
+  );
+}
+
+/** A complex matrix that is not nested rows. */
+async function packedComplex(A: unknown, name: FunctionName): Promise<PackedMatrix> {
+  const input = complexInputOf(A);
+  if (input.kind === "dense") {
+    const { m, n, offset, rowStride, columnStride } = input;
+    return packedDense(input, [m, n], [rowStride, columnStride], offset, true);
   }
-  const { data, indices, indptr, shape } = view.entries;
+  if (input.real.kind !== "operator" || !input.real.entries) throw operatorRefused(name);
+  return packedSparse(A as SparseMatrix, complexTypeOf(input.dtype));
+}
+
+async function packedSparse(
+  { data, indices, indptr, shape }: Pick<SparseMatrix, "data" | "indices" | "indptr" | "shape">,
+  dtype: string | undefined,
+): Promise<PackedMatrix> {
+  const count = dtype === undefined ? data.length : data.length / 2;
   const [values, columns, pointers] = await Promise.all([
     copied(data, 0, data.length),
     // Summing duplicates may have left unused entries at the end.
-    copied(indices, 0, data.length),
+    copied(indices, 0, count),
     copied(indptr, 0, indptr.length),
   ]);
-  return { kind: "sparse", parts: { data: values, indices: columns, indptr: pointers, shape } };
+  return { kind: "sparse", parts: { data: values, dtype, indices: columns, indptr: pointers, shape } };
 }
 
 async function packedBatch(A: unknown): Promise<PackedMatrix> {
-  const batch = batchOf(A);
+  const complex = isComplex(A);
+  const batch = complex ? complexBatchOf(A) : batchOf(A);
   const { count, m, n } = batch;
   const shape = [count, m, n];
   if (Array.isArray(A)) {
-    const data = allocateArray("float64", count * m * n);
-    for (let k = 0; k < count; k++) data.set(batch.at(k).data, k * m * n);
-    return { kind: "dense", data, shape, stride: [m * n, n, 1], offset: 0, dtype: undefined };
+    const size = (complex ? 2 : 1) * m * n;
+    const data = allocateArray("float64", count * size);
+    for (let k = 0; k < count; k++) data.set(batch.at(k).data, k * size);
+    const dtype = complex ? "complex128" : undefined;
+    return { kind: "dense", data, shape, stride: [m * n, n, 1], offset: 0, dtype };
   }
   const first = batch.at(0);
   const stride = [batch.at(1).offset - first.offset, first.rowStride, first.columnStride];
-  return packedDense(first, shape, stride, first.offset);
+  return packedDense(first, shape, stride, first.offset, complex);
 }
 
 /** A copy of the part of the data that holds the matrix. */
 async function packedDense(
-  { data, half }: View,
+  { data, dtype, half }: Pick<View, "data" | "dtype" | "half">,
   shape: readonly number[],
   stride: readonly number[],
   offset: number,
+  complex: boolean,
 ): Promise<PackedMatrix> {
   let from = offset;
   let to = shape.includes(0) ? offset : offset + 1;
@@ -119,36 +147,43 @@ async function packedDense(
     if (reach < 0) from += reach;
     else to += reach;
   });
+  const parts = complex ? 2 : 1;
   return {
     kind: "dense",
-    data: await copied(data as TypedArray, from, to),
+    data: await copied(data as TypedArray, parts * from, parts * to),
     shape,
     stride,
     offset: offset - from,
-    dtype: half,
+    dtype: complex ? complexTypeOf(dtype) : half,
   };
 }
 
-/** Nested rows, end to end. If a row is invalid, `viewOf` throws the error. */
-async function packedRows(rows: readonly unknown[]): Promise<PackedMatrix> {
+/** Nested rows, end to end. If a row is invalid, `viewOf` or `complexInputOf` throws the error. */
+async function packedRows(rows: readonly unknown[], complex: boolean): Promise<PackedMatrix> {
   const isRow = (row: unknown): row is ArrayLike<unknown> =>
     Array.isArray(row) || (ArrayBuffer.isView(row) && "length" in row);
   const m = rows.length;
   const n = isRow(rows[0]) ? rows[0].length : 0;
+  const atOnce = () => (complex ? (complexInputOf(rows) as ComplexView).data : (viewOf(rows) as View).data);
   const data = await flattened();
-  return { kind: "dense", data, shape: [m, n], stride: [n, 1], offset: 0, dtype: undefined };
+  const dtype = complex ? "complex128" : undefined;
+  return { kind: "dense", data, shape: [m, n], stride: [n, 1], offset: 0, dtype };
 
   async function flattened(): Promise<ArrayLike<number>> {
-    if (m * n <= SLICE) return (viewOf(rows) as View).data;
-    const flat = allocateArray("float64", m * n);
+    const parts = complex ? 2 : 1;
+    if (parts * m * n <= SLICE) return atOnce();
+    const flat = allocateArray("float64", parts * m * n);
     let until = performance.now() + TURN_MS;
     for (let i = 0; i < m; i++) {
       const row = rows[i];
-      if (!isRow(row) || row.length !== n) return (viewOf(rows) as View).data;
+      if (!isRow(row) || row.length !== n) return atOnce();
       for (let j = 0; j < n; j++) {
-        const value = row[j];
-        if (typeof value !== "number") return (viewOf(rows) as View).data;
-        flat[i * n + j] = value;
+        let re = row[j];
+        let im: unknown = 0;
+        if (complex && isPair(re)) ({ re, im } = re);
+        if (typeof re !== "number" || typeof im !== "number") return atOnce();
+        flat[parts * (i * n + j)] = re;
+        if (complex) flat[2 * (i * n + j) + 1] = im;
       }
       if (performance.now() > until) {
         await yieldToOthers();
@@ -157,6 +192,10 @@ async function packedRows(rows: readonly unknown[]): Promise<PackedMatrix> {
     }
     return flat;
   }
+}
+
+function isPair(value: unknown): value is { readonly re: unknown; readonly im: unknown } {
+  return typeof value === "object" && value !== null && "re" in value && "im" in value;
 }
 
 /** The members of typed arrays that are used here. */

@@ -26,7 +26,7 @@ function checkBatchArguments(
   options: unknown,
   name: string,
 ): [DeviceBatch, CheckedDeviceOptions] {
-  const batch = deviceBatchOf(A);
+  const batch = deviceBatchOf(A, name);
   return [batch, checkDeviceOptions(options, name, batch.onDevice)];
 }
 

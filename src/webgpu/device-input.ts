@@ -1,4 +1,5 @@
 import { comesInPanels } from "../matrix/array-fields.js";
+import { isComplex } from "../matrix/complex-input.js";
 import { panelTypeOf } from "../matrix/dtype.js";
 import { OptionError, ShapeError, UnsupportedError } from "../matrix/errors.js";
 import { describe, formatValue } from "../matrix/format-value.js";
@@ -40,8 +41,20 @@ function isOnDevice(A: unknown): A is BufferMatrix {
   return typeof buffer === "object" && buffer !== null && "usage" in buffer && "destroy" in buffer;
 }
 
-/** @throws UnsupportedError for an operator, a sparse matrix or row panels, with the function to call instead */
+/** @throws UnsupportedError for complex numbers, with the function to call instead */
+function refuseComplex(A: unknown, name: string): void {
+  if (isComplex(A))
+    throw new UnsupportedError(
+      `${name}: a device computes with real numbers, not with complex ones; call ${name} of spectral-norm`,
+    );
+}
+
+/**
+ * @throws UnsupportedError for a complex matrix, an operator, a sparse matrix or row panels, with the function to call
+ *   instead
+ */
 export function deviceInputOf(A: unknown, name: string): DeviceInput {
+  refuseComplex(A, name);
   if (isOnDevice(A)) {
     const [m, n] = dimensions(A.shape, 2);
     return { kind: "buffer", m, n, buffer: A.buffer, offset: checkBuffer(A, [m, n]) };
@@ -68,7 +81,9 @@ export interface DeviceBatch {
   at(index: number): DeviceInput;
 }
 
-export function deviceBatchOf(A: unknown): DeviceBatch {
+/** @throws UnsupportedError for complex numbers, with the function to call instead */
+export function deviceBatchOf(A: unknown, name: string): DeviceBatch {
+  refuseComplex(A, name);
   if (isOnDevice(A)) {
     const [count, m, n] = dimensions(A.shape, 3);
     const offset = checkBuffer(A, [count, m, n]);

@@ -12,6 +12,7 @@ const sameFiles: Readonly<Record<string, readonly string[]>> = {
   "load.ts": ["kernels/reference", "kernels/wasm/assembly"],
   "products.ts": ["kernels/reference", "kernels/wasm/assembly"],
   // The same, and the module that compiles it.
+  "hermitian.ts": ["kernels/reference", "kernels/wasm", "kernels/wasm/assembly"],
   "proof.ts": ["kernels/reference", "kernels/wasm", "kernels/wasm/assembly"],
   "svd.ts": ["kernels/reference", "kernels/wasm", "kernels/wasm/assembly"],
   // How each set of kernels is made.

@@ -204,3 +204,136 @@ export function lengthExactly(x: ArrayLike<number>): { square: bigint; scale: nu
   const w = Array.from(x, (value) => whole(value, scale));
   return { square: dotExactly(w, w), scale: 2 * scale };
 }
+
+/** A complex number with integer parts. */
+export interface Gaussian {
+  readonly re: bigint;
+  readonly im: bigint;
+}
+
+const ZERO: Gaussian = { re: 0n, im: 0n };
+
+function times(x: Gaussian, y: Gaussian): Gaussian {
+  return { re: x.re * y.re - x.im * y.im, im: x.re * y.im + x.im * y.re };
+}
+
+function plus(x: Gaussian, y: Gaussian): Gaussian {
+  return { re: x.re + y.re, im: x.im + y.im };
+}
+
+/** Σ xᵢ·conj(yᵢ) */
+export function hermitianDot(x: readonly Gaussian[], y: readonly Gaussian[]): Gaussian {
+  return x.reduce((sum, value, i) => plus(sum, times(value, { re: y[i].re, im: -y[i].im })), ZERO);
+}
+
+/** Interleaved numbers, whole on a scale. */
+export function gaussians(data: ArrayLike<number>, scale: number): Gaussian[] {
+  return Array.from({ length: data.length / 2 }, (_, k) => ({
+    re: whole(data[2 * k], scale),
+    im: whole(data[2 * k + 1], scale),
+  }));
+}
+
+/** Rows of an m×n matrix of interleaved numbers, on a common scale. */
+export function gaussianRows(data: ArrayLike<number>, m: number, n: number, scale: number): Gaussian[][] {
+  const all = gaussians(data, scale);
+  return Array.from({ length: m }, (_, i) => all.slice(i * n, i * n + n));
+}
+
+/** `negativeEigenvalues` of a Hermitian matrix, in arithmetic on complex integers; its leading minors are real. */
+export function negativeHermitianEigenvalues(M: readonly (readonly Gaussian[])[]): number {
+  const a = M.map((row) => [...row]);
+  let before = 1n;
+  let count = 0;
+  for (let k = 0; k < a.length; k++) {
+    const pivot = a[k][k].re;
+    if (pivot === 0n) throw new RangeError("a leading minor is zero");
+    if (pivot < 0n !== before < 0n) count++;
+    for (let i = k + 1; i < a.length; i++)
+      for (let j = k + 1; j < a.length; j++) {
+        const { re, im } = times(a[i][k], a[k][j]);
+        a[i][j] = {
+          re: (a[i][j].re * pivot - re) / before,
+          im: (a[i][j].im * pivot - im) / before,
+        };
+      }
+    before = pivot;
+  }
+  return count;
+}
+
+/** `singularValuesAbove` of a complex matrix of interleaved numbers. */
+export function complexValuesAbove(
+  data: ArrayLike<number>,
+  m: number,
+  n: number,
+  bound: number,
+  orEqual = false,
+): number {
+  const scale = scaleFor(data, [bound]);
+  const rows = gaussianRows(data, m, n, scale);
+  const short = m <= n ? rows : Array.from({ length: n }, (_, j) => rows.map((row) => row[j]));
+  const square = ((whole(bound, scale) ** 2n) << 64n) + (orEqual ? -1n : 1n);
+  const M = short.map((x, i) =>
+    short.map((y, j) => {
+      const { re, im } = hermitianDot(x, y);
+      return { re: (i === j ? square : 0n) - (re << 64n), im: -(im << 64n) };
+    }),
+  );
+  return negativeHermitianEigenvalues(M);
+}
+
+/** ‖Ĝ − u₁v₁ᴴ‖_F of a complex matrix, as `gradientErrorExactly` has it. */
+export function complexGradientErrorExactly(
+  data: ArrayLike<number>,
+  m: number,
+  n: number,
+  gradient: (i: number, j: number) => { value: Gaussian; scale: number },
+  squarings = 60,
+): number {
+  const A = gaussianRows(data, m, n, scaleFor(data));
+  const normalized = (M: Gaussian[][]) => {
+    const trace = M.reduce((sum, row, i) => sum + row[i].re, 0n);
+    return M.map((row) => row.map(({ re, im }) => ({ re: (re << BITS) / trace, im: (im << BITS) / trace })));
+  };
+  const squared = (M: Gaussian[][]) => normalized(M.map((x) => M.map((y) => hermitianDot(x, y))));
+  let M = squared(A);
+  for (let k = 0; k < squarings; k++) {
+    const last = M;
+    M = squared(last);
+    const moved = (x: Gaussian, y: Gaussian) => absolute(x.re - y.re) + absolute(x.im - y.im);
+    if (M.every((row, i) => row.every((x, j) => moved(x, last[i][j]) < 1n << 100n))) break;
+  }
+  const B = M.map((row) =>
+    Array.from({ length: n }, (_, j) => row.reduce((sum, x, i) => plus(sum, times(x, A[i][j])), ZERO)),
+  );
+  const length = root(B.flat().reduce((sum, { re, im }) => sum + re * re + im * im, 0n));
+  let square = 0n;
+  B.forEach((row, i) => {
+    row.forEach((x, j) => {
+      const { value, scale } = gradient(i, j);
+      const shifted = BITS - BigInt(scale);
+      const onScale = (g: bigint) => (shifted >= 0n ? g << shifted : g >> -shifted);
+      square += (onScale(value.re) - (x.re << BITS) / length) ** 2n;
+      square += (onScale(value.im) - (x.im << BITS) / length) ** 2n;
+    });
+  });
+  return near(root(square), Number(BITS));
+}
+
+/** û·v̂ᴴ of interleaved vectors, exactly. */
+export function complexOuterExactly(u: ArrayLike<number>, v: ArrayLike<number>) {
+  const [su, sv] = [scaleFor(u), scaleFor(v)];
+  const [U, V] = [gaussians(u, su), gaussians(v, sv)];
+  return (i: number, j: number) => ({
+    value: times(U[i], { re: V[j].re, im: -V[j].im }),
+    scale: su + sv,
+  });
+}
+
+/** The entries of a matrix of interleaved numbers. */
+export function complexEntriesExactly(data: ArrayLike<number>, n: number) {
+  const scale = scaleFor(data);
+  const all = gaussians(data, scale);
+  return (i: number, j: number) => ({ value: all[i * n + j], scale });
+}

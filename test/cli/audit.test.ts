@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { csvRow } from "../../src/cli/audit-csv.js";
 import { answers, auditOf, linesOf } from "../audit/models.js";
+import { normByRealForm } from "../files/expand.js";
 import { floats, type SafetensorsPart, safetensors, text } from "../files/models.js";
 import { encode, npy, zip } from "../files/writers.js";
 import { command, runCommand } from "./run-command.js";
@@ -20,7 +21,7 @@ function put(name: string, content: Uint8Array): string {
 
 /** What is said of `model`'s tensors that are no matrices. */
 const leftOutSaid = () =>
-  ["a vector", "an embedding table, by its name", 'dtype "I64" is none of F64, F32, F16, BF16']
+  ["a vector", "an embedding table, by its name", 'dtype "I64" is none of F64, F32, F16, BF16, C64']
     .map((reason) => `spectral-norm: ${model}: 1 tensor left out: ${reason}\n`)
     .join("");
 const diagonal = (...values: number[]) =>
@@ -96,7 +97,7 @@ describe("audit", () => {
     expect(stdout).toMatch(/last\.weight \(tied\)/);
     expect(stdout).not.toMatch(/bias|embed/);
     expect((await auditOf([model], { leftOut: true })).stdout).toMatch(
-      /Left out of \S+:\n {2}a vector \(1\):\n {4}first\.bias \[3\]\n {2}an embedding table, by its name \(1\):\n {4}embed_tokens\.weight \[2×2\]\n {2}dtype "I64" is none of F64, F32, F16, BF16 \(1\):\n {4}ids \[1×2\]\n/,
+      /Left out of \S+:\n {2}a vector \(1\):\n {4}first\.bias \[3\]\n {2}an embedding table, by its name \(1\):\n {4}embed_tokens\.weight \[2×2\]\n {2}dtype "I64" is none of F64, F32, F16, BF16, C64 \(1\):\n {4}ids \[1×2\]\n/,
     );
     const all = linesOf((await auditOf([model], { json: true, leftOut: true })).stdout);
     expect(all.length).toBe(6);
@@ -162,6 +163,87 @@ describe("audit", () => {
     const { status, stderr } = await answers([path]);
     expect(status).toBe(2);
     for (const name of ["f", "c"]) expect(stderr).toContain(`"${name}": row 3, column 2 of 4×3 is NaN`);
+  });
+
+  describe("of complex tensors", () => {
+    const numbers = Array.from({ length: 2 * 2 * 3 * 4 }, (_, k) => Math.fround(Math.sin(k * k)));
+    const shape = [2, 3, 2, 2];
+    const single = put(
+      "complex.safetensors",
+      safetensors([
+        { name: "conv.weight", dtype: "C64", shape, data: encode("<f4", numbers) },
+        { name: "bias", dtype: "C64", shape: [2], data: new Uint8Array(16) },
+        part("real.weight", [3, 4], [1, 2]),
+      ]),
+    );
+    const arrays = put(
+      "complex.npz",
+      zip(
+        ["<f4", "<f8", ">f8"].flatMap((descr) =>
+          [false, true].map((fortran) => ({
+            name: `${descr.slice(1)}${descr[0] === "<" ? "" : "-swapped"}${fortran ? "-fortran" : ""}.npy`,
+            content: npy({
+              descr: descr.replace("f4", "c8").replace("f8", "c16"),
+              shape: [4, 6],
+              fortran,
+              data: encode(descr, numbers),
+            }),
+          })),
+        ),
+      ),
+    );
+    const entries = (m: number, n: number, at: (i: number, j: number) => number) =>
+      Array.from({ length: m }, (_, i) =>
+        Array.from({ length: n }, (_, j): [number, number] => {
+          const k = 2 * at(i, j);
+          return [numbers[k], numbers[k + 1]];
+        }),
+      );
+    const frobenius = Math.hypot(...numbers);
+
+    it("gives σ and the other fields as of real ones, in memory and from the file", async () => {
+      // [out, in, h, w] becomes out×(in·h·w), which is how the numbers lie.
+      const sigma = normByRealForm(entries(2, 12, (i, j) => 12 * i + j));
+      for (const flags of [{}, { memory: 100 }, { rtol: 1e-3 }]) {
+        const { status, lines } = await answers([single], flags);
+        expect(status).toBe(0);
+        expect(lines.map(({ tensor }) => tensor)).toEqual(["conv.weight", "real.weight"]);
+        expect(lines[0]).toMatchObject({ dtype: "complex64", shape, rows: 2, cols: 12, converged: true });
+        expect(Math.abs(lines[0].sigma / sigma - 1)).toBeLessThan("rtol" in flags ? 1e-3 : 1e-6);
+        expect(Math.abs(lines[0].frobenius / frobenius - 1)).toBeLessThan(1e-12);
+        expect(lines[0].stableRank).toBeCloseTo((frobenius / sigma) ** 2, "rtol" in flags ? 2 : 5);
+      }
+    });
+
+    it("knows .npz files, in either byte order and Fortran's order", async () => {
+      const { lines } = await answers([arrays], { top: 2 });
+      expect(lines.map(({ dtype }) => dtype)).toEqual([
+        ...["complex64", "complex64", "complex128", "complex128", "complex128", "complex128"],
+      ]);
+      lines.forEach(({ dtype, sigma, singularValues }, k) => {
+        const found = normByRealForm(entries(4, 6, (i, j) => (k % 2 === 0 ? 6 * i + j : i + 4 * j)));
+        const bound = dtype === "complex64" ? 1e-6 : 1e-14;
+        expect(Math.abs(sigma / found - 1)).toBeLessThan(bound);
+        expect(singularValues?.length).toBe(2);
+        expect(Math.abs((singularValues?.[0] ?? 0) / found - 1)).toBeLessThan(bound);
+      });
+    });
+
+    it("names the entry that is not finite, and refuses to take kernels for convolutions", async () => {
+      const bad = numbers.slice();
+      bad[2 * 17 + 1] = Number.NaN;
+      const path = put(
+        "poisoned-complex.safetensors",
+        safetensors([{ name: "w", dtype: "C64", shape, data: encode("<f4", bad) }]),
+      );
+      for (const flags of [{}, { memory: 100 }])
+        expect((await answers([path], flags)).stderr).toMatch(
+          /"w": row 1, column 5 of 2×12 is (NaN|not finite)/,
+        );
+      const { status, stderr } = await answers([single], { conv: "operator", input: [4, 4] });
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/"conv.weight": is complex64, .* without --conv operator/);
+    });
   });
 
   it("gives the norm of Fortran's order and of the other layout", async () => {

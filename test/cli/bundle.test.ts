@@ -1,10 +1,22 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { builtinModules } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseSync } from "vite";
 import { expect, it } from "vitest";
-import { command } from "./run-command.js";
+import { safetensors } from "../files/models.js";
+import { encode, npy } from "../files/writers.js";
+import { command, runCommand } from "./run-command.js";
 
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 const files = readdirSync(join(dist, "cli"));
@@ -40,6 +52,32 @@ it("is a program, and replaces what the compiler left", () => {
   expect(
     ["audit", "engines", "experiment", "files", "report"].filter((folder) => existsSync(join(dist, folder))),
   ).toEqual([]);
+});
+
+it("has the functions for complex matrices", () => {
+  const folder = mkdtempSync(join(tmpdir(), "bundle-"));
+  try {
+    const file = join(folder, "complex.npy");
+    writeFileSync(file, npy({ descr: "<c16", shape: [1, 2], data: encode("<f8", [3, 0, 0, 4]) }));
+    const model = join(folder, "complex.safetensors");
+    const data = encode("<f4", [3, 0, 0, 4]);
+    writeFileSync(model, safetensors([{ name: "w", dtype: "C64", shape: [1, 2], data }]));
+    for (const [name, path] of [
+      ["norm", file],
+      ["audit", model],
+    ]) {
+      const { status, stdout, stderr } = runCommand(name, path, "--json");
+      expect([status, stderr]).toEqual([0, ""]);
+      expect(JSON.parse(stdout)).toMatchObject({
+        rows: 1,
+        cols: 2,
+        sigma: expect.closeTo(5, 12),
+        converged: true,
+      });
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it("carries the licence of everything that it contains", () => {

@@ -7,7 +7,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { widthOf } from "../../src/cli/fit.js";
 import { delimiterOf, registerNorm } from "../../src/cli/norm-command.js";
 import { type NormFlags, runNorm } from "../../src/cli/run-norm.js";
-import { encode, npy, zip } from "../files/writers.js";
+import { normByRealForm } from "../files/expand.js";
+import { encode, join as joined, npy, zip } from "../files/writers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "norm-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -377,6 +378,126 @@ describe("norm", () => {
     expect(written.at(-3)).toBe("clear");
     expect(written.at(-2)).toMatch(/^spectral-norm: /);
     expect(written.at(-1)).toBe("end");
+  });
+});
+
+describe("complex matrices", () => {
+  const [m, n] = [90, 70];
+  const parts = Array.from({ length: 2 * m * n }, (_, k) => Math.fround(Math.sin(k * k)));
+  const entry = (i: number, j: number) => parts.slice(2 * (i * n + j), 2 * (i * n + j) + 2);
+  const entries = Array.from({ length: m }, (_, i) =>
+    Array.from({ length: n }, (_, j): [number, number] => [entry(i, j)[0], entry(i, j)[1]]),
+  );
+  const sigma = normByRealForm(entries);
+  const columns = Array.from({ length: n }, (_, j) =>
+    Array.from({ length: m }, (_, i) => entry(i, j)),
+  ).flat();
+  const i4 = (...numbers: number[]) => encode(">i4", numbers);
+  const arrayOf = (
+    descr: string,
+    fortran = false,
+    values: readonly number[] = fortran ? columns.flat() : parts,
+  ) =>
+    npy({
+      descr,
+      shape: [m, n],
+      fortran,
+      data: encode(descr.replace("c16", "f8").replace("c8", "f4"), values),
+    });
+  const files: [string, string, string][] = [
+    ...["<c8", "<c16", ">c8", ">c16"].flatMap((descr) =>
+      [false, true].map((fortran): [string, string, string] => {
+        const name = `${descr[0] === "<" ? "" : "swapped-"}${descr.slice(1)}${fortran ? "-fortran" : ""}.npy`;
+        return [name, put(name, arrayOf(descr, fortran)), descr.endsWith("16") ? "complex128" : "complex64"];
+      }),
+    ),
+    [
+      "array.mtx",
+      put(
+        "complex-array.mtx",
+        `%%MatrixMarket matrix array complex general\n${m} ${n}\n${columns.map((z) => `${z.join(" ")}\n`).join("")}`,
+      ),
+      "complex128",
+    ],
+    [
+      "coordinate.mtx",
+      put(
+        "complex-coordinate.mtx",
+        `%%MatrixMarket matrix coordinate complex general\n${m} ${n} ${m * n}\n${columns
+          .map((z, k) => `${(k % m) + 1} ${Math.floor(k / m) + 1} ${z.join(" ")}\n`)
+          .join("")}`,
+      ),
+      "complex128",
+    ],
+    ["petsc", put("complex.petsc", joined(i4(1211216, m, n, -1), encode(">f8", parts))), "complex128"],
+  ];
+  const double = put("complex-double.npy", arrayOf("<c16"));
+
+  it.each(files)("in %s have their norm, with all fields", async (_, file, dtype) => {
+    const { status, stderr, answers: found } = await answers([file]);
+    expect([status, stderr]).toEqual([0, ""]);
+    const keys =
+      "file rows cols dtype method sigma residual gap gradientError iterations passes converged tied".split(
+        " ",
+      );
+    expect(Object.keys(found[0])).toEqual(keys);
+    expect(found[0]).toMatchObject({ file, rows: m, cols: n, dtype, converged: true, tied: false });
+    const unit = dtype === "complex64" ? 2 ** -24 : 2 ** -53;
+    expect(Math.abs(found[0].sigma / sigma - 1)).toBeLessThan(16 * unit);
+    // The largest error of u·vᴴ that is likely: the type's rounding over the relative gap.
+    expect(found[0].gradientError).toBeLessThan((1e3 * unit * sigma) / found[0].gap);
+  });
+
+  it("stay in the file if they take more than --memory", async () => {
+    for (const [name, file, dtype] of files.filter(([name]) => !name.endsWith(".mtx"))) {
+      const { status, answers: found } = await answers([file], { memory: 1000 });
+      expect([status, found[0].dtype, found[0].rows, found[0].cols], name).toEqual([0, dtype, m, n]);
+      expect(Math.abs(found[0].sigma / sigma - 1)).toBeLessThan(dtype === "complex64" ? 1e-6 : 1e-14);
+    }
+    const bad = (fortran: boolean) => {
+      const values = [...(fortran ? columns.flat() : parts)];
+      values[2 * (fortran ? 5 + m * 7 : 5 * n + 7) + 1] = Number.NaN;
+      return put(`complex-nan${fortran}.npy`, arrayOf("<c16", fortran, values));
+    };
+    for (const file of [bad(false), bad(true)])
+      for (const options of [{}, { memory: 1000 }]) {
+        const { status, stderr } = await answers([file], options);
+        expect(status).toBe(2);
+        expect(stderr).toMatch(/^spectral-norm: [^\n]*imaginary part in row 5, column 7 is [^\n]*\n$/);
+      }
+  });
+
+  it("take --method and --rtol", async () => {
+    for (const method of ["dense", "lanczos", "power"] as const) {
+      const { status, answers: found } = await answers([double], { method });
+      expect([method, status, found[0].method]).toEqual([method, 0, method]);
+      expect(Math.abs(found[0].sigma / sigma - 1)).toBeLessThan(method === "power" ? 1e-4 : 1e-14);
+    }
+    const exact = (await answers([double])).answers[0];
+    const loose = (await answers([double], { rtol: 0.1 })).answers[0];
+    expect(loose.passes).toBeLessThan(exact.passes);
+    expect(Math.abs(loose.sigma / sigma - 1)).toBeLessThan(0.1);
+  });
+
+  it("stand in an archive beside real ones, and in the table", async () => {
+    const archive = put(
+      "complex.npz",
+      zip([
+        { name: "c.npy", content: arrayOf("<c8"), deflate: true },
+        { name: "r.npy", content: diagonal("<f8", 2, 1) },
+        { name: "v.npy", content: npy({ descr: "<c8", shape: [2], data: new Uint8Array(16) }) },
+      ]),
+    );
+    const { status, stdout, stderr } = await norm([archive]);
+    expect([status, stderr]).toEqual([0, `spectral-norm: ${archive}: 1 array left out: a vector\n`]);
+    expect(stdout).toMatch(new RegExp(`complex\\.npz c +${String(sigma).slice(0, 6)}\\d* +90×70 +complex64`));
+    const { answers: found } = await answers([archive], { key: "c" });
+    expect(found.map(({ key, dtype }) => [key, dtype])).toEqual([["c", "complex64"]]);
+  });
+
+  it("are shown with as many digits as their type has", async () => {
+    const { stdout } = await norm([double]);
+    expect(stdout).toContain(sigma.toPrecision(15).slice(0, 14));
   });
 });
 

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { rowPanels, singularTriplet, singularTriplets, spectralNorm, tripletVjp } from "../../src/index.js";
+import {
+  matrixNorm,
+  rowPanels,
+  singularTriplet,
+  singularTriplets,
+  spectralNorm,
+  svdvals,
+  tripletVjp,
+} from "../../src/index.js";
 import { withKernelBudget } from "../../src/kernels/budget.js";
 import { leastMemory } from "../../src/solve/panel-action.js";
 import { expectRefusal } from "../refusal.js";
@@ -99,6 +107,20 @@ describe.each(PRECISIONS)("row panels of $dtype", (precision) => {
           expect(Math.abs(norm - 1), where).toBeLessThan(precision.sigma);
         }
     }
+  });
+
+  it("have the norms of the matrix in memory", () => {
+    const whole = cast(
+      withComplexSpectrum(30, 20, (i) => 0.7 ** i, 1),
+      precision,
+    );
+    for (const ord of ["fro", 1, -1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] as const) {
+      const value = matrixNorm(panelsOf(whole, { panelRows: 7 }).A, ord);
+      expect(Math.abs(value / matrixNorm(whole, ord) - 1)).toBeLessThan(1e-14);
+    }
+    expect(Math.abs(matrixNorm(panelsOf(whole).A, 2) - 1)).toBeLessThan(precision.sigma);
+    expectRefusal(() => matrixNorm(panelsOf(whole).A, "nuc"), "ERR_UNSUPPORTED", "row panels");
+    expectRefusal(() => svdvals(panelsOf(whole).A as never), "ERR_UNSUPPORTED", "row panels");
   });
 
   it("serve derivatives", () => {

@@ -4,6 +4,7 @@ import {
   AdjointError,
   ConvergenceError,
   certify,
+  complexMatrix,
   cond,
   hessianVectorProduct,
   kyFanNorm,
@@ -12,6 +13,7 @@ import {
   matrixNorm,
   NonFiniteError,
   type NormOrder,
+  OptionError,
   OverflowError,
   probableUpperBound,
   productOf,
@@ -33,7 +35,8 @@ import {
   valueAndGrad,
   valueAndGradBatch,
 } from "../../src/index.js";
-import { type Input, made, type Recipe, recipes } from "./inputs.js";
+import { complexDistance, hermitianInner, outerOf } from "../complex/build.js";
+import { complexAdjointProduct, complexProduct, type Input, made, type Recipe, recipes } from "./inputs.js";
 import { exactSigma, referenceOf } from "./reference.js";
 
 const tiny = 2 ** -1074;
@@ -91,7 +94,7 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     // What the reference, and rounding of sums in the operator's own products, leave of the vectors.
     const gap = values.length > 1 ? 1 - values[1] / values[0] : 1;
     const known = (40 * Math.max(8, Math.min(input.m, input.n)) * 2 ** -52) / gap;
-    const error = outerDistance(t, { u, v });
+    const error = distanceOf(input, t, { u, v });
     assert.ok(error <= 5 * t.gradientError + known, `gradientError ${t.gradientError}, true ${error}`);
   },
   valueAndGrad(input, options) {
@@ -112,10 +115,11 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
   batch(input, options) {
     // The same matrix twice.
     const { entries, m, n, dtype } = input;
-    const data = dtype === "float32" ? new Float32Array(2 * m * n) : new Float64Array(2 * m * n);
+    const size = entries.length;
+    const data = dtype === "float32" ? new Float32Array(2 * size) : new Float64Array(2 * size);
     data.set(entries);
-    data.set(entries, m * n);
-    const A = { data, shape: [2, m, n] };
+    data.set(entries, size);
+    const A = { ...typeOf(input), data, shape: [2, m, n] };
     const values = spectralNormBatch(A, options);
     for (const value of values) if (options.method !== "power") expectSigma(value, input, options);
     assert.ok(Object.is(values[0], values[1]) || options.start !== undefined, "alike");
@@ -127,7 +131,7 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
       assert.deepEqual(converged, [true, true]);
     assert.ok(finite(grads.data), "no NaN");
     if (options.method !== "power") {
-      const gradient = grads.data.subarray(m * n);
+      const gradient = grads.data.subarray(size);
       expectSubgradient(again[1], gradient, input, options);
     }
   },
@@ -190,7 +194,7 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     const gap = values.length > 1 ? 1 - values[1] / values[0] : 1;
     const known = (40 * Math.max(8, values.length) * 2 ** -52) / gap;
     if (known < 0.01)
-      assert.ok(gradientErrorBound >= outerDistance(proof.triplet, { u, v }) - known, "gradient’s bound");
+      assert.ok(gradientErrorBound >= distanceOf(input, proof.triplet, { u, v }) - known, "gradient’s bound");
   },
   "singularTriplets, kyFanNorm"(input, { seed = 0, method, rtol, maxIterations, start }) {
     const { values } = referenceOf(input);
@@ -251,11 +255,10 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
   },
   hessianVectorProduct(input) {
     const { m, n } = input;
-    const direction = (turn: number) =>
-      matrix(
-        Float64Array.from({ length: m * n }, (_, k) => Math.sin(k * turn + 1)),
-        [m, n],
-      );
+    const direction = (turn: number) => {
+      const data = Float64Array.from({ length: input.entries.length }, (_, k) => Math.sin(k * turn + 1));
+      return input.complex ? complexMatrix(data, [m, n]) : matrix(data, [m, n]);
+    };
     const [E, F] = [direction(1.3), direction(2.9)];
     const [first, second] = [E, F].map((of) => hessianVectorProduct(input.A, of));
     assert.deepEqual(first.shape, [m, n]);
@@ -281,14 +284,31 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
       return;
     }
     const epsilon = EPSILON[input.dtype];
-    for (let i = 0, k = 0; i < input.m; i++)
-      for (let j = 0; j < input.n; j++, k++)
-        assert.ok(Math.abs(back.data[k] - 2 * t.u[i] * t.v[j]) <= 8 * epsilon, "σ’s cotangent gives u·vᵀ");
-    const other = { data: input.entries.map((x) => x * (1 + 2 ** -8)), shape: [input.m, input.n] };
+    const G = input.complex ? outerOf(t) : realOuterOf(t);
+    G.forEach((value, k) => {
+      assert.ok(Math.abs(back.data[k] - 2 * value) <= 8 * epsilon, "σ’s cotangent gives u·vᵀ");
+    });
+    const data = input.entries.map((x) => x * (1 + 2 ** -8));
+    const other = { ...(input.complex && { dtype: "complex128" }), data, shape: [input.m, input.n] };
     if (t.sigma > 1e-290 && t.sigma < 1e290)
       assert.throws(() => tripletVjp(other, t, { sigma: 2 }), TripletError, "a triplet of another matrix");
     const u = Float64Array.from(t.u, (_, i) => Math.cos(i));
     const v = Float64Array.from(t.v, (_, j) => Math.sin(j));
+    if (input.complex) {
+      const turned = Float64Array.from(t.u, (_, k) => (k & 1 ? t.u[k - 1] : -t.u[k + 1]));
+      assert.throws(() => tripletVjp(input.A, t, { u: turned }), OptionError, "a cotangent along the phase");
+      // a·(aᴴu), the derivative of |aᴴu|²/2, and likewise of v, do not depend on it.
+      for (const [cotangent, x] of [
+        [u, t.u],
+        [v, t.v],
+      ] as const) {
+        const [re, im] = hermitianInner(cotangent, x);
+        const a = cotangent.slice();
+        a.forEach((_, k) => {
+          cotangent[k] = k & 1 ? re * a[k] + im * a[k - 1] : re * a[k] - im * a[k + 1];
+        });
+      }
+    }
     assert.ok(finite(tripletVjp(input.A, t, { u, v }).data), "no NaN");
   },
   "an operator with a wrong adjoint"(input, { seed = 0, rtol, method }) {
@@ -296,6 +316,7 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     const [sigma] = referenceOf(input).values;
     if (input.finite && !(sigma < 1e150 && (sigma > 1e-150 || sigma === 0))) return;
     const product = (transposed: boolean) => (x: Float64Array, out: Float64Array) => {
+      if (input.complex) return (transposed ? complexAdjointProduct : complexProduct)(entries, m, n, x, out);
       out.fill(0);
       for (let i = 0, k = 0; i < m; i++)
         for (let j = 0; j < n; j++, k++)
@@ -310,6 +331,7 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     ];
     const bend = bends[Math.abs(seed) % bends.length];
     const wrong = {
+      ...(input.complex && { dtype: "complex128" }),
       shape: [m, n],
       matvec: product(false),
       rmatvec(y: Float64Array, out: Float64Array) {
@@ -321,7 +343,7 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     const calls = [
       () => spectralNorm(wrong, { seed, rtol, method }),
       () => singularTriplet(wrong, { seed, rtol, method }),
-      () => probableUpperBound(wrong, { seed }),
+      ...(input.complex ? [] : [() => probableUpperBound(wrong, { seed })]),
       () => singularTriplets(wrong, { k: 1, seed, rtol }),
     ];
     for (const call of calls)
@@ -329,7 +351,8 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
       else if (method !== "power") assert.doesNotThrow(call);
   },
   "matrix, csr"(input) {
-    const copy = matrix(input.entries, [input.m, input.n]);
+    const { entries, m, n, complex } = input;
+    const copy = complex ? complexMatrix(entries, [m, n]) : matrix(entries, [m, n]);
     assert.deepEqual(copy.shape, [input.m, input.n]);
     assert.ok(copy.data.every((x, k) => Object.is(x, input.entries[k])));
   },
@@ -368,7 +391,8 @@ export function check({ call, recipe, options, started }: Case): void {
   const input = made(recipe);
   const before = input.memory.map(copied);
   // Scaled, zero at times, and never to be trusted.
-  const start = Float64Array.from({ length: input.n }, (_, j) => (j === 0 ? 1 : 0));
+  const length = input.complex ? 2 * input.n : input.n;
+  const start = Float64Array.from({ length }, (_, j) => (j === 0 ? 1 : 0));
   const all = started ? { ...options, start } : options;
   const { values } = input.finite ? referenceOf(input) : { values: [Number.NaN] };
   try {
@@ -393,13 +417,14 @@ function expectReason(
   sigma: number,
   { method, maxIterations, rtol }: SolveOptions,
 ): void {
-  const bare = ["operator", "panels", "panels float32"].includes(input.form);
+  const bare = /operator|panels/.test(input.form);
+  if (error instanceof UnsupportedError && /does not take complex matrices/.test(error.message)) return;
   if (error instanceof UnsupportedError && bare && NEEDS_ENTRIES.has(call)) return;
   if (error instanceof UnsupportedError && bare && method === "power") return;
   if (error instanceof UnsupportedError && bare && call === "probableUpperBound") return;
   if (error instanceof NonFiniteError) {
     if (!input.finite) return;
-    if (input.form === "operator" && method === "power" && sigma > 1e150) return;
+    if (input.form.endsWith("operator") && method === "power" && sigma > 1e150) return;
   }
   if (error instanceof ConvergenceError) {
     assert.ok(method === "power" || maxIterations !== undefined || rtol !== undefined, "converged");
@@ -428,7 +453,8 @@ function expectSigma(
   const [sigma] = referenceOf(input).values;
   // An operator’s products here are plain sums, and tiny ones of them are rounded to whole units of the last place.
   const own =
-    PROMISED[input.dtype] * sigma + (input.form === "operator" ? 4 * Math.max(input.m, input.n) : 1) * tiny;
+    PROMISED[input.dtype] * sigma +
+    (input.form.endsWith("operator") ? 8 * Math.max(input.m, input.n) : 1) * tiny;
   assert.ok(Number.isFinite(value) && value >= 0, `${value}`);
   assert.ok(value <= sigma + own, `${value} above ${sigma}`);
   if (maxIterations !== undefined) return;
@@ -446,7 +472,7 @@ function expectSigma(
 
 function expectHomogeneous(value: number, factor: number, input: Input, options: SolveOptions): void {
   const { entries, m, n, dtype } = input;
-  if (input.form === "operator" || options.method === "power" || options.atol) return;
+  if (input.form.endsWith("operator") || options.method === "power" || options.atol) return;
   // What fits may have a norm that does not.
   if (!Number.isFinite(value * factor)) return;
   const scaled = entries.map((x) => x * factor);
@@ -454,7 +480,7 @@ function expectHomogeneous(value: number, factor: number, input: Input, options:
   const data = Type.from(scaled);
   // Where digits are lost or there is no such number, it is another matrix.
   if (data.some((x, k) => x / factor !== entries[k] || !Number.isFinite(x))) return;
-  const other = spectralNorm({ data, shape: [m, n] }, options);
+  const other = spectralNorm({ ...typeOf(input), data, shape: [m, n] }, options);
   const expected = Math.abs(factor) * value;
   assert.ok(
     Math.abs(other - expected) <=
@@ -494,7 +520,10 @@ function normByHand(input: Input, order: NormOrder): number {
   const sums = (rows: boolean) =>
     Array.from({ length: rows ? m : n }, (_, i) => {
       let sum = 0;
-      for (let j = 0; j < (rows ? n : m); j++) sum += Math.abs(entries[rows ? i * n + j : j * n + i]);
+      for (let j = 0; j < (rows ? n : m); j++) {
+        const k = rows ? i * n + j : j * n + i;
+        sum += input.complex ? Math.hypot(entries[2 * k], entries[2 * k + 1]) : Math.abs(entries[k]);
+      }
       return sum;
     });
   switch (order) {
@@ -536,6 +565,27 @@ function outerDistance(
   for (let i = 0; i < a.u.length; i++)
     for (let j = 0; j < a.v.length; j++) square += (a.u[i] * a.v[j] - b.u[i] * b.v[j]) ** 2;
   return Math.sqrt(square);
+}
+
+/** The same, entry by entry, of complex pairs known up to a common phase. */
+function distanceOf(
+  { complex }: Input,
+  a: { u: ArrayLike<number>; v: ArrayLike<number> },
+  b: { u: ArrayLike<number>; v: ArrayLike<number> },
+): number {
+  return complex ? complexDistance(a, b) : outerDistance(a, b);
+}
+
+function realOuterOf({ u, v }: { u: ArrayLike<number>; v: ArrayLike<number> }): Float64Array {
+  return Float64Array.from(
+    { length: u.length * v.length },
+    (_, k) => u[Math.floor(k / v.length)] * v[k % v.length],
+  );
+}
+
+/** The `dtype` of plain data that is complex. */
+function typeOf({ complex, dtype }: Input): { dtype?: string } {
+  return complex ? { dtype: dtype === "float32" ? "complex64" : "complex128" } : {};
 }
 
 function copied({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { csr, type MatrixOrOperator, rowPanels } from "../../src/index.js";
+import { csc, csr, type MatrixOrOperator, rowPanels } from "../../src/index.js";
 import { halfDecoder } from "../../src/matrix/half.js";
 import { createRandom } from "../../src/numerics/random.js";
 
@@ -7,8 +7,9 @@ import { createRandom } from "../../src/numerics/random.js";
 export interface Input {
   readonly form: string;
   readonly A: MatrixOrOperator;
-  /** row-major, in float64, exactly as A has them */
+  /** row-major, in float64, exactly as A has them; of a complex matrix 2·m·n interleaved parts */
   readonly entries: Float64Array;
+  readonly complex: boolean;
   readonly m: number;
   readonly n: number;
   /** what is computed and returned in */
@@ -60,6 +61,18 @@ const FORMS = [
   "panels",
   "panels float32",
   "operator",
+  "complex128",
+  "complex64",
+  "complex strided",
+  "complex strides",
+  "complex Fortran order",
+  "complex plain",
+  "complex nested",
+  "complex csr",
+  "complex csc float32",
+  "complex panels",
+  "complex panels float32",
+  "complex operator",
 ] as const;
 
 const KINDS = [
@@ -130,8 +143,31 @@ export const recipes: fc.Arbitrary<Recipe> = fc.record({
 /** The matrix that a recipe describes. */
 export function made(recipe: Recipe): Input {
   const [m, n] = recipe.shape;
-  const wanted = content(recipe);
-  return { ...formed(recipe, wanted, m, n), form: recipe.form, m, n };
+  const complex = recipe.form.startsWith("complex");
+  const made = complex
+    ? complexFormed(recipe, complexContent(recipe), m, n)
+    : formed(recipe, content(recipe), m, n);
+  return { ...made, form: recipe.form, complex, m, n };
+}
+
+/** Kinds whose imaginary parts are as arbitrary as the real ones. The others get phases, which keep what they are. */
+const MIXED: readonly string[] = ["normal", "whole", "sparse", "graded"];
+
+/** Interleaved parts. */
+function complexContent(recipe: Recipe): Float64Array {
+  const { kind, specials, seed } = recipe;
+  const n = recipe.shape[1];
+  const re = content({ ...recipe, specials: [] });
+  const im = MIXED.includes(kind) ? content({ ...recipe, specials: [], seed: seed ^ 0x55555 }) : undefined;
+  const data = new Float64Array(2 * re.length);
+  re.forEach((x, k) => {
+    // Powers of i, of the row times of the column: a unitary matrix on either side, without rounding.
+    const quarters = im ? 0 : (3 * Math.floor(k / n) + (k % n)) % 4;
+    data[2 * k + (quarters & 1)] = quarters < 2 ? x : -x;
+    if (im) data[2 * k + 1] = im[k];
+  });
+  for (const { at, value } of specials) data[at % data.length] = value;
+  return data;
 }
 
 function content({ kind, shape: [m, n], seed, scale, specials }: Recipe): Float64Array {
@@ -159,7 +195,139 @@ function content({ kind, shape: [m, n], seed, scale, specials }: Recipe): Float6
   return data;
 }
 
-type Formed = Omit<Input, "form" | "m" | "n">;
+type Formed = Omit<Input, "form" | "m" | "n" | "complex">;
+
+/** The place of entry (i, j) among complex numbers, and how many there are. */
+function placesOf({ form, steps, offset, backwards }: Recipe, m: number, n: number) {
+  const columns = form === "complex strides" || form === "complex Fortran order";
+  const strided = form === "complex strided";
+  const [down, across] = columns ? [1, m] : strided ? [n * steps[1] * steps[0], steps[1]] : [n, 1];
+  const sign = strided && backwards ? -1 : 1;
+  const length = (m - 1) * down + (n - 1) * across + 1 + (strided ? offset : 0);
+  const base = sign < 0 ? length - 1 : strided ? offset : 0;
+  return { base, stride: [sign * down, sign * across] as const, length };
+}
+
+function complexFormed(recipe: Recipe, wanted: Float64Array, m: number, n: number): Formed {
+  const { form } = recipe;
+  const single = form === "complex64" || form.endsWith("float32");
+  const Type = single ? Float32Array : Float64Array;
+  const dtype = single ? "complex64" : "complex128";
+  const shape: [number, number] = [m, n];
+  const entries = Float64Array.from(Type.from(wanted));
+  const finite = entries.every(Number.isFinite);
+  const as = (A: MatrixOrOperator, memory: Formed["memory"] = []): Formed => ({
+    ...{ A, entries, finite, memory },
+    dtype: single ? "float32" : "float64",
+  });
+  const pairs = Array.from({ length: m * n }, (_, k) => ({ re: entries[2 * k], im: entries[2 * k + 1] }));
+  switch (form) {
+    case "complex plain":
+      return as({ data: [...entries], shape, dtype });
+    case "complex nested":
+      // Real numbers among them.
+      return as(
+        Array.from({ length: m }, (_, i) =>
+          pairs.slice(i * n, (i + 1) * n).map((z) => (Object.is(z.im, 0) && i + recipe.seed > 0 ? z.re : z)),
+        ).map((row, i) => (i === 0 ? [pairs[0], ...row.slice(1)] : row)),
+      );
+    case "complex csr":
+    case "complex csc float32": {
+      // It is refused when it is made.
+      if (!finite) return as({ data: Type.from(entries), shape, dtype });
+      const byRow = form === "complex csr";
+      const kept = pairs.flatMap((z, k) =>
+        z.re === 0 && z.im === 0
+          ? []
+          : [{ ...z, line: byRow ? Math.floor(k / n) : k % n, other: byRow ? k % n : Math.floor(k / n) }],
+      );
+      kept.sort((a, b) => a.line - b.line);
+      const parts = {
+        data: Type.from(kept.flatMap(({ re, im }) => [re, im])),
+        indices: kept.map(({ other }) => other),
+        indptr: Array.from(
+          { length: (byRow ? m : n) + 1 },
+          (_, i) => kept.filter(({ line }) => line < i).length,
+        ),
+        ...{ shape, dtype },
+      };
+      return as(byRow ? csr(parts) : csc(parts), [parts.data]);
+    }
+    case "complex panels":
+    case "complex panels float32": {
+      const data = Type.from(entries);
+      const A = rowPanels({
+        ...{ shape, dtype: dtype as "complex128" },
+        ...{ panelRows: 1 + recipe.offset, keep: recipe.backwards },
+        rows: (first, count) => data.slice(2 * first * n, 2 * (first + count) * n) as Float64Array,
+      });
+      return as(A, [data]);
+    }
+    case "complex operator":
+      return as(complexOperator(entries, m, n), [entries]);
+    default: {
+      const { base, stride, length } = placesOf(recipe, m, n);
+      // What lies between the entries is no part of the matrix.
+      const data = new Type(2 * length).fill(Number.NaN);
+      for (let k = 0; k < m * n; k++)
+        data.set(
+          entries.subarray(2 * k, 2 * k + 2),
+          2 * (base + Math.floor(k / n) * stride[0] + (k % n) * stride[1]),
+        );
+      const said =
+        form === "complex strided"
+          ? { stride, offset: base }
+          : form === "complex strides"
+            ? { strides: stride }
+            : form === "complex Fortran order"
+              ? { fortranOrder: true }
+              : {};
+      return as({ data, shape, dtype, ...said }, [data]);
+    }
+  }
+}
+
+function complexOperator(entries: Float64Array, m: number, n: number): MatrixOrOperator {
+  return {
+    ...{ shape: [m, n], dtype: "complex128" },
+    matvec: (x, out) => complexProduct(entries, m, n, x, out),
+    rmatvec: (y, out) => complexAdjointProduct(entries, m, n, y, out),
+  };
+}
+
+/** out ← A·x, of interleaved numbers, in plain sums. */
+export function complexProduct(
+  entries: Float64Array,
+  m: number,
+  n: number,
+  x: Float64Array,
+  out: Float64Array,
+): void {
+  out.fill(0);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) {
+      const [a, b] = entries.subarray(2 * (i * n + j), 2 * (i * n + j) + 2);
+      out[2 * i] += a * x[2 * j] - b * x[2 * j + 1];
+      out[2 * i + 1] += a * x[2 * j + 1] + b * x[2 * j];
+    }
+}
+
+/** out ← Aᴴ·y */
+export function complexAdjointProduct(
+  entries: Float64Array,
+  m: number,
+  n: number,
+  y: Float64Array,
+  out: Float64Array,
+): void {
+  out.fill(0);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++) {
+      const [a, b] = entries.subarray(2 * (i * n + j), 2 * (i * n + j) + 2);
+      out[2 * j] += a * y[2 * i] + b * y[2 * i + 1];
+      out[2 * j + 1] += a * y[2 * i + 1] - b * y[2 * i];
+    }
+}
 
 function formed(recipe: Recipe, wanted: Float64Array, m: number, n: number): Formed {
   const { form } = recipe;
@@ -260,7 +428,7 @@ function formed(recipe: Recipe, wanted: Float64Array, m: number, n: number): For
       });
       return as(A, Float64Array.from(data), dtype, [data]);
     }
-    case "operator":
+    default:
       return as(operator(wanted, m, n), wanted, "float64", [wanted]);
   }
 }

@@ -54,9 +54,12 @@ const whole = npy({
   ...{ descr: ">i4", shape: [2, 5], major: 2 },
   data: encode(">i4", [1, -2, 3, 4, 5, 6, 7, 8, 9, 1]),
 });
+const complex = npy({ descr: "<c16", shape: [2, 3], data: encode("<f8", numbers(12)) });
+const swapped = npy({ descr: ">c8", shape: [3, 2], fortran: true, data: encode(">f4", numbers(12)) });
 const i4 = (...values: number[]) => encode(">i4", values);
 const f8 = (...values: number[]) => encode(">f8", values);
 
+const complexTensor = { name: "c", dtype: "C64", shape: [2, 3], data: encode("<f4", numbers(12)) };
 const tensor = (name: string, dtype: "F64" | "F32" | "F16" | "BF16") => ({
   ...{ name, dtype, shape: [2, 3] },
   data: floats(dtype, numbers(6)),
@@ -102,6 +105,25 @@ export const ORIGINALS: readonly Original[] = [
   ),
   one("pattern.mtx", text("%%MatrixMarket matrix coordinate pattern skew-symmetric\n3 3 1\n2 1\n")),
   one("array.mtx", text("%%MatrixMarket matrix array real general\n2 3\n1\n2\n3.5\n4\n-5e-1\n6\n")),
+  one("complex.npy", complex),
+  one("swapped.npy", swapped),
+  one(
+    "complex.npz",
+    zip([
+      { name: "a.npy", content: complex },
+      { name: "b.npy", content: swapped, deflate: true },
+    ]),
+  ),
+  one(
+    "complex.mtx",
+    text("%%MatrixMarket matrix coordinate complex general\n4 5 3\n1 1 2.5 -1\n3 4 -1e3 0\n4 5 7 7\n"),
+  ),
+  one(
+    "hermitian.mtx",
+    text("%%MatrixMarket matrix coordinate complex hermitian\n3 3 3\n1 1 2 0\n2 1 -1 4\n3 3 4 0\n"),
+  ),
+  one("skew.mtx", text("%%MatrixMarket matrix array complex skew-symmetric\n3 3\n1 2\n-3 4\n5 -6\n")),
+  one("hermitian-array.mtx", text("%%MatrixMarket matrix array complex hermitian\n2 2\n1 0\n-3 4\n5 0\n")),
   one("table.csv", text('a,b,"c d"\n1,2.5,-3\n4e2,"5",6\n')),
   one("table.tsv", text("1\t2\t3\n4\t5\t6\n")),
   one("labelled.csv", text(",0,1\nx,1.5,2\ny,-3,4\n")),
@@ -110,7 +132,14 @@ export const ORIGINALS: readonly Original[] = [
   one("semicolons.csv", join(Uint8Array.of(0xef, 0xbb, 0xbf), text("1,5;2\n3;4\r\n"))),
   one("sparse.petsc", join(i4(1211216, 3, 3, 3), i4(2, 0, 1), i4(0, 2, 1), f8(1.5, -2, 4))),
   one("dense.petsc", join(i4(1211216, 2, 3, -1), f8(1, 2, 3, 4, 5, 6))),
-  one("weights.safetensors", safetensors([tensor("a", "F32"), tensor("b", "BF16")], { format: "pt" }), model),
+  one("complex.petsc", join(i4(1211216, 3, 3, 3), i4(2, 0, 1), i4(0, 2, 1), f8(1.5, 1, -2, 0, 4, -5))),
+  one("complex-dense.petsc", join(i4(1211216, 2, 2, -1), f8(1, 2, 3, 4, 5, 6, 7, 8))),
+  one(
+    "weights.safetensors",
+    safetensors([tensor("a", "F32"), tensor("b", "BF16"), complexTensor], { format: "pt" }),
+    model,
+  ),
+  one("complex-weights.npz", zip([{ name: "a.npy", content: swapped, deflate: true }]), model),
   one("weights.npz", zip([{ name: "a.npy", content: doubles, deflate: true }]), model),
   {
     files: {

@@ -138,6 +138,12 @@ describe("bad input", () => {
       ["integers", () => np.ones([2, 2], { dtype: np.int32 }), "ERR_UNSUPPORTED", /int32.*astype/],
       ["booleans", () => np.ones([2, 2]).equal(1), "ERR_UNSUPPORTED", /bool/],
       ["rows", () => [[1, 2]], "ERR_UNSUPPORTED", /np\.array/],
+      [
+        "a complex matrix, which jax-js has not",
+        () => ({ data: new Float32Array(2), shape: [1, 1], dtype: "complex64" }),
+        "ERR_UNSUPPORTED",
+        /of "spectral-norm", which takes typed arrays/,
+      ],
       ["nothing", () => undefined, "ERR_UNSUPPORTED", /np\.array/],
     ])("%s", (_, make, code, message) => {
       const error = complaint(() => f(make() as JaxArray));

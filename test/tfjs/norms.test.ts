@@ -162,6 +162,11 @@ onEachBackend("the dense norms", () => {
       expect(complaint(() => f(tf.ones([2, 2], "int32"))).code).toBe("ERR_UNSUPPORTED");
       const error = complaint(() => f(tf.tensor2d([1, 2, Number.POSITIVE_INFINITY, 4], [2, 2])));
       expect(error).toMatchObject({ code: "ERR_NON_FINITE", row: 1, column: 0 });
+      // The wasm backend has no complex numbers.
+      if (tf.getBackend() !== "cpu") continue;
+      const complex = complaint(() => f(tf.complex(tf.ones([2, 2]), tf.ones([2, 2]))));
+      expect(complex).toMatchObject({ code: "ERR_UNSUPPORTED" });
+      expect(complex.message).toMatch(f === svdvals ? /call svdvals of/ : /call matrixNorm of/);
     }
   });
 });

@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
+import * as core from "../../src/index.js";
 import { spectralNorm } from "../../src/tfjs/index.js";
+import { normByRealForm } from "../files/expand.js";
 import { gradient, nuclearNorm, truth } from "./oracle.js";
 import { complaint, dot, maxDifference, normal, onEachBackend, taken } from "./setup.js";
 
@@ -132,7 +134,13 @@ describe("spectralNorm refuses", () => {
       "complex numbers",
       () => spectralNorm(tf.complex(tf.ones([2, 2]), tf.ones([2, 2]))),
       "ERR_UNSUPPORTED",
-      /complex64/,
+      /^spectralNorm: x has dtype complex64.* call spectralNorm of "spectral-norm" with/,
+    ],
+    [
+      "batches of complex numbers",
+      () => spectralNorm(tf.complex(tf.ones([3, 2, 2]), tf.ones([3, 2, 2]))),
+      "ERR_UNSUPPORTED",
+      /complex64.* call spectralNormBatch/,
     ],
     ["strings", () => spectralNorm(tf.tensor2d([["a"]])), "ERR_UNSUPPORTED", /string/],
     ["a disposed tensor", () => spectralNorm(gone()), "ERR_UNSUPPORTED", /disposed/],
@@ -162,6 +170,17 @@ describe("spectralNorm refuses", () => {
       /readBack/,
     ],
   ];
+  test("what is said of complex64 to do gives its norm", () => {
+    const [re, im] = [normal(12, 1), normal(12, 2)];
+    const x = tf.complex(tf.tensor2d(re, [3, 4]), tf.tensor2d(im, [3, 4]));
+    const A = { data: x.dataSync() as Float32Array, shape: x.shape, dtype: "complex64" };
+    const entries = [0, 4, 8].map((first) =>
+      [0, 1, 2, 3].map((j) => [re[first + j], im[first + j]] as const),
+    );
+    expect(Math.abs(core.spectralNorm(A) / normByRealForm(entries) - 1)).toBeLessThan(1e-6);
+    x.dispose();
+  });
+
   test.each(cases)("%s", (_, run, code, message) => {
     const error = complaint(run);
     expect(error.code).toBe(code);

@@ -4,7 +4,7 @@ import * as core from "../../src/index.js";
 import * as threads from "../../src/threads/index.js";
 import { normalMatrix } from "../matrices.js";
 import { expectSameBits } from "./bits.js";
-import { BATCH, MATRICES } from "./cases.js";
+import { BATCH, COMPLEX_BATCH, COMPLEX_MATRICES, MATRICES } from "./cases.js";
 
 /** Where threads come from, which a test can stand in front of. */
 const workerThreads = process.getBuiltinModule("node:worker_threads");
@@ -85,6 +85,111 @@ it("gives the bits of the function of the same name", async () => {
     ],
   ];
   for (const [name, expected, found] of calls) expectSameBits(await found, expected, name);
+});
+
+it("gives the bits of the function of the same name for complex matrices", async () => {
+  const [m, n] = [140, 120];
+  const C = { data: normalMatrix(m, 2 * n, 3).data, shape: [m, n], dtype: "complex128" };
+  const D = { data: Float32Array.from(normalMatrix(m, 2 * n, 4).data), shape: [m, n], dtype: "complex64" };
+  const nested = Array.from({ length: 30 }, (_, i) =>
+    Array.from({ length: 20 }, (_, j) => ({ re: Math.sin(i * j), im: Math.cos(i + j) })),
+  ) as unknown as core.MatrixLike;
+  // Copied in slices; some entries are plain numbers.
+  const many = Array.from({ length: 600 }, (_, i) =>
+    Array.from({ length: 500 }, (_, j) => (j % 7 === 0 ? i : { re: i - j, im: Math.sin(i * j) })),
+  ) as unknown as core.MatrixLike;
+  const entries = core.csr({
+    data: Float32Array.from([3, 1, 4, -2, 5, 0, 1, 1]),
+    dtype: "complex64",
+    indices: [0, 2, 7, 7],
+    indptr: [0, 1, 2, 2, 4],
+    shape: [4, 9],
+  });
+  const triplet = core.singularTriplet(C);
+  const nestedBatch = [nested, nested] as unknown as core.MatrixBatch;
+  const calls: [string, unknown, Promise<unknown>][] = [
+    ...COMPLEX_MATRICES.map(([name, B]): [string, unknown, Promise<unknown>] => [
+      name,
+      core.singularTriplet(B),
+      threads.singularTriplet(B),
+    ]),
+    [
+      "spectralNorm",
+      core.spectralNorm(C, { start: triplet.v }),
+      threads.spectralNorm(C, { start: triplet.v }),
+    ],
+    ["valueAndGrad", core.valueAndGrad(D), threads.valueAndGrad(D)],
+    ["an unfinished gradient", core.valueAndGrad(C, early), threads.valueAndGrad(C, early)],
+    ["triplets", core.singularTriplets(C, { k: 3 }), threads.singularTriplets(C, { k: 3 })],
+    ["rows", core.valueAndGrad(nested), threads.valueAndGrad(nested)],
+    ["many rows", core.matrixNorm(many, "fro"), threads.matrixNorm(many, "fro")],
+    ["sparse", core.singularTriplet(entries), threads.singularTriplet(entries)],
+    ["hessian", core.hessianVectorProduct(C, D), threads.hessianVectorProduct(C, D)],
+    ["hessian, real direction", core.hessianVectorProduct(C, A), threads.hessianVectorProduct(C, A)],
+    ["hessian of a real matrix", core.hessianVectorProduct(A, C), threads.hessianVectorProduct(A, C)],
+    ["vjp", core.tripletVjp(C, triplet, { sigma: 2 }), threads.tripletVjp(C, triplet, { sigma: 2 })],
+    ["batch", core.spectralNormBatch(COMPLEX_BATCH), threads.spectralNormBatch(COMPLEX_BATCH)],
+    ["batch gradients", core.valueAndGradBatch(COMPLEX_BATCH), threads.valueAndGradBatch(COMPLEX_BATCH)],
+    ["nested batch", core.valueAndGradBatch(nestedBatch), threads.valueAndGradBatch(nestedBatch)],
+    ["svdvals", core.svdvals(C), threads.svdvals(C)],
+    ["Ky Fan", core.kyFanNorm(C, 3), threads.kyFanNorm(C, 3)],
+    ["Schatten", core.schattenNorm(C, 3), threads.schattenNorm(C, 3)],
+    ["cond", core.cond(C), threads.cond(C)],
+    ...([2, -2, "fro", "nuc", 1, -1, Number.POSITIVE_INFINITY] as const).map(
+      (ord): [string, unknown, Promise<unknown>] => [
+        `norm ${ord}`,
+        core.matrixNorm(entries, ord),
+        threads.matrixNorm(entries, ord),
+      ],
+    ),
+  ];
+  for (const [name, expected, found] of calls) expectSameBits(await found, expected, name);
+});
+
+it("refuses complex matrices as the function of the same name does, and operators", async () => {
+  const matvec = () => {};
+  const operator = {
+    shape: [2, 2],
+    matvec,
+    rmatvec: matvec,
+    dtype: "complex128",
+  } as unknown as core.MatrixLike;
+  await expect(threads.spectralNorm(operator)).rejects.toMatchObject({
+    code: "ERR_UNSUPPORTED",
+    message: expect.stringMatching(/an operator's functions cannot be sent .* call spectralNorm/),
+  });
+  const panels = { shape: [2, 2], dtype: "complex128", rows: () => new Float64Array(8) };
+  await expect(threads.valueAndGrad(panels as unknown as core.MatrixLike)).rejects.toMatchObject({
+    code: "ERR_UNSUPPORTED",
+  });
+  const bad: [string, unknown][] = [
+    ["odd", { data: new Float64Array(7), shape: [2, 2], dtype: "complex128" }],
+    ["short", { data: new Float64Array(6), shape: [2, 2], dtype: "complex128" }],
+    ["another type", { data: new Float32Array(8), shape: [2, 2], dtype: "complex128" }],
+    ["big-endian", { data: new Float64Array(8), shape: [2, 2], dtype: ">c16" }],
+    ["NaN", { data: Float64Array.of(0, 0, 0, Number.NaN), shape: [1, 2], dtype: "complex128" }],
+    ["ragged", [[{ re: 1, im: 2 }], []]],
+    ["text", [[{ re: 1, im: "2" }]]],
+    [
+      "large, with a text",
+      Array.from({ length: 600 }, (_, i) => new Array(500).fill({ re: 1, im: i === 599 ? "x" : 1 })),
+    ],
+    [
+      "large and ragged",
+      Array.from({ length: 600 }, (_, i) => new Array(i === 9 ? 3 : 500).fill({ re: 1, im: 1 })),
+    ],
+    ["a batch", { data: new Float64Array(8), shape: [1, 2, 2], dtype: "complex128" }],
+  ];
+  for (const [name, C] of bad) {
+    let expected: unknown;
+    try {
+      core.spectralNorm(C as core.MatrixLike);
+    } catch (error) {
+      expected = error;
+    }
+    const { code, message } = expected as core.SpectralNormError;
+    await expect(threads.spectralNorm(C as core.MatrixLike), name).rejects.toMatchObject({ code, message });
+  }
 });
 
 it("computes with the kernels that are chosen when it is called", async () => {

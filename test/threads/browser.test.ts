@@ -74,7 +74,8 @@ describe("a page that is isolated", () => {
     core.setKernels("wasm");
     const A = { data: entries(500 * 403), shape: [500, 403] };
     const single = { data: Float32Array.from(A.data), shape: [403, 500] };
-    const [t, s] = [core.singularTriplet(A), core.valueAndGrad(single)];
+    const complex = { data: single.data, shape: [130, 775], dtype: "complex64" };
+    const [t, s, c] = [core.singularTriplet(A), core.valueAndGrad(single), core.valueAndGrad(complex)];
     const expected = {
       isolated: true,
       count: 2,
@@ -83,6 +84,8 @@ describe("a page that is isolated", () => {
       triplet: [t.sigma, t.residual, t.gap, ...t.u, ...t.v],
       single: [s.value, ...s.grad.data],
       type: "Float32Array",
+      complex: [c.value, ...c.grad.data],
+      complexType: "complex64",
       cond: core.cond({ data: A.data.subarray(0, 2000), shape: [50, 40] }),
       sparse: 4,
     };
@@ -93,6 +96,7 @@ describe("a page that is isolated", () => {
       const A = { data: entries(500 * 403), shape: [500, 403] };
       const t = await threads.singularTriplet(A);
       const s = await threads.valueAndGrad({ data: Float32Array.from(A.data), shape: [403, 500] });
+      const c = await threads.valueAndGrad({ data: Float32Array.from(A.data), shape: [130, 775], dtype: "complex64" });
       return {
         isolated: crossOriginIsolated,
         count: pool.count,
@@ -101,6 +105,8 @@ describe("a page that is isolated", () => {
         triplet: [t.sigma, t.residual, t.gap, ...t.u, ...t.v],
         single: [s.value, ...s.grad.data],
         type: s.grad.data.constructor.name,
+        complex: [c.value, ...c.grad.data],
+        complexType: c.grad.dtype,
         cond: await threads.cond({ data: A.data.subarray(0, 2000), shape: [50, 40] }),
         sparse: await threads.spectralNorm(core.csr({ data: [3, 4], indices: [0, 2], indptr: [0, 1, 2], shape: [2, 3] })),
       };`,

@@ -50,6 +50,49 @@ function strided(): Case[] {
   ];
 }
 
+/** Complex matrices of both types, tall and wide, on both sides of the sizes at which paths change. */
+export const COMPLEX_MATRICES: [string, DenseMatrix][] = [
+  ...(
+    [
+      [1, 1],
+      [1, 20_001],
+      [7, 5],
+      [48, 3000],
+      [3001, 40],
+      [97, 601],
+      [331, 337],
+      [512, 512],
+    ] as const
+  ).flatMap(([m, n]): [string, DenseMatrix][] => {
+    const { data } = normalMatrix(m, 2 * n, m + n);
+    const shape: [number, number] = [m, n];
+    return [
+      [`${m}×${n} complex128`, { data, shape, dtype: "complex128" }],
+      [`${m}×${n} complex64`, { data: Float32Array.from(data), shape, dtype: "complex64" }],
+    ];
+  }),
+  [
+    "complex, columns first",
+    { data: normalMatrix(205, 411, 5).data.slice(1), shape: [300, 140], stride: [1, 300], dtype: "c16" },
+  ],
+  [
+    "complex, every second, backwards",
+    {
+      data: Float32Array.from(normalMatrix(300, 822, 6).data),
+      shape: [299, 200],
+      stride: [411, -2],
+      offset: 405,
+      dtype: "complex64",
+    },
+  ],
+];
+
+export const COMPLEX_BATCH: MatrixBatch = {
+  data: Float32Array.from(normalMatrix(3 * 130, 2 * 121, 8).data),
+  shape: [3, 130, 121],
+  dtype: "complex64",
+};
+
 export const BATCH: MatrixBatch = {
   data: Float32Array.from(normalMatrix(3 * 130, 121, 8).data),
   shape: [3, 130, 121],

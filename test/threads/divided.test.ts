@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { singularTriplet, valueAndGrad } from "../../src/index.js";
 import type { Kernels } from "../../src/kernels/contract.js";
 import { divided } from "../../src/kernels/parallel.js";
+import { type Threads, useThreadPool } from "../../src/kernels/select.js";
 import { wasmKernels } from "../../src/kernels/wasm/instance.js";
 import type { Argument, Job, WorkerTeam } from "../../src/kernels/worker-team.js";
 import { DeviceError } from "../../src/matrix/errors.js";
@@ -8,6 +10,7 @@ import { createRandom } from "../../src/numerics/random.js";
 import { type RunningTeam, startTeam } from "../../src/threads/start-team.js";
 import { skipMissingKernels, WASM_SETS } from "../kernels/sets.js";
 import { expectSameBits } from "./bits.js";
+import { COMPLEX_MATRICES } from "./cases.js";
 
 /** Rows and columns, multiples of four as the routines have it: chunks of all sizes, even and not. */
 const SIZES: [number, number][] = [
@@ -247,6 +250,47 @@ it("a thread that is late writes to its own memory only, and joins in again", as
     letOthersRun();
   }
   await team.stop();
+});
+
+it("large complex matrices have work for the threads, and the bits of one", async () => {
+  const team = await startTeam(2);
+  let jobs = 0;
+  const counting: Threads = {
+    count: 2,
+    kernels(relaxed) {
+      const { name, routines, slots } = wasmKernels(relaxed, team.memory);
+      const work = team.teamOf(relaxed);
+      const counted: WorkerTeam = {
+        threads: 2,
+        available: () => true,
+        run(...job) {
+          jobs++;
+          work.run(...job);
+        },
+      };
+      return {
+        name,
+        arena: team.arena,
+        team: counted,
+        routines: divided(team.arena, routines, slots, counted),
+      };
+    },
+  };
+  try {
+    for (const [name, A] of COMPLEX_MATRICES) {
+      const [m, n] = A.shape;
+      const compute = () => [singularTriplet(A), valueAndGrad(A)];
+      useThreadPool(undefined);
+      const alone = compute();
+      useThreadPool(counting);
+      jobs = 0;
+      expectSameBits(compute(), alone, name);
+      if (m * n >= 2 ** 18) expect(jobs, name).toBeGreaterThan(0);
+    }
+  } finally {
+    useThreadPool(undefined);
+    await team.stop();
+  }
 });
 
 const here = process.platform === "linux" ? "" : " (skipped: only on Linux do threads have priorities)";

@@ -10,6 +10,7 @@ import {
   setKernels,
   singularTriplet,
   spectralNorm,
+  svdvals as svdvalsAlone,
   UnsupportedError,
   valueAndGrad,
   valueAndGradBatch,
@@ -18,7 +19,7 @@ import { startThreads, svdvals, type ThreadPool } from "../../src/threads/index.
 import { KERNEL_SETS, skipMissingKernels, WASM_SETS } from "../kernels/sets.js";
 import { normalMatrix } from "../matrices.js";
 import { expectSameBits } from "./bits.js";
-import { BATCH, MATRICES } from "./cases.js";
+import { BATCH, COMPLEX_BATCH, COMPLEX_MATRICES, MATRICES } from "./cases.js";
 
 const pools: ThreadPool[] = [];
 /** One that the test need not stop. */
@@ -37,15 +38,18 @@ describe.each(WASM_SETS)("$name", ({ name }) => {
   it.each([2, 4])("%i threads give the bits of one", async (count) => {
     setKernels(name);
     const compute = () => [
-      ...MATRICES.map(([, A]) => [singularTriplet(A), spectralNorm(A)]),
+      ...[...MATRICES, ...COMPLEX_MATRICES].map(([, A]) => [singularTriplet(A), spectralNorm(A)]),
       valueAndGrad(MATRICES.at(-1)![1]),
       valueAndGradBatch(BATCH),
+      valueAndGrad(COMPLEX_MATRICES.at(-1)![1]),
+      valueAndGradBatch(COMPLEX_BATCH),
+      svdvalsAlone(COMPLEX_MATRICES.at(-1)![1]),
     ];
     const alone = compute();
     await started(count);
     expect(kernelInfo()).toMatchObject({ name, threads: count });
     compute().forEach((found, i) => {
-      expectSameBits(found, alone[i], MATRICES[i]?.[0] ?? "gradients");
+      expectSameBits(found, alone[i], [...MATRICES, ...COMPLEX_MATRICES][i]?.[0] ?? "gradients");
     });
   });
 });

@@ -7,6 +7,7 @@ import {
   spectralNorm,
   spectralNormBatch,
   valueAndGrad,
+  valueAndGradBatch,
 } from "../../src/webgpu/index.js";
 import { normalMatrix } from "../matrices.js";
 import { dawn, startDevice } from "./dawn.js";
@@ -227,6 +228,26 @@ describe("what is refused", () => {
     await refused(valueAndGrad(operator, { device }), "ERR_UNSUPPORTED", "singularTriplet of spectral-norm");
     await refused(valueAndGrad(sparse, { device }), "ERR_UNSUPPORTED", "valueAndGrad of spectral-norm");
     await refused(singularTriplet(panels, { device }), "ERR_UNSUPPORTED", "singularTriplet of spectral-norm");
+  });
+
+  it("complex numbers, naming what to call instead", async () => {
+    const complex = { data: new Float32Array(8).fill(1), shape: [2, 2], dtype: "complex64" };
+    const batch = { ...complex, shape: [1, 2, 2] };
+    const buffer = bufferOf(device, new Float32Array(8));
+    const inputs = [
+      complex,
+      { ...complex, data: new Float64Array(8), dtype: "complex128" },
+      [[{ re: 1, im: 2 }]],
+      csr({ data: [1, 2], dtype: "complex128", indices: [0], indptr: [0, 1], shape: [1, 1] }),
+      { buffer, shape: [2, 2], dtype: "complex64" },
+    ];
+    for (const input of inputs)
+      for (const f of [spectralNorm, singularTriplet, valueAndGrad])
+        await refused(f(input as never, { device }), "ERR_UNSUPPORTED", `${f.name} of spectral-norm`);
+    for (const input of [batch, [[[{ re: 1, im: 2 }]]], { buffer, shape: [1, 2, 2], dtype: "complex64" }])
+      for (const f of [spectralNormBatch, valueAndGradBatch])
+        await refused(f(input as never, { device }), "ERR_UNSUPPORTED", `${f.name} of spectral-norm`);
+    buffer.destroy();
   });
 
   it("options that it does not have", async () => {

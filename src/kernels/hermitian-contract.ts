@@ -1,0 +1,40 @@
+import type { Arena } from "./contract.js";
+
+/**
+ * The two routines that a proof uses for complex matrices, with the operations and the order of `ProofRoutines` for the
+ * real and the imaginary part of each entry.
+ *
+ * A matrix is stored as that of its interleaved rows, in groups of four rows: the real part of entry (i, j) is number
+ * 4·(⌊i/4⌋·columns + 2j) + i mod 4 after its pointer, a multiple of 16, and the imaginary part is four numbers after it.
+ * `columns` counts numbers, two for each complex column. The caller pads the last group with zeros.
+ *
+ * A product a·conj(b) is two products for each part, which go into its sum one after the other.
+ */
+export interface HermitianRoutines {
+  /**
+   * Lower triangle of G (rows×rows, 2·rows columns of numbers; zero before) ← P·Pᴴ. Each part of an entry is the sum, from
+   * first to last, of sums over `block` columns, each from first to last. Imaginary parts on the diagonal are not defined.
+   *
+   * @param groups - rows/4
+   * @param columns - of P
+   * @param block - an even number
+   * @param y - scratch, 4·min(block, columns) numbers
+   */
+  hermitianGramOf(p: number, groups: number, columns: number, block: number, g: number, y: number): void;
+  /**
+   * B = L·Lᴴ by Cholesky, L in place of B's lower triangle, with real numbers on its diagonal. For each part, the sums over
+   * `block` columns before the entry's group of four are subtracted in order, then at most two single products; the
+   * division or the square root comes last.
+   *
+   * @param y - scratch, 32·groups numbers
+   * @returns 1, or 0 if a pivot is not positive
+   */
+  hermitianCholeskyOf(b: number, groups: number, block: number, y: number): number;
+}
+
+/** The routines over a memory of their own. */
+export interface HermitianKernels {
+  readonly name: "reference" | "wasm";
+  readonly routines: HermitianRoutines;
+  readonly arena: Arena;
+}
