@@ -1,6 +1,6 @@
 // Bundles the scripts of the threads and inlines them as text in a module. Started from text, a thread needs no file
 // that a bundler would have to know.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -24,13 +24,20 @@ async function bundled(entry, plugins = []) {
   return outputFiles[0].text;
 }
 
+/** The names of all modules of kernels. */
+const kernels = [
+  ...readFileSync(join(root, "src", "kernels", "wasm", "binary.generated.ts"), "utf8").matchAll(
+    /^export const (\w+)/gm,
+  ),
+].map(([, name]) => name);
+
 /** Leaves out of the script what `src/threads/coordinator.ts` passes to the coordinating thread. */
 const sharedText = {
   name: "shared-text",
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /\.generated\.js$/ }, ({ path }) => ({ path, namespace: "shared" }));
     onLoad({ filter: /.*/, namespace: "shared" }, () => ({
-      contents: "export const { frequent, kernels, svd, proof, worker } = shared;",
+      contents: `export const { ${[...kernels, "worker"].join(", ")} } = shared;`,
     }));
   },
 };
