@@ -260,8 +260,7 @@ describe("sparse parts", () => {
       () =>
         csr({ ...parts, indices: [0, 1, 1], data: new Float64Array(6), indptr: [0, 3, 1, 3], shape: [3, 2] }),
       "ERR_SHAPE",
-      "falls",
-      "row 1",
+      "row pointer 2",
     );
   });
 });
