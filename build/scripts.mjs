@@ -37,11 +37,7 @@ const sharedText = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /\.generated\.js$/ }, ({ path }) => ({ path, namespace: "shared" }));
     onLoad({ filter: /.*/, namespace: "shared" }, () => ({
-<<<<<<< HEAD
       contents: `export const { ${[...kernels, "worker"].join(", ")} } = shared;`,
-=======
-      contents: "export const { frequent, kernels, svd, proof, hermitian, worker } = shared;",
->>>>>>> complex
     }));
   },
 };

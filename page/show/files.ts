@@ -124,7 +124,7 @@ function tableRow(row: Exclude<NormRow, { readonly kind: "left out" | "note" }>)
   }
   const { rows, cols, dtype, sigma, frobenius, gradientError, tied, converged, bounds } = row;
   const notes = [...(converged ? [] : ["not converged"]), ...(tied ? ["tied"] : [])];
-  const single = dtype === "float32" || dtype === "float16" || dtype === "bfloat16";
+  const single = ["float32", "float16", "bfloat16", "complex64"].includes(dtype);
   const cells = [
     `${single ? Number(sigma.toPrecision(9)) : sigma}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`,
     bounds ? (sigma === 0 ? "exact" : scientific((bounds.upper - bounds.lower) / sigma)) : "too large",

@@ -1,4 +1,4 @@
-import { frequent, hermitian, kernels, proof, svd } from "../kernels/wasm/binary.generated.js";
+import * as modules from "../kernels/wasm/binary.generated.js";
 import { DeviceError } from "../matrix/errors.js";
 import type { FunctionName } from "./async-functions.js";
 import { causeOption, unpackError } from "./failure.js";
@@ -37,7 +37,7 @@ export class Coordinator {
   constructor(count: number, onFailure: () => void) {
     this.#onFailure = onFailure;
     // The script takes the kernels from here, so that the package has one copy of them.
-    const shared = JSON.stringify({ frequent, kernels, svd, proof, hermitian, worker });
+    const shared = JSON.stringify({ ...modules, worker });
     this.#thread = startThread(`const shared = ${shared};\n${script}`, "spectral-norm 0");
     this.ready = new Promise((resolve, reject) => {
       const failed = (error: unknown) => {
