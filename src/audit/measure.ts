@@ -1,4 +1,4 @@
-import { isComplexType, numberPanels } from "../files/complex-numbers.js";
+import { isComplexType } from "../files/complex-numbers.js";
 import type { OpenTensor } from "../files/tensor.js";
 import {
   certify,
@@ -6,6 +6,7 @@ import {
   type MatrixLike,
   type MatrixOrOperator,
   type PanelData,
+  rowPanels,
   type SingularTriplet,
   singularTriplet,
   singularTriplets,
@@ -181,7 +182,7 @@ function panels(opened: OpenTensor, { tensor, stored }: Weight, keep: boolean) {
   const [rows, cols] = stored;
   const sum = new FrobeniusSum(tensor.dtype);
   let summed = 0;
-  const A = numberPanels({
+  const A = rowPanels({
     shape: stored,
     dtype: tensor.dtype,
     keep,

@@ -1,7 +1,6 @@
 import { complexFunctions } from "../complex/complex-functions.js";
 import { registerComplex } from "../matrix/complex-input.js";
-import { rowPanels } from "../matrix/row-panels.js";
-import type { ComplexType, PanelData, PanelType, RowPanelSource } from "../matrix/types.js";
+import type { ComplexType, PanelType } from "../matrix/types.js";
 
 // Whoever reads complex matrices needs the functions that take them.
 registerComplex(complexFunctions);
@@ -23,19 +22,4 @@ export function partsOfType(dtype: string): 1 | 2 {
 export function partType(dtype: NumberType): PanelType {
   if (!isComplexType(dtype)) return dtype;
   return dtype === "complex64" ? "float32" : "float64";
-}
-
-/**
- * Row panels of real or complex numbers.
- *
- * @param rows  gives `count` rows, those of a complex matrix with real and imaginary parts interleaved
- */
-export function numberPanels(source: {
-  readonly shape: readonly [number, number];
-  readonly dtype: NumberType;
-  readonly keep?: boolean;
-  rows(first: number, count: number): PanelData;
-}): RowPanelSource {
-  // Complex panels come back as such from the registered function.
-  return rowPanels(source as RowPanelSource);
 }

@@ -1,6 +1,7 @@
 import { FileError } from "../matrix/errors.js";
+import { rowPanels } from "../matrix/row-panels.js";
 import type { MatrixLike, PanelData } from "../matrix/types.js";
-import { isComplexType, type NumberType, numberPanels, partsOfType, partType } from "./complex-numbers.js";
+import { isComplexType, type NumberType, partsOfType, partType } from "./complex-numbers.js";
 import type { FileMatrix, FilePanels } from "./entry.js";
 import { countNpyElements, type NpyDtype, type NpyHeader, readNpyHeader, shapeText } from "./npy-header.js";
 import { allocate, type ByteSource } from "./source.js";
@@ -75,7 +76,7 @@ export function npyPanels(source: ByteSource, header: NpyHeader): FilePanels {
         const data = readNpyRange(source, header, first, count);
         return partType(dtype) === "float64" ? Float64Array.from(data) : (data as PanelData);
       };
-  const panels = numberPanels({
+  const panels = rowPanels({
     shape,
     dtype,
     rows: (first, count) => numbers(first * shape[1], count * shape[1]),

@@ -1,6 +1,7 @@
 import { FileError } from "../matrix/errors.js";
+import { rowPanels } from "../matrix/row-panels.js";
 import { csr } from "../matrix/sparse.js";
-import { numberPanels, partsOfType } from "./complex-numbers.js";
+import { partsOfType } from "./complex-numbers.js";
 import type { FileMatrix, FilePanels } from "./entry.js";
 import { type MatrixRows, rowsAtATime, rowsOfPanels, type SparseRows } from "./rows.js";
 import { allocate, type ByteSource, readInto } from "./source.js";
@@ -44,8 +45,8 @@ function indexBytesOf(head: Uint8Array): 4 | 8 | undefined {
 /**
  * The header of a matrix in PETSc's binary format (`MatView`, `MatLoad`): everything with the high byte first, the
  * integers class id, rows, columns and entries (−1: dense, and its numbers follow by rows); of a sparse matrix the
- * number of entries in each row, their columns, counted from 0, and their values. What follows it, as often a
- * right-hand side does, is left alone.
+ * number of entries in each row, their columns, counted from 0, and their values. Objects that follow, such as a
+ * right-hand side, are ignored.
  *
  * The header does not say what kind of numbers PETSc was built with. The length of the file, or where the next object
  * begins, tells 4 bytes each (single precision, refused), 8 bytes (doubles) and 16 bytes (complex doubles) apart.
@@ -149,8 +150,8 @@ function doubles(source: ByteSource, offset: number, into: Float64Array): void {
  *
  * @param memory  bytes; a dense matrix that takes more stays in the file
  *
- * Memory: the matrix, and a sparse one once more while it is put together; nothing before the file's length is
- * known to fit.
+ * Memory: the matrix, and a sparse one once more while it is put together (a complex one eight times); nothing before
+ * the file's length is known to fit.
  *
  * @throws FileError as `readPetscHeader` does, and where the rows' lengths do not add up to the entries, or a
  *   column does not exist; NonFiniteError for a NaN or an infinity in a sparse matrix
@@ -197,7 +198,7 @@ export function petscRows(source: ByteSource, header: PetscHeader): MatrixRows {
 
 function densePanels(source: ByteSource, { shape, dtype, valuesOffset }: PetscHeader): FilePanels {
   const row = 8 * partsOfType(dtype) * shape[1];
-  const panels = numberPanels({
+  const panels = rowPanels({
     shape,
     dtype,
     rows(first, count) {

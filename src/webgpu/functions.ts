@@ -43,8 +43,8 @@ function checkArguments(A: unknown, options: unknown, name: string): [DeviceInpu
  *   `device`: the `GPUDevice` to use; default: that of `requestDevice()`
  * @returns a number with a relative error up to about 1e-6: the iteration stops when float32 has no more digits of σ
  * @throws (rejects) what `spectralNorm` throws, such as ConvergenceError with the best `triplet`; UnsupportedError for
- *   operators, sparse matrices and row panels; DeviceError if there is no device, if it is lost or out of memory, or if
- *   the buffer belongs to another device or was destroyed
+ *   complex matrices, operators, sparse matrices and row panels; DeviceError if there is no device, if it is lost or out
+ *   of memory, or if the buffer belongs to another device or was destroyed
  *
  * @remarks
  * **Cost.** Two reads of A per step, and some tens of steps. Memory on the device: 68·min(m, n) numbers, some vectors of

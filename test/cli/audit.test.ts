@@ -229,6 +229,17 @@ describe("audit", () => {
       });
     });
 
+    it("proves bounds", async () => {
+      const { status, lines } = await answers([single, arrays], { certify: true });
+      expect(status).toBe(0);
+      for (const { sigma, lower = 0, upper, proven } of lines) {
+        expect(proven).toBe(true);
+        expect(lower).toBeLessThanOrEqual(upper ?? 0);
+        expect(Math.abs(lower / sigma - 1)).toBeLessThan(1e-6);
+        expect(Math.abs((upper ?? 0) / sigma - 1)).toBeLessThan(1e-6);
+      }
+    });
+
     it("names the entry that is not finite, and refuses to take kernels for convolutions", async () => {
       const bad = numbers.slice();
       bad[2 * 17 + 1] = Number.NaN;

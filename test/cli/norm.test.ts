@@ -495,6 +495,29 @@ describe("complex matrices", () => {
     expect(found.map(({ key, dtype }) => [key, dtype])).toEqual([["c", "complex64"]]);
   });
 
+  it("have proven bounds, dense and sparse", async () => {
+    const { status, answers: found } = await answers(
+      files.map(([, file]) => file),
+      { certify: true },
+    );
+    expect(status).toBe(0);
+    for (const answer of found) {
+      expect(Object.keys(answer).slice(-5)).toEqual(
+        "lower upper sigma2Upper gradientErrorBound proven".split(" "),
+      );
+      expect(answer.proven).toBe(true);
+      // ml-matrix's own rounding.
+      expect(answer.lower).toBeLessThanOrEqual(sigma * (1 + 1e-14));
+      expect(answer.upper).toBeGreaterThanOrEqual(sigma * (1 - 1e-14));
+      expect(answer.upper / answer.lower - 1).toBeLessThan(1e-6);
+      expect(answer.sigma2Upper).toBeLessThan(answer.lower);
+      expect(answer.gradientErrorBound).toBeLessThan(answer.dtype === "complex64" ? 1e-3 : 1e-10);
+    }
+    const streamed = await answers([double], { certify: true, memory: 1000 });
+    expect([streamed.status, streamed.answers[0].proven]).toEqual([1, false]);
+    expect((await norm([double], { certify: true })).stdout).toMatch(/Proven bounds/);
+  });
+
   it("are shown with as many digits as their type has", async () => {
     const { stdout } = await norm([double]);
     expect(stdout).toContain(sigma.toPrecision(15).slice(0, 14));

@@ -93,11 +93,11 @@ it("gives the bits of the function of the same name for complex matrices", async
   const D = { data: Float32Array.from(normalMatrix(m, 2 * n, 4).data), shape: [m, n], dtype: "complex64" };
   const nested = Array.from({ length: 30 }, (_, i) =>
     Array.from({ length: 20 }, (_, j) => ({ re: Math.sin(i * j), im: Math.cos(i + j) })),
-  ) as unknown as core.MatrixLike;
+  );
   // Copied in slices; some entries are plain numbers.
   const many = Array.from({ length: 600 }, (_, i) =>
     Array.from({ length: 500 }, (_, j) => (j % 7 === 0 ? i : { re: i - j, im: Math.sin(i * j) })),
-  ) as unknown as core.MatrixLike;
+  );
   const entries = core.csr({
     data: Float32Array.from([3, 1, 4, -2, 5, 0, 1, 1]),
     dtype: "complex64",
@@ -106,7 +106,7 @@ it("gives the bits of the function of the same name for complex matrices", async
     shape: [4, 9],
   });
   const triplet = core.singularTriplet(C);
-  const nestedBatch = [nested, nested] as unknown as core.MatrixBatch;
+  const nestedBatch = [nested, nested];
   const calls: [string, unknown, Promise<unknown>][] = [
     ...COMPLEX_MATRICES.map(([name, B]): [string, unknown, Promise<unknown>] => [
       name,
@@ -135,6 +135,8 @@ it("gives the bits of the function of the same name for complex matrices", async
     ["Ky Fan", core.kyFanNorm(C, 3), threads.kyFanNorm(C, 3)],
     ["Schatten", core.schattenNorm(C, 3), threads.schattenNorm(C, 3)],
     ["cond", core.cond(C), threads.cond(C)],
+    ["certify", core.certify(D), threads.certify(D)],
+    ["certify, sparse", core.certify(entries), threads.certify(entries)],
     ...([2, -2, "fro", "nuc", 1, -1, Number.POSITIVE_INFINITY] as const).map(
       (ord): [string, unknown, Promise<unknown>] => [
         `norm ${ord}`,
