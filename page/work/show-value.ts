@@ -1,10 +1,10 @@
-/** Entries of an array that are printed, and rows and columns of a matrix. */
+/** The number of entries of an array, and of rows and columns of a matrix, that are printed. */
 const mostEntries = 12;
 const mostRows = 8;
-/** Objects within objects, as some hold themselves. */
+/** The depth of nested objects that are printed; objects may contain themselves. */
 const mostDepth = 6;
 
-/** A value as a cell prints it: texts as they are, matrices in rows, long arrays cut short. */
+/** A value as a cell prints it: strings as they are, matrices in rows, long arrays shortened. */
 export function shownValue(value: unknown): string {
   return typeof value === "string" ? value : shown(value, "");
 }
@@ -42,7 +42,7 @@ interface DenseMatrix {
   readonly shape: readonly [number, number];
 }
 
-/** What the package returns as a matrix: row-major, all of it there. */
+/** Whether a value is a matrix that the package returned. */
 function isMatrix(value: object): value is DenseMatrix {
   const { data, shape, stride } = value as { data?: unknown; shape?: unknown; stride?: unknown };
   if (!ArrayBuffer.isView(data) || !Array.isArray(shape) || stride !== undefined) return false;

@@ -7,7 +7,7 @@ import { norms } from "./norms.js";
 import { runCode } from "./run-code.js";
 import { speed } from "./speed.js";
 
-/** What the page has done off the page, by name. */
+/** The tasks of the worker, by name. */
 export const tasks = { accuracy, complex, gap, interval, machine, norms, runCode, speed };
 
 export type Tasks = typeof tasks;
