@@ -2,8 +2,8 @@ import type { Plugin } from "vite";
 import { dark, light, style } from "../../src/report/style.js";
 
 /**
- * Puts the style of the experiment's report into the page's head, and its colours once more for a reader who has chosen
- * between day and night.
+ * Puts the style of the experiment's report into the page's head, and its colours again for readers who have chosen a
+ * light or dark theme.
  */
 export function styled(): Plugin {
   const chosen = `

@@ -3,18 +3,19 @@ import type { Plugin } from "vite";
 
 const macros = {
   "\\T": "^{\\mathsf T}",
+  "\\H": "^{\\mathsf H}",
   "\\norm": "\\lVert #1 \\rVert",
 };
 
 /**
- * Typesets the page's mathematics while it is built, so that a reader's browser has nothing to do for it: `\(…\)` within a
- * line, `\[…\]` on a line of its own. Screen readers get the MathML that comes with it.
+ * Typesets mathematics when the page is built, so that the browser has no work with it: `\(…\)` within a line, `\[…\]` as a
+ * display. Screen readers get the MathML that comes with it.
  */
 export function typeset(): Plugin {
   return {
     name: "typeset",
     transformIndexHtml: { order: "pre", handler: typesetHtml },
-    // Every browser that runs the page reads WOFF 2; the other forms of the fonts would only lie about in the folder.
+    // Every browser that runs the page reads WOFF 2; the other formats of the fonts are not needed.
     transform: {
       filter: { id: /katex(\.min)?\.css$/ },
       order: "pre",

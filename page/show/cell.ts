@@ -18,7 +18,7 @@ export function cell(host: HTMLElement, title: string, code: string): void {
   area.value = initial;
   const editor = element("div", { class: "editor" }, area);
   const output = element("div", { class: "output", role: "region", "aria-label": `Output: ${title}` });
-  /** What the code is now, and how to make it something else; the editor's, once that is there. */
+  /** Gets and sets the code: of the text area, and of the editor once it is loaded. */
   let text: Text = { get: () => area.value, set: (next: string) => Object.assign(area, { value: next }) };
 
   const live = new Live<undefined>({
@@ -58,7 +58,7 @@ export function cell(host: HTMLElement, title: string, code: string): void {
   host.classList.add("cell");
   host.append(editor, live.node, output);
 
-  // The editor is the largest part of the page, and nobody needs it before there is a cell to be seen.
+  // The editor is the largest part of the page. It is loaded when a cell comes into view.
   whenSeen(host, async () => {
     const { openEditor } = await import("./editor.js");
     text = openEditor(editor, area, `Code: ${title}`, run);
@@ -70,7 +70,7 @@ export interface Text {
   set(next: string): unknown;
   /** with its last value printed, as a notebook does */
   runnable?(): string;
-  /** the line in which it stops to be JavaScript, which engines do not tell */
+  /** the line of a syntax error, which engines do not report */
   brokenLine?(): number | undefined;
 }
 

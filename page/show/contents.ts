@@ -1,4 +1,4 @@
-/** Marks in the list of sections the one that is being read. */
+/** Marks the current section in the navigation. */
 export function markCurrent(nav: HTMLElement): void {
   const links = new Map(
     [...nav.querySelectorAll<HTMLAnchorElement>("a[href^='#']")].map((link) => [link.hash.slice(1), link]),
@@ -14,7 +14,7 @@ export function markCurrent(nav: HTMLElement): void {
         if (id === current) link.setAttribute("aria-current", "true");
         else link.removeAttribute("aria-current");
     },
-    // Of a line a third of the way down.
+    // The section that crosses a line a third of the way down is the current one.
     { rootMargin: "-33% 0px -66% 0px" },
   );
   for (const id of links.keys()) {

@@ -29,7 +29,7 @@ const theme = EditorView.theme({
   ".cm-matchingBracket": { backgroundColor: "color-mix(in srgb, var(--core) 22%, transparent) !important" },
 });
 
-/** Puts an editor in the place of a text area, with the text, the focus and the selection it had. */
+/** Replaces a text area by an editor and keeps its text, focus and selection. */
 export function openEditor(
   host: HTMLElement,
   area: HTMLTextAreaElement,
@@ -55,7 +55,7 @@ export function openEditor(
         syntaxHighlighting(colors),
         theme,
         EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
-        // Tab is left to move on to the next control: nobody is to be caught in here.
+        // Tab moves to the next control, so that keyboard users are not trapped in the editor.
         keymap.of([
           ...["Ctrl-Enter", "Mod-Enter"].map((key) => ({ key, run: ran, preventDefault: true })),
           ...defaultKeymap,

@@ -1,6 +1,6 @@
 type Child = Node | string;
 
-/** An element with attributes and children; an attribute that is false or undefined is left out. */
+/** Makes an element with attributes and children. False and undefined attributes are left out. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Readonly<Record<string, string | boolean | undefined>> = {},
@@ -13,7 +13,7 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** The one element that a selector finds; the page is written so that there is one. */
+/** The element that a selector finds. */
 export function find<E extends Element = HTMLElement>(selector: string, within: ParentNode = document): E {
   const found = within.querySelector<E>(selector);
   if (!found) throw new Error(`the page has no ${selector}`);

@@ -6,25 +6,25 @@ type Output<T> = T extends Task<infer _I, infer O, infer _U> ? O : never;
 type Update<T> = T extends Task<infer _I, infer _O, infer U> ? U : never;
 
 export interface Listener<U> {
-  /** its turn has come */
+  /** the computation has started */
   begun?(): void;
   progress?(label: string, done: number, total: number): void;
   update?(part: U): void;
 }
 
-/** A computation that was asked for. */
+/** A requested computation. */
 export interface Job<O> {
   readonly result: Promise<O>;
-  /** Ends it at once, whatever it is doing; `result` rejects with `Stopped`. */
+  /** Ends it at once; `result` rejects with `Stopped`. */
   stop(): void;
 }
 
-/** The reader has stopped it, or asked for something newer in its place. */
+/** The reader stopped the computation or started a newer one. */
 export class Stopped extends Error {
   override readonly name = "Stopped";
 }
 
-/** What a computation failed with, in the worker. */
+/** An error of a computation in the worker. */
 export class Failed extends Error {
   override readonly name: string;
   readonly code: string | undefined;
@@ -47,8 +47,8 @@ let worker: Worker | undefined;
 let count = 0;
 
 /**
- * Has something computed off the page. One computation runs at a time, in the order asked for, so that times are not
- * those of two that share a processor.
+ * Computes something in the worker. Computations run one after another, so that none is timed while it shares the
+ * processor with another.
  */
 export function compute<Name extends keyof Tasks>(
   task: Name,
@@ -87,14 +87,14 @@ function spawnWorker(): Worker {
     else if (data.kind === "update") first.listener.update?.(data.part);
     else {
       queue.shift();
-      // What a reader's code has done there (other kernels, threads that run) is nobody else's concern.
+      // A reader's code may have chosen other kernels or started threads. The next task gets a new worker.
       if (first.request.task === "runCode") terminateWorker();
       if (data.kind === "done") first.resolve(data.value);
       else first.reject(new Failed(data.failure));
       begin();
     }
   };
-  // It did not load, or ended outside any task.
+  // The worker did not load, or an error occurred outside a task.
   hired.onerror = (event) => {
     event.preventDefault();
     terminateWorker();
@@ -111,7 +111,7 @@ function stop(waiting: Waiting): void {
   queue.splice(place, 1);
   waiting.reject(new Stopped("stopped"));
   if (place > 0) return;
-  // It hears nothing while it computes.
+  // A worker receives no message while it computes, so it is terminated.
   terminateWorker();
   begin();
 }

@@ -9,7 +9,7 @@ const names: readonly { readonly engine: Engine; readonly label: string }[] = [
 /** Buttons that add libraries to a comparison. */
 export interface EngineButtons {
   readonly node: HTMLElement;
-  /** those that were added */
+  /** the libraries that were added */
   chosen(): Engine[];
 }
 

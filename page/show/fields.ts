@@ -1,17 +1,17 @@
 import { element } from "./element.js";
 
-/** What a field takes that says why not, where it is wrong. */
+/** A value that a field does not accept; the message says why. */
 export class FieldError extends Error {
   override readonly name = "FieldError";
 }
 
 export interface NumberField {
   readonly node: HTMLElement;
-  /** @throws FieldError if what is written there is not a whole number in the range */
+  /** @throws FieldError if the value is not an integer in the range */
   value(): number;
 }
 
-/** A labelled field for a whole number. */
+/** A labelled field for an integer. */
 export function numberField(label: string, least: number, most: number, initial: number): NumberField {
   const input = element("input", {
     type: "number",
@@ -39,7 +39,7 @@ export interface ChoiceField<T> {
   value(): T;
 }
 
-/** A labelled choice. */
+/** A labelled select element. */
 export function choiceField<T>(
   label: string,
   choices: readonly { readonly label: string; readonly value: T }[],
@@ -57,7 +57,7 @@ export function choiceField<T>(
   };
 }
 
-/** Fields side by side; Enter in one of them runs what they are for. */
+/** Fields side by side. Enter in one of them calls `run`. */
 export function fields(run: () => void, ...nodes: readonly HTMLElement[]): HTMLFormElement {
   const form = element("form", { class: "fields", novalidate: true }, ...nodes);
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -5,7 +5,7 @@ import { element } from "./element.js";
 /** Below this width labels are short and symbols small. */
 const narrowBelow = 560;
 
-/** A figure of the page: drawn at the width there is, and again when that or its content changes. */
+/** A figure on the page, redrawn when its width or its content changes. */
 export class FigureView {
   readonly node: HTMLElement;
   readonly #title = element("p", { class: "figure-title" });
@@ -38,7 +38,7 @@ export class FigureView {
     if (!this.#figure || this.#width === 0) return;
     const svg = Plot.plot(plotOptions(this.#figure, layoutOf(this.#width)));
     svg.setAttribute("role", "img");
-    // Of a picture only its own name is read out, and groups may have none.
+    // Screen readers read the name of the picture; the names of its groups would be invalid.
     for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
     this.#drawing.replaceChildren(svg);
   }

@@ -7,10 +7,10 @@ import { Live } from "./live.js";
 import { noteList } from "./notes.js";
 
 const heads = ["matrix", "‖A‖₂", "proven to", "size", "error of u·vᵀ", "Frobenius", "stable rank"];
-/** Names of what was left out that are listed. */
+/** How many names of skipped entries are listed. */
 const mostNames = 5;
 
-/** A place for the reader's own files. */
+/** The section for the reader's own files. */
 export function filesSection(host: HTMLElement): void {
   const input = element("input", {
     type: "file",
@@ -84,7 +84,7 @@ export function filesSection(host: HTMLElement): void {
   };
   input.addEventListener("change", () => {
     take(input.files ?? []);
-    // So that the same file, changed, can be chosen again.
+    // Otherwise the same file could not be chosen again after a change.
     input.value = "";
   });
   zone.addEventListener("dragover", (event) => {
@@ -100,13 +100,13 @@ export function filesSection(host: HTMLElement): void {
   host.append(zone, live.node, table, remarks.node);
 }
 
-/** Above what is in a file that holds several. */
+/** The heading above the matrices of a file that holds several. */
 function groupRow(file: string): HTMLTableRowElement {
   const head = element("th", { scope: "rowgroup", colspan: String(heads.length) }, file);
   return element("tr", { class: "group" }, head);
 }
 
-/** A long name that may go on in the next line after its separators. */
+/** A long name that may wrap after its separators. */
 function breakable(name: string): (string | HTMLElement)[] {
   return name.split(/(?<=[/._:-])/).flatMap((part) => [part, element("wbr")]);
 }
@@ -124,7 +124,7 @@ function tableRow(row: Exclude<NormRow, { readonly kind: "left out" | "note" }>)
   }
   const { rows, cols, dtype, sigma, frobenius, gradientError, tied, converged, bounds } = row;
   const notes = [...(converged ? [] : ["not converged"]), ...(tied ? ["tied"] : [])];
-  const single = dtype === "float32" || dtype === "float16" || dtype === "bfloat16";
+  const single = ["float32", "float16", "bfloat16", "complex64"].includes(dtype);
   const cells = [
     `${single ? Number(sigma.toPrecision(9)) : sigma}${notes.length > 0 ? ` (${notes.join(", ")})` : ""}`,
     bounds ? (sigma === 0 ? "exact" : scientific((bounds.upper - bounds.lower) / sigma)) : "too large",

@@ -8,10 +8,10 @@ import { FigureView } from "./figure.js";
 import { Live } from "./live.js";
 
 const [rows, cols, seed] = [64, 128, 0];
-/** The scales stay while the gap is dragged. */
+/** The scales do not change while the slider moves. */
 const frame = { passes: 1000, errors: [1e-16, 10] };
 
-/** Power iteration against Lanczos, as the gap is dragged. */
+/** Compares power iteration with Lanczos iteration for a gap that the reader chooses. */
 export function gapSection(host: HTMLElement): void {
   const slider = element("input", { type: "range", min: "-8", max: "-0.3", step: "0.1", id: "gap-slider" });
   slider.value = "-1";
@@ -45,7 +45,7 @@ export function gapSection(host: HTMLElement): void {
     },
   });
 
-  // While one gap is computed the slider may move on; only where it has come to is computed next.
+  // The slider may move while a gap is computed. Only its latest position is computed next.
   let running = false;
   let moved = false;
   const follow = async () => {

@@ -5,7 +5,7 @@ import { powerOfTen } from "../../src/report/format-number.js";
 import { html } from "../../src/report/markup.js";
 import type { Interval } from "../work/interval.js";
 
-/** Relative distances below this are drawn at it. */
+/** The exponent of the smallest relative distance that is drawn. */
 const nearest = -16;
 
 const looks = {

@@ -64,7 +64,7 @@ export function intervalSection(host: HTMLElement): void {
   );
 }
 
-/** Both bounds, with the digits in which they agree set apart. */
+/** Both bounds, with the digits that agree emphasized. */
 function boundLines(lower: number, upper: number): HTMLElement[] {
   const [below, above] = [lower.toPrecision(17), upper.toPrecision(17)];
   let same = 0;

@@ -6,10 +6,10 @@ import { html } from "../../src/report/markup.js";
 import type { PlotRequest } from "../work/plot-request.js";
 
 const colors = ["var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--pytorch)", "var(--peer)"];
-/** Besides the colours, for those who cannot tell them apart. */
+/** Dashes, for readers who cannot tell the colours apart. */
 const dashes = ["", "7 4", "2 3", "9 3 2 3", "12 5"];
 
-/** What a cell plots: one line for each label. */
+/** The plot of a cell, with one line for each label. */
 export function lineFigure({ title, x, y, logX, logY, series }: PlotRequest): Figure {
   const lines = series.map(({ label, points }, i) => ({
     label,

@@ -2,21 +2,21 @@ import { element } from "./element.js";
 import { type Job, type Listener, Stopped } from "./engine.js";
 
 export interface LiveOptions<Output> {
-  /** what the button says */
+  /** the label of the button */
   readonly run: string;
-  /** run by itself as soon as it comes into view */
+  /** whether it runs by itself when it comes into view */
   readonly auto?: boolean;
-  /** Starts the computation. What it throws is said in place, as what is wrong with the input. */
+  /** Starts the computation. An error is shown beside the button, as a fault of the input. */
   start(listener: Listener<never>): Job<Output>;
-  /** Shows what came of it; returns that in a sentence, for the line beside the button. */
+  /** Shows the result and returns a sentence for the line beside the button. */
   show(output: Output): string;
-  /** What to say of an error, instead of its message alone. */
+  /** The text for an error; default: its message. */
   explain?(error: Error): string;
-  /** It was stopped or failed: whatever is half shown may be taken back. */
+  /** Called if it was stopped or failed, to remove partial results. */
   ended?(): void;
 }
 
-/** A computation on the page: its buttons, its progress, and what became of it. */
+/** A computation on the page, with its buttons, progress and result. */
 export class Live<Output> {
   readonly node: HTMLElement;
   readonly #options: LiveOptions<Output>;
@@ -24,7 +24,7 @@ export class Live<Output> {
   readonly #stop = element("button", { type: "button", class: "stop", hidden: true }, "Stop");
   readonly #bar = element("progress", { "aria-label": "Progress", hidden: true });
   readonly #label = element("span", { class: "label" });
-  // Read out when it changes, so it says how things end and not how they go.
+  // Screen readers read every change of it, so it gets results and no progress.
   readonly #status = element("span", { class: "status", role: "status" });
   #job: Job<Output> | undefined;
 
@@ -38,7 +38,7 @@ export class Live<Output> {
     if (options.auto) whenSeen(this.node, () => void this.run());
   }
 
-  /** Once more, in place of what is still running. Settles when that has ended in whichever way. */
+  /** Runs the computation, instead of one that is still running. Settles when it has ended in any way. */
   async run(): Promise<void> {
     this.#job?.stop();
     let job: Job<Output> | undefined;
@@ -58,7 +58,7 @@ export class Live<Output> {
       const text = this.#options.show(output);
       this.#end("done", `${text} (${seconds(performance.now() - begun)})`);
     } catch (error) {
-      // What was stopped for something newer has nothing more to say.
+      // A newer run has replaced this one.
       if (this.#job !== job) return;
       this.#options.ended?.();
       if (error instanceof Stopped) this.#end("stopped", "Stopped.");
@@ -88,7 +88,7 @@ export class Live<Output> {
   #end(state: "done" | "stopped" | "failed", text: string): void {
     this.#job = undefined;
     this.node.dataset["state"] = state;
-    // Focus must not be lost with the button that had it.
+    // The focus must not be lost when the button is hidden.
     if (document.activeElement === this.#stop) this.#run.focus();
     this.#stop.hidden = true;
     this.#bar.hidden = true;
@@ -97,7 +97,7 @@ export class Live<Output> {
   }
 }
 
-/** Calls once, as soon as an element is on the screen or close to it. */
+/** Calls `action` once, when an element is on the screen or close to it. */
 export function whenSeen(node: Element, action: () => void): void {
   const observer = new IntersectionObserver(
     (entries) => {

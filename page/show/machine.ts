@@ -2,7 +2,7 @@ import type { Machine } from "../work/machine.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";
 
-/** What this browser computes with, in a list. */
+/** Lists what this browser computes with. */
 export function machineLine(host: HTMLElement): void {
   const fill = (machine: Machine) => {
     const entries = [
@@ -30,6 +30,6 @@ function threads({ cores, isolated }: Machine): string {
   return isolated ? `${many}, which may share memory` : `${many}, but one thread: ${notIsolated}`;
 }
 
-/** Why threads cannot share memory where they cannot. */
+/** Why threads cannot share memory, if they cannot. */
 export const notIsolated =
   "the page came without the headers that make it cross-origin isolated (Cross-Origin-Opener-Policy, Cross-Origin-Embedder-Policy)";

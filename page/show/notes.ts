@@ -1,6 +1,6 @@
 import { element } from "./element.js";
 
-/** Remarks below a table; nothing where there are none. */
+/** Remarks below a table; hidden if there are none. */
 export function noteList(): { readonly node: HTMLElement; show(lines: readonly string[]): void } {
   const node = element("ul", { class: "remarks", hidden: true });
   return {

@@ -1,7 +1,7 @@
 const key = "spectral-norm-theme";
 type Theme = "light" | "dark";
 
-/** A button that turns day into night; what was chosen is kept, and until then the system's choice holds. */
+/** A button that switches between light and dark. The choice is stored; the default is that of the system. */
 export function themeToggle(button: HTMLButtonElement): void {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const chosen = (): Theme | undefined => (document.documentElement.dataset["theme"] as Theme) || undefined;
@@ -22,7 +22,7 @@ export function themeToggle(button: HTMLButtonElement): void {
   say();
 }
 
-// A page that is opened from a file, or in a private window, may have nowhere to keep anything.
+// A page opened from a file or in a private window may have no storage.
 function read(): Theme | undefined {
   try {
     const value = localStorage.getItem(key);

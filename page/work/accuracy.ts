@@ -20,7 +20,7 @@ export interface Accuracy {
   readonly missing: readonly string[];
 }
 
-/** The errors of every method on a matrix of known decomposition; told as they are found. */
+/** The errors of every method on a matrix of known decomposition, reported one by one. */
 export const accuracy: Task<AccuracyInput, Accuracy, Accuracy> = async (
   { rows, cols, seed, engines },
   { progress, update },

@@ -1,11 +1,11 @@
 import type { MethodGroup } from "../../src/experiment/method.js";
 
-/** Libraries to compare with, which are loaded when they are asked for. */
+/** Libraries to compare with, loaded on request. */
 export type Engine = "tfjs" | "ml-matrix";
 
 const names: Readonly<Record<Engine, string>> = { tfjs: "TensorFlow.js", "ml-matrix": "ml-matrix" };
 
-/** Their methods for matrices of a size, or the sentence that says why there are none. */
+/** Their methods for matrices of a size, or a sentence that says why there are none. */
 export async function methodsOf(engine: Engine, rows: number, cols: number): Promise<MethodGroup> {
   try {
     return await { tfjs, "ml-matrix": mlMatrix }[engine](rows, cols);

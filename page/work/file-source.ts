@@ -1,11 +1,11 @@
 import { type ByteSource, checkRange } from "../../src/files/source.js";
 import { FileError } from "../../src/matrix/errors.js";
 
-/** What a worker has to read a file with, at once and from anywhere in it. */
+/** The synchronous file reader that workers have. */
 declare const FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBuffer };
 
 /**
- * A file that the reader has chosen, of which only what is asked for is read.
+ * A file that the reader has chosen, read in parts as they are needed.
  *
  * @throws (when read) FileError if it has been moved or changed since
  */

@@ -16,10 +16,10 @@ export interface Gap {
   readonly convergence: Convergence;
 }
 
-/** The vectors cost more than the rest, and are the same for every gap. */
+/** Kept, because the vectors cost more than the rest and are the same for every gap. */
 let last: GroundTruth | undefined;
 
-/** How power and Lanczos iteration converge on a matrix of chosen gap; everything else about it stays as it is. */
+/** How power and Lanczos iteration converge on a matrix of chosen gap; its other properties do not change. */
 export const gap: Task<GapInput, Gap> = ({ rows, cols, seed, gap }) => {
   if (last?.rows !== rows || last.cols !== cols || last.seed !== seed) last = groundTruth(rows, cols, seed);
   const { left, right, sigma } = last;

@@ -16,7 +16,7 @@ export type IntervalCase = "normal" | "large" | "close" | "tie";
 export interface IntervalStep {
   readonly lower: number;
   readonly upper: number;
-  /** what was tested: whether no vector is lengthened by more */
+  /** the tested bound: whether no vector is stretched by more */
   readonly alpha: number;
   readonly passed: boolean;
 }
@@ -31,7 +31,7 @@ export interface Interval {
   readonly certificate: Omit<Certificate, "triplet">;
 }
 
-/** Each halves what is left, and a double has 53 bits. */
+/** Each test halves the interval, and a double has 53 bits. */
 const mostTests = 60;
 
 /**
@@ -66,7 +66,7 @@ export const interval: Task<{ readonly kind: IntervalCase }, Interval> = ({ kind
       progress("testing", steps.length, mostTests);
       lower = Math.max(lower, lowerAfter(count));
       const alpha = (floor + upper) / 2;
-      // Rounding errors alone would lead back to where it is.
+      // With rounding errors, a test that passes would not lower the bound.
       if (Math.sqrt(alpha * alpha + test.loss(alpha * alpha)) >= upper) break;
       const square = test.bound(alpha * alpha);
       if (square === undefined) floor = alpha;

@@ -24,7 +24,7 @@ export type NormRow = {
   readonly key?: string;
 } & (MatrixNorms | Failed | LeftOut | Note);
 
-/** What was taken without being told, such as a header. */
+/** What was detected without an option, such as a header. */
 interface Note {
   readonly kind: "note";
   readonly text: string;
@@ -36,7 +36,7 @@ interface Failed {
   readonly reason: string;
 }
 
-/** What is whole, and no matrix. */
+/** An entry that is no matrix. */
 interface LeftOut {
   readonly kind: "left out";
   readonly reason: string;
@@ -52,7 +52,7 @@ export interface MatrixNorms {
   readonly gradientError: number;
   readonly converged: boolean;
   readonly tied: boolean;
-  /** what is certain of sigma; absent where that would have taken too long */
+  /** proven bounds of sigma; absent if they would have taken too long */
   readonly bounds?: { readonly lower: number; readonly upper: number };
 }
 
@@ -60,10 +60,10 @@ export interface MatrixNorms {
 const maxCost = 5e9;
 
 /**
- * The norms of every matrix in the files, told one by one; what cannot be read is told in its place. Files that a
- * model's description names are looked for among the others.
+ * The norms of every matrix in the files, and errors for what cannot be read, reported one by one. Files that a
+ * model's description names are looked up among the others.
  *
- * @returns how many matrices there were
+ * @returns the number of matrices
  */
 export const norms: Task<{ readonly files: readonly File[] }, number, NormRow> = async (
   { files },
@@ -79,7 +79,7 @@ export const norms: Task<{ readonly files: readonly File[] }, number, NormRow> =
       return fileSource(file);
     },
   };
-  // Descriptions first, since they say what else belongs to them.
+  // Descriptions first, because they name the files that belong to them.
   const inOrder = [...files].sort((a, b) => Number(isJson(b)) - Number(isJson(a)));
   for (const [i, file] of inOrder.entries()) {
     if (parts.has(file)) continue;

@@ -1,4 +1,4 @@
-/** A line plot as a cell asks for it. */
+/** A line plot that a cell requests. */
 export interface PlotRequest {
   readonly title: string;
   readonly x: string;
@@ -16,8 +16,8 @@ export interface PlotSeries {
 const known = ["title", "x", "y", "logX", "logY"];
 
 /**
- * Checks what a cell gave to `plot`: lists of numbers, or of pairs [x, y], by their labels. What a logarithmic scale
- * has no place for, and what is not finite, is left out.
+ * Checks the argument of `plot`: lists of numbers or of pairs [x, y], by label. Values that are not finite, or not
+ * positive on a logarithmic scale, are left out.
  */
 export function plotRequest(series: unknown, options: unknown = {}): PlotRequest {
   if (typeof series !== "object" || series === null)

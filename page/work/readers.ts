@@ -1,13 +1,13 @@
-/** A kind of file that the page takes, by the ends of names. */
+/** A kind of file that the page reads, with its extensions. */
 interface Kind {
   readonly ends: readonly string[];
-  /** in words, for the reader */
+  /** its name, for the reader */
   readonly called: string;
-  /** "parts" are read with the model whose description names them */
+  /** "parts" are read with the model that names them */
   readonly holds: "matrices" | "model" | "parts";
 }
 
-/** All kinds; nothing else on the page says what can be read. */
+/** All kinds of files that can be read. */
 const kinds: readonly Kind[] = [
   { ends: [".npy", ".npz"], called: "NumPy", holds: "matrices" },
   { ends: [".mtx"], called: "Matrix Market", holds: "matrices" },
@@ -18,7 +18,7 @@ const kinds: readonly Kind[] = [
   { ends: [".bin"], called: "", holds: "parts" },
 ];
 
-/** What a field for files is told. */
+/** The `accept` attribute of the file field. */
 export const accepted = kinds.flatMap(({ ends }) => ends).join(",");
 
 /** The same for the reader: ".npy, .npz (NumPy), …" */
@@ -27,7 +27,7 @@ export const described = kinds
   .map(({ ends, called }) => `${ends.join(", ")} (${called})`)
   .join(" · ");
 
-/** What is to be expected in a file; of one of no kind, matrices, as its first bytes may tell. */
+/** What a file holds, by its name; unknown names may be matrices, which their first bytes tell. */
 export function holds(name: string): Kind["holds"] {
   return kinds.find(({ ends }) => ends.some((end) => name.toLowerCase().endsWith(end)))?.holds ?? "matrices";
 }

@@ -4,15 +4,15 @@ import { type PlotRequest, plotRequest } from "./plot-request.js";
 import { shownValue } from "./show-value.js";
 import type { Task } from "./task.js";
 
-/** What a cell puts below itself. */
+/** Output of a cell. */
 export type Printed =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "plot"; readonly plot: PlotRequest };
 
-/** More than that nobody reads, and a loop that prints for ever must not fill the page. */
+/** An endless loop that prints must not fill the page. */
 const mostPrinted = 400;
 
-/** What can be imported, beside what is in scope already. */
+/** Modules that can be imported. */
 const modules: Readonly<Record<string, () => Promise<object>>> = {
   "spectral-norm": () => Promise.resolve(core),
   "spectral-norm/threads": () => import("../../src/threads/index.js"),
@@ -64,7 +64,7 @@ async function load(name: string): Promise<object> {
   return module();
 }
 
-/** `import` declarations as what a function's body may have instead; lines stay where they are. */
+/** Replaces `import` declarations by statements that a function body may have, line by line. */
 function loading(code: string): string {
   return code
     .replace(
@@ -77,7 +77,7 @@ function loading(code: string): string {
     );
 }
 
-/** The engine's own lines before the code's first. */
+/** The number of lines that the engine puts before the code. */
 const linesBefore = 3;
 
 function located(error: unknown): unknown {

@@ -1,10 +1,10 @@
-/** Entries of an array that are printed, and rows and columns of a matrix. */
+/** The number of entries of an array, and of rows and columns of a matrix, that are printed. */
 const mostEntries = 12;
 const mostRows = 8;
-/** Objects within objects, as some hold themselves. */
+/** The depth of nested objects that are printed; objects may contain themselves. */
 const mostDepth = 6;
 
-/** A value as a cell prints it: texts as they are, matrices in rows, long arrays cut short. */
+/** A value as a cell prints it: strings as they are, matrices in rows, long arrays shortened. */
 export function shownValue(value: unknown): string {
   return typeof value === "string" ? value : shown(value, "");
 }
@@ -40,25 +40,40 @@ function shownObject(object: object, indent: string): string {
 interface DenseMatrix {
   readonly data: ArrayLike<number>;
   readonly shape: readonly [number, number];
+  /** of a complex matrix, whose parts are interleaved */
+  readonly dtype?: string;
 }
 
-/** What the package returns as a matrix: row-major, all of it there. */
+/** Whether a value is a matrix that the package returned. */
 function isMatrix(value: object): value is DenseMatrix {
-  const { data, shape, stride } = value as { data?: unknown; shape?: unknown; stride?: unknown };
+  const { data, shape, stride, dtype } = value as Record<string, unknown>;
   if (!ArrayBuffer.isView(data) || !Array.isArray(shape) || stride !== undefined) return false;
-  return shape.length === 2 && (data as unknown as ArrayLike<number>).length === shape[0] * shape[1];
+  const parts = isComplexType(dtype) ? 2 : 1;
+  return shape.length === 2 && (data as unknown as ArrayLike<number>).length === parts * shape[0] * shape[1];
 }
 
-function shownMatrix({ data, shape: [rows, cols] }: DenseMatrix, indent: string): string {
-  const heading = `${rows}×${cols} ${data.constructor.name.replace("Array", "")}`;
+function isComplexType(dtype: unknown): boolean {
+  return dtype === "complex64" || dtype === "complex128";
+}
+
+function shownMatrix({ data, shape: [rows, cols], dtype }: DenseMatrix, indent: string): string {
+  const complex = isComplexType(dtype);
+  const heading = `${rows}×${cols} ${complex ? dtype : data.constructor.name.replace("Array", "")}`;
+  const shownEntry = (k: number) =>
+    complex ? shownComplex(data[2 * k], data[2 * k + 1]) : String(Number(data[k].toPrecision(8)));
   const lines: string[][] = [];
   for (let i = 0; i < Math.min(rows, mostRows); i++) {
     const count = Math.min(cols, mostRows);
-    const line = Array.from({ length: count }, (_, j) => String(Number(data[i * cols + j].toPrecision(8))));
+    const line = Array.from({ length: count }, (_, j) => shownEntry(i * cols + j));
     lines.push(cols > count ? [...line, "…"] : line);
   }
   const width = Math.max(...lines.flat().map(({ length }) => length));
   const text = lines.map((line) => `${indent}  ${line.map((entry) => entry.padStart(width)).join("  ")}`);
   if (rows > mostRows) text.push(`${indent}  …`);
   return `${heading}\n${text.join("\n")}`;
+}
+
+function shownComplex(re: number, im: number): string {
+  const [a, b] = [re, Math.abs(im)].map((part) => String(Number(part.toPrecision(6))));
+  return `${a} ${im < 0 ? "−" : "+"} ${b}i`;
 }

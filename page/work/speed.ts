@@ -16,16 +16,16 @@ export interface SpeedInput {
 export interface Speed {
   readonly speed: readonly SpeedRow[];
   readonly timing: { readonly runs: number; readonly loops: number; readonly budgetMs: number };
-  /** what some rows are, and why there are none of others */
+  /** notes on rows, and on rows that are missing */
   readonly remarks: readonly string[];
 }
 
 const timing = { runs: 7, loops: 10, budgetMs: 700 };
-/** Above this order whole decompositions take longer than anybody would watch. */
+/** Above this order, complete decompositions take too long for a page. */
 const mostForDense = 256;
 const mostForPower = 512;
 
-/** Times of every method in this browser; threads and the GPU after the others, which would feel them. */
+/** Times of every method in this browser; threads and the GPU last, because they would disturb the others. */
 export const speed: Task<SpeedInput, Speed, Speed> = async (
   { rows, cols, engines },
   { progress, update },
@@ -34,7 +34,7 @@ export const speed: Task<SpeedInput, Speed, Speed> = async (
   const found: SpeedRow[] = [];
   const measure = async (methods: readonly ComparedMethod[]) => {
     found.push(...(await measureSpeed(methods, { rows, cols, seed: 0, ...timing, onSample: progress })));
-    // With the others of their engine, whenever they were taken.
+    // Rows of the same engine belong together.
     const place = ({ engine, dtype }: SpeedRow) =>
       found.findIndex((row) => row.engine === engine && row.dtype === dtype);
     found.sort((a, b) => place(a) - place(b));
@@ -62,7 +62,7 @@ function worthwhile(name: string, order: number): boolean {
 
 type Measure = (methods: readonly ComparedMethod[]) => Promise<void>;
 
-/** @returns what is to be said of it: why not, where it cannot be done */
+/** @returns a note: why it could not be done, if it could not */
 async function withThreads(measure: Measure): Promise<string[]> {
   const without = "threads: not available";
   if (kernelInfo().name === "reference") return [`${without}: they need WebAssembly`];
@@ -88,7 +88,7 @@ async function withThreads(measure: Measure): Promise<string[]> {
   }
 }
 
-/** In a worker, what computes uses the threads that run. */
+/** In a worker, the ordinary functions use the threads. */
 function onThreads(name: string, dtype: ComparedMethod["dtype"]): ComparedMethod {
   return asynchronous("core", name, dtype, async (A) => valueAndGrad(A, { method: "lanczos" }));
 }

@@ -1,22 +1,22 @@
-/** How a task tells of itself while it runs. */
+/** How a running task reports to the page. */
 export interface Report<Update> {
-  /** what is being done, and how much of it is done */
+  /** the current step, and how much of it is done */
   progress(label: string, done: number, total: number): void;
-  /** a part of the result that can be shown already */
+  /** a part of the result that can be shown before the end */
   update(part: Update): void;
 }
 
-/** Something long that runs off the page. Input, updates and output are copied between threads. */
+/** A computation in the worker. Input, updates and output are copied between threads. */
 export type Task<Input, Output, Update = never> = (
   input: Input,
   report: Report<Update>,
 ) => Promise<Output> | Output;
 
-/** An error as it crosses from one thread to another. */
+/** An error in a form that can be sent between threads. */
 export interface Failure {
   readonly name: string;
   readonly message: string;
-  /** of the package's own errors */
+  /** present in errors of the package */
   readonly code?: string;
 }
 

@@ -1,4 +1,5 @@
 import { accuracy } from "./accuracy.js";
+import { complex } from "./complex.js";
 import { gap } from "./gap.js";
 import { interval } from "./interval.js";
 import { machine } from "./machine.js";
@@ -6,7 +7,7 @@ import { norms } from "./norms.js";
 import { runCode } from "./run-code.js";
 import { speed } from "./speed.js";
 
-/** What the page has done off the page, by name. */
-export const tasks = { accuracy, gap, interval, machine, norms, runCode, speed };
+/** The tasks of the worker, by name. */
+export const tasks = { accuracy, complex, gap, interval, machine, norms, runCode, speed };
 
 export type Tasks = typeof tasks;

@@ -1,15 +1,15 @@
 import type { ValueAndGrad } from "../../src/index.js";
 import type { Matrix } from "../../src/matrix/types.js";
 
-/** What the page uses of `spectral-norm/webgpu`. */
+/** The part of `spectral-norm/webgpu` that the page uses. */
 export interface WebGpu {
   valueAndGrad(A: Matrix): Promise<ValueAndGrad>;
 }
 
-/** How that is loaded: when times are taken, and not before. */
+/** Loaded when times are measured, and not before. */
 export const loadWebGpu: () => Promise<WebGpu> = () => import("../../src/webgpu/index.js");
 
-/** Why nothing can be computed on a GPU here; undefined where it can. */
+/** Why nothing can be computed on a GPU here; undefined if it can. */
 export async function webgpuState(): Promise<string | undefined> {
   const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } };
   if (!gpu)

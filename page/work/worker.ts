@@ -1,14 +1,14 @@
 import { failureOf, type Message, type Report, type Request, type Task } from "./task.js";
 import { tasks } from "./tasks.js";
 
-/** What this has of a worker's scope; the page's types know of windows only. */
+/** The part of a worker's global scope that is used here; the types of the page are those of windows. */
 interface Scope {
   onmessage: ((event: { readonly data: Request }) => void) | null;
   postMessage(message: Message): void;
 }
 const scope = globalThis as unknown as Scope;
 
-/** A progress bar has no use for more. */
+/** Milliseconds between reports of progress. */
 const betweenReports = 50;
 
 scope.onmessage = async ({ data: { id, task, input } }) => {

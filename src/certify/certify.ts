@@ -92,6 +92,8 @@ export const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * **Source.** docs/certificate.md; Rump, BIT 51:367, 2011 and BIT 46:433, 2006; Davis & Kahan, SIAM J. Numer. Anal.
  * 7:1, 1970.
  *
+ * **Complex.** Proven in the same way, with every rounding of complex arithmetic counted.
+ *
  * @example
  * ```ts
  * import { certify } from "spectral-norm";

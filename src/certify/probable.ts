@@ -59,6 +59,8 @@ export interface ProbableBound {
  *
  * **Source.** Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992; proof in docs/certificate.md.
  *
+ * **Complex.** The start is complex, and the bound holds with the same probability.
+ *
  * @example
  * ```ts
  * import { diagonal, probableUpperBound } from "spectral-norm";

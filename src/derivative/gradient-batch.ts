@@ -45,6 +45,8 @@ export interface BatchValuesAndGrads<D extends Float32Array | Float64Array = Flo
  * @remarks
  * **Cost.** That of b single calls; for min(m, n) ≤ 64 the matrices are divided among the threads of the pool.
  *
+ * **Complex.** Taken with a complex `dtype`, or as nested rows of `{ re, im }`.
+ *
  * @example
  * ```ts
  * import { spectralNormBatch } from "spectral-norm";
@@ -73,6 +75,8 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
  *
  * @remarks
  * **Cost.** That of b single calls; for min(m, n) ≤ 64 the matrices are divided among the threads of the pool, and b·m·n numbers.
+ *
+ * **Complex.** The gradients are uₖ·vₖᴴ, interleaved, as those of `valueAndGrad`.
  *
  * @example
  * ```ts

@@ -84,6 +84,8 @@ function outerProduct(
  *
  * **Source.** Watson, Linear Algebra Appl. 170:33, 1992 (the subdifferential of ‖A‖₂).
  *
+ * **Complex.** The gradient is G = u·vᴴ, interleaved: d‖A‖₂ = Re Σ conj(Gᵢⱼ)·dAᵢⱼ.
+ *
  * @example
  * ```ts
  * import { valueAndGrad } from "spectral-norm";

@@ -50,6 +50,9 @@ export interface HessianOptions extends SolveOptions {
  *
  * **Source.** The bordered system of a singular triplet; Stewart & Sun, Matrix Perturbation Theory, §V.4.
  *
+ * **Complex.** The derivative of u·vᴴ, interleaved. A and E may be real or complex, each by itself; the result is
+ * complex if either is.
+ *
  * @example
  * ```ts
  * import { hessianVectorProduct } from "spectral-norm";

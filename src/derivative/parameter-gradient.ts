@@ -29,6 +29,8 @@ export interface ValueAndParameterGrad<G> {
  * @remarks
  * **Cost.** As `singularTriplet`, and about one more product.
  *
+ * **Complex.** The gradients of complex factors are interleaved, in the sense of `valueAndGrad`.
+ *
  * @example
  * ```ts
  * import { lowRank, valueAndParameterGrad } from "spectral-norm";

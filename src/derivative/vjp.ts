@@ -13,9 +13,9 @@ import { rankTwo } from "./hessian.js";
 /** Cotangents of a triplet: the derivatives of a loss with respect to its parts. A missing one is zero. */
 export interface TripletCotangents {
   sigma?: number;
-  /** length m */
+  /** length m; 2m interleaved parts if A is complex */
   u?: ArrayLike<number>;
-  /** length n */
+  /** length n; 2n interleaved parts if A is complex */
   v?: ArrayLike<number>;
 }
 
@@ -37,6 +37,9 @@ export type VjpOptions = Pick<SolveOptions, "adjointRtol">;
  *
  * @remarks
  * **Cost, accuracy and source.** As for `hessianVectorProduct`; with σ̄ alone two passes and the outer product.
+ *
+ * **Complex.** Cotangents and result are interleaved. The phase of (u, v) is not determined, so cotangents that depend
+ * on it, with Im(uᴴū) + Im(vᴴv̄) ≠ 0, are an OptionError.
  *
  * @example
  * ```ts

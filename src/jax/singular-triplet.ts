@@ -30,6 +30,8 @@ export type ArrayTriplet = {
  * @remarks
  * **Cost.** As for `spectralNorm`; but the first derivative costs as much as the second one there.
  *
+ * **Complex.** jax-js has no complex arrays; call the functions of `spectral-norm`.
+ *
  * @example
  * ```ts
  * import { defaultDevice, init, numpy as np } from "@jax-js/jax";

@@ -49,6 +49,8 @@ import { layersOf } from "./tracers.js";
  * have lost more than two digits to rounding. jax-js 0.1.25 itself loses memory in `jvp` of `grad`; `grad` of
  * `grad` does not.
  *
+ * **Complex.** jax-js has no complex arrays; call the functions of `spectral-norm`.
+ *
  * @example
  * ```ts
  * import { defaultDevice, grad, init, numpy as np } from "@jax-js/jax";

@@ -30,6 +30,8 @@ const SVD_ERROR = 2 ** -50;
  *
  * **Cost.** As for the core's `svdvals`; with a derivative, an SVD with vectors, about 15·min(m, n)³ flops.
  *
+ * **Complex.** jax-js has no complex arrays; call the functions of `spectral-norm`.
+ *
  * @example
  * ```ts
  * import { defaultDevice, init, numpy as np } from "@jax-js/jax";

@@ -25,6 +25,8 @@ export type ArrayValueAndGrad = {
  * @remarks
  * **Cost.** That of `spectralNorm` under `grad`.
  *
+ * **Complex.** jax-js has no complex arrays; call the functions of `spectral-norm`.
+ *
  * @example
  * ```ts
  * import { defaultDevice, init, numpy as np } from "@jax-js/jax";

@@ -48,6 +48,8 @@ export interface CooParts {
  * @remarks
  * **Cost.** A counting sort, O(entries + m + n); memory for two copies while it runs.
  *
+ * **Complex.** As for `csr`.
+ *
  * @example
  * ```ts
  * import { csc, spectralNorm } from "spectral-norm";
@@ -80,6 +82,8 @@ export function csc(parts: CscParts): SparseMatrix {
  *
  * @remarks
  * **Cost.** A counting sort, O(entries + m); memory for two copies while it runs.
+ *
+ * **Complex.** As for `csr`.
  *
  * @example
  * ```ts

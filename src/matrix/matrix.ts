@@ -12,6 +12,8 @@ import { copyOf, throwNonFinite, viewOf } from "./view.js";
  * @remarks
  * **Cost.** One read and one write of the data.
  *
+ * **Complex.** Refused; `complexMatrix` makes a complex matrix.
+ *
  * @example
  * ```ts
  * import { matrix, spectralNorm } from "spectral-norm";

@@ -100,6 +100,8 @@ function arraysOf(Kind: Float32ArrayConstructor | Float64ArrayConstructor | Uint
  *
  * **Not guaranteed.** That a matrix which changes from one read to the next is noticed.
  *
+ * **Complex.** With `dtype` "complex64" or "complex128", `rows` returns 2·count·n interleaved parts.
+ *
  * @example
  * ```ts
  * import { rowPanels, spectralNorm } from "spectral-norm";

@@ -34,6 +34,8 @@ export type Positions = ArrayLike<number> | BigInt64Array | BigUint64Array;
  * @remarks
  * **Cost.** Memory for one copy; a product with it is two flops an entry.
  *
+ * **Complex.** With a complex `dtype`, `data` is interleaved, and so is that of the result.
+ *
  * @example
  * ```ts
  * import { csr, spectralNorm } from "spectral-norm";

@@ -60,12 +60,15 @@ export interface ArrayLayout {
  * A matrix over memory that the caller owns: element (i, j) is
  * `data[offset + i·stride[0] + j·stride[1]]`. Strides count elements and may be negative or zero;
  * absent, the matrix is row-major. An `ndarray` fits as it is, as do arrays of @stdlib, vectorious and numpy-ts.
+ *
+ * With `dtype: "complex64"` (a `Float32Array`) or `"complex128"` (a `Float64Array`) the entries are complex: `data` has
+ * the real and the imaginary part of each in turn, and strides and `offset` count complex numbers.
  */
 export interface DenseMatrix<D extends Float32Array | Float64Array = Float32Array | Float64Array>
   extends ArrayLayout {
   readonly data: D;
   readonly shape: readonly [number, number] | readonly number[];
-  /** may name the type of `data`, and no other */
+  /** the type of `data`, or "complex64" or "complex128" */
   readonly dtype?: string | undefined;
 }
 
@@ -84,15 +87,15 @@ export interface IntegerMatrix extends ArrayLayout {
   readonly shape: readonly number[];
 }
 
-/** Numbers in a plain array, read as float64, or as float32 where `dtype` says so. */
+/** Numbers in a plain array, read as float64, or as float32 or complex numbers if `dtype` says so. */
 export interface PlainMatrix extends ArrayLayout {
-  /** `{ re, im }` only with a complex `dtype` */
+  /** with a complex `dtype`, interleaved parts or `{ re, im }` */
   readonly data: readonly number[] | readonly ComplexNumber[];
   readonly dtype?: string | undefined;
   readonly shape: readonly number[];
 }
 
-/** One row of a matrix that is given as an array of rows; read as float64 or complex128 whatever it is. */
+/** One row of a matrix that is given as an array of rows; read as float64, or as complex128 if any entry is complex. */
 export type MatrixRow = readonly (number | ComplexNumber)[] | Float32Array | Float64Array | IntegerArray;
 
 /**
@@ -101,11 +104,11 @@ export type MatrixRow = readonly (number | ComplexNumber)[] | Float32Array | Flo
  */
 export interface LinearOperator {
   readonly shape: readonly [number, number] | readonly number[];
-  /** a complex type: vectors are interleaved, 2m and 2n numbers, and `rmatvec` is the product with Aᴴ */
+  /** if complex, the vectors are interleaved: 2m and 2n numbers */
   readonly dtype?: string | undefined;
   /** out (m) ← A·x (n) */
   matvec(x: Float64Array, out: Float64Array): void;
-  /** out (n) ← Aᵀ·y (m) */
+  /** out (n) ← Aᵀ·y (m); Aᴴ·y if A is complex */
   rmatvec(y: Float64Array, out: Float64Array): void;
 }
 
@@ -144,8 +147,9 @@ export interface RowPanelSource<T extends PanelType | ComplexType = PanelType | 
   /** whether a call may read it once and keep a copy for its time, in kernel memory; default false */
   readonly keep?: boolean | undefined;
   /**
-   * Rows first … first+count−1, row-major: count·n numbers (complex: 2·count·n parts), at once and not as a promise. The array is read before
-   * the next call and may be used again for it. The same rows must hold the same numbers every time.
+   * Rows first … first+count−1, row-major: count·n numbers (complex: 2·count·n parts), at once and not as a promise.
+   * The array is read before the next call and may be used again for it. The same rows must hold the same numbers
+   * every time.
    */
   rows(first: number, count: number): PanelData<T>;
 }
@@ -214,9 +218,9 @@ export interface Matrix<D extends Float32Array | Float64Array = Float32Array | F
 export interface SingularTriplet<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
   /** σ₁ */
   sigma: number;
-  /** unit left vector, length m, in A's dtype */
+  /** unit left vector, length m, in A's dtype; 2m interleaved parts if A is complex */
   u: D;
-  /** unit right vector, length n, in A's dtype */
+  /** unit right vector, length n, in A's dtype; 2n interleaved parts if A is complex */
   v: D;
   /** √(‖Av−σu‖² + ‖Aᵀu−σv‖²), of u and v as returned, on A's scale */
   residual: number;
@@ -238,9 +242,9 @@ export interface SingularTriplet<D extends Float32Array | Float64Array = Float32
 export interface SingularTriplets<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
   /** k numbers, descending */
   sigma: Float64Array;
-  /** k×m, in A's dtype: row i is the unit left vector of `sigma[i]` */
+  /** k×m, in A's dtype, interleaved if that is complex: row i is the unit left vector of `sigma[i]` */
   u: Matrix<D>;
-  /** k×n, in A's dtype: row i is the unit right vector of `sigma[i]` */
+  /** k×n, in A's dtype, interleaved if that is complex: row i is the unit right vector of `sigma[i]` */
   v: Matrix<D>;
   /** √(‖Avᵢ−σᵢuᵢ‖² + ‖Aᵀuᵢ−σᵢvᵢ‖²) of each, of the vectors as returned, on A's scale */
   residual: Float64Array;

@@ -16,6 +16,8 @@ import { checkedOperator, type Operator, type OperatorPart, partOf, rescaled } f
  * @remarks
  * **Cost.** That of the parts' products, and m + n numbers of memory.
  *
+ * **Complex.** The sum is complex if any part is.
+ *
  * @example
  * ```ts
  * import { diagonal, spectralNorm, sumOf } from "spectral-norm";
@@ -54,6 +56,8 @@ export function sumOfParts(parts: readonly OperatorPart[]): OperatorPart {
  *
  * @remarks
  * **Cost.** That of the parts' products, and a vector between each two.
+ *
+ * **Complex.** The product is complex if any part is.
  *
  * @example
  * ```ts
@@ -105,6 +109,8 @@ export function productOfParts(parts: readonly OperatorPart[]): OperatorPart {
  * @remarks
  * **Cost.** That of A's products.
  *
+ * **Complex.** Not conjugated; `adjointOf` is the conjugate transpose.
+ *
  * @example
  * ```ts
  * import { transposeOf } from "spectral-norm";
@@ -128,6 +134,8 @@ export function transposeOf(A: MatrixOrOperator): Operator {
  * @remarks
  * **Cost.** That of A's products.
  *
+ * **Complex.** Every entry is conjugated.
+ *
  * @example
  * ```ts
  * import { adjointOf, complexMatrix, productOf, spectralNorm } from "spectral-norm";
@@ -150,6 +158,8 @@ export function adjointOf(A: MatrixOrOperator): Operator {
  *
  * @remarks
  * **Cost.** That of A's products.
+ *
+ * **Complex.** A may be complex, and c may be `{ re, im }`.
  *
  * @example
  * ```ts
@@ -197,6 +207,8 @@ export function checkScale(name: string, c: unknown): asserts c is number {
  *
  * @remarks
  * **Cost.** n flops a product.
+ *
+ * **Complex.** d may hold `{ re, im }`, or be `{ data, dtype }` with interleaved parts.
  *
  * @example
  * ```ts

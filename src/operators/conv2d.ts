@@ -64,6 +64,8 @@ export interface Conv2dOperator extends ParametricOperator<ConvKernelGrad> {
  * **Source.** The norm of this operator, not that of the kernel as a matrix, bounds what a layer does to a perturbation
  * (Sedghi, Gupta & Long, ICLR 2019; Farnia, Zhang & Tse, ICLR 2019).
  *
+ * **Complex.** Refused; the kernel is real.
+ *
  * @example
  * ```ts
  * import { conv2d, spectralNorm } from "spectral-norm";

@@ -17,6 +17,8 @@ import { checkedOperator, type Operator, type OperatorPart, partOf } from "./ope
  * @remarks
  * **Cost.** q products with B and r with A, or p with B and s with A, whichever leaves less in between.
  *
+ * **Complex.** The product is complex if A or B is.
+ *
  * @example
  * ```ts
  * import { diagonal, kronecker, spectralNorm } from "spectral-norm";

@@ -40,6 +40,9 @@ export interface LowRankGrad<S = number> {
  * @remarks
  * **Cost.** A product with W and 2·r·(m + n) flops.
  *
+ * **Complex.** Complex if any part is; the scale may be `{ re, im }`. Then `parameterGrad` has conjugates in place of
+ * transposes.
+ *
  * @example
  * ```ts
  * import { lowRank, spectralNorm } from "spectral-norm";

@@ -30,6 +30,8 @@ export interface ParametricOperator<G> extends Operator {
  * @remarks
  * **Cost.** A read of A now; a product is two flops an entry, and about a nanosecond.
  *
+ * **Complex.** The vectors are interleaved, 2n and 2m numbers, and `rmatvec` is the product with Aᴴ.
+ *
  * @example
  * ```ts
  * import { linearOperator } from "spectral-norm";

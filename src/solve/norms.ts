@@ -77,6 +77,8 @@ function coreOf(A: unknown, what: string, instead: string): Core {
  *
  * **Source.** Golub & Reinsch, Numer. Math. 14:403, 1970; Demmel & Kahan, SIAM J. Sci. Stat. Comput. 11:873, 1990.
  *
+ * **Complex.** Each singular value once. They are those of the real form, 2m×2n, which takes eight times the flops.
+ *
  * @example
  * ```ts
  * import { svdvals } from "spectral-norm";
@@ -109,6 +111,8 @@ export function svdvals(A: MatrixLike): Float64Array {
  * **Not guaranteed.** σ_min is good to c·ε·σ₁, so beyond about 1e15 the answer only says "singular to working
  * accuracy".
  *
+ * **Complex.** As for `svdvals`.
+ *
  * @example
  * ```ts
  * import { cond } from "spectral-norm";
@@ -138,6 +142,8 @@ export function cond(A: MatrixLike): number {
  *
  * @remarks
  * **Cost.** That of `svdvals`; for Infinity that of `spectralNorm`.
+ *
+ * **Complex.** As for `svdvals`.
  *
  * @example
  * ```ts
@@ -175,6 +181,8 @@ export function schattenNorm(A: MatrixLike, p: number): number {
  *
  * @remarks
  * **Cost.** 2: that of `spectralNorm`; -2 and "nuc": that of `svdvals`; the others one read of A.
+ *
+ * **Complex.** The norms of entries are those of the moduli |aᵢⱼ|.
  *
  * @example
  * ```ts

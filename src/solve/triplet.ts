@@ -49,6 +49,9 @@ import { type Goal, goalOf } from "./stopping-rule.js";
  * **Source.** Block Lanczos with thick restart (Golub & Underwood 1977; Wu & Simon, SIAM J. Matrix Anal. Appl.
  * 22:602, 2000); the error of u·vᵀ from the residual over the gap (Wedin, BIT 12:99, 1972).
  *
+ * **Complex.** u and v are interleaved, with A·v = σ·u and Aᴴ·u = σ·v; their common phase is not specified. `start` is
+ * interleaved, too.
+ *
  * @example
  * ```ts
  * import { singularTriplet } from "spectral-norm";
@@ -81,6 +84,8 @@ export function singularTriplet<A extends MatrixOrOperator>(
  * **Not guaranteed.** As there. The error is estimated as residual²/gap, which takes three or more values that agree
  * to within the residual for two. So the residual is also brought below 2·rtol (1e-13 by default, 1e-6 for
  * float32), which bounds the distance to a singular value whatever its neighbours.
+ *
+ * **Complex.** Taken in every form; σ₁ is real. `start` is interleaved.
  *
  * @example
  * ```ts

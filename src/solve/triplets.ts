@@ -59,6 +59,8 @@ export const MOST_DENSE = 2 ** 24;
  * **Source.** Thick restart (Wu & Simon, SIAM J. Matrix Anal. Appl. 22:602, 2000) of block Lanczos, locking, and at the
  * end the singular values of A on the space found (Rayleigh–Ritz; Parlett, The Symmetric Eigenvalue Problem, §11).
  *
+ * **Complex.** The rows of `u` and `v` are interleaved, and A ≈ Σ σᵢ·uᵢ·vᵢᴴ.
+ *
  * @example
  * ```ts
  * import { singularTriplets } from "spectral-norm";
@@ -89,6 +91,8 @@ export function singularTriplets<A extends MatrixOrOperator>(
  * **Cost.** As for `singularTriplets`, whose options `options` are.
  *
  * **Not guaranteed.** As there.
+ *
+ * **Complex.** Taken in every form; the norm is real.
  *
  * @example
  * ```ts

@@ -43,6 +43,8 @@ export interface NormOptions {
  * **Cost.** For 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
  * One pass over x for the others. Everything is computed in float64 and rounded once.
  *
+ * **Complex.** Refused; the message names a function of `spectral-norm` to call instead.
+ *
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs-core";
@@ -62,6 +64,9 @@ export function matrixNorm(x: Tensor, options?: NormOptions): Tensor {
  *
  * @param x - as for `matrixNorm`
  * @param options - as for `matrixNorm`
+ *
+ * @remarks
+ * **Complex.** Refused; the message names a function of `spectral-norm` to call instead.
  *
  * @example
  * ```ts

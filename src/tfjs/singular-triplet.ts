@@ -32,6 +32,8 @@ export type TensorTriplet = {
  * @remarks
  * **Cost.** One solve, whatever is differentiated later; the pull-back of u and v costs a linear solve.
  *
+ * **Complex.** Refused; the message names a function of `spectral-norm` to call instead.
+ *
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs-core";

@@ -30,6 +30,8 @@ import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable
  * fixed. There is no convergence test and no ConvergenceError; the value is a lower bound of ‖x‖₂
  * (to rounding) whose accuracy is not known.
  *
+ * **Complex.** Refused; the message names a function of `spectral-norm` to call instead.
+ *
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs-core";

@@ -27,6 +27,8 @@ import { undifferentiable, withGradient } from "./twice-differentiable.js";
  * @remarks
  * **Cost.** An SVD, and O(mn·min(m, n)) for each derivative.
  *
+ * **Complex.** Refused; the message names a function of `spectral-norm` to call instead.
+ *
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs-core";

@@ -57,6 +57,8 @@ const INSTEAD = "call spectralNorm, which takes a fixed number of steps there";
  *
  * **Not guaranteed.** Convergence, see above; a start orthogonal to v₁ misses σ₁.
  *
+ * **Complex.** Refused; the message names a function of `spectral-norm` to call instead.
+ *
  * @example
  * ```ts
  * import * as tf from "@tensorflow/tfjs-core";

@@ -35,6 +35,8 @@ import { callPool } from "./pool.js";
  * **Cost.** That of the function, and a copy of A. The first call starts the threads that compute, with the pool's
  * count, which takes about ten milliseconds per thread.
  *
+ * **Complex.** Taken as by the functions of the same names of `spectral-norm`, except operators.
+ *
  * @example
  * ```ts
  * import { spectralNorm, startThreads } from "spectral-norm/threads";

@@ -66,6 +66,8 @@ async function each(
  * @remarks
  * **Cost.** That of b single calls, eight at a time, so that their waits overlap. For many small matrices
  * `spectralNormBatch` of `spectral-norm` is faster.
+ *
+ * **Complex.** Refused; call the function of this name of `spectral-norm`.
  */
 export async function spectralNormBatch(
   A: HostBatch | DeviceArray,
@@ -88,6 +90,8 @@ export async function spectralNormBatch(
  *
  * @remarks
  * **Cost.** As `spectralNormBatch`, and b·m·n numbers.
+ *
+ * **Complex.** Refused; call the function of this name of `spectral-norm`.
  */
 export function valueAndGradBatch(A: HostBatch, options?: WhereHostIs): Promise<HostValuesAndGrads>;
 export function valueAndGradBatch(A: HostBatch | DeviceArray, options: OnHost): Promise<HostValuesAndGrads>;

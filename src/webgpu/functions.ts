@@ -53,6 +53,8 @@ function checkArguments(A: unknown, options: unknown, name: string): [DeviceInpu
  *
  * **Not guaranteed.** As for `spectralNorm` of `spectral-norm`; and a speedup: every few steps the host waits for the
  * device, which makes small matrices slow.
+ *
+ * **Complex.** Refused; call the function of this name of `spectral-norm`.
  */
 export async function spectralNorm(A: HostMatrix | DeviceArray, options?: DeviceOptions): Promise<number> {
   const [input, settings] = checkArguments(A, options, "spectralNorm");
@@ -76,6 +78,8 @@ export async function spectralNorm(A: HostMatrix | DeviceArray, options?: Device
  *
  * **Source.** As `singularTriplet` of `spectral-norm`; three passes of classical Gram–Schmidt for every block (Giraud
  * et al., Numer. Math. 101:87, 2005: two are enough unless a vector nearly vanishes).
+ *
+ * **Complex.** Refused; call the function of this name of `spectral-norm`.
  */
 export function singularTriplet(A: HostMatrix, options?: WhereHostIs): Promise<HostTriplet>;
 export function singularTriplet(A: HostMatrix | DeviceArray, options: OnHost): Promise<HostTriplet>;
@@ -108,6 +112,8 @@ export async function singularTriplet(
  *
  * @remarks
  * **Cost.** As `singularTriplet`, and m·n numbers for the gradient.
+ *
+ * **Complex.** Refused; call the function of this name of `spectral-norm`.
  */
 export function valueAndGrad(A: HostMatrix, options?: WhereHostIs): Promise<HostValueAndGrad>;
 export function valueAndGrad(A: HostMatrix | DeviceArray, options: OnHost): Promise<HostValueAndGrad>;

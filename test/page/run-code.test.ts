@@ -24,6 +24,14 @@ describe("a cell's code", () => {
     await expect(textsOf('import { x } from "elsewhere";')).rejects.toThrow("there is no elsewhere here");
   });
 
+  it("may make and print complex matrices", async () => {
+    expect(
+      await textsOf(
+        "print(complexMatrix([3, 0, 0.5, -4], [1, 2])); print(spectralNorm([[{ re: 3, im: 4 }]]));",
+      ),
+    ).toEqual(["1×2 complex128\n    3 + 0i  0.5 − 4i", "5"]);
+  });
+
   it("may wait", async () => {
     expect(await textsOf("print(await Promise.resolve(1)); console.log('two');")).toEqual(["1", "two"]);
   });
