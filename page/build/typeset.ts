@@ -2,8 +2,8 @@ import katex from "katex";
 import type { Plugin } from "vite";
 
 const macros = {
-  "\\T": "^{\\mathsf T}",
-  "\\H": "^{\\mathsf H}",
+  "\\T": "^{\\mathrm T}",
+  "\\H": "^{\\mathrm H}",
   "\\norm": "\\lVert #1 \\rVert",
 };
 

@@ -1,11 +1,5 @@
-import { complexCertify } from "./complex-certify.js";
-import {
-  complexHessianVectorProduct,
-  complexParameterGrad,
-  complexTripletVjp,
-} from "./complex-derivatives.js";
-import { complexGradBatch, complexNormBatch, complexValueAndGrad } from "./complex-gradient.js";
-import { complexCond, complexMatrixNorm, complexSchattenNorm, complexSvdvals } from "./complex-norms.js";
+import { complexComputations } from "./complex-computations.js";
+import { complexParameterGrad } from "./complex-derivatives.js";
 import {
   complexAdjointOf,
   complexDiagonal,
@@ -18,31 +12,15 @@ import {
   complexTransposeOf,
 } from "./complex-operators.js";
 import { complexProbableBound } from "./complex-probable.js";
-import { complexCoo, complexCsc, complexCsr } from "./complex-sparse.js";
-import { complexSingularTriplet, complexSpectralNorm } from "./complex-triplet.js";
-import { complexKyFanNorm, complexSingularTriplets } from "./complex-triplets.js";
+import { complexCoo, complexCsc } from "./complex-sparse.js";
 import { complexRowPanels } from "./complex-view.js";
 
 /** The functions for complex matrices, by the names of those for real ones. */
 export const complexFunctions: Readonly<Record<string, unknown>> = {
-  spectralNorm: complexSpectralNorm,
-  singularTriplet: complexSingularTriplet,
-  valueAndGrad: complexValueAndGrad,
-  spectralNormBatch: complexNormBatch,
-  valueAndGradBatch: complexGradBatch,
-  singularTriplets: complexSingularTriplets,
-  kyFanNorm: complexKyFanNorm,
-  svdvals: complexSvdvals,
-  cond: complexCond,
-  matrixNorm: complexMatrixNorm,
-  schattenNorm: complexSchattenNorm,
-  certify: complexCertify,
+  ...complexComputations,
   probableUpperBound: complexProbableBound,
-  tripletVjp: complexTripletVjp,
-  hessianVectorProduct: complexHessianVectorProduct,
   valueAndParameterGrad: complexParameterGrad,
   rowPanels: complexRowPanels,
-  csr: complexCsr,
   csc: complexCsc,
   coo: complexCoo,
   linearOperator: complexLinearOperator,

@@ -1,6 +1,6 @@
 // The script of the coordinating thread. The build bundles this file with the core and inlines it as text. What the
 // package holds already (the kernels and the script of a worker) is not bundled: the coordinator passes it in.
-import { complexFunctions } from "../complex/complex-functions.js";
+import { complexComputations } from "../complex/complex-computations.js";
 import * as core from "../index.js";
 import { useThreadPool } from "../kernels/select.js";
 import { registerComplex } from "../matrix/complex-input.js";
@@ -29,7 +29,7 @@ const functions: Readonly<Record<FunctionName, unknown>> = {
   certify: core.certify,
 };
 
-registerComplex(complexFunctions);
+registerComplex(complexComputations);
 
 const port = parentPort();
 const post = (reply: Reply, transfer?: readonly ArrayBuffer[]) => port.post(reply, transfer);

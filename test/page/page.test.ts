@@ -361,11 +361,11 @@ describe("times", () => {
   });
 });
 
-it("has loaded less than 550 KB with gzip when all of that is done", () => {
+it("has loaded less than 500 KB with gzip when all of that is done", () => {
   const files = opened.loaded();
   const total = [...files.values()].reduce((sum, size) => sum + size, 0);
   console.log(`${files.size} files, ${(total / 1000).toFixed(0)} KB with gzip`);
-  expect(total).toBeLessThan(550_000);
+  expect(total).toBeLessThan(500_000);
   expect([...files.keys()].filter((name) => /tfjs|ml-matrix/.test(name))).toEqual([]);
   expect([...files.keys()].filter((name) => /\.woff2$/.test(name)).length).toBeGreaterThan(0);
 });
