@@ -64,9 +64,10 @@ function storedAction(kernels: Kernels, input: ComplexInput, basis?: number): Ac
 }
 
 /**
- * The products of P from those of R, the real matrix of its interleaved rows. For a row a + ib of P,
+ * The products of P from those of R, the real matrix of its interleaved rows. On interleaved numbers, with
+ * x̄ = (Re x, −Im x) and i·x̄ = (Im x, Re x),
  *
- *     Re(P·x) = R·x̄,  Im(P·x) = R·(i·x̄),  both on interleaved numbers, where x̄ = (Re x, −Im x), i·x̄ = (Im x, Re x),
+ *     Re(P·x) = R·x̄,  Im(P·x) = R·(i·x̄),
  *
  * and Pᴴ·y follows from Rᵀ·Re(y) and Rᵀ·Im(y). So one product is one of R with two real vectors, and reads P once: the
  * real kernels take as many flops and bytes as kernels for complex numbers would.

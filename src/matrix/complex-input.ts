@@ -22,7 +22,7 @@ export function isComplex(A: unknown): boolean {
 
 function holdsComplex(row: unknown): boolean {
   if (Array.isArray(row)) return row.some(holdsComplex);
-  return typeof row === "object" && row !== null && "re" in row && "im" in row;
+  return typeof row === "object" && row !== null && ("re" in row || "im" in row);
 }
 
 /**

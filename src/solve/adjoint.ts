@@ -89,7 +89,7 @@ export function checkAdjoint(
   throw new AdjointError(
     "operator: matvec and rmatvec are not adjoint: ⟨y, A·x⟩ and ⟨Aᵀ·y, x⟩ differ by " +
       `${(discrepancy / size).toExponential(1)} relative to ‖y‖‖A·x‖ + ‖x‖‖Aᵀ·y‖, more than the ` +
-      `${tolerance.toExponential(1)} allowed; rmatvec must compute Aᵀ·y (the option adjointRtol allows more)`,
+      `${tolerance.toExponential(1)} allowed; rmatvec must compute Aᵀ·y, or Aᴴ·y of complex vectors (the option adjointRtol allows more)`,
     "adjoint",
   );
 }

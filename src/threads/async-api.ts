@@ -23,8 +23,8 @@ import { callPool } from "./pool.js";
  * ‖A‖₂, computed by the pool's threads while the calling thread, which may be a page's, goes on. The result has the same
  * bits as that of `spectralNorm` of `spectral-norm`. All functions of this module work like this one.
  *
- * @param A - a matrix with entries, real or complex. Up to 2^19 numbers are copied before the call returns, larger matrices in slices of
- *   some milliseconds; do not change them before the promise settles
+ * @param A - a matrix with entries, real or complex. Up to 2^19 numbers are copied before the call returns, larger
+ *   matrices in slices of some milliseconds; do not change them before the promise settles
  * @returns a promise; calls are answered one after another, in the order in which they were made
  * @throws (rejects) what `spectralNorm` of `spectral-norm` throws, with all of its fields (`triplet`, `row`, `cause`,
  *   …) and the stacks of both threads; UnsupportedError if no pool is running, or for an operator, because functions
