@@ -136,8 +136,18 @@ export function readOnnxTensor(reader: ProtobufReader, message: Message): NamedO
     return { name, tensor: { shape, count, type: typeName, stored: { dtype, place } } };
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
-    return { name, tensor: error };
+    return { name: name ?? nameIn(reader, message), tensor: error };
   }
+}
+
+/** The name of a damaged tensor, if it can be found: it may stand behind what is damaged. */
+function nameIn(reader: ProtobufReader, message: Message): string | undefined {
+  try {
+    for (const field of reader.fields(message)) if (field.number === FIELD.name) return reader.text(field);
+  } catch (error) {
+    if (!(error instanceof SpectralNormError)) throw error;
+  }
+  return undefined;
 }
 
 function ownPlace(
