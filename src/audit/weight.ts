@@ -22,7 +22,7 @@ export interface Weight {
 }
 
 export interface WeightOptions {
-  /** which axis is that of the outputs; default: what the kind of file has */
+  /** which axis is that of the outputs, where no graph says it; default: what the kind of file has */
   readonly layout?: KernelLayout;
   /** whether embedding tables are included; default false */
   readonly embeddings?: boolean;
@@ -49,7 +49,8 @@ export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | L
   if (!options.embeddings && entry.table) return leave("is an embedding table, whose rows are looked up");
   if (!options.embeddings && entry.table === undefined && isEmbedding(name))
     return leave("is an embedding table, by its name");
-  const layout = options.layout ?? entry.layout;
+  // A graph knows better than who runs the audit.
+  const layout = entry.use ? entry.layout : (options.layout ?? entry.layout);
   const count = product(shape);
   if (entry.outputs !== undefined) {
     const rows = shape[entry.outputs];

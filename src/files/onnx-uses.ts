@@ -6,8 +6,16 @@ export type OnnxRole =
   | { readonly kind: "factor"; readonly operator: string }
   /** recurrent weights: the same, its first axis being that of the directions */
   | { readonly kind: "recurrent"; readonly operator: string }
-  /** the kernel of a convolution; `outputs` is the axis of the output channels */
-  | { readonly kind: "kernel"; readonly operator: string; readonly outputs: number; readonly node: OnnxNode }
+  | {
+      /** the kernel of a convolution */
+      readonly kind: "kernel";
+      readonly operator: string;
+      /** the axis of the output channels */
+      readonly outputs: number;
+      /** whether the axes are in ONNX's order, or in TensorFlow's of a convolution */
+      readonly regular: boolean;
+      readonly node: OnnxNode;
+    }
   /** its rows are looked up */
   | { readonly kind: "table"; readonly operator: string }
   /** the network dequantizes it */
@@ -144,7 +152,13 @@ function roleIn({ node, at }: OnnxUse, axes: readonly number[] | undefined): Onn
   }
   if (Object.hasOwn(KERNELS, operator) && at === 1) {
     const outputs = axes?.[KERNELS[operator]];
-    return outputs === undefined ? { kind: "unknown" } : { kind: "kernel", operator, outputs, node };
+    if (!axes || outputs === undefined) return { kind: "unknown" };
+    const order = axes.join();
+    const own = axes.toSorted((a, b) => a - b);
+    const regular =
+      order === own.join() ||
+      (order === [...own.slice(-2).reverse(), ...own.slice(0, -2)].join() && operator !== "ConvTranspose");
+    return { kind: "kernel", operator, outputs, regular, node };
   }
   if (RECURRENT.has(operator)) {
     if (at === 3) return { kind: "no matrix", reason: `is the bias of ${operator}` };

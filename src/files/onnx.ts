@@ -176,7 +176,9 @@ function outputsFirst(tensor: WeightTensor, axis: number): OpenTensor {
 
 function useOf(role: Extract<OnnxRole, { operator: string }>, rank: number): OperatorUse {
   const { operator } = role;
-  return role.kind === "kernel" ? { operator, ...convolutionUse(role.node, rank - 2) } : { operator };
+  return role.kind === "kernel" && role.regular
+    ? { operator, ...convolutionUse(role.node, rank - 2) }
+    : { operator };
 }
 
 /** The attributes of a convolution with their defaults; those that make no sense with its axes are left out. */
@@ -188,14 +190,17 @@ function convolutionUse({ integers, texts }: OnnxNode, axes: number): Omit<Opera
   const [stride, dilation] = [list("strides", axes, 1), list("dilations", axes, 1)];
   const pads = list("pads", 2 * axes, 0);
   const groups = list("group", 1, 1);
-  const automatic = texts.get("auto_pad");
-  const padding =
-    automatic === "VALID"
-      ? "valid"
-      : automatic === "SAME_UPPER" || automatic === "SAME_LOWER"
-        ? "same"
-        : // ONNX has all that come before, then all that come after.
-          pads?.slice(0, axes).flatMap((before, k) => [before, pads[axes + k]]);
+  const automatic = texts.get("auto_pad") ?? "NOTSET";
+  /** whether the size of its outputs is another than its pads say */
+  const odd = integers.has("output_shape") || integers.get("output_padding")?.some((x) => x !== 0);
+  // ONNX has all that come before, then all that come after.
+  const given = pads?.slice(0, axes).flatMap((before, k) => [before, pads[axes + k]]);
+  const known: Readonly<Record<string, OperatorUse["padding"]>> = {
+    NOTSET: given,
+    SAME_UPPER: "same",
+    VALID: "valid",
+  };
+  const padding = odd ? undefined : known[automatic];
   return {
     ...(stride && { stride }),
     ...(padding && { padding }),
