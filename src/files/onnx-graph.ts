@@ -35,6 +35,9 @@ const KNOWN_DOMAINS: ReadonlySet<string> = new Set([
   "com.microsoft.nchwc",
 ]);
 
+const NO_INTEGERS: ReadonlyMap<string, readonly number[]> = new Map();
+const NO_TEXTS: ReadonlyMap<string, string> = new Map();
+
 /** A node of a graph. */
 export interface OnnxNode {
   /** its type, such as "Conv"; with its domain if that is none of ONNX or ONNX Runtime */
@@ -45,8 +48,6 @@ export interface OnnxNode {
   readonly texts: ReadonlyMap<string, string>;
   /** where its inputs and outputs are named */
   readonly scope: OnnxScope;
-  /** of the function that it calls, if there is such a function */
-  readonly call: string;
 }
 
 /** A value as an input of a node. */
@@ -75,7 +76,7 @@ export interface OnnxScope {
 export interface OnnxModel {
   /** in the order of the file */
   readonly items: readonly OnnxItem[];
-  /** the bodies of functions, and the names of their inputs */
+  /** the bodies of functions by the operators that call them, and the names of their inputs */
   readonly functions: ReadonlyMap<string, { readonly scope: OnnxScope; readonly inputs: readonly string[] }>;
 }
 
@@ -170,7 +171,7 @@ class GraphWalk implements OnnxModel {
     );
     const scope = scopeAt(named());
     for (const input of inputs) scope.defined.add(input);
-    this.functions.set(callOf(domain, name), { scope, inputs });
+    this.functions.set(operatorIn(domain, name), { scope, inputs });
     nodes.forEach((field, index) => {
       this.#guarded(`node ${index}`, scope, () => this.#node(reader.message(field, message), scope, index));
     });
@@ -234,15 +235,16 @@ class GraphWalk implements OnnxModel {
           attributes.push(reader.message(field, message));
       }
       // A field takes less memory than a node.
-      this.#nodes += 1 / 16;
+      this.#nodes += 1 / 4;
       if (this.#nodes > COUNT_LIMIT) throw tooMany();
     }
     for (const output of outputs) scope.defined.add(output);
-    const integers = new Map<string, number[]>();
-    const texts = new Map<string, string>();
+    // Most nodes of a large file have no attributes, and a map of their own would take more memory than they.
+    const any = attributes.length > 0;
     const node: OnnxNode = {
-      ...{ operator: KNOWN_DOMAINS.has(domain) ? operator : `${domain}.${operator}`, inputs, outputs },
-      ...{ integers, texts, scope, call: callOf(domain, operator) },
+      ...{ operator: operatorIn(domain, operator), inputs, outputs, scope },
+      integers: any ? new Map() : NO_INTEGERS,
+      texts: any ? new Map() : NO_TEXTS,
     };
     inputs.forEach((input, at) => {
       if (input !== "") addUses(scope.uses, input, [{ node, at }]);
@@ -341,8 +343,8 @@ function addUses(all: Map<string, OnnxUse[]>, name: string, uses: readonly OnnxU
   else for (const use of uses) found.push(use);
 }
 
-function callOf(domain: string, operator: string): string {
-  return JSON.stringify([domain === "ai.onnx" ? "" : domain, operator]);
+function operatorIn(domain: string, type: string): string {
+  return KNOWN_DOMAINS.has(domain) ? type : `${domain}.${type}`;
 }
 
 function tooMany(): TooMany {

@@ -117,7 +117,7 @@ function usesOf(model: OnnxModel, scope: OnnxScope, name: string, rank: number):
     for (const use of next.scope.uses.get(next.name) ?? []) {
       if (++looked > USES_LIMIT) return found;
       const { node, at } = use;
-      const called = model.functions.get(node.call);
+      const called = model.functions.get(node.operator);
       if (called) {
         if (at < called.inputs.length) open.push({ scope: called.scope, name: called.inputs[at], axes });
       } else if (SAME.has(node.operator) && at === 0) {

@@ -37,6 +37,8 @@ const BLOCK_BYTES = 2 ** 14;
 /** Chosen: longer than any name. */
 const TEXT_LIMIT = 2 ** 16;
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 /**
  * Reads messages of Protocol Buffers where they lie, without a schema. The content of a field is skipped by its length, so
  * that a file of any size costs a block for each place that is looked at.
@@ -129,7 +131,7 @@ export class ProtobufReader {
       ? this.#buffer.subarray(begin - this.#start, end - this.#start)
       : this.#source.read(begin, end - begin);
     try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+      return UTF8.decode(bytes);
     } catch {
       throw damaged(begin, "a name is not UTF-8 text");
     }

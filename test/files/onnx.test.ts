@@ -332,6 +332,32 @@ describe("the operators of an ONNX graph", () => {
     expect(tensorIn(entries, "conv").layout).toBe("pytorch");
   });
 
+  it("are taken as they are where they come transposed, and without what makes no sense", () => {
+    const transpose = (from: string, to: string, ...perm: number[]) =>
+      node("Transpose", [from], [to], ...(perm.length > 0 ? [attribute.integers("perm", perm)] : []));
+    const one = [1, 1, 2, 3];
+    const entries = readGraph(
+      [
+        ...[transpose("swapped", "s", 1, 0, 3, 2), node("Conv", ["x", "s"], ["a"])],
+        ...[transpose("reversed", "r"), node("Conv", ["x", "r"], ["b"])],
+        ...[transpose("wrong", "w", 0, 0, 1, 2), node("Conv", ["x", "w"], ["c"])],
+        node("ConvTranspose", ["x", "larger"], ["d"], attribute.integers("output_padding", [1, 0])),
+        node("Conv", ["x", "lower"], ["e"], attribute.text("auto_pad", "SAME_LOWER")),
+        node("Conv", ["x", "long"], ["f"], attribute.integers("pads", new Array(100).fill(1))),
+        ...[node("Identity", ["passed"], ["p"]), node("Cast", ["p"], ["q"]), node("Conv", ["x", "q"], ["g"])],
+      ],
+      ["swapped", "reversed", "wrong", "larger", "lower", "long", "passed"].map((name) => weight(name, one)),
+    );
+    expect(tensorIn(entries, "swapped")).toMatchObject({ outputs: 1, use: { operator: "Conv" } });
+    expect(tensorIn(entries, "swapped").use?.stride).toBeUndefined();
+    expect(tensorIn(entries, "reversed")).toMatchObject({ layout: "tensorflow", use: { operator: "Conv" } });
+    expect(tensorIn(entries, "reversed").use?.stride).toBeUndefined();
+    expect(tensorIn(entries, "wrong").use).toBeUndefined();
+    for (const name of ["larger", "lower"]) expect(tensorIn(entries, name).use?.padding).toBeUndefined();
+    expect(tensorIn(entries, "long").use?.padding).toEqual([0, 0, 0, 0]);
+    expect(tensorIn(entries, "passed").use).toMatchObject({ operator: "Conv", padding: [0, 0, 0, 0] });
+  });
+
   it("make one matrix for each leading index of a product, and each direction of a recurrent layer", () => {
     const entries = readGraph(
       [
@@ -619,6 +645,19 @@ describe("a damaged ONNX file", () => {
       ),
     );
     expect(entries.map(({ kind }) => kind)).toEqual(["tensor", "tensor"]);
+  });
+
+  it("is refused with more nodes or tensors than any network has", () => {
+    const many = (number: number) =>
+      onnx(new Uint8Array(2 * (2 ** 20 + 1)).map((_, k) => (k % 2 ? 0 : 8 * number + 2)));
+    for (const number of [1, 5]) expect(refused(many(number))).toBe("has more than 1048576 nodes or tensors");
+    const inputs = node(
+      "Sum",
+      [],
+      [],
+      new Uint8Array(2 * (2 ** 22 + 1)).map((_, k) => (k % 2 ? 0 : 10)),
+    );
+    expect(refused(onnx(graph([inputs])))).toBe("has more than 1048576 nodes or tensors");
   });
 
   it("takes little memory, whatever it claims, and whatever its weights take", () => {
