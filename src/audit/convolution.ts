@@ -1,11 +1,12 @@
+import type { OperatorUse } from "../files/tensor.js";
 import type { PanelData } from "../index.js";
-import { type Conv2dOperator, conv2d, type LinearOperator, NonFiniteError } from "../index.js";
+import { adjointOf, conv2d, type LinearOperator, NonFiniteError, UnsupportedError } from "../index.js";
 import { halfDecoder } from "../matrix/half.js";
 import { frobenius } from "../numerics/sums.js";
-import { type Axis, axisOf, checkConv2dOptions } from "../operators/conv2d-geometry.js";
+import { type Axis, axisOf, type Conv2dOptions, checkConv2dOptions } from "../operators/conv2d-geometry.js";
 import type { Weight } from "./weight.js";
 
-/** How convolutions are applied, which is not in a file of weights. */
+/** How convolutions are applied, where no graph says it. */
 export interface ConvolutionOptions {
   /** height and width of the input, of every layer alike */
   readonly input: readonly [number, number];
@@ -20,31 +21,46 @@ export interface ConvolutionOptions {
 /** Names of depthwise layers, in TensorFlow and by convention elsewhere. */
 const DEPTHWISE = /depthwise|(^|[./_])dw(conv)?([./_\d]|$)/i;
 
-/** Whether a weight is the kernel of a two-dimensional convolution: whether it has four axes. */
+/** Operators of a graph that are convolutions. */
+const CONVOLUTIONS: readonly (string | undefined)[] = [
+  "Conv",
+  "FusedConv",
+  "ConvTranspose",
+  "DeformConv",
+  undefined,
+];
+
+/**
+ * Whether a weight is the kernel of a two-dimensional convolution: whether it has four axes, and no graph says that it is
+ * something else.
+ */
 export function isConvolution({ tensor }: Pick<Weight, "tensor">): boolean {
-  return tensor.shape.length === 4;
+  return tensor.shape.length === 4 && CONVOLUTIONS.includes(tensor.use?.operator);
 }
 
 /**
- * A weight of four axes as the convolution that it is on an input of a given size. Of a depthwise layer, which is known
- * by its name, every channel has its own kernels; any other convolution mixes all channels.
+ * A weight of four axes as the convolution that it is on an input of a given size. Stride, padding, dilation and groups
+ * are those of the graph, where there is one. Without one, every channel of a depthwise layer, which is known by its name,
+ * has its own kernels, and any other convolution mixes all channels.
  *
  * @param numbers  of the tensor, as they lie in its file
  * @returns the operator; its norm ‖·‖_F, of the matrix that it stands for
- * @throws ShapeError if the kernel is larger than the padded input; NonFiniteError naming row and column, in `stored`, of a weight that is none
+ * @throws ShapeError if the kernel is larger than the padded input, or the groups do not divide its outputs;
+ *   UnsupportedError if the graph does not say how it is applied, or in a way that is not taken; NonFiniteError naming row and column, in `stored`, of a weight that is none
  */
 export function convolutionOf(
   { tensor, stored }: Weight,
   numbers: PanelData,
   tensorflow: boolean,
   options: ConvolutionOptions,
-): { A: Conv2dOperator & LinearOperator; frobenius: number } {
+): { A: LinearOperator; frobenius: number } {
   const lying = decoded(numbers, tensor.dtype);
   const bad = lying.findIndex((x) => !Number.isFinite(x));
   if (bad >= 0) {
     const [row, column] = [Math.floor(bad / stored[1]), bad % stored[1]];
     throw new NonFiniteError(`row ${row}, column ${column} is ${lying[bad]} (counted from 0)`, row, column);
   }
+  if (tensor.use) return convolutionInGraph(tensor, tensor.use, lying, tensorflow, options);
   const data = rowMajor(lying, tensor.shape, tensor.reversed ?? false);
   const depthwise = DEPTHWISE.test(tensor.name);
   let [shape, groups] = [tensor.shape, 1];
@@ -54,9 +70,64 @@ export function convolutionOf(
   } else if (depthwise && shape[1] === 1) {
     groups = shape[0];
   }
-  const given = { padding: "same", ...options, groups, layout: tensorflow ? "hwio" : "oihw" } as const;
+  return operatorOf(data, shape, {
+    padding: "same",
+    ...options,
+    groups,
+    layout: tensorflow ? "hwio" : "oihw",
+  });
+}
+
+/** @param data  the kernel, with the axis of the outputs first if the tensor says it */
+function convolutionInGraph(
+  { shape, outputs }: Weight["tensor"],
+  { operator, stride, padding, dilation, groups }: OperatorUse,
+  data: Float64Array,
+  tensorflow: boolean,
+  { input, boundary }: ConvolutionOptions,
+): { A: LinearOperator; frobenius: number } {
+  if (!stride || !padding || !dilation || groups === undefined || operator === "DeformConv")
+    throw new UnsupportedError(
+      `is a ${operator} with attributes that --conv operator does not take; without it, it is a matrix`,
+    );
+  const how = {
+    stride: stride as [number, number],
+    padding: padding as [number, number, number, number] | "same" | "valid",
+    dilation: dilation as [number, number],
+    ...{ groups, ...(boundary && { boundary }) },
+    layout: tensorflow ? "hwio" : "oihw",
+  } as const;
+  if (operator !== "ConvTranspose" || outputs === undefined)
+    return operatorOf(data, shape, { ...how, input });
+  // The adjoint of the convolution that takes images of its output's size, and whose outputs are its inputs.
+  const [channels, each, kh, kw] = shape;
+  const taps = kh * kw;
+  const kernel = new Float64Array(data.length);
+  for (let c = 0; c < channels; c++)
+    for (let o = 0; o < each; o++) {
+      const from = (o * channels + c) * taps;
+      kernel.set(data.subarray(from, from + taps), (c * each + o) * taps);
+    }
+  const size = (along: 0 | 1, taps: number): number => {
+    if (padding === "same") return stride[along] * input[along];
+    const pads = padding === "valid" ? 0 : padding[2 * along] + padding[2 * along + 1];
+    return stride[along] * (input[along] - 1) + dilation[along] * (taps - 1) + 1 - pads;
+  };
+  const output = [size(0, kh), size(1, kw)] as const;
+  if (output.some((length) => length < 1))
+    throw new UnsupportedError(`has no outputs on an input of ${input.join("×")}`);
+  const { A, frobenius } = operatorOf(kernel, shape, { ...how, input: output });
+  return { A: adjointOf(A), frobenius };
+}
+
+function operatorOf(
+  data: Float64Array,
+  shape: readonly number[],
+  given: Conv2dOptions,
+): { A: LinearOperator; frobenius: number } {
   const A = conv2d({ data, shape }, given);
   const checked = checkConv2dOptions(given);
+  const tensorflow = given.layout === "hwio";
   const [kh, kw] = tensorflow ? shape : shape.slice(2);
   const [rows, columns] = [axisOf(0, kh, checked), axisOf(1, kw, checked)];
   const each = tensorflow ? shape[2] * shape[3] : 1;

@@ -1,3 +1,4 @@
+import type { OperatorUse } from "../files/tensor.js";
 import type { Measures } from "./measure.js";
 import type { Weight } from "./weight.js";
 
@@ -23,6 +24,12 @@ export interface AuditLine {
   readonly tied: boolean;
   /** how many times the matrix was read from end to end */
   readonly passes: number;
+  /** what the graph of a model that has one does with the weight */
+  readonly operator?: string;
+  readonly stride?: readonly number[];
+  readonly padding?: OperatorUse["padding"];
+  readonly dilation?: readonly number[];
+  readonly groups?: number;
   /** with a certificate; null where a bound is infinite */
   readonly lower?: number;
   readonly upper?: number | null;
@@ -63,6 +70,7 @@ export function lineOf(file: string, { tensor }: Weight, found: Measures): Audit
     gradientError: finite(gradientError),
     tied,
     passes,
+    ...tensor.use,
     ...(certificate && {
       lower: certificate.lower,
       upper: finite(certificate.upper),

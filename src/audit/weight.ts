@@ -22,7 +22,7 @@ export interface Weight {
 }
 
 export interface WeightOptions {
-  /** which axis is that of the outputs; default: what the kind of file has */
+  /** which axis is that of the outputs, where no graph says it; default: what the kind of file has */
   readonly layout?: KernelLayout;
   /** whether embedding tables are included; default false */
   readonly embeddings?: boolean;
@@ -36,7 +36,8 @@ const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|pa
  *
  * With more than two axes, TensorFlow's [h, w, in, out] becomes (h·w·in)×out, PyTorch's [out, in, h, w] becomes
  * out×(in·h·w), and other numbers of axes likewise. TensorFlow's depthwise kernels [h, w, in, multiplier] become
- * (h·w·in)×multiplier, as its own spectral normalization has it.
+ * (h·w·in)×multiplier, as its own spectral normalization has it. Where a graph says which axis is that of the outputs, and
+ * it is an inner one, as in ONNX's [in, out, h, w] of transposed convolutions, the matrix is out×(in·h·w).
  */
 export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | LeftOutTensor | FailedTensor {
   if (entry.kind !== "tensor") return entry;
@@ -45,9 +46,17 @@ export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | L
   if (shape.length === 0) return leave("is a scalar");
   if (shape.length === 1) return leave("is a vector");
   if (shape.includes(0)) return leave("is empty");
-  if (!options.embeddings && isEmbedding(name)) return leave("is an embedding table, by its name");
-  const layout = options.layout ?? entry.layout;
+  if (!options.embeddings && entry.table) return leave("is an embedding table, whose rows are looked up");
+  if (!options.embeddings && entry.table === undefined && isEmbedding(name))
+    return leave("is an embedding table, by its name");
+  // A graph knows better than who runs the audit.
+  const layout = entry.use ? entry.layout : (options.layout ?? entry.layout);
   const count = product(shape);
+  if (entry.outputs !== undefined) {
+    const rows = shape[entry.outputs];
+    const cols = count / rows;
+    return { kind: "weight", tensor: entry, rows, cols, layout: "pytorch", stored: [rows, cols] };
+  }
   const out = layout === "pytorch" ? shape[0] : shape[shape.length - 1];
   const [rows, cols] = layout === "pytorch" ? [out, count / out] : [count / out, out];
   return {

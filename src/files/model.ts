@@ -2,6 +2,7 @@ import { FileError } from "../matrix/errors.js";
 import type { Folder } from "./folder.js";
 import { parseJson } from "./json.js";
 import { readNpzTensors } from "./npz-weights.js";
+import { isOnnx, readOnnx } from "./onnx.js";
 import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
 import { isSafetensors, readSafetensors } from "./safetensors.js";
 import { isSafetensorsIndex, readSafetensorsIndex } from "./safetensors-index.js";
@@ -17,8 +18,8 @@ const HEAD_BYTES = FOREIGN_BYTES;
 
 /**
  * The tensors of a model: a `.safetensors` file or the `.index.json` of several, a TensorFlow.js `model.json` or
- * weights manifest, or a `.npz` file. The format is recognized by the first bytes, for `.safetensors` and `.npz` also by
- * the extension. Only headers are read before a tensor is opened, and no file stays open.
+ * weights manifest, an `.onnx` file, or a `.npz` file. The format is recognized by the first bytes, for all but JSON also
+ * by the extension. Only headers are read before a tensor is opened, and no file stays open.
  *
  * @param open  opens the file, once for its header and once for each tensor in it that is opened
  * @param name  the file's
@@ -50,6 +51,7 @@ function entriesIn(
     if (extension === "npz" || (extension !== "safetensors" && isZip(head)))
       return readNpzTensors(source, open, memory);
     if (extension === "safetensors" || isSafetensors(head)) return readSafetensors(source, open);
+    if (extension === "onnx" || (extension !== "json" && isOnnx(head))) return readOnnx(source, open, folder);
     if (extension !== "json" && head[0] !== 0x7b && head[0] !== 0x5b) throw unknown();
     if (source.size > JSON_LIMIT)
       throw new FileError(`is a JSON text of ${source.size} bytes; no model's description is that long`);
@@ -64,6 +66,6 @@ function entriesIn(
 
 function unknown(): FileError {
   return new FileError(
-    "is none of a .safetensors file or index, a TensorFlow.js model.json or weights manifest, and .npz",
+    "is none of a .safetensors file or index, .onnx, a TensorFlow.js model.json or weights manifest, and .npz",
   );
 }

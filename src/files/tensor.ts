@@ -29,12 +29,28 @@ export interface WeightTensor {
   readonly layout: KernelLayout;
   /** whether the numbers lie first axis fastest, in Fortran's order, and so come as those of the axes reversed */
   readonly reversed?: boolean;
+  /** the axis of the outputs, if a graph says that it is an inner one; the numbers come as if it were the first */
+  readonly outputs?: number;
+  /** whether a graph looks its rows up; absent if only its name may say so */
+  readonly table?: boolean;
+  /** what a graph does with it */
+  readonly use?: OperatorUse;
   /** of its numbers as they are read; the file has been seen to hold them */
   readonly bytes: number;
   /** whether opening it takes memory for all of it: it is compressed, or in another byte order */
   readonly unpacked?: boolean;
   /** @throws FileError */
   open(): OpenTensor;
+}
+
+/** How the graph of a model applies a weight; what it does not say is absent. */
+export interface OperatorUse {
+  readonly operator: string;
+  readonly stride?: readonly number[];
+  /** before and after, of each axis in turn: [top, bottom, left, right] */
+  readonly padding?: readonly number[] | "same" | "valid";
+  readonly dilation?: readonly number[];
+  readonly groups?: number;
 }
 
 /** Something that is whole, but no tensor of floating-point numbers. */

@@ -2,6 +2,19 @@ import { readModel } from "../../src/files/model.js";
 import { memorySource } from "../../src/files/source.js";
 import { checkError, readOrRefuse } from "../files/hostile.js";
 import { type Files, floats, folderOfFiles, numbersOf, safetensors, text } from "../files/models.js";
+import {
+  attribute,
+  constant,
+  external,
+  field,
+  functionOf,
+  graph,
+  node,
+  onnx,
+  tensor as onnxTensor,
+  raw,
+  varint,
+} from "../files/onnx-models.js";
 import { encode, join, npy, zip } from "../files/writers.js";
 
 /** A valid file, or several that belong together, small enough that a mutation is likely to hit what matters. */
@@ -71,6 +84,43 @@ const weights = [
 ];
 const manifest = [{ paths: ["g.bin", "h.bin"], weights }];
 const shards = { "g.bin": floats("F32", numbers(4)), "h.bin": join(floats("F32", numbers(2)), i4(70_000)) };
+
+const float = (name: string, dims: readonly number[]) =>
+  onnxTensor(name, "FLOAT", dims, raw(floats("F32", numbers(dims.reduce((a, b) => a * b, 1)))));
+const network = onnx(
+  graph(
+    [
+      constant("c", float("", [2, 3])),
+      node(
+        "Conv",
+        ["x", "k"],
+        ["y"],
+        attribute.integers("pads", [1, 1, 1, 1]),
+        attribute.text("auto_pad", "NOTSET"),
+      ),
+      node("ConvTranspose", ["x", "t"], ["u"]),
+      node("MatMul", ["y", "h"], ["z"]),
+      node(
+        "If",
+        ["b"],
+        ["z"],
+        attribute.graph(
+          "then_branch",
+          graph([constant("c", float("", [3, 2])), node("MatMul", ["y", "k"], ["q"])]),
+        ),
+      ),
+    ],
+    [
+      float("k", [1, 1, 2, 3]),
+      float("t", [2, 3, 1, 2]),
+      onnxTensor("h", "FLOAT16", [2, 3, 1], field(5, join(...[1, 2, 15360, 4, 48128, 6].map(varint)))),
+      onnxTensor("d", "DOUBLE", [2, 1], field(10, encode("<f8", numbers(2)))),
+      onnxTensor("e", "FLOAT", [2, 3], external({ location: "w.bin", offset: "4", length: "24" })),
+      onnxTensor("i", "INT8", [2, 2], raw(Uint8Array.of(1, 2, 3, 4))),
+    ],
+  ),
+  functionOf("my", "f", ["a"], [node("MatMul", ["a", "a"], ["b"])]),
+);
 
 /**
  * Files of every format that is read. A reader joins the fuzzer by a line here: its `read` has to look at everything
@@ -156,6 +206,11 @@ export const ORIGINALS: readonly Original[] = [
   {
     files: { "m.json": text({ weight_map: { a: "lost", b: "lost", c: "b.bin" } }), "b.bin": shard },
     main: "m.json",
+    read: model,
+  },
+  {
+    files: { "network.onnx": network, "w.bin": floats("F32", numbers(7)) },
+    main: "network.onnx",
     read: model,
   },
   { files: { "weights.json": text(manifest), ...shards }, main: "weights.json", read: model },

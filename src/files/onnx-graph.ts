@@ -1,0 +1,352 @@
+import { FileError, SpectralNormError } from "../matrix/errors.js";
+import { type NamedOnnxTensor, type OnnxTensor, readOnnxTensor } from "./onnx-tensor.js";
+import type { Field, Message, ProtobufReader } from "./protobuf.js";
+
+/** Fields of ONNX's messages. */
+const MODEL = { irVersion: 1, graph: 7, functions: 25 } as const;
+const GRAPH = { node: 1, initializer: 5, input: 11, sparseInitializer: 15 } as const;
+const FUNCTION = { name: 1, input: 4, node: 7, domain: 10 } as const;
+const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
+const ATTRIBUTE = {
+  name: 1,
+  float: 2,
+  integer: 3,
+  text: 4,
+  tensor: 5,
+  graph: 6,
+  floats: 7,
+  integers: 8,
+  graphs: 11,
+  sparse: 22,
+} as const;
+
+/** Chosen: more nodes, or tensors, than any network has; each takes memory beyond its bytes in the file. */
+const COUNT_LIMIT = 2 ** 20;
+
+/** Chosen: more integers than the strides, pads and permutations of an operator have. */
+const INTEGERS_LIMIT = 64;
+
+/** Domains whose operators are known by their names alone: ONNX's own, and those of ONNX Runtime. */
+const KNOWN_DOMAINS: ReadonlySet<string> = new Set([
+  "",
+  "ai.onnx",
+  "com.microsoft",
+  "com.ms.internal.nhwc",
+  "com.microsoft.nchwc",
+]);
+
+const NO_INTEGERS: ReadonlyMap<string, readonly number[]> = new Map();
+const NO_TEXTS: ReadonlyMap<string, string> = new Map();
+
+/** A node of a graph. */
+export interface OnnxNode {
+  /** its type, such as "Conv"; with its domain if that is none of ONNX or ONNX Runtime */
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly integers: ReadonlyMap<string, readonly number[]>;
+  readonly texts: ReadonlyMap<string, string>;
+  /** where its inputs and outputs are named */
+  readonly scope: OnnxScope;
+}
+
+/** A value as an input of a node. */
+export interface OnnxUse {
+  readonly node: OnnxNode;
+  /** which of the inputs, from 0 */
+  readonly at: number;
+}
+
+/** A tensor of a graph, or something of it that cannot be read. */
+export interface OnnxItem {
+  readonly name: string;
+  readonly scope: OnnxScope;
+  readonly content: OnnxTensor | SpectralNormError | "sparse" | "vector" | "scalar";
+}
+
+/** The names of a graph, a subgraph or the body of a function. */
+export interface OnnxScope {
+  /** where it is: "" for the model's graph, or "If_3/then_branch" */
+  readonly path: string;
+  readonly uses: Map<string, OnnxUse[]>;
+  readonly defined: Set<string>;
+}
+
+/** What a model consists of. */
+export interface OnnxModel {
+  /** in the order of the file */
+  readonly items: readonly OnnxItem[];
+  /** the bodies of functions by the operators that call them, and the names of their inputs */
+  readonly functions: ReadonlyMap<string, { readonly scope: OnnxScope; readonly inputs: readonly string[] }>;
+}
+
+/**
+ * Reads the structure of a model: its nodes, subgraphs and functions, and its tensors without their numbers.
+ *
+ * Format: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+ *
+ * @throws FileError if it has no graph, or more than 1048576 nodes or tensors
+ */
+export function readOnnxGraph(reader: ProtobufReader): OnnxModel {
+  const walk = new GraphWalk(reader);
+  let graphs = 0;
+  const whole = reader.whole;
+  try {
+    for (const field of reader.fields(whole, true)) {
+      if (field.number === MODEL.irVersion && reader.integer(field) < 1)
+        throw new FileError("is not an ONNX model: its ir_version is not positive");
+      if (field.number === MODEL.graph) {
+        graphs++;
+        walk.graph(reader.message(field, whole), walk.main);
+      } else if (field.number === MODEL.functions) walk.function(reader.message(field, whole));
+      if (field.missing)
+        throw new FileError(`is cut short or damaged: ${field.missing} bytes more are promised than it has`);
+    }
+  } catch (error) {
+    if (!(error instanceof SpectralNormError) || error instanceof TooMany) throw error;
+    if (graphs === 0)
+      throw new FileError(`is not an ONNX model, or is cut short or damaged: it ${error.message}`);
+    walk.fail("the rest of the file", walk.main, error);
+  }
+  if (graphs === 0) throw new FileError("is not an ONNX model: it has no graph");
+  return walk;
+}
+
+/** There is more than is worth reading. */
+class TooMany extends FileError {}
+
+class GraphWalk implements OnnxModel {
+  readonly items: OnnxItem[] = [];
+  readonly functions = new Map<string, { scope: OnnxScope; inputs: readonly string[] }>();
+  readonly main = scopeAt("");
+  readonly #reader: ProtobufReader;
+  #nodes = 0;
+
+  constructor(reader: ProtobufReader) {
+    this.#reader = reader;
+  }
+
+  fail(name: string, scope: OnnxScope, error: SpectralNormError): void {
+    this.#add({ name, scope, content: error });
+  }
+
+  graph(message: Message, scope: OnnxScope): void {
+    const reader = this.#reader;
+    this.#each(message, scope, (field, index) => {
+      switch (field.number) {
+        case GRAPH.node:
+          this.#node(reader.message(field, message), scope, index);
+          break;
+        case GRAPH.initializer:
+          this.#tensor(readOnnxTensor(reader, reader.message(field, message)), `initializer ${index}`, scope);
+          break;
+        case GRAPH.sparseInitializer:
+          this.#sparse(reader.message(field, message), `sparse initializer ${index}`, scope);
+          break;
+        case GRAPH.input:
+          for (const inner of reader.fields(reader.message(field, message)))
+            if (inner.number === 1) scope.defined.add(reader.text(inner));
+      }
+    });
+  }
+
+  function(message: Message): void {
+    const reader = this.#reader;
+    let [name, domain] = ["", ""];
+    const inputs: string[] = [];
+    const nodes: Field[] = [];
+    const named = (): string => (name === "" ? "a function" : name);
+    const gathering = scopeAt("");
+    this.#each(
+      message,
+      gathering,
+      (field) => {
+        if (field.number === FUNCTION.name) name = reader.text(field);
+        else if (field.number === FUNCTION.domain) domain = reader.text(field);
+        else if (field.number === FUNCTION.input) inputs.push(reader.text(field));
+        else if (field.number === FUNCTION.node) nodes.push(field);
+        if (nodes.length + inputs.length > COUNT_LIMIT) throw tooMany();
+      },
+      named,
+    );
+    const scope = scopeAt(named());
+    for (const input of inputs) scope.defined.add(input);
+    this.functions.set(operatorIn(domain, name), { scope, inputs });
+    nodes.forEach((field, index) => {
+      this.#guarded(`node ${index}`, scope, () => this.#node(reader.message(field, message), scope, index));
+    });
+  }
+
+  /** Goes on behind a field whose content is damaged, and ends at one whose length is. */
+  #each(
+    message: Message,
+    scope: OnnxScope,
+    action: (field: Field, index: number) => void,
+    named: () => string = () => (scope.path === "" ? "the graph" : scope.path),
+  ): void {
+    const counts = new Map<number, number>();
+    try {
+      for (const field of this.#reader.fields(message)) {
+        const index = counts.get(field.number) ?? 0;
+        // Numbers of fields that are not known are not kept.
+        if (field.number <= FIELDS_KNOWN) counts.set(field.number, index + 1);
+        const what = `${field.number === GRAPH.initializer ? "initializer" : "node"} ${index}`;
+        this.#guarded(what, scope, () => action(field, index));
+      }
+    } catch (error) {
+      if (!(error instanceof SpectralNormError) || error instanceof TooMany) throw error;
+      this.fail(named(), scope, new FileError(`${error.message}; what lies behind in it is lost`));
+    }
+  }
+
+  #guarded(what: string, scope: OnnxScope, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof SpectralNormError) || error instanceof TooMany) throw error;
+      this.fail(what, scope, error);
+    }
+  }
+
+  #node(message: Message, scope: OnnxScope, index: number): void {
+    const reader = this.#reader;
+    if (++this.#nodes > COUNT_LIMIT) throw tooMany();
+    const [inputs, outputs]: [string[], string[]] = [[], []];
+    const attributes: Message[] = [];
+    let [name, operator, domain] = ["", "", ""];
+    for (const field of reader.fields(message)) {
+      switch (field.number) {
+        case NODE.input:
+          inputs.push(reader.text(field));
+          break;
+        case NODE.output:
+          outputs.push(reader.text(field));
+          break;
+        case NODE.name:
+          name = reader.text(field);
+          break;
+        case NODE.operator:
+          operator = reader.text(field);
+          break;
+        case NODE.domain:
+          domain = reader.text(field);
+          break;
+        case NODE.attribute:
+          attributes.push(reader.message(field, message));
+      }
+      // A field takes less memory than a node.
+      this.#nodes += 1 / 4;
+      if (this.#nodes > COUNT_LIMIT) throw tooMany();
+    }
+    for (const output of outputs) scope.defined.add(output);
+    // Most nodes of a large file have no attributes, and a map of their own would take more memory than they.
+    const any = attributes.length > 0;
+    const node: OnnxNode = {
+      ...{ operator: operatorIn(domain, operator), inputs, outputs, scope },
+      integers: any ? new Map() : NO_INTEGERS,
+      texts: any ? new Map() : NO_TEXTS,
+    };
+    inputs.forEach((input, at) => {
+      if (input !== "") addUses(scope.uses, input, [{ node, at }]);
+    });
+    const constant = node.operator === "Constant" ? (outputs[0] ?? `Constant ${index}`) : undefined;
+    for (const attribute of attributes)
+      this.#attribute(attribute, node, constant, `${name === "" ? `${operator}_${index}` : name}`);
+  }
+
+  /** @param constant  the name of the node's output, if it is a `Constant` */
+  #attribute(message: Message, node: OnnxNode, constant: string | undefined, path: string): void {
+    const reader = this.#reader;
+    const { scope } = node;
+    let name = "";
+    let text: Field | undefined;
+    let integers: number[] | undefined;
+    let content: OnnxItem["content"] | undefined;
+    const graphs: Message[] = [];
+    for (const field of reader.fields(message)) {
+      switch (field.number) {
+        case ATTRIBUTE.name:
+          name = reader.text(field);
+          break;
+        case ATTRIBUTE.text:
+          text = field;
+          break;
+        case ATTRIBUTE.integer:
+        case ATTRIBUTE.integers:
+          integers ??= [];
+          for (const value of field.type === "bytes" ? reader.varints(field) : [reader.integer(field)])
+            if (integers.push(value) > INTEGERS_LIMIT) break;
+          break;
+        case ATTRIBUTE.tensor:
+          if (constant === undefined) break;
+          if (content !== undefined) throw new FileError(`the attribute of ${path} has two values`);
+          content = readOnnxTensor(reader, reader.message(field, message)).tensor;
+          break;
+        case ATTRIBUTE.sparse:
+          content = "sparse";
+          break;
+        case ATTRIBUTE.float:
+          content = "scalar";
+          break;
+        case ATTRIBUTE.floats:
+          content = "vector";
+          break;
+        case ATTRIBUTE.graph:
+        case ATTRIBUTE.graphs:
+          if (graphs.push(reader.message(field, message)) > COUNT_LIMIT) throw tooMany();
+      }
+    }
+    if (constant !== undefined && content !== undefined) this.#add({ name: constant, scope, content });
+    if (integers && integers.length <= INTEGERS_LIMIT)
+      (node.integers as Map<string, readonly number[]>).set(name, integers);
+    // Others may hold any bytes.
+    if (text && name === "auto_pad") (node.texts as Map<string, string>).set(name, reader.text(text));
+    graphs.forEach((graph, k) => {
+      const inner = scopeAt(
+        `${scope.path === "" ? "" : `${scope.path}/`}${path}/${name}${graphs.length > 1 ? `_${k}` : ""}`,
+      );
+      this.graph(graph, inner);
+      // What a subgraph does not define itself is a name of the graph around it.
+      for (const [value, uses] of inner.uses) if (!inner.defined.has(value)) addUses(scope.uses, value, uses);
+    });
+  }
+
+  #tensor({ name, tensor }: NamedOnnxTensor, otherwise: string, scope: OnnxScope): void {
+    if (name !== undefined) scope.defined.add(name);
+    this.#add({ name: name ?? otherwise, scope, content: tensor });
+  }
+
+  /** The name is that of the values, the first field of a `SparseTensorProto`. */
+  #sparse(message: Message, otherwise: string, scope: OnnxScope): void {
+    let name: string | undefined;
+    for (const field of this.#reader.fields(message))
+      if (field.number === 1) name = readOnnxTensor(this.#reader, this.#reader.message(field, message)).name;
+    if (name !== undefined) scope.defined.add(name);
+    this.#add({ name: name ?? otherwise, scope, content: "sparse" });
+  }
+
+  #add(item: OnnxItem): void {
+    if (this.items.push(item) > COUNT_LIMIT) throw tooMany();
+  }
+}
+
+/** Larger than the numbers of all fields of a graph or a function. */
+const FIELDS_KNOWN = 32;
+
+function scopeAt(path: string): OnnxScope {
+  return { path, uses: new Map(), defined: new Set() };
+}
+
+function addUses(all: Map<string, OnnxUse[]>, name: string, uses: readonly OnnxUse[]): void {
+  const found = all.get(name);
+  if (!found) all.set(name, [...uses]);
+  else for (const use of uses) found.push(use);
+}
+
+function operatorIn(domain: string, type: string): string {
+  return KNOWN_DOMAINS.has(domain) ? type : `${domain}.${type}`;
+}
+
+function tooMany(): TooMany {
+  return new TooMany(`has more than ${COUNT_LIMIT} nodes or tensors`);
+}
