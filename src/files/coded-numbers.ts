@@ -1,6 +1,6 @@
 import { FileError } from "../matrix/errors.js";
 import { halfDecoder } from "../matrix/half.js";
-import { decodeCodes, valuesOf } from "./small-floats.js";
+import { bfloat16Bits, decodeBits, decodeScaled, valuesOf } from "./small-floats.js";
 import { readInto } from "./source.js";
 import type { StoredTensor } from "./stored-tensor.js";
 import { Buffer64, type OpenTensor, storedNumbers } from "./tensor.js";
@@ -78,48 +78,104 @@ export class BlockScales {
     }
   }
 
-  /** Multiplies numbers of the matrix, the first of which is its number `first`, with their scales. */
-  multiply(numbers: Float32Array, first: number, scales: Float64Array): void {
+  /** Calls `use` with each run of the numbers first … first+count−1, counted from `first`, that has one scale. */
+  runs(
+    first: number,
+    count: number,
+    scales: Float64Array,
+    use: (i: number, end: number, scale: number) => void,
+  ) {
     const cols = this.#cols;
     const [down, right] = this.#block;
-    for (let i = 0; i < numbers.length; ) {
+    for (let i = 0; i < count; ) {
       const row = Math.floor((first + i) / cols);
       const col = first + i - row * cols;
       const block = Math.floor(col / right);
-      const end = Math.min(numbers.length, i + Math.min(cols, (block + 1) * right) - col);
-      const scale = scales[Math.floor(row / down) * this.#across + block];
-      for (; i < end; i++) numbers[i] *= scale;
+      const end = Math.min(count, i + Math.min(cols, (block + 1) * right) - col);
+      use(i, end, scales[Math.floor(row / down) * this.#across + block]);
+      i = end;
     }
+  }
+
+  /** Whether all are powers of two. */
+  get powers(): boolean {
+    return ["F8_E8M0", "U8"].includes(this.#tensor.dtype);
   }
 }
 
+/** What the numbers are decoded to: bfloat16 if that is exact and takes half the memory, otherwise float32. */
+export function typeOf(codes: Codes, scales: BlockScales | undefined): "bfloat16" | "float32" {
+  return !scales || (codes.bits === 4 && scales.powers) ? "bfloat16" : "float32";
+}
+
 /**
- * Numbers that are decoded, and multiplied with their scales, when they are read: in float32, rounded once.
+ * Numbers that are decoded, and multiplied with their scales, when they are read; in float32 they are rounded once.
  *
  * @param begin  codes before the first one of the matrix
  * @throws FileError if a scale is not a positive number
  */
 export function codedNumbers(
   tensor: StoredTensor,
-  { bits, values }: Codes,
+  codes: Codes,
   begin: number,
   scales: BlockScales | undefined,
 ): OpenTensor {
-  const factors = scales?.read();
-  const table = values();
+  const { bits } = codes;
+  const factors = scales?.read() ?? new Float64Array();
+  const decode =
+    typeOf(codes, scales) === "float32"
+      ? toFloat32(codes, scales, factors)
+      : toBfloat16(codes, scales, factors);
   const source = tensor.open();
-  const [stored, decoded] = [new Buffer64(), new Buffer64()];
+  const stored = new Buffer64();
   return {
     numbers(first, count) {
       const from = Math.floor(((begin + first) * bits) / 8);
       const to = Math.ceil(((begin + first + count) * bits) / 8);
       const bytes = stored.take(to - from);
       readInto(source, tensor.begin + from, bytes);
-      const numbers = new Float32Array(decoded.take(4 * count).buffer, 0, count);
-      decodeCodes(bytes, bits, begin + first - (from * 8) / bits, table, numbers);
-      if (scales && factors) scales.multiply(numbers, first, factors);
-      return numbers;
+      return decode(bytes, begin + first - (from * 8) / bits, first, count);
     },
     close: () => source.close(),
+  };
+}
+
+/** @param skip  codes in `bytes` before the first to decode, which is number `first` of the matrix */
+type Decode = (bytes: Uint8Array, skip: number, first: number, count: number) => Float32Array | Uint16Array;
+
+function toFloat32({ bits, values }: Codes, scales: BlockScales | undefined, factors: Float64Array): Decode {
+  const table = values();
+  const buffer = new Buffer64();
+  return (bytes, skip, first, count) => {
+    const into = new Float32Array(buffer.take(4 * count).buffer, 0, count);
+    scales?.runs(first, count, factors, (i, end, scale) =>
+      decodeScaled(bytes, bits, skip, table, scale, into, i, end),
+    );
+    return into;
+  };
+}
+
+function toBfloat16({ bits, values }: Codes, scales: BlockScales | undefined, factors: Float64Array): Decode {
+  const codes = 2 ** bits;
+  const plain = values();
+  /** with scales, the values times each power of two in turn */
+  const table = bfloat16Bits(
+    scales
+      ? Float32Array.from(
+          { length: 255 * codes },
+          (_, k) => plain[k % codes] * valuesOf("F8_E8M0")[Math.floor(k / codes)],
+        )
+      : plain,
+  );
+  const buffer = new Buffer64();
+  return (bytes, skip, first, count) => {
+    const into = new Uint16Array(buffer.take(2 * count).buffer, 0, count);
+    if (scales)
+      scales.runs(first, count, factors, (i, end, scale) => {
+        const offset = codes * (Math.log2(scale) + 127);
+        decodeBits(bytes, bits, skip, table, offset, into, i, end);
+      });
+    else decodeBits(bytes, bits, skip, table, 0, into, 0, count);
+    return into;
   };
 }

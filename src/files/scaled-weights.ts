@@ -1,5 +1,5 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import { BlockScales, type Codes, codedNumbers } from "./coded-numbers.js";
+import { BlockScales, type Codes, codedNumbers, typeOf } from "./coded-numbers.js";
 import type { NumberType } from "./complex-numbers.js";
 import { signedBytes, valuesOf } from "./small-floats.js";
 import { isStack, leaveOut, type StoredTensor, stackOf } from "./stored-tensor.js";
@@ -63,9 +63,9 @@ export function bytesOfNumber(dtype: string): number | undefined {
  * | F64, F32 | | themselves |
  * | F16, BF16 | | their bits, in a `Uint16Array` |
  * | C64 | | real and imaginary parts in turn, in a `Float32Array` |
- * | F8_E4M3, F8_E5M2, F8_E4M3FNUZ, F8_E5M2FNUZ, F4 | no scale in the whole model | float32 |
+ * | F8_E4M3, F8_E5M2, F8_E4M3FNUZ, F8_E5M2FNUZ, F4 | no scale in the whole model | bfloat16, which has all their values |
  * | the same, I8 | `NAME_scale`, `NAME_scale_inv`, `scale_weight` | float32: the number times the scale, rounded once |
- * | U8 `NAME_blocks` | `NAME_scales` | MXFP4, as float32 `NAME` |
+ * | U8 `NAME_blocks` | `NAME_scales` | MXFP4, as bfloat16 `NAME`, which is exact |
  * | anything else | | left out, by name |
  *
  * A scale is one number, or one for each row (or column), for each 128×128 block (the last ones may be partial) or, if it is E8M0,
@@ -240,8 +240,9 @@ function codedWeight(
   scales?: BlockScales,
 ): WeightTensor {
   const count = shape.reduce((product, length) => product * length, 1);
+  const dtype = typeOf(codes, scales);
   return {
-    ...{ kind: "tensor", name, shape, dtype: "float32", layout: "pytorch", bytes: 4 * count },
+    ...{ kind: "tensor", name, shape, dtype, layout: "pytorch", bytes: BYTES[dtype] * count },
     open: () => codedNumbers(tensor, codes, index * count, scales),
   };
 }

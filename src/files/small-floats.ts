@@ -72,25 +72,46 @@ export function signedBytes(): Float32Array {
   return Float32Array.from({ length: 256 }, (_, byte) => (byte < 128 ? byte : byte - 256));
 }
 
+/** Values that are exact in bfloat16, as its bits. */
+export function bfloat16Bits(values: Float32Array): Uint16Array {
+  return Uint16Array.from(new Uint32Array(values.slice().buffer), (bits) => bits >>> 16);
+}
+
 /**
- * Decodes codes by their table.
+ * Decodes the codes of `into[begin]` … `into[end − 1]` by a table, and multiplies them.
  *
  * @param bits  of a code; of two in a byte the first is in the low half
- * @param skip  codes in `bytes` before the first to decode
+ * @param skip  codes in `bytes` before that of `into[0]`
  */
-export function decodeCodes(
+export function decodeScaled(
   bytes: Uint8Array,
   bits: 4 | 8,
   skip: number,
   values: Float32Array,
+  scale: number,
   into: Float32Array,
+  begin: number,
+  end: number,
 ): void {
-  if (bits === 8) {
-    for (let i = 0; i < into.length; i++) into[i] = values[bytes[skip + i]];
-    return;
-  }
-  for (let i = 0; i < into.length; i++) {
-    const at = skip + i;
-    into[i] = values[(bytes[at >>> 1] >>> (4 * (at & 1))) & 15];
-  }
+  if (bits === 8) for (let i = begin; i < end; i++) into[i] = values[bytes[skip + i]] * scale;
+  else
+    for (let i = begin, at = skip + begin; i < end; i++, at++)
+      into[i] = values[(bytes[at >>> 1] >>> (4 * (at & 1))) & 15] * scale;
+}
+
+/** The same, without a scale, by the part of a table that begins at `offset`. */
+export function decodeBits(
+  bytes: Uint8Array,
+  bits: 4 | 8,
+  skip: number,
+  table: Uint16Array,
+  offset: number,
+  into: Uint16Array,
+  begin: number,
+  end: number,
+): void {
+  if (bits === 8) for (let i = begin; i < end; i++) into[i] = table[offset + bytes[skip + i]];
+  else
+    for (let i = begin, at = skip + begin; i < end; i++, at++)
+      into[i] = table[offset + ((bytes[at >>> 1] >>> (4 * (at & 1))) & 15)];
 }

@@ -64,10 +64,10 @@ describe("FP8", () => {
   it("without any scale in the model is taken as it is", () => {
     const entries = read(f8("a.weight", [3, 5]), f32("norm.scale", [5], positive(5)));
     expect(tensorIn(entries, "a.weight")).toMatchObject({
-      dtype: "float32",
+      dtype: "bfloat16",
       shape: [3, 5],
       layout: "pytorch",
-      bytes: 60,
+      bytes: 30,
     });
     expect(numbersOf(tensorIn(entries, "a.weight"))).toEqual([...codes(15)].map(e4m3));
   });
@@ -279,6 +279,14 @@ describe("microscaled FP4", () => {
     expect(() => tensorIn(bad, "w").open()).toThrow(/number 3 of its scale "w_scales" is NaN/);
   });
 
+  it("is exact for every scale, the least and the largest", () => {
+    const bytes = Uint8Array.from({ length: 255 * 16 }, (_, k) => (((k % 8) * 2 + 1) << 4) | ((k % 8) * 2));
+    const powers = Uint8Array.from({ length: 255 }, (_, k) => k);
+    const entries = read(u8("w_blocks", [255, 1, 16], bytes), u8("w_scales", [255, 1], powers));
+    const expected = nibbles(bytes).map((x, i) => Math.fround(x * 2 ** (Math.floor(i / 32) - 127)));
+    expect(numbersOf(tensorIn(entries, "w"))).toEqual(expected);
+  });
+
   it("as F4 is decoded with and without scales", () => {
     const w = { name: "w", dtype: "F4", shape: [2, 32], data: codes(32) };
     expect(numbersOf(tensorIn(read(w), "w"))).toEqual(nibbles(codes(32)));
@@ -385,7 +393,7 @@ describe("an audit", () => {
       const { sigma, norm } = expected[line.tensor as keyof typeof expected];
       expect(Math.abs(line.sigma - sigma)).toBeLessThan(1e-5 * sigma);
       expect(Math.abs(line.frobenius - norm)).toBeLessThan(1e-5 * norm);
-      expect(line.dtype).toBe("float32");
+      expect(line.dtype).toBe(line.tensor.startsWith("e") ? "bfloat16" : "float32");
     }
     expect(status).toBe(2);
     expect(stderr).toMatch(/bad\.weight.*is 0 .*must be positive/);
