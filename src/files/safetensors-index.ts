@@ -1,9 +1,11 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { type Folder, inside } from "./folder.js";
 import { isObject, type JsonObject } from "./json.js";
-import { readSafetensors } from "./safetensors.js";
+import { storedTensors } from "./safetensors.js";
+import { weightsIn } from "./scaled-weights.js";
 import type { ByteSource } from "./source.js";
-import type { FailedTensor, TensorEntry } from "./tensor.js";
+import { leaveOut, type StoredTensor } from "./stored-tensor.js";
+import type { FailedTensor, LeftOutTensor, TensorEntry } from "./tensor.js";
 import { quote } from "./text.js";
 
 /** Whether a JSON text is the index of a model in several safetensors files. */
@@ -30,19 +32,22 @@ export function readSafetensorsIndex(value: unknown, folder: Folder): TensorEntr
     if (names) names.push(name);
     else files.set(key, [name]);
   }
-  return [...files].flatMap(([file, names]) => readShard(file, new Set(names), folder));
+  // The scale of a weight may be in another file than the weight.
+  return weightsIn([...files].flatMap(([file, names]) => readShard(file, new Set(names), folder)));
 }
 
 function failed(name: string, error: SpectralNormError, group: string): FailedTensor {
   return { kind: "failed", name, error, group };
 }
 
-function readShard(file: unknown, names: ReadonlySet<string>, folder: Folder): TensorEntry[] {
+type ShardEntry = StoredTensor | LeftOutTensor | FailedTensor;
+
+function readShard(file: unknown, names: ReadonlySet<string>, folder: Folder): ShardEntry[] {
   let source: ByteSource | undefined;
   try {
     if (typeof file !== "string") throw new FileError("the index does not say in which file it is");
     source = folder.open(inside(file));
-    const found = readSafetensors(source, () => folder.open(file));
+    const found = storedTensors(source, () => folder.open(file));
     const have = new Set(found.map(({ name }) => name));
     const missing = [...names].filter((name) => !have.has(name));
     return [
@@ -60,20 +65,15 @@ function readShard(file: unknown, names: ReadonlySet<string>, folder: Folder): T
   }
 }
 
-function ofShard(entry: TensorEntry, file: string, names: ReadonlySet<string>): TensorEntry {
-  if (!names.has(entry.name))
-    return {
-      ...(entry.kind === "failed" ? {} : { shape: entry.shape, dtype: entry.dtype }),
-      kind: "left out",
-      name: entry.name,
-      reason: `is in ${quote(file)}, and the index does not have it`,
-    };
-  if (entry.kind === "failed")
-    return {
-      ...entry,
-      error: new FileError(`in ${quote(file)}: ${entry.error.message}`),
-      ...(entry.group && { group: `${entry.group} ${file}` }),
-    };
-  if (entry.kind === "left out") return entry;
-  return entry;
+function ofShard(entry: StoredTensor | FailedTensor, file: string, names: ReadonlySet<string>): ShardEntry {
+  if (!names.has(entry.name)) {
+    const reason = `is in ${quote(file)}, and the index does not have it`;
+    return entry.kind === "failed" ? { kind: "left out", name: entry.name, reason } : leaveOut(entry, reason);
+  }
+  if (entry.kind === "stored") return entry;
+  return {
+    ...entry,
+    error: new FileError(`in ${quote(file)}: ${entry.error.message}`),
+    ...(entry.group && { group: `${entry.group} ${file}` }),
+  };
 }

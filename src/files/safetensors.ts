@@ -1,32 +1,16 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import type { NumberType } from "./complex-numbers.js";
 import { isObject, parseJson } from "./json.js";
 import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
+import { bytesOfNumber, weightsIn } from "./scaled-weights.js";
 import type { ByteSource } from "./source.js";
-import {
-  BYTES,
-  checkedShape,
-  type FailedTensor,
-  type LeftOutTensor,
-  storedNumbers,
-  type TensorEntry,
-  type WeightTensor,
-} from "./tensor.js";
+import type { StoredTensor } from "./stored-tensor.js";
+import { checkedShape, type FailedTensor, type TensorEntry } from "./tensor.js";
 import { quote } from "./text.js";
 
 const LENGTH_BYTES = 8;
 
 /** The limit of the reference implementation. */
 const HEADER_LIMIT = 100_000_000;
-
-/** The numbers that can be computed with. */
-const READ: Readonly<Record<string, NumberType>> = {
-  F64: "float64",
-  F32: "float32",
-  F16: "float16",
-  BF16: "bfloat16",
-  C64: "complex64",
-};
 
 /** What a header says of a tensor, checked but for the place of its bytes. */
 interface Declared {
@@ -45,14 +29,8 @@ export function isSafetensors(head: Uint8Array): boolean {
 }
 
 /**
- * The tensors of a safetensors file, in the order in which their bytes lie. Nothing but the header is read.
- *
- * | stored | read as |
- * |---|---|
- * | F64, F32 | themselves |
- * | F16, BF16 | their bits, in a `Uint16Array` |
- * | C64 | real and imaginary parts in turn, in a `Float32Array` |
- * | anything else | left out, by name |
+ * The tensors of a safetensors file as the network uses them, in the order in which their bytes lie. Nothing but the
+ * header is read. `weightsIn` says what is read as what.
  *
  * A tensor fails, and the others do not, if its bytes are not as many as its
  * shape and dtype take, reach beyond the file, or overlap those of another (then both fail).
@@ -64,6 +42,11 @@ export function isSafetensors(head: Uint8Array): boolean {
  * @throws FileError if the header is damaged, has a key twice, or is longer than the file or 100 MB
  */
 export function readSafetensors(source: ByteSource, again: () => ByteSource): TensorEntry[] {
+  return weightsIn(storedTensors(source, again));
+}
+
+/** The tensors of one file as they are stored, in the same order, for `weightsIn`; `readSafetensors` says what is thrown. */
+export function storedTensors(source: ByteSource, again: () => ByteSource): (StoredTensor | FailedTensor)[] {
   const { fields, start } = readHeader(source);
   const declared: Declared[] = [];
   const failed = new Map<string, Omit<FailedTensor, "kind" | "name">>();
@@ -80,7 +63,7 @@ export function readSafetensors(source: ByteSource, again: () => ByteSource): Te
   for (const [name, other] of overlapping(declared))
     failed.set(name, { error: new FileError(`its bytes overlap those of ${quote(other)}`) });
   return [
-    ...declared.filter(({ name }) => !failed.has(name)).map((one) => entryOf(one, source.size, again)),
+    ...declared.filter(({ name }) => !failed.has(name)).map((one) => storedOf(one, source.size, again)),
     ...[...failed].map(([name, why]): FailedTensor => ({ kind: "failed", name, ...why })),
   ];
 }
@@ -123,13 +106,11 @@ function declaredIn(name: string, field: unknown, start: number, size: number): 
   if (begin < 0 || end < begin) throw new FileError(`its data_offsets [${begin}, ${end}] are not a range`);
   if (start + end > size)
     throw new CutShort(`ends at byte ${start + end}, and the file has ${size}: it is cut short or damaged`);
-  if (Object.hasOwn(READ, dtype)) {
-    const promised = count * BYTES[READ[dtype]];
-    if (promised !== end - begin)
-      throw new FileError(
-        `[${shape.join(", ")}] ${dtype} takes ${promised} bytes, and its data_offsets have ${end - begin}`,
-      );
-  }
+  const each = bytesOfNumber(dtype);
+  if (each !== undefined && count * each !== end - begin)
+    throw new FileError(
+      `[${shape.join(", ")}] ${dtype} takes ${count * each} bytes, and its data_offsets have ${end - begin}`,
+    );
   return { name, dtype, shape, count, begin: start + begin, end: start + end };
 }
 
@@ -146,30 +127,18 @@ function overlapping(declared: readonly Declared[]): [string, string][] {
   return pairs;
 }
 
-function entryOf(
-  { name, dtype, shape, begin, end }: Declared,
+function storedOf(
+  { name, dtype, shape, count, begin, end }: Declared,
   size: number,
   again: () => ByteSource,
-): WeightTensor | LeftOutTensor {
-  if (!Object.hasOwn(READ, dtype))
-    return {
-      kind: "left out",
-      name,
-      shape,
-      dtype,
-      reason: `dtype ${quote(dtype)} is none of ${Object.keys(READ).join(", ")}`,
-    };
-  const read = READ[dtype];
+): StoredTensor {
   return {
-    kind: "tensor",
-    name,
-    shape,
-    dtype: read,
-    layout: "pytorch",
+    kind: "stored",
+    ...{ name, dtype, shape, count, begin },
     bytes: end - begin,
     open() {
       const source = again();
-      if (source.size === size) return storedNumbers(source, begin, read);
+      if (source.size === size) return source;
       source.close();
       throw new FileError("its file has changed since the header was read");
     },

@@ -189,6 +189,26 @@ export const ORIGINALS: readonly Original[] = [
     safetensors([tensor("a", "F32"), tensor("b", "BF16"), complexTensor], { format: "pt" }),
     model,
   ),
+  one(
+    "scaled.safetensors",
+    safetensors([
+      { name: "a", dtype: "F8_E4M3", shape: [2, 3], data: Uint8Array.of(1, 60, 200, 7, 80, 126) },
+      { name: "a_scale", dtype: "F32", shape: [2, 1], data: floats("F32", [0.5, 3]) },
+      { name: "q", dtype: "I8", shape: [2, 2], data: Uint8Array.of(1, 255, 128, 127) },
+      { name: "q_scale", dtype: "BF16", shape: [], data: floats("BF16", [0.25]) },
+      { name: "x_blocks", dtype: "U8", shape: [2, 1, 1, 16], data: new Uint8Array(32).fill(0x5e) },
+      { name: "x_scales", dtype: "U8", shape: [2, 1, 1], data: Uint8Array.of(127, 130) },
+    ]),
+    model,
+  ),
+  one(
+    "plain-float8.safetensors",
+    safetensors([
+      { name: "a", dtype: "F8_E5M2", shape: [2, 2], data: Uint8Array.of(1, 60, 200, 7) },
+      { name: "b", dtype: "F4", shape: [2, 2], data: Uint8Array.of(0x12, 0x9a) },
+    ]),
+    model,
+  ),
   one("complex-weights.npz", zip([{ name: "a.npy", content: swapped, deflate: true }]), model),
   one("weights.npz", zip([{ name: "a.npy", content: doubles, deflate: true }]), model),
   {

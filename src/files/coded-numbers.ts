@@ -1,0 +1,181 @@
+import { FileError } from "../matrix/errors.js";
+import { halfDecoder } from "../matrix/half.js";
+import { bfloat16Bits, decodeBits, decodeScaled, valuesOf } from "./small-floats.js";
+import { readInto } from "./source.js";
+import type { StoredTensor } from "./stored-tensor.js";
+import { Buffer64, type OpenTensor, storedNumbers } from "./tensor.js";
+import { quote } from "./text.js";
+
+/** How numbers are stored: as codes of four or eight bits, by a table of their values. */
+export interface Codes {
+  readonly bits: 4 | 8;
+  values(): Float32Array;
+}
+
+/** The types of scales; a byte without a type of its own is E8M0. */
+const DECODERS: Readonly<Record<string, () => readonly [NumberSource, (stored: number) => number]>> = {
+  F64: () => ["float64", (x) => x],
+  F32: () => ["float32", (x) => x],
+  F16: () => ["float16", halfDecoder("float16")],
+  BF16: () => ["bfloat16", halfDecoder("bfloat16")],
+  F8_E8M0: () => ["bytes", (code) => valuesOf("F8_E8M0")[code]],
+  U8: () => ["bytes", (code) => valuesOf("F8_E8M0")[code]],
+};
+
+type NumberSource = "float64" | "float32" | "float16" | "bfloat16" | "bytes";
+
+/** The scales of one matrix, one for each block of it, row by row. */
+export class BlockScales {
+  readonly #tensor: StoredTensor;
+  readonly #first: number;
+  readonly #cols: number;
+  readonly #block: readonly [number, number];
+  /** blocks side by side */
+  readonly #across: number;
+  readonly #count: number;
+
+  /** @param index  of the matrix, where several of this shape have their scales in the tensor */
+  constructor(
+    tensor: StoredTensor,
+    index: number,
+    [rows, cols]: readonly [number, number],
+    block: readonly [rows: number, cols: number],
+  ) {
+    this.#tensor = tensor;
+    this.#cols = cols;
+    this.#block = block;
+    this.#across = Math.ceil(cols / block[1]);
+    this.#count = Math.ceil(rows / block[0]) * this.#across;
+    this.#first = index * this.#count;
+  }
+
+  static reads(dtype: string): boolean {
+    return Object.hasOwn(DECODERS, dtype);
+  }
+
+  /** @throws FileError if one is not a positive number */
+  read(): Float64Array {
+    const [stored, decode] = DECODERS[this.#tensor.dtype]();
+    const source = this.#tensor.open();
+    try {
+      const { begin, name } = this.#tensor;
+      const numbers =
+        stored === "bytes"
+          ? source.read(begin + this.#first, this.#count)
+          : storedNumbers(source, begin, stored).numbers(this.#first, this.#count);
+      const scales = new Float64Array(this.#count);
+      for (let i = 0; i < scales.length; i++) {
+        const scale = decode(numbers[i]);
+        if (!(scale > 0 && scale < Number.POSITIVE_INFINITY))
+          throw new FileError(
+            `number ${this.#first + i} of its scale ${quote(name)} is ${scale} (counted from 0); it must be positive`,
+          );
+        scales[i] = scale;
+      }
+      return scales;
+    } finally {
+      source.close();
+    }
+  }
+
+  /** Calls `use` with each run of the numbers first … first+count−1, counted from `first`, that has one scale. */
+  runs(
+    first: number,
+    count: number,
+    scales: Float64Array,
+    use: (i: number, end: number, scale: number) => void,
+  ) {
+    const cols = this.#cols;
+    const [down, right] = this.#block;
+    for (let i = 0; i < count; ) {
+      const row = Math.floor((first + i) / cols);
+      const col = first + i - row * cols;
+      const block = Math.floor(col / right);
+      const end = Math.min(count, i + Math.min(cols, (block + 1) * right) - col);
+      use(i, end, scales[Math.floor(row / down) * this.#across + block]);
+      i = end;
+    }
+  }
+
+  /** Whether all are powers of two. */
+  get powers(): boolean {
+    return ["F8_E8M0", "U8"].includes(this.#tensor.dtype);
+  }
+}
+
+/** What the numbers are decoded to: bfloat16 if that is exact and takes half the memory, otherwise float32. */
+export function typeOf(codes: Codes, scales: BlockScales | undefined): "bfloat16" | "float32" {
+  return !scales || (codes.bits === 4 && scales.powers) ? "bfloat16" : "float32";
+}
+
+/**
+ * Numbers that are decoded, and multiplied with their scales, when they are read; in float32 they are rounded once.
+ *
+ * @param begin  codes before the first one of the matrix
+ * @throws FileError if a scale is not a positive number
+ */
+export function codedNumbers(
+  tensor: StoredTensor,
+  codes: Codes,
+  begin: number,
+  scales: BlockScales | undefined,
+): OpenTensor {
+  const { bits } = codes;
+  const factors = scales?.read() ?? new Float64Array();
+  const decode =
+    typeOf(codes, scales) === "float32"
+      ? toFloat32(codes, scales, factors)
+      : toBfloat16(codes, scales, factors);
+  const source = tensor.open();
+  const stored = new Buffer64();
+  return {
+    numbers(first, count) {
+      const from = Math.floor(((begin + first) * bits) / 8);
+      const to = Math.ceil(((begin + first + count) * bits) / 8);
+      const bytes = stored.take(to - from);
+      readInto(source, tensor.begin + from, bytes);
+      return decode(bytes, begin + first - (from * 8) / bits, first, count);
+    },
+    close: () => source.close(),
+  };
+}
+
+/** @param skip  codes in `bytes` before the first to decode, which is number `first` of the matrix */
+type Decode = (bytes: Uint8Array, skip: number, first: number, count: number) => Float32Array | Uint16Array;
+
+function toFloat32({ bits, values }: Codes, scales: BlockScales | undefined, factors: Float64Array): Decode {
+  const table = values();
+  const buffer = new Buffer64();
+  return (bytes, skip, first, count) => {
+    const into = new Float32Array(buffer.take(4 * count).buffer, 0, count);
+    scales?.runs(first, count, factors, (i, end, scale) =>
+      decodeScaled(bytes, bits, skip, table, scale, into, i, end),
+    );
+    return into;
+  };
+}
+
+function toBfloat16({ bits, values }: Codes, scales: BlockScales | undefined, factors: Float64Array): Decode {
+  const codes = 2 ** bits;
+  const plain = values();
+  /** with scales, the values times each power of two in turn */
+  const table = bfloat16Bits(
+    scales
+      ? Float32Array.from(
+          { length: 255 * codes },
+          (_, k) => plain[k % codes] * valuesOf("F8_E8M0")[Math.floor(k / codes)],
+        )
+      : plain,
+  );
+  const buffer = new Buffer64();
+  return (bytes, skip, first, count) => {
+    const into = new Uint16Array(buffer.take(2 * count).buffer, 0, count);
+    if (scales)
+      scales.runs(first, count, factors, (i, end, scale) => {
+        const offset = codes * (Math.log2(scale) + 127);
+        decodeBits(bytes, bits, skip, table, offset, into, i, end);
+      });
+    else decodeBits(bytes, bits, skip, table, 0, into, 0, count);
+    return into;
+  };
+}

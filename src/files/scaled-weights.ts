@@ -1,0 +1,322 @@
+import { FileError, SpectralNormError } from "../matrix/errors.js";
+import { BlockScales, type Codes, codedNumbers, typeOf } from "./coded-numbers.js";
+import type { NumberType } from "./complex-numbers.js";
+import { signedBytes, valuesOf } from "./small-floats.js";
+import { isStack, leaveOut, type StoredTensor, stackOf } from "./stored-tensor.js";
+import {
+  BYTES,
+  type FailedTensor,
+  type LeftOutTensor,
+  storedNumbers,
+  type TensorEntry,
+  type WeightTensor,
+} from "./tensor.js";
+import { quote } from "./text.js";
+
+/** The types that can be computed with as they are. */
+const PLAIN: Readonly<Record<string, NumberType>> = {
+  F64: "float64",
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+  C64: "complex64",
+};
+
+/** The types whose numbers are decoded. */
+const CODED: Readonly<Record<string, Codes>> = {
+  F8_E4M3: { bits: 8, values: () => valuesOf("F8_E4M3") },
+  F8_E5M2: { bits: 8, values: () => valuesOf("F8_E5M2") },
+  F8_E4M3FNUZ: { bits: 8, values: () => valuesOf("F8_E4M3FNUZ") },
+  F8_E5M2FNUZ: { bits: 8, values: () => valuesOf("F8_E5M2FNUZ") },
+  F4: { bits: 4, values: () => valuesOf("F4") },
+  I8: { bits: 8, values: signedBytes },
+};
+
+const MXFP4: Codes = CODED["F4"];
+
+/** Numbers of a microscaled format that share a scale. */
+const MX_BLOCK = 32;
+const MX_BYTES = 16;
+
+/** Rows and columns of DeepSeek's blocks. */
+const SQUARE = 128;
+
+/** The last parts of names that belong to the quantization of a weight. */
+const OF_QUANTIZATION = /scale|zero_?points?$|zeros$|zp$|absmax|quant_(map|state)|^SCB$/i;
+const OF_ACTIVATIONS =
+  /(^|_)(input|activation|act|output|[qkv]|kv_cache)_(global_)?scale(_inv)?$|^scale_(input|output)$/i;
+
+type Entry = StoredTensor | LeftOutTensor | FailedTensor;
+
+/** Bytes of a number of a type whose layout is known; two numbers may share a byte. */
+export function bytesOfNumber(dtype: string): number | undefined {
+  if (Object.hasOwn(PLAIN, dtype)) return BYTES[PLAIN[dtype]];
+  if (Object.hasOwn(CODED, dtype)) return CODED[dtype].bits / 8;
+  return dtype === "F8_E8M0" || dtype === "U8" ? 1 : undefined;
+}
+
+/**
+ * The weights of a model out of the tensors that its safetensors files have, in the same order.
+ *
+ * | stored | beside it | read as |
+ * |---|---|---|
+ * | F64, F32 | | themselves |
+ * | F16, BF16 | | their bits, in a `Uint16Array` |
+ * | C64 | | real and imaginary parts in turn, in a `Float32Array` |
+ * | F8_E4M3, F8_E5M2, F8_E4M3FNUZ, F8_E5M2FNUZ, F4 | no scale in the whole model | bfloat16, which has all their values |
+ * | the same, I8 | `NAME_scale`, `NAME_scale_inv`, `scale_weight` | float32: the number times the scale, rounded once |
+ * | U8 `NAME_blocks` | `NAME_scales` | MXFP4, as bfloat16 `NAME`, which is exact |
+ * | anything else | | left out, by name |
+ *
+ * A scale is one number, or one for each row (or column), for each 128×128 block (the last ones may be partial) or, if it is E8M0,
+ * for each 32 numbers of a row. It has no entry of its own once it is used. A weight whose scale is damaged or not
+ * understood is left out, so it is never taken without it. Experts on a leading axis are a matrix each.
+ *
+ * Formats: OCP Microscaling Formats 1.0 for MXFP4, two numbers a byte, the first in the low half; the names are those of
+ * compressed-tensors, ComfyUI, DeepSeek-V3 and gpt-oss.
+ */
+export function weightsIn(entries: readonly Entry[]): TensorEntry[] {
+  const model = new Model(entries);
+  return entries.flatMap((entry) => {
+    if (entry.kind !== "stored") return [entry];
+    try {
+      return model.weightsOf(entry);
+    } catch (error) {
+      if (!(error instanceof SpectralNormError)) throw error;
+      return [leaveOut(entry, error.message)];
+    }
+  });
+}
+
+class Model {
+  readonly #named = new Map<string, Entry>();
+  /** each scale that a weight has, and whether it is used */
+  readonly #scales = new Map<string, boolean>();
+  readonly #found = new Map<string, TensorEntry[]>();
+  /** the modules with something of a quantization that no weight has by its name */
+  readonly #unclear = new Set<string>();
+
+  /** the modules with numbers in types that are no weights by themselves */
+  readonly #packed = new Set<string>();
+
+  constructor(entries: readonly Entry[]) {
+    for (const entry of entries) {
+      if (entry.kind === "stored" && isPacked(entry)) this.#packed.add(moduleOf(entry.name));
+      // A file may have a tensor a second time that the index has elsewhere.
+      if (entry.kind === "stored" || !this.#named.has(entry.name)) this.#named.set(entry.name, entry);
+    }
+    const paired = entries
+      .filter((entry) => entry.kind === "stored")
+      .flatMap((weight) => this.#paired(weight));
+    for (const [, names] of paired) for (const name of names) this.#scales.set(name, false);
+    for (const name of this.#named.keys())
+      if (isQuantization(name) && !this.#scales.has(name)) this.#unclear.add(moduleOf(name));
+    for (const [weight, names] of paired) this.#found.set(weight.name, this.#made(weight, names));
+  }
+
+  weightsOf(tensor: StoredTensor): TensorEntry[] {
+    const { name, dtype, shape } = tensor;
+    const used = this.#scales.get(name);
+    if (used !== undefined)
+      return used ? [] : [leaveOut(tensor, "is the scale of a weight that is left out")];
+    const found = this.#found.get(name);
+    if (found) return found;
+    if (OF_ACTIVATIONS.test(lastPart(name))) throw new FileError("is a scale of activations, by its name");
+    const coded = Object.hasOwn(CODED, dtype);
+    if (!coded && !Object.hasOwn(PLAIN, dtype)) throw new FileError(reasonOf(dtype));
+    if (shape.length >= 2 && isQuantization(name) && (coded || this.#packed.has(moduleOf(name))))
+      throw new FileError("belongs to the quantization of a weight, by its name");
+    if (!coded) return plainWeights(tensor, PLAIN[dtype]);
+    if (dtype === "I8") throw new FileError("is an integer tensor without a scale");
+    if (shape.length >= 2) {
+      if (this.#unclear.has(moduleOf(name)) || this.#unclear.has(name))
+        throw new FileError(`is ${dtype} with a scale beside it that is not understood`);
+      if (this.#scales.size > 0)
+        throw new FileError(`is ${dtype} without a scale, and other weights of the model have one`);
+    }
+    return codedWeights(tensor, CODED[dtype]);
+  }
+
+  /** A quantized weight with the names of the scales beside it, if it has any. */
+  #paired(weight: StoredTensor): [StoredTensor, string[]][] {
+    if (!isQuantized(weight)) return [];
+    const names = scaleNames(weight).filter((name) => this.#named.has(name));
+    return names.length > 0 ? [[weight, names]] : [];
+  }
+
+  #made(weight: StoredTensor, names: readonly string[]): TensorEntry[] {
+    try {
+      const made = this.#scaled(weight, names);
+      for (const name of names) this.#scales.set(name, true);
+      return made;
+    } catch (error) {
+      if (!(error instanceof SpectralNormError)) throw error;
+      return [leaveOut(weight, error.message)];
+    }
+  }
+
+  #scaled(weight: StoredTensor, names: readonly string[]): TensorEntry[] {
+    if (names.length > 1) throw new FileError("has more than one scale beside it");
+    if (this.#unclear.has(moduleOf(weight.name)))
+      throw new FileError("has more beside it than a scale, which is not understood");
+    const scale = this.#named.get(names[0]);
+    if (scale?.kind !== "stored") throw new FileError("has a scale that cannot be read");
+    if (weight.dtype !== "U8") return scaledWeights(weight, scale);
+    const name = mxfp4Name(weight);
+    if (this.#named.has(name)) throw new FileError(`is beside a tensor ${quote(name)}, which it stands for`);
+    return mxfp4Weights(weight, scale, name);
+  }
+}
+
+function mxfp4Name({ name }: StoredTensor): string {
+  return name.slice(0, -"_blocks".length);
+}
+
+function isQuantized({ name, dtype, shape }: StoredTensor): boolean {
+  if (dtype === "U8") return name.endsWith("_blocks");
+  return Object.hasOwn(CODED, dtype) && shape.length >= 2 && !OF_QUANTIZATION.test(lastPart(name));
+}
+
+function isPacked({ dtype, shape }: StoredTensor): boolean {
+  return shape.length >= 2 && !Object.hasOwn(PLAIN, dtype);
+}
+
+/** Whether a tensor belongs to the quantization of a weight, by its name. */
+function isQuantization(name: string): boolean {
+  const last = lastPart(name);
+  return OF_QUANTIZATION.test(last) && !OF_ACTIVATIONS.test(last);
+}
+
+function scaleNames({ name, dtype }: StoredTensor): string[] {
+  if (dtype === "U8") return [`${name.slice(0, -"_blocks".length)}_scales`];
+  const names = [`${name}_scale`, `${name}_scale_inv`];
+  if (lastPart(name) === "weight") names.push(`${name.slice(0, -"weight".length)}scale_weight`);
+  return names;
+}
+
+const separator = /[./]/;
+
+function lastPart(name: string): string {
+  return name.slice(name.length - (name.split(separator).at(-1) ?? "").length);
+}
+
+/** What stands before the last part. */
+function moduleOf(name: string): string {
+  return name.slice(0, Math.max(0, name.length - lastPart(name).length - 1));
+}
+
+function reasonOf(dtype: string): string {
+  if (/^F6_/.test(dtype)) return `is ${dtype}, and no specification says how its numbers lie in bytes`;
+  if (dtype === "F8_E8M0") return "is F8_E8M0, which holds scales";
+  const read = [...Object.keys(PLAIN), ...Object.keys(CODED).filter((coded) => coded !== "I8")];
+  return `dtype ${quote(dtype)} is none of ${read.join(", ")}`;
+}
+
+/** One matrix of a tensor that may be a stack of them. */
+function plainWeights(tensor: StoredTensor, dtype: NumberType): TensorEntry[] {
+  const { name, shape, begin, bytes } = tensor;
+  const entry = (own: string, axes: readonly number[], offset: number, size: number): WeightTensor => ({
+    ...{ kind: "tensor", name: own, shape: axes, dtype, layout: "pytorch", bytes: size },
+    open: () => storedNumbers(tensor.open(), offset, dtype),
+  });
+  if (!isStack(name, shape) || shape.includes(0)) return [entry(name, shape, begin, bytes)];
+  const size = bytes / shape[0];
+  return stackOf(name, shape[0], (own, index) => entry(own, shape.slice(1), begin + index * size, size));
+}
+
+function codedWeights(tensor: StoredTensor, codes: Codes): TensorEntry[] {
+  const { name, shape, count } = tensor;
+  if (!isStack(name, shape) || count === 0) return [codedWeight(tensor, name, shape, codes, 0)];
+  return stackOf(name, shape[0], (own, index) => codedWeight(tensor, own, shape.slice(1), codes, index));
+}
+
+/** @param index  of the matrix in a stack of matrices of this shape */
+function codedWeight(
+  tensor: StoredTensor,
+  name: string,
+  shape: readonly number[],
+  codes: Codes,
+  index: number,
+  scales?: BlockScales,
+): WeightTensor {
+  const count = shape.reduce((product, length) => product * length, 1);
+  const dtype = typeOf(codes, scales);
+  return {
+    ...{ kind: "tensor", name, shape, dtype, layout: "pytorch", bytes: BYTES[dtype] * count },
+    open: () => codedNumbers(tensor, codes, index * count, scales),
+  };
+}
+
+function scaledWeights(weight: StoredTensor, scale: StoredTensor): TensorEntry[] {
+  const { name, dtype, shape, count } = weight;
+  if (count === 0) return [codedWeight(weight, name, shape, CODED[dtype], 0)];
+  const wide = scale.shape.length === 3 && !(scale.shape[1] === 1 && scale.shape[2] === 1);
+  const stacked = isStack(name, shape) || (shape.length === 3 && wide && scale.shape[0] === shape[0]);
+  const length = stacked ? shape[0] : 1;
+  const axes = stacked ? shape.slice(1) : shape;
+  const [rows, cols] = [axes[0], count / length / axes[0]];
+  const shared = stacked && scale.count === 1;
+  if (stacked && !shared && scale.shape[0] !== length) throw notUnderstood(scale);
+  const own = stacked && !shared ? scale.shape.slice(1) : scale.shape;
+  const block = blockOf(own, [rows, cols], axes.length, scale);
+  return stackOf(name, length, (each, index) => {
+    const scales = new BlockScales(scale, shared ? 0 : index, [rows, cols], block);
+    return codedWeight(weight, each, axes, CODED[dtype], index, scales);
+  });
+}
+
+/** Rows and columns of the blocks that have one scale each. */
+function blockOf(
+  own: readonly number[],
+  [rows, cols]: readonly [number, number],
+  axes: number,
+  scale: StoredTensor,
+): readonly [number, number] {
+  if (!BlockScales.reads(scale.dtype)) throw notUnderstood(scale);
+  const [first = 1, second = 1] = own;
+  const squares = scale.name.endsWith("_inv") && own.length === 2;
+  if (!squares && own.every((length) => length === 1)) return [rows, cols];
+  if (
+    !squares &&
+    first === rows &&
+    own.length <= Math.max(2, axes) &&
+    own.slice(1).every((length) => length === 1)
+  )
+    return [1, cols];
+  if (own.length === 2 && axes === 2) {
+    if (!squares && first === 1 && second === cols) return [rows, 1];
+    const microscaled = scale.dtype === "F8_E8M0" || scale.dtype === "U8";
+    if (microscaled && first === rows && second * MX_BLOCK === cols) return [1, MX_BLOCK];
+    if (first === Math.ceil(rows / SQUARE) && second === Math.ceil(cols / SQUARE)) return [SQUARE, SQUARE];
+  }
+  throw notUnderstood(scale);
+}
+
+function notUnderstood({ dtype, shape }: StoredTensor): FileError {
+  const axes = shape.slice(0, 8).join(", ") + (shape.length > 8 ? ", …" : "");
+  return new FileError(`has a scale of shape [${axes}], ${quote(dtype)}, which is not understood`);
+}
+
+function mxfp4Weights(blocks: StoredTensor, scale: StoredTensor, name: string): TensorEntry[] {
+  const { shape } = blocks;
+  const fits =
+    shape.length >= 3 &&
+    shape[shape.length - 1] === MX_BYTES &&
+    (scale.dtype === "U8" || scale.dtype === "F8_E8M0") &&
+    scale.shape.length === shape.length - 1 &&
+    scale.shape.every((length, axis) => length === shape[axis]);
+  if (!fits) throw notUnderstood(scale);
+  const [rows, across] = shape.slice(-3);
+  const cols = MX_BLOCK * across;
+  if (blocks.count === 0) return [leaveOut(blocks, "is empty")];
+  return stackOf(name, blocks.count / (rows * across * MX_BYTES), (own, index) =>
+    codedWeight(
+      blocks,
+      own,
+      [rows, cols],
+      MXFP4,
+      index,
+      new BlockScales(scale, index, [rows, cols], [1, MX_BLOCK]),
+    ),
+  );
+}

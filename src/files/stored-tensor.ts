@@ -1,0 +1,45 @@
+import { FileError } from "../matrix/errors.js";
+import type { ByteSource } from "./source.js";
+import type { LeftOutTensor, WeightTensor } from "./tensor.js";
+
+/** A tensor as a safetensors file has it, whose bytes are known to be there. */
+export interface StoredTensor {
+  readonly kind: "stored";
+  readonly name: string;
+  /** as the file has it */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly count: number;
+  /** where its bytes begin, and how many they are */
+  readonly begin: number;
+  readonly bytes: number;
+  /** @throws FileError if its file is not what it was */
+  open(): ByteSource;
+}
+
+export function leaveOut({ name, shape, dtype }: StoredTensor, reason: string): LeftOutTensor {
+  return { kind: "left out", name, shape, dtype, reason };
+}
+
+/** Chosen: more than any layer has experts. A hostile shape would make an entry of each number. */
+const STACK_LIMIT = 2 ** 14;
+
+/**
+ * The matrices that are stacked in a tensor, one entry each: `name` if there is one, otherwise `name[0]`, `name[1]` …
+ *
+ * @throws FileError if there are more than 16384
+ */
+export function stackOf(
+  name: string,
+  length: number,
+  matrix: (name: string, index: number) => WeightTensor,
+): WeightTensor[] {
+  if (length > STACK_LIMIT) throw new FileError(`is a stack of ${length} matrices, more than ${STACK_LIMIT}`);
+  if (length === 1) return [matrix(name, 0)];
+  return Array.from({ length }, (_, index) => matrix(`${name}[${index}]`, index));
+}
+
+/** Whether a tensor is that of several experts by its name and axes: one matrix for each index of the first axis. */
+export function isStack(name: string, shape: readonly number[]): boolean {
+  return shape.length === 3 && /(^|[._/])experts([._/]|$)/.test(name);
+}
