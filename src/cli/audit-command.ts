@@ -14,7 +14,7 @@ export function registerAudit(program: Command): void {
     .description("the spectral norm of every weight matrix of trained models")
     .argument(
       "<model...>",
-      ".safetensors or its .index.json, .onnx, TensorFlow.js model.json or weights manifest, .npz",
+      ".safetensors or its .index.json, .onnx, .gguf, TensorFlow.js model.json or weights manifest, .npz",
     )
     .addOption(new Option("--json", "one JSON object a line instead of tables").conflicts("csv"))
     .option("--csv", "comma-separated values instead of tables")

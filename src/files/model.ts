@@ -1,5 +1,6 @@
 import { FileError } from "../matrix/errors.js";
 import type { Folder } from "./folder.js";
+import { isGguf, readGguf } from "./gguf.js";
 import { parseJson } from "./json.js";
 import { readNpzTensors } from "./npz-weights.js";
 import { isOnnx, readOnnx } from "./onnx.js";
@@ -17,9 +18,10 @@ const JSON_LIMIT = 2 ** 28;
 const HEAD_BYTES = FOREIGN_BYTES;
 
 /**
- * The tensors of a model: a `.safetensors` file or the `.index.json` of several, a TensorFlow.js `model.json` or
- * weights manifest, an `.onnx` file, or a `.npz` file. The format is recognized by the first bytes, for all but JSON also
- * by the extension. Only headers are read before a tensor is opened, and no file stays open.
+ * The tensors of a model: a `.safetensors` file or the `.index.json` of several, a `.gguf` file or the first of several,
+ * an `.onnx` file, a TensorFlow.js `model.json` or weights manifest, or a `.npz` file. The format is recognized by the
+ * first bytes, for all but JSON also by the extension. Only headers are read before a tensor is opened, and no file stays
+ * open.
  *
  * @param open  opens the file, once for its header and once for each tensor in it that is opened
  * @param name  the file's
@@ -48,6 +50,7 @@ function entriesIn(
     const head = source.read(0, Math.min(HEAD_BYTES, source.size));
     refuseForeign(head);
     const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase();
+    if (extension === "gguf" || isGguf(head)) return readGguf(source, open, name, folder);
     if (extension === "npz" || (extension !== "safetensors" && isZip(head)))
       return readNpzTensors(source, open, memory);
     if (extension === "safetensors" || isSafetensors(head)) return readSafetensors(source, open);
@@ -66,6 +69,6 @@ function entriesIn(
 
 function unknown(): FileError {
   return new FileError(
-    "is none of a .safetensors file or index, .onnx, a TensorFlow.js model.json or weights manifest, and .npz",
+    "is none of a .safetensors file or index, .onnx, .gguf, a TensorFlow.js model.json or weights manifest, and .npz",
   );
 }
