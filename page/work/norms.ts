@@ -3,7 +3,7 @@ import { type Weight, weightOf } from "../../src/audit/weight.js";
 import { gramCost, testCost } from "../../src/certify/gram-test.js";
 import type { FileEntry, FileMatrix } from "../../src/files/entry.js";
 import type { Folder } from "../../src/files/folder.js";
-import { readModel } from "../../src/files/model.js";
+import { readModelFile } from "../../src/files/model-file.js";
 import { readMatrices } from "../../src/files/open.js";
 import {
   certify,
@@ -135,7 +135,7 @@ function normsOf({ matrix, shape: [rows, cols], dtype }: FileMatrix): MatrixNorm
 }
 
 function* weightsOf(file: File, folder: Folder, told: Report<never>["progress"]): Generator<Row> {
-  const entries = readModel(() => fileSource(file), file.name, folder);
+  const entries = readModelFile(() => fileSource(file), file.name, folder, []);
   for (const [i, entry] of entries.entries()) {
     const { name: key } = entry;
     told(key, i, entries.length);

@@ -1,0 +1,88 @@
+import { FileError } from "../matrix/errors.js";
+import type { Folder } from "./folder.js";
+import { parseJson } from "./json.js";
+import { readNpzTensors } from "./npz-weights.js";
+import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
+import { isSafetensors, readSafetensors } from "./safetensors.js";
+import { isSafetensorsIndex, readSafetensorsIndex } from "./safetensors-index.js";
+import type { ByteSource } from "./source.js";
+import { type TensorEntry, withoutRepeats } from "./tensor.js";
+import { isTfjsModel, readTfjsModel } from "./tfjs-weights.js";
+import { isZip } from "./zip.js";
+
+/** Chosen: longer than any model description, whose weights are in files of their own. */
+const JSON_LIMIT = 2 ** 28;
+
+const HEAD_BYTES = FOREIGN_BYTES;
+
+/** A format of models that not every reader needs. */
+export interface ModelFormat {
+  /** how messages list it */
+  readonly extension: string;
+  /** whether it is asked before `.safetensors` and `.npz`, because its first bytes may look like theirs */
+  readonly early: boolean;
+  /** whether a file with these first bytes has this format */
+  begins(head: Uint8Array): boolean;
+  /** @param again  the same file, opened for the numbers of one tensor */
+  read(source: ByteSource, again: () => ByteSource, name: string, folder: Folder): TensorEntry[];
+}
+
+/**
+ * As `readModel`, with the given formats beside `.safetensors`, TensorFlow.js and `.npz`.
+ *
+ * @param formats  other formats that are read
+ */
+export function readModelFile(
+  open: () => ByteSource,
+  name: string,
+  folder: Folder,
+  formats: readonly ModelFormat[],
+  memory?: number,
+): TensorEntry[] {
+  return withoutRepeats(entriesIn(open, name, folder, formats, memory));
+}
+
+function entriesIn(
+  open: () => ByteSource,
+  name: string,
+  folder: Folder,
+  formats: readonly ModelFormat[],
+  memory: number | undefined,
+): TensorEntry[] {
+  const source = open();
+  try {
+    if (source.size === 0) throw new FileError("is empty");
+    const head = source.read(0, Math.min(HEAD_BYTES, source.size));
+    refuseForeign(head);
+    const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase();
+    const other = (early: boolean) =>
+      formats.find(
+        (format) =>
+          format.early === early &&
+          (`.${extension}` === format.extension || (extension !== "json" && format.begins(head))),
+      );
+    const early = other(true);
+    if (early) return early.read(source, open, name, folder);
+    if (extension === "npz" || (extension !== "safetensors" && isZip(head)))
+      return readNpzTensors(source, open, memory);
+    if (extension === "safetensors" || isSafetensors(head)) return readSafetensors(source, open);
+    const late = other(false);
+    if (late) return late.read(source, open, name, folder);
+    if (extension !== "json" && head[0] !== 0x7b && head[0] !== 0x5b) throw unknown(formats);
+    if (source.size > JSON_LIMIT)
+      throw new FileError(`is a JSON text of ${source.size} bytes; no model's description is that long`);
+    const json = parseJson(source.read(0, source.size));
+    if (isSafetensorsIndex(json)) return readSafetensorsIndex(json, folder);
+    if (isTfjsModel(json)) return readTfjsModel(json, folder);
+    throw unknown(formats);
+  } finally {
+    source.close();
+  }
+}
+
+function unknown(formats: readonly ModelFormat[]): FileError {
+  const others = formats.map(({ extension }) => `${extension}, `).join("");
+  return new FileError(
+    `is none of a .safetensors file or index, ${others}a TensorFlow.js model.json or weights manifest, and .npz`,
+  );
+}
