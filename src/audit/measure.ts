@@ -136,7 +136,7 @@ export function withTensor<T>(
   const streamed = options.memory !== undefined && tensor.bytes > options.memory;
   if (streamed && tensor.unpacked)
     throw new FileError(
-      `is compressed or in another byte order, and its ${tensor.bytes} bytes are more than the memory allowed; ` +
+      `is compressed or in another order, and its ${tensor.bytes} bytes are more than the memory allowed; ` +
         "store it as it is in memory",
     );
   const opened = tensor.open();

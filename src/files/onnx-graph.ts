@@ -94,7 +94,7 @@ export function readOnnxGraph(reader: ProtobufReader): OnnxModel {
   try {
     for (const field of reader.fields(whole, true)) {
       if (field.number === MODEL.irVersion && reader.integer(field) < 1)
-        throw new FileError("is not an ONNX model: its ir_version is not positive");
+        throw new FileError("has an ir_version that is not positive");
       if (field.number === MODEL.graph) {
         graphs++;
         walk.graph(reader.message(field, whole), walk.main);
@@ -104,8 +104,7 @@ export function readOnnxGraph(reader: ProtobufReader): OnnxModel {
     }
   } catch (error) {
     if (!(error instanceof SpectralNormError) || error instanceof TooMany) throw error;
-    if (graphs === 0)
-      throw new FileError(`is not an ONNX model, or is cut short or damaged: it ${error.message}`);
+    if (graphs === 0) throw new FileError(`is not an ONNX model, or ${error.message}`);
     walk.fail("the rest of the file", walk.main, error);
   }
   if (graphs === 0) throw new FileError("is not an ONNX model: it has no graph");

@@ -37,7 +37,7 @@ export interface WeightTensor {
   readonly use?: OperatorUse;
   /** of its numbers as they are read; the file has been seen to hold them */
   readonly bytes: number;
-  /** whether opening it takes memory for all of it: it is compressed, or in another byte order */
+  /** whether opening it takes memory for all of it: it is compressed, in another order or in pieces */
   readonly unpacked?: boolean;
   /** @throws FileError */
   open(): OpenTensor;
