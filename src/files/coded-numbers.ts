@@ -24,6 +24,12 @@ const DECODERS: Readonly<Record<string, () => readonly [NumberSource, (stored: n
 
 type NumberSource = "float64" | "float32" | "float16" | "bfloat16" | "bytes";
 
+/** What a scale is divided by, and where the order of the weight's numbers is written. */
+export interface RowMaxima {
+  readonly divisor: number;
+  readonly order?: StoredTensor;
+}
+
 /** The scales of one matrix, one for each block of it, row by row. */
 export class BlockScales {
   readonly #tensor: StoredTensor;
@@ -33,6 +39,8 @@ export class BlockScales {
   /** blocks side by side */
   readonly #across: number;
   readonly #count: number;
+  readonly #divisor: number;
+  readonly #order: StoredTensor | undefined;
 
   /** @param index  of the matrix, where several of this shape have their scales in the tensor */
   constructor(
@@ -40,7 +48,10 @@ export class BlockScales {
     index: number,
     [rows, cols]: readonly [number, number],
     block: readonly [rows: number, cols: number],
+    maxima?: RowMaxima,
   ) {
+    this.#divisor = maxima?.divisor ?? 1;
+    this.#order = maxima?.order;
     this.#tensor = tensor;
     this.#cols = cols;
     this.#block = block;
@@ -53,8 +64,9 @@ export class BlockScales {
     return Object.hasOwn(DECODERS, dtype);
   }
 
-  /** @throws FileError if one is not a positive number */
+  /** @throws FileError if one is not a positive number, or the numbers that they scale are not row by row */
   read(): Float64Array {
+    if (this.#order) checkOrder(this.#order);
     const [stored, decode] = DECODERS[this.#tensor.dtype]();
     const source = this.#tensor.open();
     try {
@@ -70,7 +82,7 @@ export class BlockScales {
           throw new FileError(
             `number ${this.#first + i} of its scale ${quote(name)} is ${scale} (counted from 0); it must be positive`,
           );
-        scales[i] = scale;
+        scales[i] = scale / this.#divisor;
       }
       return scales;
     } finally {
@@ -100,6 +112,18 @@ export class BlockScales {
   /** Whether all are powers of two. */
   get powers(): boolean {
     return ["F8_E8M0", "U8"].includes(this.#tensor.dtype);
+  }
+}
+
+/** bitsandbytes writes 0 for numbers that lie row by row; the other orders were for certain devices. */
+function checkOrder({ begin, open }: StoredTensor): void {
+  const source = open();
+  try {
+    const [order] = source.read(begin, 1);
+    if (order !== 0)
+      throw new FileError(`its numbers lie in the order ${order} of bitsandbytes, not row by row`);
+  } finally {
+    source.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import { BlockScales, type Codes, codedNumbers, typeOf } from "./coded-numbers.js";
+import { BlockScales, type Codes, codedNumbers, type RowMaxima, typeOf } from "./coded-numbers.js";
 import type { NumberType } from "./complex-numbers.js";
 import { signedBytes, valuesOf } from "./small-floats.js";
 import { isStack, leaveOut, type StoredTensor, stackOf } from "./stored-tensor.js";
@@ -46,6 +46,9 @@ const OF_QUANTIZATION = /scale|zero_?points?$|zeros$|zp$|absmax|quant_(map|state
 const OF_ACTIVATIONS =
   /(^|_)(input|activation|act|output|[qkv]|kv_cache)_(global_)?scale(_inv)?$|^scale_(input|output)$/i;
 
+/** bitsandbytes' largest absolute value of each row. */
+const ROW_MAXIMA = "SCB";
+
 type Entry = StoredTensor | LeftOutTensor | FailedTensor;
 
 /** Bytes of a number of a type whose layout is known; two numbers may share a byte. */
@@ -64,16 +67,17 @@ export function bytesOfNumber(dtype: string): number | undefined {
  * | F16, BF16 | | their bits, in a `Uint16Array` |
  * | C64 | | real and imaginary parts in turn, in a `Float32Array` |
  * | F8_E4M3, F8_E5M2, F8_E4M3FNUZ, F8_E5M2FNUZ, F4 | no scale in the whole model | bfloat16, which has all their values |
- * | the same, I8 | `NAME_scale`, `NAME_scale_inv`, `scale_weight` | float32: the number times the scale, rounded once |
+ * | the same, I8 | `NAME_scale`, `NAME_scale_inv`, `scale_weight`, `SCB` | float32: the number times the scale, rounded once |
  * | U8 `NAME_blocks` | `NAME_scales` | MXFP4, as bfloat16 `NAME`, which is exact |
  * | anything else | | left out, by name |
  *
- * A scale is one number, or one for each row (or column), for each 128×128 block (the last ones may be partial) or, if it is E8M0,
- * for each 32 numbers of a row. It has no entry of its own once it is used. A weight whose scale is damaged or not
+ * A scale is one number, or one for each row (or column), for each 128×128 block (the last ones may be partial) or, if it
+ * is E8M0, for each 32 numbers of a row. bitsandbytes has the largest absolute value of each row in `SCB`, which is 127
+ * times the scale; the order of its numbers is checked when a weight is opened. A scale has no entry of its own once it is used. A weight whose scale is damaged or not
  * understood is left out, so it is never taken without it. Experts on a leading axis are a matrix each.
  *
  * Formats: OCP Microscaling Formats 1.0 for MXFP4, two numbers a byte, the first in the low half; the names are those of
- * compressed-tensors, ComfyUI, DeepSeek-V3 and gpt-oss.
+ * compressed-tensors, ComfyUI, bitsandbytes, DeepSeek-V3 and gpt-oss.
  */
 export function weightsIn(entries: readonly Entry[]): TensorEntry[] {
   const model = new Model(entries);
@@ -95,13 +99,13 @@ class Model {
   readonly #found = new Map<string, TensorEntry[]>();
   /** the modules with something of a quantization that no weight has by its name */
   readonly #unclear = new Set<string>();
-
-  /** the modules with numbers in types that are no weights by themselves */
+  /** the modules with numbers in types that are no weights by themselves, or with damaged ones */
   readonly #packed = new Set<string>();
 
   constructor(entries: readonly Entry[]) {
     for (const entry of entries) {
-      if (entry.kind === "stored" && isPacked(entry)) this.#packed.add(moduleOf(entry.name));
+      if (entry.kind === "failed" || (entry.kind === "stored" && isPacked(entry)))
+        this.#packed.add(moduleOf(entry.name));
       // A file may have a tensor a second time that the index has elsewhere.
       if (entry.kind === "stored" || !this.#named.has(entry.name)) this.#named.set(entry.name, entry);
     }
@@ -161,10 +165,20 @@ class Model {
       throw new FileError("has more beside it than a scale, which is not understood");
     const scale = this.#named.get(names[0]);
     if (scale?.kind !== "stored") throw new FileError("has a scale that cannot be read");
-    if (weight.dtype !== "U8") return scaledWeights(weight, scale);
+    if (weight.dtype !== "U8") return scaledWeights(weight, scale, this.#order(weight, scale));
     const name = mxfp4Name(weight);
     if (this.#named.has(name)) throw new FileError(`is beside a tensor ${quote(name)}, which it stands for`);
     return mxfp4Weights(weight, scale, name);
+  }
+
+  #order(weight: StoredTensor, scale: StoredTensor): RowMaxima | undefined {
+    if (lastPart(scale.name) !== ROW_MAXIMA) return undefined;
+    const order = this.#named.get(`${weight.name}_format`);
+    if (order === undefined) return { divisor: 127 };
+    if (order.kind !== "stored" || order.dtype !== "U8" || order.count !== 1)
+      throw new FileError("has a weight_format that is not understood");
+    this.#scales.set(order.name, true);
+    return { divisor: 127, order };
   }
 }
 
@@ -190,8 +204,9 @@ function isQuantization(name: string): boolean {
 function scaleNames({ name, dtype }: StoredTensor): string[] {
   if (dtype === "U8") return [`${name.slice(0, -"_blocks".length)}_scales`];
   const names = [`${name}_scale`, `${name}_scale_inv`];
-  if (lastPart(name) === "weight") names.push(`${name.slice(0, -"weight".length)}scale_weight`);
-  return names;
+  if (lastPart(name) !== "weight") return names;
+  const beside = name.slice(0, -"weight".length);
+  return [...names, `${beside}scale_weight`, ...(dtype === "I8" ? [`${beside}${ROW_MAXIMA}`] : [])];
 }
 
 const separator = /[./]/;
@@ -247,7 +262,7 @@ function codedWeight(
   };
 }
 
-function scaledWeights(weight: StoredTensor, scale: StoredTensor): TensorEntry[] {
+function scaledWeights(weight: StoredTensor, scale: StoredTensor, maxima?: RowMaxima): TensorEntry[] {
   const { name, dtype, shape, count } = weight;
   if (count === 0) return [codedWeight(weight, name, shape, CODED[dtype], 0)];
   const wide = scale.shape.length === 3 && !(scale.shape[1] === 1 && scale.shape[2] === 1);
@@ -260,7 +275,7 @@ function scaledWeights(weight: StoredTensor, scale: StoredTensor): TensorEntry[]
   const own = stacked && !shared ? scale.shape.slice(1) : scale.shape;
   const block = blockOf(own, [rows, cols], axes.length, scale);
   return stackOf(name, length, (each, index) => {
-    const scales = new BlockScales(scale, shared ? 0 : index, [rows, cols], block);
+    const scales = new BlockScales(scale, shared ? 0 : index, [rows, cols], block, maxima);
     return codedWeight(weight, each, axes, CODED[dtype], index, scales);
   });
 }

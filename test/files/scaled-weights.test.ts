@@ -228,6 +228,29 @@ describe("I8", () => {
     expect(numbersOf(tensorIn(entries, "w"))).toEqual(scaled(signed(codes(20)), scale));
   });
 
+  it("of bitsandbytes is multiplied with the largest value of each row over 127", () => {
+    const parts = [i8("l.weight", [4, 5]), f32("l.SCB", [4], positive(4))];
+    const expected = scaled(signed(codes(20)), (i) => positive(4)[Math.floor(i / 5)] / 127);
+    for (const more of [[], [u8("l.weight_format", [], Uint8Array.of(0))]]) {
+      const entries = read(...parts, ...more);
+      expect(kinds(entries)).toEqual(["l.weight tensor"]);
+      expect(numbersOf(tensorIn(entries, "l.weight"))).toEqual(expected);
+    }
+    const other = read(...parts, u8("l.weight_format", [], Uint8Array.of(2)));
+    expect(() => tensorIn(other, "l.weight").open()).toThrow(/lie in the order 2 of bitsandbytes/);
+    const wrong = read(...parts, u8("l.weight_format", [2], Uint8Array.of(0, 0)));
+    expect(fault(wrong, "l.weight")).toMatch(/weight_format that is not understood/);
+  });
+
+  it("that is damaged takes its scales with it", () => {
+    const entries = read(
+      { ...i8("w", [4, 5]), data: new Uint8Array(3) },
+      f32("w_scale", [4, 1], positive(4)),
+    );
+    expect(fault(entries, "w")).toMatch(/takes 20 bytes/);
+    expect(fault(entries, "w_scale")).toMatch(/belongs to the quantization/);
+  });
+
   it("without a scale is left out", () => {
     expect(fault(read(i8("w", [4, 5])), "w")).toBe("is an integer tensor without a scale");
   });
