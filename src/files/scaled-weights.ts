@@ -1,6 +1,7 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { BlockScales, type Codes, codedNumbers, type RowMaxima, typeOf } from "./coded-numbers.js";
 import type { NumberType } from "./complex-numbers.js";
+import { packedWeight } from "./packed-integers.js";
 import { signedBytes, valuesOf } from "./small-floats.js";
 import { isStack, leaveOut, type StoredTensor, stackOf } from "./stored-tensor.js";
 import {
@@ -69,6 +70,7 @@ export function bytesOfNumber(dtype: string): number | undefined {
  * | F8_E4M3, F8_E5M2, F8_E4M3FNUZ, F8_E5M2FNUZ, F4 | no scale in the whole model | bfloat16, which has all their values |
  * | the same, I8 | `NAME_scale`, `NAME_scale_inv`, `scale_weight`, `SCB` | float32: the number times the scale, rounded once |
  * | U8 `NAME_blocks` | `NAME_scales` | MXFP4, as bfloat16 `NAME`, which is exact |
+ * | I32 `qweight` | `qzeros`, `scales`, perhaps `g_idx` | GPTQ or AWQ, as float32; see `packedWeight` |
  * | anything else | | left out, by name |
  *
  * A scale is one number, or one for each row (or column), for each 128×128 block (the last ones may be partial) or, if it
@@ -113,6 +115,7 @@ class Model {
       .filter((entry) => entry.kind === "stored")
       .flatMap((weight) => this.#paired(weight));
     for (const [, names] of paired) for (const name of names) this.#scales.set(name, false);
+    for (const weight of this.#named.values()) if (weight.kind === "stored") this.#unpack(weight);
     for (const name of this.#named.keys())
       if (isQuantization(name) && !this.#scales.has(name)) this.#unclear.add(moduleOf(name));
     for (const [weight, names] of paired) this.#found.set(weight.name, this.#made(weight, names));
@@ -139,6 +142,27 @@ class Model {
         throw new FileError(`is ${dtype} without a scale, and other weights of the model have one`);
     }
     return codedWeights(tensor, CODED[dtype]);
+  }
+
+  /** Finds what belongs to the integers of GPTQ and AWQ. */
+  #unpack(qweight: StoredTensor): void {
+    if (lastPart(qweight.name) !== "qweight" || qweight.dtype !== "I32") return;
+    const beside = qweight.name.slice(0, -"qweight".length);
+    const [qzeros, scales, groups] = ["qzeros", "scales", "g_idx"].map((last) =>
+      this.#named.get(beside + last),
+    );
+    if (!qzeros || !scales) return;
+    let found: TensorEntry;
+    try {
+      if (qzeros.kind !== "stored" || scales.kind !== "stored" || (groups && groups.kind !== "stored"))
+        throw new FileError("has scales, zeros or groups that cannot be read");
+      found = packedWeight({ qweight, qzeros, scales, groups });
+    } catch (error) {
+      if (!(error instanceof SpectralNormError)) throw error;
+      found = leaveOut(qweight, error.message);
+    }
+    this.#found.set(qweight.name, [found]);
+    for (const one of [qzeros, scales, groups]) if (one) this.#scales.set(one.name, found.kind === "tensor");
   }
 
   /** A quantized weight with the names of the scales beside it, if it has any. */
@@ -223,8 +247,7 @@ function moduleOf(name: string): string {
 function reasonOf(dtype: string): string {
   if (/^F6_/.test(dtype)) return `is ${dtype}, and no specification says how its numbers lie in bytes`;
   if (dtype === "F8_E8M0") return "is F8_E8M0, which holds scales";
-  const read = [...Object.keys(PLAIN), ...Object.keys(CODED).filter((coded) => coded !== "I8")];
-  return `dtype ${quote(dtype)} is none of ${read.join(", ")}`;
+  return `dtype ${quote(dtype)} is none of ${[...Object.keys(PLAIN), "F8", "F4"].join(", ")}`;
 }
 
 /** One matrix of a tensor that may be a stack of them. */

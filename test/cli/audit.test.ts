@@ -21,7 +21,7 @@ function put(name: string, content: Uint8Array): string {
 
 /** What is said of `model`'s tensors that are no matrices. */
 const leftOutSaid = () =>
-  ["a vector", "an embedding table, by its name", 'dtype "I64" is none of F64, F32, F16, BF16, C64']
+  ["a vector", "an embedding table, by its name", 'dtype "I64" is none of F64, F32, F16, BF16, C64, F8, F4']
     .map((reason) => `spectral-norm: ${model}: 1 tensor left out: ${reason}\n`)
     .join("");
 const diagonal = (...values: number[]) =>
@@ -97,7 +97,7 @@ describe("audit", () => {
     expect(stdout).toMatch(/last\.weight \(tied\)/);
     expect(stdout).not.toMatch(/bias|embed/);
     expect((await auditOf([model], { leftOut: true })).stdout).toMatch(
-      /Left out of \S+:\n {2}a vector \(1\):\n {4}first\.bias \[3\]\n {2}an embedding table, by its name \(1\):\n {4}embed_tokens\.weight \[2×2\]\n {2}dtype "I64" is none of F64, F32, F16, BF16, C64 \(1\):\n {4}ids \[1×2\]\n/,
+      /Left out of \S+:\n {2}a vector \(1\):\n {4}first\.bias \[3\]\n {2}an embedding table, by its name \(1\):\n {4}embed_tokens\.weight \[2×2\]\n {2}dtype "I64" is none of F64, F32, F16, BF16, C64, F8, F4 \(1\):\n {4}ids \[1×2\]\n/,
     );
     const all = linesOf((await auditOf([model], { json: true, leftOut: true })).stdout);
     expect(all.length).toBe(6);

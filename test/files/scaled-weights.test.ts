@@ -319,6 +319,93 @@ describe("microscaled FP4", () => {
   });
 });
 
+describe("packed integers", () => {
+  const [inputs, outputs, groups] = [16, 8, 2];
+  const q = (i: number, o: number) => (i * 7 + o * 5 + 3) % 16;
+  const zero = (g: number, o: number) => 1 + ((g + 3 * o) % 15);
+  const scales = positive(groups * outputs);
+  const int32 = (name: string, shape: number[], numbers: number[]): SafetensorsPart => ({
+    ...{ name, dtype: "I32", shape },
+    data: new Uint8Array(Int32Array.from(numbers).buffer),
+  });
+  /** A word of numbers, the first in the lowest bits. */
+  const word = (numbers: number[]) =>
+    Number(numbers.reduceRight((w, x) => (w << BigInt(32 / numbers.length)) | BigInt(x), 0n));
+  const range = (count: number) => Array.from({ length: count }, (_, k) => k);
+  const expected = (group: (i: number) => number) =>
+    range(inputs).flatMap((i) =>
+      range(outputs).map((o) => Math.fround(scales[group(i) * outputs + o] * (q(i, o) - zero(group(i), o)))),
+    );
+
+  it.each([4, 8])("of GPTQ with %i bits are read, with and without g_idx", (bits) => {
+    const per = 32 / bits;
+    const parts = [
+      int32(
+        "l.qweight",
+        [inputs / per, outputs],
+        range(inputs / per).flatMap((w) =>
+          range(outputs).map((o) => word(range(per).map((k) => q(w * per + k, o)))),
+        ),
+      ),
+      int32(
+        "l.qzeros",
+        [groups, outputs / per],
+        range(groups).flatMap((g) =>
+          range(outputs / per).map((w) => word(range(per).map((k) => zero(g, w * per + k) - 1))),
+        ),
+      ),
+      f32("l.scales", [groups, outputs], scales),
+    ];
+    const plain = read(...parts);
+    expect(kinds(plain)).toEqual(["l.qweight tensor"]);
+    expect(tensorIn(plain, "l.qweight").shape).toEqual([inputs, outputs]);
+    expect(numbersOf(tensorIn(plain, "l.qweight"))).toEqual(expected((i) => (i < 8 ? 0 : 1)));
+    const ordered = read(
+      ...parts,
+      int32(
+        "l.g_idx",
+        [inputs],
+        range(inputs).map((i) => i % 2),
+      ),
+    );
+    expect(kinds(ordered)).toEqual(["l.qweight tensor"]);
+    expect(numbersOf(tensorIn(ordered, "l.qweight"))).toEqual(expected((i) => i % 2));
+    const bad = read(
+      ...parts,
+      int32(
+        "l.g_idx",
+        [inputs],
+        range(inputs).map((i) => (i === 3 ? -1 : 0)),
+      ),
+    );
+    expect(() => tensorIn(bad, "l.qweight").open()).toThrow(
+      /number 3 of "l.g_idx" is -1, and there are 2 groups/,
+    );
+    expect(fault(read(parts[0], parts[1], f32("l.scales", [1, outputs], positive(8))), "l.qweight")).toMatch(
+      /do not fit/,
+    );
+  });
+
+  it("of AWQ are read in their order", () => {
+    const order = [0, 2, 4, 6, 1, 3, 5, 7];
+    const entries = read(
+      int32(
+        "l.qweight",
+        [inputs, 1],
+        range(inputs).map((i) => word(order.map((o) => q(i, o)))),
+      ),
+      int32(
+        "l.qzeros",
+        [groups, 1],
+        range(groups).map((g) => word(order.map((o) => zero(g, o)))),
+      ),
+      f32("l.scales", [groups, outputs], scales),
+    );
+    expect(kinds(entries)).toEqual(["l.qweight tensor"]);
+    expect(numbersOf(tensorIn(entries, "l.qweight"))).toEqual(expected((i) => (i < 8 ? 0 : 1)));
+  });
+});
+
 describe("experts that are stacked", () => {
   it("are a matrix each, plain and scaled", () => {
     const entries = read(

@@ -212,6 +212,19 @@ export const ORIGINALS: readonly Original[] = [
     ]),
     model,
   ),
+  one(
+    "packed.safetensors",
+    safetensors([
+      { name: "g.qweight", dtype: "I32", shape: [1, 8], data: new Uint8Array(32).fill(0x5c) },
+      { name: "g.qzeros", dtype: "I32", shape: [2, 1], data: new Uint8Array(8).fill(0x77) },
+      { name: "g.scales", dtype: "F16", shape: [2, 8], data: floats("F16", new Array(16).fill(0.5)) },
+      { name: "g.g_idx", dtype: "I32", shape: [8], data: encode("<i4", [0, 1, 0, 1, 0, 0, 1, 1]) },
+      { name: "a.qweight", dtype: "I32", shape: [2, 1], data: new Uint8Array(8).fill(0x5c) },
+      { name: "a.qzeros", dtype: "I32", shape: [1, 1], data: new Uint8Array(4).fill(0x77) },
+      { name: "a.scales", dtype: "F32", shape: [1, 8], data: floats("F32", new Array(8).fill(0.5)) },
+    ]),
+    model,
+  ),
   one("complex-weights.npz", zip([{ name: "a.npy", content: swapped, deflate: true }]), model),
   one("weights.npz", zip([{ name: "a.npy", content: doubles, deflate: true }]), model),
   {
