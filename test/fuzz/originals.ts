@@ -1,5 +1,6 @@
 import { readModel } from "../../src/files/model.js";
 import { memorySource } from "../../src/files/source.js";
+import { type GgufPart, gguf, TYPE, u32, weightBlocks } from "../files/gguf-writer.js";
 import { checkError, readOrRefuse } from "../files/hostile.js";
 import { type Files, floats, folderOfFiles, numbersOf, safetensors, text } from "../files/models.js";
 import {
@@ -77,6 +78,14 @@ const tensor = (name: string, dtype: "F64" | "F32" | "F16" | "BF16") => ({
   ...{ name, dtype, shape: [2, 3] },
   data: floats(dtype, numbers(6)),
 });
+const quantized = (
+  type: "Q4_K" | "Q3_K" | "Q5_1" | "IQ4_XS" | "MXFP4",
+  cols: number,
+  blocks: number,
+): GgufPart => ({
+  ...{ name: type, type: TYPE[type], dims: [cols, 1], data: weightBlocks(type, blocks, 1).bytes },
+});
+const bare = { name: "f", type: TYPE.F16, dims: [3, 2], data: floats("F16", numbers(6)) };
 const shard = safetensors([tensor("b", "F16")]);
 const weights = [
   { name: "a", shape: [2, 3], dtype: "float32" },
@@ -225,6 +234,24 @@ export const ORIGINALS: readonly Original[] = [
     ]),
     model,
   ),
+  one(
+    "quantized.gguf",
+    gguf([quantized("Q4_K", 256, 1), bare, quantized("Q5_1", 64, 2)], {
+      metadata: [["general.alignment", 4, u32(32)]],
+    }),
+    model,
+  ),
+  {
+    files: {
+      "g-00001-of-00002.gguf": gguf([quantized("Q3_K", 256, 1), quantized("MXFP4", 32, 1)], { version: 2 }),
+      "g-00002-of-00002.gguf": gguf([
+        quantized("IQ4_XS", 256, 1),
+        { ...bare, name: "x_exps.weight", dims: [1, 3, 2] },
+      ]),
+    },
+    main: "g-00001-of-00002.gguf",
+    read: model,
+  },
   one("complex-weights.npz", zip([{ name: "a.npy", content: swapped, deflate: true }]), model),
   one("weights.npz", zip([{ name: "a.npy", content: doubles, deflate: true }]), model),
   {
