@@ -5,7 +5,8 @@ import { allocateArray, type OperatorView, type View } from "../matrix/view.js";
 import { type Action, loadedAction, normalProductOf, operatorAction } from "../solve/action.js";
 import { fits, panelSolver } from "../solve/panel-action.js";
 import { ComplexKrylovSpace } from "./complex-krylov.js";
-import { checkComplexLinear, timesI } from "./complex-linearity.js";
+import { checkComplexLinear } from "./complex-linearity.js";
+import { timesI } from "./complex-vectors.js";
 import { type ComplexInput, type ComplexView, realFormView, throwComplexNonFinite } from "./complex-view.js";
 
 /** Bytes of a panel, as those of real matrices. */

@@ -27,6 +27,7 @@ import { requireConverged } from "../solve/require-converged.js";
 import { complexAction } from "./complex-action.js";
 import { complexResult } from "./complex-gradient.js";
 import { complexTripletOf } from "./complex-triplet.js";
+import { innerOf } from "./complex-vectors.js";
 import { type ComplexInput, complexEntriesOf, complexInputOf } from "./complex-view.js";
 
 /**
@@ -61,8 +62,8 @@ export function complexTripletVjp(
     return complexRankTwo(input, unit, a, b, [triplet.sigma === 0 ? 0 : sigma, 0], 0, "tripletVjp");
   }
   const shift = scaleToNearOne(a, b);
-  const alongU = alongPhase(unit.u, a);
-  const phase = alongU + alongPhase(unit.v, b);
+  const alongU = innerOf(unit.u, a)[1];
+  const phase = alongU + innerOf(unit.v, b)[1];
   if (Math.abs(phase) > PHASE * EPSILON[input.dtype] * (norm2(a) + norm2(b)))
     throw new OptionError(
       "cotangents: u and v are determined up to a common factor of modulus 1, and these cotangents depend on it " +
@@ -90,7 +91,7 @@ export function complexHessianVectorProduct(A: unknown, E: unknown, options?: He
   if (!given) requireConverged(origin, "hessianVectorProduct");
   const triplet = unitTriplet(origin, 2 * m, 2 * n);
   const { right, left, exponent: shift } = directionProducts(direction, triplet);
-  const turn = alongPhase(triplet.u, right);
+  const turn = innerOf(triplet.u, right)[1];
   const { p, q, exponent } = solveBordered(
     borderedComplex(input, checked.adjointRtol),
     triplet,
@@ -111,13 +112,6 @@ export function complexHessianVectorProduct(A: unknown, E: unknown, options?: He
     shift - exponent,
     "hessianVectorProduct",
   );
-}
-
-/** Im(wᴴx) */
-function alongPhase(w: Float64Array, x: Float64Array): number {
-  let sum = 0;
-  for (let j = 0; j < x.length; j += 2) sum += w[j] * x[j + 1] - w[j + 1] * x[j];
-  return sum;
 }
 
 /** A in float64, whatever its type. */

@@ -7,6 +7,7 @@ import type { NormalOperator } from "../solve/action.js";
 import { startStream } from "../solve/krylov.js";
 import type { KrylovBasis } from "../solve/krylov-basis.js";
 import { type Ritz, ritzOf } from "../solve/ritz.js";
+import { takeAlong } from "./complex-vectors.js";
 
 /** As for the real space: vectors it grows to, and vectors of a block. */
 const CAPACITY = 64;
@@ -475,24 +476,4 @@ export function independent(
     chosen.push(best);
   }
   return chosen.sort((a, b) => a.index - b.index);
-}
-
-/** x ← x − q·(qᴴx), interleaved. Returns the parts of qᴴx. */
-export function takeAlong(q: Float64Array, x: Float64Array): [re: number, im: number] {
-  let re = 0;
-  let im = 0;
-  for (let j = 0; j < x.length; j += 2) {
-    re += q[j] * x[j] + q[j + 1] * x[j + 1];
-    im += q[j] * x[j + 1] - q[j + 1] * x[j];
-  }
-  subtractMultiple(q, re, im, x);
-  return [re, im];
-}
-
-/** x ← x − (re + i·im)·q */
-export function subtractMultiple(q: Float64Array, re: number, im: number, x: Float64Array): void {
-  for (let j = 0; j < x.length; j += 2) {
-    x[j] -= re * q[j] - im * q[j + 1];
-    x[j + 1] -= re * q[j + 1] + im * q[j];
-  }
 }

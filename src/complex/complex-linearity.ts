@@ -2,11 +2,7 @@ import { AdjointError } from "../matrix/errors.js";
 import { createRandom } from "../numerics/random.js";
 import { norm2 } from "../numerics/sums.js";
 import { adjointTolerance, type NamedProduct } from "../solve/adjoint.js";
-
-/** i·x, interleaved */
-export function timesI(x: Float64Array): Float64Array {
-  return x.map((_, j) => (j % 2 === 0 ? -x[j + 1] : x[j - 1]));
-}
+import { timesI } from "./complex-vectors.js";
 
 /**
  * Tries a product on x and on i·x. That the other product is adjoint to it on interleaved vectors does not tell: the

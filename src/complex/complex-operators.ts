@@ -11,6 +11,7 @@ import { kroneckerOfParts } from "../operators/kronecker.js";
 import { type LowRankGrad, type LowRankParts, nearOne, representable } from "../operators/low-rank.js";
 import { checkedOperator, type Operator, type OperatorPart, rescaled } from "../operators/operator.js";
 import { complexResult } from "./complex-gradient.js";
+import { innerOf } from "./complex-vectors.js";
 import {
   type ComplexView,
   complexInputOf,
@@ -274,12 +275,7 @@ export function complexLowRank(parts: Omit<LowRankParts, "scale"> & { scale?: Fa
         );
       const Av = nearOne(A.matvec, v, A.shape[0]);
       const Bu = nearOne(B.rmatvec, u, B.shape[1]);
-      let re = 0;
-      let im = 0;
-      for (let j = 0; j < Av.x.length; j += 2) {
-        re += Bu.x[j] * Av.x[j] + Bu.x[j + 1] * Av.x[j + 1];
-        im += Bu.x[j + 1] * Av.x[j] - Bu.x[j] * Av.x[j + 1];
-      }
+      const [re, im] = innerOf(Av.x, Bu.x);
       const along = (value: number) => representable(scaleByPower(value, Bu.power + Av.power), "the scale");
       return {
         B: outer(Float64Array.from(u), Av.x, scale, Av.power, dtypeOfB, "B", isComplex(parts.B)),

@@ -2,7 +2,7 @@ import { allocateArray } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { norm2 } from "../numerics/sums.js";
 import { svd } from "../solve/golub-reinsch.js";
-import { subtractMultiple, takeAlong } from "./complex-krylov.js";
+import { innerOf, subtractMultiple, takeAlong } from "./complex-vectors.js";
 
 /** The thin SVD of a complex matrix: U and V by their columns, as many as the matrix has. */
 export interface ComplexSvd {
@@ -132,17 +132,6 @@ function squareOf(x: Float64Array): number {
   let sum = 0;
   for (let j = 0; j < x.length; j++) sum += x[j] * x[j];
   return sum;
-}
-
-/** xᴴy */
-function innerOf(x: Float64Array, y: Float64Array): [re: number, im: number] {
-  let re = 0;
-  let im = 0;
-  for (let j = 0; j < x.length; j += 2) {
-    re += x[j] * y[j] + x[j + 1] * y[j + 1];
-    im += x[j] * y[j + 1] - x[j + 1] * y[j];
-  }
-  return [re, im];
 }
 
 /** A unit vector orthogonal to those given, fewer than there are dimensions: the unit vector that keeps most. */

@@ -1,13 +1,11 @@
 import { eigenWork, type Kernels, LANES } from "../kernels/contract.js";
-import { kernels as chosen, trim } from "../kernels/select.js";
 import { ShapeError, UnsupportedError } from "../matrix/errors.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
-import { norm2 } from "../numerics/sums.js";
-import { type Action, formGram } from "../solve/action.js";
-import { completeTriplet, normOnScale, type RitzResult, secondOfGram } from "../solve/finish.js";
+import { formGram } from "../solve/action.js";
+import { type RitzResult, secondOfGram } from "../solve/finish.js";
 import { lanczos } from "../solve/lanczos.js";
 import { mixedPrecision } from "../solve/mixed-precision.js";
 import { type CheckedOptions, checkOptions, checkStart } from "../solve/options.js";
@@ -16,7 +14,7 @@ import { power } from "../solve/power.js";
 import { notConverged } from "../solve/require-converged.js";
 import { DENSE_UP_TO } from "../solve/small.js";
 import { type Goal, goalOf } from "../solve/stopping-rule.js";
-import { startOf } from "../solve/triplet.js";
+import { answerOf, type Solved, startOf } from "../solve/triplet.js";
 import { complexAction, realFormAction } from "./complex-action.js";
 import { independent } from "./complex-krylov.js";
 import { checkComplexLinear } from "./complex-linearity.js";
@@ -46,28 +44,14 @@ export function complexNormOf(input: ComplexInput, options: CheckedOptions): num
 
 /** The triplet or, for the value alone, ‖A‖₂ if that has converged. */
 function solve(input: ComplexInput, options: CheckedOptions, of: Goal["of"]): SingularTriplet | number {
-  const { n } = input;
-  checkComplexStart(options, n);
-  const whole = of === "gradient";
-  const kernels = chosen();
-  const mark = kernels.arena.mark();
-  try {
-    if (options.method === "power") {
-      const triplet = powerTriplet(kernels, input, options);
-      return !whole && triplet.converged ? triplet.sigma : triplet;
-    }
-    const { action, result } = isDense(input, options)
-      ? solveDense(kernels, input, options)
-      : solveLanczos(kernels, input, options, of);
-    if (!whole && result.converged && !action.checkAdjoint)
-      return normOnScale(norm2(action.matvec(result.short)) / norm2(result.short), action.exponent);
-    const triplet = completeTriplet(action, result, options.rtol, options.atol ?? 0);
-    if (of === "value") triplet.converged ||= result.converged;
-    return !whole && triplet.converged ? triplet.sigma : triplet;
-  } finally {
-    kernels.arena.release(mark);
-    trim();
-  }
+  checkComplexStart(options, input.n);
+  return answerOf(options, of, of === "gradient", {
+    power: (kernels) => powerTriplet(kernels, input, options),
+    solve: (kernels) =>
+      isDense(input, options)
+        ? solveDense(kernels, input, options)
+        : solveLanczos(kernels, input, options, of),
+  });
 }
 
 /** @throws ShapeError if the start is not an interleaved vector with as many elements as A has columns; NonFiniteError */
@@ -89,11 +73,6 @@ function isDense({ kind, m, n, dtype }: ComplexInput, { method }: CheckedOptions
   // Wide panels take less memory than the 64 long vectors of an iteration.
   if (kind === "panels" && m > n && m * n > MOST_WRITTEN_OUT) return false;
   return kind === "operator" || fits({ m: 2 * m, n: 2 * n, dtype }, true);
-}
-
-interface Solved {
-  action: Action;
-  result: RitzResult;
 }
 
 function solveLanczos(

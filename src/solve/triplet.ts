@@ -134,16 +134,38 @@ function solve(
     const result = solve(packed.view, packed.options, of, whole);
     return typeof result === "number" ? result : unpacked(result, packed, input);
   }
+  return answerOf(options, of, whole, {
+    power: (kernels) => powerTriplet(kernels, input, options),
+    solve: (kernels) =>
+      isDense(input, options)
+        ? solveDense(kernels, input, options, whole)
+        : solveLanczos(kernels, input, options, of),
+  });
+}
+
+/** The ways to a triplet of a matrix over the real or the complex numbers. */
+interface Ways {
+  /** the notebook's algorithm */
+  power(kernels: Kernels): SingularTriplet;
+  /** by iteration or densely */
+  solve(kernels: Kernels): Solved;
+}
+
+/** What a call answers: the triplet; or, unless it is wanted `whole`, ‖A‖₂ alone if that has converged. */
+export function answerOf(
+  options: CheckedOptions,
+  of: Goal["of"],
+  whole: boolean,
+  { power, solve }: Ways,
+): SingularTriplet | number {
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
     if (options.method === "power") {
-      const triplet = powerTriplet(kernels, input, options);
+      const triplet = power(kernels);
       return !whole && triplet.converged ? triplet.sigma : triplet;
     }
-    const { action, result } = isDense(input, options)
-      ? solveDense(kernels, input, options, whole)
-      : solveLanczos(kernels, input, options, of);
+    const { action, result } = solve(kernels);
     // u and v of an operator are computed even for the value, because its adjoint is checked there once more.
     if (!whole && result.converged && !action.checkAdjoint)
       return normOnScale(norm2(action.matvec(result.short)) / norm2(result.short), action.exponent);
@@ -160,7 +182,8 @@ function isDense({ m, n }: Input, { method }: CheckedOptions): boolean {
   return method === "dense" || (method === "auto" && Math.min(m, n) <= DENSE_UP_TO);
 }
 
-interface Solved {
+/** The result of a solver, with the products that its triplet is measured by. */
+export interface Solved {
   action: Action;
   result: RitzResult;
 }

@@ -1,3 +1,4 @@
+import type { Kernels } from "../kernels/contract.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { complexFunction } from "../matrix/complex-input.js";
 import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.js";
@@ -31,7 +32,7 @@ export interface TripletsOptions extends SolveOptions {
 }
 
 /** Most entries of A for the dense path with a large k. Chosen: the SVD then takes some seconds. */
-export const MOST_DENSE = 2 ** 24;
+const MOST_DENSE = 2 ** 24;
 
 /**
  * The k largest singular values of A (m×n) with their vectors: A ≈ Σ σᵢ·uᵢ·vᵢᵀ, the best approximation of rank k.
@@ -130,9 +131,12 @@ export function kyFanNormOf(
   return value;
 }
 
-type Checked = CheckedOptions & { k: number };
+export type CheckedTriplets = CheckedOptions & { k: number };
 
-export function checkTripletsOptions({ m, n }: Pick<Input, "m" | "n">, options: TripletsOptions): Checked {
+export function checkTripletsOptions(
+  { m, n }: Pick<Input, "m" | "n">,
+  options: TripletsOptions,
+): CheckedTriplets {
   const checked = checkOptions(options, ["k"]);
   const k: unknown = options?.k;
   if (typeof k !== "number" || !Number.isInteger(k) || k < 1 || k > Math.min(m, n))
@@ -144,31 +148,56 @@ export function checkTripletsOptions({ m, n }: Pick<Input, "m" | "n">, options: 
   return { ...checked, k };
 }
 
-function tripletsOf(input: Input, options: Checked): SingularTriplets {
+function tripletsOf(input: Input, options: CheckedTriplets): SingularTriplets {
   const packed = packedFor(input, options);
   return packed ? tripletsOfPacked(packed, input, options) : tripletsOfWhole(input, options);
 }
 
-function tripletsOfWhole(input: Input, options: Checked): SingularTriplets {
+function tripletsOfWhole(input: Input, options: CheckedTriplets): SingularTriplets {
+  return tripletsWith(REAL, input, options, (kernels, basis) =>
+    krylovAction(kernels, input, options, false, basis),
+  );
+}
+
+/** Vectors over the real or the complex numbers. */
+export interface VectorAlgebra {
+  /** numbers that make up an element: 2 where they are complex */
+  readonly parts: 1 | 2;
+  /** Gram–Schmidt, twice, for vectors that are orthonormal to the precision they were kept in */
+  orthonormalize(vectors: readonly Float64Array[]): void;
+  /** the thin SVD of a matrix given by its columns; U and V by their columns too */
+  svdOfColumns(columns: readonly Float64Array[]): { S: Float64Array; U: Float64Array[]; V: Float64Array[] };
+  /** Σ yᵢ·xᵢ */
+  combination(y: Float64Array, x: readonly Float64Array[]): Float64Array;
+}
+
+const REAL: VectorAlgebra = { parts: 1, orthonormalize, svdOfColumns, combination };
+
+/** @param actionOf - the products of A for a Krylov space of up to `basis` vectors */
+export function tripletsWith(
+  algebra: VectorAlgebra,
+  { m, n }: Pick<Input, "m" | "n">,
+  options: CheckedTriplets,
+  actionOf: (kernels: Kernels, basis: number) => Action,
+): SingularTriplets {
   const { k, method } = options;
-  const { m, n } = input;
+  const { parts } = algebra;
   const short = Math.min(m, n);
   const dense =
     method === "dense" ||
-    (method === "auto" && (short <= DENSE_UP_TO || (3 * k > short && m * n <= MOST_DENSE)));
+    (method === "auto" && (short <= DENSE_UP_TO || (3 * k > short && parts * m * n <= MOST_DENSE)));
   const kernels = chosen();
   const mark = kernels.arena.mark();
   try {
-    const basis = basisFor(k);
-    const action = krylovAction(kernels, input, options, false, basis);
+    const action = actionOf(kernels, basisFor(k));
     if (dense) {
-      checkStart(options.start, input.n);
-      return complete(action, options, { ...wholeSpace(action), iterations: 0, converged: true });
+      checkStart(options.start, parts * n);
+      return complete(action, options, { ...wholeSpace(action, algebra), iterations: 0, converged: true });
     }
     // The residuals of the k triplets have a scale, as a value does.
-    const goal = goalOf(options, "value", action, startOf(input, action, options));
+    const goal = goalOf(options, "value", action, startOf({ n: parts * n }, action, options));
     const found = leadingVectors(kernels, action, { ...goal, k });
-    return complete(action, options, { ...found, ...onSpace(action, found.vectors) });
+    return complete(action, options, { ...found, ...onSpace(action, found.vectors, algebra) });
   } finally {
     kernels.arena.release(mark);
     trim();
@@ -179,7 +208,7 @@ function tripletsOfWhole(input: Input, options: Checked): SingularTriplets {
 function tripletsOfPacked(
   packed: NonNullable<ReturnType<typeof packedFor>>,
   { m, n }: Input,
-  options: Checked,
+  options: CheckedTriplets,
 ): SingularTriplets {
   const { k } = options;
   const [r, c] = packed.matrix.shape;
@@ -215,7 +244,7 @@ function tripletsOfPacked(
 }
 
 /** Singular values and vectors of P on a space, descending: rows of `short` and `long` are the vectors. */
-export interface OnSpace {
+interface OnSpace {
   values: Float64Array;
   short: Float64Array[];
   long: Float64Array[];
@@ -224,15 +253,15 @@ export interface OnSpace {
 }
 
 /** All of P. */
-function wholeSpace(action: Action): OnSpace {
+function wholeSpace(action: Action, { parts, svdOfColumns }: VectorAlgebra): OnSpace {
   const { short, long } = action;
   const units = (size: number) =>
-    Array.from({ length: size }, (_, i) => {
+    Array.from({ length: size / parts }, (_, i) => {
       const unit = new Float64Array(size);
-      unit[i] = 1;
+      unit[parts * i] = 1;
       return unit;
     });
-  // Columns or rows of P, whichever are fewer.
+  // Columns of P or those of its (conjugate) transpose, whichever are fewer.
   const across = short <= long;
   const lines = across ? action.matvecs(units(short)) : action.rmatvecs(units(long));
   const { S, U, V } = svdOfColumns(lines);
@@ -241,7 +270,11 @@ function wholeSpace(action: Action): OnSpace {
 }
 
 /** P on the span of the given vectors. */
-function onSpace(action: Action, vectors: Float64Array[]): OnSpace {
+function onSpace(
+  action: Action,
+  vectors: Float64Array[],
+  { orthonormalize, svdOfColumns, combination }: VectorAlgebra,
+): OnSpace {
   orthonormalize(vectors);
   const images = action.matvecs(vectors);
   const { S, U, V } = svdOfColumns(images);
@@ -291,9 +324,9 @@ function axpy(c: number, x: Float64Array, y: Float64Array): void {
 }
 
 /** Rounds the vectors to A's dtype and measures the residuals of what that gives. */
-export function complete(
+function complete(
   action: Action,
-  { k, rtol, atol }: Checked,
+  { k, rtol, atol }: CheckedTriplets,
   {
     values,
     short,
