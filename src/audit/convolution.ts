@@ -99,7 +99,7 @@ function convolutionInGraph(
   } as const;
   if (operator !== "ConvTranspose" || outputs === undefined)
     return operatorOf(data, shape, { ...how, input });
-  // The adjoint of the convolution that takes images of its output's size, and whose outputs are its inputs.
+  // A transposed convolution is the adjoint of the convolution from its outputs to its inputs.
   const [channels, each, kh, kw] = shape;
   const taps = kh * kw;
   const kernel = new Float64Array(data.length);

@@ -36,8 +36,9 @@ const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|pa
  *
  * With more than two axes, TensorFlow's [h, w, in, out] becomes (h·w·in)×out, PyTorch's [out, in, h, w] becomes
  * out×(in·h·w), and other numbers of axes likewise. TensorFlow's depthwise kernels [h, w, in, multiplier] become
- * (h·w·in)×multiplier, as its own spectral normalization has it. Where a graph says which axis is that of the outputs, and
- * it is an inner one, as in ONNX's [in, out, h, w] of transposed convolutions, the matrix is out×(in·h·w).
+ * (h·w·in)×multiplier, as its own spectral normalization has it. Where a graph says
+ * that the outputs are on another axis than the first, as in ONNX's [in, out, h, w] of transposed convolutions, the matrix
+ * is out×(in·h·w).
  */
 export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | LeftOutTensor | FailedTensor {
   if (entry.kind !== "tensor") return entry;

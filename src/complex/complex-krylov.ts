@@ -166,8 +166,8 @@ export class ComplexKrylovSpace implements KrylovBasis {
   }
 
   /**
-   * Turns the vectors at slots k … k+width−1, already orthogonal to the first k, into an orthonormal block, and stores
-   * how they were made of it. A vector that vanishes is replaced by a random one, and its row of B is zero.
+   * Turns the vectors at slots k … k+width−1, already orthogonal to the first k, into an orthonormal block, and stores in B
+   * their coefficients in it. A vector that vanishes is replaced by a random one, and its row of B is zero.
    */
   #normalizeBlock(k: number, width: number): void {
     const room = Math.min(width, this.dimension - k);

@@ -31,7 +31,7 @@ function scaledValues(A: unknown, what: string, instead: string): { values: Floa
     const view = complexEntriesOf(A, what, instead);
     return secondValues(finiteNumbers(realFormView(view)), view.m, view.n, Math.min(view.m, view.n));
   }
-  // Without its empty rows and columns. The two lines of an entry of the real form are empty together.
+  // Empty rows and columns are left out. The two rows of the real form that belong to a row of A are empty together.
   const { shape, ...rest } = pack(sparse, 0)?.matrix ?? sparse;
   const [m, n] = [shape[0] / 2, shape[1] / 2];
   if (m * n > MOST_DENSE)

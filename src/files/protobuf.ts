@@ -41,7 +41,7 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * Reads messages of Protocol Buffers where they lie, without a schema. The content of a field is skipped by its length, so
- * that a file of any size costs a block for each place that is looked at.
+ * reading the structure of a large file reads little of it.
  *
  * Format: https://protobuf.dev/programming-guides/encoding. Groups, which that format has given up, are refused.
  */

@@ -136,7 +136,7 @@ describe.each(PRECISIONS)("sparse matrices of $dtype", (precision) => {
       );
       expect(tripletVjp(A, t, { sigma: 1 }).shape).toEqual([m, n]);
     }
-    // Of coordinates and of columns, the rows in order; their parts are what they say.
+    // Each form holds the entries row by row, and they are those of the dense matrix.
     for (const { data, indices, indptr } of Object.values(forms)) {
       const written = dense.data.slice().fill(0);
       for (let i = 0; i < m; i++)
