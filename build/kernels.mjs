@@ -115,7 +115,13 @@ async function compiled({ name, entry, features, flags = [] }) {
 mkdirSync(scratch, { recursive: true });
 const modules = [];
 for (const one of builds) modules.push(await compiled(one));
-const squares = await compiled({ name: "squares", entry: "squares.ts", features: ["simd"] });
+// For the command alone, so that the package does not carry them.
+const ofCommand = [
+  { name: "squares", target: "src/audit/squares.generated.ts" },
+  { name: "dequantize", target: "src/files/dequantize.generated.ts" },
+];
+for (const one of ofCommand)
+  one.bytes = await compiled({ name: one.name, entry: `${one.name}.ts`, features: ["simd"] });
 rmSync(scratch, { recursive: true });
 
 const frequent = frequentBytes(modules);
@@ -129,8 +135,8 @@ builds.forEach(({ name }, i) => {
 });
 writeFileSync(target, module);
 
-// For the command alone, so that the package does not carry it.
-writeFileSync(
-  "src/audit/squares.generated.ts",
-  `// Made by build/kernels.mjs.\nexport const squares: string =\n  ${JSON.stringify(squares.toString("base64"))};\n`,
-);
+for (const { name, target, bytes } of ofCommand)
+  writeFileSync(
+    target,
+    `// Made by build/kernels.mjs.\nexport const ${name}: string =\n  ${JSON.stringify(bytes.toString("base64"))};\n`,
+  );

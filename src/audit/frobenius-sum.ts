@@ -7,13 +7,18 @@ import { squares } from "./squares.generated.js";
 /** Chosen: terms of a block. The error is that of 1024 terms plus the number of blocks. */
 const BLOCK = 4096;
 
-/** Numbers in 16 bits that are summed in one call. Chosen: half a MiB. */
-const CHUNK = 2 ** 18;
+/** Bytes that are summed in one call. Chosen: half a MiB. */
+const CHUNK = 2 ** 19;
 const PAGE = 65_536;
+
+/** Bytes of two vectors, of which the WebAssembly takes a multiple. */
+const STEP = 32;
+
+type Summed = "bfloat16" | "float16" | "float32";
 
 interface Squares {
   readonly memory: Uint8Array;
-  readonly sums: Readonly<Record<"bfloat16" | "float16", (at: number, bytes: number) => number>>;
+  readonly sums: Readonly<Record<Summed, (at: number, bytes: number) => number>>;
 }
 
 let squaresModule: Squares | undefined | "none";
@@ -23,12 +28,13 @@ function inWebAssembly(): Squares | undefined {
   if (squaresModule === undefined) {
     try {
       const module = new WebAssembly.Module(Buffer.from(squares, "base64"));
-      const memory = new WebAssembly.Memory({ initial: (2 * CHUNK) / PAGE, maximum: PAGE });
-      const { squaresOfBfloat16, squaresOfFloat16 } = new WebAssembly.Instance(module, { env: { memory } })
-        .exports as Record<string, (at: number, bytes: number) => number>;
+      const memory = new WebAssembly.Memory({ initial: CHUNK / PAGE, maximum: PAGE });
+      const { squaresOfBfloat16, squaresOfFloat16, squaresOfFloat32 } = new WebAssembly.Instance(module, {
+        env: { memory },
+      }).exports as Record<string, (at: number, bytes: number) => number>;
       squaresModule = {
         memory: new Uint8Array(memory.buffer),
-        sums: { bfloat16: squaresOfBfloat16, float16: squaresOfFloat16 },
+        sums: { bfloat16: squaresOfBfloat16, float16: squaresOfFloat16, float32: squaresOfFloat32 },
       };
     } catch {
       // As with --jitless.
@@ -41,8 +47,8 @@ function inWebAssembly(): Squares | undefined {
 /**
  * ‖A‖_F of a matrix that is read in parts: the norm of the norms of the parts, so that no square overflows.
  *
- * Cost: one pass, a multiplication for each number; half precision is summed in WebAssembly or, without it, looked
- * up in a table of 65,536 squares. All numbers are finite.
+ * Cost: one pass, a multiplication for each number; float16, bfloat16 and float32 are summed in WebAssembly;
+ * without it, half precision is looked up in a table of 65,536 squares. All numbers are finite.
  */
 export class FrobeniusSum {
   readonly #dtype: PanelType;
@@ -55,23 +61,24 @@ export class FrobeniusSum {
 
   add(numbers: PanelData): void {
     if (this.#dtype === "float64") this.#parts.push(frobenius(numbers as Float64Array));
-    else if (this.#dtype === "float32") this.#parts.push(Math.sqrt(sumOfSquares(numbers as Float32Array)));
-    else this.#parts.push(Math.sqrt(this.#sumOfHalves(numbers as Uint16Array, this.#dtype)));
+    else this.#parts.push(Math.sqrt(this.#sumOfSquares(numbers as Float32Array | Uint16Array, this.#dtype)));
   }
 
-  #sumOfHalves(numbers: Uint16Array, dtype: "float16" | "bfloat16"): number {
+  #sumOfSquares(numbers: Float32Array | Uint16Array, dtype: Summed): number {
     const engine = inWebAssembly();
     if (!engine) {
+      if (dtype === "float32") return sumOfSquares(numbers);
       this.#squares ??= squaresOf(dtype);
       return sumOfTable(numbers, this.#squares);
     }
     const { memory, sums } = engine;
+    const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
     let total = 0;
-    for (let first = 0; first < numbers.length; first += CHUNK) {
-      const { buffer, byteOffset, byteLength } = numbers.subarray(first, first + CHUNK);
-      memory.set(new Uint8Array(buffer, byteOffset, byteLength));
-      const padded = 16 * Math.ceil(byteLength / 16);
-      memory.fill(0, byteLength, padded);
+    for (let first = 0; first < bytes.length; first += CHUNK) {
+      const chunk = bytes.subarray(first, first + CHUNK);
+      memory.set(chunk);
+      const padded = STEP * Math.ceil(chunk.length / STEP);
+      memory.fill(0, chunk.length, padded);
       total += sums[dtype](0, padded);
     }
     return total;
@@ -83,7 +90,7 @@ export class FrobeniusSum {
 }
 
 /** Squares of float32 numbers neither overflow nor underflow in float64. Four sums are faster than one with a callback. */
-function sumOfSquares(x: Float32Array): number {
+function sumOfSquares(x: ArrayLike<number>): number {
   let total = 0;
   for (let first = 0; first < x.length; first += BLOCK) {
     const end = Math.min(first + BLOCK, x.length);
@@ -101,7 +108,7 @@ function sumOfSquares(x: Float32Array): number {
   return total;
 }
 
-function sumOfTable(x: Uint16Array, squares: Float64Array): number {
+function sumOfTable(x: ArrayLike<number>, squares: Float64Array): number {
   let total = 0;
   for (let first = 0; first < x.length; first += BLOCK) {
     const end = Math.min(first + BLOCK, x.length);

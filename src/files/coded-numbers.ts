@@ -1,6 +1,7 @@
 import { FileError } from "../matrix/errors.js";
 import { halfDecoder } from "../matrix/half.js";
-import { bfloat16Bits, decodeBits, decodeScaled, valuesOf } from "./small-floats.js";
+import { dequantizer, NUMBERS_AT_ONCE } from "./dequantizer.js";
+import { bfloat16Bits, decodeBits, decodeScaled, type Float8Format, valuesOf } from "./small-floats.js";
 import { readInto } from "./source.js";
 import type { StoredTensor } from "./stored-tensor.js";
 import { Buffer64, type OpenTensor, storedNumbers } from "./tensor.js";
@@ -10,6 +11,8 @@ import { quote } from "./text.js";
 export interface Codes {
   readonly bits: 4 | 8;
   values(): Float32Array;
+  /** where the fields of eight bits are; absent if only the table says it */
+  readonly layout?: Float8Format | "integer";
 }
 
 /** The types of scales; a byte without a type of its own is E8M0. */
@@ -167,39 +170,87 @@ export function codedNumbers(
 /** @param skip  codes in `bytes` before the first to decode, which is number `first` of the matrix */
 type Decode = (bytes: Uint8Array, skip: number, first: number, count: number) => Float32Array | Uint16Array;
 
-function toFloat32({ bits, values }: Codes, scales: BlockScales | undefined, factors: Float64Array): Decode {
+function toFloat32(
+  { bits, values, layout }: Codes,
+  scales: BlockScales | undefined,
+  factors: Float64Array,
+): Decode {
   const table = values();
   const buffer = new Buffer64();
+  const engine = layout && dequantizer();
   return (bytes, skip, first, count) => {
     const into = new Float32Array(buffer.take(4 * count).buffer, 0, count);
-    scales?.runs(first, count, factors, (i, end, scale) =>
-      decodeScaled(bytes, bits, skip, table, scale, into, i, end),
-    );
+    if (!engine) {
+      scales?.runs(first, count, factors, (i, end, scale) =>
+        decodeScaled(bytes, bits, skip, table, scale, into, i, end),
+      );
+      return into;
+    }
+    if (layout !== "integer") engine.setFloat8(layout);
+    for (let done = 0; done < count; done += NUMBERS_AT_ONCE) {
+      const now = Math.min(NUMBERS_AT_ONCE, count - done);
+      engine.input.set(bytes.subarray(skip + done, skip + done + now));
+      scales?.runs(first + done, now, factors, (i, end, scale) => {
+        if (layout === "integer") engine.int8Scaled(i, end, scale);
+        else engine.float8Scaled(i, end, scale);
+      });
+      into.set(engine.float32.subarray(0, now), done);
+    }
     return into;
   };
 }
 
-function toBfloat16({ bits, values }: Codes, scales: BlockScales | undefined, factors: Float64Array): Decode {
-  const codes = 2 ** bits;
-  const plain = values();
-  /** with scales, the values times each power of two in turn */
-  const table = bfloat16Bits(
-    scales
-      ? Float32Array.from(
-          { length: 255 * codes },
-          (_, k) => plain[k % codes] * valuesOf("F8_E8M0")[Math.floor(k / codes)],
-        )
-      : plain,
-  );
+function toBfloat16(codes: Codes, scales: BlockScales | undefined, factors: Float64Array): Decode {
+  const { bits, layout } = codes;
+  const table = bfloat16Table(codes, scales !== undefined);
   const buffer = new Buffer64();
+  const engine = dequantizer();
   return (bytes, skip, first, count) => {
     const into = new Uint16Array(buffer.take(2 * count).buffer, 0, count);
-    if (scales)
-      scales.runs(first, count, factors, (i, end, scale) => {
-        const offset = codes * (Math.log2(scale) + 127);
-        decodeBits(bytes, bits, skip, table, offset, into, i, end);
-      });
-    else decodeBits(bytes, bits, skip, table, 0, into, 0, count);
+    // Codes of four bits begin in the middle of a byte where the rows have an odd length.
+    if (!engine || skip % 2 !== 0) {
+      eachTable(scales, first, count, factors, (i, end, offset) =>
+        decodeBits(bytes, bits, skip, table, offset << bits, into, i, end),
+      );
+      return into;
+    }
+    const float8 = layout && layout !== "integer" ? layout : undefined;
+    if (float8) engine.setFloat8(float8);
+    for (let done = 0; done < count; done += NUMBERS_AT_ONCE) {
+      const now = Math.min(NUMBERS_AT_ONCE, count - done);
+      const [from, to] = [skip + done, skip + done + now].map((code) => Math.ceil((code * bits) / 8));
+      engine.input.set(bytes.subarray(from, to));
+      if (float8) engine.float8AsBfloat16(now);
+      else
+        eachTable(scales, first + done, now, factors, (i, end, k) => {
+          if (bits === 4 && i % 2 === 0) engine.table4(i, end, table, k << bits);
+          else decodeBits(engine.input, bits, 0, table, k << bits, engine.bfloat16, i, end);
+        });
+      into.set(engine.bfloat16.subarray(0, now), done);
+    }
     return into;
   };
+}
+
+/** The bits of the codes' values; with scales, those of the values times each power of two in turn. */
+function bfloat16Table({ bits, values }: Codes, scaled: boolean): Uint16Array {
+  const codes = 2 ** bits;
+  const plain = values();
+  if (!scaled) return bfloat16Bits(plain);
+  const powers = valuesOf("F8_E8M0");
+  return bfloat16Bits(
+    Float32Array.from({ length: 255 * codes }, (_, k) => plain[k % codes] * powers[Math.floor(k / codes)]),
+  );
+}
+
+/** Calls `use` with each run of numbers that have the same scale, and the number of its table. */
+function eachTable(
+  scales: BlockScales | undefined,
+  first: number,
+  count: number,
+  factors: Float64Array,
+  use: (i: number, end: number, table: number) => void,
+): void {
+  if (scales) scales.runs(first, count, factors, (i, end, scale) => use(i, end, Math.log2(scale) + 127));
+  else use(0, count, 0);
 }

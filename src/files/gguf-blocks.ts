@@ -1,4 +1,5 @@
 import { halfDecoder } from "../matrix/half.js";
+import { type BlockRoutine, dequantizer, NUMBERS_AT_ONCE } from "./dequantizer.js";
 import { type ByteSource, readInto } from "./source.js";
 import { Buffer64, type OpenTensor } from "./tensor.js";
 
@@ -12,6 +13,8 @@ export interface BlockFormat {
   /** bytes of a block */
   readonly bytes: number;
   readonly decode: DecodeBlock;
+  /** decodes the same in WebAssembly */
+  readonly routine?: BlockRoutine;
 }
 
 const float16 = halfDecoder("float16");
@@ -206,7 +209,7 @@ const decodeIq4Xs: DecodeBlock = (bytes, at, to, into) => {
  */
 export const BLOCK_FORMATS: Readonly<Record<string, BlockFormat>> = {
   Q4_0: {
-    ...{ length: 32, bytes: 18 },
+    ...{ length: 32, bytes: 18, routine: "q4" },
     decode: (bytes, at, to, into) => decode4(bytes, at + 2, to, into, half(bytes, at), 8, NOTHING),
   },
   Q4_1: {
@@ -224,7 +227,7 @@ export const BLOCK_FORMATS: Readonly<Record<string, BlockFormat>> = {
       decode5(bytes, at + 4, to, into, half(bytes, at), 0, half(bytes, at + 2)),
   },
   Q8_0: {
-    ...{ length: 32, bytes: 34 },
+    ...{ length: 32, bytes: 34, routine: "q8" },
     decode(bytes, at, to, into) {
       const scale = half(bytes, at);
       for (let j = 0; j < 32; j++) to[into + j] = scale * signed(bytes[at + 2 + j]);
@@ -232,9 +235,9 @@ export const BLOCK_FORMATS: Readonly<Record<string, BlockFormat>> = {
   },
   Q2_K: { length: 256, bytes: 84, decode: decodeQ2K },
   Q3_K: { length: 256, bytes: 110, decode: decodeQ3K },
-  Q4_K: { length: 256, bytes: 144, decode: decodeQ4K },
-  Q5_K: { length: 256, bytes: 176, decode: decodeQ5K },
-  Q6_K: { length: 256, bytes: 210, decode: decodeQ6K },
+  Q4_K: { length: 256, bytes: 144, decode: decodeQ4K, routine: "q4k" },
+  Q5_K: { length: 256, bytes: 176, decode: decodeQ5K, routine: "q5k" },
+  Q6_K: { length: 256, bytes: 210, decode: decodeQ6K, routine: "q6k" },
   IQ4_NL: {
     ...{ length: 32, bytes: 18 },
     decode: (bytes, at, to, into) => decodeTable(bytes, at + 2, to, into, UNEVEN, half(bytes, at)),
@@ -246,9 +249,6 @@ export const BLOCK_FORMATS: Readonly<Record<string, BlockFormat>> = {
   },
 };
 
-/** Chosen: bytes that are decoded at once, which stay in the processor's cache. */
-const CHUNK_BYTES = 2 ** 15;
-
 /**
  * Numbers that are stored in blocks, decoded to float32. A run may begin and end within a block.
  *
@@ -256,9 +256,10 @@ const CHUNK_BYTES = 2 ** 15;
  * @param offset  of the first block
  */
 export function blockNumbers(source: ByteSource, offset: number, format: BlockFormat): OpenTensor {
-  const { length, bytes, decode } = format;
-  const atOnce = Math.max(1, Math.floor(CHUNK_BYTES / bytes));
+  const { length, bytes, decode, routine } = format;
+  const atOnce = NUMBERS_AT_ONCE / length;
   const [stored, result] = [new Buffer64(), new Buffer64()];
+  const engine = routine && dequantizer();
   return {
     numbers(first, count) {
       const begin = Math.floor(first / length);
@@ -266,9 +267,12 @@ export function blockNumbers(source: ByteSource, offset: number, format: BlockFo
       const to = new Float32Array(result.take(4 * length * blocks).buffer, 0, length * blocks);
       for (let done = 0; done < blocks; done += atOnce) {
         const now = Math.min(atOnce, blocks - done);
-        const chunk = stored.take(now * bytes);
+        const chunk = engine ? engine.input.subarray(0, now * bytes) : stored.take(now * bytes);
         readInto(source, offset + (begin + done) * bytes, chunk);
-        for (let k = 0; k < now; k++) decode(chunk, k * bytes, to, (done + k) * length);
+        if (engine) {
+          engine.blocks(routine, now);
+          to.set(engine.float32.subarray(0, now * length), done * length);
+        } else for (let k = 0; k < now; k++) decode(chunk, k * bytes, to, (done + k) * length);
       }
       const from = first - begin * length;
       return to.subarray(from, from + count);

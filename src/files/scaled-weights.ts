@@ -2,7 +2,7 @@ import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { BlockScales, type Codes, codedNumbers, type RowMaxima, typeOf } from "./coded-numbers.js";
 import type { NumberType } from "./complex-numbers.js";
 import { packedWeight } from "./packed-integers.js";
-import { signedBytes, valuesOf } from "./small-floats.js";
+import { float8Format, signedBytes, valuesOf } from "./small-floats.js";
 import { isStack, leaveOut, type StoredTensor, stackOf } from "./stored-tensor.js";
 import {
   BYTES,
@@ -25,13 +25,17 @@ const PLAIN: Readonly<Record<string, NumberType>> = {
 
 /** The types whose numbers are decoded. */
 const CODED: Readonly<Record<string, Codes>> = {
-  F8_E4M3: { bits: 8, values: () => valuesOf("F8_E4M3") },
-  F8_E5M2: { bits: 8, values: () => valuesOf("F8_E5M2") },
-  F8_E4M3FNUZ: { bits: 8, values: () => valuesOf("F8_E4M3FNUZ") },
-  F8_E5M2FNUZ: { bits: 8, values: () => valuesOf("F8_E5M2FNUZ") },
+  F8_E4M3: float8("F8_E4M3"),
+  F8_E5M2: float8("F8_E5M2"),
+  F8_E4M3FNUZ: float8("F8_E4M3FNUZ"),
+  F8_E5M2FNUZ: float8("F8_E5M2FNUZ"),
   F4: { bits: 4, values: () => valuesOf("F4") },
-  I8: { bits: 8, values: signedBytes },
+  I8: { bits: 8, values: signedBytes, layout: "integer" },
 };
+
+function float8(type: Parameters<typeof float8Format>[0]): Codes {
+  return { bits: 8, values: () => valuesOf(type), layout: float8Format(type) };
+}
 
 const MXFP4: Codes = CODED["F4"];
 

@@ -67,6 +67,29 @@ function magnitude(code: number, { exponent, fraction, bias, special }: Fields):
   return e === 0 ? (f / steps) * 2 ** (1 - bias) : (1 + f / steps) * 2 ** (e - bias);
 }
 
+/** Where floating-point numbers of eight bits have their fields, and which are none. */
+export interface Float8Format {
+  /** bits of the fraction: 2 or 3 */
+  readonly fraction: number;
+  /** of the exponent */
+  readonly bias: number;
+  /** the last magnitude that is a number; larger ones are infinite or NaN, as their fraction says */
+  readonly limit: number;
+  /** the code of a NaN whose magnitude is not beyond the limit; 256 if there is none */
+  readonly nan: number;
+}
+
+/** The format of a type of eight bits. */
+export function float8Format(type: "F8_E4M3" | "F8_E5M2" | "F8_E4M3FNUZ" | "F8_E5M2FNUZ"): Float8Format {
+  const { exponent, fraction, bias, special } = FIELDS[type];
+  const top = (2 ** exponent - 1) * 2 ** fraction;
+  return {
+    ...{ fraction, bias },
+    limit: special === "IEEE 754" ? top - 1 : special === "all ones" ? 126 : 127,
+    nan: special === "negative zero" ? 128 : 256,
+  };
+}
+
 /** The value of every byte as an integer in two's complement. */
 export function signedBytes(): Float32Array {
   return Float32Array.from({ length: 256 }, (_, byte) => (byte < 128 ? byte : byte - 256));

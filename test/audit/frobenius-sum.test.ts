@@ -53,13 +53,15 @@ afterEach(() => void vi.unstubAllGlobals());
 it("gives the same without WebAssembly, up to the order of the additions", async () => {
   const random = createRandom(6);
   const numbers = Float64Array.from({ length: 300_001 }, () => random.normal());
-  const expected = (["float16", "bfloat16"] as const).map((dtype) => normOf(dtype, numbers, 300_001));
+  const expected = (["float16", "bfloat16", "float32"] as const).map((dtype) =>
+    normOf(dtype, numbers, 300_001),
+  );
   vi.stubGlobal("WebAssembly", undefined);
   vi.resetModules();
   const { FrobeniusSum: Plain } = await import("../../src/audit/frobenius-sum.js");
-  (["float16", "bfloat16"] as const).forEach((dtype, k) => {
+  (["float16", "bfloat16", "float32"] as const).forEach((dtype, k) => {
     const sum = new Plain(dtype);
-    sum.add(new Uint16Array(floats(FORMATS[dtype], numbers).buffer));
+    sum.add(new ARRAYS[dtype](floats(FORMATS[dtype], numbers).buffer));
     expect(Math.abs(sum.total() / expected[k] - 1)).toBeLessThan(1e-13);
     expect(sum.total()).not.toBe(0);
   });

@@ -1,4 +1,4 @@
-// Sums of squares of 16-bit numbers in float64, for the command. They are exact but for the additions. The shuffles are
+// Sums of squares of 16-bit and 32-bit numbers in float64, for the command. They are exact but for the additions. The shuffles are
 // those that processors have as one instruction; any other takes five.
 
 /** Bytes between two additions to the total. */
@@ -28,7 +28,18 @@ function four<T>(v: v128, last: bool): v128 {
   return last ? v128.shuffle<u16>(zero, v, 4, 12, 5, 13, 6, 14, 7, 15) : v128.shuffle<u16>(zero, v, 0, 8, 1, 9, 2, 10, 3, 11);
 }
 
-/** Σx² of `bytes` (a multiple of 16) of 16-bit numbers. */
+/** The first or last two of four numbers as float64. */
+@inline
+function two(v: v128, last: bool): v128 {
+  return f64x2.promote_low_f32x4(last ? v128.shuffle<u64>(v, v, 1, 1) : v);
+}
+
+@inline
+function addSquares(sum: v128, x: v128): v128 {
+  return f64x2.add(sum, f64x2.mul(x, x));
+}
+
+/** Σx² of `bytes` (a multiple of 32) of numbers. */
 @inline
 function squares<T>(at: usize, bytes: usize): f64 {
   const zero = f64x2.splat(0), end = at + bytes;
@@ -36,16 +47,22 @@ function squares<T>(at: usize, bytes: usize): f64 {
   while (at < end) {
     const stop = min(end, at + BLOCK);
     let a = zero, b = zero, c = zero, d = zero;
-    for (; at < stop; at += 16) {
-      const v = v128.load(at), low = four<T>(v, false), high = four<T>(v, true);
-      const p = f64x2.promote_low_f32x4(low);
-      const q = f64x2.promote_low_f32x4(v128.shuffle<u64>(low, low, 1, 1));
-      const r = f64x2.promote_low_f32x4(high);
-      const s = f64x2.promote_low_f32x4(v128.shuffle<u64>(high, high, 1, 1));
-      a = f64x2.add(a, f64x2.mul(p, p));
-      b = f64x2.add(b, f64x2.mul(q, q));
-      c = f64x2.add(c, f64x2.mul(r, r));
-      d = f64x2.add(d, f64x2.mul(s, s));
+    while (at < stop) {
+      let low: v128, high: v128;
+      if (isFloat<T>()) {
+        low = v128.load(at);
+        high = v128.load(at, 16);
+        at += 32;
+      } else {
+        const v = v128.load(at);
+        low = four<T>(v, false);
+        high = four<T>(v, true);
+        at += 16;
+      }
+      a = addSquares(a, two(low, false));
+      b = addSquares(b, two(low, true));
+      c = addSquares(c, two(high, false));
+      d = addSquares(d, two(high, true));
     }
     const sum = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
     total += f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
@@ -55,6 +72,10 @@ function squares<T>(at: usize, bytes: usize): f64 {
 
 export function squaresOfBfloat16(at: usize, bytes: usize): f64 {
   return squares<u16>(at, bytes);
+}
+
+export function squaresOfFloat32(at: usize, bytes: usize): f64 {
+  return squares<f32>(at, bytes);
 }
 
 /** The numbers must be finite. */
