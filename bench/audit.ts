@@ -1,14 +1,13 @@
 // npm run bench:audit [-- --size 2GB --threads 2 --options "--rtol 1e-3" --folder DIR]: `spectral-norm audit` of a
 // synthetic safetensors file of transformer shapes, against reading each matrix as often and against the arithmetic of the
 // passes, and the peak of its memory. `npm run build` first. --keep keeps the file.
-import { spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { byteSize } from "../src/cli/option-values.js";
-import { createRandom } from "../src/numerics/random.js";
+import { normalBits, randomWords, timedAudit } from "./audit-run.js";
 import { readingContenders } from "./contenders/reading.js";
 import { halvesRoof } from "./roof.js";
 import { percent } from "./targets.js";
@@ -46,7 +45,8 @@ try {
   const path = join(folder, "model.safetensors");
   const bytes = writeModel(path);
   const before = await bandwidths();
-  const { ms, peak, lines } = await timed(path);
+  const more = values.options.split(" ").filter((option) => option !== "");
+  const { ms, peak, lines } = await timedAudit(path, ["--threads", values.threads, ...more]);
   const read = lines.reduce((sum, { rows, cols, passes }) => sum + 2 * rows * cols * passes, 0);
   // Before and after the audit, since other processes may use the memory too.
   const rates = [...before, ...(await bandwidths())].sort((a, b) => a - b);
@@ -97,69 +97,17 @@ function writeModel(path: string): number {
   writeSync(descriptor, header);
   const quantiles = normalBits();
   const block = new Uint16Array(1 << 21);
-  let state = 1;
+  const next = randomWords(1);
   for (let left = total / 2; left > 0; left -= block.length) {
     for (let i = 0; i < block.length; i += 2) {
-      // xorshift32 (Marsaglia, J. Stat. Softw. 8:14, 2003)
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      block[i] = quantiles[state & 0xffff];
-      block[i + 1] = quantiles[state >>> 16];
+      const word = next();
+      block[i] = quantiles[word & 0xffff];
+      block[i + 1] = quantiles[word >>> 16];
     }
     writeSync(descriptor, new Uint8Array(block.buffer, 0, 2 * Math.min(left, block.length)));
   }
   closeSync(descriptor);
   return total;
-}
-
-/** 65536 normal numbers of variance 1/4096, as bfloat16. */
-function normalBits(): Uint16Array {
-  const random = createRandom(1);
-  const singles = Float32Array.from({ length: 65536 }, () => random.normal() / 64);
-  return Uint16Array.from(new Uint32Array(singles.buffer), (bits) => bits >>> 16);
-}
-
-interface Line {
-  readonly rows: number;
-  readonly cols: number;
-  readonly passes: number;
-}
-
-/** The time of the command from start to exit. */
-async function timed(path: string): Promise<{ ms: number; peak: number; lines: Line[] }> {
-  const command = join(here, "..", "..", "dist", "cli", "spectral-norm.js");
-  const more = values.options.split(" ").filter((option) => option !== "");
-  const begin = performance.now();
-  const child = spawn(
-    process.execPath,
-    [command, "audit", path, "--json", "--threads", values.threads, ...more],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
-  let text = "";
-  child.stdout.setEncoding("utf8").on("data", (some) => {
-    text += some;
-  });
-  let peak = 0;
-  const watch = setInterval(() => {
-    peak = Math.max(peak, residentPeak(child.pid as number));
-  }, 20);
-  await new Promise((resolve) => child.on("close", resolve));
-  clearInterval(watch);
-  const lines = text.split("\n").slice(0, -1);
-  return { ms: performance.now() - begin, peak, lines: lines.map((line) => JSON.parse(line) as Line) };
-}
-
-/** Peak resident memory of a process; 0 after its end. */
-function residentPeak(pid: number): number {
-  try {
-    const [, kilobytes] = readFileSync(`/proc/${pid}/status`, "utf8").match(/VmHWM:\s*(\d+) kB/) ?? [];
-    return 1024 * Number(kilobytes ?? 0);
-  } catch {
-    return 0;
-  }
 }
 
 /** Bytes per second that this many threads read from a matrix of the largest size, in a few samples. */

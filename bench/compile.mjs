@@ -17,6 +17,7 @@ export async function compile() {
     "measure",
     "report",
     "audit",
+    "formats",
     "threads/answers",
     "threads/reads",
     "threads/report",
