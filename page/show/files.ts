@@ -1,6 +1,8 @@
 import { scientific } from "../../src/report/format-number.js";
 import type { NormRow } from "../work/norms.js";
+import type { PathFile } from "../work/path-file.js";
 import { accepted, described } from "../work/readers.js";
+import { chosenFiles, droppedFiles } from "./dropped-files.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";
 import { Live } from "./live.js";
@@ -18,21 +20,25 @@ export function filesSection(host: HTMLElement): void {
     accept: accepted,
     id: "file-input",
   });
+  const folder = element("input", { type: "file", webkitdirectory: true, id: "folder-input" });
   const example = element("button", { type: "button" }, "try a magic square");
   const zone = element(
     "div",
     { class: "drop" },
-    element("p", {}, "Drop matrix files here, or"),
+    element("p", {}, "Drop files of matrices, or the files or the folder of a model, here, or"),
     element(
       "div",
       { class: "choices" },
       input,
       element("label", { class: "button", for: "file-input" }, "choose files"),
+      folder,
+      element("label", { class: "button", for: "folder-input" }, "choose a folder"),
       example,
     ),
     element("p", { class: "formats" }, described),
   );
-  example.addEventListener("click", () => take([new File(["8,1,6\n3,5,7\n4,9,2\n"], "magic.csv")]));
+  const magic = new File(["8,1,6\n3,5,7\n4,9,2\n"], "magic.csv");
+  example.addEventListener("click", () => take([{ path: magic.name, file: magic }]));
   const body = element("tbody");
   const table = element(
     "div",
@@ -46,7 +52,7 @@ export function filesSection(host: HTMLElement): void {
     ),
   );
   const remarks = noteList();
-  let files: File[] = [];
+  let files: readonly PathFile[] = [];
 
   const live = new Live<number>({
     run: "Once more",
@@ -78,15 +84,16 @@ export function filesSection(host: HTMLElement): void {
     },
     show: (count) => `${count === 1 ? "One matrix" : `${count} matrices`}; nothing was uploaded`,
   });
-  const take = (chosen: Iterable<File>) => {
-    files = [...chosen];
+  const take = (chosen: readonly PathFile[]) => {
+    files = chosen;
     if (files.length > 0) void live.run();
   };
-  input.addEventListener("change", () => {
-    take(input.files ?? []);
-    // Otherwise the same file could not be chosen again after a change.
-    input.value = "";
-  });
+  for (const field of [input, folder])
+    field.addEventListener("change", () => {
+      take(chosenFiles(field));
+      // Otherwise the same file could not be chosen again after a change.
+      field.value = "";
+    });
   zone.addEventListener("dragover", (event) => {
     event.preventDefault();
     zone.dataset["over"] = "";
@@ -95,7 +102,8 @@ export function filesSection(host: HTMLElement): void {
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
     delete zone.dataset["over"];
-    take(event.dataTransfer?.files ?? []);
+    if (event.dataTransfer)
+      droppedFiles(event.dataTransfer).then(take, (error: unknown) => remarks.show([String(error)]));
   });
   host.append(zone, live.node, table, remarks.node);
 }

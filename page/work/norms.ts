@@ -4,7 +4,7 @@ import { gramCost, testCost } from "../../src/certify/gram-test.js";
 import type { FileEntry, FileMatrix } from "../../src/files/entry.js";
 import type { Folder } from "../../src/files/folder.js";
 import { readModelFile } from "../../src/files/model-file.js";
-import { readMatrices } from "../../src/files/open.js";
+import type { TensorEntry } from "../../src/files/tensor.js";
 import {
   certify,
   FileError,
@@ -14,6 +14,7 @@ import {
   singularTriplet,
 } from "../../src/index.js";
 import { fileSource } from "./file-source.js";
+import type { PathFile } from "./path-file.js";
 import { holds } from "./readers.js";
 import type { Report, Task } from "./task.js";
 
@@ -65,46 +66,79 @@ const maxCost = 5e9;
  *
  * @returns the number of matrices
  */
-export const norms: Task<{ readonly files: readonly File[] }, number, NormRow> = async (
+export const norms: Task<{ readonly files: readonly PathFile[] }, number, NormRow> = async (
   { files },
   { progress, update },
 ) => {
   let count = 0;
-  const parts = new Set<File>();
-  const folder: Folder = {
-    open(name) {
-      const file = files.find((one) => one.name === name.split("/").at(-1));
-      if (!file) throw new FileError("was not among the files that were dropped together");
-      parts.add(file);
-      return fileSource(file);
-    },
-  };
+  const parts = new Set<PathFile>();
   // Descriptions first, because they name the files that belong to them.
   const inOrder = [...files].sort((a, b) => Number(isJson(b)) - Number(isJson(a)));
-  for (const [i, file] of inOrder.entries()) {
-    if (parts.has(file)) continue;
-    const told: Report<never>["progress"] = (name) =>
-      progress(name === "" ? file.name : `${file.name}: ${name}`, i, files.length);
+  for (const [i, one] of inOrder.entries()) {
+    if (parts.has(one)) continue;
+    const told: Report<never>["progress"] = (name, done, total) =>
+      progress(name === "" ? one.path : `${one.path}: ${name}`, i + done / total, files.length);
     told("", 0, 1);
-    for (const row of rowsOf(file, folder, told)) {
+    const read = await readerOf(one, folderAmong(files, one, parts), told);
+    for (const row of rowsOf(read)) {
       if (row.kind === "norms") count++;
-      update({ file: file.name, ...row });
+      update({ file: one.path, ...row });
     }
   }
   return count;
 };
 
-const isJson = ({ name }: File): boolean => name.toLowerCase().endsWith(".json");
+const isJson = ({ path }: PathFile): boolean => path.toLowerCase().endsWith(".json");
+
+/** The files that a file may name: those in its own folder, or those that were dropped with it. */
+function folderAmong(files: readonly PathFile[], one: PathFile, parts: Set<PathFile>): Folder {
+  const beside = one.path.slice(0, one.path.lastIndexOf("/") + 1);
+  return {
+    open(name) {
+      const found =
+        files.find(({ path }) => path === beside + name) ??
+        files.find(({ path }) => path === name.slice(name.lastIndexOf("/") + 1));
+      if (!found) throw new FileError("was not among the files that were dropped together");
+      parts.add(found);
+      return fileSource(found.file);
+    },
+  };
+}
 
 type Row = { readonly key?: string } & (MatrixNorms | Failed | LeftOut | Note);
 
-function* rowsOf(file: File, folder: Folder, told: Report<never>["progress"]): Generator<Row> {
+/** The weights of these kinds are read without loading more. */
+const plainModel = /\.safetensors(\.index\.json)?$|(?<!\.index)\.json$/i;
+
+/** What reads the matrices of a file; for most kinds it is loaded when there is such a file. */
+async function readerOf(
+  { path, file }: PathFile,
+  folder: Folder,
+  told: Report<never>["progress"],
+): Promise<() => Iterable<Row>> {
+  const open = () => fileSource(file);
+  const kind = holds(path);
+  if (kind === "matrices") {
+    const { readMatrices } = await import("../../src/files/open.js");
+    return () => matricesOf(readMatrices(open(), path));
+  }
+  if (kind === "parts" && !(await isZip(file)))
+    return () => {
+      throw new FileError("is part of a model; drop the model.json that names it together with it");
+    };
+  if (plainModel.test(path)) return () => weightsOf(readModelFile(open, path, folder, []), told);
+  const { readModel } = await import("../../src/files/model.js");
+  return () => weightsOf(readModel(open, path, folder), told);
+}
+
+async function isZip(file: Blob): Promise<boolean> {
+  return (await file.slice(0, 2).text()) === "PK";
+}
+
+function* rowsOf(read: () => Iterable<Row>): Generator<Row> {
   let any = false;
   try {
-    if (holds(file.name) === "parts")
-      throw new FileError("is part of a model; drop the model.json that names it together with it");
-    const rows = holds(file.name) === "model" ? weightsOf(file, folder, told) : matricesOf(file);
-    for (const row of rows) {
+    for (const row of read()) {
       any ||= row.kind !== "left out" && row.kind !== "note";
       yield row;
     }
@@ -114,8 +148,8 @@ function* rowsOf(file: File, folder: Folder, told: Report<never>["progress"]): G
   }
 }
 
-function* matricesOf(file: File): Generator<Row> {
-  for (const entry of readMatrices(fileSource(file), file.name)) {
+function* matricesOf(entries: Iterable<FileEntry>): Generator<Row> {
+  for (const entry of entries) {
     if (entry.kind === "matrix" && entry.note !== undefined) yield { kind: "note", text: entry.note };
     yield rowOf(entry);
   }
@@ -134,8 +168,7 @@ function normsOf({ matrix, shape: [rows, cols], dtype }: FileMatrix): MatrixNorm
   return asNorms({ rows, cols, dtype }, triplet, matrixNorm(matrix, "fro"), { lower, upper });
 }
 
-function* weightsOf(file: File, folder: Folder, told: Report<never>["progress"]): Generator<Row> {
-  const entries = readModelFile(() => fileSource(file), file.name, folder, []);
+function* weightsOf(entries: readonly TensorEntry[], told: Report<never>["progress"]): Generator<Row> {
   for (const [i, entry] of entries.entries()) {
     const { name: key } = entry;
     told(key, i, entries.length);

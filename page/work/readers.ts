@@ -3,19 +3,25 @@ interface Kind {
   readonly ends: readonly string[];
   /** its name, for the reader */
   readonly called: string;
-  /** "parts" are read with the model that names them */
+  /** "parts" are read with the model that names them, or are models of PyTorch */
   readonly holds: "matrices" | "model" | "parts";
 }
 
 /** All kinds of files that can be read. */
 const kinds: readonly Kind[] = [
-  { ends: [".npy", ".npz"], called: "NumPy", holds: "matrices" },
-  { ends: [".mtx"], called: "Matrix Market", holds: "matrices" },
+  { ends: [".npy", ".npz"], called: "NumPy, SciPy", holds: "matrices" },
+  { ends: [".mtx", ".mtx.gz"], called: "Matrix Market", holds: "matrices" },
+  { ends: [".mat"], called: "MATLAB", holds: "matrices" },
   { ends: [".petsc"], called: "PETSc", holds: "matrices" },
   { ends: [".csv", ".tsv"], called: "text", holds: "matrices" },
+  { ends: [".gz"], called: "", holds: "matrices" },
   { ends: [".safetensors"], called: "weights", holds: "model" },
-  { ends: [".json"], called: "a TensorFlow.js model or an index, with the files it names", holds: "model" },
-  { ends: [".bin"], called: "", holds: "parts" },
+  { ends: [".onnx"], called: "ONNX", holds: "model" },
+  { ends: [".gguf"], called: "llama.cpp", holds: "model" },
+  { ends: [".pt", ".pth", ".ckpt"], called: "PyTorch", holds: "model" },
+  { ends: [".keras", ".h5"], called: "Keras", holds: "model" },
+  { ends: [".json"], called: "TensorFlow.js, or an index, with the files it names", holds: "model" },
+  { ends: [".bin"], called: "PyTorch, or a part of a model", holds: "parts" },
 ];
 
 /** The `accept` attribute of the file field. */
