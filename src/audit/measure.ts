@@ -10,6 +10,7 @@ import {
   type SingularTriplet,
   singularTriplet,
   singularTriplets,
+  svdvals,
   UnsupportedError,
 } from "../index.js";
 import { tripletOfValue } from "../solve/triplet.js";
@@ -30,6 +31,8 @@ export interface MeasureOptions {
   readonly memory?: number;
   /** treats weights with four axes as convolutions instead of matrices */
   readonly convolution?: ConvolutionOptions;
+  /** also take the whole spectrum, where the plan has it */
+  readonly spectra?: boolean;
 }
 
 /** The results for one weight. */
@@ -101,6 +104,23 @@ export function spectrumOf(weight: Weight, count: number, options: MeasureOption
   return withForm(weight, { ...options, certify: false }, ({ A, rows, cols }) =>
     leading(A, Math.min(count, rows, cols), options),
   );
+}
+
+/**
+ * All singular values of a weight, descending.
+ *
+ * @throws FileError; UnsupportedError if there is no memory for it
+ *
+ * Memory: the tensor, a copy in float64, and one in kernel memory; for complex numbers three of the real form.
+ */
+export function wholeSpectrum(weight: Weight): Float64Array {
+  return withTensor(weight, {}, (opened) => {
+    try {
+      return svdvals(inMemory(opened.numbers(0, weight.rows * weight.cols), weight));
+    } catch (error) {
+      throw errorInMatrix(weight, error);
+    }
+  });
 }
 
 function leading(A: MatrixOrOperator, k: number, options: MeasureOptions): readonly number[] {

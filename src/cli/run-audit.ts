@@ -14,9 +14,10 @@ import { OptionError, SpectralNormError } from "../index.js";
 import { pageRequest } from "../report/mark.js";
 import { startThreads, type ThreadPool } from "../threads/index.js";
 import { type AuditFlags, convolutionIn, originOptions, refuseConflicts } from "./audit-options.js";
-import { complaintOf, linePrinter, sayLeftOut, withComparison } from "./audit-output.js";
+import { complaintOf, linePrinter, sayLeftOut, saySpectra, withComparison } from "./audit-output.js";
 import { auditTables, comparisonTable } from "./audit-table.js";
 import type { Progress } from "./progress.js";
+import { spectraCost } from "./spectra-notes.js";
 
 /** Where the command writes. */
 interface AuditStreams {
@@ -52,7 +53,8 @@ export async function runAudit(
   const planning = { ...options, onInput: (path: string) => void inputs.add(path) };
   const all = itemsIn(models, planning);
   const items = inPart(all, flags.shard);
-  const others = flags.against === undefined ? [] : planOf([flags.against], planning);
+  const withoutSpectra = { ...planning, spectra: false };
+  const others = flags.against === undefined ? [] : planOf([flags.against], withoutSpectra);
   const { spectrum } = flags;
   if (spectrum !== undefined && !items.some(({ kind, name }) => kind === "weight" && name === spectrum))
     throw new OptionError(`--spectrum: there is no matrix ${quote(spectrum)}`);
@@ -78,20 +80,27 @@ export async function runAudit(
       streams.progress.clear();
       streams.stderr.write(`spectral-norm: ${complaintOf(fault)}\n`);
     };
+    if (flags.spectra) {
+      const isKnown = ({ file, name }: Item) => name !== undefined && journal?.has(file, name) === true;
+      for (const line of spectraCost(items, isKnown)) streams.stderr.write(`spectral-norm: ${line}\n`);
+    }
     const total = [...items, ...others].reduce((sum, { cost }) => sum + cost, 0);
     let done = 0;
+    /** whole spectra, for the report */
+    const taken = new Map<AuditLine, Float64Array>();
     const run = async (
       some: readonly Item[],
       use: (line: AuditLine | LeftOutLine) => void,
-      known?: Journal,
+      { known, spectra = false }: { known?: Journal | undefined; spectra?: boolean | undefined } = {},
     ) => {
       const onItem = ({ name, file, cost }: Item) => {
         streams.progress.show("audit", oneLine(name ?? file), done, total);
         done += cost;
       };
-      for (const finding of audit(some, { ...options, journal: known, onItem })) {
+      for (const finding of audit(some, { ...options, spectra, journal: known, onItem })) {
         if (finding.kind === "fault") complain(finding);
         else use(finding.line);
+        if (finding.kind === "line" && finding.spectrum && page) taken.set(finding.line, finding.spectrum);
         // Lets the streams report their errors, such as a closed pipe.
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -109,7 +118,7 @@ export async function runAudit(
       else leftOut.push(line);
       if (!flags.sort) print(printed(line));
     };
-    await run(items, take, journal);
+    await run(items, take, { known: journal, spectra: flags.spectra });
     if (flags.sort) {
       lines.sort(ORDERS[flags.sort]);
       for (const line of [...lines, ...leftOut]) print(printed(line));
@@ -120,6 +129,7 @@ export async function runAudit(
     const spectra = flags.report === undefined ? undefined : spectraOf(items, lines, options);
     streams.progress.end();
     sayLeftOut(leftOut, streams.stderr);
+    if (flags.json || flags.csv) saySpectra(lines, streams.stderr);
     let failure: OutputError | undefined;
     if (page && spectra) {
       const { auditPage } = await import("../audit/report/audit-page.js");
