@@ -1,4 +1,3 @@
-import { isComplexType } from "../files/complex-numbers.js";
 import { FileError, SpectralNormError } from "../index.js";
 import type { Journal } from "./journal.js";
 import { type AuditLine, type LeftOutLine, lineOf } from "./line.js";
@@ -79,7 +78,7 @@ function spectrumMeasures(
   { frobenius }: Measures,
 ): SpectrumMeasures | undefined {
   if (spectrum === undefined) return undefined;
-  return measuresOf(spectrum, frobenius, { rows, cols, complex: isComplexType(tensor.dtype) });
+  return measuresOf(spectrum, frobenius, { rows, cols, dtype: tensor.dtype });
 }
 
 /** Whether the result has converged and, if requested, is proven. */

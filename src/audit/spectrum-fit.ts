@@ -1,3 +1,5 @@
+import { isComplexType, type NumberType, partType } from "../files/complex-numbers.js";
+import { EPSILON } from "../numerics/epsilon.js";
 import { type Bulk, fitBulk } from "./marchenko-pastur.js";
 import { fitPowerLaw, type PowerLaw } from "./power-law.js";
 
@@ -5,7 +7,8 @@ import { fitPowerLaw, type PowerLaw } from "./power-law.js";
 interface SpectrumOf {
   readonly rows: number;
   readonly cols: number;
-  readonly complex: boolean;
+  /** what its numbers are stored as */
+  readonly dtype: NumberType;
 }
 
 /** The two fits to the eigenvalues λᵢ = σᵢ² of a matrix, relative to λ₁. */
@@ -26,28 +29,39 @@ export const FEWEST = 10;
 /** Why a matrix with few rows or columns has no fits. */
 export const TOO_FEW = `has fewer than ${FEWEST} eigenvalues`;
 
-/** Roundings that the logarithm of an eigenvalue near the largest may be off by, for each √N. Chosen: beyond `svd`'s. */
-const ROUNDINGS = 32;
+/**
+ * Spreads of logarithms below these are rounding: of the decomposition, for each √N, and of the numbers as they are
+ * stored. Chosen: some times what orthogonal matrices show.
+ */
+const COMPUTED = 32 * EPSILON.float64;
+const STORED = {
+  float64: 4 * EPSILON.float64,
+  float32: 4 * EPSILON.float32,
+  float16: 4 * 2 ** -10,
+  bfloat16: 4 * 2 ** -7,
+} as const;
 
 /**
  * Fits both laws to the singular values of a matrix, given in descending order.
  *
  * Values up to max(m, n)·ε·σ₁ count as 0, as in `numpy.linalg.matrix_rank`: the power law is fitted to the others.
  */
-export function fitSpectrum(sigma: Float64Array, { rows, cols, complex }: SpectrumOf): SpectrumFit {
+export function fitSpectrum(sigma: Float64Array, { rows, cols, dtype }: SpectrumOf): SpectrumFit {
   const [largest] = sigma;
   const longer = Math.max(rows, cols);
   const ratios = sigma.map((value) => {
     const ratio = value / largest;
-    return ratio > longer * Number.EPSILON ? ratio * ratio : 0;
+    return ratio > longer * EPSILON.float64 ? ratio * ratio : 0;
   });
   if (!(largest > 0)) return { largest, ratios, reasons: ["is zero"] };
   if (sigma.length < FEWEST) return { largest, ratios, reasons: [TOO_FEW] };
   const positive = ratios.filter((ratio) => ratio > 0).length;
   const logs = ratios.subarray(0, positive).toReversed().map(Math.log);
   const enough = positive >= FEWEST;
-  const powerLaw = enough ? fitPowerLaw(logs, ROUNDINGS * Math.sqrt(longer) * Number.EPSILON) : undefined;
-  const bulk = fitBulk(ratios, longer, complex ? "complex" : "real");
+  const powerLaw = enough
+    ? fitPowerLaw(logs, Math.max(COMPUTED * Math.sqrt(longer), STORED[partType(dtype)]))
+    : undefined;
+  const bulk = fitBulk(ratios, longer, isComplexType(dtype) ? "complex" : "real");
   return {
     largest,
     ratios,
@@ -55,7 +69,7 @@ export function fitSpectrum(sigma: Float64Array, { rows, cols, complex }: Spectr
     ...(bulk && { bulk }),
     reasons: [
       ...(enough ? [] : [`has fewer than ${FEWEST} eigenvalues above 0`]),
-      ...(enough && !powerLaw ? ["its eigenvalues are equal"] : []),
+      ...(enough && !powerLaw ? ["its eigenvalues are equal up to rounding"] : []),
       ...(bulk ? [] : ["has no bulk: half of its eigenvalues are 0 or beyond it"]),
     ],
   };

@@ -3,9 +3,8 @@ import { audit, isSure, ORDERS } from "../audit/audit.js";
 import { compareModels } from "../audit/compare.js";
 import { type Journal, type JournalOrigin, journalRequest, openJournal } from "../audit/journal.js";
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
-import { type MeasureOptions, spectrumOf } from "../audit/measure.js";
+import type { MeasureOptions } from "../audit/measure.js";
 import { type Fault, type Item, inPart, itemsIn, planOf } from "../audit/plan.js";
-import type { Spectrum } from "../audit/report/spectra-figure.js";
 import { currentEntries } from "../audit/resume.js";
 import { version } from "../experiment/bundled-versions.js";
 import { oneLine, quote } from "../files/text.js";
@@ -17,6 +16,7 @@ import { type AuditFlags, convolutionIn, originOptions, refuseConflicts } from "
 import { complaintOf, linePrinter, sayLeftOut, saySpectra, withComparison } from "./audit-output.js";
 import { auditTables, comparisonTable } from "./audit-table.js";
 import type { Progress } from "./progress.js";
+import { leadingSpectra, wholeSpectra } from "./report-spectra.js";
 import { spectraCost } from "./spectra-notes.js";
 
 /** Where the command writes. */
@@ -27,9 +27,6 @@ interface AuditStreams {
   /** whether what is written to `stdout` ends up in this file */
   isStdout(path: string): boolean;
 }
-
-/** Singular values of the chosen matrix that a report shows. */
-const SPECTRUM = 64;
 
 /**
  * Audits models and prints JSON or CSV lines, or tables at the end. What cannot be read is reported on standard error,
@@ -126,14 +123,15 @@ export async function runAudit(
     const comparison = against && compareModels(lines, against.name, against.lines);
     for (const line of comparison?.onlyThere ?? [])
       print({ ...line, sigmaAgainst: null, ratio: null } as AuditLine);
-    const spectra = flags.report === undefined ? undefined : spectraOf(items, lines, options);
+    const spectra = page && leadingSpectra(items, lines, options);
+    const eigenvalues = page && wholeSpectra(items, lines, taken, options);
     streams.progress.end();
     sayLeftOut(leftOut, streams.stderr);
     if (flags.json || flags.csv) saySpectra(lines, streams.stderr);
     let failure: OutputError | undefined;
-    if (page && spectra) {
+    if (page && spectra && eigenvalues) {
       const { auditPage } = await import("../audit/report/audit-page.js");
-      const parts = { lines, leftOut, faults, spectra, comparison, command };
+      const parts = { lines, leftOut, faults, spectra, eigenvalues, comparison, command };
       try {
         writeOutput(page, auditPage({ ...parts, version: version("spectral-norm") ?? "" }));
       } catch (error) {
@@ -178,27 +176,6 @@ async function threadsFor(
     if (threads === undefined && error instanceof SpectralNormError) return undefined;
     throw error;
   }
-}
-
-/** For each model, the singular values of the chosen matrix, or of the one with the largest norm. */
-function spectraOf(
-  items: readonly Item[],
-  lines: readonly AuditLine[],
-  options: AuditFlags & MeasureOptions,
-): Map<string, Spectrum> {
-  const spectra = new Map<string, Spectrum>();
-  for (const file of new Set(lines.map((line) => line.file))) {
-    const own = lines.filter((line) => line.file === file);
-    const chosen =
-      own.find(({ tensor }) => tensor === options.spectrum) ??
-      own.reduce((a, b) => (b.sigma > a.sigma ? b : a));
-    const item = items.find(
-      (one) => one.file === file && one.name === chosen.tensor && one.kind === "weight",
-    );
-    if (item?.kind === "weight")
-      spectra.set(file, { name: chosen.tensor, values: spectrumOf(item.weight, SPECTRUM, options) });
-  }
-  return spectra;
 }
 
 /** The journal, if its results are of the same tensors, options and version. */
