@@ -4,7 +4,7 @@ import type { AuditLine } from "./line.js";
 export const OVER_TRAINED = 2;
 export const UNDER_TRAINED = 6;
 
-/** Values in a tail from which on its exponent is good to some percent (Clauset, Shalizi & Newman 2009, section 3.1). */
+/** Values in a tail from which on its exponent is reliable, as a rule of thumb (Clauset, Shalizi & Newman 2009). */
 export const RELIABLE_TAIL = 50;
 
 /** Means over the matrices of a model, and how many stand out. */
