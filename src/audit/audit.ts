@@ -1,4 +1,4 @@
-import { FileError, SpectralNormError } from "../index.js";
+import { SpectralNormError } from "../index.js";
 import type { Journal } from "./journal.js";
 import { type AuditLine, type LeftOutLine, lineOf } from "./line.js";
 import { type MeasureOptions, type Measures, measure, wholeSpectrum } from "./measure.js";
@@ -50,7 +50,7 @@ export function* audit(items: readonly Item[], options: AuditOptions): Generator
       // Before the computation: if the file is replaced in between, the result must not be taken for one of the new file.
       if (journal) fingerprint = weightFingerprint(item.weight, options, item.withoutSpectrum);
       const found = measure(item.weight, options);
-      if (options.spectra) spectrum = item.withoutSpectrum ?? spectrumOrReason(item.weight);
+      if (options.spectra) spectrum = item.withoutSpectrum ?? wholeSpectrum(item.weight);
       line = lineOf(file, item.weight, found, spectrumMeasures(item.weight, spectrum, found));
     } catch (error) {
       if (!(error instanceof SpectralNormError) || error.code === "ERR_OPTION") throw error;
@@ -59,16 +59,6 @@ export function* audit(items: readonly Item[], options: AuditOptions): Generator
     }
     journal?.append(line, fingerprint);
     yield { kind: "line", line, known: false, ...(typeof spectrum === "object" && { spectrum }) };
-  }
-}
-
-/** All singular values, or why they could not be computed. */
-function spectrumOrReason(weight: Weight): Float64Array | string {
-  try {
-    return wholeSpectrum(weight);
-  } catch (error) {
-    if (!(error instanceof SpectralNormError) || error instanceof FileError) throw error;
-    return error.message;
   }
 }
 

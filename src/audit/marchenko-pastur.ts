@@ -35,8 +35,10 @@ export function bulkQuantile(share: number, beta: number): number {
   return 1 + beta - 2 * root * Math.cos((low + high) / 2);
 }
 
-/** The bulk of a spectrum as that of a matrix of independent entries. */
+/** The bulk of a spectrum as that of an N×M matrix of independent entries. */
 export interface Bulk {
+  readonly N: number;
+  readonly M: number;
   /** s², the variance of the entries, in the unit of the eigenvalues */
   readonly variance: number;
   /** the upper end of the distribution, s²(√N + √M)² */
@@ -51,38 +53,42 @@ export interface Bulk {
 const TRACY_WIDOM = { real: 2.0234, complex: 0.4776 } as const;
 
 /**
- * The bulk of the eigenvalues λ = σ² of an N×M matrix, some of which, the spikes, lie beyond it.
+ * The bulk of the eigenvalues λ = σ² of a matrix, some of which, the spikes, lie beyond it.
  *
- * The variance of the entries is that for which the median of the distribution is the median of the eigenvalues without
- * the spikes (Gavish & Donoho, IEEE Trans. Inf. Theory 60:5040, 2014, have it with the spikes). What is a spike depends on
- * the variance, so both are found in turns: from no spikes on, their number can only grow. With k spikes the others are
- * taken for those of an (N − k)×(M − k) matrix.
+ * The variance of the entries is that for which the median of the distribution is the median of the eigenvalues (Gavish &
+ * Donoho, IEEE Trans. Inf. Theory 60:5040, 2014). Spikes would raise it, so it is found twice: from all eigenvalues, and
+ * from those without the k spikes that are found then, as of a matrix with k rows and columns less.
  *
  * A spike is beyond the edge by more than the largest eigenvalue of random entries is, but for once in a hundred times
  * (Johnstone, Ann. Stat. 29:295, 2001; for complex entries Johansson, Commun. Math. Phys. 209:437, 2000).
  *
- * @param values  the eigenvalues, descending, M of them
- * @param longer  N
- * @returns undefined if the values left at last are less than half of all, or their median is 0
+ * @param values  the eigenvalues, descending
+ * @param longer  the larger one of the numbers of rows and columns; the other one is that of the eigenvalues
+ * @returns undefined if a median is 0
  */
 export function fitBulk(
   values: Float64Array,
   longer: number,
   field: "real" | "complex" = "real",
 ): Bulk | undefined {
-  const count = values.length;
-  let spikes = 0;
-  for (;;) {
-    const [M, N] = [count - spikes, longer - spikes];
-    const median = medianOf(values.subarray(spikes));
-    if (2 * spikes > count || !(median > 0)) return undefined;
-    const variance = median / (N * bulkQuantile(0.5, M / N));
-    const edge = variance * (Math.sqrt(N) + Math.sqrt(M)) ** 2;
-    const spikeEdge = variance * largestAtRandom(N, M, field);
-    const beyond = values.findIndex((value) => !(value > spikeEdge));
-    if (beyond <= spikes) return { variance, edge, spikeEdge, spikes };
-    spikes = beyond;
-  }
+  const first = bulkWithout(0, values, longer, field);
+  return first && bulkWithout(first.spikes, values, longer, field);
+}
+
+function bulkWithout(
+  taken: number,
+  values: Float64Array,
+  longer: number,
+  field: "real" | "complex",
+): Bulk | undefined {
+  const [M, N] = [values.length - taken, longer - taken];
+  const median = medianOf(values.subarray(taken));
+  if (!(median > 0)) return undefined;
+  const variance = median / (N * bulkQuantile(0.5, M / N));
+  const edge = variance * (Math.sqrt(N) + Math.sqrt(M)) ** 2;
+  const spikeEdge = variance * largestAtRandom(N, M, field);
+  const spikes = values.filter((value) => value > spikeEdge).length;
+  return { N, M, variance, edge, spikeEdge, spikes };
 }
 
 /** The 99% quantile of the largest eigenvalue for entries of variance 1. */

@@ -8,6 +8,7 @@ import {
   type PanelData,
   rowPanels,
   type SingularTriplet,
+  SpectralNormError,
   singularTriplet,
   singularTriplets,
   svdvals,
@@ -107,20 +108,21 @@ export function spectrumOf(weight: Weight, count: number, options: MeasureOption
 }
 
 /**
- * All singular values of a weight, descending.
- *
- * @throws FileError; UnsupportedError if there is no memory for it
+ * All singular values of a weight, descending, or why there are none, for example that there is no memory for them.
  *
  * Memory: the tensor, a copy in float64, and one in kernel memory; for complex numbers three of the real form.
  */
-export function wholeSpectrum(weight: Weight): Float64Array {
-  return withTensor(weight, {}, (opened) => {
-    try {
-      return svdvals(inMemory(opened.numbers(0, weight.rows * weight.cols), weight));
-    } catch (error) {
-      throw errorInMatrix(weight, error);
-    }
-  });
+export function wholeSpectrum(weight: Weight): Float64Array | string {
+  try {
+    return withTensor(weight, {}, (opened) =>
+      svdvals(inMemory(opened.numbers(0, weight.rows * weight.cols), weight)),
+    );
+  } catch (error) {
+    if (error instanceof SpectralNormError) return error.message;
+    // An array that cannot be allocated.
+    if (error instanceof RangeError) return "there is no memory for its decomposition";
+    throw error;
+  }
 }
 
 function leading(A: MatrixOrOperator, k: number, options: MeasureOptions): readonly number[] {

@@ -44,8 +44,7 @@ interface PlanOptions extends WeightOptions, SpectraOptions {
   readonly shard?: Shard;
   /** called with the name of every file that a model is read from */
   onInput?(path: string): void;
-  /** bytes that a compressed tensor may inflate to, and a decomposition may take; default: a multiple of the file's size, and
-   *  no limit */
+  /** bytes that a compressed tensor may inflate to (default: a multiple of its file's size) and a decomposition may take */
   readonly memory?: number;
 }
 

@@ -70,7 +70,7 @@ export function fitSpectrum(sigma: Float64Array, { rows, cols, dtype }: Spectrum
     reasons: [
       ...(enough ? [] : [`has fewer than ${FEWEST} eigenvalues above 0`]),
       ...(enough && !powerLaw ? ["its eigenvalues are equal up to rounding"] : []),
-      ...(bulk ? [] : ["has no bulk: half of its eigenvalues are 0 or beyond it"]),
+      ...(bulk ? [] : ["has no bulk: too many of its eigenvalues are 0"]),
     ],
   };
 }

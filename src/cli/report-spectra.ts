@@ -46,6 +46,7 @@ export function wholeSpectra(
       const weight = weightOfLine(items, line);
       if (!weight) return [];
       const sigma = taken.get(line) ?? wholeSpectrum(weight);
+      if (typeof sigma === "string") return [];
       // There is no axis for squares that are no doubles.
       if (!(sigma[0] ** 2 > 0 && sigma[0] ** 2 < Number.POSITIVE_INFINITY)) return [];
       return [{ name: line.tensor, rows: line.rows, cols: line.cols, dtype: weight.tensor.dtype, sigma }];

@@ -79,7 +79,8 @@ export async function runAudit(
     };
     if (flags.spectra) {
       const isKnown = ({ file, name }: Item) => name !== undefined && journal?.has(file, name) === true;
-      for (const line of spectraCost(items, isKnown)) streams.stderr.write(`spectral-norm: ${line}\n`);
+      for (const line of spectraCost(items, flags.sample !== undefined, isKnown))
+        streams.stderr.write(`spectral-norm: ${line}\n`);
     }
     const total = [...items, ...others].reduce((sum, { cost }) => sum + cost, 0);
     let done = 0;

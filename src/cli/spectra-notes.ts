@@ -17,9 +17,14 @@ const RATE = 5e9;
 /**
  * What `--spectra` is going to cost, and of which matrices no spectrum is taken; a line each.
  *
+ * @param sampled  whether they are a sample, so that their names are said
  * @param isKnown  whether an item's answer is there already
  */
-export function spectraCost(items: readonly Item[], isKnown: (item: Item) => boolean): string[] {
+export function spectraCost(
+  items: readonly Item[],
+  sampled: boolean,
+  isKnown: (item: Item) => boolean,
+): string[] {
   const files = [...new Set(items.map(({ file }) => file))];
   return files.flatMap((file) => {
     const weights = items.flatMap((item) =>
@@ -28,15 +33,16 @@ export function spectraCost(items: readonly Item[], isKnown: (item: Item) => boo
     if (weights.length === 0) return [];
     const taken = weights.filter(({ withoutSpectrum, known }) => withoutSpectrum === undefined && !known);
     const flops = taken.reduce((sum, { weight }) => sum + spectrumFlops(weight), 0);
-    const sampled = weights.some(({ withoutSpectrum }) => withoutSpectrum?.includes("sample"));
     const names = sampled ? `: ${taken.map(({ name }) => oneLine(name)).join(", ")}` : "";
     const without = weights.flatMap(({ withoutSpectrum }) =>
       withoutSpectrum === undefined ? [] : [{ reason: withoutSpectrum }],
     );
     const count = `${taken.length} of ${weights.length} ${weights.length === 1 ? "matrix" : "matrices"}`;
-    return [
+    const cost =
       `${oneLine(file)}: the whole spectra of ${count} take ${flops.toExponential(1).replace("+", "")} flops, ` +
-        `${lasting(flops / RATE)} at ${RATE.toExponential().replace("+", "")} flops a second${names}`,
+      `${lasting(flops / RATE)} at ${RATE.toExponential().replace("+", "")} flops a second${names}`;
+    return [
+      ...(taken.length > 0 ? [cost] : []),
       ...byReason(without).map(
         ({ reason, those: { length } }) => `${oneLine(file)}: ${length} without a spectrum: ${reason}`,
       ),

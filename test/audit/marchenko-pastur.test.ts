@@ -112,7 +112,7 @@ describe("the bulk of a matrix of independent entries", () => {
     );
   });
 
-  it("is none where most values are zero or beyond", () => {
+  it("is none where too many values are zero", () => {
     expect(fitBulk(new Float64Array(20), 20)).toBeUndefined();
     expect(
       fitBulk(
@@ -120,11 +120,10 @@ describe("the bulk of a matrix of independent entries", () => {
         30,
       ),
     ).toBeUndefined();
-    // A long thin matrix with values over many decades: almost all lie beyond the bulk of any half.
     expect(
       fitBulk(
-        Float64Array.from({ length: 40 }, (_, i) => 10 ** -i),
-        1e6,
+        Float64Array.from({ length: 20 }, (_, i) => (i < 11 ? 1000 >> i : 0)),
+        30,
       ),
     ).toBeUndefined();
   });

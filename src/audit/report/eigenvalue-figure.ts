@@ -141,7 +141,8 @@ function descriptionOf({ sigma }: WholeSpectrum, xmin: number | undefined, edge:
 }
 
 function histogramOf(spectrum: WholeSpectrum): Histogram {
-  const { largest, ratios, powerLaw, bulk } = fitSpectrum(spectrum.sigma, spectrum);
+  const fit = fitSpectrum(spectrum.sigma, spectrum);
+  const { largest, ratios, powerLaw, bulk } = fit;
   const unit = 2 * Math.log10(largest);
   const places = Array.from(
     ratios.filter((ratio) => ratio > 0),
@@ -149,6 +150,7 @@ function histogramOf(spectrum: WholeSpectrum): Histogram {
   );
   const drawn = places.slice(0, Math.max(1, Math.ceil(places.length * (1 - NOT_DRAWN))));
   const from = drawn[drawn.length - 1];
+  const xmin = powerLaw && unit + Math.log10(ratios[powerLaw.tail - 1]);
   const edge = bulk && unit + Math.log10(bulk.edge);
   const bins = Math.min(BINS[1], Math.max(BINS[0], Math.ceil(2 * Math.sqrt(drawn.length))));
   const width = Math.max((Math.max(unit, edge ?? unit) - from) / bins, 1e-6);
@@ -159,33 +161,40 @@ function histogramOf(spectrum: WholeSpectrum): Histogram {
     ...{ from: start(bin), to: start(bin + 1), count },
     text: `${scientific(10 ** start(bin))} to ${scientific(10 ** start(bin + 1))}: ${count}`,
   }));
-  const xmin = powerLaw && unit + Math.log10(ratios[powerLaw.tail - 1]);
-  /** the counts in bins about places from `first` to `last`, from the number of values that lie below a place */
+  const below = spectrum.sigma.length - drawn.length;
+  return { bars, below, ...curvesOf(fit, { from, unit, width, xmin, edge }), xmin, edge };
+}
+
+/** What the fits expect, in bins of some width about each place; places are log₁₀ λ, and `unit` is that of λ₁. */
+function curvesOf(
+  { powerLaw, bulk }: ReturnType<typeof fitSpectrum>,
+  at: { from: number; unit: number; width: number; xmin: number | undefined; edge: number | undefined },
+): { law: Curve; bulk: Curve } {
+  const { from, unit, width, xmin, edge } = at;
+  /** @param upTo  how many values lie below a place, but for a constant */
   const curve = (first: number, last: number, upTo: (place: number) => number): Curve => {
     const steps = Math.max(1, Math.ceil(((last - first) / width) * STEPS));
     return Array.from({ length: steps + 1 }, (_, i) => {
-      const at = first + ((last - first) * i) / steps;
-      return { at, count: upTo(at + width / 2) - upTo(at - width / 2) };
+      const place = first + ((last - first) * i) / steps;
+      return { at: place, count: upTo(place + width / 2) - upTo(place - width / 2) };
     });
   };
-  const [M, N] = [spectrum.sigma.length, Math.max(spectrum.rows, spectrum.cols)].map(
-    (order) => order - (bulk?.spikes ?? 0),
-  );
   return {
-    bars,
-    below: spectrum.sigma.length - drawn.length,
-    // The density itself at xmin, where the law begins.
-    law: powerLaw
-      ? curve(
-          Math.max(from, xmin ?? from),
-          unit,
-          (at) => -powerLaw.tail * 10 ** ((1 - powerLaw.alpha) * (at - (xmin ?? 0))),
-        )
-      : [],
-    bulk: bulk
-      ? curve(from, edge ?? unit, (at) => M * bulkShare(10 ** (at - unit) / (bulk.variance * N), M / N))
-      : [],
-    xmin,
-    edge,
+    law:
+      powerLaw && xmin !== undefined
+        ? curve(
+            Math.max(from, xmin),
+            unit,
+            (place) => -powerLaw.tail * 10 ** ((1 - powerLaw.alpha) * (place - xmin)),
+          )
+        : [],
+    bulk:
+      bulk && edge !== undefined
+        ? curve(
+            from,
+            edge,
+            (place) => bulk.M * bulkShare(10 ** (place - unit) / (bulk.variance * bulk.N), bulk.M / bulk.N),
+          )
+        : [],
   };
 }
