@@ -96,7 +96,7 @@ function api() {
 /** @param {string} path */
 const isFolder = (path) => existsSync(path) && statSync(path).isDirectory();
 
-const COMMANDS = ["commands", "scale-out", "scale-out-slepc"];
+const COMMANDS = ["commands", "spectra", "scale-out", "scale-out-slepc"];
 const EVIDENCE = ["benchmarks", "robustness", "certificate", "runtimes"];
 
 /** A page of its own, beside those that VitePress makes. */

@@ -9,6 +9,8 @@ import type { AuditLine } from "./line.js";
 export interface Journal {
   /** the next stored result of a tensor, which is then used up */
   take(file: string, tensor: string): AuditLine | undefined;
+  /** whether there is one */
+  has(file: string, tensor: string): boolean;
   /**
    * @param fingerprint  of the tensor, as `weightFingerprint` has it
    * @throws OutputError if the line cannot be written; what was written of it is removed
@@ -94,6 +96,7 @@ export function openJournal(
     }
     return {
       take: (file, tensor) => known.get(keyOf(file, tensor))?.shift(),
+      has: (file, tensor) => (known.get(keyOf(file, tensor))?.length ?? 0) > 0,
       append(line, fingerprint) {
         const journal = { program: PROGRAM, ...origin, fingerprint };
         const text = Buffer.from(`${jsonLine({ journal, ...line })}\n`);

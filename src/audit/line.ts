@@ -1,9 +1,10 @@
 import type { OperatorUse } from "../files/tensor.js";
 import type { Measures } from "./measure.js";
+import type { SpectrumMeasures } from "./spectrum-fit.js";
 import type { Weight } from "./weight.js";
 
 /** The result for one weight, printed as one JSON line. */
-export interface AuditLine {
+export interface AuditLine extends Partial<SpectrumMeasures> {
   /** the model as it was named */
   readonly file: string;
   readonly tensor: string;
@@ -52,7 +53,12 @@ export interface LeftOutLine {
   readonly leftOut: string;
 }
 
-export function lineOf(file: string, { tensor }: Weight, found: Measures): AuditLine {
+export function lineOf(
+  file: string,
+  { tensor }: Weight,
+  found: Measures,
+  spectrum?: SpectrumMeasures,
+): AuditLine {
   const { sigma, converged, residual, gradientError, tied, passes } = found.triplet;
   const { rows, cols, frobenius, certificate, singularValues } = found;
   return {
@@ -79,6 +85,7 @@ export function lineOf(file: string, { tensor }: Weight, found: Measures): Audit
       proven: certificate.proven,
     }),
     ...(singularValues && { singularValues }),
+    ...spectrum,
   };
 }
 

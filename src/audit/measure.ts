@@ -8,8 +8,10 @@ import {
   type PanelData,
   rowPanels,
   type SingularTriplet,
+  SpectralNormError,
   singularTriplet,
   singularTriplets,
+  svdvals,
   UnsupportedError,
 } from "../index.js";
 import { tripletOfValue } from "../solve/triplet.js";
@@ -30,6 +32,8 @@ export interface MeasureOptions {
   readonly memory?: number;
   /** treats weights with four axes as convolutions instead of matrices */
   readonly convolution?: ConvolutionOptions;
+  /** also take the whole spectrum, where the plan has it */
+  readonly spectra?: boolean;
 }
 
 /** The results for one weight. */
@@ -101,6 +105,24 @@ export function spectrumOf(weight: Weight, count: number, options: MeasureOption
   return withForm(weight, { ...options, certify: false }, ({ A, rows, cols }) =>
     leading(A, Math.min(count, rows, cols), options),
   );
+}
+
+/**
+ * All singular values of a weight, descending, or why there are none, for example that there is no memory for them.
+ *
+ * Memory: the tensor, a copy in float64, and one in kernel memory; for complex numbers three of the real form.
+ */
+export function wholeSpectrum(weight: Weight): Float64Array | string {
+  try {
+    return withTensor(weight, {}, (opened) =>
+      svdvals(inMemory(opened.numbers(0, weight.rows * weight.cols), weight)),
+    );
+  } catch (error) {
+    if (error instanceof SpectralNormError) return error.message;
+    // An array that cannot be allocated.
+    if (error instanceof RangeError) return "there is no memory for its decomposition";
+    throw error;
+  }
 }
 
 function leading(A: MatrixOrOperator, k: number, options: MeasureOptions): readonly number[] {

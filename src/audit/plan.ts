@@ -4,9 +4,10 @@ import { readModel } from "../files/model.js";
 import type { TensorEntry } from "../files/tensor.js";
 import { quote } from "../files/text.js";
 import { FileError, SpectralNormError } from "../index.js";
-import { type ConvolutionOptions, isConvolution } from "./convolution.js";
+import { isConvolution } from "./convolution.js";
 import type { LeftOutLine } from "./line.js";
 import { costOf, costOfConvolution, inShard, type Shard } from "./shard.js";
+import { obstacleTo, type SpectraOptions, sampleOf, spectrumFlops } from "./spectrum-plan.js";
 import { type Weight, type WeightOptions, weightOf } from "./weight.js";
 
 /** One step of an audit: a weight to compute, or something to report. */
@@ -17,6 +18,8 @@ export type Item =
       readonly name: string;
       readonly cost: number;
       readonly weight: Weight;
+      /** why its whole spectrum is not taken, if others' are */
+      readonly withoutSpectrum?: string;
     }
   | {
       readonly kind: "left out";
@@ -36,13 +39,12 @@ export interface Fault {
   readonly error: SpectralNormError;
 }
 
-interface PlanOptions extends WeightOptions {
+interface PlanOptions extends WeightOptions, SpectraOptions {
   readonly certify?: boolean;
-  readonly convolution?: ConvolutionOptions;
   readonly shard?: Shard;
   /** called with the name of every file that a model is read from */
   onInput?(path: string): void;
-  /** bytes that a compressed tensor may inflate to; default: a multiple of its file's size */
+  /** bytes that a compressed tensor may inflate to (default: a multiple of its file's size) and a decomposition may take */
   readonly memory?: number;
 }
 
@@ -113,9 +115,26 @@ function itemsOf(file: string, options: PlanOptions): Item[] {
       weight: found,
     };
   });
-  if (items.some(({ kind }) => kind !== "left out")) return items;
+  if (items.some(({ kind }) => kind !== "left out"))
+    return options.spectra ? withSpectra(items, options) : items;
   const error = new FileError(`holds no weight matrix${reasons(items)}`);
   return [...items, { kind: "fault", file, name: undefined, cost: 0, error }];
+}
+
+/** The items with the cost of the spectra that are taken, and the reason where one is not. */
+function withSpectra(items: readonly Item[], options: SpectraOptions): Item[] {
+  const obstacles = items.map((item) => (item.kind === "weight" ? obstacleTo(item.weight, options) : ""));
+  const weights = items.flatMap((item, i) =>
+    item.kind === "weight" && obstacles[i] === undefined ? [item.weight] : [],
+  );
+  const { sample = weights.length } = options;
+  const chosen = sampleOf(weights, sample);
+  return items.map((item, i) => {
+    if (item.kind !== "weight") return item;
+    // A product is a multiplication and an addition.
+    if (chosen.has(item.weight)) return { ...item, cost: item.cost + spectrumFlops(item.weight) / 2 };
+    return { ...item, withoutSpectrum: obstacles[i] ?? `is not in the sample of ${sample}` };
+  });
 }
 
 function costOfWeight(weight: Weight, { certify = false, convolution }: PlanOptions): number {

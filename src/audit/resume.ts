@@ -41,7 +41,7 @@ export function currentEntries(
     options.onItem?.(item);
     let fingerprint: string;
     try {
-      fingerprint = weightFingerprint(item.weight, options);
+      fingerprint = weightFingerprint(item.weight, options, item.withoutSpectrum);
     } catch (error) {
       if (!(error instanceof SpectralNormError)) throw error;
       continue;

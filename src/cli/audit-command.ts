@@ -28,6 +28,11 @@ export function registerAudit(program: Command): void {
       flops,
     )
     .option("--top <k>", "add the k largest singular values", integerIn(1, 1000))
+    .option(
+      "--spectra",
+      "add what the whole spectra tell: the power law's exponent α, the random bulk and the values beyond it",
+    )
+    .option("--sample <k>", "with --spectra, those of at most k matrices of each model", integerIn(1, 1e6))
     .option("--report <file>", "write a self-contained HTML page with figures")
     .option(
       "--spectrum <tensor>",

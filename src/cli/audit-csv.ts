@@ -1,4 +1,5 @@
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
+import type { SpectrumMeasures } from "../audit/spectrum-fit.js";
 import { oneLine } from "../files/text.js";
 
 const COLUMNS = [
@@ -18,10 +19,23 @@ const COLUMNS = [
   "passes",
 ] as const;
 const BOUNDS = ["lower", "upper", "sigma2Upper", "gradientErrorBound", "proven"] as const;
+const SPECTRUM = [
+  "alpha",
+  "alphaHat",
+  "xmin",
+  "ksDistance",
+  "tail",
+  "logNorm",
+  "bulkEdge",
+  "spikeEdge",
+  "spikes",
+  "spectrumReason",
+] as const satisfies readonly (keyof SpectrumMeasures)[];
 
 interface CsvReportOptions {
   readonly certify?: boolean;
   readonly top?: number;
+  readonly spectra?: boolean;
   readonly against?: string;
   readonly leftOut?: boolean;
 }
@@ -54,11 +68,12 @@ function inert(text: string): string {
   return /^\s*[=+\-@]/.test(line.normalize("NFKC")) || /^[\t\r\n]/.test(text) ? `'${line}` : line;
 }
 
-function columns({ certify, top, against, leftOut }: CsvReportOptions): string[] {
+function columns({ certify, top, spectra, against, leftOut }: CsvReportOptions): string[] {
   return [
     ...COLUMNS,
     ...(certify ? BOUNDS : []),
     ...(top ? ["singularValues"] : []),
+    ...(spectra ? SPECTRUM : []),
     ...(against === undefined ? [] : ["sigmaAgainst", "ratio"]),
     ...(leftOut ? ["leftOut"] : []),
   ];

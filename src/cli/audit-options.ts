@@ -14,6 +14,7 @@ export interface AuditFlags extends Omit<MeasureOptions, "convolution"> {
   readonly spectrum?: string;
   readonly against?: string;
   readonly sort?: Order;
+  readonly sample?: number;
   readonly shard?: Shard;
   readonly resume?: string;
   readonly threads?: number;
@@ -45,6 +46,9 @@ export function refuseConflicts({
   resume,
   report,
   spectrum,
+  spectra,
+  sample,
+  sort,
 }: AuditFlags): void {
   if (conv === "operator" && certify)
     throw new OptionError("--certify: convolutions cannot be certified; it excludes --conv operator");
@@ -52,11 +56,14 @@ export function refuseConflicts({
   if (against !== undefined && (shard ?? resume))
     throw new OptionError("--against: compares whole models; it excludes --shard and --resume");
   if (spectrum !== undefined && report === undefined) throw new OptionError("--spectrum: is for --report");
+  if (sample !== undefined && !spectra) throw new OptionError("--sample: is for --spectra");
+  if (sort === "alpha" && !spectra) throw new OptionError("--sort alpha: is for --spectra");
 }
 
 /** The options that a result depends on, as they are typed. Threads and shards change no digit. */
 export function originOptions(flags: AuditFlags): JournalOrigin["options"] {
   const { certify, maxCost, top, rtol, conv, input, boundary, layout, embeddings, memory } = flags;
+  const { spectra, sample } = flags;
   return {
     ...(certify && { "--certify": true }),
     ...(maxCost !== undefined && { "--max-cost": maxCost }),
@@ -67,7 +74,10 @@ export function originOptions(flags: AuditFlags): JournalOrigin["options"] {
     ...(boundary && { "--boundary": boundary }),
     ...(layout && { "--layout": layout }),
     ...(embeddings && { "--embeddings": true }),
-    // Without proofs it changes only the last digits, and a process that was killed may have to resume with less memory.
-    ...(certify && memory !== undefined && { "--memory": memory }),
+    ...(spectra && { "--spectra": true }),
+    ...(sample !== undefined && { "--sample": sample }),
+    // Without proofs and spectra it changes only the last digits, and a process that was killed may have to resume with
+    // less memory.
+    ...((certify || spectra) && memory !== undefined && { "--memory": memory }),
   };
 }

@@ -4,6 +4,7 @@ import { jsonLine, oneLine, quote } from "../files/text.js";
 import { csvHead, csvRow } from "./audit-csv.js";
 import type { AuditFlags } from "./audit-options.js";
 import { leftOutLines } from "./left-out.js";
+import { spectraSummaryText } from "./spectra-notes.js";
 
 /** Where text is written. */
 interface Writer {
@@ -31,6 +32,14 @@ export function sayLeftOut(lines: readonly LeftOutLine[], stderr: Writer): void 
   for (const [file, reasons] of files)
     for (const line of leftOutLines(file, ["tensor", "tensors"], reasons))
       stderr.write(`spectral-norm: ${line}\n`);
+}
+
+/** Writes the summary of each model's spectra in a line, where there are no tables with it. */
+export function saySpectra(lines: readonly AuditLine[], stderr: Writer): void {
+  for (const file of new Set(lines.map((line) => line.file))) {
+    const summary = spectraSummaryText(lines.filter((line) => line.file === file));
+    if (summary.length > 0) stderr.write(`spectral-norm: ${oneLine(file)}: ${summary.join(" ")}\n`);
+  }
 }
 
 /** A line with σ₁ of the tensor of the same name in the other model, and the ratio of the two. */

@@ -5,6 +5,7 @@ import { oneLine } from "../files/text.js";
 import { columnsOf, shortened, wrapped } from "./fit.js";
 import { byReason } from "./left-out.js";
 import { type Column, type FittedTable, fitNote, ruledTable } from "./ruled-table.js";
+import { SPECTRA_EXPLANATION, spectraSummaryText } from "./spectra-notes.js";
 
 /**
  * What `spectral-norm audit` prints on a terminal: a table for each model, in lines of at most `width` columns.
@@ -45,7 +46,8 @@ function section(file: string, lines: readonly AuditLine[], width: number, table
   const count = `: ${lines.length} ${lines.length === 1 ? "matrix" : "matrices"}`;
   const table = tableOf(lines, width);
   tables.push(table);
-  return [shortened(oneLine(file), width - count.length) + count, ...table.lines].join("\n");
+  const summary = spectraSummaryText(lines).map((text) => wrapped(text, width));
+  return [shortened(oneLine(file), width - count.length) + count, ...table.lines, ...summary].join("\n");
 }
 
 function tableOf(lines: readonly AuditLine[], width: number): FittedTable {
@@ -54,6 +56,7 @@ function tableOf(lines: readonly AuditLine[], width: number): FittedTable {
   const frobenius = aligned(lines.map((line) => digits(line.frobenius)));
   const rank = aligned(lines.map(({ stableRank }) => digits(stableRank, 4)));
   const leading = lines.some(({ singularValues }) => singularValues);
+  const spectra = lines.some(({ alpha }) => alpha !== undefined) ? spectrumColumns(lines) : [];
   const columns: Column[] = [
     { head: "tensor", align: "left", shorten: 0.45, after: lines.map(notes) },
     { head: "shape", align: "right", drop: 2 },
@@ -69,6 +72,7 @@ function tableOf(lines: readonly AuditLine[], width: number): FittedTable {
           { head: "to", align: "right" },
         ] as const)
       : []),
+    ...spectra.map(({ column }) => column),
     ...(leading ? ([{ head: "σ₂, σ₃ …", align: "left", drop: 6 }] as const) : []),
   ];
   const rows = lines.map((line, i) => [
@@ -81,9 +85,70 @@ function tableOf(lines: readonly AuditLine[], width: number): FittedTable {
     frobenius[i],
     rank[i],
     ...(certified ? interval(line) : []),
+    ...spectra.map(({ cells }) => cells[i]),
     ...(leading ? [leadingText(line)] : []),
   ]);
   return ruledTable(columns, rows, width);
+}
+
+/** What `--spectra` adds; an undefined number is a dash. */
+function spectrumColumns(lines: readonly AuditLine[]): { column: Column; cells: string[] }[] {
+  const cells = (value: (line: AuditLine) => number | null | undefined, text: (value: number) => string) =>
+    lines.map((line) => {
+      const found = value(line);
+      return typeof found === "number" ? text(found) : "–";
+    });
+  const right = (head: string, texts: string[], drop?: number) => ({
+    column: { head, align: "right", ...(drop !== undefined && { drop }) } as const,
+    cells: texts,
+  });
+  return [
+    right(
+      "α",
+      cells(({ alpha }) => alpha, exponent),
+    ),
+    right(
+      "D",
+      cells(
+        ({ ksDistance }) => ksDistance,
+        (d) => d.toFixed(3),
+      ),
+      9,
+    ),
+    right(
+      "α-hat",
+      cells(
+        ({ alphaHat }) => alphaHat,
+        (x) => x.toFixed(2),
+      ),
+      8,
+    ),
+    right(
+      "log-norm",
+      cells(
+        ({ logNorm }) => logNorm,
+        (x) => x.toFixed(2),
+      ),
+      4.2,
+    ),
+    right(
+      "edge",
+      cells(
+        ({ bulkEdge }) => bulkEdge,
+        (x) => digits(x, 4),
+      ),
+      4.1,
+    ),
+    right(
+      "spikes",
+      cells(({ spikes }) => spikes, String),
+      10,
+    ),
+  ];
+}
+
+function exponent(alpha: number): string {
+  return alpha < 1000 ? alpha.toFixed(2) : alpha.toExponential(1);
 }
 
 function leadingText({ singularValues = [] }: AuditLine): string {
@@ -155,6 +220,7 @@ function explanation(lines: readonly AuditLine[]): string {
   const unsure = lines.filter((line) => !isSure(line)).length;
   return [
     "residual: √(‖Av−σu‖² + ‖Aᵀu−σv‖²), which bounds the distance of σ₁ to a singular value · stable rank: ‖A‖_F²/σ₁²",
+    ...(lines.some(({ alpha }) => alpha !== undefined) ? [SPECTRA_EXPLANATION] : []),
     ...(unsure > 0 ? [`${unsure} of ${lines.length} did not converge or could not be proven.`] : []),
   ].join("\n");
 }

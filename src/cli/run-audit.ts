@@ -3,9 +3,8 @@ import { audit, isSure, ORDERS } from "../audit/audit.js";
 import { compareModels } from "../audit/compare.js";
 import { type Journal, type JournalOrigin, journalRequest, openJournal } from "../audit/journal.js";
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
-import { type MeasureOptions, spectrumOf } from "../audit/measure.js";
+import type { MeasureOptions } from "../audit/measure.js";
 import { type Fault, type Item, inPart, itemsIn, planOf } from "../audit/plan.js";
-import type { Spectrum } from "../audit/report/spectra-figure.js";
 import { currentEntries } from "../audit/resume.js";
 import { version } from "../experiment/bundled-versions.js";
 import { oneLine, quote } from "../files/text.js";
@@ -14,9 +13,11 @@ import { OptionError, SpectralNormError } from "../index.js";
 import { pageRequest } from "../report/mark.js";
 import { startThreads, type ThreadPool } from "../threads/index.js";
 import { type AuditFlags, convolutionIn, originOptions, refuseConflicts } from "./audit-options.js";
-import { complaintOf, linePrinter, sayLeftOut, withComparison } from "./audit-output.js";
+import { complaintOf, linePrinter, sayLeftOut, saySpectra, withComparison } from "./audit-output.js";
 import { auditTables, comparisonTable } from "./audit-table.js";
 import type { Progress } from "./progress.js";
+import { leadingSpectra, wholeSpectra } from "./report-spectra.js";
+import { spectraCost } from "./spectra-notes.js";
 
 /** Where the command writes. */
 interface AuditStreams {
@@ -26,9 +27,6 @@ interface AuditStreams {
   /** whether what is written to `stdout` ends up in this file */
   isStdout(path: string): boolean;
 }
-
-/** Singular values of the chosen matrix that a report shows. */
-const SPECTRUM = 64;
 
 /**
  * Audits models and prints JSON or CSV lines, or tables at the end. What cannot be read is reported on standard error,
@@ -52,7 +50,8 @@ export async function runAudit(
   const planning = { ...options, onInput: (path: string) => void inputs.add(path) };
   const all = itemsIn(models, planning);
   const items = inPart(all, flags.shard);
-  const others = flags.against === undefined ? [] : planOf([flags.against], planning);
+  const withoutSpectra = { ...planning, spectra: false };
+  const others = flags.against === undefined ? [] : planOf([flags.against], withoutSpectra);
   const { spectrum } = flags;
   if (spectrum !== undefined && !items.some(({ kind, name }) => kind === "weight" && name === spectrum))
     throw new OptionError(`--spectrum: there is no matrix ${quote(spectrum)}`);
@@ -78,20 +77,28 @@ export async function runAudit(
       streams.progress.clear();
       streams.stderr.write(`spectral-norm: ${complaintOf(fault)}\n`);
     };
+    if (flags.spectra) {
+      const isKnown = ({ file, name }: Item) => name !== undefined && journal?.has(file, name) === true;
+      for (const line of spectraCost(items, flags.sample !== undefined, isKnown))
+        streams.stderr.write(`spectral-norm: ${line}\n`);
+    }
     const total = [...items, ...others].reduce((sum, { cost }) => sum + cost, 0);
     let done = 0;
+    /** whole spectra, for the report */
+    const taken = new Map<AuditLine, Float64Array>();
     const run = async (
       some: readonly Item[],
       use: (line: AuditLine | LeftOutLine) => void,
-      known?: Journal,
+      { known, spectra = false }: { known?: Journal | undefined; spectra?: boolean | undefined } = {},
     ) => {
       const onItem = ({ name, file, cost }: Item) => {
         streams.progress.show("audit", oneLine(name ?? file), done, total);
         done += cost;
       };
-      for (const finding of audit(some, { ...options, journal: known, onItem })) {
+      for (const finding of audit(some, { ...options, spectra, journal: known, onItem })) {
         if (finding.kind === "fault") complain(finding);
         else use(finding.line);
+        if (finding.kind === "line" && finding.spectrum && page) taken.set(finding.line, finding.spectrum);
         // Lets the streams report their errors, such as a closed pipe.
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -109,7 +116,7 @@ export async function runAudit(
       else leftOut.push(line);
       if (!flags.sort) print(printed(line));
     };
-    await run(items, take, journal);
+    await run(items, take, { known: journal, spectra: flags.spectra });
     if (flags.sort) {
       lines.sort(ORDERS[flags.sort]);
       for (const line of [...lines, ...leftOut]) print(printed(line));
@@ -117,13 +124,15 @@ export async function runAudit(
     const comparison = against && compareModels(lines, against.name, against.lines);
     for (const line of comparison?.onlyThere ?? [])
       print({ ...line, sigmaAgainst: null, ratio: null } as AuditLine);
-    const spectra = flags.report === undefined ? undefined : spectraOf(items, lines, options);
+    const spectra = page && leadingSpectra(items, lines, options);
+    const eigenvalues = page && wholeSpectra(items, lines, taken, options);
     streams.progress.end();
     sayLeftOut(leftOut, streams.stderr);
+    if (flags.json || flags.csv) saySpectra(lines, streams.stderr);
     let failure: OutputError | undefined;
-    if (page && spectra) {
+    if (page && spectra && eigenvalues) {
       const { auditPage } = await import("../audit/report/audit-page.js");
-      const parts = { lines, leftOut, faults, spectra, comparison, command };
+      const parts = { lines, leftOut, faults, spectra, eigenvalues, comparison, command };
       try {
         writeOutput(page, auditPage({ ...parts, version: version("spectral-norm") ?? "" }));
       } catch (error) {
@@ -168,27 +177,6 @@ async function threadsFor(
     if (threads === undefined && error instanceof SpectralNormError) return undefined;
     throw error;
   }
-}
-
-/** For each model, the singular values of the chosen matrix, or of the one with the largest norm. */
-function spectraOf(
-  items: readonly Item[],
-  lines: readonly AuditLine[],
-  options: AuditFlags & MeasureOptions,
-): Map<string, Spectrum> {
-  const spectra = new Map<string, Spectrum>();
-  for (const file of new Set(lines.map((line) => line.file))) {
-    const own = lines.filter((line) => line.file === file);
-    const chosen =
-      own.find(({ tensor }) => tensor === options.spectrum) ??
-      own.reduce((a, b) => (b.sigma > a.sigma ? b : a));
-    const item = items.find(
-      (one) => one.file === file && one.name === chosen.tensor && one.kind === "weight",
-    );
-    if (item?.kind === "weight")
-      spectra.set(file, { name: chosen.tensor, values: spectrumOf(item.weight, SPECTRUM, options) });
-  }
-  return spectra;
 }
 
 /** The journal, if its results are of the same tensors, options and version. */

@@ -104,6 +104,12 @@ const auditLine = (tensor: string, k: number): AuditLine => ({
   ...{ stableRank: 42.42, converged: k !== 3, residual: 1e-7, gradientError: null, tied: k === 2, passes: 9 },
   ...(k % 2 === 0 ? { lower: 1 / 3, upper: 2 / 3, proven: false } : {}),
   ...(k > 2 ? { singularValues: [9, 8, 7, 6, 5] } : {}),
+  ...(k % 3 === 0
+    ? {
+        ...{ alpha: k === 6 ? null : 2.5 + k / 7, alphaHat: -1e3 * k, xmin: 10 ** k, ksDistance: 0.1234 },
+        ...{ tail: 40, logNorm: 2 * k, bulkEdge: 10 ** k / 3, spikeEdge: 10 ** k / 2, spikes: 1000 + k },
+      }
+    : {}),
 });
 
 describe("no line of the command's tables is wider than the terminal", () => {

@@ -7,9 +7,11 @@ import type { Comparison } from "../compare.js";
 import type { AuditLine, LeftOutLine } from "../line.js";
 import { auditTable, leftOutList } from "./audit-tables.js";
 import { comparisonSection } from "./comparison.js";
+import type { WholeSpectrum } from "./eigenvalue-figure.js";
 import { histogramFigure } from "./histogram-figure.js";
 import { layerFigure } from "./layer-figure.js";
 import { type Spectrum, spectraFigure } from "./spectra-figure.js";
+import { spectraSection } from "./spectra-section.js";
 
 /** All that a report says. */
 interface AuditReport {
@@ -19,6 +21,8 @@ interface AuditReport {
   readonly faults: readonly string[];
   /** of the chosen matrix of a model, by the model's name */
   readonly spectra: ReadonlyMap<string, Spectrum>;
+  /** whole ones of some matrices, likewise */
+  readonly eigenvalues: ReadonlyMap<string, readonly WholeSpectrum[]>;
   readonly comparison: Comparison | undefined;
   /** as it was typed */
   readonly command: string;
@@ -26,7 +30,7 @@ interface AuditReport {
 }
 
 /** Names of tensors have no spaces to break at. */
-const more = `.findings span, h2, .figure-title, li { overflow-wrap: anywhere; }
+const more = `.findings span, h2, .figure-title, li, summary { overflow-wrap: anywhere; }
 /* A table of many columns may stand out on both sides of the text before it scrolls. */
 @media screen and (min-width: 64rem) {
   .scroll { position: relative; left: 50%; translate: -50%; width: max-content; min-width: 100%; max-width: min(94vw, 92rem); }
@@ -38,6 +42,7 @@ export function auditPage({
   leftOut,
   faults,
   spectra,
+  eigenvalues,
   comparison,
   command,
   version,
@@ -73,13 +78,14 @@ directions its strength is divided: 1 where a single one has it all.</p>
 <ul class="findings">${findings.map(
     ({ figure, text }) => html`<li><strong>${figure}</strong><span>${text}</span></li>`,
   )}</ul>
-${files.map((file, k) => modelSection(file, k, lines, leftOut, spectra.get(file)))}
+${files.map((file, k) => modelSection(file, k, lines, leftOut, spectra.get(file), eigenvalues.get(file)))}
 ${comparison ? comparisonSection(comparison) : ""}
 <section>
 <h2>How it was found</h2>
 <dl><dt>command</dt><dd><code>${command}</code></dd></dl>
 <p>σ₁ and its vectors by block Lanczos iteration. Residual: √(‖Av−σu‖² + ‖Aᵀu−σv‖²) of the vectors as they are in the
 weights’ own precision; a singular value is no further from σ₁ than that.</p>
+${lines.some(({ alpha }) => alpha !== undefined) ? howSpectra : ""}
 ${faults.length > 0 ? html`<p>What could not be read:</p><ul>${faults.map((line) => html`<li>${line}</li>`)}</ul>` : ""}
 </section>
 <footer>Written by spectral-norm ${version}.</footer>
@@ -90,12 +96,19 @@ ${faults.length > 0 ? html`<p>What could not be read:</p><ul>${faults.map((line)
   return page.text;
 }
 
+const howSpectra = html`<p>α by maximum likelihood, with the xmin of the smallest Kolmogorov–Smirnov distance D (Clauset, Shalizi
+&amp; Newman 2009); α-hat: α·log<sub>10</sub> λ₁; log-norm: log<sub>10</sub> of the sum of all λ. The bulk is the distribution of
+Marchenko and Pastur for independent entries; their variance is the one for which its median is that of the eigenvalues
+without spikes (Gavish &amp; Donoho 2014). Spikes are beyond its edge by more than random matrices are, but for one in a
+hundred (Johnstone 2001).</p>`;
+
 function modelSection(
   file: string,
   k: number,
   all: readonly AuditLine[],
   allLeftOut: readonly LeftOutLine[],
   chosen: Spectrum | undefined,
+  whole: readonly WholeSpectrum[] = [],
 ): Markup {
   const lines = all.filter((line) => line.file === file);
   const leftOut = allLeftOut.filter((line) => line.file === file);
@@ -149,6 +162,7 @@ ${
       )
     : ""
 }
+${spectraSection(k, lines, whole)}
 ${auditTable(lines)}`
 }
 ${leftOutList(leftOut)}

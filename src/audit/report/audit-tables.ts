@@ -4,6 +4,7 @@ import type { AuditLine, LeftOutLine } from "../line.js";
 /** Every matrix of a model. */
 export function auditTable(lines: readonly AuditLine[]): Markup {
   const proven = lines.some(({ lower }) => lower !== undefined);
+  const spectra = lines.some(({ alpha }) => alpha !== undefined);
   const head = [
     "shape",
     "matrix",
@@ -13,6 +14,7 @@ export function auditTable(lines: readonly AuditLine[]): Markup {
     "‖·‖F",
     "stable rank",
     ...(proven ? ["proven from", "to"] : []),
+    ...(spectra ? ["α", "D", "α-hat", "log-norm", "edge", "spikes"] : []),
   ];
   return table(
     "All matrices",
@@ -27,8 +29,22 @@ export function auditTable(lines: readonly AuditLine[]): Markup {
       html`${digits(line.frobenius)}`,
       html`${digits(line.stableRank, 4)}`,
       ...(proven ? [html`${String(line.lower)}`, html`${String(line.upper ?? "∞")}`] : []),
+      ...(spectra ? spectrumCells(line) : []),
     ]),
   );
+}
+
+function spectrumCells(line: AuditLine): Markup[] {
+  const { alpha, ksDistance, alphaHat, logNorm, bulkEdge, spikes } = line;
+  return [
+    ...[alpha, ksDistance, alphaHat, logNorm].map((value) => signed(value)),
+    html`${typeof bulkEdge === "number" ? digits(bulkEdge, 4) : "–"}`,
+    html`${spikes ?? "–"}`,
+  ];
+}
+
+function signed(value: number | null | undefined): Markup {
+  return html`${typeof value === "number" ? String(Number(value.toPrecision(4))) : "–"}`;
 }
 
 /** What is not in the table, and why. */

@@ -15,15 +15,26 @@ interface LayerValues {
   readonly values: readonly number[];
   /** what the stems stand on: the scale's end, or 1 for ratios */
   readonly base?: 1;
+  /** lines across, to compare with */
+  readonly levels?: readonly number[];
 }
 
 /** Beyond this ratio of the largest to the smallest, the scale is logarithmic. */
 const LINEAR_UP_TO = 30;
 
 /** A stem for each matrix: on a scale from 0 or, where values are of very different sizes, a logarithmic one. */
-export function layerFigure({ id, title, label, caption, names, values, base }: LayerValues): Figure {
+export function layerFigure({
+  id,
+  title,
+  label,
+  caption,
+  names,
+  values,
+  base,
+  levels = [],
+}: LayerValues): Figure {
   const positive = values.filter((value) => value > 0 && value < Number.POSITIVE_INFINITY);
-  const scale = scaleOf(positive, base);
+  const scale = scaleOf([...positive, ...levels], base);
   const [bottom, top] = scale.domain;
   const foot = base ?? bottom;
   const points = values.map((value, i) => ({
@@ -60,6 +71,7 @@ export function layerFigure({ id, title, label, caption, names, values, base }: 
         }),
         countAxis("matrix, in the model’s order", { narrow }),
         Plot.ruleY([foot], { stroke: "var(--muted)" }),
+        Plot.ruleY(levels, { stroke: "var(--series-2)", strokeDasharray: "4,4", strokeWidth: 1.5 }),
         Plot.ruleX(points, {
           x: "layer",
           y1: foot,
