@@ -36,7 +36,8 @@ export function readSafetensors(
   folder: Folder,
 ): TensorEntry[] {
   const own = storedTensors(source, again);
-  const gptqZeros = gptqZerosBeside(folder);
+  // What is read from a pipe lies in no folder.
+  const gptqZeros = /\.safetensors$/i.test(name) ? gptqZerosBeside(folder) : undefined;
   const part = /([^/\\]*)-\d{5}-of-(\d{5})\.safetensors$/i.exec(name);
   const alone = !part || Number(part[2]) <= 1;
   if (alone || !own.some((entry) => entry.kind === "stored" && mayNeedOthers(entry.dtype)))

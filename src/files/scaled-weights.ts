@@ -120,11 +120,11 @@ export function weightsIn(entries: readonly Entry[], context: Context = {}): Ten
 /** What is known beside the tensors. */
 interface Context {
   /** tensors of the model's other files, where scales may be */
-  readonly others?: readonly Entry[];
+  readonly others?: readonly Entry[] | undefined;
   /** whether there are other files of which nothing is known */
   readonly incomplete?: boolean;
   /** how GPTQ stores zeros, by default less one; called once there is a weight of it */
-  readonly gptqZeros?: () => GptqZeros;
+  readonly gptqZeros?: (() => GptqZeros) | undefined;
 }
 
 class Model {
