@@ -40,7 +40,7 @@ export function readSafetensors(
   const gptqZeros = /\.safetensors$/i.test(name) ? gptqZerosBeside(folder) : undefined;
   const part = /([^/\\]*)-\d{5}-of-(\d{5})\.safetensors$/i.exec(name);
   const alone = !part || Number(part[2]) <= 1;
-  if (alone || !own.some((entry) => entry.kind === "stored" && mayNeedOthers(entry.dtype)))
+  if (alone || !own.some((entry) => entry.kind === "stored" && mayNeedOthers(entry)))
     return weightsIn(own, { gptqZeros });
   const others = storedByIndex(`${part[1]}.safetensors.index.json`, folder);
   return weightsIn(own, { others, incomplete: !others, gptqZeros });

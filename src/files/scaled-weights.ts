@@ -73,9 +73,9 @@ export function bytesOfNumber(dtype: string): number | undefined {
   return Object.hasOwn(OTHER_BYTES, dtype) ? OTHER_BYTES[dtype] : undefined;
 }
 
-/** Whether numbers of this type may need others beside them: scales, zeros or a quantization state. */
-export function mayNeedOthers(dtype: string): boolean {
-  return Object.hasOwn(CODED, dtype) || dtype === "U8" || dtype === "I32";
+/** Whether a tensor may belong together with others: it is quantized, or has scales, zeros or a quantization state. */
+export function mayNeedOthers({ name, dtype }: StoredTensor): boolean {
+  return Object.hasOwn(CODED, dtype) || dtype === "U8" || dtype === "I32" || isQuantization(name);
 }
 
 /**
@@ -197,7 +197,8 @@ class Model {
     if (OF_ACTIVATIONS.test(lastPart(name))) throw new FileError("is a scale of activations, by its name");
     const coded = Object.hasOwn(CODED, dtype);
     if (!coded && !Object.hasOwn(PLAIN, dtype)) throw new FileError(reasonOf(dtype));
-    if (shape.length >= 2 && isQuantization(name) && (coded || this.#packed.has(moduleOf(name))))
+    const ofOther = coded || this.#packed.has(moduleOf(name)) || this.#incomplete;
+    if (shape.length >= 2 && isQuantization(name) && ofOther)
       throw new FileError("belongs to the quantization of a weight, by its name");
     // bitsandbytes may store its bytes in tensors of any type.
     if (shape.length >= 2 && this.#named.has(`${name}.absmax`))

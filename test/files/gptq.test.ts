@@ -127,6 +127,35 @@ describe("GPTQ and AWQ", () => {
     expect(tensorIn(entries, "good").shape).toEqual([1, 2]);
   });
 
+  it("are left out if their parts do not fit or cannot be read, and so are these", () => {
+    const { parts } = packed("l", { order: range(32).map((i) => i % 2) });
+    const [qweight, qzeros, scales, index] = parts;
+    const cases: [SafetensorsPart[], RegExp][] = [
+      [[qweight, qzeros, f32("l.scales", [1, 16], positive(16)), index], /do not fit/],
+      [[qweight, int32("l.qzeros", [2, 1], [1, 2]), scales, index], /do not fit/],
+      [[qweight, { ...qzeros, dtype: "F32" }, scales, index], /do not fit/],
+      [[qweight, qzeros, { ...scales, dtype: "I32" }, index], /do not fit/],
+      [[qweight, qzeros, scales, int32("l.g_idx", [16], range(16))], /do not fit/],
+      [
+        [qweight, { ...qzeros, data: qzeros.data.slice(4) }, scales, index],
+        /"l.qzeros", which cannot be read/,
+      ],
+    ];
+    for (const [found, reason] of cases) {
+      const entries = read(...found, f32("good", [1, 2], [1, 2]));
+      expect(fault(entries, "l.qweight")).toMatch(reason);
+      expect(kinds(entries).filter((kind) => kind.endsWith("tensor"))).toEqual(["good tensor"]);
+    }
+    for (const bad of [2, -1]) {
+      const order = range(32).map((i) => (i === 3 ? bad : 0));
+      const entries = read(qweight, qzeros, scales, int32("l.g_idx", [32], order));
+      expect(() => tensorIn(entries, "l.qweight").open()).toThrow(
+        `number 3 of "l.g_idx" is ${bad}, and there are 2 groups`,
+      );
+    }
+    expect(fault(read(qweight, scales), "l.qweight")).toMatch(/dtype "I32"/);
+  });
+
   it("look for no configuration beside a pipe", () => {
     const files = { "-": file(1), "config.json": text("{") };
     expect(numbersOf(tensorIn(entriesOf(files, "-"), "l.qweight"))).toEqual(numbers);

@@ -21,14 +21,11 @@ import {
   e4m3,
   f8,
   f32,
-  int32,
   kinds,
   positive,
-  range,
   read,
   scaled,
   u8,
-  word,
 } from "./safetensors-parts.js";
 
 const signed = (bytes: Uint8Array) => [...new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length)];
@@ -190,6 +187,61 @@ describe("FP8", () => {
   });
 });
 
+describe("one file of a model", () => {
+  const part = (k: number) => `m-0000${k}-of-00002.safetensors`;
+  const first = safetensors([f8("w", [4, 5]), f32("plain", [1, 2], [1, 2])]);
+  const second = safetensors([f32("w_scale", [4], positive(4))]);
+  const index = (weight_map: object) => text({ weight_map });
+  const map = { w: part(1), plain: part(1), w_scale: part(2) };
+  const whole = { [part(1)]: first, [part(2)]: second, "m.safetensors.index.json": index(map) };
+
+  it("takes its scales from the others, by the index", () => {
+    const entries = entriesOf(whole, part(1));
+    expect(kinds(entries).toSorted()).toEqual(["plain tensor", "w tensor"]);
+    const expected = scaled([...codes(20)].map(e4m3), (i) => positive(4)[Math.floor(i / 5)]);
+    expect(numbersOf(tensorIn(entries, "w"))).toEqual(expected);
+    expect(entriesOf(whole, part(2))).toEqual([]);
+  });
+
+  it("takes FP8 as it is if the whole model has no scale", () => {
+    const { w_scale: _, ...without } = map;
+    const files = {
+      ...{ [part(1)]: first, [part(2)]: safetensors([f32("other", [4], positive(4))]) },
+      "m.safetensors.index.json": index({ ...without, other: part(2) }),
+    };
+    expect(numbersOf(tensorIn(entriesOf(files, part(1)), "w"))).toEqual([...codes(20)].map(e4m3));
+  });
+
+  it.each([
+    ["no index", undefined],
+    ["an index that is none", "[]"],
+    ["a damaged index", "{"],
+  ])("leaves FP8 without a scale out if there is %s", (_what, json) => {
+    const files = {
+      [part(1)]: first,
+      [part(2)]: second,
+      ...(json && { "m.safetensors.index.json": text(json) }),
+    };
+    const entries = entriesOf(files, part(1));
+    expect(fault(entries, "w")).toBe("is F8_E4M3 without a scale, which may be in another file of the model");
+    expect(tensorIn(entries, "plain").shape).toEqual([1, 2]);
+    const alone = entriesOf({ "m-00001-of-00001.safetensors": first }, "m-00001-of-00001.safetensors");
+    expect(tensorIn(alone, "w").dtype).toBe("bfloat16");
+  });
+
+  it("leaves scales without their weight out if there is no index", () => {
+    const scales = safetensors([f32("w_scale_inv", [2, 2], positive(4)), f32("plain", [1, 2], [1, 2])]);
+    const entries = entriesOf({ [part(2)]: scales }, part(2));
+    expect(fault(entries, "w_scale_inv")).toBe("belongs to the quantization of a weight, by its name");
+    expect(tensorIn(entries, "plain").shape).toEqual([1, 2]);
+  });
+
+  it("says that a scale cannot be read whose file is not there", () => {
+    const { [part(2)]: _, ...files } = whole;
+    expect(fault(entriesOf(files, part(1)), "w")).toBe("has a scale that cannot be read");
+  });
+});
+
 describe("I8", () => {
   it.each([
     [[], () => positive(4)[0]],
@@ -289,85 +341,6 @@ describe("microscaled FP4", () => {
     const s = { name: "w_scale", dtype: "F8_E8M0", shape: [2, 1], data: Uint8Array.of(127, 130) };
     const expected = nibbles(codes(32)).map((x, i) => (i < 32 ? x : 8 * x));
     expect(numbersOf(tensorIn(read(w, s), "w"))).toEqual(expected);
-  });
-});
-
-describe("packed integers", () => {
-  const [inputs, outputs, groups] = [16, 8, 2];
-  const q = (i: number, o: number) => (i * 7 + o * 5 + 3) % 16;
-  const zero = (g: number, o: number) => 1 + ((g + 3 * o) % 15);
-  const scales = positive(groups * outputs);
-  const expected = (group: (i: number) => number) =>
-    range(inputs).flatMap((i) =>
-      range(outputs).map((o) => Math.fround(scales[group(i) * outputs + o] * (q(i, o) - zero(group(i), o)))),
-    );
-
-  it.each([4, 8])("of GPTQ with %i bits are read, with and without g_idx", (bits) => {
-    const per = 32 / bits;
-    const parts = [
-      int32(
-        "l.qweight",
-        [inputs / per, outputs],
-        range(inputs / per).flatMap((w) =>
-          range(outputs).map((o) => word(range(per).map((k) => q(w * per + k, o)))),
-        ),
-      ),
-      int32(
-        "l.qzeros",
-        [groups, outputs / per],
-        range(groups).flatMap((g) =>
-          range(outputs / per).map((w) => word(range(per).map((k) => zero(g, w * per + k) - 1))),
-        ),
-      ),
-      f32("l.scales", [groups, outputs], scales),
-    ];
-    const plain = read(...parts);
-    expect(kinds(plain)).toEqual(["l.qweight tensor"]);
-    expect(tensorIn(plain, "l.qweight").shape).toEqual([inputs, outputs]);
-    expect(numbersOf(tensorIn(plain, "l.qweight"))).toEqual(expected((i) => (i < 8 ? 0 : 1)));
-    const ordered = read(
-      ...parts,
-      int32(
-        "l.g_idx",
-        [inputs],
-        range(inputs).map((i) => i % 2),
-      ),
-    );
-    expect(kinds(ordered)).toEqual(["l.qweight tensor"]);
-    expect(numbersOf(tensorIn(ordered, "l.qweight"))).toEqual(expected((i) => i % 2));
-    const bad = read(
-      ...parts,
-      int32(
-        "l.g_idx",
-        [inputs],
-        range(inputs).map((i) => (i === 3 ? -1 : 0)),
-      ),
-    );
-    expect(() => tensorIn(bad, "l.qweight").open()).toThrow(
-      /number 3 of "l.g_idx" is -1, and there are 2 groups/,
-    );
-    expect(fault(read(parts[0], parts[1], f32("l.scales", [1, outputs], positive(8))), "l.qweight")).toMatch(
-      /do not fit/,
-    );
-  });
-
-  it("of AWQ are read in their order", () => {
-    const order = [0, 2, 4, 6, 1, 3, 5, 7];
-    const entries = read(
-      int32(
-        "l.qweight",
-        [inputs, 1],
-        range(inputs).map((i) => word(order.map((o) => q(i, o)))),
-      ),
-      int32(
-        "l.qzeros",
-        [groups, 1],
-        range(groups).map((g) => word(order.map((o) => zero(g, o)))),
-      ),
-      f32("l.scales", [groups, outputs], scales),
-    );
-    expect(kinds(entries)).toEqual(["l.qweight tensor"]);
-    expect(numbersOf(tensorIn(entries, "l.qweight"))).toEqual(expected((i) => (i < 8 ? 0 : 1)));
   });
 });
 
