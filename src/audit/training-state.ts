@@ -48,7 +48,8 @@ export function trainingStateIn(tensors: readonly WeightTensor[]): ReadonlyMap<W
     if (reason) found.set(tensor, reason);
     else if (average)
       perhaps.push([tensor, (weight) => `is a moving average of ${weight}, by its name`, average]);
-    else if (kept) perhaps.push([tensor, (weight) => `is of an optimizer of ${weight}, by its name`, kept]);
+    else if (kept)
+      perhaps.push([tensor, (weight) => `is what an optimizer keeps of ${weight}, by its name`, kept]);
     if (!reason && !average) weights.set(keyOf(parts), tensor);
   }
   for (const [tensor, reasonFor, parts] of perhaps) {
@@ -73,7 +74,7 @@ function stateByName(parts: readonly string[]): string | undefined {
     (named.length > 1 && NAMED.test(named[0]) && (KEPT.test(named[1]) || KEPT.test(last))) ||
     // PyTorch's own dictionary of states: state.0.exp_avg.
     (parts.length === 3 && first === "state" && /^\d+$/.test(second) && !/^(weight|bias|kernel)$/.test(last));
-  return kept ? "is of an optimizer, by its name" : undefined;
+  return kept ? "is what an optimizer keeps, by its name" : undefined;
 }
 
 /** The parts without that which says that it is an average; undefined if none does. */

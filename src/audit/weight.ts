@@ -8,6 +8,7 @@ import type {
 import { NonFiniteError } from "../index.js";
 import { partsOfName } from "./name-parts.js";
 import { trainingStateIn } from "./training-state.js";
+import { normalizedFactorsIn } from "./weight-normalization.js";
 
 /** A tensor as the matrix that spectral normalization makes of it. */
 export interface Weight {
@@ -40,17 +41,22 @@ const NORMALIZATION =
 
 /**
  * A model's tensors as matrices, or why each is left out: as `weightOf` has it, or because training left it in the file
- * beside the weights.
+ * beside the weights, or it is one of two factors of a weight.
  */
 export function weightsAmong(
   entries: readonly TensorEntry[],
   options: WeightOptions,
 ): (Weight | LeftOutTensor | FailedTensor)[] {
-  const state = trainingStateIn(entries.filter((entry) => entry.kind === "tensor"));
+  const tensors = entries.filter((entry) => entry.kind === "tensor");
+  const state = trainingStateIn(tensors);
+  const factors = normalizedFactorsIn(tensors);
   return entries.map((entry) => {
     const found = weightOf(entry, options);
-    const reason = entry.kind === "tensor" && found.kind === "weight" ? state.get(entry) : undefined;
-    if (reason === undefined || entry.kind !== "tensor") return found;
+    if (entry.kind !== "tensor" || found.kind !== "weight") return found;
+    const reason =
+      state.get(entry) ??
+      (factors.has(entry) ? "is a factor of a normalized weight, by its name" : undefined);
+    if (reason === undefined) return found;
     return { kind: "left out", name: entry.name, shape: entry.shape, dtype: entry.dtype, reason };
   });
 }
@@ -117,7 +123,7 @@ export function isEmbedding(name: string): boolean {
 export function vectorsByName(name: string): string | undefined {
   const parts = partsOfName(name);
   const last = parts.at(-1) ?? "";
-  if (/^(.*_)?bias(es)?(_table)?$/i.test(last)) return "is a bias, by its name";
+  if (/^(.*_)?bias(es)?(_table|_[a-z])?$/i.test(last)) return "is a bias, by its name";
   if (!SCALING.test(last)) return undefined;
   const layer = parts.slice(0, -1).findLast((part) => !/^\d+$/.test(part));
   return NORMALIZATION.test(layer ?? "") ? "belongs to a normalization, by its name" : undefined;

@@ -130,7 +130,13 @@ function readGroup(weights: readonly unknown[], bytes: Bytes, seen: Set<string>,
         throw new FileError(`ends at byte ${at} of ${bytes.size} that are there; ${bytes.end}`);
       if (declared.optimizer) {
         const { shape, dtype } = declared;
-        return { kind: "left out", name, shape, dtype, reason: "is of an optimizer, by the manifest" };
+        return {
+          kind: "left out",
+          name,
+          shape,
+          dtype,
+          reason: "is what an optimizer keeps, by the manifest",
+        };
       }
       return entryOf(name, declared, begin, bytes);
     } catch (error) {
