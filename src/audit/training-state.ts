@@ -1,5 +1,4 @@
 import type { WeightTensor } from "../files/tensor.js";
-import { quote } from "../files/text.js";
 import { partsOfName } from "./name-parts.js";
 
 /** What optimizers of PyTorch keep for a parameter; none of these names a layer. */
@@ -30,6 +29,9 @@ const AVERAGES =
 const OF_AVERAGE = /^ema_|_ema$/i;
 const APPENDED_AVERAGE = /^(ExponentialMovingAverage|EMA)$/;
 
+const OPTIMIZERS = "is what an optimizer keeps, by its name";
+const AVERAGE = "is a moving average of another tensor, by its name";
+
 /**
  * The tensors that training leaves in a file beside the weights, by their names, and why each is left out: the state of
  * an optimizer, gradients, and moving averages of weights that are there as well. A file with nothing but averages has
@@ -38,24 +40,24 @@ const APPENDED_AVERAGE = /^(ExponentialMovingAverage|EMA)$/;
 export function trainingStateIn(tensors: readonly WeightTensor[]): ReadonlyMap<WeightTensor, string> {
   const found = new Map<WeightTensor, string>();
   const weights = new Map<string, WeightTensor>();
-  /** those that are one only if there is the weight that they belong to */
-  const perhaps: [WeightTensor, (weight: string) => string, string[]][] = [];
+  /** those that are one only if the weight that they belong to is there */
+  const perhaps: [WeightTensor, string, string[]][] = [];
   for (const tensor of tensors) {
     const parts = partsOfName(tensor.name);
-    const reason = tensor.use ? undefined : stateByName(parts);
-    const average = tensor.use || reason ? undefined : withoutAverage(parts);
-    const kept = tensor.use || reason || average ? undefined : withoutKept(parts);
-    if (reason) found.set(tensor, reason);
-    else if (average)
-      perhaps.push([tensor, (weight) => `is a moving average of ${weight}, by its name`, average]);
-    else if (kept)
-      perhaps.push([tensor, (weight) => `is what an optimizer keeps of ${weight}, by its name`, kept]);
-    if (!reason && !average) weights.set(keyOf(parts), tensor);
+    if (tensor.use) weights.set(keyOf(parts), tensor);
+    else {
+      const state = stateByName(parts);
+      const average = state ? undefined : withoutAverage(parts);
+      const kept = state || average ? undefined : withoutKept(parts);
+      if (state) found.set(tensor, state);
+      else if (average) perhaps.push([tensor, AVERAGE, average]);
+      else if (kept) perhaps.push([tensor, OPTIMIZERS, kept]);
+      if (!state && !average) weights.set(keyOf(parts), tensor);
+    }
   }
-  for (const [tensor, reasonFor, parts] of perhaps) {
+  for (const [tensor, reason, parts] of perhaps) {
     const weight = weights.get(keyOf(parts));
-    if (weight && weight.shape.join() === tensor.shape.join())
-      found.set(tensor, reasonFor(quote(weight.name)));
+    if (weight && weight.shape.join() === tensor.shape.join()) found.set(tensor, reason);
   }
   return found;
 }
@@ -74,7 +76,7 @@ function stateByName(parts: readonly string[]): string | undefined {
     (named.length > 1 && NAMED.test(named[0]) && (KEPT.test(named[1]) || KEPT.test(last))) ||
     // PyTorch's own dictionary of states: state.0.exp_avg.
     (parts.length === 3 && first === "state" && /^\d+$/.test(second) && !/^(weight|bias|kernel)$/.test(last));
-  return kept ? "is what an optimizer keeps, by its name" : undefined;
+  return kept ? OPTIMIZERS : undefined;
 }
 
 /** The parts without that which says that it is an average; undefined if none does. */

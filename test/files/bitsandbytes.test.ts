@@ -10,57 +10,8 @@ import {
   tensorIn,
   text,
 } from "./models.js";
-import { codes, f32, kinds, positive, range, read, sizeOf, u8 } from "./safetensors-parts.js";
-
-/** Any map of codes to numbers will do. */
-const MAP = Float32Array.from(range(16), (k) => Math.tanh((k - 7) / 5));
-const NESTED = Float32Array.from(range(256), (k) => (k - 100) / 156);
-
-interface Options {
-  readonly type?: "nf4" | "fp4";
-  readonly blocksize?: number;
-  readonly nested?: boolean;
-  readonly dtype?: string;
-  /** what the state says instead */
-  readonly state?: object | string;
-}
-
-/** A weight as `QuantState.as_dict(packed=True)` has it, and its numbers by plain loops. */
-function quantized(name: string, shape: readonly number[], options: Options = {}) {
-  const { type = "nf4", blocksize = 64, nested = false, dtype = "U8" } = options;
-  const count = sizeOf(shape);
-  const size = Math.ceil(count / 2);
-  const bytes = codes(size);
-  const blocks = Math.ceil(count / blocksize);
-  const outer = positive(Math.ceil(blocks / 256));
-  const nestedCodes = Uint8Array.from(range(blocks), (k) => (37 * k + 11) % 256);
-  const offset = 0.1234567;
-  const maxima = nested
-    ? Array.from(nestedCodes, (code, k) =>
-        Math.fround(Math.fround(NESTED[code] * outer[Math.floor(k / 256)]) + Math.fround(offset)),
-      )
-    : positive(blocks);
-  const state = {
-    ...{ quant_type: type, blocksize, dtype: "bfloat16", shape },
-    ...(nested && { nested_blocksize: 256, nested_dtype: "float32", nested_offset: offset }),
-  };
-  const json = text(options.state ?? state);
-  const width = { U8: 1, BF16: 2, F32: 4 }[dtype] ?? 1;
-  const parts: SafetensorsPart[] = [
-    { name, dtype, shape: [size / width, 1], data: bytes },
-    nested ? u8(`${name}.absmax`, [blocks], nestedCodes) : f32(`${name}.absmax`, [blocks], maxima),
-    f32(`${name}.quant_map`, [16], MAP),
-    ...(nested
-      ? [f32(`${name}.nested_absmax`, [outer.length], outer), f32(`${name}.nested_quant_map`, [256], NESTED)]
-      : []),
-    u8(`${name}.quant_state.bitsandbytes__${type}`, [json.length], json),
-  ];
-  const numbers = range(count).map((i) => {
-    const byte = bytes[i >> 1];
-    return Math.fround(MAP[i % 2 === 0 ? byte >> 4 : byte & 15] * maxima[Math.floor(i / blocksize)]);
-  });
-  return { parts, numbers };
-}
+import { fourBits } from "./quantized-weights.js";
+import { f32, kinds, range, read, sizeOf, u8 } from "./safetensors-parts.js";
 
 describe("four bits of bitsandbytes", () => {
   it.each([
@@ -73,7 +24,7 @@ describe("four bits of bitsandbytes", () => {
     ["nf4", [16, 64], { dtype: "F32" }],
     ["nf4", [2, 3, 3, 3], {}],
   ] as const)("%s of shape %j with %j are the map's numbers times their block's", (type, shape, options) => {
-    const { parts, numbers } = quantized("l.weight", shape, { type, ...options });
+    const { parts, numbers } = fourBits("l.weight", shape, { type, ...options });
     const entries = read(...parts, f32("l.bias", [2], [1, 2]));
     expect(kinds(entries)).toEqual(["l.weight tensor", "l.bias tensor"]);
     const tensor = tensorIn(entries, "l.weight");
@@ -82,16 +33,16 @@ describe("four bits of bitsandbytes", () => {
   });
 
   it("in a stack of experts are a matrix each, if blocks end with them", () => {
-    const { parts, numbers } = quantized("experts.up", [3, 4, 32]);
+    const { parts, numbers } = fourBits("experts.up", [3, 4, 32]);
     const entries = read(...parts);
     expect(kinds(entries)).toEqual(range(3).map((k) => `experts.up[${k}] tensor`));
     expect(range(3).flatMap((k) => numbersOf(tensorIn(entries, `experts.up[${k}]`)))).toEqual(numbers);
-    const uneven = read(...quantized("experts.up", [3, 5, 10]).parts);
+    const uneven = read(...fourBits("experts.up", [3, 5, 10]).parts);
     expect(fault(uneven, "experts.up")).toBe("has matrices of 50 numbers, and blocks of 64");
   });
 
   it("may have their parts in other files of the model", () => {
-    const { parts, numbers } = quantized("w", [4, 64], { nested: true, dtype: "BF16" });
+    const { parts, numbers } = fourBits("w", [4, 64], { nested: true, dtype: "BF16" });
     const files = {
       "m-00001-of-00002.safetensors": safetensors(parts.slice(0, 1)),
       "m-00002-of-00002.safetensors": safetensors(parts.slice(1)),
@@ -125,7 +76,7 @@ describe("four bits of bitsandbytes", () => {
     ['{"shape":[4,64],"blocksize":64,"blocksize":32}', /has the key "blocksize" twice/],
     ["[".repeat(4000), /nested deeper than 512/],
   ])("are left out for the state %j", (state, reason) => {
-    const { parts } = quantized("w", [4, 64], { state });
+    const { parts } = fourBits("w", [4, 64], { state });
     const entries = read(...parts, f32("good", [1, 2], [1, 2]));
     expect(fault(entries, "w")).toMatch(reason);
     for (const { name } of parts.slice(1))
@@ -134,7 +85,7 @@ describe("four bits of bitsandbytes", () => {
   });
 
   it("are left out without what belongs to them, whatever the type of their bytes", () => {
-    const { parts } = quantized("w", [4, 64], { nested: true, dtype: "BF16" });
+    const { parts } = fourBits("w", [4, 64], { nested: true, dtype: "BF16" });
     const without = (last: string) => read(...parts.filter(({ name }) => !name.includes(last)));
     expect(fault(without(".absmax"), "w")).toMatch(/"w.absmax", which is not there/);
     expect(fault(without(".quant_map"), "w")).toMatch(/"w.quant_map", which is not there/);
@@ -161,7 +112,7 @@ describe("four bits of bitsandbytes", () => {
     ["w.absmax", "its scale", Number.POSITIVE_INFINITY],
     ["w.quant_map", "its scale", Number.NaN],
   ])("fail when opened for a number of %s that is not finite", (name, what, bad) => {
-    const { parts } = quantized("w", [4, 64]);
+    const { parts } = fourBits("w", [4, 64]);
     const entries = read(
       ...parts.map((part) =>
         part.name === name
@@ -179,7 +130,7 @@ describe("four bits of bitsandbytes", () => {
   });
 
   it("of a block of zeros are zeros", () => {
-    const { parts } = quantized("w", [1, 64]);
+    const { parts } = fourBits("w", [1, 64]);
     const entries = read(
       ...parts.map((part) => (part.name === "w.absmax" ? { ...part, data: new Uint8Array(4) } : part)),
     );
