@@ -2,6 +2,7 @@ import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { type Folder, inside } from "./folder.js";
 import { gptqZerosBeside } from "./gptq-config.js";
 import { isObject, type JsonObject, jsonBeside } from "./json.js";
+import { isQuantization, moduleOf } from "./quantization-names.js";
 import { storedTensors } from "./safetensors.js";
 import { mayNeedOthers, weightsIn } from "./scaled-weights.js";
 import type { ByteSource } from "./source.js";
@@ -39,22 +40,37 @@ export function readSafetensors(
   // What is read from a pipe lies in no folder.
   const gptqZeros = /\.safetensors$/i.test(name) ? gptqZerosBeside(folder) : undefined;
   const part = /([^/\\]*)-\d{5}-of-(\d{5})\.safetensors$/i.exec(name);
-  const alone = !part || Number(part[2]) <= 1;
-  if (alone || !own.some((entry) => entry.kind === "stored" && mayNeedOthers(entry)))
-    return weightsIn(own, { gptqZeros });
-  const others = storedByIndex(`${part[1]}.safetensors.index.json`, folder);
-  return weightsIn(own, { others, incomplete: !others, gptqZeros });
+  if (!part || Number(part[2]) <= 1) return weightsIn(own, { gptqZeros });
+  const map = mapBeside(`${part[1]}.safetensors.index.json`, folder);
+  if (!map) return weightsIn(own, { rest: "unknown", gptqZeros });
+  const files = filesBeside(own, map);
+  const rest = Object.keys(map).some(isQuantization) ? "scaled" : undefined;
+  return weightsIn(own, { others: entriesIn(map, folder, (file) => files.has(file)), rest, gptqZeros });
 }
 
-/** The tensors of all files of an index; undefined if there is none that can be read. */
-function storedByIndex(file: string, folder: Folder): ShardEntry[] | undefined {
+/** Which file has which tensor, by an index; undefined if there is none that can be read. */
+function mapBeside(file: string, folder: Folder): JsonObject | undefined {
   try {
     const index = jsonBeside(file, folder, INDEX_LIMIT);
-    return isSafetensorsIndex(index) ? entriesIn(index, folder) : undefined;
+    return isSafetensorsIndex(index) ? (index["weight_map"] as JsonObject) : undefined;
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     return undefined;
   }
+}
+
+/** The files with tensors that may belong to those of another one, by their names. */
+function filesBeside(own: readonly ShardEntry[], map: JsonObject): ReadonlySet<unknown> {
+  const names = new Set(own.map(({ name }) => name));
+  const modules = new Set(
+    own.flatMap((entry) => (entry.kind === "stored" && mayNeedOthers(entry) ? [moduleOf(entry.name)] : [])),
+  );
+  const belongs = (name: string) => {
+    const module = moduleOf(name);
+    // bitsandbytes' "NAME.quant_state.bitsandbytes__nf4" is two parts longer than NAME.
+    return modules.has(module) || names.has(module) || names.has(moduleOf(module));
+  };
+  return new Set(Object.keys(map).flatMap((name) => (!names.has(name) && belongs(name) ? [map[name]] : [])));
 }
 
 /**
@@ -70,13 +86,15 @@ function storedByIndex(file: string, folder: Folder): ShardEntry[] | undefined {
 export function readSafetensorsIndex(value: unknown, folder: Folder): TensorEntry[] {
   if (!isSafetensorsIndex(value)) throw new FileError('has no "weight_map"');
   // The scale of a weight may be in another file than the weight.
-  return weightsIn(entriesIn(value, folder), { gptqZeros: gptqZerosBeside(folder) });
+  const entries = entriesIn(value["weight_map"] as JsonObject, folder, () => true);
+  return weightsIn(entries, { gptqZeros: gptqZerosBeside(folder) });
 }
 
-function entriesIn(index: JsonObject, folder: Folder): ShardEntry[] {
-  const map = index["weight_map"] as JsonObject;
+/** The tensors of those files of an index that are wanted. */
+function entriesIn(map: JsonObject, folder: Folder, wanted: (file: unknown) => boolean): ShardEntry[] {
   const files = new Map<unknown, Set<string>>();
   for (const [name, file] of Object.entries(map)) {
+    if (!wanted(file)) continue;
     const key = typeof file === "string" ? file : undefined;
     const names = files.get(key);
     if (names) names.add(name);

@@ -5,6 +5,7 @@ import type { NumberType } from "./complex-numbers.js";
 import { type GptqZeros, gptqParts } from "./gptq.js";
 import { E2M1, nvfp4Parts } from "./nvfp4.js";
 import { packQuantizedParts } from "./pack-quantized.js";
+import { isOfActivations, isQuantization, lastPart, moduleOf } from "./quantization-names.js";
 import { type RowMaxima, readsScales, storedScales } from "./scales.js";
 import { signedBytes, valuesOf } from "./small-floats.js";
 import {
@@ -50,11 +51,6 @@ const MX_BYTES = 16;
 
 /** Rows and columns of DeepSeek's blocks. */
 const SQUARE = 128;
-
-/** The last parts of names that belong to the quantization of a weight. */
-const OF_QUANTIZATION = /scale|zero_?points?$|zeros$|zp$|absmax|quant_(map|state)|^SCB$/i;
-const OF_ACTIVATIONS =
-  /(^|_)(input|activation|act|output|[qkv]|kv_cache)_(global_)?scale(_inv)?$|^scale_(input|output)$/i;
 
 /** bitsandbytes' largest absolute value of each row. */
 const ROW_MAXIMA = "SCB";
@@ -119,10 +115,10 @@ export function weightsIn(entries: readonly Entry[], context: Context = {}): Ten
 
 /** What is known beside the tensors. */
 interface Context {
-  /** tensors of the model's other files, where scales may be */
-  readonly others?: readonly Entry[] | undefined;
-  /** whether there are other files of which nothing is known */
-  readonly incomplete?: boolean;
+  /** tensors of the model's other files that may belong to these */
+  readonly others?: readonly Entry[];
+  /** whether the model has other files, in which scales are, or of which nothing is known */
+  readonly rest?: "scaled" | "unknown" | undefined;
   /** how GPTQ stores zeros, by default less one; called once there is a weight of it */
   readonly gptqZeros?: (() => GptqZeros) | undefined;
 }
@@ -136,10 +132,10 @@ class Model {
   readonly #unclear = new Set<string>();
   /** the modules with numbers in types that are no weights by themselves, or with damaged ones */
   readonly #packed = new Set<string>();
-  readonly #incomplete: boolean;
+  readonly #rest: Context["rest"];
 
-  constructor(own: readonly Entry[], { others = [], incomplete = false, gptqZeros }: Context) {
-    this.#incomplete = incomplete;
+  constructor(own: readonly Entry[], { others = [], rest, gptqZeros }: Context) {
+    this.#rest = rest;
     for (const entry of [...others, ...own]) {
       if (entry.kind === "failed" || (entry.kind === "stored" && isPacked(entry)))
         this.#packed.add(moduleOf(entry.name));
@@ -194,10 +190,10 @@ class Model {
     if (used !== undefined) return used ? [] : [leaveOut(tensor, "belongs to a weight that is left out")];
     const found = this.#found.get(name);
     if (found) return found;
-    if (OF_ACTIVATIONS.test(lastPart(name))) throw new FileError("is a scale of activations, by its name");
+    if (isOfActivations(name)) throw new FileError("is a scale of activations, by its name");
     const coded = Object.hasOwn(CODED, dtype);
     if (!coded && !Object.hasOwn(PLAIN, dtype)) throw new FileError(reasonOf(dtype));
-    const ofOther = coded || this.#packed.has(moduleOf(name)) || this.#incomplete;
+    const ofOther = coded || this.#packed.has(moduleOf(name)) || this.#rest === "unknown";
     if (shape.length >= 2 && isQuantization(name) && ofOther)
       throw new FileError("belongs to the quantization of a weight, by its name");
     // bitsandbytes may store its bytes in tensors of any type.
@@ -208,9 +204,9 @@ class Model {
     if (shape.length >= 2) {
       if (this.#unclear.has(moduleOf(name)) || this.#unclear.has(name))
         throw new FileError(`is ${dtype} with a scale beside it that is not understood`);
-      if (this.#parts.size > 0)
+      if (this.#parts.size > 0 || this.#rest === "scaled")
         throw new FileError(`is ${dtype} without a scale, and other weights of the model have one`);
-      if (this.#incomplete)
+      if (this.#rest === "unknown")
         throw new FileError(`is ${dtype} without a scale, which may be in another file of the model`);
     }
     return codedWeights(tensor, CODED[dtype]);
@@ -250,17 +246,11 @@ function mxfp4Name({ name }: StoredTensor): string {
 
 function isQuantized({ name, dtype, shape }: StoredTensor): boolean {
   if (dtype === "U8") return name.endsWith("_blocks");
-  return Object.hasOwn(CODED, dtype) && shape.length >= 2 && !OF_QUANTIZATION.test(lastPart(name));
+  return Object.hasOwn(CODED, dtype) && shape.length >= 2 && !isQuantization(name) && !isOfActivations(name);
 }
 
 function isPacked({ dtype, shape }: StoredTensor): boolean {
   return shape.length >= 2 && !Object.hasOwn(PLAIN, dtype);
-}
-
-/** Whether a tensor belongs to the quantization of a weight, by its name. */
-function isQuantization(name: string): boolean {
-  const last = lastPart(name);
-  return OF_QUANTIZATION.test(last) && !OF_ACTIVATIONS.test(last);
 }
 
 function scaleNames({ name, dtype }: StoredTensor): string[] {
@@ -269,17 +259,6 @@ function scaleNames({ name, dtype }: StoredTensor): string[] {
   if (lastPart(name) !== "weight") return names;
   const beside = name.slice(0, -"weight".length);
   return [...names, `${beside}scale_weight`, ...(dtype === "I8" ? [`${beside}${ROW_MAXIMA}`] : [])];
-}
-
-const separator = /[./]/;
-
-function lastPart(name: string): string {
-  return name.slice(name.length - (name.split(separator).at(-1) ?? "").length);
-}
-
-/** What stands before the last part. */
-function moduleOf(name: string): string {
-  return name.slice(0, Math.max(0, name.length - lastPart(name).length - 1));
 }
 
 function reasonOf(dtype: string): string {

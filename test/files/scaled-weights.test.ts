@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { readModel } from "../../src/files/model.js";
+import { memorySource } from "../../src/files/source.js";
 import { answers, isLeftOut } from "../audit/models.js";
 import { checkError } from "./hostile.js";
 import {
   entriesOf,
   fault,
   floats,
+  folderOfFiles,
   numbersOf,
   type SafetensorsPart,
   safetensors,
@@ -201,6 +204,32 @@ describe("one file of a model", () => {
     const expected = scaled([...codes(20)].map(e4m3), (i) => positive(4)[Math.floor(i / 5)]);
     expect(numbersOf(tensorIn(entries, "w"))).toEqual(expected);
     expect(entriesOf(whole, part(2))).toEqual([]);
+  });
+
+  it("opens no others than those with something that may belong to its tensors", () => {
+    const more = { "layer.weight": "3.safetensors", "layer.scale": "3.safetensors" };
+    const files = { ...whole, "m.safetensors.index.json": index({ ...map, ...more }) };
+    const opened: string[] = [];
+    const folder = {
+      open(name: string) {
+        opened.push(name);
+        return folderOfFiles(files).open(name);
+      },
+    };
+    const entries = readModel(() => memorySource(first), part(1), folder);
+    expect(kinds(entries).toSorted()).toEqual(["plain tensor", "w tensor"]);
+    expect(opened).toEqual(["m.safetensors.index.json", part(2)]);
+  });
+
+  it("leaves FP8 without a scale out if others of the model have one", () => {
+    const { w_scale: _, ...without } = map;
+    const files = {
+      ...whole,
+      "m.safetensors.index.json": index({ ...without, "l.v_scale": "3.safetensors" }),
+    };
+    expect(fault(entriesOf(files, part(1)), "w")).toBe(
+      "is F8_E4M3 without a scale, and other weights of the model have one",
+    );
   });
 
   it("takes FP8 as it is if the whole model has no scale", () => {
