@@ -225,7 +225,7 @@ describe("one file of a model", () => {
     const { w_scale: _, ...without } = map;
     const files = {
       ...whole,
-      "m.safetensors.index.json": index({ ...without, "l.v_scale": "3.safetensors" }),
+      "m.safetensors.index.json": index({ ...without, "l.w_scale": "3.safetensors" }),
     };
     expect(fault(entriesOf(files, part(1)), "w")).toBe(
       "is F8_E4M3 without a scale, and other weights of the model have one",
