@@ -120,7 +120,7 @@ export function isEmbedding(name: string): boolean {
  * (of several experts, as a mask or relative to positions) and what belongs to normalizations (of several heads or
  * layers).
  */
-export function vectorsByName(name: string): string | undefined {
+function vectorsByName(name: string): string | undefined {
   const parts = partsOfName(name);
   const last = parts.at(-1) ?? "";
   if (/^(.*_)?bias(es)?(_table|_[a-z])?$/i.test(last)) return "is a bias, by its name";

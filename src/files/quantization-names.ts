@@ -1,5 +1,5 @@
 /** The last parts of names that belong to the quantization of a weight. */
-const OF_QUANTIZATION = /scale|zero_?points?$|zeros$|zp$|absmax|quant_(map|state)|^SCB$/i;
+const OF_QUANTIZATION = /scale|zero_?points?$|zeros?$|zp$|absmax|quant_(map|state)|^SCB$/i;
 const OF_ACTIVATIONS =
   /(^|_)(input|activation|act|output|[qkv]|kv_cache)_(global_)?scale(_inv)?$|^scale_(input|output)$/i;
 

@@ -147,6 +147,9 @@ describe("a safetensors file", () => {
     expect(fault(entries, "c")).toMatch(/overlap those of "a"/);
     expect(tensorIn(entries, "d").shape).toEqual([1]);
     expect(tensorIn(entries, "e").shape).toEqual([0]);
+    const same = read(withHeader({ a: at(0, 8), b: at(0, 8) }, new Uint8Array(8)));
+    expect(fault(same, "a")).toBe('its bytes overlap those of "b"');
+    expect(fault(same, "b")).toBe('its bytes overlap those of "a"');
   });
 
   it("refuses tensors that overlap one of a type that is left out", () => {
