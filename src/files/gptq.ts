@@ -1,11 +1,9 @@
 import { FileError } from "../matrix/errors.js";
-import { groupsIn, integersIn, openWords, type WordLayout } from "./packed-integers.js";
+import type { GptqZeros } from "./model-config.js";
+import { groupsIn, integersIn, openWords, type WordLayout, withZeros } from "./packed-integers.js";
 import { readsScales, scaleNumbers } from "./scales.js";
 import { type PartsOf, partIn, type StoredTensor } from "./stored-tensor.js";
 import type { WeightTensor } from "./tensor.js";
-
-/** How GPTQ stores zeros: less one, in version 1 of its files, or as they are. */
-export type GptqZeros = "less one" | "as they are";
 
 /** Where in a word of AWQ the column stands whose number has this remainder by eight. */
 const AWQ_PLACES = [0, 4, 1, 5, 2, 6, 3, 7];
@@ -98,8 +96,7 @@ function openParts({ qweight, qzeros, scales, index }: Parts, packing: Packing, 
   if (stored === "less one") for (let i = 0; i < zeros.length; i++) zeros[i]++;
   const groupOf = index ? groupsIn(index, groups) : undefined;
   return openWords(qweight, packing.weight, {
-    scales: scaleNumbers(scales, 0, scales.count, "finite"),
-    zeros,
+    ...withZeros(scaleNumbers(scales, 0, scales.count, "finite"), zeros),
     ofRow: Uint32Array.from(
       { length: rows },
       (_, row) => cols * (groupOf ? groupOf[row] : Math.floor((row * groups) / rows)),

@@ -1,5 +1,5 @@
 import { FileError } from "../matrix/errors.js";
-import { groupsIn, integersIn, openWords, type WordLayout, wordsOf } from "./packed-integers.js";
+import { groupsIn, integersIn, openWords, type WordLayout, withZeros, wordsOf } from "./packed-integers.js";
 import { readsScales, scaleNumbers } from "./scales.js";
 import { signedBytes } from "./small-floats.js";
 import { type PartsOf, partIn, type StoredTensor } from "./stored-tensor.js";
@@ -112,8 +112,10 @@ function openParts({ packed, scale, zeros, index }: Parts, layout: WordLayout): 
   const groupOf = index && !isUnset(index) ? groupsIn(index, groups) : undefined;
   if (index && groupOf) refuseUneven(groupOf, groups, index.name);
   return openWords(packed, layout, {
-    scales: scale.count === 1 ? new Float64Array(rows).fill(scales[0]) : scales,
-    zeros: zerosIn(zeros, layout, groups),
+    ...withZeros(
+      scale.count === 1 ? new Float64Array(rows).fill(scales[0]) : scales,
+      zerosIn(zeros, layout, groups),
+    ),
     ofRow: Uint32Array.from({ length: rows }, (_, row) => row * groups),
     ofColumn: groupOf ?? Uint32Array.from({ length: cols }, (_, col) => Math.floor((col * groups) / cols)),
   });

@@ -15,11 +15,11 @@ export interface WordLayout {
   readonly places?: readonly number[];
 }
 
-/** What makes numbers of integers: scale·(q − zero). */
+/** What makes numbers of integers: scale·q + offset. */
 export interface WordScales {
   readonly scales: Float64Array;
-  readonly zeros: Float32Array;
-  /** the index of the scale and zero of a number is the sum of one for its row and one for its column */
+  readonly offsets: Float64Array;
+  /** the index of the scale and offset of a number is the sum of one for its row and one for its column */
   readonly ofRow: Uint32Array;
   readonly ofColumn: Uint32Array;
 }
@@ -37,7 +37,7 @@ function wordsAcross({ cols, bits, down }: WordLayout): number {
  */
 export function openWords(tensor: StoredTensor, layout: WordLayout, factors: WordScales): OpenTensor {
   const { cols, bits, down, places } = layout;
-  const { scales, zeros, ofRow, ofColumn } = factors;
+  const { scales, offsets, ofRow, ofColumn } = factors;
   const perWord = 32 / bits;
   const mask = 2 ** bits - 1;
   const shifts = Uint8Array.from({ length: perWord }, (_, k) => bits * (places?.[k] ?? k));
@@ -62,7 +62,7 @@ export function openWords(tensor: StoredTensor, layout: WordLayout, factors: Wor
           const word = words[line + (down ? col : Math.floor(col / perWord))];
           const q = (word >>> shifts[(down ? row : col) % perWord]) & mask;
           const at = ofRow[row] + ofColumn[col];
-          into[i] = scales[at] * (q - zeros[at]);
+          into[i] = scales[at] * q + offsets[at];
         }
       }
       return into;
@@ -71,11 +71,16 @@ export function openWords(tensor: StoredTensor, layout: WordLayout, factors: Wor
   };
 }
 
+/** What scales and zeros come to, scale·(q − zero) being scale·q + offset; both are exact for scales in float32. */
+export function withZeros(scales: Float64Array, zeros: Float32Array): Pick<WordScales, "scales" | "offsets"> {
+  return { scales, offsets: scales.map((scale, i) => -scale * zeros[i]) };
+}
+
 /** The integers of a whole matrix in words, row by row; it is to be a small one. */
 export function integersIn(tensor: StoredTensor, layout: WordLayout): Float32Array {
   const { rows, cols } = layout;
   const opened = openWords(tensor, layout, {
-    ...{ scales: Float64Array.of(1), zeros: Float32Array.of(0) },
+    ...{ scales: Float64Array.of(1), offsets: Float64Array.of(0) },
     ...{ ofRow: new Uint32Array(rows), ofColumn: new Uint32Array(cols) },
   });
   try {

@@ -1,7 +1,7 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { type Folder, inside } from "./folder.js";
-import { gptqZerosBeside } from "./gptq-config.js";
 import { isObject, type JsonObject, jsonBeside } from "./json.js";
+import { configBeside, NO_CONFIG } from "./model-config.js";
 import { isQuantization, moduleOf } from "./quantization-names.js";
 import { storedTensors } from "./safetensors.js";
 import { mayNeedOthers, weightsIn } from "./scaled-weights.js";
@@ -38,14 +38,14 @@ export function readSafetensors(
 ): TensorEntry[] {
   const own = storedTensors(source, again);
   // What is read from a pipe lies in no folder.
-  const gptqZeros = /\.safetensors$/i.test(name) ? gptqZerosBeside(folder) : undefined;
+  const config = /\.safetensors$/i.test(name) ? configBeside(folder) : NO_CONFIG;
   const part = /([^/\\]*)-\d{5}-of-(\d{5})\.safetensors$/i.exec(name);
-  if (!part || Number(part[2]) <= 1) return weightsIn(own, { gptqZeros });
+  if (!part || Number(part[2]) <= 1) return weightsIn(own, { config });
   const map = mapBeside(`${part[1]}.safetensors.index.json`, folder);
-  if (!map) return weightsIn(own, { rest: "unknown", gptqZeros });
+  if (!map) return weightsIn(own, { rest: "unknown", config });
   const files = filesBeside(own, map);
   const rest = Object.keys(map).some(isQuantization) ? "scaled" : undefined;
-  return weightsIn(own, { others: entriesIn(map, folder, (file) => files.has(file)), rest, gptqZeros });
+  return weightsIn(own, { others: entriesIn(map, folder, (file) => files.has(file)), rest, config });
 }
 
 /** Which file has which tensor, by an index; undefined if there is none that can be read. */
@@ -87,7 +87,7 @@ export function readSafetensorsIndex(value: unknown, folder: Folder): TensorEntr
   if (!isSafetensorsIndex(value)) throw new FileError('has no "weight_map"');
   // The scale of a weight may be in another file than the weight.
   const entries = entriesIn(value["weight_map"] as JsonObject, folder, () => true);
-  return weightsIn(entries, { gptqZeros: gptqZerosBeside(folder) });
+  return weightsIn(entries, { config: configBeside(folder) });
 }
 
 /** The tensors of those files of an index that are wanted. */

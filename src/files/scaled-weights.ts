@@ -2,7 +2,9 @@ import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { bitsandbytesParts } from "./bitsandbytes.js";
 import { BlockScales, type Codes, codedWeight } from "./coded-numbers.js";
 import type { NumberType } from "./complex-numbers.js";
-import { type GptqZeros, gptqParts } from "./gptq.js";
+import { gptqParts } from "./gptq.js";
+import { mlxParts } from "./mlx.js";
+import { type ModelConfig, NO_CONFIG } from "./model-config.js";
 import { E2M1, nvfp4Parts } from "./nvfp4.js";
 import { packQuantizedParts } from "./pack-quantized.js";
 import { isOfActivations, isQuantization, lastPart, moduleOf } from "./quantization-names.js";
@@ -71,7 +73,7 @@ export function bytesOfNumber(dtype: string): number | undefined {
 
 /** Whether a tensor may belong together with others: it is quantized, or has scales, zeros or a quantization state. */
 export function mayNeedOthers({ name, dtype }: StoredTensor): boolean {
-  return Object.hasOwn(CODED, dtype) || dtype === "U8" || dtype === "I32" || isQuantization(name);
+  return Object.hasOwn(CODED, dtype) || ["U8", "I32", "U32"].includes(dtype) || isQuantization(name);
 }
 
 /**
@@ -88,6 +90,7 @@ export function mayNeedOthers({ name, dtype }: StoredTensor): boolean {
  * | I32 `qweight` | `qzeros`, `scales`, perhaps `g_idx` | GPTQ or AWQ, as float32; see `gptqParts` |
  * | I32 `weight_packed` | `weight_scale`, `weight_shape` and others | compressed-tensors, as float32; see `packQuantizedParts` |
  * | U8, F4 | `weight_scale`, `weight_scale_2` or `weight_global_scale` | NVFP4, as float32; see `nvfp4Parts` |
+ * | U32 `weight` | `scales`, `biases` | MLX, as float32 or bfloat16; see `mlxParts` |
  * | any | `NAME.quant_state.bitsandbytes__nf4` or `__fp4` and others | float32; see `bitsandbytesParts` |
  * | anything else | | left out, by name |
  *
@@ -119,8 +122,7 @@ interface Context {
   readonly others?: readonly Entry[];
   /** whether the model has other files, in which scales are, or of which nothing is known */
   readonly rest?: "scaled" | "unknown" | undefined;
-  /** how GPTQ stores zeros, by default less one; called once there is a weight of it */
-  readonly gptqZeros?: (() => GptqZeros) | undefined;
+  readonly config?: ModelConfig;
 }
 
 class Model {
@@ -134,7 +136,7 @@ class Model {
   readonly #packed = new Set<string>();
   readonly #rest: Context["rest"];
 
-  constructor(own: readonly Entry[], { others = [], rest, gptqZeros }: Context) {
+  constructor(own: readonly Entry[], { others = [], rest, config = NO_CONFIG }: Context) {
     this.#rest = rest;
     for (const entry of [...others, ...own]) {
       if (entry.kind === "failed" || (entry.kind === "stored" && isPacked(entry)))
@@ -146,7 +148,8 @@ class Model {
       bitsandbytesParts,
       nvfp4Parts,
       packQuantizedParts,
-      gptqParts(gptqZeros ?? (() => "less one")),
+      gptqParts(config.gptqZeros),
+      mlxParts(config.mlxPacking),
     ];
     const inParts = this.#stored().flatMap((weight) => this.#inParts(weight, formats));
     const taken = new Set(inParts.map(([{ name }]) => name));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { type SafetensorsPart, safetensors } from "../files/models.js";
-import { fourBits, gptq, nvfp4, packQuantized, type Quantized } from "../files/quantized-weights.js";
+import { fourBits, gptq, mlx, nvfp4, packQuantized, type Quantized } from "../files/quantized-weights.js";
 import { denseNorms, f32, positive, range } from "../files/safetensors-parts.js";
 import { answers } from "./models.js";
 
@@ -21,6 +21,7 @@ describe("the audit of quantized weights", () => {
     "nf4.weight": fourBits("nf4.weight", [30, 50], { nested: true }),
     "fp4.weight": fourBits("fp4.weight", [24, 64], { type: "fp4", dtype: "BF16" }),
     "nv.weight": nvfp4("nv", 20, 48),
+    "mlx.weight": mlx("mlx", { shape: [30, 128] }),
     "c4.weight_packed": packQuantized("c4.", { rows: 21, zeros: "packed" }),
     "c8.weight_packed": packQuantized("c8.", { rows: 40, cols: 32, bits: 8, group: 32 }),
     "gptq.qweight": gptq("gptq", { inputs: 64, outputs: 40, groups: 4 }),
@@ -37,6 +38,7 @@ describe("the audit of quantized weights", () => {
     ["whole", {}],
     ["a few rows at a time", { memory: 4000 }],
   ])("has the norms of what the network uses, read %s", async (_how, flags) => {
+    writeFileSync(join(folder, "config.json"), '{"quantization":{"bits":4,"group_size":64}}');
     const path = write(
       "m.safetensors",
       Object.values(weights).flatMap(({ parts }) => parts),

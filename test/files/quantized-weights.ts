@@ -204,3 +204,33 @@ export function nvfp4(name: string, rows: number, cols: number): Quantized {
   ];
   return { parts, shape: [rows, cols], numbers };
 }
+
+export interface MlxOptions {
+  /** of a matrix; with three axes a stack of them */
+  readonly shape?: readonly number[];
+  readonly bits?: 2 | 4 | 8;
+  readonly group?: number;
+}
+
+/** The affine mode of MLX, the name before ".weight". */
+export function mlx(name: string, options: MlxOptions = {}): Quantized {
+  const { shape = [6, 128], bits = 4, group = 64 } = options;
+  const count = sizeOf(shape);
+  const cols = shape[shape.length - 1];
+  const numbers = range(count).map((i) => (i * 7 + 3 * (Math.floor(i / cols) % 11)) % 2 ** bits);
+  const perWord = 32 / bits;
+  const words = range(count / perWord).map((w) => word(numbers.slice(w * perWord, (w + 1) * perWord), bits));
+  const scales = positive(count / group);
+  const biases = scales.map((scale, k) => Math.fround(-scale * (k % 5)));
+  const before = shape.slice(0, -1);
+  const parts = [
+    { ...int32(`${name}.weight`, [...before, cols / perWord], words), dtype: "U32" },
+    f32(`${name}.scales`, [...before, cols / group], scales),
+    f32(`${name}.biases`, [...before, cols / group], biases),
+  ];
+  const decoded = numbers.map((q, i) => {
+    const k = Math.floor(i / group);
+    return Math.fround(scales[k] * q + biases[k]);
+  });
+  return { parts, shape, numbers: decoded };
+}

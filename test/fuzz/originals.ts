@@ -293,6 +293,20 @@ export const ORIGINALS: readonly Original[] = [
     main: "q-00001-of-00002.safetensors",
     read: model,
   },
+  {
+    files: {
+      "mlx.safetensors": safetensors([
+        { name: "a.weight", dtype: "U32", shape: [2, 8], data: new Uint8Array(64).fill(0x5c) },
+        { name: "a.scales", dtype: "BF16", shape: [2, 1], data: floats("BF16", [1, 2]) },
+        { name: "a.biases", dtype: "BF16", shape: [2, 1], data: floats("BF16", [3, 4]) },
+        { name: "m.weight", dtype: "U32", shape: [2, 1, 4], data: new Uint8Array(32).fill(0x5c) },
+        { name: "m.scales", dtype: "U8", shape: [2, 1, 1], data: Uint8Array.of(127, 130) },
+      ]),
+      "config.json": text({ quantization: { bits: 8, group_size: 32, a: { bits: 4, group_size: 64 } } }),
+    },
+    main: "mlx.safetensors",
+    read: model,
+  },
   one(
     "quantized.gguf",
     gguf([quantized("Q4_K", 256, 1), bare, quantized("Q5_1", 64, 2)], {
