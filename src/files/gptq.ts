@@ -2,7 +2,7 @@ import { FileError } from "../matrix/errors.js";
 import type { GptqZeros } from "./model-config.js";
 import { groupsIn, integersIn, openWords, type WordLayout, withZeros } from "./packed-integers.js";
 import { readsScales, scaleNumbers } from "./scales.js";
-import { type PartsOf, partIn, type StoredTensor } from "./stored-tensor.js";
+import { type PartsOf, partIn, refuseAbsent, type StoredTensor } from "./stored-tensor.js";
 import type { WeightTensor } from "./tensor.js";
 
 /** Where in a word of AWQ the column stands whose number has this remainder by eight. */
@@ -36,7 +36,7 @@ interface Packing {
  * @param zeros  of GPTQ, which the file itself does not say; called if there is such a weight
  */
 export function gptqParts(zeros: () => GptqZeros): PartsOf {
-  return (qweight, find) => {
+  return (qweight, find, whole) => {
     const beside = /^(.*[./])?qweight$/.exec(qweight.name);
     if (!beside || qweight.dtype !== "I32") return undefined;
     const names = ["qzeros", "scales", "g_idx"].map((last) => `${beside[1] ?? ""}${last}`);
@@ -46,14 +46,16 @@ export function gptqParts(zeros: () => GptqZeros): PartsOf {
       parts: there,
       weights() {
         const [qzeros, scales, index] = there.map((name) => partIn(find, name));
-        return [weightOfParts({ qweight, qzeros, scales, index }, zeros)];
+        const parts = { qweight, qzeros, scales, index };
+        const packing = packingOf(parts);
+        if (!index && !packing.awq) refuseAbsent(names[2], whole);
+        return [weightOfParts(parts, packing, zeros)];
       },
     };
   };
 }
 
-function weightOfParts(parts: Parts, zeros: () => GptqZeros): WeightTensor {
-  const packing = packingOf(parts);
+function weightOfParts(parts: Parts, packing: Packing, zeros: () => GptqZeros): WeightTensor {
   const { rows, cols } = packing.weight;
   const stored = packing.awq ? "as they are" : zeros();
   return {

@@ -2,7 +2,7 @@ import { FileError } from "../matrix/errors.js";
 import { groupsIn, integersIn, openWords, type WordLayout, withZeros, wordsOf } from "./packed-integers.js";
 import { readsScales, scaleNumbers } from "./scales.js";
 import { signedBytes } from "./small-floats.js";
-import { type PartsOf, partIn, type StoredTensor } from "./stored-tensor.js";
+import { type PartsOf, partIn, refuseAbsent, type StoredTensor } from "./stored-tensor.js";
 import type { OpenTensor, WeightTensor } from "./tensor.js";
 import { quote } from "./text.js";
 
@@ -26,7 +26,7 @@ const WIDTHS = [1, 2, 3, 4, 5, 6, 7, 8];
  * Format: q plus half its range is stored in a row's words, the first number in the lowest bits; the zeros likewise, but
  * by columns, or as bytes. How many bits a number has follows from the lengths of the rows.
  */
-export const packQuantizedParts: PartsOf = (packed, find) => {
+export const packQuantizedParts: PartsOf = (packed, find, whole) => {
   const beside = /^(.*[./])?weight_packed$/.exec(packed.name);
   if (!beside || packed.dtype !== "I32") return undefined;
   const named = (last: string) => `${beside[1] ?? ""}weight_${last}`;
@@ -34,7 +34,11 @@ export const packQuantizedParts: PartsOf = (packed, find) => {
   return {
     parts: names.filter(find),
     weights() {
-      const part = (last: string) => (find(named(last)) ? partIn(find, named(last)) : undefined);
+      const part = (last: string) => {
+        if (find(named(last))) return partIn(find, named(last));
+        refuseAbsent(named(last), whole);
+        return undefined;
+      };
       const scale = partIn(find, named("scale"));
       const shape = shapeIn(partIn(find, named("shape")));
       return [weightOfParts({ packed, scale, zeros: part("zero_point"), index: part("g_idx") }, shape)];

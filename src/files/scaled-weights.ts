@@ -168,7 +168,7 @@ class Model {
 
   #inParts(weight: StoredTensor, formats: readonly PartsOf[]): [StoredTensor, WeightInParts][] {
     for (const partsOf of formats) {
-      const found = partsOf(weight, (name) => this.#named.get(name));
+      const found = partsOf(weight, (name) => this.#named.get(name), this.#rest !== "unknown");
       if (found) return [[weight, found]];
     }
     return [];

@@ -1,4 +1,5 @@
 import { FileError } from "../matrix/errors.js";
+import { lastPart } from "./quantization-names.js";
 import type { ByteSource } from "./source.js";
 import type { FailedTensor, LeftOutTensor, WeightTensor } from "./tensor.js";
 import { quote } from "./text.js";
@@ -29,8 +30,21 @@ export interface WeightInParts {
   weights(): WeightTensor[];
 }
 
-/** Finds what belongs to a tensor of a quantized format; undefined if it is of another. */
-export type PartsOf = (numbers: StoredTensor, find: TensorsByName) => WeightInParts | undefined;
+/**
+ * Finds what belongs to a tensor of a quantized format; undefined if it is of another.
+ *
+ * @param whole  whether what is not found is not in the model, rather than perhaps in another file of it
+ */
+export type PartsOf = (
+  numbers: StoredTensor,
+  find: TensorsByName,
+  whole: boolean,
+) => WeightInParts | undefined;
+
+/** @throws FileError if a part that need not be there is not found, and may yet be in another file */
+export function refuseAbsent(name: string, whole: boolean): void {
+  if (!whole) throw new FileError(`may belong with ${quote(lastPart(name))} in another file of the model`);
+}
 
 /** @throws FileError if it is not there or cannot be read */
 export function partIn(find: TensorsByName, name: string): StoredTensor {

@@ -105,6 +105,15 @@ describe("GPTQ and AWQ", () => {
     expect(fault(read(qweight, scales), "l.qweight")).toMatch(/dtype "I32"/);
   });
 
+  it("without g_idx are left out in one file of a model of which the others are not known", () => {
+    const name = "m-00001-of-00002.safetensors";
+    const ordered = gptq("o", { order: range(32).map((i) => i % 2) });
+    const parts = [...gptq("l").parts, ...gptq("a", { awq: true }).parts, ...ordered.parts];
+    const entries = entriesOf({ [name]: safetensors(parts) }, name);
+    expect(fault(entries, "l.qweight")).toBe('may belong with "g_idx" in another file of the model');
+    for (const kept of ["a.qweight", "o.qweight"]) expect(tensorIn(entries, kept).dtype).toBe("float32");
+  });
+
   it("look for no configuration beside a pipe", () => {
     const files = { "-": file(1), "config.json": text("{") };
     expect(numbersOf(tensorIn(entriesOf(files, "-"), "l.qweight"))).toEqual(numbers);

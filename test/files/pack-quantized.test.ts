@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkError } from "./hostile.js";
-import { fault, numbersOf, type SafetensorsPart, tensorIn } from "./models.js";
+import { entriesOf, fault, numbersOf, type SafetensorsPart, safetensors, tensorIn, text } from "./models.js";
 import { type PackOptions, packQuantized } from "./quantized-weights.js";
 import { f32, int32, int64, kinds, positive, range, read } from "./safetensors-parts.js";
 
@@ -63,6 +63,18 @@ describe("compressed-tensors' packed integers", () => {
       const matrices = entries.filter((entry) => entry.kind === "tensor" && entry.shape.length > 1);
       expect(matrices.map(({ name }) => name)).toEqual(["good"]);
     }
+  });
+
+  it("without zeros or an order are left out in one file of a model of which the others are not known", () => {
+    const name = "m-00001-of-00002.safetensors";
+    const { parts } = packQuantized("l.");
+    const entries = entriesOf({ [name]: safetensors(parts) }, name);
+    expect(fault(entries, "l.weight_packed")).toBe(
+      'may belong with "weight_zero_point" in another file of the model',
+    );
+    const index = text({ weight_map: Object.fromEntries(parts.map((part) => [part.name, name])) });
+    const known = entriesOf({ [name]: safetensors(parts), "m.safetensors.index.json": index }, name);
+    expect(tensorIn(known, "l.weight_packed").shape).toEqual([6, 64]);
   });
 
   it("of rows too short to tell how many bits they have are left out", () => {
