@@ -34,10 +34,11 @@ export interface WeightOptions {
 /** Last parts of names that stand for the parameter of a layer and not for the layer. */
 const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|params?|value|data|\d+)$/i;
 
-/** The parameters of a normalization, and the layers that are one, by their names. */
-const SCALING = /^(weight|scale|gamma|beta|g|offset|running_mean|running_var|moving_mean|moving_variance)$/i;
-const NORMALIZATION =
-  /^(.*_)?((layer|batch|group|rms|instance)_?norm(alization)?|norms?|ln)(_?\d+|_[a-z])?$/i;
+/** The parameters of normalizations, and the layers that are one, by their names. */
+const SCALING = /^(scale|gamma|beta|g|offset|running_mean|running_var|moving_mean|moving_variance)$/i;
+const NORMALIZATION = /^(.*_)?((layer|batch|group|rms|instance)_?norm(alization)?|norms?)(_?\d+|_[a-z])?$/i;
+/** Some call linear layers so, whose parameter is "weight". */
+const SHORT = /^(.*_)?ln(_?\d+|_[a-z])?$/i;
 
 /**
  * A model's tensors as matrices, or why each is left out: as `weightOf` has it, or because training left it in the file
@@ -124,9 +125,12 @@ function vectorsByName(name: string): string | undefined {
   const parts = partsOfName(name);
   const last = parts.at(-1) ?? "";
   if (/^(.*_)?bias(es)?(_table|_[a-z])?$/i.test(last)) return "is a bias, by its name";
-  if (!SCALING.test(last)) return undefined;
-  const layer = parts.slice(0, -1).findLast((part) => !/^\d+$/.test(part));
-  return NORMALIZATION.test(layer ?? "") ? "belongs to a normalization, by its name" : undefined;
+  const layer = parts.slice(0, -1).findLast((part) => !/^\d+$/.test(part)) ?? "";
+  const scaling = SCALING.test(last);
+  const normalizes = NORMALIZATION.test(layer)
+    ? scaling || /^weight$/i.test(last)
+    : scaling && SHORT.test(layer);
+  return normalizes ? "belongs to a normalization, by its name" : undefined;
 }
 
 /** Translates the position of a NaN from the stored matrix to the weight matrix. */

@@ -19,7 +19,8 @@ export function isSafetensorsIndex(value: unknown): value is JsonObject {
 }
 
 /**
- * The weights of a safetensors file. Nothing is read but its header, and what few words of text are needed.
+ * The weights of a safetensors file. Nothing is read but its header and, for some quantized weights, a short text or two
+ * integers that have their shape.
  *
  * If it is one of several files of a model, `model-00001-of-00003.safetensors`, scales may be in the others; they are
  * found by `model.safetensors.index.json`.

@@ -161,7 +161,7 @@ describe("what is no matrix whatever its axes", () => {
     "layers.input_layernorm.weight",
     "attn.q_norm.weight",
     "transformer/ln_1/scale",
-    "ln_f.weight",
+    "ln_f.gamma",
     "LayerNorm_0/scale",
     "batch_normalization_12/gamma",
     "norm1.weight",
@@ -174,6 +174,7 @@ describe("what is no matrix whatever its axes", () => {
 
   it.each([
     "norm1.linear.weight",
+    "ln1.weight",
     "adaLN_modulation.1.weight",
     "norm_proj.weight",
     "unbiased.weight",
