@@ -1,5 +1,5 @@
 import { measure } from "../../src/audit/measure.js";
-import { type Weight, weightOf } from "../../src/audit/weight.js";
+import { type Weight, weightsAmong } from "../../src/audit/weight.js";
 import { gramCost, testCost } from "../../src/certify/gram-test.js";
 import type { FileEntry, FileMatrix } from "../../src/files/entry.js";
 import type { Folder } from "../../src/files/folder.js";
@@ -169,10 +169,9 @@ function normsOf({ matrix, shape: [rows, cols], dtype }: FileMatrix): MatrixNorm
 }
 
 function* weightsOf(entries: readonly TensorEntry[], told: Report<never>["progress"]): Generator<Row> {
-  for (const [i, entry] of entries.entries()) {
-    const { name: key } = entry;
+  for (const [i, weight] of weightsAmong(entries, {}).entries()) {
+    const { name: key } = entries[i];
     told(key, i, entries.length);
-    const weight = weightOf(entry, {});
     if (weight.kind === "left out") yield { key, kind: "left out", reason: weight.reason };
     else if (weight.kind === "failed") yield { key, kind: "failed", reason: weight.error.message };
     else yield { key, ...attempt(() => weightNorms(weight)) };

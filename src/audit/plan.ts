@@ -8,7 +8,7 @@ import { isConvolution } from "./convolution.js";
 import type { LeftOutLine } from "./line.js";
 import { costOf, costOfConvolution, inShard, type Shard } from "./shard.js";
 import { obstacleTo, type SpectraOptions, sampleOf, spectrumFlops } from "./spectrum-plan.js";
-import { type Weight, type WeightOptions, weightOf } from "./weight.js";
+import { type Weight, type WeightOptions, weightsAmong } from "./weight.js";
 
 /** One step of an audit: a weight to compute, or something to report. */
 export type Item =
@@ -93,15 +93,15 @@ function itemsOf(file: string, options: PlanOptions): Item[] {
     if (!(error instanceof SpectralNormError)) throw error;
     return [{ kind: "fault", file, name: undefined, cost: 0, error }];
   }
-  const items = entries.map((entry): Item => {
-    const found = weightOf(entry, options);
-    const here = { file, name: entry.name };
+  const items = weightsAmong(entries, options).map((found, i): Item => {
+    const { name } = entries[i];
+    const here = { file, name };
     if (found.kind === "failed") return { ...here, kind: "fault", cost: 1, error: found.error };
     if (found.kind === "left out") {
       const { shape, dtype, reason } = found;
       const line = {
         file,
-        tensor: entry.name,
+        tensor: name,
         ...(shape && { shape }),
         ...(dtype && { dtype }),
         leftOut: reason,

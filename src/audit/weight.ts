@@ -6,6 +6,9 @@ import type {
   WeightTensor,
 } from "../files/tensor.js";
 import { NonFiniteError } from "../index.js";
+import { partsOfName } from "./name-parts.js";
+import { trainingStateIn } from "./training-state.js";
+import { normalizedFactorsIn } from "./weight-normalization.js";
 
 /** A tensor as the matrix that spectral normalization makes of it. */
 export interface Weight {
@@ -31,8 +34,37 @@ export interface WeightOptions {
 /** Last parts of names that stand for the parameter of a layer and not for the layer. */
 const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|params?|value|data|\d+)$/i;
 
+/** The parameters of normalizations, and the layers that are one, by their names. */
+const SCALING = /^(scale|gamma|beta|g|offset|running_mean|running_var|moving_mean|moving_variance)$/i;
+const NORMALIZATION = /^(.*_)?((layer|batch|group|rms|instance)_?norm(alization)?|norms?)(_?\d+|_[a-z])?$/i;
+/** Some call linear layers so, whose parameter is "weight". */
+const SHORT = /^(.*_)?ln(_?\d+|_[a-z])?$/i;
+
 /**
- * A model's tensor as a matrix, or why it is left out: fewer than two axes, empty, or an embedding table.
+ * A model's tensors as matrices, or why each is left out: as `weightOf` has it, or because training left it in the file
+ * beside the weights, or it is one of two factors of a weight.
+ */
+export function weightsAmong(
+  entries: readonly TensorEntry[],
+  options: WeightOptions,
+): (Weight | LeftOutTensor | FailedTensor)[] {
+  const tensors = entries.filter((entry) => entry.kind === "tensor");
+  const state = trainingStateIn(tensors);
+  const factors = normalizedFactorsIn(tensors);
+  return entries.map((entry) => {
+    const found = weightOf(entry, options);
+    if (entry.kind !== "tensor" || found.kind !== "weight") return found;
+    const reason =
+      state.get(entry) ??
+      (factors.has(entry) ? "is a factor of a normalized weight, by its name" : undefined);
+    if (reason === undefined) return found;
+    return { kind: "left out", name: entry.name, shape: entry.shape, dtype: entry.dtype, reason };
+  });
+}
+
+/**
+ * A model's tensor as a matrix, or why it is left out: fewer than two axes, empty, an embedding table, or vectors that
+ * are stacked.
  *
  * With more than two axes, TensorFlow's [h, w, in, out] becomes (h·w·in)×out, PyTorch's [out, in, h, w] becomes
  * out×(in·h·w), and other numbers of axes likewise. TensorFlow's depthwise kernels [h, w, in, multiplier] become
@@ -50,6 +82,8 @@ export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | L
   if (!options.embeddings && entry.table) return leave("is an embedding table, whose rows are looked up");
   if (!options.embeddings && entry.table === undefined && isEmbedding(name))
     return leave("is an embedding table, by its name");
+  const stacked = entry.use ? undefined : vectorsByName(name);
+  if (stacked) return leave(stacked);
   // A graph knows better than who runs the audit.
   const layout = entry.use ? entry.layout : (options.layout ?? entry.layout);
   const count = product(shape);
@@ -75,11 +109,28 @@ export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | L
  * none of "proj", "map", "out", which name layers), or is GPT-2's "wte" or "wpe".
  */
 export function isEmbedding(name: string): boolean {
-  const parts = name.split(/[./:]/).filter((part) => part !== "");
+  const parts = partsOfName(name);
   let last = parts.length - 1;
   while (last > 0 && PARAMETER.test(parts[last])) last--;
   const part = parts[last] ?? "";
   return /^(wte|wpe)$/i.test(part) || (/embed/i.test(part) && !/proj|map|out/i.test(part));
+}
+
+/**
+ * What a tensor is that is added or multiplied entry by entry, and so is no matrix whatever its axes, by its name: biases
+ * (of several experts, as a mask or relative to positions) and what belongs to normalizations (of several heads or
+ * layers).
+ */
+function vectorsByName(name: string): string | undefined {
+  const parts = partsOfName(name);
+  const last = parts.at(-1) ?? "";
+  if (/^(.*_)?bias(es)?(_table|_[a-z])?$/i.test(last)) return "is a bias, by its name";
+  const layer = parts.slice(0, -1).findLast((part) => !/^\d+$/.test(part)) ?? "";
+  const scaling = SCALING.test(last);
+  const normalizes = NORMALIZATION.test(layer)
+    ? scaling || /^weight$/i.test(last)
+    : scaling && SHORT.test(layer);
+  return normalizes ? "belongs to a normalization, by its name" : undefined;
 }
 
 /** Translates the position of a NaN from the stored matrix to the weight matrix. */

@@ -1,61 +1,39 @@
-import { FileError } from "../matrix/errors.js";
-import { halfDecoder } from "../matrix/half.js";
 import { dequantizer, NUMBERS_AT_ONCE } from "./dequantizer.js";
+import type { ScaleSource } from "./scales.js";
 import { bfloat16Bits, decodeBits, decodeScaled, type Float8Format, valuesOf } from "./small-floats.js";
 import { readInto } from "./source.js";
 import type { StoredTensor } from "./stored-tensor.js";
-import { Buffer64, type OpenTensor, storedNumbers } from "./tensor.js";
-import { quote } from "./text.js";
+import { Buffer64, BYTES, type OpenTensor, type WeightTensor } from "./tensor.js";
 
 /** How numbers are stored: as codes of four or eight bits, by a table of their values. */
 export interface Codes {
   readonly bits: 4 | 8;
+  /** whether the first of two codes in a byte is in the high half */
+  readonly highFirst?: boolean;
+  /** @throws FileError if they are in the file and cannot be read */
   values(): Float32Array;
   /** where the fields of eight bits are; absent if only the table says it */
   readonly layout?: Float8Format | "integer";
 }
 
-/** The types of scales; a byte without a type of its own is E8M0. */
-const DECODERS: Readonly<Record<string, () => readonly [NumberSource, (stored: number) => number]>> = {
-  F64: () => ["float64", (x) => x],
-  F32: () => ["float32", (x) => x],
-  F16: () => ["float16", halfDecoder("float16")],
-  BF16: () => ["bfloat16", halfDecoder("bfloat16")],
-  F8_E8M0: () => ["bytes", (code) => valuesOf("F8_E8M0")[code]],
-  U8: () => ["bytes", (code) => valuesOf("F8_E8M0")[code]],
-};
-
-type NumberSource = "float64" | "float32" | "float16" | "bfloat16" | "bytes";
-
-/** What a scale is divided by, and where the order of the weight's numbers is written. */
-export interface RowMaxima {
-  readonly divisor: number;
-  readonly order?: StoredTensor;
-}
-
 /** The scales of one matrix, one for each block of it, row by row. */
 export class BlockScales {
-  readonly #tensor: StoredTensor;
+  readonly #source: ScaleSource;
   readonly #first: number;
   readonly #cols: number;
   readonly #block: readonly [number, number];
   /** blocks side by side */
   readonly #across: number;
   readonly #count: number;
-  readonly #divisor: number;
-  readonly #order: StoredTensor | undefined;
 
-  /** @param index  of the matrix, where several of this shape have their scales in the tensor */
+  /** @param index  of the matrix, where several of this shape have their scales in the source */
   constructor(
-    tensor: StoredTensor,
+    source: ScaleSource,
     index: number,
     [rows, cols]: readonly [number, number],
     block: readonly [rows: number, cols: number],
-    maxima?: RowMaxima,
   ) {
-    this.#divisor = maxima?.divisor ?? 1;
-    this.#order = maxima?.order;
-    this.#tensor = tensor;
+    this.#source = source;
     this.#cols = cols;
     this.#block = block;
     this.#across = Math.ceil(cols / block[1]);
@@ -63,34 +41,9 @@ export class BlockScales {
     this.#first = index * this.#count;
   }
 
-  static reads(dtype: string): boolean {
-    return Object.hasOwn(DECODERS, dtype);
-  }
-
-  /** @throws FileError if one is not a positive number, or the numbers that they scale are not row by row */
+  /** @throws FileError if one is no scale */
   read(): Float64Array {
-    if (this.#order) checkOrder(this.#order);
-    const [stored, decode] = DECODERS[this.#tensor.dtype]();
-    const source = this.#tensor.open();
-    try {
-      const { begin, name } = this.#tensor;
-      const numbers =
-        stored === "bytes"
-          ? source.read(begin + this.#first, this.#count)
-          : storedNumbers(source, begin, stored).numbers(this.#first, this.#count);
-      const scales = new Float64Array(this.#count);
-      for (let i = 0; i < scales.length; i++) {
-        const scale = decode(numbers[i]);
-        if (!(scale > 0 && scale < Number.POSITIVE_INFINITY))
-          throw new FileError(
-            `number ${this.#first + i} of its scale ${quote(name)} is ${scale} (counted from 0); it must be positive`,
-          );
-        scales[i] = scale / this.#divisor;
-      }
-      return scales;
-    } finally {
-      source.close();
-    }
+    return this.#source.read(this.#first, this.#count);
   }
 
   /** Calls `use` with each run of the numbers first … first+count−1, counted from `first`, that has one scale. */
@@ -114,40 +67,49 @@ export class BlockScales {
 
   /** Whether all are powers of two. */
   get powers(): boolean {
-    return ["F8_E8M0", "U8"].includes(this.#tensor.dtype);
-  }
-}
-
-/** bitsandbytes writes 0 for numbers that lie row by row; the other orders were for certain devices. */
-function checkOrder({ begin, open }: StoredTensor): void {
-  const source = open();
-  try {
-    const [order] = source.read(begin, 1);
-    if (order !== 0)
-      throw new FileError(`its numbers lie in the order ${order} of bitsandbytes, not row by row`);
-  } finally {
-    source.close();
+    return this.#source.powers;
   }
 }
 
 /** What the numbers are decoded to: bfloat16 if that is exact and takes half the memory, otherwise float32. */
-export function typeOf(codes: Codes, scales: BlockScales | undefined): "bfloat16" | "float32" {
+function typeOf(codes: Codes, scales: BlockScales | undefined): "bfloat16" | "float32" {
   return !scales || (codes.bits === 4 && scales.powers) ? "bfloat16" : "float32";
+}
+
+/**
+ * A matrix of numbers that are stored as codes.
+ *
+ * @param index  of the matrix in a stack of matrices of this shape
+ */
+export function codedWeight(
+  tensor: StoredTensor,
+  name: string,
+  shape: readonly number[],
+  codes: Codes,
+  index: number,
+  scales?: BlockScales,
+): WeightTensor {
+  const count = shape.reduce((product, length) => product * length, 1);
+  const dtype = typeOf(codes, scales);
+  return {
+    ...{ kind: "tensor", name, shape, dtype, layout: "pytorch", bytes: BYTES[dtype] * count },
+    open: () => codedNumbers(tensor, codes, index * count, scales),
+  };
 }
 
 /**
  * Numbers that are decoded, and multiplied with their scales, when they are read; in float32 they are rounded once.
  *
  * @param begin  codes before the first one of the matrix
- * @throws FileError if a scale is not a positive number
+ * @throws FileError if a scale is none
  */
-export function codedNumbers(
+function codedNumbers(
   tensor: StoredTensor,
   codes: Codes,
   begin: number,
   scales: BlockScales | undefined,
 ): OpenTensor {
-  const { bits } = codes;
+  const { bits, highFirst } = codes;
   const factors = scales?.read() ?? new Float64Array();
   const decode =
     typeOf(codes, scales) === "float32"
@@ -161,10 +123,15 @@ export function codedNumbers(
       const to = Math.ceil(((begin + first + count) * bits) / 8);
       const bytes = stored.take(to - from);
       readInto(source, tensor.begin + from, bytes);
+      if (highFirst) swapHalves(bytes);
       return decode(bytes, begin + first - (from * 8) / bits, first, count);
     },
     close: () => source.close(),
   };
+}
+
+function swapHalves(bytes: Uint8Array): void {
+  for (let i = 0; i < bytes.length; i++) bytes[i] = (bytes[i] << 4) | (bytes[i] >>> 4);
 }
 
 /** @param skip  codes in `bytes` before the first to decode, which is number `first` of the matrix */

@@ -1,7 +1,7 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import type { PanelType } from "../matrix/types.js";
 import type { Folder } from "./folder.js";
-import { BLOCK_FORMATS, blockNumbers } from "./gguf-blocks.js";
+import { BLOCK_FORMATS, type BlockFormat, blockNumbers } from "./gguf-blocks.js";
 import { type ByteSource, readInto } from "./source.js";
 import {
   Buffer64,
@@ -38,6 +38,16 @@ const READ: readonly string[] = [...Object.keys(PLAIN), ...Object.keys(BLOCK_FOR
 
 /** Bytes of integers, which are no weights but take their place in the file. */
 const INTEGERS: Readonly<Record<string, number>> = { I8: 1, I16: 2, I32: 4, I64: 8 };
+
+/** Numbers and bytes of the blocks of types that are not read, but take their place as well. */
+const OTHER_BLOCKS: Readonly<Record<string, Pick<BlockFormat, "length" | "bytes">>> = {
+  Q8_K: { length: 256, bytes: 292 },
+  ...{ IQ1_S: { length: 256, bytes: 50 }, IQ1_M: { length: 256, bytes: 56 } },
+  ...{ IQ2_XXS: { length: 256, bytes: 66 }, IQ2_XS: { length: 256, bytes: 74 } },
+  ...{ IQ2_S: { length: 256, bytes: 82 }, IQ3_XXS: { length: 256, bytes: 98 } },
+  ...{ IQ3_S: { length: 256, bytes: 110 }, TQ1_0: { length: 256, bytes: 54 } },
+  ...{ TQ2_0: { length: 256, bytes: 66 }, NVFP4: { length: 64, bytes: 36 } },
+};
 
 /** Bytes of the values in the metadata, by the numbers of their types; strings and arrays have no fixed length. */
 const VALUE_BYTES: readonly (number | undefined)[] = [
@@ -375,9 +385,9 @@ function placed({ name, dims, type, offset }: Described, header: Header, size: n
   const leave = (dtype: string, reason: string): TensorEntry => ({
     ...{ kind: "left out", name, shape, dtype, reason },
   });
-  if (known === undefined) return leave(`type ${type}`, `its type ${type} is none of ${READ.join(", ")}`);
-  if (!READ.includes(known) && !Object.hasOwn(INTEGERS, known))
-    return leave(known, `its type ${known} is none of ${READ.join(", ")}`);
+  if (known === undefined) return leave(`type ${type}`, noneOf(String(type)));
+  if (!READ.includes(known) && !Object.hasOwn(INTEGERS, known) && !Object.hasOwn(OTHER_BLOCKS, known))
+    return leave(known, noneOf(known));
   if (!Number.isSafeInteger(offset) || offset % header.alignment !== 0)
     throw new FileError(`its offset ${offset} is not a multiple of the alignment, ${header.alignment}`);
   const begin = header.start + offset;
@@ -387,11 +397,15 @@ function placed({ name, dims, type, offset }: Described, header: Header, size: n
   return { name, type: known, shape, count, begin, end };
 }
 
-/** Of a tensor of one of the types that are read, or of integers. */
+function noneOf(type: string): string {
+  return `its type ${type} is none of ${READ.join(", ")}`;
+}
+
+/** Of a tensor of one of the types whose layout is known. */
 function bytesOf(type: string, shape: readonly number[], count: number): number {
   if (Object.hasOwn(INTEGERS, type)) return count * INTEGERS[type];
   if (Object.hasOwn(PLAIN, type)) return count * BYTES[PLAIN[type]];
-  const { length, bytes } = BLOCK_FORMATS[type];
+  const { length, bytes } = BLOCK_FORMATS[type] ?? OTHER_BLOCKS[type];
   const row = shape.at(-1) ?? 1;
   if (row % length !== 0)
     throw new FileError(`its rows of ${row} numbers are not made of ${type}'s blocks of ${length}`);
@@ -418,6 +432,7 @@ function entriesOfTensor(tensor: Placed, size: number, again: () => ByteSource):
   const { name, type, shape, count, begin, end } = tensor;
   if (Object.hasOwn(INTEGERS, type))
     return [{ kind: "left out", name, shape, dtype: type, reason: `its type ${type} is one of integers` }];
+  if (!READ.includes(type)) return [{ kind: "left out", name, shape, dtype: type, reason: noneOf(type) }];
   if (!/_exps(\.|$)/.test(name) || shape[0] > EXPERTS_LIMIT || count === 0)
     return [entryOf(tensor, size, again)];
   if (shape.length === 2)

@@ -1,4 +1,6 @@
 import { FileError } from "../matrix/errors.js";
+import type { Folder } from "./folder.js";
+import type { ByteSource } from "./source.js";
 import { quote } from "./text.js";
 
 /** Chosen: deeper than any description of a model. A hostile text would take memory for each level. */
@@ -33,6 +35,31 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
   refuseDuplicateKeys(text);
   return value;
+}
+
+/**
+ * The value of a JSON file beside a model; undefined if there is none.
+ *
+ * @param limit  the most bytes that it may have
+ * @throws FileError as `parseJson`, or if it is longer
+ */
+export function jsonBeside(file: string, folder: Folder, limit: number): unknown {
+  let source: ByteSource;
+  try {
+    source = folder.open(file);
+  } catch (error) {
+    if (error instanceof FileError) return undefined;
+    throw error;
+  }
+  try {
+    if (source.size > limit)
+      throw new FileError(`is a JSON text of ${source.size} bytes, and at most ${limit} are read`);
+    return parseJson(source.read(0, source.size));
+  } catch (error) {
+    throw error instanceof FileError ? new FileError(`its ${quote(file)}: ${error.message}`) : error;
+  } finally {
+    source.close();
+  }
 }
 
 const QUOTE = 0x22;

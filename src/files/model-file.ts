@@ -3,8 +3,8 @@ import type { Folder } from "./folder.js";
 import { parseJson } from "./json.js";
 import { readNpzTensors } from "./npz-weights.js";
 import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
-import { isSafetensors, readSafetensors } from "./safetensors.js";
-import { isSafetensorsIndex, readSafetensorsIndex } from "./safetensors-index.js";
+import { isSafetensors } from "./safetensors.js";
+import { isSafetensorsIndex, readSafetensors, readSafetensorsIndex } from "./safetensors-index.js";
 import type { ByteSource } from "./source.js";
 import { type TensorEntry, withoutRepeats } from "./tensor.js";
 import { isTfjsModel, readTfjsModel } from "./tfjs-weights.js";
@@ -65,7 +65,8 @@ function entriesIn(
     if (early) return early.read(source, open, name, folder);
     if (extension === "npz" || (extension !== "safetensors" && isZip(head)))
       return readNpzTensors(source, open, memory);
-    if (extension === "safetensors" || isSafetensors(head)) return readSafetensors(source, open);
+    if (extension === "safetensors" || isSafetensors(head))
+      return readSafetensors(source, open, name, folder);
     const late = other(false);
     if (late) return late.read(source, open, name, folder);
     if (extension !== "json" && head[0] !== 0x7b && head[0] !== 0x5b) throw unknown(formats);

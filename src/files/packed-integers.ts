@@ -1,109 +1,68 @@
 import { FileError } from "../matrix/errors.js";
-import { BlockScales } from "./coded-numbers.js";
 import { readInto } from "./source.js";
 import type { StoredTensor } from "./stored-tensor.js";
-import { Buffer64, type OpenTensor, storedNumbers, type WeightTensor } from "./tensor.js";
+import { Buffer64, type OpenTensor, storedNumbers } from "./tensor.js";
 import { quote } from "./text.js";
 
-/** The tensors of a weight whose integers lie several in a word of 32 bits. */
-export interface PackedTensors {
-  readonly qweight: StoredTensor;
-  readonly qzeros: StoredTensor;
-  readonly scales: StoredTensor;
-  /** the group of each input, in GPTQ */
-  readonly groups: StoredTensor | undefined;
+/** How a matrix of integers lies in words of 32 bits, several in one. */
+export interface WordLayout {
+  readonly rows: number;
+  readonly cols: number;
+  readonly bits: 2 | 4 | 8;
+  /** whether a word has numbers of one column, rather than of one row */
+  readonly down: boolean;
+  /** where in a word a number stands, by its row or column modulo the numbers in a word; absent: in order, from the lowest bits */
+  readonly places?: readonly number[];
 }
 
-/** Where in a word of AWQ the column stands whose number has this remainder by eight. */
-const AWQ_PLACES = [0, 4, 1, 5, 2, 6, 3, 7];
+/** What makes numbers of integers: scale·q + offset. */
+export interface WordScales {
+  readonly scales: Float64Array;
+  readonly offsets: Float64Array;
+  /** the index of the scale and offset of a number is the sum of one for its row and one for its column */
+  readonly ofRow: Uint32Array;
+  readonly ofColumn: Uint32Array;
+}
 
-/** Where the numbers of a matrix of inputs by outputs lie. */
-interface Packing {
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly groups: number;
-  readonly bits: 4 | 8;
-  readonly awq: boolean;
+/** Words in a row of words. */
+function wordsAcross({ cols, bits, down }: WordLayout): number {
+  return down ? cols : Math.ceil((cols * bits) / 32);
 }
 
 /**
- * A weight of GPTQ (4 or 8 bits) or AWQ (4 bits), [inputs, outputs]: scale·(q − zero) with a scale and a zero for each
- * output and group of inputs.
+ * A matrix of integers as float32, rounded once.
  *
- * Format: GPTQ packs inputs, the first in the lowest bits, and zeros by outputs, less one (version 1 of its files; a file
- * does not say its version); AWQ packs outputs, in the order 0 2 4 6 1 3 5 7, and its zeros likewise.
- *
- * @throws FileError if the shapes do not fit
+ * @param tensor  of words, row by row, as many as the layout takes
+ * @throws FileError if its file is not what it was
  */
-export function packedWeight(tensors: PackedTensors): WeightTensor {
-  const packing = packingOf(tensors);
-  const { inputs, outputs } = packing;
-  return {
-    ...{ kind: "tensor", name: tensors.qweight.name, shape: [inputs, outputs], dtype: "float32" },
-    layout: "tensorflow",
-    bytes: 4 * inputs * outputs,
-    open: () => openPacked(tensors, packing),
-  };
-}
-
-function packingOf({ qweight, qzeros, scales, groups: index }: PackedTensors): Packing {
-  const matrices = [qweight, qzeros, scales].every(({ shape, count }) => shape.length === 2 && count > 0);
-  const integers = [qweight, qzeros, ...(index ? [index] : [])].every(
-    ({ dtype, bytes, count }) => dtype === "I32" && bytes === 4 * count,
-  );
-  const [groups, outputs] = scales.shape;
-  const words = qzeros.shape[1];
-  const bits = (32 * words) / outputs;
-  const awq = qweight.shape[1] === words && words !== outputs;
-  const inputs = awq ? qweight.shape[0] : (32 * qweight.shape[0]) / bits;
-  const fits =
-    matrices &&
-    integers &&
-    BlockScales.reads(scales.dtype) &&
-    (bits === 4 || (bits === 8 && !awq)) &&
-    qzeros.shape[0] === groups &&
-    (awq || qweight.shape[1] === outputs) &&
-    (index ? index.count === inputs && !awq : inputs % groups === 0);
-  if (!fits)
-    throw new FileError("is packed in a way that is not understood: its qzeros, scales or g_idx do not fit");
-  return { inputs, outputs, groups, bits, awq };
-}
-
-function openPacked({ qweight, qzeros, scales, groups: index }: PackedTensors, packing: Packing): OpenTensor {
-  const { inputs, outputs, groups, bits, awq } = packing;
-  const factors = new BlockScales(scales, 0, [groups, outputs], [1, 1]).read();
+export function openWords(tensor: StoredTensor, layout: WordLayout, factors: WordScales): OpenTensor {
+  const { cols, bits, down, places } = layout;
+  const { scales, offsets, ofRow, ofColumn } = factors;
   const perWord = 32 / bits;
   const mask = 2 ** bits - 1;
-  const place = (k: number) => bits * (awq ? AWQ_PLACES[k] : k);
-  const zeroWords = words(qzeros);
-  const zeros = Float32Array.from({ length: groups * outputs }, (_, k) => {
-    const column = k % outputs;
-    const word = zeroWords[(k - column) / perWord + Math.floor(column / perWord)];
-    return ((word >>> place(column % perWord)) & mask) + (awq ? 0 : 1);
-  });
-  const groupOf = index ? checkedGroups(index, groups) : undefined;
-  const source = qweight.open();
+  const shifts = Uint8Array.from({ length: perWord }, (_, k) => bits * (places?.[k] ?? k));
+  const wide = wordsAcross(layout);
+  /** rows of numbers in a row of words */
+  const high = down ? perWord : 1;
+  const source = tensor.open();
   const [stored, decoded] = [new Buffer64(), new Buffer64()];
-  /** words in a row of words, and rows of numbers in it */
-  const [wide, high] = awq ? [outputs / perWord, 1] : [outputs, perWord];
   return {
     numbers(first, count) {
-      const top = Math.floor(Math.floor(first / outputs) / high);
-      const bottom = Math.floor(Math.floor((first + count - 1) / outputs) / high);
-      const bytes = stored.take(4 * wide * Math.max(0, bottom + 1 - top));
-      readInto(source, qweight.begin + 4 * wide * top, bytes);
-      const packed = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
       const into = new Float32Array(decoded.take(4 * count).buffer, 0, count);
+      if (count === 0) return into;
+      const top = Math.floor(Math.floor(first / cols) / high);
+      const bottom = Math.floor(Math.floor((first + count - 1) / cols) / high);
+      const bytes = stored.take(4 * wide * (bottom + 1 - top));
+      readInto(source, tensor.begin + 4 * wide * top, bytes);
+      const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
       for (let i = 0; i < count; ) {
-        const row = Math.floor((first + i) / outputs);
-        const group = groupOf ? groupOf[row] : Math.floor(row / (inputs / groups));
+        const row = Math.floor((first + i) / cols);
         const line = wide * (Math.floor(row / high) - top);
-        let column = first + i - row * outputs;
-        for (; column < outputs && i < count; column++, i++) {
-          const word = awq ? packed[line + (column >>> 3)] : packed[line + column];
-          const q = (word >>> place(awq ? column & 7 : row % perWord)) & mask;
-          const at = group * outputs + column;
-          into[i] = factors[at] * (q - zeros[at]);
+        for (let col = first + i - row * cols; col < cols && i < count; col++, i++) {
+          const word = words[line + (down ? col : Math.floor(col / perWord))];
+          const q = (word >>> shifts[(down ? row : col) % perWord]) & mask;
+          const at = ofRow[row] + ofColumn[col];
+          into[i] = scales[at] * q + offsets[at];
         }
       }
       return into;
@@ -112,8 +71,27 @@ function openPacked({ qweight, qzeros, scales, groups: index }: PackedTensors, p
   };
 }
 
+/** What scales and zeros come to, scale·(q − zero) being scale·q + offset; both are exact for scales in float32. */
+export function withZeros(scales: Float64Array, zeros: Float32Array): Pick<WordScales, "scales" | "offsets"> {
+  return { scales, offsets: scales.map((scale, i) => -scale * zeros[i]) };
+}
+
+/** The integers of a whole matrix in words, row by row; it is to be a small one. */
+export function integersIn(tensor: StoredTensor, layout: WordLayout): Float32Array {
+  const { rows, cols } = layout;
+  const opened = openWords(tensor, layout, {
+    ...{ scales: Float64Array.of(1), offsets: Float64Array.of(0) },
+    ...{ ofRow: new Uint32Array(rows), ofColumn: new Uint32Array(cols) },
+  });
+  try {
+    return opened.numbers(0, rows * cols) as Float32Array;
+  } finally {
+    opened.close();
+  }
+}
+
 /** A tensor of 32-bit integers, whole. */
-function words(tensor: StoredTensor): Uint32Array {
+export function wordsOf(tensor: StoredTensor): Uint32Array {
   const opened = storedNumbers(tensor.open(), tensor.begin, "float32");
   try {
     const { buffer, byteOffset, length } = opened.numbers(0, tensor.count);
@@ -123,8 +101,9 @@ function words(tensor: StoredTensor): Uint32Array {
   }
 }
 
-function checkedGroups(index: StoredTensor, groups: number): Uint32Array {
-  const found = words(index);
+/** The group of each row or column. @throws FileError if there is none such */
+export function groupsIn(index: StoredTensor, groups: number): Uint32Array {
+  const found = wordsOf(index);
   const at = found.findIndex((group) => group >= groups);
   if (at >= 0)
     throw new FileError(

@@ -1,10 +1,10 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { isObject, parseJson } from "./json.js";
 import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
-import { bytesOfNumber, weightsIn } from "./scaled-weights.js";
+import { bytesOfNumber } from "./scaled-weights.js";
 import type { ByteSource } from "./source.js";
 import type { StoredTensor } from "./stored-tensor.js";
-import { checkedShape, type FailedTensor, type TensorEntry } from "./tensor.js";
+import { checkedShape, type FailedTensor } from "./tensor.js";
 import { quote } from "./text.js";
 
 const LENGTH_BYTES = 8;
@@ -29,8 +29,8 @@ export function isSafetensors(head: Uint8Array): boolean {
 }
 
 /**
- * The tensors of a safetensors file as the network uses them, in the order in which their bytes lie. Nothing but the
- * header is read. `weightsIn` says what is read as what.
+ * The tensors of a safetensors file as they are stored, for `weightsIn`, in the order in which their bytes lie. Nothing
+ * but the header is read.
  *
  * A tensor fails, and the others do not, if its bytes are not as many as its
  * shape and dtype take, reach beyond the file, or overlap those of another (then both fail).
@@ -41,11 +41,6 @@ export function isSafetensors(head: Uint8Array): boolean {
  * @param again  the same file, opened for the numbers of one tensor and closed with it
  * @throws FileError if the header is damaged, has a key twice, or is longer than the file or 100 MB
  */
-export function readSafetensors(source: ByteSource, again: () => ByteSource): TensorEntry[] {
-  return weightsIn(storedTensors(source, again));
-}
-
-/** The tensors of one file as they are stored, in the same order, for `weightsIn`; `readSafetensors` says what is thrown. */
 export function storedTensors(source: ByteSource, again: () => ByteSource): (StoredTensor | FailedTensor)[] {
   const { fields, start } = readHeader(source);
   const declared: Declared[] = [];

@@ -1,6 +1,8 @@
 import { FileError } from "../matrix/errors.js";
+import { lastPart } from "./quantization-names.js";
 import type { ByteSource } from "./source.js";
-import type { LeftOutTensor, WeightTensor } from "./tensor.js";
+import type { FailedTensor, LeftOutTensor, WeightTensor } from "./tensor.js";
+import { quote } from "./text.js";
 
 /** A tensor as a safetensors file has it, whose bytes are known to be there. */
 export interface StoredTensor {
@@ -15,6 +17,40 @@ export interface StoredTensor {
   readonly bytes: number;
   /** @throws FileError if its file is not what it was */
   open(): ByteSource;
+}
+
+/** The tensors of a model by their names, also those that cannot be read. */
+export type TensorsByName = (name: string) => StoredTensor | LeftOutTensor | FailedTensor | undefined;
+
+/** A weight whose numbers are in one tensor, and its scales and the like in others. */
+export interface WeightInParts {
+  /** the names of the others */
+  readonly parts: readonly string[];
+  /** @throws FileError if they do not fit together, or one cannot be read */
+  weights(): WeightTensor[];
+}
+
+/**
+ * Finds what belongs to a tensor of a quantized format; undefined if it is of another.
+ *
+ * @param whole  whether what is not found is not in the model, rather than perhaps in another file of it
+ */
+export type PartsOf = (
+  numbers: StoredTensor,
+  find: TensorsByName,
+  whole: boolean,
+) => WeightInParts | undefined;
+
+/** @throws FileError if a part that need not be there is not found, and may yet be in another file */
+export function refuseAbsent(name: string, whole: boolean): void {
+  if (!whole) throw new FileError(`may belong with ${quote(lastPart(name))} in another file of the model`);
+}
+
+/** @throws FileError if it is not there or cannot be read */
+export function partIn(find: TensorsByName, name: string): StoredTensor {
+  const found = find(name);
+  if (found?.kind === "stored") return found;
+  throw new FileError(`belongs with ${quote(name)}, which ${found ? "cannot be read" : "is not there"}`);
 }
 
 export function leaveOut({ name, shape, dtype }: StoredTensor, reason: string): LeftOutTensor {

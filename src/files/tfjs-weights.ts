@@ -54,6 +54,8 @@ export function isTfjsModel(value: unknown): boolean {
  * | float32, quantized to float16 | its bits, in a `Uint16Array` |
  * | int32, bool, complex64, string | left out |
  *
+ * Those of an optimizer, which the manifest has in a group of that name, are left out as well.
+ *
  * The tensors of a group of files lie end to end, and may begin in one file and end in another. One that fails takes
  * those behind it in its group with it where its length is not known, and no others.
  *
@@ -126,6 +128,16 @@ function readGroup(weights: readonly unknown[], bytes: Bytes, seen: Set<string>,
       if (!(at <= bytes.size)) group = `beyond ${g}`;
       if (!(at <= bytes.size))
         throw new FileError(`ends at byte ${at} of ${bytes.size} that are there; ${bytes.end}`);
+      if (declared.optimizer) {
+        const { shape, dtype } = declared;
+        return {
+          kind: "left out",
+          name,
+          shape,
+          dtype,
+          reason: "is what an optimizer keeps, by the manifest",
+        };
+      }
       return entryOf(name, declared, begin, bytes);
     } catch (error) {
       if (!(error instanceof SpectralNormError)) throw error;
@@ -147,6 +159,8 @@ interface Declared {
   readonly fault: FileError | undefined;
   readonly count: number;
   readonly bytes: number;
+  /** whether the manifest has it in the group of those that an optimizer keeps */
+  readonly optimizer: boolean;
 }
 
 function declaredIn(weight: unknown, strings: () => number): Declared {
@@ -155,11 +169,12 @@ function declaredIn(weight: unknown, strings: () => number): Declared {
     const { shape, count } = checkedShape(weight["shape"]);
     const { dtype } = weight;
     if (typeof dtype !== "string") throw new FileError("has no dtype");
+    const optimizer = weight["group"] === "optimizer";
     if (weight["quantization"] !== undefined) {
       const { quantization, size, fault } = quantizationOf(weight["quantization"], dtype);
-      return { shape, dtype, quantization, fault, count, bytes: count * size };
+      return { shape, dtype, quantization, fault, count, bytes: count * size, optimizer };
     }
-    const plain = { shape, dtype, quantization: undefined, fault: undefined, count };
+    const plain = { shape, dtype, quantization: undefined, fault: undefined, count, optimizer };
     if (dtype === "string") return { ...plain, bytes: strings() };
     if (!Object.hasOwn(SIZES, dtype)) throw new FileError(`its dtype ${quote(dtype)} is not known`);
     return { ...plain, bytes: count * SIZES[dtype] };

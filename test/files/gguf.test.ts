@@ -20,6 +20,7 @@ import {
 } from "./gguf-writer.js";
 import { checkError, largestAllocation, mutations } from "./hostile.js";
 import { entriesOf, type Files, fault, floats, numbersOf, tensorIn } from "./models.js";
+import { denseNorms } from "./safetensors-parts.js";
 import { join } from "./writers.js";
 
 const numbers = [1, -2, 0.5, 4, -0.25, 3];
@@ -228,6 +229,23 @@ describe("a damaged GGUF file", () => {
     expect(tensorIn(entries, "c").kind).toBe("tensor");
   });
 
+  it("fails tensors that overlap one of a type that is not read", () => {
+    const entries = read(
+      gguf([
+        plain("a", { type: TYPE.IQ2_XXS, dims: [256, 1], data: new Uint8Array(66) }),
+        plain("b", { offset: 64 }),
+        plain("c", { type: TYPE.IQ2_XXS, dims: [256, 1], offset: 96, data: new Uint8Array(128) }),
+        plain("rows", { type: TYPE.IQ2_XXS, dims: [100, 1] }),
+        plain("far", { type: TYPE.IQ2_XXS, dims: [256, 1], offset: 2 ** 30 }),
+      ]),
+    );
+    expect(fault(entries, "a")).toBe('its bytes overlap those of "b"');
+    expect(fault(entries, "b")).toBe('its bytes overlap those of "a"');
+    expect(fault(entries, "c")).toMatch(/^its type IQ2_XXS is none of F64, /);
+    expect(fault(entries, "rows")).toMatch(/rows of 100 numbers are not made of IQ2_XXS's blocks of 256/);
+    expect(fault(entries, "far")).toMatch(/^ends at byte/);
+  });
+
   it("says in one line which tensors a file that is cut short is without", () => {
     const whole = gguf(Array.from({ length: 100 }, (_, k) => plain(`w${k}`)));
     const entries = read(whole.subarray(0, whole.length - 98 * 32 - 9));
@@ -304,6 +322,26 @@ describe("a model in several GGUF files", () => {
 describe("the audit of a GGUF model", () => {
   const folder = mkdtempSync(joinPath(tmpdir(), "gguf-"));
   afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("answers what is whole and names what overlaps", async () => {
+    const path = joinPath(folder, "overlap.gguf");
+    const { bytes, values } = weightBlocks("Q4_K", 6, 5);
+    writeFileSync(
+      path,
+      gguf([
+        { name: "q", type: TYPE.Q4_K, dims: [256, 6], data: bytes },
+        plain("a", { dims: [3, 4], data: floats("F32", [...numbers, ...numbers]) }),
+        plain("b", { offset: 896 }),
+      ]),
+    );
+    const { status, lines, stderr } = await answers([path]);
+    expect(lines.map(({ tensor }) => tensor)).toEqual(["q"]);
+    const { sigma } = denseNorms(values, 6);
+    expect(Math.abs(lines[0].sigma / sigma - 1)).toBeLessThan(1e-6);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/a.*its bytes overlap those of "b"/);
+    expect(stderr).toMatch(/b.*its bytes overlap those of "a"/);
+  });
 
   it("has the norms of the decoded weights", async () => {
     const matrices = Object.entries(BLOCKS).map(([type, { length }], k) => {

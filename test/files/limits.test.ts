@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { parseJson } from "../../src/files/json.js";
 import { readModel } from "../../src/files/model.js";
 import { readNpyHeader } from "../../src/files/npy-header.js";
-import { readSafetensors } from "../../src/files/safetensors.js";
+import { storedTensors } from "../../src/files/safetensors.js";
 import { type ByteSource, memorySource } from "../../src/files/source.js";
 import { inflationLimit } from "../../src/files/zip.js";
 import { repository } from "../package/install.js";
@@ -56,7 +56,7 @@ describe("the limits that SECURITY.md states", () => {
   it(".safetensors: a header of 100 MB", () => {
     expect(security).toContain("| the header of a `.safetensors` file | at most 100 MB |");
     const source = claiming(3e8, littleEndian(1e8 + 1, 8));
-    expect(() => readSafetensors(source, () => source)).toThrow(/header of 100000001 bytes/);
+    expect(() => storedTensors(source, () => source)).toThrow(/header of 100000001 bytes/);
   });
 
   it(".npy: a header of 65,535 bytes and 16 levels", () => {

@@ -147,6 +147,29 @@ describe("a safetensors file", () => {
     expect(fault(entries, "c")).toMatch(/overlap those of "a"/);
     expect(tensorIn(entries, "d").shape).toEqual([1]);
     expect(tensorIn(entries, "e").shape).toEqual([0]);
+    const same = read(withHeader({ a: at(0, 8), b: at(0, 8) }, new Uint8Array(8)));
+    expect(fault(same, "a")).toBe('its bytes overlap those of "b"');
+    expect(fault(same, "b")).toBe('its bytes overlap those of "a"');
+  });
+
+  it("refuses tensors that overlap one of a type that is left out", () => {
+    const at = (dtype: string, count: number, begin: number, end: number) => ({
+      ...{ dtype, shape: [count], data_offsets: [begin, end] },
+    });
+    for (const [dtype, count] of [
+      ["I64", 1],
+      ["BOOL", 8],
+      ["F6_E2M3", 10],
+      ["other", 3],
+    ] as const) {
+      const header = { a: at("F32", 2, 0, 8), b: at(dtype, count, 4, 12), c: at("F32", 1, 12, 16) };
+      const entries = read(withHeader(header, new Uint8Array(16)));
+      expect(fault(entries, "a")).toBe('its bytes overlap those of "b"');
+      expect(fault(entries, "b")).toBe('its bytes overlap those of "a"');
+      expect(tensorIn(entries, "c").shape).toEqual([1]);
+    }
+    const short = read(withHeader({ a: at("I64", 2, 0, 8) }, new Uint8Array(8)));
+    expect(fault(short, "a")).toBe("[2] I64 takes 16 bytes, and its data_offsets have 8");
   });
 
   it("refuses a header with a key twice, in which nobody knows what is meant", () => {
@@ -246,6 +269,26 @@ describe("an index of several", () => {
     expect(fault(entries, "absent w0")).toMatch(/is not in "two.safetensors".* 59999 more/);
     expect(fault(entries, "none w0")).toMatch(/does not say in which file.* 59999 more/);
     expect(numbersOf(tensorIn(entries, "a"))).toEqual(numbers);
+  });
+
+  it("decides which of two files has a tensor that both hold", () => {
+    const other = { ...part("a", "F32"), shape: [1, 1], data: new Uint8Array(4) };
+    const entries = entriesOf(
+      {
+        "one.safetensors": safetensors([part("b", "F16"), other]),
+        "two.safetensors": safetensors([part("a", "F32")]),
+        "m.index.json": text({ weight_map: { b: "one.safetensors", a: "two.safetensors" } }),
+      },
+      "m.index.json",
+    );
+    expect(entries.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+      "b tensor",
+      "a left out",
+      "a tensor",
+    ]);
+    expect(fault(entries, "a")).toBe('is in "one.safetensors", and the index has it in "two.safetensors"');
+    const [, , a] = entries;
+    expect(a.kind === "tensor" && numbersOf(a)).toEqual(numbers);
   });
 
   it("refuses a key that stands twice, and a damaged index", () => {

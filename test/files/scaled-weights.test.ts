@@ -1,65 +1,38 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import { afterAll, describe, expect, it } from "vitest";
+import { readModel } from "../../src/files/model.js";
+import { memorySource } from "../../src/files/source.js";
 import { answers, isLeftOut } from "../audit/models.js";
 import { checkError } from "./hostile.js";
 import {
   entriesOf,
   fault,
   floats,
+  folderOfFiles,
   numbersOf,
   type SafetensorsPart,
   safetensors,
   tensorIn,
   text,
 } from "./models.js";
+import {
+  codes,
+  denseNorms,
+  E2M1,
+  e4m3,
+  f8,
+  f32,
+  kinds,
+  positive,
+  read,
+  scaled,
+  u8,
+} from "./safetensors-parts.js";
 
-/** E4M3 by its formula; the codes of the tests are finite. */
-function e4m3(code: number): number {
-  const [e, m] = [(code >> 3) & 15, code & 7];
-  return (code & 128 ? -1 : 1) * (e === 0 ? m * 2 ** -9 : (8 + m) * 2 ** (e - 10));
-}
-const E2M1 = [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0, -0.5, -1, -1.5, -2, -3, -4, -6];
-
-/** Codes that are no NaN of E4M3, in no order. */
-const codes = (count: number, seed = 1) =>
-  Uint8Array.from({ length: count }, (_, k) => {
-    const code = ((k + seed) * 2654435761) >>> 24;
-    return (code & 0x7f) === 0x7f ? code ^ 1 : code;
-  });
 const signed = (bytes: Uint8Array) => [...new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length)];
-const positive = (count: number) =>
-  Array.from({ length: count }, (_, k) => Math.fround(0.01 * (1 + ((k * 7) % 11))));
-
-const f8 = (name: string, shape: number[], seed = 1): SafetensorsPart => ({
-  ...{ name, dtype: "F8_E4M3", shape },
-  data: codes(
-    shape.reduce((a, b) => a * b, 1),
-    seed,
-  ),
-});
 const i8 = (name: string, shape: number[]): SafetensorsPart => ({ ...f8(name, shape), dtype: "I8" });
-const f32 = (name: string, shape: number[], numbers: number[]): SafetensorsPart => ({
-  ...{ name, dtype: "F32", shape },
-  data: floats("F32", numbers),
-});
-const u8 = (name: string, shape: number[], data: Uint8Array): SafetensorsPart => ({
-  name,
-  dtype: "U8",
-  shape,
-  data,
-});
-const read = (...parts: SafetensorsPart[]) =>
-  entriesOf({ "m.safetensors": safetensors(parts) }, "m.safetensors");
-const kinds = (entries: ReturnType<typeof read>) => entries.map(({ name, kind }) => `${name} ${kind}`);
-
-/** The product of each number with its scale, rounded once to float32. */
-function scaled(numbers: readonly number[], scale: (i: number) => number): number[] {
-  return numbers.map((x, i) => Math.fround(x * scale(i)));
-}
-
 describe("FP8", () => {
   it("without any scale in the model is taken as it is", () => {
     const entries = read(f8("a.weight", [3, 5]), f32("norm.scale", [5], positive(5)));
@@ -217,6 +190,87 @@ describe("FP8", () => {
   });
 });
 
+describe("one file of a model", () => {
+  const part = (k: number) => `m-0000${k}-of-00002.safetensors`;
+  const first = safetensors([f8("w", [4, 5]), f32("plain", [1, 2], [1, 2])]);
+  const second = safetensors([f32("w_scale", [4], positive(4))]);
+  const index = (weight_map: object) => text({ weight_map });
+  const map = { w: part(1), plain: part(1), w_scale: part(2) };
+  const whole = { [part(1)]: first, [part(2)]: second, "m.safetensors.index.json": index(map) };
+
+  it("takes its scales from the others, by the index", () => {
+    const entries = entriesOf(whole, part(1));
+    expect(kinds(entries).toSorted()).toEqual(["plain tensor", "w tensor"]);
+    const expected = scaled([...codes(20)].map(e4m3), (i) => positive(4)[Math.floor(i / 5)]);
+    expect(numbersOf(tensorIn(entries, "w"))).toEqual(expected);
+    expect(entriesOf(whole, part(2))).toEqual([]);
+  });
+
+  it("opens no others than those with something that may belong to its tensors", () => {
+    const more = { "layer.weight": "3.safetensors", "layer.scale": "3.safetensors" };
+    const files = { ...whole, "m.safetensors.index.json": index({ ...map, ...more }) };
+    const opened: string[] = [];
+    const folder = {
+      open(name: string) {
+        opened.push(name);
+        return folderOfFiles(files).open(name);
+      },
+    };
+    const entries = readModel(() => memorySource(first), part(1), folder);
+    expect(kinds(entries).toSorted()).toEqual(["plain tensor", "w tensor"]);
+    expect(opened).toEqual(["m.safetensors.index.json", part(2)]);
+  });
+
+  it("leaves FP8 without a scale out if others of the model have one", () => {
+    const { w_scale: _, ...without } = map;
+    const files = {
+      ...whole,
+      "m.safetensors.index.json": index({ ...without, "l.w_scale": "3.safetensors" }),
+    };
+    expect(fault(entriesOf(files, part(1)), "w")).toBe(
+      "is F8_E4M3 without a scale, and other weights of the model have one",
+    );
+  });
+
+  it("takes FP8 as it is if the whole model has no scale", () => {
+    const { w_scale: _, ...without } = map;
+    const files = {
+      ...{ [part(1)]: first, [part(2)]: safetensors([f32("other", [4], positive(4))]) },
+      "m.safetensors.index.json": index({ ...without, other: part(2) }),
+    };
+    expect(numbersOf(tensorIn(entriesOf(files, part(1)), "w"))).toEqual([...codes(20)].map(e4m3));
+  });
+
+  it.each([
+    ["no index", undefined],
+    ["an index that is none", "[]"],
+    ["a damaged index", "{"],
+  ])("leaves FP8 without a scale out if there is %s", (_what, json) => {
+    const files = {
+      [part(1)]: first,
+      [part(2)]: second,
+      ...(json && { "m.safetensors.index.json": text(json) }),
+    };
+    const entries = entriesOf(files, part(1));
+    expect(fault(entries, "w")).toBe("is F8_E4M3 without a scale, which may be in another file of the model");
+    expect(tensorIn(entries, "plain").shape).toEqual([1, 2]);
+    const alone = entriesOf({ "m-00001-of-00001.safetensors": first }, "m-00001-of-00001.safetensors");
+    expect(tensorIn(alone, "w").dtype).toBe("bfloat16");
+  });
+
+  it("leaves scales without their weight out if there is no index", () => {
+    const scales = safetensors([f32("w_scale_inv", [2, 2], positive(4)), f32("plain", [1, 2], [1, 2])]);
+    const entries = entriesOf({ [part(2)]: scales }, part(2));
+    expect(fault(entries, "w_scale_inv")).toBe("belongs to the quantization of a weight, by its name");
+    expect(tensorIn(entries, "plain").shape).toEqual([1, 2]);
+  });
+
+  it("says that a scale cannot be read whose file is not there", () => {
+    const { [part(2)]: _, ...files } = whole;
+    expect(fault(entriesOf(files, part(1)), "w")).toBe("has a scale that cannot be read");
+  });
+});
+
 describe("I8", () => {
   it.each([
     [[], () => positive(4)[0]],
@@ -319,93 +373,6 @@ describe("microscaled FP4", () => {
   });
 });
 
-describe("packed integers", () => {
-  const [inputs, outputs, groups] = [16, 8, 2];
-  const q = (i: number, o: number) => (i * 7 + o * 5 + 3) % 16;
-  const zero = (g: number, o: number) => 1 + ((g + 3 * o) % 15);
-  const scales = positive(groups * outputs);
-  const int32 = (name: string, shape: number[], numbers: number[]): SafetensorsPart => ({
-    ...{ name, dtype: "I32", shape },
-    data: new Uint8Array(Int32Array.from(numbers).buffer),
-  });
-  /** A word of numbers, the first in the lowest bits. */
-  const word = (numbers: number[]) =>
-    Number(numbers.reduceRight((w, x) => (w << BigInt(32 / numbers.length)) | BigInt(x), 0n));
-  const range = (count: number) => Array.from({ length: count }, (_, k) => k);
-  const expected = (group: (i: number) => number) =>
-    range(inputs).flatMap((i) =>
-      range(outputs).map((o) => Math.fround(scales[group(i) * outputs + o] * (q(i, o) - zero(group(i), o)))),
-    );
-
-  it.each([4, 8])("of GPTQ with %i bits are read, with and without g_idx", (bits) => {
-    const per = 32 / bits;
-    const parts = [
-      int32(
-        "l.qweight",
-        [inputs / per, outputs],
-        range(inputs / per).flatMap((w) =>
-          range(outputs).map((o) => word(range(per).map((k) => q(w * per + k, o)))),
-        ),
-      ),
-      int32(
-        "l.qzeros",
-        [groups, outputs / per],
-        range(groups).flatMap((g) =>
-          range(outputs / per).map((w) => word(range(per).map((k) => zero(g, w * per + k) - 1))),
-        ),
-      ),
-      f32("l.scales", [groups, outputs], scales),
-    ];
-    const plain = read(...parts);
-    expect(kinds(plain)).toEqual(["l.qweight tensor"]);
-    expect(tensorIn(plain, "l.qweight").shape).toEqual([inputs, outputs]);
-    expect(numbersOf(tensorIn(plain, "l.qweight"))).toEqual(expected((i) => (i < 8 ? 0 : 1)));
-    const ordered = read(
-      ...parts,
-      int32(
-        "l.g_idx",
-        [inputs],
-        range(inputs).map((i) => i % 2),
-      ),
-    );
-    expect(kinds(ordered)).toEqual(["l.qweight tensor"]);
-    expect(numbersOf(tensorIn(ordered, "l.qweight"))).toEqual(expected((i) => i % 2));
-    const bad = read(
-      ...parts,
-      int32(
-        "l.g_idx",
-        [inputs],
-        range(inputs).map((i) => (i === 3 ? -1 : 0)),
-      ),
-    );
-    expect(() => tensorIn(bad, "l.qweight").open()).toThrow(
-      /number 3 of "l.g_idx" is -1, and there are 2 groups/,
-    );
-    expect(fault(read(parts[0], parts[1], f32("l.scales", [1, outputs], positive(8))), "l.qweight")).toMatch(
-      /do not fit/,
-    );
-  });
-
-  it("of AWQ are read in their order", () => {
-    const order = [0, 2, 4, 6, 1, 3, 5, 7];
-    const entries = read(
-      int32(
-        "l.qweight",
-        [inputs, 1],
-        range(inputs).map((i) => word(order.map((o) => q(i, o)))),
-      ),
-      int32(
-        "l.qzeros",
-        [groups, 1],
-        range(groups).map((g) => word(order.map((o) => zero(g, o)))),
-      ),
-      f32("l.scales", [groups, outputs], scales),
-    );
-    expect(kinds(entries)).toEqual(["l.qweight tensor"]);
-    expect(numbersOf(tensorIn(entries, "l.qweight"))).toEqual(expected((i) => (i < 8 ? 0 : 1)));
-  });
-});
-
 describe("experts that are stacked", () => {
   it("are a matrix each, plain and scaled", () => {
     const entries = read(
@@ -483,26 +450,19 @@ describe("an audit", () => {
     const e = [...codes(960)]
       .flatMap((byte) => [E2M1[byte & 15], E2M1[byte >> 4]])
       .map((x, i) => x * 2 ** (mx[Math.floor(i / 32)] - 127));
-    const truth = (numbers: number[], m: number, n: number) => {
-      const dense = Matrix.from1DArray(m, n, numbers);
-      return {
-        sigma: new SingularValueDecomposition(dense, { autoTranspose: true }).diagonal[0],
-        norm: dense.norm(),
-      };
-    };
     const expected = {
-      "a.weight": truth(a, rows, cols),
-      "b.weight": truth(b, 20, 30),
-      "e[0]": truth(e.slice(0, 960), 10, 96),
-      "e[1]": truth(e.slice(960), 10, 96),
+      "a.weight": denseNorms(a, rows),
+      "b.weight": denseNorms(b, 20),
+      "e[0]": denseNorms(e.slice(0, 960), 10),
+      "e[1]": denseNorms(e.slice(960), 10),
     };
     const { status, lines, stderr } = await answers([file]);
     expect(lines.map(({ tensor }) => tensor)).toEqual(Object.keys(expected));
     for (const line of lines) {
       if (isLeftOut(line)) throw new Error(line.leftOut);
-      const { sigma, norm } = expected[line.tensor as keyof typeof expected];
+      const { sigma, frobenius } = expected[line.tensor as keyof typeof expected];
       expect(Math.abs(line.sigma - sigma)).toBeLessThan(1e-5 * sigma);
-      expect(Math.abs(line.frobenius - norm)).toBeLessThan(1e-5 * norm);
+      expect(Math.abs(line.frobenius - frobenius)).toBeLessThan(1e-5 * frobenius);
       expect(line.dtype).toBe(line.tensor.startsWith("e") ? "bfloat16" : "float32");
     }
     expect(status).toBe(2);

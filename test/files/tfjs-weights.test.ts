@@ -61,6 +61,14 @@ describe("TensorFlow.js weights", () => {
     }
   });
 
+  it("of an optimizer are left out, and counted over", () => {
+    const entries = manifest([weight("kept", { group: "optimizer" }), weight("a", { group: "model" })], {
+      "g.bin": join(floats("F32", [9, 9, 9, 9, 9, 9]), floats("F32", numbers)),
+    });
+    expect(fault(entries, "kept")).toBe("is what an optimizer keeps, by the manifest");
+    expect(numbersOf(tensorIn(entries, "a"))).toEqual(numbers);
+  });
+
   it("of other types are left out, and counted over, strings too", () => {
     const words = join(Uint8Array.of(2, 0, 0, 0, 104, 105), Uint8Array.of(0, 0, 0, 0));
     const data = join(

@@ -16,6 +16,7 @@ import {
   raw,
   varint,
 } from "../files/onnx-models.js";
+import { range } from "../files/safetensors-parts.js";
 import { encode, join, npy, zip } from "../files/writers.js";
 
 /** A valid file, or several that belong together, small enough that a mutation is likely to hit what matters. */
@@ -85,6 +86,7 @@ const quantized = (
 ): GgufPart => ({
   ...{ name: type, type: TYPE[type], dims: [cols, 1], data: weightBlocks(type, blocks, 1).bytes },
 });
+const state = text({ shape: [8, 8], blocksize: 32, nested_blocksize: 256, nested_offset: 0.5 });
 const bare = { name: "f", type: TYPE.F16, dims: [3, 2], data: floats("F16", numbers(6)) };
 const shard = safetensors([tensor("b", "F16")]);
 const weights = [
@@ -234,6 +236,77 @@ export const ORIGINALS: readonly Original[] = [
     ]),
     model,
   ),
+  one(
+    "four-bits.safetensors",
+    safetensors([
+      { name: "b.weight", dtype: "U8", shape: [32, 1], data: new Uint8Array(32).fill(0x5c) },
+      { name: "b.weight.absmax", dtype: "U8", shape: [2], data: Uint8Array.of(3, 200) },
+      { name: "b.weight.quant_map", dtype: "F32", shape: [16], data: floats("F32", numbers(16)) },
+      { name: "b.weight.nested_absmax", dtype: "F32", shape: [1], data: floats("F32", [2]) },
+      { name: "b.weight.nested_quant_map", dtype: "F32", shape: [256], data: floats("F32", numbers(256)) },
+      { name: "b.weight.quant_state.bitsandbytes__nf4", dtype: "U8", shape: [state.length], data: state },
+      { name: "n.weight", dtype: "U8", shape: [2, 8], data: new Uint8Array(16).fill(0x5c) },
+      { name: "n.weight_scale", dtype: "F8_E4M3", shape: [2, 1], data: Uint8Array.of(60, 0) },
+      { name: "n.weight_scale_2", dtype: "F32", shape: [], data: floats("F32", [0.5]) },
+    ]),
+    model,
+  ),
+  one(
+    "compressed.safetensors",
+    safetensors([
+      { name: "n.weight_packed", dtype: "U8", shape: [1, 16], data: new Uint8Array(16).fill(0x5c) },
+      { name: "n.weight_scale", dtype: "F8_E4M3", shape: [1, 2], data: Uint8Array.of(60, 9) },
+      { name: "n.weight_global_scale", dtype: "F32", shape: [1], data: floats("F32", [0.5]) },
+      { name: "p.weight_packed", dtype: "I32", shape: [2, 4], data: new Uint8Array(32).fill(0x5c) },
+      { name: "p.weight_scale", dtype: "BF16", shape: [2, 2], data: floats("BF16", [1, 2, 3, 4]) },
+      { name: "p.weight_zero_point", dtype: "I32", shape: [1, 2], data: encode("<i4", [7, 9]) },
+      {
+        name: "p.weight_g_idx",
+        dtype: "I32",
+        shape: [32],
+        data: encode(
+          "<i4",
+          range(32).map((k) => k % 2),
+        ),
+      },
+      { name: "p.weight_shape", dtype: "I64", shape: [2], data: encode("<i8", [2, 32]) },
+    ]),
+    model,
+  ),
+  {
+    files: {
+      "q-00001-of-00002.safetensors": safetensors([
+        { name: "g.qweight", dtype: "I32", shape: [1, 8], data: new Uint8Array(32).fill(0x5c) },
+        { name: "g.qzeros", dtype: "I32", shape: [1, 1], data: new Uint8Array(4).fill(0x77) },
+      ]),
+      "q-00002-of-00002.safetensors": safetensors([
+        { name: "g.scales", dtype: "F16", shape: [1, 8], data: floats("F16", new Array(8).fill(0.5)) },
+      ]),
+      "q.safetensors.index.json": text({
+        weight_map: {
+          ...{ "g.qweight": "q-00001-of-00002.safetensors", "g.qzeros": "q-00001-of-00002.safetensors" },
+          ...{ "g.scales": "q-00002-of-00002.safetensors" },
+        },
+      }),
+      "config.json": text({ quantization_config: { checkpoint_format: "gptq_v2" } }),
+    },
+    main: "q-00001-of-00002.safetensors",
+    read: model,
+  },
+  {
+    files: {
+      "mlx.safetensors": safetensors([
+        { name: "a.weight", dtype: "U32", shape: [2, 8], data: new Uint8Array(64).fill(0x5c) },
+        { name: "a.scales", dtype: "BF16", shape: [2, 1], data: floats("BF16", [1, 2]) },
+        { name: "a.biases", dtype: "BF16", shape: [2, 1], data: floats("BF16", [3, 4]) },
+        { name: "m.weight", dtype: "U32", shape: [2, 1, 4], data: new Uint8Array(32).fill(0x5c) },
+        { name: "m.scales", dtype: "U8", shape: [2, 1, 1], data: Uint8Array.of(127, 130) },
+      ]),
+      "config.json": text({ quantization: { bits: 8, group_size: 32, a: { bits: 4, group_size: 64 } } }),
+    },
+    main: "mlx.safetensors",
+    read: model,
+  },
   one(
     "quantized.gguf",
     gguf([quantized("Q4_K", 256, 1), bare, quantized("Q5_1", 64, 2)], {
