@@ -226,12 +226,9 @@ const LISTED = 20;
 
 function listOf(skipped: readonly SkippedEntry[]): string {
   if (skipped.length === 0) return "";
-  const keys = new Set(skipped.map(({ key }) => key));
-  const sparse = ["data", "indices", "indptr", "format"].every((key) => keys.has(key));
-  const hint = sparse ? " (a sparse matrix as SciPy saves it: write it with scipy.io.mmwrite instead)" : "";
   const shown = skipped.slice(0, LISTED).map(({ key, reason }) => `${quote(key)} is ${reason}`);
   if (skipped.length > LISTED) shown.push(`and ${skipped.length - LISTED} more`);
-  return `: ${shown.join(", ")}${hint}`;
+  return `: ${shown.join(", ")}`;
 }
 
 function reason(error: unknown): string {

@@ -8,7 +8,7 @@ import { allocate, type ByteSource } from "./source.js";
 import { storedNumbers } from "./tensor.js";
 
 /** What the numbers of a `.npy` file become; 8-byte integers and booleans are converted. */
-type NpyData =
+export type NpyData =
   | Float32Array
   | Float64Array
   | Int8Array

@@ -177,7 +177,7 @@ describe("norm", () => {
     const { status, stderr } = await answers([put("vectors.npz", zip(parts)), put("empty.npz", zip([]))]);
     expect(status).toBe(2);
     expect(stderr).toMatch(
-      /^[^\n]*holds no matrix: "data" is a vector of 2, .*mmwrite[^\n]*\n[^\n]*holds no matrix\n$/,
+      /^[^\n]*holds no matrix: "data" is a vector of 2, [^\n]*\n[^\n]*holds no matrix\n$/,
     );
   });
 

@@ -73,6 +73,22 @@ const swapped = npy({ descr: ">c8", shape: [3, 2], fortran: true, data: encode("
 const i4 = (...values: number[]) => encode(">i4", values);
 const f8 = (...values: number[]) => encode(">f8", values);
 
+const vector = (descr: string, of: readonly number[]) =>
+  npy({ descr, shape: [of.length], data: encode(descr, of) });
+const sparse = (format: string, parts: Files, deflate: boolean) =>
+  zip(
+    Object.entries({
+      ...parts,
+      format: npy({ descr: "|S3", shape: [], data: text(format) }),
+      shape: vector("<i8", [3, 4]),
+    }).map(([name, content]) => ({ name: `${name}.npy`, content, deflate })),
+  );
+const csrParts = {
+  data: vector("<f8", numbers(3)),
+  indices: vector("<i4", [0, 1, 1]),
+  indptr: vector("<i4", [0, 2, 2, 3]),
+};
+
 const complexTensor = { name: "c", dtype: "C64", shape: [2, 3], data: encode("<f4", numbers(12)) };
 const tensor = (name: string, dtype: "F64" | "F32" | "F16" | "BF16") => ({
   ...{ name, dtype, shape: [2, 3] },
@@ -152,6 +168,43 @@ export const ORIGINALS: readonly Original[] = [
       { name: "a.npy", content: doubles, deflate: true },
       { name: "b.npy", content: halves, deflate: true },
     ]),
+  ),
+  one("sparse.npz", sparse("csr", csrParts, true)),
+  one("sparse-columns.npz", sparse("csc", { ...csrParts, indptr: vector("<i4", [0, 1, 1, 2, 3]) }, false)),
+  one(
+    "sparse-blocks.npz",
+    sparse(
+      "bsr",
+      {
+        data: npy({ descr: "<f4", shape: [2, 1, 2], data: encode("<f4", numbers(4)) }),
+        indices: vector("<i4", [1, 0]),
+        indptr: vector("<i4", [0, 1, 2, 2]),
+      },
+      false,
+    ),
+  ),
+  one(
+    "sparse-diagonals.npz",
+    sparse(
+      "dia",
+      {
+        data: npy({ descr: "|i1", shape: [2, 3], data: encode("|i1", [1, 2, 3, 4, 5, 6]) }),
+        offsets: vector("<i4", [0, -1]),
+      },
+      true,
+    ),
+  ),
+  one(
+    "sparse-places.npz",
+    sparse(
+      "coo",
+      {
+        data: npy({ descr: "<c8", shape: [2], data: encode("<f4", numbers(4)) }),
+        row: vector("<i8", [1, 2]),
+        col: vector("<i8", [0, 0]),
+      },
+      false,
+    ),
   ),
   one("long.npz", zip([{ name: "a.npy", content: doubles, zip64: true }], true)),
   one(
