@@ -14,7 +14,8 @@ export function registerNorm(program: Command): void {
   const command = program
     .command("norm")
     .description(
-      "the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv, .petsc (PETSc binary)",
+      "the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv, .petsc (PETSc binary), " +
+        "also compressed with gzip (.mtx.gz)",
     )
     .argument("<file...>", "files; - is standard input")
     .option("--json", "one JSON object a line instead of a table")

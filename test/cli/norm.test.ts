@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { Command, CommanderError } from "commander";
 import { afterAll, describe, expect, it } from "vitest";
 import { widthOf } from "../../src/cli/fit.js";
@@ -576,6 +577,42 @@ describe("csv files", () => {
       expect(delimiterOf(text)).toBe(delimiter);
     for (const text of ["", "a", "1", "-", '"', "#", ",,", "\n", "é"])
       expect(() => delimiterOf(text), text).toThrow();
+  });
+});
+
+describe("norm of files compressed with gzip", () => {
+  const mtx = "%%MatrixMarket matrix coordinate real general\n3 3 3\n1 1 3\n2 2 -5\n3 3 1\n";
+  const sigmas = ({ answers }: { answers: readonly { sigma: number }[] }) =>
+    answers.map(({ sigma }) => sigma);
+
+  it("is that of what is in them, by name and by content, also from standard input", async () => {
+    const files = [
+      put("a.mtx.gz", gzipSync(mtx)),
+      put("b.csv.gz", gzipSync("3,0\n0,-5\n")),
+      put("c.npy.gz", gzipSync(diagonal("<f8", 3, -5, 1))),
+      put("d.csv.gz", "3,0\n0,-5\n"),
+      put("e", gzipSync(mtx)),
+      put("f.npz.gz", gzipSync(zip([{ name: "a.npy", content: diagonal("<f4", -5, 2), deflate: true }]))),
+    ];
+    const found = await answers([...files, "-"], {}, [gzipSync(mtx)]);
+    expect([found.status, found.stderr]).toEqual([0, ""]);
+    expect(sigmas(found)).toEqual(new Array(7).fill(expect.closeTo(5, 12)));
+    expect((await answers([files[1]], { decimal: "." })).status).toBe(0);
+    expect((await answers([files[5]], { key: "a" })).answers[0].key).toBe("a");
+  });
+
+  it("is refused where they are damaged or unpack to too much", async () => {
+    const packed = gzipSync(mtx);
+    packed[packed.length - 8] ^= 1;
+    const files = [put("crc.mtx.gz", packed), put("twice.mtx.gz", gzipSync(gzipSync(mtx)))];
+    const { status, stderr } = await norm(files);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^[^\n]*crc.mtx.gz: is damaged: the CRC-32 [^\n]*\n[^\n]*compressed with gzip; unpack it first\n$/,
+    );
+    const bomb = put("bomb.csv.gz", gzipSync(`1,${" ".repeat(3e6)}2\n`));
+    expect((await norm([bomb], { memory: 1e6 })).stderr).toMatch(/more than 1000000 bytes/);
+    expect((await answers([bomb])).status).toBe(0);
   });
 });
 

@@ -1,3 +1,5 @@
+import { gzipSync } from "node:zlib";
+import { withoutGzip } from "../../src/files/gzip.js";
 import { readModel } from "../../src/files/model.js";
 import { memorySource } from "../../src/files/source.js";
 import { type GgufPart, gguf, TYPE, u32, weightBlocks } from "../files/gguf-writer.js";
@@ -31,6 +33,17 @@ export interface Original {
 function matrices(files: Files, name: string): string {
   const entries = readOrRefuse(files[name], name);
   return Array.isArray(entries) ? entries.map(({ kind }) => kind).join() : entries.message;
+}
+
+/** A matrix file that may be compressed with gzip. */
+function unpacked(files: Files, file: string): string {
+  let content: ReturnType<typeof withoutGzip>;
+  try {
+    content = withoutGzip(memorySource(files[file]), file, undefined);
+  } catch (error) {
+    return checkError(error).message;
+  }
+  return matrices({ [content.name]: content.source.read(0, content.source.size) }, content.name);
 }
 
 /** A model's files: every tensor is opened and read to its end. */
@@ -215,6 +228,12 @@ export const ORIGINALS: readonly Original[] = [
     "symmetric.mtx",
     text("%%MatrixMarket matrix coordinate integer symmetric\n3 3 3\n1 1 2\n2 1 -1\n3 3 4\n"),
   ),
+  one(
+    "packed.mtx.gz",
+    gzipSync(text("%%MatrixMarket matrix coordinate real general\n4 5 3\n1 1 2.5\n3 4 -1e3\n4 5 7\n")),
+    unpacked,
+  ),
+  one("packed.csv.gz", join(gzipSync(text("1,2.5,-3\n")), gzipSync(text("4e2,5,6\n"))), unpacked),
   one("pattern.mtx", text("%%MatrixMarket matrix coordinate pattern skew-symmetric\n3 3 1\n2 1\n")),
   one("array.mtx", text("%%MatrixMarket matrix array real general\n2 3\n1\n2\n3.5\n4\n-5e-1\n6\n")),
   one("complex.npy", complex),
