@@ -34,7 +34,7 @@ import { NO_PROGRESS, type Progress } from "./progress.js";
 export interface NormFlags extends EngineOptions {
   /** one JSON object a line instead of a table */
   readonly json?: boolean;
-  /** which matrix of a `.npz` file */
+  /** which matrix of a `.npz` or `.mat` file */
   readonly key?: string;
   readonly rtol?: number;
   readonly method?: Method;

@@ -158,8 +158,13 @@ function findMembers(members: readonly ZipMember[], key: string): readonly ZipMe
     const found = members.filter((member) => nameOf(member) === key);
     if (found.length > 0) return found;
   }
-  const names = members.slice(0, NAMES_SHOWN).map((each) => oneLine(keyOf(each)));
-  if (members.length > NAMES_SHOWN) names.push(`${members.length - NAMES_SHOWN} more`);
-  const known = names.length === 0 ? "it is empty" : `it has ${names.join(", ")}`;
-  throw new FileError(`has no key ${quote(key)}: ${known}`);
+  throw noSuchKey(key, members.map(keyOf));
+}
+
+/** The error for a key that none of these names is. */
+export function noSuchKey(key: string, names: readonly string[]): FileError {
+  const shown = names.slice(0, NAMES_SHOWN).map(oneLine);
+  if (names.length > NAMES_SHOWN) shown.push(`${names.length - NAMES_SHOWN} more`);
+  const known = shown.length === 0 ? "it is empty" : `it has ${shown.join(", ")}`;
+  return new FileError(`has no key ${quote(key)}: ${known}`);
 }

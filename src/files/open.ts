@@ -1,6 +1,7 @@
 import { FileError } from "../matrix/errors.js";
 import { type CsvOptions, readCsv } from "./csv.js";
 import type { FileEntry, FilePanels } from "./entry.js";
+import { isMatlab, readMatlab } from "./matlab.js";
 import { isMatrixMarket, readMatrixMarket } from "./matrixmarket.js";
 import { readNpy } from "./npy.js";
 import { isNpy } from "./npy-header.js";
@@ -11,7 +12,7 @@ import type { ByteSource } from "./source.js";
 import { quote } from "./text.js";
 import { isZip } from "./zip.js";
 
-export type Format = "npy" | "npz" | "mtx" | "csv" | "petsc";
+export type Format = "npy" | "npz" | "mtx" | "csv" | "petsc" | "mat";
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   npy: "npy",
@@ -20,6 +21,7 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
   csv: "csv",
   tsv: "csv",
   petsc: "petsc",
+  mat: "mat",
 };
 
 /** Chosen: first bytes by which formats are recognized; more than any signature is long. */
@@ -30,9 +32,9 @@ const HEAD_BYTES = 512;
  *
  * @param name  the file's name, whose extension says the format; for any other extension, or none (as
  *   for standard input), the first bytes do
- * @param key  which matrix of a `.npz` file; the other formats hold one, without a name
- * @param memory  bytes; a dense matrix of a `.npy`, `.npz` or PETSc file that takes more stays in its file, which then
- *   has to stay open. Text is read whole. A compressed member may inflate to so many; without it, to a multiple of the
+ * @param key  which matrix of a `.npz` or `.mat` file; the other formats hold one, without a name
+ * @param memory  bytes; a dense matrix of a `.npy`, `.npz`, `.mat` or PETSc file that takes more stays in its file, which
+ *   then has to stay open. Text is read whole. A compressed member may inflate to so many; without it, to a multiple of the
  *   file's size (`inflationLimit`)
  * @param csv  what is known of a `.csv` file
  * @throws FileError, NonFiniteError
@@ -57,8 +59,12 @@ export function* readMatrices(
     yield* readNpz(source, key, memory);
     return;
   }
+  if (format === "mat") {
+    yield* readMatlab(source, key, memory);
+    return;
+  }
   if (key !== undefined) {
-    throw new FileError(`holds one matrix without a name; key ${quote(key)} is for .npz files`);
+    throw new FileError(`holds one matrix without a name; key ${quote(key)} is for .npz and .mat files`);
   }
   if (format === "csv") yield readCsv(source, csv);
   else yield { npy: readNpy, mtx: readMatrixMarket, petsc: readPetsc }[format](source, memory);
@@ -79,8 +85,9 @@ export function formatOf(source: ByteSource, name: string): Format {
   if (isZip(head)) return "npz";
   if (isMatrixMarket(head)) return "mtx";
   if (isPetsc(head)) return "petsc";
+  if (isMatlab(head)) return "mat";
   const utf16 = (head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff);
   if (head.includes(0) && !utf16)
-    throw new FileError("is none of .npy, .npz, Matrix Market, PETSc binary and csv");
+    throw new FileError("is none of .npy, .npz, Matrix Market, MATLAB, PETSc binary and csv");
   return "csv";
 }

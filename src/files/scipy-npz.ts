@@ -1,7 +1,14 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { halfDecoder } from "../matrix/half.js";
-import { isComplexType, partsOfType } from "./complex-numbers.js";
-import { type Coordinates, checkValues, compressRows, positions, valuesOf } from "./compress-rows.js";
+import { isComplexType } from "./complex-numbers.js";
+import { type Coordinates, checkValues, compressRows } from "./compress-rows.js";
+import {
+  checkIndex,
+  compressedEntries,
+  type EntryValues,
+  type RowsAndColumns,
+  roomFor,
+} from "./compressed-lines.js";
 import type { FileMatrix } from "./entry.js";
 import { type NpyData, readNpyData } from "./npy.js";
 import { type NpyHeader, readNpyHeader, shapeText } from "./npy-header.js";
@@ -86,29 +93,13 @@ export function readSciPyMatrix(
       ? scattered(shape, data, first, second)
       : format === "dia"
         ? diagonals(shape, data, first)
-        : compressed(format, shape, data, first, second);
+        : compressedEntries(format === "csc", shape, data, first, second);
   checkValues(entries);
   const matrix = compressRows(entries);
   const { dtype } = data;
   if (dtype === "bool")
     for (let k = 0; k < matrix.data.length; k++) if (matrix.data[k] > 1) matrix.data[k] = 1;
   return { kind: "matrix", shape, dtype, matrix };
-}
-
-type Shape = readonly [number, number];
-
-/** The values of the entries, as an array of one, two or three axes. */
-interface Values {
-  /** as the file stores them */
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-  /** what they are read as */
-  readonly read: Coordinates["dtype"];
-  /** bytes that the entries may take */
-  readonly limit: number;
-  /** writes value `from` of the file as value `to` of the entries */
-  copy(from: number, into: Coordinates["values"], to: number): void;
 }
 
 function integersOf({ header, data }: Part, name: string): ArrayLike<number> {
@@ -122,7 +113,7 @@ function integersOf({ header, data }: Part, name: string): ArrayLike<number> {
   return data;
 }
 
-function shapeOf(shape: ArrayLike<number>): Shape {
+function shapeOf(shape: ArrayLike<number>): RowsAndColumns {
   if (shape.length !== 2)
     throw new FileError(`holds a sparse array with ${shape.length} axes, which is no matrix`);
   const [m, n] = [shape[0], shape[1]];
@@ -132,7 +123,7 @@ function shapeOf(shape: ArrayLike<number>): Shape {
   return [m, n];
 }
 
-function dataOf({ header, data }: Part, limit: number, axes: number): Values {
+function dataOf({ header, data }: Part, limit: number, axes: number): EntryValues {
   const { shape, fortran } = header;
   const { name } = header.dtype;
   if (shape.length !== axes)
@@ -142,7 +133,7 @@ function dataOf({ header, data }: Part, limit: number, axes: number): Values {
   );
   const half = name === "float16" ? halfDecoder("float16") : undefined;
   const read = isComplexType(name) ? name : half || name === "float32" ? "float32" : "float64";
-  const copy: Values["copy"] = isComplexType(name)
+  const copy: EntryValues["copy"] = isComplexType(name)
     ? (from, into, to) => {
         into[2 * to] = data[2 * from];
         into[2 * to + 1] = data[2 * from + 1];
@@ -153,35 +144,18 @@ function dataOf({ header, data }: Part, limit: number, axes: number): Values {
   return { dtype: name, shape, strides, read, limit, copy };
 }
 
-/** Room for `count` entries. */
-function room(shape: Shape, { read: dtype, limit }: Values, count: number): Coordinates {
-  const bound = Math.max(...shape);
-  const bytes = count * (8 + 8 * partsOfType(dtype));
-  if (bytes > limit)
-    throw new FileError(
-      `its sparse matrix has ${count} entries, ${bytes} bytes, and ${limit} are allowed; ` +
-        `--memory ${Math.ceil(bytes / 1e6)}MB allows them`,
-    );
-  return {
-    ...{ dtype, shape, rows: positions(count, bound), columns: positions(count, bound) },
-    values: valuesOf(dtype, count),
-  };
-}
-
-function checkIndex(index: number, bound: number, what: string, entry: number): void {
-  if (!(index >= 0 && index < bound))
-    throw new FileError(
-      `entry ${entry} of its sparse matrix has ${what} ${index} (counted from 0), of ${bound}`,
-    );
-}
-
-function scattered(shape: Shape, data: Values, row: ArrayLike<number>, col: ArrayLike<number>): Coordinates {
+function scattered(
+  shape: RowsAndColumns,
+  data: EntryValues,
+  row: ArrayLike<number>,
+  col: ArrayLike<number>,
+): Coordinates {
   const count = data.shape[0];
   if (row.length !== count || col.length !== count)
     throw new FileError(
       `its sparse matrix has ${count} values, the rows of ${row.length} and the columns of ${col.length}`,
     );
-  const entries = room(shape, data, count);
+  const entries = roomFor(shape, data, count);
   for (let k = 0; k < count; k++) {
     checkIndex(row[k], shape[0], "row", k);
     checkIndex(col[k], shape[1], "column", k);
@@ -192,59 +166,7 @@ function scattered(shape: Shape, data: Values, row: ArrayLike<number>, col: Arra
   return entries;
 }
 
-/** csr, csc and bsr: lines of entries, or of blocks of r×c entries. */
-function compressed(
-  format: SciPyFormat,
-  shape: Shape,
-  data: Values,
-  indices: ArrayLike<number>,
-  indptr: ArrayLike<number>,
-): Coordinates {
-  const [, r = 1, c = 1] = data.shape;
-  if (r === 0 || c === 0 || shape[0] % r !== 0 || shape[1] % c !== 0)
-    throw new FileError(`its ${shape.join("×")} matrix cannot be made of blocks of ${r}×${c}`);
-  const byColumns = format === "csc";
-  const [lines, across] = byColumns ? [shape[1], shape[0]] : [shape[0] / r, shape[1] / c];
-  if (indices.length !== data.shape[0])
-    throw new FileError(`its sparse matrix has ${data.shape[0]} values and ${indices.length} indices`);
-  const stored = checkPointers(indptr, lines, indices.length);
-  const entries = room(shape, data, stored * r * c);
-  const [along, cross] = byColumns ? [entries.columns, entries.rows] : [entries.rows, entries.columns];
-  const [ofBlock, ofRow = 0, ofColumn = 0] = data.strides;
-  const what = data.shape.length > 1 ? "block column" : byColumns ? "row" : "column";
-  let at = 0;
-  for (let line = 0; line < lines; line++)
-    for (let k = indptr[line]; k < indptr[line + 1]; k++) {
-      checkIndex(indices[k], across, what, k);
-      for (let i = 0; i < r; i++)
-        for (let j = 0; j < c; j++, at++) {
-          along[at] = line * r + i;
-          cross[at] = indices[k] * c + j;
-          data.copy(k * ofBlock + i * ofRow + j * ofColumn, entries.values, at);
-        }
-    }
-  return entries;
-}
-
-/** @returns the number of entries that the lines have */
-function checkPointers(indptr: ArrayLike<number>, lines: number, entries: number): number {
-  if (indptr.length !== lines + 1)
-    throw new FileError(`its sparse matrix has ${indptr.length} pointers for ${lines} rows or columns`);
-  if (indptr[0] !== 0)
-    throw new FileError(`the pointers of its sparse matrix begin with ${indptr[0]}, not 0`);
-  for (let line = 0; line < lines; line++)
-    if (!(indptr[line + 1] >= indptr[line]))
-      throw new FileError(
-        `the pointers of its sparse matrix fall from ${indptr[line]} to ${indptr[line + 1]}, at ${line + 1}`,
-      );
-  if (indptr[lines] > entries)
-    throw new FileError(
-      `the pointers of its sparse matrix promise ${indptr[lines]} entries, ${entries} are there`,
-    );
-  return indptr[lines];
-}
-
-function diagonals(shape: Shape, data: Values, offsets: ArrayLike<number>): Coordinates {
+function diagonals(shape: RowsAndColumns, data: EntryValues, offsets: ArrayLike<number>): Coordinates {
   const [m, n] = shape;
   const [count, length] = data.shape;
   if (offsets.length !== count)
@@ -258,7 +180,7 @@ function diagonals(shape: Shape, data: Values, offsets: ArrayLike<number>): Coor
     const [begin, end] = range(offsets[d]);
     total += Math.max(0, end - begin);
   }
-  const entries = room(shape, data, total);
+  const entries = roomFor(shape, data, total);
   let at = 0;
   for (let d = 0; d < count; d++) {
     const [begin, end] = range(offsets[d]);

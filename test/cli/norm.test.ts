@@ -9,6 +9,7 @@ import { widthOf } from "../../src/cli/fit.js";
 import { delimiterOf, registerNorm } from "../../src/cli/norm-command.js";
 import { type NormFlags, runNorm } from "../../src/cli/run-norm.js";
 import { normByRealForm } from "../files/expand.js";
+import { MatlabWriter } from "../files/matlab-writer.js";
 import { encode, join as joined, npy, zip } from "../files/writers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "norm-"));
@@ -166,7 +167,7 @@ describe("norm", () => {
     expect(none.stderr).toMatch(/^spectral-norm: .*has no key "x": it has a, b\/c, bias, bad, nan, z\n$/);
     const vector = await answers([archive], { key: "bias" });
     expect(vector.stderr).toMatch(/"bias": holds a vector of 2, not a matrix\n$/);
-    expect((await answers([simple], { key: "z" })).stderr).toMatch(/"z" is for .npz files/);
+    expect((await answers([simple], { key: "z" })).stderr).toMatch(/"z" is for .npz and .mat files/);
   });
 
   it("says what a .npz file without a matrix holds instead", async () => {
@@ -613,6 +614,55 @@ describe("norm of files compressed with gzip", () => {
     const bomb = put("bomb.csv.gz", gzipSync(`1,${" ".repeat(3e6)}2\n`));
     expect((await norm([bomb], { memory: 1e6 })).stderr).toMatch(/more than 1000000 bytes/);
     expect((await answers([bomb])).status).toBe(0);
+  });
+});
+
+describe("norm of MATLAB and SciPy files", () => {
+  const writer = new MatlabWriter();
+  const mat = put(
+    "model.mat",
+    writer.file(
+      writer.compressed(writer.full("A", "double", [2, 2], [3, 0, 0, -5])),
+      writer.struct("s", [1, 1], ["B"], [writer.full("", "single", [1, 2], [3, 4])]),
+      writer.full("z", "double", [1, 1], [3], { imaginary: [4] }),
+      writer.full("three", "double", [1, 1, 2], [1, 2]),
+      writer.full("bad", "double", [2, 2], [1]),
+    ),
+  );
+  const vectorOf = (...of: number[]) => npy({ descr: "<i4", shape: [of.length], data: encode("<i4", of) });
+  const sparse = put(
+    "sparse.npz",
+    zip([
+      {
+        name: "format.npy",
+        content: npy({ descr: "|S3", shape: [], data: new TextEncoder().encode("coo") }),
+      },
+      { name: "shape.npy", content: vectorOf(70_000, 90_000) },
+      { name: "row.npy", content: vectorOf(69_999, 69_999) },
+      { name: "col.npy", content: vectorOf(1, 89_999) },
+      { name: "data.npy", content: vectorOf(3, 4), deflate: true },
+    ]),
+  );
+
+  it("has a line for each matrix, by name, and one for what cannot be read", async () => {
+    const { status, stderr, answers: found } = await answers([mat, sparse], { certify: true });
+    expect(status).toBe(2);
+    expect(stderr).toBe(
+      `spectral-norm: ${mat}: "bad": its header promises 2×2 float64, 32 bytes; the file holds 8\n` +
+        `spectral-norm: ${mat}: 1 array left out: an array of 3 axes\n`,
+    );
+    expect(found.map(({ key, rows, cols, dtype }) => [key, rows, cols, dtype])).toEqual([
+      ["A", 2, 2, "float64"],
+      ["s.B", 1, 2, "float32"],
+      ["z", 1, 1, "complex128"],
+      [undefined, 70_000, 90_000, "float64"],
+    ]);
+    for (const { sigma, lower, upper, proven } of found) {
+      expect(sigma).toBeCloseTo(5, 5);
+      expect([lower <= 5, upper >= 5, proven]).toEqual([true, true, true]);
+    }
+    expect((await answers([mat], { key: "s.B" })).answers.map(({ key }) => key)).toEqual(["s.B"]);
+    expect((await norm([mat], { key: "A" })).stdout).toMatch(/A/);
   });
 });
 

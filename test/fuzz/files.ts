@@ -32,7 +32,13 @@ export const mutated: fc.Arbitrary<Mutated> = fc.nat({ max: ORIGINALS.length - 1
       // Read as what it is, as what its bytes say, or as something else.
       name:
         file === main
-          ? fc.constantFrom(main, main, main, "unnamed", ...["npy", "npz", "mtx", "csv"].map((x) => `x.${x}`))
+          ? fc.constantFrom(
+              main,
+              main,
+              main,
+              "unnamed",
+              ...["npy", "npz", "mtx", "csv", "mat"].map((x) => `x.${x}`),
+            )
           : fc.constant(main),
     });
   });

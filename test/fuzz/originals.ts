@@ -4,6 +4,7 @@ import { readModel } from "../../src/files/model.js";
 import { memorySource } from "../../src/files/source.js";
 import { type GgufPart, gguf, TYPE, u32, weightBlocks } from "../files/gguf-writer.js";
 import { checkError, readOrRefuse } from "../files/hostile.js";
+import { level4, MatlabWriter } from "../files/matlab-writer.js";
 import { type Files, floats, folderOfFiles, numbersOf, safetensors, text } from "../files/models.js";
 import {
   attribute,
@@ -101,6 +102,29 @@ const csrParts = {
   indices: vector("<i4", [0, 1, 1]),
   indptr: vector("<i4", [0, 2, 2, 3]),
 };
+
+const matlab = new MatlabWriter();
+const matlabVariables = [
+  matlab.full("A", "double", [2, 3], numbers(6)),
+  matlab.full("z", "single", [1, 2], [1, 2], { imaginary: [3, 4], stored: "int8" }),
+  matlab.array({
+    ...{ type: "sparse", dims: [3, 2], name: "S" },
+    content: [
+      matlab.numbers("int32", [0, 2, 1]),
+      matlab.numbers("int32", [0, 2, 3]),
+      matlab.numbers("double", [1, 2, 3]),
+    ],
+  }),
+  matlab.struct(
+    "s",
+    [1, 1],
+    ["a", "b"],
+    [
+      matlab.full("", "int8", [1, 2], [1, 2]),
+      matlab.cell("", [1, 1], [matlab.full("", "double", [1, 1], [5])]),
+    ],
+  ),
+];
 
 const complexTensor = { name: "c", dtype: "C64", shape: [2, 3], data: encode("<f4", numbers(12)) };
 const tensor = (name: string, dtype: "F64" | "F32" | "F16" | "BF16") => ({
@@ -255,6 +279,19 @@ export const ORIGINALS: readonly Original[] = [
   ),
   one("skew.mtx", text("%%MatrixMarket matrix array complex skew-symmetric\n3 3\n1 2\n-3 4\n5 -6\n")),
   one("hermitian-array.mtx", text("%%MatrixMarket matrix array complex hermitian\n2 2\n1 0\n-3 4\n5 0\n")),
+  one("plain.mat", matlab.file(...matlabVariables)),
+  one("packed.mat", matlab.file(...matlabVariables.map((variable) => matlab.compressed(variable)))),
+  one(
+    "big.mat",
+    new MatlabWriter(true).file(new MatlabWriter(true).full("A", "int16", [2, 2], [1, 2, 3, 4])),
+  ),
+  one(
+    "four.mat",
+    join(
+      level4({ name: "A", rows: 2, cols: 2, data: encode("<f8", numbers(4)) }),
+      level4({ name: "s", rows: 3, cols: 3, code: 2, data: encode("<f8", [1, 3, 3, 1, 2, 2, 5, 7, 0]) }),
+    ),
+  ),
   one("table.csv", text('a,b,"c d"\n1,2.5,-3\n4e2,"5",6\n')),
   one("table.tsv", text("1\t2\t3\n4\t5\t6\n")),
   one("labelled.csv", text(",0,1\nx,1.5,2\ny,-3,4\n")),
