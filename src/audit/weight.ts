@@ -50,8 +50,8 @@ export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | L
   if (!options.embeddings && entry.table) return leave("is an embedding table, whose rows are looked up");
   if (!options.embeddings && entry.table === undefined && isEmbedding(name))
     return leave("is an embedding table, by its name");
-  // A graph knows better than who runs the audit.
-  const layout = entry.use ? entry.layout : (options.layout ?? entry.layout);
+  // A graph knows better than who runs the audit, and factors have one layout.
+  const layout = entry.use || entry.factors ? entry.layout : (options.layout ?? entry.layout);
   const count = product(shape);
   if (entry.outputs !== undefined) {
     const rows = shape[entry.outputs];

@@ -1,5 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { withoutGzip } from "../../src/files/gzip.js";
+import { withUpdates } from "../../src/files/lora.js";
+import { BaseModel } from "../../src/files/lora-base.js";
 import { readModel } from "../../src/files/model.js";
 import { memorySource } from "../../src/files/source.js";
 import { type GgufPart, gguf, TYPE, u32, weightBlocks } from "../files/gguf-writer.js";
@@ -30,6 +32,15 @@ export interface Original {
   readonly read: (files: Files, name: string) => string;
 }
 
+/** What some work came to, or the error that says what is wrong. */
+function guarded(work: () => string): string {
+  try {
+    return work();
+  } catch (error) {
+    return checkError(error).message;
+  }
+}
+
 /** A matrix file by any name: it is read as what its name says, or its bytes. */
 function matrices(files: Files, name: string): string {
   const entries = readOrRefuse(files[name], name);
@@ -38,24 +49,14 @@ function matrices(files: Files, name: string): string {
 
 /** A matrix file that may be compressed with gzip. */
 function unpacked(files: Files, file: string): string {
-  let content: ReturnType<typeof withoutGzip>;
-  try {
-    content = withoutGzip(memorySource(files[file]), file, undefined);
-  } catch (error) {
-    return checkError(error).message;
-  }
-  return matrices({ [content.name]: content.source.read(0, content.source.size) }, content.name);
+  return guarded(() => {
+    const { source, name } = withoutGzip(memorySource(files[file]), file, undefined);
+    return matrices({ [name]: source.read(0, source.size) }, name);
+  });
 }
 
 /** A model's files: every tensor is opened and read to its end. */
 function model(files: Files, name: string): string {
-  const guarded = (work: () => string): string => {
-    try {
-      return work();
-    } catch (error) {
-      return checkError(error).message;
-    }
-  };
   return guarded(() =>
     readModel(() => memorySource(files[name]), name, folderOfFiles(files))
       .map((entry) => {
@@ -64,6 +65,28 @@ function model(files: Files, name: string): string {
       })
       .join("; "),
   );
+}
+
+/** An adapter's files, perhaps with `base.safetensors`: every update is opened, and some of its numbers are computed. */
+function adapter(files: Files, name: string): string {
+  return guarded(() => {
+    const folder = folderOfFiles(files);
+    const entries = readModel(() => memorySource(files[name]), name, folder);
+    const base = Object.hasOwn(files, "base.safetensors")
+      ? new BaseModel(
+          "base",
+          readModel(() => memorySource(files["base.safetensors"]), "base.safetensors", folder),
+        )
+      : undefined;
+    return withUpdates(entries, folder, base)
+      .map((entry) => {
+        if (entry.kind === "failed") return checkError(entry.error).message;
+        if (entry.kind === "left out") return entry.reason;
+        const count = entry.shape.reduce((product, length) => product * length, 1);
+        return guarded(() => String(entry.open().numbers(0, Math.min(count, 50)).length));
+      })
+      .join("; ");
+  });
 }
 
 const one = (main: string, bytes: Uint8Array, read = matrices): Original => ({
@@ -131,6 +154,10 @@ const tensor = (name: string, dtype: "F64" | "F32" | "F16" | "BF16") => ({
   ...{ name, dtype, shape: [2, 3] },
   data: floats(dtype, numbers(6)),
 });
+const loraPair = (module: string, A: string, B: string) => [
+  { name: `${module}.${A}`, dtype: "F32", shape: [2, 4], data: floats("F32", numbers(8)) },
+  { name: `${module}.${B}`, dtype: "F16", shape: [3, 2], data: floats("F16", numbers(6)) },
+];
 const quantized = (
   type: "Q4_K" | "Q3_K" | "Q5_1" | "IQ4_XS" | "MXFP4",
   cols: number,
@@ -342,6 +369,37 @@ export const ORIGINALS: readonly Original[] = [
       { name: "a.scales", dtype: "F32", shape: [1, 8], data: floats("F32", new Array(8).fill(0.5)) },
     ]),
     model,
+  ),
+  {
+    files: {
+      "adapter_model.safetensors": safetensors([
+        ...loraPair("base_model.model.a.b", "lora_A.weight", "lora_B.weight"),
+        ...loraPair("base_model.model.a.e", "lora_embedding_A", "lora_embedding_B"),
+      ]),
+      "adapter_config.json": text({
+        peft_type: "LORA",
+        r: 2,
+        lora_alpha: 4,
+        use_rslora: false,
+        rank_pattern: { "a.e": 2 },
+        alpha_pattern: {},
+        fan_in_fan_out: false,
+      }),
+      "base.safetensors": safetensors([
+        { name: "a.b.weight", dtype: "BF16", shape: [3, 4], data: floats("BF16", numbers(12)) },
+        { name: "b.a.e.weight", dtype: "F32", shape: [4, 3], data: floats("F32", numbers(12)) },
+      ]),
+    },
+    main: "adapter_model.safetensors",
+    read: adapter,
+  },
+  one(
+    "kohya.safetensors",
+    safetensors([
+      ...loraPair("lora_unet_a", "lora_down.weight", "lora_up.weight"),
+      { name: "lora_unet_a.alpha", dtype: "F16", shape: [], data: floats("F16", [1]) },
+    ]),
+    adapter,
   ),
   one(
     "quantized.gguf",
