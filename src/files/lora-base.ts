@@ -11,12 +11,22 @@ const KOHYA_PREFIX = /^lora_(unet|te\d?|transformer|prior)_/;
 /** What PEFT puts before them. */
 const PEFT_PREFIX = /^base_model\.model\./;
 
-/** Ends of a weight's name behind that of its layer. */
-const WEIGHT = /(\.base_layer)?\.weight$/;
+/** Ends of a weight's name behind that of its layer; GPTQ and AWQ have packed weights. */
+const WEIGHT = /(\.base_layer)?\.q?weight$/;
+/** Packed weights are stored as [inputs, outputs]. */
+const PACKED = /\.qweight$/;
+
+/** Chosen: the most parts of a name before that of the layer, such as model.diffusion_model. */
+const OUTER_PARTS = 8;
 
 /** The layer's name in the base model, as PEFT knows it. */
 export function peftLayer(module: string): string {
   return module.replace(PEFT_PREFIX, "");
+}
+
+/** The layer's name in the base model. */
+function layerOf({ name }: TensorEntry): string {
+  return name.replace(WEIGHT, "");
 }
 
 /** The weights of a model to which adapters are added. */
@@ -24,19 +34,19 @@ export class BaseModel {
   readonly #name: string;
   /** whether there was an adapter to add */
   used = false;
-  /** by the names that a layer may have in an adapter */
+  /** the weights whose layers have a name, or one that ends with it; with dots or, as kohya has them, underscores */
   readonly #dotted = new Map<string, TensorEntry[]>();
   readonly #joined = new Map<string, TensorEntry[]>();
 
+  /** @param name  for messages */
   constructor(name: string, entries: readonly TensorEntry[]) {
     this.#name = name;
     for (const entry of entries) {
-      const layer = entry.name.replace(WEIGHT, "");
-      // The model that a layer is in may be named or not, as in transformer.h.0 and h.0.
-      const inner = layer.slice(layer.indexOf(".") + 1);
-      for (const own of new Set([layer, inner])) {
-        add(this.#dotted, own, entry);
-        add(this.#joined, own.replaceAll(".", "_"), entry);
+      const parts = layerOf(entry).split(".");
+      for (let outer = 0; outer < Math.min(parts.length, OUTER_PARTS); outer++) {
+        const inner = parts.slice(outer);
+        add(this.#dotted, inner.join("."), entry);
+        add(this.#joined, inner.join("_"), entry);
       }
     }
   }
@@ -64,20 +74,22 @@ export class BaseModel {
 
   #ofPeft(module: string): TensorEntry[] {
     const layer = peftLayer(module);
-    const exact = this.#dotted.get(layer)?.filter(({ name }) => name.replace(WEIGHT, "") === layer) ?? [];
+    const ending = this.#dotted.get(layer) ?? [];
+    const exact = ending.filter((entry) => layerOf(entry) === layer);
     if (exact.length > 0) return exact;
+    // The base model may be one that the adapter's model contains: transformer.h.0 is its h.0.
     const inner = layer.slice(layer.indexOf(".") + 1);
-    return unique([
-      ...(this.#dotted.get(layer) ?? []),
-      ...(this.#dotted.get(inner) ?? []).filter(({ name }) => name.replace(WEIGHT, "") === inner),
-    ]);
+    const within = (this.#dotted.get(inner) ?? []).filter((entry) => layerOf(entry) === inner);
+    return [...new Set([...ending, ...within])];
   }
 
   #ofKohya(module: string): TensorEntry[] {
     const layer = module.replace(KOHYA_PREFIX, "");
     // Names of diffusers have dots, and the part of the model before them.
     if (layer === module && module.includes(".")) return this.#ofPeft(module);
-    return unique(this.#joined.get(layer) ?? []);
+    const ending = this.#joined.get(layer) ?? [];
+    const exact = ending.filter((entry) => layerOf(entry).replaceAll(".", "_") === layer);
+    return exact.length > 0 ? exact : ending;
   }
 
   #isTurned(tensor: WeightTensor, shape: readonly number[], turned: boolean): boolean {
@@ -90,8 +102,9 @@ export class BaseModel {
     const same = own.join() === wanted.join();
     const other = own.length === 2 && wanted.length === 2 && own[0] === wanted[1] && own[1] === wanted[0];
     if (!same && !other) throw new FileError(`its weight is ${text}`);
-    // TensorFlow's weights are stored as [inputs, outputs].
-    return same && other ? turned || tensor.layout === "tensorflow" : other;
+    if (!same || !other) return other;
+    // TensorFlow's weights are stored as [inputs, outputs], too.
+    return turned || tensor.layout === "tensorflow" || PACKED.test(tensor.name);
   }
 }
 
@@ -99,10 +112,6 @@ function add(map: Map<string, TensorEntry[]>, key: string, entry: TensorEntry): 
   const known = map.get(key);
   if (known) known.push(entry);
   else map.set(key, [entry]);
-}
-
-function unique<T>(all: readonly T[]): T[] {
-  return [...new Set(all)];
 }
 
 /** Axes of length 1 behind the second say nothing. */

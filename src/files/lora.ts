@@ -178,6 +178,7 @@ function factorsOf({ parts, style, repeated }: LoraParts): [WeightTensor, Weight
 /** The only number of a tensor. */
 function numberIn(entry: TensorEntry): number {
   if (entry.kind === "failed") throw new FileError(`its alpha: ${entry.error.message}`);
+  if (entry.kind === "left out" && entry.integer) return entry.integer();
   if (entry.kind === "left out") throw new LeftOut(`has an alpha that is not read: ${entry.reason}`);
   const { shape, dtype } = entry;
   if (shape.some((length) => length !== 1))

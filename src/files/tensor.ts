@@ -80,6 +80,8 @@ export interface LeftOutTensor {
   /** as the file has it */
   readonly dtype?: string;
   readonly reason: string;
+  /** its value, if it is a single integer */
+  integer?(): number;
 }
 
 /** A part of a model that cannot be read; the others still can. */

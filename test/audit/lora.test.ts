@@ -224,6 +224,8 @@ describe("audit of adapters as kohya writes them", () => {
     part(`${module}.lora_up.weight`, left),
   ];
 
+  const integer = (name: string, dtype: string, data: Uint8Array) => ({ name, dtype, shape: [], data });
+
   it("has one line for each pair; the scale is α/r, or 1 without α", async () => {
     const [b, a] = [random(4, 2), random(2, 27)];
     const file = put(
@@ -238,6 +240,8 @@ describe("audit of adapters as kohya writes them", () => {
         part("unet.up.to_k_lora.up.weight", B),
         ...pair("lora_unet_z", B, A),
         alphaPart("lora_unet_z.alpha", 6),
+        ...kohya("lora_unet_i", B, A, integer("lora_unet_i.alpha", "I64", encode("<i8", [6n]))),
+        ...kohya("lora_unet_j", B, A, integer("lora_unet_j.alpha", "I32", encode("<i4", [-6]))),
       ]),
     );
     const { status, stderr, lines } = await answers([file]);
@@ -248,6 +252,8 @@ describe("audit of adapters as kohya writes them", () => {
       ["lora_unet_conv", 2, 2, [4, 3, 3, 3]],
       ["unet.up.to_k", 3, 1, [12, 20]],
       ["lora_unet_z", 3, 2, [12, 20]],
+      ["lora_unet_i", 3, 2, [12, 20]],
+      ["lora_unet_j", 3, -2, [12, 20]],
     ]);
     expect(lines[0]).toMatchObject(expected(product(B, A, 1 / 3)));
     expect(lines[2]).toMatchObject(expected(product(b, a, 2)));
@@ -258,8 +264,8 @@ describe("audit of adapters as kohya writes them", () => {
       [[part(`${unet}.lora_mid.weight`, random(3, 27), [3, 3, 3, 3])], /left out: .*Tucker/],
       [[part(`${unet}.dora_scale`, random(12, 1))], /left out: .*DoRA/],
       [
-        [{ name: `${unet}.alpha`, dtype: "I64", shape: [], data: encode("<i8", [4n]) }],
-        /left out: has an alpha that is not read: dtype "I64"/,
+        [{ name: `${unet}.alpha`, dtype: "U16", shape: [], data: encode("<u2", [4]) }],
+        /left out: has an alpha that is not read: dtype "U16"/,
       ],
       [[part(`${unet}.alpha`, [[1, 2]])], /its alpha is 1×2/],
       [[alphaPart(`${unet}.alpha`, Number.NaN)], /its alpha is NaN/],
@@ -319,6 +325,26 @@ describe("audit --base", () => {
     expect(await one(adapter, { base: model })).toMatchObject(expected(product(B, A, 2, quantized)));
   });
 
+  it("reads weights that GPTQ has packed as [inputs, outputs]", async () => {
+    const [b, a] = [random(8, 2), random(2, 8)];
+    const file = peft("on-gptq", { r: 2, lora_alpha: 2 }, pair("base_model.model.l", b, a));
+    const words = Int32Array.from({ length: 8 }, (_, k) => (0x12345678 * (k + 1)) | 0);
+    const model = base(
+      "gptq.safetensors",
+      { name: "l.qweight", dtype: "I32", shape: [1, 8], data: new Uint8Array(words.buffer) },
+      { name: "l.qzeros", dtype: "I32", shape: [1, 1], data: new Uint8Array(4).fill(0x77) },
+      part("l.scales", [[1, 1, 1, 1, 1, 1, 1, 1]], undefined, "F16"),
+    );
+    // Input i of output j is nibble i of word j, less 8.
+    const stored = Array.from({ length: 8 }, (_, i) =>
+      Array.from(words, (word) => ((word >>> (4 * i)) & 15) - 8),
+    );
+    expect(await one(file, { base: model })).toMatchObject({
+      base: "l.qweight",
+      ...expected(product(b, a, 1, transposed(stored))),
+    });
+  });
+
   it("takes a weight that is stored as [inputs, outputs] for what it is", async () => {
     const name = "h.0.attn.c_attn";
     const gpt = (config: object, left: Rows, right: Rows) =>
@@ -354,6 +380,8 @@ describe("audit --base", () => {
         part("lora_unet_mid_conv.lora_up.weight", b, [4, 2, 1, 1]),
         part("lora_unet_proj_in.lora_down.weight", A),
         part("lora_unet_proj_in.lora_up.weight", B),
+        part("lora_te1_text_model_fc1.lora_down.weight", A),
+        part("lora_te1_text_model_fc1.lora_up.weight", B),
       ]),
     );
     const model = base(
@@ -361,12 +389,15 @@ describe("audit --base", () => {
       part("down_blocks.0.to_q.weight", W),
       part("mid.conv.weight", kernel, [4, 3, 3, 3]),
       part("proj_in.weight", W, [12, 20, 1, 1]),
+      part("vae.proj_in.weight", W),
+      part("cond_stage_model.transformer.text_model.fc1.weight", W),
     );
     const { stderr, lines } = await answers([file], { base: model });
     expect(stderr).toBe("");
     expect(lines[0]).toMatchObject({ base: "down_blocks.0.to_q.weight", ...expected(product(B, A, 1, W)) });
     expect(lines[1]).toMatchObject({ shape: [4, 3, 3, 3], ...expected(product(b, a, 1, kernel)) });
-    expect(lines[2]).toMatchObject(expected(product(B, A, 1, W)));
+    expect(lines[2]).toMatchObject({ base: "proj_in.weight", ...expected(product(B, A, 1, W)) });
+    expect(lines[3]).toMatchObject({ base: "cond_stage_model.transformer.text_model.fc1.weight" });
   });
 
   it("names the pairs whose weight is missing, not clear, or does not fit", async () => {
