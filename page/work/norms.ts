@@ -3,8 +3,8 @@ import { type Weight, weightOf } from "../../src/audit/weight.js";
 import { gramCost, testCost } from "../../src/certify/gram-test.js";
 import type { FileEntry, FileMatrix } from "../../src/files/entry.js";
 import type { Folder } from "../../src/files/folder.js";
+import { readMatrixFile } from "../../src/files/matrix-file.js";
 import { readModelFile } from "../../src/files/model-file.js";
-import { readMatrices } from "../../src/files/open.js";
 import {
   certify,
   FileError,
@@ -115,7 +115,7 @@ function* rowsOf(file: File, folder: Folder, told: Report<never>["progress"]): G
 }
 
 function* matricesOf(file: File): Generator<Row> {
-  for (const entry of readMatrices(fileSource(file), file.name)) {
+  for (const entry of readMatrixFile(fileSource(file), file.name, [])) {
     if (entry.kind === "matrix" && entry.note !== undefined) yield { kind: "note", text: entry.note };
     yield rowOf(entry);
   }

@@ -23,8 +23,7 @@ export class PeftConfig {
     if (type !== undefined && (typeof type !== "string" || type.toUpperCase() !== "LORA"))
       throw new FileError(`is an adapter of the type ${quote(String(type))}, not LORA`);
     if (dora === true) throw new FileError("is an adapter with DoRA, which is not read");
-    for (const name of ["use_qalora", "alora_invocation_tokens"])
-      if (fields[name]) throw new FileError(`is an adapter with ${name}, which is not read`);
+    if (fields["use_qalora"]) throw new FileError("is an adapter with use_qalora, which is not read");
   }
 
   /** Whether weights are stored as [inputs, outputs], so that an update is the transpose of the product. */
