@@ -52,7 +52,8 @@ export function lowRankWeight({ name, B, A, scale, base, table }: LowRankParts):
   };
   return {
     ...{ kind: "tensor", name, shape: turned ? [rows, cols] : shape, dtype: "float64", layout: "pytorch" },
-    ...(table && { table }),
+    // Which a name with underscores would not tell.
+    ...(table !== undefined && { table }),
     bytes: 8 * rows * cols,
     ...(base?.tensor.unpacked && { unpacked: true }),
     factors,
@@ -91,6 +92,7 @@ export function productShape(B: WeightTensor, A: WeightTensor): readonly number[
   if (B.shape[1] !== A.shape[0])
     throw new FileError(`cannot be multiplied: ${shapes}; B needs as many columns as A rows`);
   if (A.shape[0] === 0) throw new FileError(`is empty: ${shapes}`);
+  if (A.reversed || B.reversed) throw new FileError("has a factor in Fortran's order, which is not read");
   for (const one of [A, B])
     if (isComplexType(one.dtype))
       throw new FileError(`has a factor of ${one.dtype} numbers, which is not read`);

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { frobeniusOfProduct } from "../../src/audit/low-rank-form.js";
 import type { AuditFlags } from "../../src/cli/audit-options.js";
 import { floats, type SafetensorsPart, safetensors, text } from "../files/models.js";
-import { encode } from "../files/writers.js";
+import { encode, npy, zip } from "../files/writers.js";
 import { answers, auditOf } from "./models.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lora-"));
@@ -232,7 +232,7 @@ describe("audit of adapters as kohya writes them", () => {
       "kohya.safetensors",
       safetensors([
         ...kohya(unet, B, A, alphaPart(`${unet}.alpha`, 1)),
-        ...kohya("lora_te_x", B, A),
+        ...kohya("lora_unet_time_embedding_linear_1", B, A),
         part("lora_unet_conv.lora_down.weight", a, [2, 3, 3, 3], "F16"),
         part("lora_unet_conv.lora_up.weight", b, [4, 2, 1, 1], "F16"),
         { ...alphaPart("lora_unet_conv.alpha", 4), dtype: "F16", data: floats("F16", [4]), shape: [1] },
@@ -248,7 +248,7 @@ describe("audit of adapters as kohya writes them", () => {
     expect([status, stderr]).toEqual([0, ""]);
     expect(lines.map(({ tensor, rank, scale, shape }) => [tensor, rank, scale, shape])).toEqual([
       [unet, 3, 1 / 3, [12, 20]],
-      ["lora_te_x", 3, 1, [12, 20]],
+      ["lora_unet_time_embedding_linear_1", 3, 1, [12, 20]],
       ["lora_unet_conv", 2, 2, [4, 3, 3, 3]],
       ["unet.up.to_k", 3, 1, [12, 20]],
       ["lora_unet_z", 3, 2, [12, 20]],
@@ -257,6 +257,20 @@ describe("audit of adapters as kohya writes them", () => {
     ]);
     expect(lines[0]).toMatchObject(expected(product(B, A, 1 / 3)));
     expect(lines[2]).toMatchObject(expected(product(b, a, 2)));
+  });
+
+  it("is refused where a factor's numbers lie in another order", async () => {
+    const factor = (name: string, fortran: boolean, rows: Rows) => ({
+      name: `x.${name}.weight.npy`,
+      content: npy({
+        ...{ descr: "<f8", shape: [rows.length, rows[0].length], fortran },
+        data: floats("F64", (fortran ? transposed(rows) : rows).flat()),
+      }),
+    });
+    const archive = (fortran: boolean) =>
+      put("factors.npz", zip([factor("lora_down", fortran, A), factor("lora_up", false, B)]));
+    expect(await one(archive(false))).toMatchObject(expected(product(B, A, 1)));
+    expect((await answers([archive(true)])).stderr).toMatch(/Fortran's order/);
   });
 
   it("leaves out, by reason, what is more than a product, and names what is broken", async () => {
