@@ -25,6 +25,11 @@ export interface AuditLine extends Partial<SpectrumMeasures> {
   readonly tied: boolean;
   /** how many times the matrix was read from end to end */
   readonly passes: number;
+  /** of an update by LoRA: the rank, and the scale of the product */
+  readonly rank?: number;
+  readonly scale?: number;
+  /** the weight of the base model that it is added to */
+  readonly base?: string;
   /** what the graph of a model that has one does with the weight */
   readonly operator?: string;
   readonly stride?: readonly number[];
@@ -76,6 +81,11 @@ export function lineOf(
     gradientError: finite(gradientError),
     tied,
     passes,
+    ...(tensor.factors && {
+      rank: tensor.factors.rank,
+      scale: tensor.factors.scale,
+      ...(tensor.factors.base !== undefined && { base: tensor.factors.base }),
+    }),
     ...tensor.use,
     ...(certificate && {
       lower: certificate.lower,

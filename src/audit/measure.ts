@@ -1,6 +1,7 @@
 import { isComplexType } from "../files/complex-numbers.js";
 import type { OpenTensor } from "../files/tensor.js";
 import {
+  type Certificate,
   certify,
   FileError,
   type MatrixLike,
@@ -18,6 +19,7 @@ import { tripletOfValue } from "../solve/triplet.js";
 import { type Bounds, UNBOUNDED } from "./bounds.js";
 import { type ConvolutionOptions, convolutionOf, isConvolution } from "./convolution.js";
 import { FrobeniusSum } from "./frobenius-sum.js";
+import { isFormed, lowRankForm, widened } from "./low-rank-form.js";
 import { errorInMatrix, type Weight } from "./weight.js";
 
 export interface MeasureOptions {
@@ -79,12 +81,21 @@ export function measure(weight: Weight, options: MeasureOptions): Measures {
       frobenius: frobenius(),
       certificate: prove
         ? entries
-          ? certify(entries, { triplet, ...(maxCost !== undefined && { maxCost }) })
+          ? boundsFor(
+              weight,
+              certify(entries, { triplet, ...(maxCost !== undefined && { maxCost }) }),
+              frobenius(),
+            )
           : UNBOUNDED
         : undefined,
-      singularValues: top === undefined ? undefined : leading(A, Math.min(top, rows, cols), options),
+      singularValues: top === undefined ? undefined : leading(A, weight, Math.min(top, rows, cols), options),
     };
   });
+}
+
+/** The bounds of what a weight is, which may be computed and then is not exactly what is certified. */
+function boundsFor({ tensor }: Weight, bounds: Certificate, frobenius: number): Certificate {
+  return tensor.factors ? widened(bounds, tensor.factors, frobenius) : bounds;
 }
 
 /** Chosen: with an error of u·vᵀ from this on, σ₁ and σ₂ may be tied, which only accurate vectors can tell. */
@@ -103,7 +114,7 @@ function tripletFor(A: MatrixOrOperator, { tensor }: Weight, options: MeasureOpt
 /** The `count` largest singular values of a weight, or all where there are fewer; descending. */
 export function spectrumOf(weight: Weight, count: number, options: MeasureOptions): readonly number[] {
   return withForm(weight, { ...options, certify: false }, ({ A, rows, cols }) =>
-    leading(A, Math.min(count, rows, cols), options),
+    leading(A, weight, Math.min(count, rows, cols), options),
   );
 }
 
@@ -125,8 +136,16 @@ export function wholeSpectrum(weight: Weight): Float64Array | string {
   }
 }
 
-function leading(A: MatrixOrOperator, k: number, options: MeasureOptions): readonly number[] {
-  return [...singularTriplets(A, { k, ...tolerance(options) }).sigma];
+function leading(
+  A: MatrixOrOperator,
+  { tensor: { factors } }: Weight,
+  count: number,
+  options: MeasureOptions,
+): readonly number[] {
+  const k = factors && factors.base === undefined ? Math.min(count, factors.rank) : count;
+  const found = singularTriplets(A, { k, ...tolerance(options) }).sigma;
+  // A product has no more singular values than its rank, but zeros.
+  return [...found, ...new Array<number>(count - k).fill(0)];
 }
 
 function tolerance({ rtol }: MeasureOptions): { rtol?: number } {
@@ -185,6 +204,8 @@ function formOf(opened: OpenTensor, weight: Weight, streamed: boolean, options: 
     );
     return { A, rows: A.shape[0], cols: A.shape[1], frobenius: () => frobenius };
   }
+  if (tensor.factors && !isFormed(weight, tensor.factors, streamed, options))
+    return lowRankForm(tensor.factors, rows, cols);
   if (!options.certify || streamed) return { ...panels(opened, weight, !streamed), rows, cols };
   const numbers = opened.numbers(0, rows * cols);
   const sum = new FrobeniusSum(tensor.dtype);

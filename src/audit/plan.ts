@@ -1,5 +1,8 @@
 import { dirname, join } from "node:path";
 import { folderOf, inputFile } from "../files/disk.js";
+import type { Folder } from "../files/folder.js";
+import { withUpdates } from "../files/lora.js";
+import { BaseModel } from "../files/lora-base.js";
 import { readModel } from "../files/model.js";
 import type { TensorEntry } from "../files/tensor.js";
 import { quote } from "../files/text.js";
@@ -45,6 +48,8 @@ interface PlanOptions extends WeightOptions, SpectraOptions {
   /** called with the name of every file that a model is read from */
   onInput?(path: string): void;
   /** bytes that a compressed tensor may inflate to (default: a multiple of its file's size) and a decomposition may take */
+  /** the model to whose weights the updates of adapters are added */
+  readonly base?: BaseModel | undefined;
   readonly memory?: number;
 }
 
@@ -75,20 +80,44 @@ export function inPart(items: readonly Item[], shard: Shard | undefined): Item[]
   return items.filter((item) => item.name === undefined || chosen.has(item));
 }
 
-function itemsOf(file: string, options: PlanOptions): Item[] {
-  const { onInput } = options;
+/**
+ * The model that `--base` names.
+ *
+ * @throws FileError, beginning with its name, if it cannot be read
+ */
+export function baseModel(file: string, options: Pick<PlanOptions, "onInput" | "memory">): BaseModel {
+  options.onInput?.(file);
+  try {
+    return new BaseModel(
+      file,
+      readModel(inputFile(file), file, watchedFolder(file, options), options.memory),
+    );
+  } catch (error) {
+    if (!(error instanceof SpectralNormError)) throw error;
+    throw new FileError(`${file}: ${error.message}`);
+  }
+}
+
+/** The folder of a file; what is read from it is an input too. */
+function watchedFolder(file: string, { onInput }: Pick<PlanOptions, "onInput">): Folder {
   const beside = folderOf(file);
-  const folder = {
+  return {
     ...beside,
     open(name: string) {
       onInput?.(join(dirname(file), name));
       return beside.open(name);
     },
   };
-  onInput?.(file);
+}
+
+function itemsOf(file: string, options: PlanOptions): Item[] {
+  const folder = watchedFolder(file, options);
+  options.onInput?.(file);
   let entries: TensorEntry[];
   try {
-    entries = readModel(inputFile(file), file, folder, options.memory);
+    const stored = readModel(inputFile(file), file, folder, options.memory);
+    // Nothing lies beside standard input.
+    entries = withUpdates(stored, file === "-" ? undefined : folder, options.base);
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
     return [{ kind: "fault", file, name: undefined, cost: 0, error }];

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { PanelData } from "../index.js";
 import { type MeasureOptions, withTensor } from "./measure.js";
 import type { Weight } from "./weight.js";
 
@@ -16,16 +17,23 @@ const STEP = 2 ** 18;
  */
 export function weightFingerprint(weight: Weight, options: MeasureOptions, withoutSpectrum?: string): string {
   const { rows, cols } = weight;
+  const hash = createHash("sha256");
+  // Functions are left out of JSON, and so are the numbers.
+  hash.update(JSON.stringify(weight));
+  if (withoutSpectrum !== undefined) hash.update(withoutSpectrum);
+  const add = ({ buffer, byteOffset, byteLength }: PanelData) =>
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  const { factors } = weight.tensor;
+  if (factors && factors.base === undefined) {
+    const { left, right } = factors.open();
+    add(left);
+    add(right);
+    return hash.digest("hex");
+  }
   return withTensor(weight, options, (opened) => {
-    const hash = createHash("sha256");
-    // Functions are left out of JSON, and so are the numbers.
-    hash.update(JSON.stringify(weight));
-    if (withoutSpectrum !== undefined) hash.update(withoutSpectrum);
     const count = rows * cols;
-    for (let first = 0; first < count; first += STEP) {
-      const { buffer, byteOffset, byteLength } = opened.numbers(first, Math.min(STEP, count - first));
-      hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-    }
+    for (let first = 0; first < count; first += STEP)
+      add(opened.numbers(first, Math.min(STEP, count - first)));
     return hash.digest("hex");
   });
 }

@@ -84,8 +84,8 @@ export function weightOf(entry: TensorEntry, options: WeightOptions): Weight | L
     return leave("is an embedding table, by its name");
   const stacked = entry.use ? undefined : vectorsByName(name);
   if (stacked) return leave(stacked);
-  // A graph knows better than who runs the audit.
-  const layout = entry.use ? entry.layout : (options.layout ?? entry.layout);
+  // A graph knows better than who runs the audit, and factors have one layout.
+  const layout = entry.use || entry.factors ? entry.layout : (options.layout ?? entry.layout);
   const count = product(shape);
   if (entry.outputs !== undefined) {
     const rows = shape[entry.outputs];

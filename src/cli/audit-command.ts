@@ -39,6 +39,7 @@ export function registerAudit(program: Command): void {
       "the tensor whose singular values the page shows (default: the one with the largest norm)",
     )
     .option("--against <model>", "compare with the tensors of the same name in another model")
+    .option("--base <model>", "add the updates of LoRA adapters to the weights of this model")
     .addOption(
       new Option("--sort <by>", "sort, largest first (default: the order of the model)").choices(
         Object.keys(ORDERS),

@@ -13,6 +13,7 @@ export interface AuditFlags extends Omit<MeasureOptions, "convolution"> {
   readonly report?: string;
   readonly spectrum?: string;
   readonly against?: string;
+  readonly base?: string;
   readonly sort?: Order;
   readonly sample?: number;
   readonly shard?: Shard;
@@ -63,8 +64,9 @@ export function refuseConflicts({
 /** The options that a result depends on, as they are typed. Threads and shards change no digit. */
 export function originOptions(flags: AuditFlags): JournalOrigin["options"] {
   const { certify, maxCost, top, rtol, conv, input, boundary, layout, embeddings, memory } = flags;
-  const { spectra, sample } = flags;
+  const { spectra, sample, base } = flags;
   return {
+    ...(base !== undefined && { "--base": base }),
     ...(certify && { "--certify": true }),
     ...(maxCost !== undefined && { "--max-cost": maxCost }),
     ...(top !== undefined && { "--top": top }),

@@ -14,11 +14,12 @@ export function registerNorm(program: Command): void {
   const command = program
     .command("norm")
     .description(
-      "the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv, .petsc (PETSc binary)",
+      "the spectral norm of the matrices in files: .npy, .npz, .mtx (Matrix Market), .csv, .mat (MATLAB), .petsc (PETSc binary), " +
+        "also compressed with gzip (.mtx.gz)",
     )
     .argument("<file...>", "files; - is standard input")
     .option("--json", "one JSON object a line instead of a table")
-    .option("--key <name>", "read only this matrix of a .npz file")
+    .option("--key <name>", "read only this matrix of a .npz or .mat file")
     .option(
       "--rtol <x>",
       "relative tolerance; larger is faster (default: as accurate as the dtype allows)",
@@ -29,11 +30,11 @@ export function registerNorm(program: Command): void {
     .option("--seed <s>", "seed of the random start", integerIn(0, 2 ** 32 - 1))
     .option(
       "--memory <size>",
-      "read larger .npy, .npz and dense .petsc matrices a few rows at a time, such as 512MB",
+      "read larger .npy, .npz, .mat and dense .petsc matrices a few rows at a time, such as 512MB",
       byteSize,
     )
     .option("--certify", "add a proven interval for the norm and a proven bound on the error of the gradient")
-    .option("--left-out", "also list the entries of .npz files that are left out")
+    .option("--left-out", "also list the entries of .npz and .mat files that are left out")
     .option(
       "--delimiter <d>",
       "field separator of .csv files: one character, or comma, semicolon, tab, space",

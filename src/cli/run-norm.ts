@@ -2,6 +2,7 @@ import { type Bounds, UNBOUNDED } from "../audit/bounds.js";
 import type { CsvOptions } from "../files/csv.js";
 import { openFile, readStream } from "../files/disk.js";
 import type { SkippedEntry } from "../files/entry.js";
+import { withoutGzip } from "../files/gzip.js";
 import { formatOf, readMatrices } from "../files/open.js";
 import { readRows } from "../files/open-rows.js";
 import type { MatrixRows } from "../files/rows.js";
@@ -33,7 +34,7 @@ import { NO_PROGRESS, type Progress } from "./progress.js";
 export interface NormFlags extends EngineOptions {
   /** one JSON object a line instead of a table */
   readonly json?: boolean;
-  /** which matrix of a `.npz` file */
+  /** which matrix of a `.npz` or `.mat` file */
   readonly key?: string;
   readonly rtol?: number;
   readonly method?: Method;
@@ -112,13 +113,12 @@ export async function runNorm(
       source = file === "-" ? await stdin! : openFile(file);
       const skipped: SkippedEntry[] = [];
       let found = false;
-      const own = file === "-" ? "" : file;
-      // A pipe that has been read cannot be read again by another program.
-      const path = file === "-" || "kept" in source ? undefined : file;
-      csvSeen ||= formatOf(source, own) === "csv";
-      const entries = engine
-        ? readRows(source, own, options.key, options.memory, csv)
-        : readMatrices(source, own, options.key, options.memory, csv);
+      const unpacked = withoutGzip(source, file === "-" ? "" : file, options.memory);
+      // A pipe that has been read cannot be read again by another program, and no other unpacks it.
+      const path = file === "-" || "kept" in source || unpacked.packed ? undefined : file;
+      csvSeen ||= formatOf(unpacked.source, unpacked.name) === "csv";
+      const read = engine ? readRows : readMatrices;
+      const entries = read(unpacked.source, unpacked.name, options.key, options.memory, csv);
       for (const entry of entries) {
         if (entry.kind === "skipped") {
           skipped.push(entry);
@@ -226,12 +226,9 @@ const LISTED = 20;
 
 function listOf(skipped: readonly SkippedEntry[]): string {
   if (skipped.length === 0) return "";
-  const keys = new Set(skipped.map(({ key }) => key));
-  const sparse = ["data", "indices", "indptr", "format"].every((key) => keys.has(key));
-  const hint = sparse ? " (a sparse matrix as SciPy saves it: write it with scipy.io.mmwrite instead)" : "";
   const shown = skipped.slice(0, LISTED).map(({ key, reason }) => `${quote(key)} is ${reason}`);
   if (skipped.length > LISTED) shown.push(`and ${skipped.length - LISTED} more`);
-  return `: ${shown.join(", ")}${hint}`;
+  return `: ${shown.join(", ")}`;
 }
 
 function reason(error: unknown): string {

@@ -1,7 +1,8 @@
 import { coo, csc } from "../matrix/coordinates.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import type { SparseMatrix } from "../matrix/types.js";
-import { partsOfType } from "./complex-numbers.js";
+import { isComplexType, partsOfType } from "./complex-numbers.js";
+import { throwNonFinite } from "./text.js";
 
 /** Row or column numbers; doubles where they go beyond 2³². */
 type PositionArray = Uint32Array | Float64Array;
@@ -11,16 +12,42 @@ type PositionArray = Uint32Array | Float64Array;
  * numbers each, the real and the imaginary part.
  */
 export interface Coordinates {
-  readonly dtype: "float64" | "complex128";
+  readonly dtype: "float64" | "float32" | "complex128" | "complex64";
   readonly shape: readonly [number, number];
   readonly rows: PositionArray;
   readonly columns: PositionArray;
-  readonly values: Float64Array;
+  /** in single precision for float32 and complex64 */
+  readonly values: Float64Array | Float32Array;
 }
 
 /** An array for `count` positions below `bound`. */
 export function positions(count: number, bound: number): PositionArray {
   return bound > 2 ** 32 ? new Float64Array(count) : new Uint32Array(count);
+}
+
+/** An array for the values of `count` entries. */
+export function valuesOf(dtype: Coordinates["dtype"], count: number): Coordinates["values"] {
+  const length = partsOfType(dtype) * count;
+  return isSingle(dtype) ? new Float32Array(length) : new Float64Array(length);
+}
+
+function isSingle(dtype: Coordinates["dtype"]): boolean {
+  return dtype === "float32" || dtype === "complex64";
+}
+
+/** Checks that every value is finite. @throws NonFiniteError naming row and column */
+export function checkValues({ dtype, rows, columns, values }: Coordinates): void {
+  const parts = partsOfType(dtype);
+  for (let k = 0; k < values.length; k++) {
+    if (Number.isFinite(values[k])) continue;
+    const entry = Math.floor(k / parts);
+    const at = parts * entry;
+    const sign = values[at + 1] < 0 ? "−" : "+";
+    const text = isComplexType(dtype)
+      ? `${values[at]} ${sign} ${Math.abs(values[at + 1])}i`
+      : String(values[k]);
+    throwNonFinite(text, rows[entry], columns[entry]);
+  }
 }
 
 /**
@@ -42,7 +69,7 @@ export function mirror(
     shape,
     rows: positions(count + off, bound),
     columns: positions(count + off, bound),
-    values: new Float64Array(parts * (count + off)),
+    values: valuesOf(dtype, count + off),
   };
   all.rows.set(rows);
   all.columns.set(columns);
@@ -84,7 +111,7 @@ export function compressRows(coordinates: Coordinates): SparseMatrix {
     const row = usedRows?.[error.column] ?? error.column;
     const column = usedColumns?.[error.row] ?? error.row;
     throw new NonFiniteError(
-      `the entries at row ${row}, column ${column} (counted from 0) add up to more than a double holds`,
+      `the entries at row ${row}, column ${column} (counted from 0) add up to more than a ${isSingle(dtype) ? "float32" : "double"} holds`,
       row,
       column,
     );

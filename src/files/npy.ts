@@ -8,7 +8,7 @@ import { allocate, type ByteSource } from "./source.js";
 import { storedNumbers } from "./tensor.js";
 
 /** What the numbers of a `.npy` file become; 8-byte integers and booleans are converted. */
-type NpyData =
+export type NpyData =
   | Float32Array
   | Float64Array
   | Int8Array
@@ -108,9 +108,9 @@ export function readNpyData(source: ByteSource, header: NpyHeader): NpyData {
 }
 
 /** So many entries from entry `first` on, of a dtype that can be read; of complex ones the parts. */
-function readNpyRange(
+export function readNpyRange(
   source: ByteSource,
-  { dtype: entry, dataOffset }: NpyHeader,
+  { dtype: entry, dataOffset }: Pick<NpyHeader, "dtype" | "dataOffset">,
   first: number,
   entries: number,
 ): NpyData {

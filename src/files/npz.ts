@@ -1,7 +1,8 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import type { FailedEntry, FileEntry, FilePanels } from "./entry.js";
+import type { FailedEntry, FileEntry, FileMatrix, FilePanels } from "./entry.js";
 import { checkNpyMatrix, npyMatrix, npyPanels } from "./npy.js";
 import { countNpyElements, isNpy, NPY_HEADER_BYTES, readNpyHeader, shapeText } from "./npy-header.js";
+import { readSciPyMatrix, type SciPyFormat, sciPyFormat, sciPyMembers } from "./scipy-npz.js";
 import type { ByteSource } from "./source.js";
 import { oneLine, quote } from "./text.js";
 import { inflationLimit, openZipMember, readZipDirectory, readZipHead, type ZipMember } from "./zip.js";
@@ -12,7 +13,7 @@ const NAMES_SHOWN = 20;
 /**
  * The entries of a `.npz` file (a zip archive of `.npy` files), one at a time, so that only one is in memory. Vectors,
  * scalars, strings and files that are no arrays are skipped; with `key` only the entry of that name is read, and must be
- * a matrix.
+ * a matrix. The members of a sparse matrix of SciPy's are one matrix, without a name, after all others.
  *
  * A compressed member is inflated only if its first bytes are the header of a matrix of exactly the size in the archive.
  * All members together may take as many compressed bytes as the file has, which refuses zip bombs of overlapping
@@ -34,8 +35,46 @@ export function* readNpz(
   memory?: number,
 ): Generator<FileEntry | FilePanels> {
   const members = membersOf(source);
-  const wanted = key === undefined ? members : findMembers(members, key);
+  const format = key === undefined ? sparseFormat(source, members) : undefined;
+  const taken = new Set(format === undefined ? [] : [...sciPyMembers(format), "_is_array"]);
+  const wanted =
+    key === undefined ? members.filter((member) => !taken.has(keyOf(member))) : findMembers(members, key);
   yield* eachMember(source, wanted, (member) => readMember(source, member, key !== undefined, memory));
+  if (format !== undefined) yield readSparse(source, members, format, memory);
+}
+
+/** The format of the sparse matrix that SciPy has made of these members; undefined if they are something else. */
+function sparseFormat(source: ByteSource, members: readonly ZipMember[]): SciPyFormat | undefined {
+  const named = (name: string) => members.find((member) => keyOf(member) === name);
+  const member = named("format");
+  if (member === undefined) return undefined;
+  let format: SciPyFormat | undefined;
+  try {
+    format = sciPyFormat(readZipHead(source, member, NPY_HEADER_BYTES));
+  } catch (error) {
+    // What is wrong with this member is said where it is read as any other.
+    if (!(error instanceof SpectralNormError)) throw error;
+    return undefined;
+  }
+  return format !== undefined && sciPyMembers(format).every(named) ? format : undefined;
+}
+
+function readSparse(
+  source: ByteSource,
+  members: readonly ZipMember[],
+  format: SciPyFormat,
+  memory: number | undefined,
+): FileMatrix {
+  let budget = source.size;
+  const content = (name: string) => {
+    const [member, again] = members.filter((each) => keyOf(each) === name);
+    if (again) throw new FileError("is there a second time under the same name");
+    budget -= member.compressedSize;
+    if (budget < 0) throw new FileError("overlaps other members of the zip file");
+    return openZipMember(source, member, inflationLimit(source, memory));
+  };
+  // What is stored uncompressed may take more than the memory allowed, as text may.
+  return readSciPyMatrix(format, content, Math.max(inflationLimit(source, undefined), memory ?? 0));
 }
 
 /**
@@ -119,8 +158,13 @@ function findMembers(members: readonly ZipMember[], key: string): readonly ZipMe
     const found = members.filter((member) => nameOf(member) === key);
     if (found.length > 0) return found;
   }
-  const names = members.slice(0, NAMES_SHOWN).map((each) => oneLine(keyOf(each)));
-  if (members.length > NAMES_SHOWN) names.push(`${members.length - NAMES_SHOWN} more`);
-  const known = names.length === 0 ? "it is empty" : `it has ${names.join(", ")}`;
-  throw new FileError(`has no key ${quote(key)}: ${known}`);
+  throw noSuchKey(key, members.map(keyOf));
+}
+
+/** The error for a key that none of these names is. */
+export function noSuchKey(key: string, names: readonly string[]): FileError {
+  const shown = names.slice(0, NAMES_SHOWN).map(oneLine);
+  if (names.length > NAMES_SHOWN) shown.push(`${names.length - NAMES_SHOWN} more`);
+  const known = shown.length === 0 ? "it is empty" : `it has ${shown.join(", ")}`;
+  return new FileError(`has no key ${quote(key)}: ${known}`);
 }

@@ -53,8 +53,26 @@ export function partIn(find: TensorsByName, name: string): StoredTensor {
   throw new FileError(`belongs with ${quote(name)}, which ${found ? "cannot be read" : "is not there"}`);
 }
 
-export function leaveOut({ name, shape, dtype }: StoredTensor, reason: string): LeftOutTensor {
-  return { kind: "left out", name, shape, dtype, reason };
+/** Types of signed integers, and their bytes. */
+const INTEGERS: Readonly<Record<string, number>> = { I64: 8, I32: 4, I16: 2, I8: 1 };
+
+export function leaveOut(tensor: StoredTensor, reason: string): LeftOutTensor {
+  const { name, shape, dtype, count } = tensor;
+  const left: LeftOutTensor = { kind: "left out", name, shape, dtype, reason };
+  if (count !== 1 || !Object.hasOwn(INTEGERS, dtype)) return left;
+  return { ...left, integer: () => integerIn(tensor, INTEGERS[dtype]) };
+}
+
+function integerIn({ begin, bytes, open }: StoredTensor, size: number): number {
+  if (bytes !== size) throw new FileError(`takes ${bytes} bytes, and a number has ${size}`);
+  const source = open();
+  try {
+    let value = 0n;
+    for (const [at, byte] of source.read(begin, size).entries()) value |= BigInt(byte) << BigInt(8 * at);
+    return Number(BigInt.asIntN(8 * size, value));
+  } finally {
+    source.close();
+  }
 }
 
 /** Chosen: more than any layer has experts. A hostile shape would make an entry of each number. */

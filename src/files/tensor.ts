@@ -39,8 +39,27 @@ export interface WeightTensor {
   readonly bytes: number;
   /** whether opening it takes memory for all of it: it is compressed, in another order or in pieces */
   readonly unpacked?: boolean;
+  /** if it is a product of two factors, perhaps added to another weight, and not stored itself */
+  readonly factors?: LowRankFactors;
   /** @throws FileError */
   open(): OpenTensor;
+}
+
+/** A matrix s·left·right, to which another may be added. */
+export interface LowRankFactors {
+  /** columns of the left factor */
+  readonly rank: number;
+  readonly scale: number;
+  /** the name of the weight that is added */
+  readonly base?: string;
+  /** @throws FileError if they cannot be read or are not finite */
+  open(): OpenFactors;
+}
+
+/** Both factors, row by row. */
+export interface OpenFactors {
+  readonly left: Float64Array;
+  readonly right: Float64Array;
 }
 
 /** How the graph of a model applies a weight; what it does not say is absent. */
@@ -61,6 +80,8 @@ export interface LeftOutTensor {
   /** as the file has it */
   readonly dtype?: string;
   readonly reason: string;
+  /** its value, if it is a single integer */
+  integer?(): number;
 }
 
 /** A part of a model that cannot be read; the others still can. */

@@ -5,7 +5,7 @@ import { allocate, type ByteSource, memorySource, windowOf } from "./source.js";
 import { quote } from "./text.js";
 
 /** Deflate's largest ratio: a run of 258 equal bytes takes at least two bits. */
-const DEFLATE_RATIO = 1032;
+export const DEFLATE_RATIO = 1032;
 
 /** Chosen: without a given limit, a member may inflate to 64 MiB or 16 times the size of the archive. */
 const INFLATED_LEAST = 2 ** 26;
@@ -110,6 +110,15 @@ export function inflationLimit(archive: ByteSource, memory: number | undefined):
   return memory ?? Math.max(INFLATED_LEAST, INFLATED_TIMES * archive.size);
 }
 
+/** @throws FileError if that many bytes are more than the limit */
+export function checkInflated(size: number, limit: number): void {
+  if (size > limit)
+    throw new FileError(
+      `inflates to ${size} bytes, and ${limit} are allowed; ` +
+        `--memory ${Math.ceil(size / 1e6)}MB allows them, or store it uncompressed`,
+    );
+}
+
 /**
  * A member, whole and with its checksum verified. A stored one stays where it is; a compressed one is
  * inflated into memory of the size that the directory says, and not a byte beyond.
@@ -122,11 +131,7 @@ export function openZipMember(source: ByteSource, member: ZipMember, limit: numb
   const packed = packedBytes(source, member);
   let content = packed;
   if (member.method !== 0) {
-    if (member.size > limit)
-      throw new FileError(
-        `inflates to ${member.size} bytes, and ${limit} are allowed; ` +
-          `--memory ${Math.ceil(member.size / 1e6)}MB allows them, or store it uncompressed`,
-      );
+    checkInflated(member.size, limit);
     const bytes = allocate(member.size);
     inflate(packed, bytes, false);
     content = memorySource(bytes);
@@ -213,8 +218,12 @@ function packedBytes(source: ByteSource, member: ZipMember): ByteSource {
   return windowOf(source, start, compressedSize);
 }
 
-/** Fills `into` from deflated bytes; `head` means that more may follow. */
-function inflate(packed: ByteSource, into: Uint8Array, head: boolean): void {
+/**
+ * Fills `into` from deflated bytes; `head` means that more may follow.
+ *
+ * @throws FileError if they are damaged, or inflate to fewer bytes or (unless `head`) to more
+ */
+export function inflate(packed: ByteSource, into: Uint8Array, head: boolean): void {
   let filled = 0;
   let overflow = false;
   const inflater = new Inflate((chunk) => {

@@ -12,13 +12,15 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NormFlags, runNorm } from "../../src/cli/run-norm.js";
 import { commandWords } from "../../src/engines/command-words.js";
 import { measurePairs } from "../../src/engines/pair-residual.js";
 import { rowsOf } from "../../src/files/rows.js";
 import { csr } from "../../src/index.js";
-import { encode, join as joinBytes, npy } from "../files/writers.js";
+import { MatlabWriter } from "../files/matlab-writer.js";
+import { encode, join as joinBytes, npy, zip } from "../files/writers.js";
 import { command } from "./run-command.js";
 
 const folder = mkdtempSync(join(tmpdir(), "slepc-"));
@@ -160,6 +162,53 @@ describe("norm --engine slepc", () => {
     expect(asked().matrix).not.toBe(lying);
     expect(readFileSync(copy).toString("hex").slice(0, 16)).toBe("0000000000127b50");
     expect(existsSync(lying)).toBe(true);
+  });
+
+  it("hands over what other programs have written; sparse matrices stay sparse, and gzip is unpacked", async () => {
+    const [request, copy] = ["request-of", "copy-of"].map((name) => join(folder, name));
+    const watch = `echo "$request" > '${request}'; cp "$(field matrix)" '${copy}'`;
+    const spy = fake("spy-of", `${watch}; ${right}`);
+    const writer = new MatlabWriter();
+    const triples = { data: [3, -5, 1], places: [0, 1, 2] };
+    const full = writer.full("A", "int8", [3, 3], [3, 0, 0, 0, -5, 0, 0, 0, 1]);
+    const columns = writer.array({
+      ...{ type: "sparse", dims: [3, 3], name: "S" },
+      content: [
+        writer.numbers("int32", triples.places),
+        writer.numbers("int32", [0, 1, 2, 3]),
+        writer.numbers("double", triples.data),
+      ],
+    });
+    const vector = (descr: string, numbers: readonly number[]) =>
+      npy({ descr, shape: [numbers.length], data: encode(descr, numbers) });
+    const scipy = zip(
+      Object.entries({
+        format: npy({ descr: "|S3", shape: [], data: new TextEncoder().encode("coo") }),
+        shape: vector("<i8", [3, 3]),
+        data: vector("<f4", triples.data),
+        row: vector("<i4", triples.places),
+        col: vector("<i4", triples.places),
+      }).map(([name, content]) => ({ name: `${name}.npy`, content, deflate: true })),
+    );
+    const text = "%%MatrixMarket matrix coordinate real general\n3 3 3\n1 1 3\n2 2 -5\n3 3 1\n";
+    const lying = joinBytes(encode(">i4", [1211216, 3, 3, -1]), encode(">f8", [3, 0, 0, 0, -5, 0, 0, 0, 1]));
+    const cases: readonly (readonly [string, Uint8Array, boolean])[] = [
+      ["full.mat", writer.file(writer.compressed(full)), true],
+      ["columns.mat", writer.file(columns), false],
+      ["scipy.npz", scipy, false],
+      ["text.mtx.gz", gzipSync(text), false],
+      ["lying.petsc.gz", gzipSync(lying), true],
+    ];
+    const sparseBytes = joinBytes(
+      encode(">i4", [1211216, 3, 3, 3, 1, 1, 1, ...triples.places]),
+      encode(">f8", triples.data),
+    );
+    for (const [name, bytes, dense] of cases) {
+      const { answers, status, stderr } = await norm([put(name, bytes)], { python: spy });
+      expect([status, stderr, answers[0]?.sigma], name).toEqual([0, "", 5]);
+      expect(JSON.parse(readFileSync(request, "utf8")).dense, name).toBe(dense);
+      expect([...readFileSync(copy)], name).toEqual([...(dense ? lying : sparseBytes)]);
+    }
   });
 
   it("turns u and v around for a matrix in Fortran order, and u where its sign is wrong", async () => {

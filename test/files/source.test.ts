@@ -197,7 +197,7 @@ describe("opening", () => {
 
   it("says what it does not know", () => {
     expect(() => read(Uint8Array.of(0x1f, 0x8b, 8), "a.gz")).toThrow(/gzip/);
-    expect(() => read(latin1("MATLAB\0\0"), "a.mat")).toThrow(/none of/);
+    expect(() => read(latin1("HDF\0\0"), "a.h5")).toThrow(/none of/);
     expect(() => read(new Uint8Array(0), "a.constructor")).toThrow(/is empty/);
     expect(() => read(latin1("word"), "a.constructor")).toThrow(/no numbers/);
     expect(() => read(files.npy, "a.npy", "k")).toThrow(/"k" is for .npz/);

@@ -32,7 +32,13 @@ export const mutated: fc.Arbitrary<Mutated> = fc.nat({ max: ORIGINALS.length - 1
       // Read as what it is, as what its bytes say, or as something else.
       name:
         file === main
-          ? fc.constantFrom(main, main, main, "unnamed", ...["npy", "npz", "mtx", "csv"].map((x) => `x.${x}`))
+          ? fc.constantFrom(
+              main,
+              main,
+              main,
+              "unnamed",
+              ...["npy", "npz", "mtx", "csv", "mat"].map((x) => `x.${x}`),
+            )
           : fc.constant(main),
     });
   });
@@ -69,7 +75,7 @@ export function read({ original, file, bytes, name }: Mutated): string {
   });
   const { user, system } = process.cpuUsage(begin);
   assert.ok((user + system) / 1e6 < LIMIT_SECONDS, "takes too long");
-  const packed = /npz$|unnamed$/.test(name);
+  const packed = /(npz|gz|mat|unnamed)$/.test(name);
   const most = Math.max(LEAST, packed ? Math.min(size * TIMES.packed, inflated(size)) : size * TIMES.plain);
   assert.ok(largest <= most, `allocates ${largest} bytes at once for files of ${size}`);
   // Each tensor and each entry of an archive has its own.

@@ -1,7 +1,12 @@
+import { gzipSync } from "node:zlib";
+import { withoutGzip } from "../../src/files/gzip.js";
+import { withUpdates } from "../../src/files/lora.js";
+import { BaseModel } from "../../src/files/lora-base.js";
 import { readModel } from "../../src/files/model.js";
 import { memorySource } from "../../src/files/source.js";
 import { type GgufPart, gguf, TYPE, u32, weightBlocks } from "../files/gguf-writer.js";
 import { checkError, readOrRefuse } from "../files/hostile.js";
+import { level4, MatlabWriter } from "../files/matlab-writer.js";
 import { type Files, floats, folderOfFiles, numbersOf, safetensors, text } from "../files/models.js";
 import {
   attribute,
@@ -28,21 +33,31 @@ export interface Original {
   readonly read: (files: Files, name: string) => string;
 }
 
+/** What some work came to, or the error that says what is wrong. */
+function guarded(work: () => string): string {
+  try {
+    return work();
+  } catch (error) {
+    return checkError(error).message;
+  }
+}
+
 /** A matrix file by any name: it is read as what its name says, or its bytes. */
 function matrices(files: Files, name: string): string {
   const entries = readOrRefuse(files[name], name);
   return Array.isArray(entries) ? entries.map(({ kind }) => kind).join() : entries.message;
 }
 
+/** A matrix file that may be compressed with gzip. */
+function unpacked(files: Files, file: string): string {
+  return guarded(() => {
+    const { source, name } = withoutGzip(memorySource(files[file]), file, undefined);
+    return matrices({ [name]: source.read(0, source.size) }, name);
+  });
+}
+
 /** A model's files: every tensor is opened and read to its end. */
 function model(files: Files, name: string): string {
-  const guarded = (work: () => string): string => {
-    try {
-      return work();
-    } catch (error) {
-      return checkError(error).message;
-    }
-  };
   return guarded(() =>
     readModel(() => memorySource(files[name]), name, folderOfFiles(files))
       .map((entry) => {
@@ -51,6 +66,28 @@ function model(files: Files, name: string): string {
       })
       .join("; "),
   );
+}
+
+/** An adapter's files, perhaps with `base.safetensors`: every update is opened, and some of its numbers are computed. */
+function adapter(files: Files, name: string): string {
+  return guarded(() => {
+    const folder = folderOfFiles(files);
+    const entries = readModel(() => memorySource(files[name]), name, folder);
+    const base = Object.hasOwn(files, "base.safetensors")
+      ? new BaseModel(
+          "base",
+          readModel(() => memorySource(files["base.safetensors"]), "base.safetensors", folder),
+        )
+      : undefined;
+    return withUpdates(entries, folder, base)
+      .map((entry) => {
+        if (entry.kind === "failed") return checkError(entry.error).message;
+        if (entry.kind === "left out") return entry.reason;
+        const count = entry.shape.reduce((product, length) => product * length, 1);
+        return guarded(() => String(entry.open().numbers(0, Math.min(count, 50)).length));
+      })
+      .join("; ");
+  });
 }
 
 const one = (main: string, bytes: Uint8Array, read = matrices): Original => ({
@@ -74,11 +111,54 @@ const swapped = npy({ descr: ">c8", shape: [3, 2], fortran: true, data: encode("
 const i4 = (...values: number[]) => encode(">i4", values);
 const f8 = (...values: number[]) => encode(">f8", values);
 
+const vector = (descr: string, of: readonly number[]) =>
+  npy({ descr, shape: [of.length], data: encode(descr, of) });
+const sparse = (format: string, parts: Files, deflate: boolean) =>
+  zip(
+    Object.entries({
+      ...parts,
+      format: npy({ descr: "|S3", shape: [], data: text(format) }),
+      shape: vector("<i8", [3, 4]),
+    }).map(([name, content]) => ({ name: `${name}.npy`, content, deflate })),
+  );
+const csrParts = {
+  data: vector("<f8", numbers(3)),
+  indices: vector("<i4", [0, 1, 1]),
+  indptr: vector("<i4", [0, 2, 2, 3]),
+};
+
+const matlab = new MatlabWriter();
+const matlabVariables = [
+  matlab.full("A", "double", [2, 3], numbers(6)),
+  matlab.full("z", "single", [1, 2], [1, 2], { imaginary: [3, 4], stored: "int8" }),
+  matlab.array({
+    ...{ type: "sparse", dims: [3, 2], name: "S" },
+    content: [
+      matlab.numbers("int32", [0, 2, 1]),
+      matlab.numbers("int32", [0, 2, 3]),
+      matlab.numbers("double", [1, 2, 3]),
+    ],
+  }),
+  matlab.struct(
+    "s",
+    [1, 1],
+    ["a", "b"],
+    [
+      matlab.full("", "int8", [1, 2], [1, 2]),
+      matlab.cell("", [1, 1], [matlab.full("", "double", [1, 1], [5])]),
+    ],
+  ),
+];
+
 const complexTensor = { name: "c", dtype: "C64", shape: [2, 3], data: encode("<f4", numbers(12)) };
 const tensor = (name: string, dtype: "F64" | "F32" | "F16" | "BF16") => ({
   ...{ name, dtype, shape: [2, 3] },
   data: floats(dtype, numbers(6)),
 });
+const loraPair = (module: string, A: string, B: string) => [
+  { name: `${module}.${A}`, dtype: "F32", shape: [2, 4], data: floats("F32", numbers(8)) },
+  { name: `${module}.${B}`, dtype: "F16", shape: [3, 2], data: floats("F16", numbers(6)) },
+];
 const quantized = (
   type: "Q4_K" | "Q3_K" | "Q5_1" | "IQ4_XS" | "MXFP4",
   cols: number,
@@ -155,6 +235,43 @@ export const ORIGINALS: readonly Original[] = [
       { name: "b.npy", content: halves, deflate: true },
     ]),
   ),
+  one("sparse.npz", sparse("csr", csrParts, true)),
+  one("sparse-columns.npz", sparse("csc", { ...csrParts, indptr: vector("<i4", [0, 1, 1, 2, 3]) }, false)),
+  one(
+    "sparse-blocks.npz",
+    sparse(
+      "bsr",
+      {
+        data: npy({ descr: "<f4", shape: [2, 1, 2], data: encode("<f4", numbers(4)) }),
+        indices: vector("<i4", [1, 0]),
+        indptr: vector("<i4", [0, 1, 2, 2]),
+      },
+      false,
+    ),
+  ),
+  one(
+    "sparse-diagonals.npz",
+    sparse(
+      "dia",
+      {
+        data: npy({ descr: "|i1", shape: [2, 3], data: encode("|i1", [1, 2, 3, 4, 5, 6]) }),
+        offsets: vector("<i4", [0, -1]),
+      },
+      true,
+    ),
+  ),
+  one(
+    "sparse-places.npz",
+    sparse(
+      "coo",
+      {
+        data: npy({ descr: "<c8", shape: [2], data: encode("<f4", numbers(4)) }),
+        row: vector("<i8", [1, 2]),
+        col: vector("<i8", [0, 0]),
+      },
+      false,
+    ),
+  ),
   one("long.npz", zip([{ name: "a.npy", content: doubles, zip64: true }], true)),
   one(
     "coordinate.mtx",
@@ -164,6 +281,12 @@ export const ORIGINALS: readonly Original[] = [
     "symmetric.mtx",
     text("%%MatrixMarket matrix coordinate integer symmetric\n3 3 3\n1 1 2\n2 1 -1\n3 3 4\n"),
   ),
+  one(
+    "packed.mtx.gz",
+    gzipSync(text("%%MatrixMarket matrix coordinate real general\n4 5 3\n1 1 2.5\n3 4 -1e3\n4 5 7\n")),
+    unpacked,
+  ),
+  one("packed.csv.gz", join(gzipSync(text("1,2.5,-3\n")), gzipSync(text("4e2,5,6\n"))), unpacked),
   one("pattern.mtx", text("%%MatrixMarket matrix coordinate pattern skew-symmetric\n3 3 1\n2 1\n")),
   one("array.mtx", text("%%MatrixMarket matrix array real general\n2 3\n1\n2\n3.5\n4\n-5e-1\n6\n")),
   one("complex.npy", complex),
@@ -185,6 +308,19 @@ export const ORIGINALS: readonly Original[] = [
   ),
   one("skew.mtx", text("%%MatrixMarket matrix array complex skew-symmetric\n3 3\n1 2\n-3 4\n5 -6\n")),
   one("hermitian-array.mtx", text("%%MatrixMarket matrix array complex hermitian\n2 2\n1 0\n-3 4\n5 0\n")),
+  one("plain.mat", matlab.file(...matlabVariables)),
+  one("packed.mat", matlab.file(...matlabVariables.map((variable) => matlab.compressed(variable)))),
+  one(
+    "big.mat",
+    new MatlabWriter(true).file(new MatlabWriter(true).full("A", "int16", [2, 2], [1, 2, 3, 4])),
+  ),
+  one(
+    "four.mat",
+    join(
+      level4({ name: "A", rows: 2, cols: 2, data: encode("<f8", numbers(4)) }),
+      level4({ name: "s", rows: 3, cols: 3, code: 2, data: encode("<f8", [1, 3, 3, 1, 2, 2, 5, 7, 0]) }),
+    ),
+  ),
   one("table.csv", text('a,b,"c d"\n1,2.5,-3\n4e2,"5",6\n')),
   one("table.tsv", text("1\t2\t3\n4\t5\t6\n")),
   one("labelled.csv", text(",0,1\nx,1.5,2\ny,-3,4\n")),
@@ -235,6 +371,37 @@ export const ORIGINALS: readonly Original[] = [
       { name: "a.scales", dtype: "F32", shape: [1, 8], data: floats("F32", new Array(8).fill(0.5)) },
     ]),
     model,
+  ),
+  {
+    files: {
+      "adapter_model.safetensors": safetensors([
+        ...loraPair("base_model.model.a.b", "lora_A.weight", "lora_B.weight"),
+        ...loraPair("base_model.model.a.e", "lora_embedding_A", "lora_embedding_B"),
+      ]),
+      "adapter_config.json": text({
+        peft_type: "LORA",
+        r: 2,
+        lora_alpha: 4,
+        use_rslora: false,
+        rank_pattern: { "a.e": 2 },
+        alpha_pattern: {},
+        fan_in_fan_out: false,
+      }),
+      "base.safetensors": safetensors([
+        { name: "a.b.weight", dtype: "BF16", shape: [3, 4], data: floats("BF16", numbers(12)) },
+        { name: "b.a.e.weight", dtype: "F32", shape: [4, 3], data: floats("F32", numbers(12)) },
+      ]),
+    },
+    main: "adapter_model.safetensors",
+    read: adapter,
+  },
+  one(
+    "kohya.safetensors",
+    safetensors([
+      ...loraPair("lora_unet_a", "lora_down.weight", "lora_up.weight"),
+      { name: "lora_unet_a.alpha", dtype: "F16", shape: [], data: floats("F16", [1]) },
+    ]),
+    adapter,
   ),
   one(
     "four-bits.safetensors",
