@@ -30,6 +30,11 @@ export interface AuditLine {
   readonly padding?: OperatorUse["padding"];
   readonly dilation?: readonly number[];
   readonly groups?: number;
+  readonly outputPadding?: readonly number[];
+  readonly outputSize?: readonly number[];
+  /** height and width that a convolution was applied to, if it was treated as one, and who gave them */
+  readonly input?: readonly number[];
+  readonly inputFrom?: "graph" | "option";
   /** with a certificate; null where a bound is infinite */
   readonly lower?: number;
   readonly upper?: number | null;
@@ -54,7 +59,8 @@ export interface LeftOutLine {
 
 export function lineOf(file: string, { tensor }: Weight, found: Measures): AuditLine {
   const { sigma, converged, residual, gradientError, tied, passes } = found.triplet;
-  const { rows, cols, frobenius, certificate, singularValues } = found;
+  const { rows, cols, frobenius, certificate, singularValues, input: applied } = found;
+  const { input: _, ...use } = tensor.use ?? {};
   return {
     file,
     tensor: tensor.name,
@@ -70,7 +76,8 @@ export function lineOf(file: string, { tensor }: Weight, found: Measures): Audit
     gradientError: finite(gradientError),
     tied,
     passes,
-    ...tensor.use,
+    ...use,
+    ...(applied && { input: applied.size, inputFrom: applied.from }),
     ...(certificate && {
       lower: certificate.lower,
       upper: finite(certificate.upper),

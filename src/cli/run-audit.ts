@@ -13,7 +13,13 @@ import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
 import { OptionError, SpectralNormError } from "../index.js";
 import { pageRequest } from "../report/mark.js";
 import { startThreads, type ThreadPool } from "../threads/index.js";
-import { type AuditFlags, convolutionIn, originOptions, refuseConflicts } from "./audit-options.js";
+import {
+  type AuditFlags,
+  convolutionIn,
+  originOptions,
+  refuseConflicts,
+  requireInput,
+} from "./audit-options.js";
 import { complaintOf, linePrinter, sayLeftOut, withComparison } from "./audit-output.js";
 import { auditTables, comparisonTable } from "./audit-table.js";
 import type { Progress } from "./progress.js";
@@ -53,6 +59,10 @@ export async function runAudit(
   const all = itemsIn(models, planning);
   const items = inPart(all, flags.shard);
   const others = flags.against === undefined ? [] : planOf([flags.against], planning);
+  requireInput(
+    [...all, ...others].flatMap((item) => (item.kind === "weight" ? [item.weight] : [])),
+    options.convolution,
+  );
   const { spectrum } = flags;
   if (spectrum !== undefined && !items.some(({ kind, name }) => kind === "weight" && name === spectrum))
     throw new OptionError(`--spectrum: there is no matrix ${quote(spectrum)}`);

@@ -379,7 +379,7 @@ class GraphWalk implements OnnxModel {
     if (integers && integers.length <= NUMBERS_LIMIT)
       (node.integers as Map<string, readonly number[]>).set(name, integers);
     // Others may hold any bytes.
-    if (text && name === "auto_pad") (node.texts as Map<string, string>).set(name, reader.text(text));
+    if (text && TEXTS.has(name)) (node.texts as Map<string, string>).set(name, reader.text(text));
     graphs.forEach((graph, k) => {
       const inner = scopeAt(
         `${scope.path === "" ? "" : `${scope.path}/`}${path}/${name}${graphs.length > 1 ? `_${k}` : ""}`,
@@ -431,6 +431,9 @@ const PARTS: Readonly<Record<number, string>> = {
 
 /** Larger than the numbers of all fields of a graph or a function. */
 const FIELDS_KNOWN = 32;
+
+/** Attributes whose text is kept. */
+const TEXTS: ReadonlySet<string> = new Set(["auto_pad", "keep_aspect_ratio_policy"]);
 
 /** Attributes whose floats are kept. */
 const FLOATS: ReadonlySet<string> = new Set(["alpha", "scales"]);

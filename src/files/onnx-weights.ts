@@ -4,7 +4,7 @@ import type { PanelData } from "../matrix/types.js";
 import { isComplexType, type NumberType, partsOfType } from "./complex-numbers.js";
 import { linearNumbers } from "./linear-quantization.js";
 import { OnnxNames } from "./onnx-constants.js";
-import { convolutionUse } from "./onnx-convolution.js";
+import { commonUse, convolutionUse } from "./onnx-convolution.js";
 import type { OnnxItem, OnnxModel } from "./onnx-graph.js";
 import { onnxDecoder } from "./onnx-numbers.js";
 import type { NumberPlaces } from "./onnx-places.js";
@@ -14,6 +14,7 @@ import {
   type QuantizedUse,
   UnclearQuantization,
 } from "./onnx-quantization.js";
+import { OnnxShapes } from "./onnx-shapes.js";
 import type { OnnxTensor, PlacedTensor } from "./onnx-tensor.js";
 import { type FoundUse, type OnnxRole, usesOf } from "./onnx-uses.js";
 import {
@@ -41,6 +42,7 @@ export class OnnxWeights {
   readonly #model: OnnxModel;
   readonly #places: NumberPlaces;
   readonly #names: OnnxNames;
+  readonly #shapes: OnnxShapes;
   readonly #uses = new Map<OnnxItem, readonly FoundUse[]>();
   /** the scales and zero points of weights */
   readonly #parts = new Set<OnnxItem>();
@@ -50,6 +52,7 @@ export class OnnxWeights {
     this.#model = model;
     this.#places = places;
     this.#names = new OnnxNames(model);
+    this.#shapes = new OnnxShapes(this.#names, (tensor) => places.valuesOf(tensor));
     for (const item of model.items) this.#follow(item);
   }
 
@@ -102,7 +105,21 @@ export class OnnxWeights {
       return leave("is multiplied by more than one alpha");
     const numbers = this.#numbers(content, dequantization, factor);
     if (!numbers) return leave(`is ${type}, and its form is not read`);
-    return weights(numbers, name, role);
+    const roles = [role, ...others.map((other) => other.role)];
+    return weights(numbers, name, role, this.#operatorUse(roles, shape.length));
+  }
+
+  /** What the graph does with a tensor of these roles, of which the first counts. */
+  #operatorUse([role, ...others]: readonly OnnxRole[], rank: number): OperatorUse | undefined {
+    if (!("operator" in role)) return undefined;
+    const { operator } = role;
+    if (role.kind !== "kernel") return { operator };
+    const kernels = [role, ...others.filter((other) => other.kind === "kernel")];
+    if (kernels.some((kernel) => !kernel.regular || kernel.operator !== operator)) return { operator };
+    const uses = kernels.map(({ node }) =>
+      convolutionUse(node, rank - 2, this.#shapes.of(node.inputs[0] ?? "", node.scope)),
+    );
+    return { operator, ...commonUse(uses) };
   }
 
   #numbers(
@@ -196,7 +213,12 @@ function rowsOf(
   });
 }
 
-function weights(numbers: UsedNumbers, name: string, role: OnnxRole): TensorEntry[] {
+function weights(
+  numbers: UsedNumbers,
+  name: string,
+  role: OnnxRole,
+  use: OperatorUse | undefined,
+): TensorEntry[] {
   const { shape, dtype, unpacked, open } = numbers;
   const count = shape.reduce((product, length) => product * length, 1);
   const rank = shape.length;
@@ -204,7 +226,7 @@ function weights(numbers: UsedNumbers, name: string, role: OnnxRole): TensorEntr
     ...{ kind: "tensor", name, shape, dtype, layout: "pytorch", bytes: count * BYTES[dtype] },
     ...(unpacked && { unpacked }),
     ...(role.kind !== "unknown" && rank > 1 && { table: role.kind === "table" }),
-    ...("operator" in role && { use: useOf(role, rank) }),
+    ...(use && { use }),
     open,
   } satisfies WeightTensor;
   if (role.kind === "kernel" && role.outputs === rank - 1 && rank > 1)
@@ -258,11 +280,4 @@ function outputsFirst(tensor: WeightTensor, axis: number): OpenTensor {
   } finally {
     opened.close();
   }
-}
-
-function useOf(role: Extract<OnnxRole, { operator: string }>, rank: number): OperatorUse {
-  const { operator } = role;
-  return role.kind === "kernel" && role.regular
-    ? { operator, ...convolutionUse(role.node, rank - 2) }
-    : { operator };
 }
