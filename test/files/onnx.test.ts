@@ -354,7 +354,8 @@ describe("the operators of an ONNX graph", () => {
     expect(tensorIn(entries, "reversed")).toMatchObject({ layout: "tensorflow", use: { operator: "Conv" } });
     expect(tensorIn(entries, "reversed").use?.stride).toBeUndefined();
     expect(tensorIn(entries, "wrong").use).toBeUndefined();
-    for (const name of ["larger", "lower"]) expect(tensorIn(entries, name).use?.padding).toBeUndefined();
+    expect(tensorIn(entries, "larger").use).toMatchObject({ padding: [0, 0, 0, 0], outputPadding: [1, 0] });
+    expect(tensorIn(entries, "lower").use).toMatchObject({ padding: "same-lower" });
     expect(tensorIn(entries, "long").use?.padding).toEqual([0, 0, 0, 0]);
     expect(tensorIn(entries, "passed").use).toMatchObject({ operator: "Conv", padding: [0, 0, 0, 0] });
   });
