@@ -42,18 +42,24 @@ export class OnnxNames {
   /** The tensor of this name, or of the one that it is an `Identity` of. */
   constant(name: string, context: OnnxContext): OnnxItem | undefined {
     const found = this.#find(name, context);
-    return found && "content" in found ? found : undefined;
+    return typeof found === "object" && "content" in found ? found : undefined;
   }
 
   /** The node with an output of this name, which is none of `Identity`. */
   producer(name: string, context: OnnxContext): OnnxNode | undefined {
     const found = this.#find(name, context);
-    return found && "operator" in found ? found : undefined;
+    return typeof found === "object" && "operator" in found ? found : undefined;
   }
 
-  #find(name: string, context: OnnxContext): OnnxItem | OnnxNode | undefined {
+  /** Whether an input is left out, if need be by who calls the function. */
+  isOmitted(name: string, context: OnnxContext): boolean {
+    return this.#find(name, context) === "omitted";
+  }
+
+  #find(name: string, context: OnnxContext): OnnxItem | OnnxNode | "omitted" | undefined {
     let { scope, call }: { scope: OnnxScope | undefined; call?: OnnxCall | undefined } = context;
-    for (let steps = 0; scope && name !== "" && steps < STEPS_LIMIT; steps++) {
+    for (let steps = 0; scope && steps < STEPS_LIMIT; steps++) {
+      if (name === "") return "omitted";
       const item = this.#items.get(scope)?.get(name);
       if (item) return item;
       const node = this.#producersIn(scope).get(name);

@@ -23,9 +23,10 @@ export function convolutionUse(
   axes: number,
   input: readonly (number | undefined)[] | undefined,
 ): ConvolutionUse {
+  if (axes < 1) return {};
   const { integers, texts } = node;
   const list = (name: string, length: number, least: number): readonly number[] | undefined => {
-    const given = integers.get(name) ?? new Array<number>(Math.max(0, length)).fill(least);
+    const given = integers.get(name) ?? new Array<number>(length).fill(least);
     return given.length === length && given.every((x) => x >= least && x <= MOST) ? given : undefined;
   };
   const [stride, dilation] = [list("strides", axes, 1), list("dilations", axes, 1)];
@@ -43,7 +44,7 @@ export function convolutionUse(
     ...(dilation && { dilation }),
     ...(groups && { groups: groups[0] }),
     ...transposed,
-    ...(isKnown(lengths) && lengths.length > 0 && { input: lengths }),
+    ...(lengths.length > 0 && isKnown(lengths) && { input: lengths }),
   };
 }
 

@@ -317,7 +317,7 @@ class GraphWalk implements OnnxModel {
       floats: any ? new Map() : NO_NUMBERS,
       texts: any ? new Map() : NO_TEXTS,
     };
-    scope.nodes.push(node);
+    if (outputs.length > 0) scope.nodes.push(node);
     inputs.forEach((input, at) => {
       if (input !== "") addUses(scope.uses, input, [{ node, at }]);
     });

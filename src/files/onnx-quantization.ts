@@ -137,7 +137,7 @@ export function dequantizationOf(names: OnnxNames, use: QuantizedUse, tensor: Pl
 /** An input, if the node has it. */
 function operand(names: OnnxNames, use: QuantizedUse, at: number, what: string): Operand | undefined {
   const name = use.node.inputs[at] ?? "";
-  if (name === "") return undefined;
+  if (names.isOmitted(name, use.context)) return undefined;
   const item = names.constant(name, use.context);
   if (!item) throw new UnclearQuantization(`has a ${what} that is no constant of the model`);
   return placed(item, what);
@@ -191,7 +191,7 @@ function packedInRows(names: OnnxNames, use: QuantizedUse, tensor: PlacedTensor)
   if (![2, 4, 8].includes(bits)) throw new UnclearQuantization(`has ${bits} bits, none of 2, 4 and 8`);
   if (!(N > 0 && K > 0 && block >= 8) || block % 8 !== 0 || tensor.type !== "UINT8")
     throw new UnclearQuantization("is a weight of MatMulNBits whose attributes make no sense");
-  if ((node.inputs[4] ?? "") !== "")
+  if (!names.isOmitted(node.inputs[4] ?? "", use.context))
     throw new UnclearQuantization("has its columns in another order, by g_idx, which is not read");
   const scale = operand(names, use, 2, "scale");
   if (!scale) throw new UnclearQuantization("has no scale at MatMulNBits");

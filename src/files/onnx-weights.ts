@@ -91,7 +91,7 @@ export class OnnxWeights {
     const { shape, type } = content;
     const [{ role } = { role: { kind: "unknown" } as OnnxRole }, ...others] = this.#uses.get(item) ?? [];
     const leave = (reason: string): TensorEntry[] => [{ kind: "left out", name, shape, dtype: type, reason }];
-    if (role.kind === "scale" || this.#parts.has(item)) return [];
+    if (role.kind === "scale" || (role.kind === "no matrix" && this.#parts.has(item))) return [];
     const dequantization = this.#dequantized.get(item);
     if (dequantization instanceof UnclearQuantization) return leave(dequantization.message);
     if (dequantization instanceof SpectralNormError) throw dequantization;

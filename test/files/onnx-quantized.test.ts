@@ -256,6 +256,19 @@ describe("DequantizeLinear", () => {
     }
   });
 
+  it("has no zero point where a function is called without", () => {
+    const q = numbersIn("INT8", 6);
+    const body = [node("DequantizeLinear", ["a", "b", "c"], ["d"]), node("MatMul", ["x", "d"], ["e"])];
+    const call = node("mine", ["w", "s"], ["y"], field(7, "my"));
+    const model = onnx(
+      graph([call], [integer("w", "INT8", [2, 3], q), float("s", [], [0.5])]),
+      functionOf("my", "mine", ["a", "b", "c"], body),
+    );
+    expect(numbersOf(tensorIn(entriesOf({ "m.onnx": model }, "m.onnx"), "w"))).toEqual(
+      q.map((code) => code / 2),
+    );
+  });
+
   it("may be there once for each operator that takes the weight, if it is the same", () => {
     const q = numbersIn("INT8", size);
     const nodes = ["a", "b"].flatMap((name) => [
