@@ -65,15 +65,19 @@ export interface QuantizedNumbers {
   /** one, or as many as the grid has; the zeros likewise */
   readonly scales: Float64Array;
   readonly zeros: Float64Array;
+  /** of all numbers */
+  readonly factor: number;
+  /** if these are no codes yet: the integers that they are rounded to, after division by the scale */
+  readonly range?: readonly [least: number, greatest: number];
 }
 
 /**
- * The numbers scale·(q − zero), decoded as they are read, in float32; each is rounded once.
+ * The numbers factor·scale·(q − zero), decoded as they are read, in float32; each is rounded once.
  *
  * @throws FileError if a scale or a zero point is not finite
  */
 export function linearNumbers(numbers: QuantizedNumbers): OpenTensor {
-  const { source, begin, bits, decode, grid } = numbers;
+  const { source, begin, bits, decode, grid, factor, range } = numbers;
   const { inner, block, steps } = grid;
   const per = grid.length * inner;
   const pitch = grid.pitch ?? per;
@@ -83,6 +87,7 @@ export function linearNumbers(numbers: QuantizedNumbers): OpenTensor {
   );
   checkFinite(scales, "scales");
   checkFinite(zeros, "zero points");
+  const products = scales.map((scale) => factor * scale);
   const codeOf = (k: number) => Math.floor(k / per) * pitch + (k % per);
   const [stored, decoded] = [new Buffer64(), new Buffer64()];
   return {
@@ -104,12 +109,16 @@ export function linearNumbers(numbers: QuantizedNumbers): OpenTensor {
         if (steps[2] === 0 || inner === 1) {
           const next = Math.min(per, (Math.floor(row / block) + 1) * block * inner);
           const end = Math.min(count, i + next - rest);
-          scaleRun(values, code, into, i, end, scales[at], zeros[at]);
+          if (range) roundRun(values, code, code + end - i, scales[at], zeros[at], range);
+          scaleRun(values, code, into, i, end, products[at], zeros[at]);
           i = end;
         } else {
           const column = rest - row * inner;
           const end = Math.min(count, i + inner - column);
-          scaleEach(values, code, into, i, end, scales, zeros, at + column);
+          const first = at + column;
+          for (let k = 0; range && k < end - i; k++)
+            roundRun(values, code + k, code + k + 1, scales[first + k], zeros[first + k], range);
+          scaleEach(values, code, into, i, end, products, zeros, first);
           i = end;
         }
       }
@@ -122,6 +131,23 @@ export function linearNumbers(numbers: QuantizedNumbers): OpenTensor {
 function checkFinite(numbers: Float64Array, what: string): void {
   const bad = numbers.findIndex((number) => !Number.isFinite(number));
   if (bad >= 0) throw new FileError(`number ${bad} of its ${what} is ${numbers[bad]} (counted from 0)`);
+}
+
+/** Quantizes values[begin] … values[end − 1] where they are: to the nearest, and at a tie to the even one. */
+function roundRun(
+  values: OnnxNumbers,
+  begin: number,
+  end: number,
+  scale: number,
+  zero: number,
+  [least, greatest]: readonly [number, number],
+): void {
+  for (let k = begin; k < end; k++) {
+    const quotient = Math.fround(values[k] / scale);
+    const up = Math.round(quotient);
+    const nearest = up - quotient === 0.5 && up % 2 !== 0 ? up - 1 : up;
+    values[k] = Math.min(Math.max(nearest + zero, least), greatest);
+  }
 }
 
 function scaleRun(

@@ -11,6 +11,8 @@ export interface QuantizedUse extends OnnxUse {
   /** the axis of the tensor that each axis of the input is; undefined if that is unknown */
   readonly axes: readonly number[] | undefined;
   readonly context: OnnxContext;
+  /** where a tensor of floats is quantized by the network itself, before */
+  readonly rounded?: QuantizedUse;
 }
 
 /** A weight that an operator takes quantized, and where it has its scales and zero points; both are inputs. */
@@ -23,13 +25,15 @@ interface QuantizedInput {
   readonly axis: (node: OnnxNode) => number;
 }
 
+const axisOf = (node: OnnxNode) => integerOf(node, "axis", 1);
 const last = () => -1;
 const first = () => 0;
 const rows = () => -2;
 
 /** Inputs of operators that are quantized weights. */
 export const QUANTIZED_INPUTS: Readonly<Record<string, readonly QuantizedInput[] | undefined>> = {
-  DequantizeLinear: [{ at: 0, scale: 1, zero: 2, axis: (node) => integerOf(node, "axis", 1) }],
+  DequantizeLinear: [{ at: 0, scale: 1, zero: 2, axis: axisOf }],
+  QuantizeLinear: [{ at: 0, scale: 1, zero: 2, axis: axisOf }],
   ConvInteger: [{ at: 1, zero: 3, axis: first }],
   DynamicQuantizeMatMul: [{ at: 1, scale: 2, zero: 3, axis: last }],
   MatMulInteger: [
@@ -58,7 +62,6 @@ export const QUANTIZED_INPUTS: Readonly<Record<string, readonly QuantizedInput[]
   ],
   GatherBlockQuantized: [{ at: 0, axis: last }],
   MatMulBnb4: [{ at: 1, axis: last }],
-  QuantizeLinear: [{ at: 0, axis: first }],
 };
 
 /** Inputs of operators that are scales, zero points and the like, of weights and of activations. */
@@ -80,12 +83,17 @@ export const SCALE_INPUTS: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** Operators whose quantized weights are not read. */
-const NOT_READ: ReadonlySet<string> = new Set([
-  "DynamicQuantizeLSTM",
-  "GatherBlockQuantized",
-  "MatMulBnb4",
-  "QuantizeLinear",
-]);
+const NOT_READ: ReadonlySet<string> = new Set(["DynamicQuantizeLSTM", "GatherBlockQuantized", "MatMulBnb4"]);
+
+/** What the types that a network quantizes to hold. */
+const RANGES: Readonly<Record<string, readonly [least: number, greatest: number]>> = {
+  INT8: [-128, 127],
+  UINT8: [0, 255],
+  INT16: [-32768, 32767],
+  UINT16: [0, 65535],
+  INT4: [-8, 7],
+  UINT4: [0, 15],
+};
 
 /** How the numbers of a quantized tensor are found. */
 export interface Dequantization {
@@ -99,6 +107,8 @@ export interface Dequantization {
   readonly packedZeros?: { readonly bits: number; readonly row: number };
   /** the form of the codes, if it is not that of the tensor's type */
   readonly codes?: "UINT2" | "UINT4";
+  /** the integers that it is rounded to first, if it is one of floats */
+  readonly range?: readonly [least: number, greatest: number];
 }
 
 /** A constant input of an operator. */
@@ -120,18 +130,57 @@ export class UnclearQuantization extends FileError {}
  */
 export function dequantizationOf(names: OnnxNames, use: QuantizedUse, tensor: PlacedTensor): Dequantization {
   const { operator } = use.node;
+  if (operator === "QuantizeLinear") throw new UnclearQuantization(ROUNDED_ALONE);
+  if (use.rounded) return afterRounding(names, use, use.rounded, tensor);
   const input = QUANTIZED_INPUTS[operator]?.find(({ at }) => at === use.at);
   if (!input || NOT_READ.has(operator))
     throw new UnclearQuantization(`is quantized by ${operator}, which is not read`);
   if (tensor.dtype || tensor.type === "INT64" || !onnxDecoder(tensor.type))
     throw new UnclearQuantization(`is ${tensor.type}, and ${operator} does not dequantize that`);
   if (operator === "MatMulNBits") return packedInRows(names, use, tensor);
+  return withScales(names, use, input, tensor.shape);
+}
+
+function withScales(
+  names: OnnxNames,
+  use: QuantizedUse,
+  input: QuantizedInput,
+  shape: readonly number[],
+): Dequantization {
   const scale =
     input.scale === undefined ? scaleBehind(names, use, input) : operand(names, use, input.scale, "scale");
-  if (!scale) throw new UnclearQuantization(`has no scale at ${operator}`);
+  if (!scale) throw new UnclearQuantization(`has no scale at ${use.node.operator}`);
   const zero = input.zero === undefined ? undefined : operand(names, use, input.zero, "zero point");
-  const { shape } = tensor;
   return { shape, grid: gridOf(use, input, shape, scale, zero), scale, zero: zero ?? 0 };
+}
+
+const ROUNDED_ALONE = "is quantized by QuantizeLinear, and not dequantized as it was quantized";
+
+/** Floats that the network quantizes and dequantizes with the same scales, as training with quantization leaves them. */
+function afterRounding(
+  names: OnnxNames,
+  use: QuantizedUse,
+  rounded: QuantizedUse,
+  tensor: PlacedTensor,
+): Dequantization {
+  const unclear = new UnclearQuantization(ROUNDED_ALONE);
+  const [first, second] = [rounded, use].map((one) => {
+    const input = QUANTIZED_INPUTS[one.node.operator]?.find(({ at }) => at === one.at);
+    if (!input || one.node.operator === "MatMulNBits") throw unclear;
+    return withScales(names, one, input, tensor.shape);
+  });
+  const { zero } = first;
+  const type = typeof zero === "number" ? "UINT8" : zero.tensor.type;
+  if (tensor.type !== "FLOAT" || !sameNumbers(first, second) || !Object.hasOwn(RANGES, type)) throw unclear;
+  if (rounded.node.integers.has("output_dtype") || rounded.node.integers.has("precision")) throw unclear;
+  return { ...second, range: RANGES[type] };
+}
+
+/** Whether two operators make the same numbers of a tensor. */
+export function sameNumbers(a: Dequantization, b: Dequantization): boolean {
+  const [zero, other] = [a.zero, b.zero].map((one) => (typeof one === "number" ? one : one.item));
+  const form = ({ shape, grid, range }: Dequantization) => JSON.stringify([shape, grid, range]);
+  return a.scale.item === b.scale.item && zero === other && form(a) === form(b);
 }
 
 /** An input, if the node has it. */
@@ -162,7 +211,7 @@ function gridOf(
   const rank = shape.length;
   const given = input.axis(node);
   const axis = axes?.[given < 0 ? given + rank : given] ?? -1;
-  const block = node.operator === "DequantizeLinear" ? integerOf(node, "block_size", 0) : 0;
+  const block = /^(Dequantize|Quantize)Linear$/.test(node.operator) ? integerOf(node, "block_size", 0) : 0;
   const inOrder = axes?.every((own, k) => own === k);
   const grids = [scale, ...(zero ? [zero] : [])].map(({ tensor }, k) => {
     const found = scaleGrid(shape, tensor.shape, axis, block);

@@ -99,8 +99,9 @@ interface Followed {
   /** the axis of the tensor that each axis of the operator's input is; undefined if that is unknown */
   readonly axes: readonly number[] | undefined;
   /** absent if it is dequantized and then not used */
-  readonly use?: OnnxUse;
-  /** where it was dequantized */
+  readonly use?: OnnxUse | undefined;
+  /** where it was quantized, and where it was dequantized */
+  readonly rounded?: QuantizedUse | undefined;
   readonly dequantized?: QuantizedUse | undefined;
 }
 
@@ -112,7 +113,7 @@ function operatorsOf(model: OnnxModel, scope: OnnxScope, name: string, rank: num
   let looked = 0;
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const uses = next.context.scope.uses.get(next.name) ?? [];
-    if (uses.length === 0 && next.dequantized) found.push(next);
+    if (uses.length === 0 && (next.dequantized ?? next.rounded)) found.push({ ...next, use: undefined });
     for (const use of uses) {
       if (++looked > USES_LIMIT) return found;
       const { node, at } = use;
@@ -136,18 +137,21 @@ function operatorsOf(model: OnnxModel, scope: OnnxScope, name: string, rank: num
 /** A tensor behind an operator whose output is that tensor, for this purpose. */
 function passedOn(here: Followed, node: OnnxNode, at: number): Followed | undefined {
   if (at !== 0) return undefined;
-  const { axes, context } = here;
+  const { axes, context, rounded, dequantized } = here;
   if (node.operator === "Transpose") return { ...here, axes: transposed(node, axes) };
-  if (node.operator === "DequantizeLinear" && !here.dequantized)
-    return { ...here, dequantized: { node, at, axes, context } };
+  if (node.operator === "QuantizeLinear" && !rounded && !dequantized)
+    return { ...here, rounded: { node, at, axes, context } };
+  if (node.operator === "DequantizeLinear" && !dequantized)
+    return { ...here, dequantized: { node, at, axes, context, ...(rounded && { rounded }) } };
   return SAME.has(node.operator) ? here : undefined;
 }
 
-function foundUse({ use, axes, context, dequantized }: Followed): FoundUse {
-  if (!use) return { role: { kind: "unknown" }, quantized: dequantized };
+function foundUse({ use, axes, context, rounded, dequantized }: Followed): FoundUse {
+  if (!use) return { role: { kind: "unknown" }, quantized: dequantized ?? rounded };
   const { operator } = use.node;
-  const own = QUANTIZED_INPUTS[operator]?.some(({ at }) => at === use.at);
-  return { role: roleIn(use, axes), quantized: dequantized ?? (own ? { ...use, axes, context } : undefined) };
+  const takes = QUANTIZED_INPUTS[operator]?.some(({ at }) => at === use.at);
+  const own = takes ? { ...use, axes, context, ...(rounded && { rounded }) } : rounded;
+  return { role: roleIn(use, axes), quantized: dequantized ?? own };
 }
 
 function transposed(node: OnnxNode, axes: readonly number[] | undefined): readonly number[] | undefined {

@@ -12,6 +12,7 @@ import {
   type Dequantization,
   dequantizationOf,
   type QuantizedUse,
+  sameNumbers,
   UnclearQuantization,
 } from "./onnx-quantization.js";
 import { OnnxShapes } from "./onnx-shapes.js";
@@ -28,6 +29,9 @@ import {
 
 /** Chosen: more matrices than a stack of weights has; each is an entry of its own. */
 const STACK_LIMIT = 4096;
+
+/** Roles in which a tensor is a matrix, or several. */
+const MATRICES: ReadonlySet<OnnxRole["kind"]> = new Set(["kernel", "recurrent", "factor"]);
 
 /** The numbers of a tensor, as the network uses them. */
 interface UsedNumbers {
@@ -61,9 +65,13 @@ export class OnnxWeights {
     if (content instanceof SpectralNormError || content === "sparse") return;
     const uses = usesOf(this.#model, scope, name, content.shape.length);
     this.#uses.set(item, uses);
-    const quantized = uses.flatMap((use) => (use.quantized ? [use.quantized] : []));
+    const asMatrix = uses.filter(({ role }) => MATRICES.has(role.kind));
+    const counting = asMatrix.length > 0 ? asMatrix : uses;
+    const quantized = counting.flatMap((use) => (use.quantized ? [use.quantized] : []));
     if (quantized.length === 0 || content.shape.length < 2 || content.count === 0) return;
     try {
+      if (content.dtype && quantized.length < counting.length)
+        throw new UnclearQuantization("is quantized for some operators, and not for others");
       const found = this.#dequantization(content, quantized);
       this.#dequantized.set(item, found);
       for (const part of [found.scale, found.zero]) if (typeof part !== "number") this.#parts.add(part.item);
@@ -154,15 +162,6 @@ function factorIn(role: OnnxRole): number {
   return role.kind === "factor" ? (role.node.floats.get("alpha")?.[0] ?? 1) : 1;
 }
 
-function sameNumbers(a: Dequantization, b: Dequantization): boolean {
-  const [zero, other] = [a.zero, b.zero].map((one) => (typeof one === "number" ? one : one.item));
-  return (
-    a.scale.item === b.scale.item &&
-    zero === other &&
-    JSON.stringify([a.shape, a.grid]) === JSON.stringify([b.shape, b.grid])
-  );
-}
-
 /** Numbers times a factor, each rounded once; those of 16 bits become float32. */
 function multiplied(opened: OpenTensor, half: HalfType | undefined, factor: number): OpenTensor {
   const decode = half ? halfDecoder(half) : (x: number) => x;
@@ -179,11 +178,11 @@ function multiplied(opened: OpenTensor, half: HalfType | undefined, factor: numb
 
 function openQuantized(
   tensor: PlacedTensor,
-  { grid, scale, zero, packedZeros, codes }: Dequantization,
+  { grid, scale, zero, packedZeros, codes, range }: Dequantization,
   factor: number,
   places: NumberPlaces,
 ): OpenTensor {
-  const scales = places.valuesOf(scale.tensor).map((value) => value * factor);
+  const scales = places.valuesOf(scale.tensor);
   const zeros =
     typeof zero === "number"
       ? Float64Array.of(zero)
@@ -194,7 +193,8 @@ function openQuantized(
   const decode = onnxDecoder(type);
   if (!decode) throw new FileError(`is ${type}, which is not read`);
   const bits = packedZeros?.bits ?? (codes ? CODE_BITS[codes] : tensor.stored.bits);
-  return linearNumbers({ ...places.locate(tensor).open(), bits, decode, grid, scales, zeros });
+  const { source, begin } = places.locate(tensor).open();
+  return linearNumbers({ source, begin, bits, decode, grid, scales, zeros, factor, ...(range && { range }) });
 }
 
 const CODE_BITS = { UINT2: 2, UINT4: 4 } as const;

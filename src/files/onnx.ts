@@ -27,12 +27,13 @@ export function isOnnx(head: Uint8Array): boolean {
  * | FLOAT, DOUBLE | themselves |
  * | FLOAT16, BFLOAT16 | their bits, in a `Uint16Array` |
  * | COMPLEX64, COMPLEX128 | real and imaginary parts in turn |
+ * | integers of 2 to 32 bits, floats of 4 and 8, if the network dequantizes them | float32; see `dequantizationOf` |
  * | anything else | left out, by name if it has two axes or more |
  *
  * The operators that use a tensor say what it is. The kernel of a `ConvTranspose`, [in, out, h, w], is out×(in·h·w). A
  * constant of `MatMul` with more than two axes, and the weights of `LSTM`, `GRU` and `RNN`, are one matrix for each leading
- * index, `name[0]`, `name[1]`, …. What is added or multiplied entry by entry is left out, and so is what the network
- * dequantizes.
+ * index, `name[0]`, `name[1]`, …. What is added or multiplied entry by entry is left out. Scales and
+ * zero points of quantized tensors have no entry.
  *
  * A tensor fails, and the others do not, if its numbers are not as many as its shape takes, are in a file that is
  * missing, too short or outside the model's folder, or overlap those of another tensor there.

@@ -277,8 +277,8 @@ describe("DequantizeLinear", () => {
     ]);
     const initializers = [integer("w", "INT8", [rows, cols], q), float("s", [], [0.5])];
     expect(numbersOf(weightIn(nodes, initializers))).toEqual(q.map((code) => code / 2));
-    const other = node("DequantizeLinear", ["w", "t"], ["c"]);
-    expect(whyNot([...nodes, other], [...initializers, float("t", [], [0.25])])).toBe(
+    const other = [node("DequantizeLinear", ["w", "t"], ["c"]), node("MatMul", ["x", "c"], ["y-c"])];
+    expect(whyNot([...nodes, ...other], [...initializers, float("t", [], [0.25])])).toBe(
       "is dequantized in more than one way",
     );
   });
@@ -332,6 +332,68 @@ describe("DequantizeLinear", () => {
       "m.onnx",
     );
     expect(entries.map(({ name }) => name)).toEqual(["w"]);
+  });
+});
+
+describe("QuantizeLinear", () => {
+  const numbers = Array.from(Float32Array.from({ length: size }, () => 40 * random.normal()));
+  const even = (x: number) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+
+  for (const type of ["INT8", "UINT8"] as const)
+    for (const shape of [[], [cols]])
+      it(`rounds a weight to ${type} before it is dequantized, ${shape.length > 0 ? "by columns" : "as a whole"}`, async () => {
+        const count = shape[0] ?? 1;
+        // Halves are rounded to even; what is beyond the range is not.
+        const s = [0.25, 0.5, 1, 0.125, 0.0625].slice(0, count);
+        const z = numbersIn(type, count);
+        const values = numbers.map((x, k) => (k % 3 === 0 ? Math.round(x) / 4 + 0.125 : x));
+        const nodes = ["Quantize", "Dequantize"].map((what, k) =>
+          node(`${what}Linear`, [k === 0 ? "w" : "q", "s", "z"], [k === 0 ? "q" : "d"]),
+        );
+        const initializers = [
+          float("w", [rows, cols], values),
+          float("s", shape, s),
+          integer("z", type, shape, z),
+        ];
+        const found = weightIn(
+          [...nodes, node("Gemm", ["x", "d"], ["y"], attribute.float("alpha", 2))],
+          initializers,
+        );
+        const [low, high] = RANGES[type];
+        const expected = rounded(
+          values.map((x, k) => {
+            const own = k % count;
+            const code = Math.min(high, Math.max(low, even(x / s[own]) + z[own]));
+            return (code - z[own]) * s[own];
+          }),
+        );
+        expect(numbersOf(found)).toEqual(expected.map((x) => 2 * x));
+        const model = onnx(graph(nodes, initializers, outputs(value("d", "FLOAT", [rows, cols]))));
+        const { d } = await outputsOf(model);
+        expect(Array.from(d.data, (x) => x + 0)).toEqual(expected.map((x) => x + 0));
+      });
+
+  it("is not passed over where its scales are others", () => {
+    const w = float("w", [rows, cols], numbers);
+    const scales = [float("s", [], [0.5]), float("t", [], [0.25]), float("row", [rows], positives(rows))];
+    const quantize = node("QuantizeLinear", ["w", "s"], ["q"]);
+    const unclear = "is quantized by QuantizeLinear, and not dequantized as it was quantized";
+    expect(whyNot([quantize, node("DequantizeLinear", ["q", "t"], ["d"])], [w, ...scales])).toBe(unclear);
+    expect(whyNot([quantize], [w, ...scales])).toBe(unclear);
+    const cast = [node("Cast", ["q"], ["c"]), node("MatMul", ["x", "c"], ["y"])];
+    expect(whyNot([quantize, ...cast], [w, ...scales])).toBe(unclear);
+    const both = [quantize, node("DequantizeLinear", ["q", "s"], ["d"])];
+    const plain = node("MatMul", ["x", "w"], ["y"]);
+    const products = [...both, node("MatMul", ["x", "d"], ["y2"]), plain];
+    expect(whyNot(products, [w, ...scales])).toBe("is quantized for some operators, and not for others");
+    const again = node("QuantizeLinear", ["q", "s"], ["r"]);
+    expect(whyNot([quantize, again], [w, ...scales])).toBe(unclear);
+    expect(whyNot([quantize], [integer("w", "INT32", [2, 1], [1, 2]), ...scales])).toBe(unclear);
+    const nodes = [
+      node("QuantizeLinear", ["w", "row"], ["q"], attribute.integer("axis", 0)),
+      node("DequantizeLinear", ["q", "row"], ["d"], attribute.integer("axis", 0)),
+    ];
+    expect(numbersOf(weightIn(nodes, [w, ...scales]))).toHaveLength(size);
   });
 });
 
@@ -520,7 +582,6 @@ describe("operators with quantized weights", () => {
       DynamicQuantizeLSTM: node("DynamicQuantizeLSTM", ["x", "w"], ["y"], microsoft),
       GatherBlockQuantized: node("GatherBlockQuantized", ["w", "i", "ws"], ["y"], microsoft),
       MatMulBnb4: node("MatMulBnb4", ["x", "w", "ws"], ["y"], microsoft),
-      QuantizeLinear: node("QuantizeLinear", ["w", "ws"], ["y"]),
     };
     for (const [operator, bytes] of Object.entries(nodes))
       expect(whyNot([bytes], [w, ...columns])).toBe(reason(operator));
@@ -585,6 +646,19 @@ describe("MatMulNBits", () => {
         for (const [k, number] of expected.entries())
           expect(Math.abs(y[(k % K) * N + Math.floor(k / K)] - number)).toBeLessThan(1e-5);
       });
+
+  it("may also be a table that is looked up in a form that is not read", () => {
+    const bytes = new Uint8Array((N * blocks * block) / 2);
+    const nodes = [
+      node("MatMulNBits", ["x", "w", "s"], ["y"], ...sizes(4)),
+      node("GatherBlockQuantized", ["w", "i", "s"], ["t"], microsoft),
+    ];
+    const initializers = [
+      tensor("w", "UINT8", [N, blocks, block / 2], raw(bytes)),
+      float("s", [N, blocks], scales),
+    ];
+    expect(weightIn(nodes, initializers).shape).toEqual([N, K]);
+  });
 
   it("is left out where its parts do not fit", () => {
     const s = float("s", [N * blocks], scales);
