@@ -1,15 +1,15 @@
-import type { OperatorUse } from "../files/tensor.js";
 import type { PanelData } from "../index.js";
-import { adjointOf, conv2d, type LinearOperator, NonFiniteError, UnsupportedError } from "../index.js";
+import { adjointOf, conv2d, type LinearOperator, NonFiniteError } from "../index.js";
 import { halfDecoder } from "../matrix/half.js";
 import { frobenius } from "../numerics/sums.js";
 import { type Axis, axisOf, type Conv2dOptions, checkConv2dOptions } from "../operators/conv2d-geometry.js";
+import { isLinear, planarConvolution } from "./planar-convolution.js";
 import type { Weight } from "./weight.js";
 
 /** How convolutions are applied, where no graph says it. */
 export interface ConvolutionOptions {
-  /** height and width of the input, of every layer alike */
-  readonly input: readonly [number, number];
+  /** height and width of the input, of every layer whose graph does not determine them */
+  readonly input?: readonly [number, number];
   /** default 1 */
   readonly stride?: number;
   /** default "same" */
@@ -25,17 +25,53 @@ const DEPTHWISE = /depthwise|(^|[./_])dw(conv)?([./_\d]|$)/i;
 const CONVOLUTIONS: readonly (string | undefined)[] = [
   "Conv",
   "FusedConv",
+  "ConvInteger",
   "ConvTranspose",
   "DeformConv",
+  "QLinearConv",
   undefined,
 ];
 
 /**
- * Whether a weight is the kernel of a two-dimensional convolution: whether it has four axes, and no graph says that it is
- * something else.
+ * Whether a weight is the kernel of a two-dimensional convolution, and no graph says that it is something else: it has four
+ * axes, or a graph says that it is a convolution of one dimension.
  */
 export function isConvolution({ tensor }: Pick<Weight, "tensor">): boolean {
-  return tensor.shape.length === 4 && CONVOLUTIONS.includes(tensor.use?.operator);
+  const { shape, use } = tensor;
+  return (shape.length === 4 || isLinear(tensor)) && CONVOLUTIONS.includes(use?.operator);
+}
+
+/** Height and width of the input that a convolution is applied to, and who gives them. */
+export interface ConvolutionInput {
+  readonly size: readonly [number, number];
+  readonly from: "graph" | "option";
+}
+
+/** Chosen: a layer with more inputs or outputs takes a size that is given. Their vectors take 128 MiB each. */
+const MOST_PLACES = 2 ** 24;
+
+/** The input of a convolution; undefined if neither its graph nor the options determine it. */
+export function convolutionInput(
+  { tensor }: Pick<Weight, "tensor">,
+  { input }: ConvolutionOptions,
+): ConvolutionInput | undefined {
+  const { use, shape } = tensor;
+  const planar = (lengths: readonly number[]) =>
+    (isLinear(tensor) ? [1, lengths[lengths.length - 1]] : lengths) as readonly [number, number];
+  if (use?.input) {
+    const channels = Math.max(...shape.slice(0, 2)) * (use.groups ?? 1);
+    const longer = use.operator === "ConvTranspose" ? (use.stride ?? []) : [];
+    const places = [...use.input, ...longer].reduce((product, length) => product * length, channels);
+    if (places <= MOST_PLACES) return { size: planar(use.input), from: "graph" };
+  }
+  return input && { size: planar(input), from: "option" };
+}
+
+/** A convolution as an operator. */
+export interface Convolution {
+  readonly A: LinearOperator;
+  /** ‖·‖_F of the matrix that it stands for */
+  readonly frobenius: number;
 }
 
 /**
@@ -44,7 +80,7 @@ export function isConvolution({ tensor }: Pick<Weight, "tensor">): boolean {
  * has its own kernels, and any other convolution mixes all channels.
  *
  * @param numbers  of the tensor, as they lie in its file
- * @returns the operator; its norm ‖·‖_F, of the matrix that it stands for
+ * @param input  height and width
  * @throws ShapeError if the kernel is larger than the padded input, or the groups do not divide its outputs;
  *   UnsupportedError if the graph does not say how it is applied, or in a way that is not taken; NonFiniteError naming row and column, in `stored`, of a weight that is none
  */
@@ -53,14 +89,15 @@ export function convolutionOf(
   numbers: PanelData,
   tensorflow: boolean,
   options: ConvolutionOptions,
-): { A: LinearOperator; frobenius: number } {
+  input: readonly [number, number],
+): Convolution {
   const lying = decoded(numbers, tensor.dtype);
   const bad = lying.findIndex((x) => !Number.isFinite(x));
   if (bad >= 0) {
     const [row, column] = [Math.floor(bad / stored[1]), bad % stored[1]];
     throw new NonFiniteError(`row ${row}, column ${column} is ${lying[bad]} (counted from 0)`, row, column);
   }
-  if (tensor.use) return convolutionInGraph(tensor, tensor.use, lying, tensorflow, options);
+  if (tensor.use) return convolutionInGraph(tensor, lying, tensorflow, options, input);
   const data = rowMajor(lying, tensor.shape, tensor.reversed ?? false);
   const depthwise = DEPTHWISE.test(tensor.name);
   let [shape, groups] = [tensor.shape, 1];
@@ -73,33 +110,22 @@ export function convolutionOf(
   return operatorOf(data, shape, {
     padding: "same",
     ...options,
-    groups,
+    ...{ input, groups },
     layout: tensorflow ? "hwio" : "oihw",
   });
 }
 
 /** @param data  the kernel, with the axis of the outputs first if the tensor says it */
 function convolutionInGraph(
-  { shape, outputs }: Weight["tensor"],
-  { operator, stride, padding, dilation, groups }: OperatorUse,
+  tensor: Weight["tensor"],
   data: Float64Array,
   tensorflow: boolean,
-  { input, boundary }: ConvolutionOptions,
-): { A: LinearOperator; frobenius: number } {
-  if (!stride || !padding || !dilation || groups === undefined || operator === "DeformConv")
-    throw new UnsupportedError(
-      `is a ${operator} with attributes that --conv operator does not take; without it, it is a matrix`,
-    );
-  const how = {
-    stride: stride as [number, number],
-    padding: padding as [number, number, number, number] | "same" | "valid",
-    dilation: dilation as [number, number],
-    ...{ groups, ...(boundary && { boundary }) },
-    layout: tensorflow ? "hwio" : "oihw",
-  } as const;
-  if (operator !== "ConvTranspose" || outputs === undefined)
-    return operatorOf(data, shape, { ...how, input });
-  // A transposed convolution is the adjoint of the convolution from its outputs to its inputs.
+  { boundary }: ConvolutionOptions,
+  input: readonly [number, number],
+): Convolution {
+  const { output, shape, ...how } = planarConvolution(tensor, tensorflow, input);
+  const given = { ...how, ...(boundary && { boundary }), layout: tensorflow ? "hwio" : "oihw" } as const;
+  if (!output) return operatorOf(data, shape, { ...given, input });
   const [channels, each, kh, kw] = shape;
   const taps = kh * kw;
   const kernel = new Float64Array(data.length);
@@ -108,23 +134,11 @@ function convolutionInGraph(
       const from = (o * channels + c) * taps;
       kernel.set(data.subarray(from, from + taps), (c * each + o) * taps);
     }
-  const size = (along: 0 | 1, taps: number): number => {
-    if (padding === "same") return stride[along] * input[along];
-    const pads = padding === "valid" ? 0 : padding[2 * along] + padding[2 * along + 1];
-    return stride[along] * (input[along] - 1) + dilation[along] * (taps - 1) + 1 - pads;
-  };
-  const output = [size(0, kh), size(1, kw)] as const;
-  if (output.some((length) => length < 1))
-    throw new UnsupportedError(`has no outputs on an input of ${input.join("×")}`);
-  const { A, frobenius } = operatorOf(kernel, shape, { ...how, input: output });
+  const { A, frobenius } = operatorOf(kernel, shape, { ...given, input: output });
   return { A: adjointOf(A), frobenius };
 }
 
-function operatorOf(
-  data: Float64Array,
-  shape: readonly number[],
-  given: Conv2dOptions,
-): { A: LinearOperator; frobenius: number } {
+function operatorOf(data: Float64Array, shape: readonly number[], given: Conv2dOptions): Convolution {
   const A = conv2d({ data, shape }, given);
   const checked = checkConv2dOptions(given);
   const tensorflow = given.layout === "hwio";

@@ -36,6 +36,11 @@ export interface AuditLine extends Partial<SpectrumMeasures> {
   readonly padding?: OperatorUse["padding"];
   readonly dilation?: readonly number[];
   readonly groups?: number;
+  readonly outputPadding?: readonly number[];
+  readonly outputSize?: readonly number[];
+  /** height and width that a convolution was applied to, if it was treated as one, and who gave them */
+  readonly input?: readonly number[];
+  readonly inputFrom?: "graph" | "option";
   /** with a certificate; null where a bound is infinite */
   readonly lower?: number;
   readonly upper?: number | null;
@@ -65,7 +70,8 @@ export function lineOf(
   spectrum?: SpectrumMeasures,
 ): AuditLine {
   const { sigma, converged, residual, gradientError, tied, passes } = found.triplet;
-  const { rows, cols, frobenius, certificate, singularValues } = found;
+  const { rows, cols, frobenius, certificate, singularValues, input: applied } = found;
+  const { input: _, ...use } = tensor.use ?? {};
   return {
     file,
     tensor: tensor.name,
@@ -86,7 +92,8 @@ export function lineOf(
       scale: tensor.factors.scale,
       ...(tensor.factors.base !== undefined && { base: tensor.factors.base }),
     }),
-    ...tensor.use,
+    ...use,
+    ...(applied && { input: applied.size, inputFrom: applied.from }),
     ...(certificate && {
       lower: certificate.lower,
       upper: finite(certificate.upper),

@@ -17,7 +17,13 @@ import {
 } from "../index.js";
 import { tripletOfValue } from "../solve/triplet.js";
 import { type Bounds, UNBOUNDED } from "./bounds.js";
-import { type ConvolutionOptions, convolutionOf, isConvolution } from "./convolution.js";
+import {
+  type ConvolutionInput,
+  type ConvolutionOptions,
+  convolutionInput,
+  convolutionOf,
+  isConvolution,
+} from "./convolution.js";
 import { FrobeniusSum } from "./frobenius-sum.js";
 import { isFormed, lowRankForm, widened } from "./low-rank-form.js";
 import { errorInMatrix, type Weight } from "./weight.js";
@@ -32,7 +38,7 @@ export interface MeasureOptions {
   readonly top?: number;
   /** bytes; a larger tensor is read from its file in each pass, a few rows at a time */
   readonly memory?: number;
-  /** treats weights with four axes as convolutions instead of matrices */
+  /** treats kernels as convolutions instead of matrices */
   readonly convolution?: ConvolutionOptions;
   /** also take the whole spectrum, where the plan has it */
   readonly spectra?: boolean;
@@ -47,6 +53,8 @@ export interface Measures {
   readonly frobenius: number;
   readonly certificate: Bounds | undefined;
   readonly singularValues: readonly number[] | undefined;
+  /** of a convolution */
+  readonly input: ConvolutionInput | undefined;
 }
 
 /** A weight in the form used for the computation. */
@@ -58,6 +66,8 @@ interface Form {
   readonly entries?: MatrixLike;
   /** available once A has been read */
   frobenius(): number;
+  /** of a convolution */
+  readonly input?: ConvolutionInput;
 }
 
 /**
@@ -72,7 +82,7 @@ interface Form {
  */
 export function measure(weight: Weight, options: MeasureOptions): Measures {
   const { certify: prove, maxCost, top } = options;
-  return withForm(weight, options, ({ A, rows, cols, entries, frobenius }) => {
+  return withForm(weight, options, ({ A, rows, cols, entries, frobenius, input }) => {
     const triplet = tripletFor(A, weight, options);
     return {
       rows,
@@ -89,6 +99,7 @@ export function measure(weight: Weight, options: MeasureOptions): Measures {
           : UNBOUNDED
         : undefined,
       singularValues: top === undefined ? undefined : leading(A, weight, Math.min(top, rows, cols), options),
+      input,
     };
   });
 }
@@ -195,14 +206,20 @@ function formOf(opened: OpenTensor, weight: Weight, streamed: boolean, options: 
       throw new UnsupportedError(
         `is ${tensor.dtype}, and convolutions have real kernels here; without --conv operator it is a matrix`,
       );
+    const input = convolutionInput(weight, options.convolution);
+    if (!input)
+      throw new UnsupportedError(
+        "is a convolution, and its graph does not determine the size of its input, or a very large one; give it, such as --input 32x32",
+      );
     const numbers = opened.numbers(0, rows * cols);
     const { A, frobenius } = convolutionOf(
       weight,
       numbers,
       weight.layout === "tensorflow",
       options.convolution,
+      input.size,
     );
-    return { A, rows: A.shape[0], cols: A.shape[1], frobenius: () => frobenius };
+    return { A, rows: A.shape[0], cols: A.shape[1], frobenius: () => frobenius, input };
   }
   if (tensor.factors && !isFormed(weight, tensor.factors, streamed, options))
     return lowRankForm(tensor.factors, rows, cols);

@@ -7,7 +7,7 @@ import { readModel } from "../files/model.js";
 import type { TensorEntry } from "../files/tensor.js";
 import { quote } from "../files/text.js";
 import { FileError, SpectralNormError } from "../index.js";
-import { isConvolution } from "./convolution.js";
+import { convolutionInput, isConvolution } from "./convolution.js";
 import type { LeftOutLine } from "./line.js";
 import { costOf, costOfConvolution, inShard, type Shard } from "./shard.js";
 import { obstacleTo, type SpectraOptions, sampleOf, spectrumFlops } from "./spectrum-plan.js";
@@ -169,7 +169,7 @@ function withSpectra(items: readonly Item[], options: SpectraOptions): Item[] {
 function costOfWeight(weight: Weight, { certify = false, convolution }: PlanOptions): number {
   const { rows, cols } = weight;
   if (!convolution || !isConvolution(weight)) return costOf(rows, cols, certify);
-  const [h, w] = convolution.input;
+  const [h, w] = convolutionInput(weight, convolution)?.size ?? [1, 1];
   return costOfConvolution(rows * cols, h * w);
 }
 

@@ -59,14 +59,15 @@ export function registerAudit(program: Command): void {
       tolerance,
     )
     .addOption(
-      new Option(
-        "--conv <how>",
-        "weights with four axes: reshape them to a matrix, or treat them as convolutions",
-      )
+      new Option("--conv <how>", "kernels: reshape them to a matrix, or treat them as convolutions")
         .choices(["reshape", "operator"])
         .default("reshape"),
     )
-    .option("--input <h>x<w>", "with --conv operator, height and width of the input", inputSize)
+    .option(
+      "--input <h>x<w>",
+      "with --conv operator, height and width of the input, where no graph gives them",
+      inputSize,
+    )
     .addOption(
       new Option("--boundary <b>", "with --conv operator, the values beyond the edges").choices([
         "zero",

@@ -1,8 +1,9 @@
 import type { Order } from "../audit/audit.js";
-import type { ConvolutionOptions } from "../audit/convolution.js";
+import { type ConvolutionOptions, convolutionInput, isConvolution } from "../audit/convolution.js";
 import type { JournalOrigin } from "../audit/journal.js";
 import type { MeasureOptions } from "../audit/measure.js";
 import type { Shard } from "../audit/shard.js";
+import type { Weight } from "../audit/weight.js";
 import type { KernelLayout } from "../files/tensor.js";
 import { OptionError } from "../index.js";
 
@@ -27,12 +28,21 @@ export interface AuditFlags extends Omit<MeasureOptions, "convolution"> {
   readonly leftOut?: boolean;
 }
 
+/**
+ * @throws OptionError if some convolution needs the size of its input, and no graph determines that of any
+ */
+export function requireInput(
+  weights: readonly Pick<Weight, "tensor">[],
+  convolution: ConvolutionOptions | undefined,
+): void {
+  const kernels = convolution ? weights.filter(isConvolution) : [];
+  if (kernels.length === 0 || kernels.some((weight) => convolutionInput(weight, convolution ?? {}))) return;
+  throw new OptionError("--conv operator: needs the size of the input, such as --input 32x32");
+}
+
 /** @throws OptionError if the options of `--conv` do not fit together */
 export function convolutionIn({ conv, input, boundary }: AuditFlags): ConvolutionOptions | undefined {
-  if (conv === "operator") {
-    if (!input) throw new OptionError("--conv operator: needs the size of the input, such as --input 32x32");
-    return { input, ...(boundary && { boundary }) };
-  }
+  if (conv === "operator") return { ...(input && { input }), ...(boundary && { boundary }) };
   if (input ?? boundary) throw new OptionError(`--${input ? "input" : "boundary"}: is for --conv operator`);
   return undefined;
 }

@@ -57,10 +57,12 @@ function tableOf(lines: readonly AuditLine[], width: number): FittedTable {
   const rank = aligned(lines.map(({ stableRank }) => digits(stableRank, 4)));
   const leading = lines.some(({ singularValues }) => singularValues);
   const spectra = lines.some(({ alpha }) => alpha !== undefined) ? spectrumColumns(lines) : [];
+  const applied = lines.some(({ input }) => input);
   const columns: Column[] = [
     { head: "tensor", align: "left", shorten: 0.45, after: lines.map(notes) },
     { head: "shape", align: "right", drop: 2 },
     { head: "matrix", align: "right", drop: 7 },
+    ...(applied ? ([{ head: "input", align: "right", drop: 8 }] as const) : []),
     { head: "dtype", align: "left", drop: 1 },
     { head: "σ₁", align: "right" },
     { head: "residual", align: "right", drop: 3 },
@@ -79,6 +81,7 @@ function tableOf(lines: readonly AuditLine[], width: number): FittedTable {
     oneLine(line.tensor),
     shapeText(line.shape),
     `${line.rows}×${line.cols}`,
+    ...(applied ? [inputText(line)] : []),
     line.dtype,
     sigma[i],
     small(line.residual),
@@ -151,6 +154,11 @@ function exponent(alpha: number): string {
   return alpha < 1000 ? alpha.toFixed(2) : alpha.toExponential(1);
 }
 
+/** Of a convolution; a star where the option gives it. */
+function inputText({ input, inputFrom }: AuditLine): string {
+  return input ? `${input.join("×")}${inputFrom === "option" ? "*" : ""}` : "";
+}
+
 function leadingText({ singularValues = [] }: AuditLine): string {
   return singularValues
     .slice(1, 1 + LEADING)
@@ -221,6 +229,11 @@ function explanation(lines: readonly AuditLine[]): string {
   return [
     "residual: √(‖Av−σu‖² + ‖Aᵀu−σv‖²), which bounds the distance of σ₁ to a singular value · stable rank: ‖A‖_F²/σ₁²",
     ...(lines.some(({ alpha }) => alpha !== undefined) ? [SPECTRA_EXPLANATION] : []),
+    ...(lines.some(({ input }) => input)
+      ? [
+          "input: height and width that a convolution is applied to, its graph's own or, with *, those of --input",
+        ]
+      : []),
     ...(unsure > 0 ? [`${unsure} of ${lines.length} did not converge or could not be proven.`] : []),
   ].join("\n");
 }

@@ -12,7 +12,13 @@ import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
 import { OptionError, SpectralNormError } from "../index.js";
 import { pageRequest } from "../report/mark.js";
 import { startThreads, type ThreadPool } from "../threads/index.js";
-import { type AuditFlags, convolutionIn, originOptions, refuseConflicts } from "./audit-options.js";
+import {
+  type AuditFlags,
+  convolutionIn,
+  originOptions,
+  refuseConflicts,
+  requireInput,
+} from "./audit-options.js";
 import { complaintOf, linePrinter, sayLeftOut, saySpectra, withComparison } from "./audit-output.js";
 import { auditTables, comparisonTable } from "./audit-table.js";
 import type { Progress } from "./progress.js";
@@ -55,6 +61,10 @@ export async function runAudit(
   const items = inPart(all, flags.shard);
   const withoutSpectra = { ...planning, spectra: false };
   const others = flags.against === undefined ? [] : planOf([flags.against], withoutSpectra);
+  requireInput(
+    [...all, ...others].flatMap((item) => (item.kind === "weight" ? [item.weight] : [])),
+    options.convolution,
+  );
   const { spectrum } = flags;
   if (spectrum !== undefined && !items.some(({ kind, name }) => kind === "weight" && name === spectrum))
     throw new OptionError(`--spectrum: there is no matrix ${quote(spectrum)}`);

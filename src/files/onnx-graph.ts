@@ -1,10 +1,23 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import { type NamedOnnxTensor, type OnnxTensor, readOnnxTensor } from "./onnx-tensor.js";
+import {
+  attributeNumber,
+  attributeNumbers,
+  type NamedOnnxTensor,
+  type OnnxTensor,
+  readOnnxTensor,
+} from "./onnx-tensor.js";
 import type { Field, Message, ProtobufReader } from "./protobuf.js";
 
 /** Fields of ONNX's messages. */
 const MODEL = { irVersion: 1, graph: 7, functions: 25 } as const;
-const GRAPH = { node: 1, initializer: 5, input: 11, sparseInitializer: 15 } as const;
+const GRAPH = {
+  node: 1,
+  initializer: 5,
+  input: 11,
+  output: 12,
+  valueInfo: 13,
+  sparseInitializer: 15,
+} as const;
 const FUNCTION = { name: 1, input: 4, node: 7, domain: 10 } as const;
 const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
 const ATTRIBUTE = {
@@ -20,11 +33,17 @@ const ATTRIBUTE = {
   sparse: 22,
 } as const;
 
+/** Of a `ValueInfoProto` and what lies in it, from the outside to the inside. */
+const VALUE = { name: 1, type: 2, tensor: 1, shape: 2, dim: 1, length: 1 } as const;
+
+/** Chosen: more axes than any value has. */
+const AXES_LIMIT = 16;
+
 /** Chosen: more nodes, or tensors, than any network has; each takes memory beyond its bytes in the file. */
 const COUNT_LIMIT = 2 ** 20;
 
-/** Chosen: more integers than the strides, pads and permutations of an operator have. */
-const INTEGERS_LIMIT = 64;
+/** Chosen: more numbers than the strides, pads and permutations of an operator have. */
+const NUMBERS_LIMIT = 64;
 
 /** Domains whose operators are known by their names alone: ONNX's own, and those of ONNX Runtime. */
 const KNOWN_DOMAINS: ReadonlySet<string> = new Set([
@@ -35,7 +54,7 @@ const KNOWN_DOMAINS: ReadonlySet<string> = new Set([
   "com.microsoft.nchwc",
 ]);
 
-const NO_INTEGERS: ReadonlyMap<string, readonly number[]> = new Map();
+const NO_NUMBERS: ReadonlyMap<string, readonly number[]> = new Map();
 const NO_TEXTS: ReadonlyMap<string, string> = new Map();
 
 /** A node of a graph. */
@@ -45,9 +64,15 @@ export interface OnnxNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly integers: ReadonlyMap<string, readonly number[]>;
+  readonly floats: ReadonlyMap<string, readonly number[]>;
   readonly texts: ReadonlyMap<string, string>;
   /** where its inputs and outputs are named */
   readonly scope: OnnxScope;
+}
+
+/** The integer of an attribute. */
+export function integerOf({ integers }: OnnxNode, name: string, otherwise: number): number {
+  return integers.get(name)?.[0] ?? otherwise;
 }
 
 /** A value as an input of a node. */
@@ -61,15 +86,21 @@ export interface OnnxUse {
 export interface OnnxItem {
   readonly name: string;
   readonly scope: OnnxScope;
-  readonly content: OnnxTensor | SpectralNormError | "sparse" | "vector" | "scalar";
+  readonly content: OnnxTensor | SpectralNormError | "sparse";
 }
 
 /** The names of a graph, a subgraph or the body of a function. */
 export interface OnnxScope {
   /** where it is: "" for the model's graph, or "If_3/then_branch" */
   readonly path: string;
+  /** the graph around it, whose names are known in it; a function has none */
+  readonly outer: OnnxScope | undefined;
+  /** in the order of the file */
+  readonly nodes: OnnxNode[];
   readonly uses: Map<string, OnnxUse[]>;
   readonly defined: Set<string>;
+  /** what it says of the shapes of values; a length is absent if it is not fixed */
+  readonly shapes: Map<string, readonly (number | undefined)[]>;
 }
 
 /** What a model consists of. */
@@ -143,10 +174,50 @@ class GraphWalk implements OnnxModel {
           this.#sparse(reader.message(field, message), `sparse initializer ${index}`, scope);
           break;
         case GRAPH.input:
-          for (const inner of reader.fields(reader.message(field, message)))
-            if (inner.number === 1) scope.defined.add(reader.text(inner));
+        case GRAPH.output:
+        case GRAPH.valueInfo:
+          this.#value(reader.message(field, message), scope, field.number === GRAPH.input);
       }
     });
+  }
+
+  #value(message: Message, scope: OnnxScope, isInput: boolean): void {
+    const reader = this.#reader;
+    if (++this.#nodes > COUNT_LIMIT) throw tooMany();
+    let name = "";
+    let type: Message | undefined;
+    for (const field of reader.fields(message)) {
+      if (field.number === VALUE.name) name = reader.text(field);
+      else if (field.number === VALUE.type) type = reader.message(field, message);
+    }
+    if (isInput) scope.defined.add(name);
+    const shape = type && this.#shape(type);
+    if (shape) scope.shapes.set(name, shape);
+  }
+
+  /** The shape in a `TypeProto`, if it has one. */
+  #shape(type: Message): (number | undefined)[] | undefined {
+    const shape = this.#inner(this.#inner(type, VALUE.tensor), VALUE.shape);
+    if (!shape) return undefined;
+    const reader = this.#reader;
+    const lengths: (number | undefined)[] = [];
+    for (const field of reader.fields(shape)) {
+      if (field.number !== VALUE.dim) continue;
+      let length: number | undefined;
+      for (const inner of reader.fields(reader.message(field, shape)))
+        if (inner.number === VALUE.length) length = reader.integer(inner);
+      // Some writers give −1 or 0 for a length that is not fixed.
+      if (lengths.push(length !== undefined && length > 0 ? length : undefined) > AXES_LIMIT)
+        return undefined;
+    }
+    return lengths;
+  }
+
+  #inner(message: Message | undefined, number: number): Message | undefined {
+    if (!message) return undefined;
+    for (const field of this.#reader.fields(message))
+      if (field.number === number) return this.#reader.message(field, message);
+    return undefined;
   }
 
   function(message: Message): void {
@@ -189,7 +260,7 @@ class GraphWalk implements OnnxModel {
         const index = counts.get(field.number) ?? 0;
         // Numbers of fields that are not known are not kept.
         if (field.number <= FIELDS_KNOWN) counts.set(field.number, index + 1);
-        const what = `${field.number === GRAPH.initializer ? "initializer" : "node"} ${index}`;
+        const what = `${PARTS[field.number] ?? "node"} ${index}`;
         this.#guarded(what, scope, () => action(field, index));
       }
     } catch (error) {
@@ -242,9 +313,11 @@ class GraphWalk implements OnnxModel {
     const any = attributes.length > 0;
     const node: OnnxNode = {
       ...{ operator: operatorIn(domain, operator), inputs, outputs, scope },
-      integers: any ? new Map() : NO_INTEGERS,
+      integers: any ? new Map() : NO_NUMBERS,
+      floats: any ? new Map() : NO_NUMBERS,
       texts: any ? new Map() : NO_TEXTS,
     };
+    if (outputs.length > 0) scope.nodes.push(node);
     inputs.forEach((input, at) => {
       if (input !== "") addUses(scope.uses, input, [{ node, at }]);
     });
@@ -260,6 +333,8 @@ class GraphWalk implements OnnxModel {
     let name = "";
     let text: Field | undefined;
     let integers: number[] | undefined;
+    const floats: Field[] = [];
+    let floatBytes = 0;
     let content: OnnxItem["content"] | undefined;
     const graphs: Message[] = [];
     for (const field of reader.fields(message)) {
@@ -274,7 +349,7 @@ class GraphWalk implements OnnxModel {
         case ATTRIBUTE.integers:
           integers ??= [];
           for (const value of field.type === "bytes" ? reader.varints(field) : [reader.integer(field)])
-            if (integers.push(value) > INTEGERS_LIMIT) break;
+            if (integers.push(value) > NUMBERS_LIMIT) break;
           break;
         case ATTRIBUTE.tensor:
           if (constant === undefined) break;
@@ -285,29 +360,45 @@ class GraphWalk implements OnnxModel {
           content = "sparse";
           break;
         case ATTRIBUTE.float:
-          content = "scalar";
-          break;
         case ATTRIBUTE.floats:
-          content = "vector";
+          if (floats.length <= NUMBERS_LIMIT) floats.push(field);
+          floatBytes += field.end - field.begin;
           break;
         case ATTRIBUTE.graph:
         case ATTRIBUTE.graphs:
           if (graphs.push(reader.message(field, message)) > COUNT_LIMIT) throw tooMany();
       }
     }
+    if (constant !== undefined && floats.length > 0)
+      content ??=
+        floats[0].number === ATTRIBUTE.float
+          ? attributeNumber(floats[0])
+          : attributeNumbers(message, ATTRIBUTE.floats, floatBytes);
     if (constant !== undefined && content !== undefined) this.#add({ name: constant, scope, content });
-    if (integers && integers.length <= INTEGERS_LIMIT)
+    if (FLOATS.has(name)) (node.floats as Map<string, readonly number[]>).set(name, this.#floats(floats));
+    if (integers && integers.length <= NUMBERS_LIMIT)
       (node.integers as Map<string, readonly number[]>).set(name, integers);
     // Others may hold any bytes.
-    if (text && name === "auto_pad") (node.texts as Map<string, string>).set(name, reader.text(text));
+    if (text && TEXTS.has(name)) (node.texts as Map<string, string>).set(name, reader.text(text));
     graphs.forEach((graph, k) => {
       const inner = scopeAt(
         `${scope.path === "" ? "" : `${scope.path}/`}${path}/${name}${graphs.length > 1 ? `_${k}` : ""}`,
+        scope,
       );
       this.graph(graph, inner);
       // What a subgraph does not define itself is a name of the graph around it.
       for (const [value, uses] of inner.uses) if (!inner.defined.has(value)) addUses(scope.uses, value, uses);
     });
+  }
+
+  #floats(fields: readonly Field[]): number[] {
+    const found: number[] = [];
+    for (const field of fields) {
+      if (field.type !== "bytes") found.push(this.#reader.float(field));
+      else for (const value of this.#reader.floats(field)) if (found.push(value) > NUMBERS_LIMIT) return [];
+      if (found.length > NUMBERS_LIMIT) return [];
+    }
+    return found;
   }
 
   #tensor({ name, tensor }: NamedOnnxTensor, otherwise: string, scope: OnnxScope): void {
@@ -329,11 +420,26 @@ class GraphWalk implements OnnxModel {
   }
 }
 
+/** What messages call the parts of a graph, other than its nodes. */
+const PARTS: Readonly<Record<number, string>> = {
+  [GRAPH.initializer]: "initializer",
+  [GRAPH.sparseInitializer]: "sparse initializer",
+  [GRAPH.input]: "input",
+  [GRAPH.output]: "output",
+  [GRAPH.valueInfo]: "value_info",
+};
+
 /** Larger than the numbers of all fields of a graph or a function. */
 const FIELDS_KNOWN = 32;
 
-function scopeAt(path: string): OnnxScope {
-  return { path, uses: new Map(), defined: new Set() };
+/** Attributes whose text is kept. */
+const TEXTS: ReadonlySet<string> = new Set(["auto_pad", "keep_aspect_ratio_policy"]);
+
+/** Attributes whose floats are kept. */
+const FLOATS: ReadonlySet<string> = new Set(["alpha", "scales"]);
+
+function scopeAt(path: string, outer?: OnnxScope): OnnxScope {
+  return { path, outer, nodes: [], uses: new Map(), defined: new Set(), shapes: new Map() };
 }
 
 function addUses(all: Map<string, OnnxUse[]>, name: string, uses: readonly OnnxUse[]): void {

@@ -1,9 +1,8 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import type { PanelData } from "../matrix/types.js";
 import type { NumberType } from "./complex-numbers.js";
 import type { Field, Message, ProtobufReader } from "./protobuf.js";
 import { allocate, type ByteSource, readInto } from "./source.js";
-import { BYTES, checkedShape, numbersIn } from "./tensor.js";
+import { checkedShape } from "./tensor.js";
 
 /** Fields of ONNX's `TensorProto`. */
 const FIELD = {
@@ -12,6 +11,7 @@ const FIELD = {
   segment: 3,
   floatData: 4,
   int32Data: 5,
+  int64Data: 7,
   name: 8,
   rawData: 9,
   doubleData: 10,
@@ -19,20 +19,56 @@ const FIELD = {
   dataLocation: 14,
 } as const;
 
+/** The names of the fields that hold numbers. */
+const FIELD_NAMES: Readonly<Record<number, string>> = {
+  [FIELD.floatData]: "float_data",
+  [FIELD.int32Data]: "int32_data",
+  [FIELD.int64Data]: "int64_data",
+  [FIELD.doubleData]: "double_data",
+};
+
 /** The names of ONNX's data types by their numbers. */
 const TYPE_NAMES: readonly string[] = (
   "UNDEFINED FLOAT UINT8 INT8 UINT16 INT16 INT32 INT64 STRING BOOL FLOAT16 DOUBLE UINT32 UINT64 COMPLEX64 COMPLEX128 " +
   "BFLOAT16 FLOAT8E4M3FN FLOAT8E4M3FNUZ FLOAT8E5M2 FLOAT8E5M2FNUZ UINT4 INT4 FLOAT4E2M1 FLOAT8E8M0 UINT2 INT2"
 ).split(" ");
 
-/** The types that can be computed with, and the field that holds them where they are not raw. */
-const READ: Readonly<Record<string, { readonly dtype: NumberType; readonly field: number }>> = {
-  FLOAT: { dtype: "float32", field: FIELD.floatData },
-  DOUBLE: { dtype: "float64", field: FIELD.doubleData },
-  FLOAT16: { dtype: "float16", field: FIELD.int32Data },
-  BFLOAT16: { dtype: "bfloat16", field: FIELD.int32Data },
-  COMPLEX64: { dtype: "complex64", field: FIELD.floatData },
-  COMPLEX128: { dtype: "complex128", field: FIELD.doubleData },
+/** How the numbers of a type are stored. */
+interface Encoding {
+  /** of a number; of those that share a byte the first is in the lowest */
+  readonly bits: number;
+  /** what it can be computed with as */
+  readonly dtype?: NumberType;
+  /** the field that holds them where they are not raw */
+  readonly field: number;
+  readonly signed?: boolean;
+}
+
+const SMALL = { bits: 8, field: FIELD.int32Data };
+
+const ENCODINGS: Readonly<Record<string, Encoding>> = {
+  FLOAT: { bits: 32, dtype: "float32", field: FIELD.floatData },
+  DOUBLE: { bits: 64, dtype: "float64", field: FIELD.doubleData },
+  FLOAT16: { bits: 16, dtype: "float16", field: FIELD.int32Data },
+  BFLOAT16: { bits: 16, dtype: "bfloat16", field: FIELD.int32Data },
+  COMPLEX64: { bits: 64, dtype: "complex64", field: FIELD.floatData },
+  COMPLEX128: { bits: 128, dtype: "complex128", field: FIELD.doubleData },
+  INT64: { bits: 64, field: FIELD.int64Data, signed: true },
+  INT32: { bits: 32, field: FIELD.int32Data, signed: true },
+  INT16: { bits: 16, field: FIELD.int32Data, signed: true },
+  UINT16: { bits: 16, field: FIELD.int32Data },
+  INT8: { ...SMALL, signed: true },
+  UINT8: SMALL,
+  INT4: { ...SMALL, bits: 4 },
+  UINT4: { ...SMALL, bits: 4 },
+  INT2: { ...SMALL, bits: 2 },
+  UINT2: { ...SMALL, bits: 2 },
+  FLOAT8E4M3FN: SMALL,
+  FLOAT8E4M3FNUZ: SMALL,
+  FLOAT8E5M2: SMALL,
+  FLOAT8E5M2FNUZ: SMALL,
+  FLOAT8E8M0: SMALL,
+  FLOAT4E2M1: { ...SMALL, bits: 4 },
 };
 
 /** Chosen: more axes than any tensor has. */
@@ -46,7 +82,7 @@ export type Place =
   /** in the model's file, end to end */
   | { readonly kind: "here"; readonly begin: number }
   /** in the model's file, in pieces or as varints, in this field of this message */
-  | { readonly kind: "typed"; readonly message: Message; readonly field: number }
+  | { readonly kind: "typed"; readonly message: Message; readonly type: string; readonly field: number }
   /** in another file */
   | {
       readonly kind: "external";
@@ -62,8 +98,18 @@ export interface OnnxTensor {
   readonly count: number;
   /** as ONNX names it */
   readonly type: string;
-  /** absent if its numbers cannot be computed with */
-  readonly stored: { readonly dtype: NumberType; readonly place: Place } | undefined;
+  /** what its numbers can be computed with as they are; absent if they cannot */
+  readonly dtype: NumberType | undefined;
+  /** absent if the form of its numbers is not known */
+  readonly stored: { readonly bits: number; readonly place: Place } | undefined;
+}
+
+/** A tensor whose numbers can be found. */
+export type PlacedTensor = OnnxTensor & { readonly stored: NonNullable<OnnxTensor["stored"]> };
+
+/** The bytes of a tensor's numbers. */
+export function bytesOf({ count, stored: { bits } }: PlacedTensor): number {
+  return Math.ceil((count * bits) / 8);
 }
 
 /** A tensor's name, where it has one, and the tensor, or what is wrong with it. */
@@ -106,6 +152,7 @@ export function readOnnxTensor(reader: ProtobufReader, message: Message): NamedO
           throw new FileError("is one segment of a tensor, and segments are not read");
         case FIELD.floatData:
         case FIELD.int32Data:
+        case FIELD.int64Data:
         case FIELD.doubleData: {
           const data = typed.get(field.number) ?? { bytes: 0, pieces: 0, begin: field.begin };
           data.bytes += field.end - field.begin;
@@ -127,13 +174,13 @@ export function readOnnxTensor(reader: ProtobufReader, message: Message): NamedO
     }
     const { shape, count } = checkedShape(dims);
     const typeName = TYPE_NAMES[type] ?? `number ${type}`;
-    if (!Object.hasOwn(READ, typeName))
-      return { name, tensor: { shape, count, type: typeName, stored: undefined } };
-    const { dtype, field } = READ[typeName];
+    if (!Object.hasOwn(ENCODINGS, typeName))
+      return { name, tensor: { shape, count, type: typeName, dtype: undefined, stored: undefined } };
+    const { bits, dtype } = ENCODINGS[typeName];
     const place = isExternal
       ? externalPlace(reader, external)
-      : ownPlace(message, raw, typed, field, { shape, count, type: typeName, dtype });
-    return { name, tensor: { shape, count, type: typeName, stored: { dtype, place } } };
+      : ownPlace(message, raw, typed, { shape, count, type: typeName });
+    return { name, tensor: { shape, count, type: typeName, dtype, stored: { bits, place } } };
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
     return { name: name ?? nameIn(reader, message), tensor: error };
@@ -154,12 +201,11 @@ function ownPlace(
   message: Message,
   raw: Field | undefined,
   typed: ReadonlyMap<number, TypedData>,
-  field: number,
-  { shape, count, type, dtype }: Pick<OnnxTensor, "shape" | "count" | "type"> & { dtype: NumberType },
+  { shape, count, type }: Pick<OnnxTensor, "shape" | "count" | "type">,
 ): Place {
+  const { bits, field } = ENCODINGS[type];
   const what = `[${shape.join(", ")}] ${type}`;
   const data = typed.get(field);
-  const fieldName = Object.entries(FIELD).find(([, number]) => number === field)?.[0];
   if (raw && typed.size > 0) throw new FileError("has its numbers twice: in raw_data and in a typed field");
   if (!raw && !data && count > 0)
     throw new FileError(
@@ -167,20 +213,28 @@ function ownPlace(
         ? `${what} has its numbers in a field of another type`
         : `${what} has no numbers in the file`,
     );
-  const promised = count * BYTES[dtype];
+  const promised = Math.ceil((count * bits) / 8);
   const held = raw ? raw.end - raw.begin : (data?.bytes ?? 0);
-  if (!raw && field === FIELD.int32Data) {
-    if (held < count || held > VARINT_BYTES * count)
-      throw new FileError(`${what} has ${count} numbers, and its int32_data of ${held} bytes has others`);
-    return { kind: "typed", message, field };
+  if (!raw && isVarint(field)) {
+    // Numbers of less than a byte share one there, too.
+    const least = bits < 8 ? promised : count;
+    if (held < least || held > VARINT_BYTES * least)
+      throw new FileError(
+        `${what} has ${count} numbers, and its ${FIELD_NAMES[field]} of ${held} bytes has others`,
+      );
+    return { kind: "typed", message, type, field };
   }
   if (held !== promised)
     throw new FileError(
-      `${what} takes ${promised} bytes, and its ${raw ? "raw_data" : fieldName === "floatData" ? "float_data" : "double_data"} has ${held}`,
+      `${what} takes ${promised} bytes, and its ${raw ? "raw_data" : FIELD_NAMES[field]} has ${held}`,
     );
   if (raw) return { kind: "here", begin: raw.begin };
-  if (data && data.pieces > 1) return { kind: "typed", message, field };
+  if (data && data.pieces > 1) return { kind: "typed", message, type, field };
   return { kind: "here", begin: data?.begin ?? 0 };
+}
+
+function isVarint(field: number): boolean {
+  return field === FIELD.int32Data || field === FIELD.int64Data;
 }
 
 function externalPlace(reader: ProtobufReader, entries: readonly Message[]): Place {
@@ -203,38 +257,75 @@ function externalPlace(reader: ProtobufReader, entries: readonly Message[]): Pla
   return { kind: "external", location, offset: integer("offset") ?? 0, length: integer("length") };
 }
 
+/** A number that an attribute holds instead of a tensor. */
+export function attributeNumber(field: Field): OnnxTensor {
+  if (field.type !== "fixed32") throw new FileError("its value_float is no number of 32 bits");
+  const stored = { bits: 32, place: { kind: "here", begin: field.begin } } as const;
+  return { shape: [], count: 1, type: "FLOAT", dtype: "float32", stored };
+}
+
+/** The numbers of an attribute, `bytes` of them in all, in fields of this number. */
+export function attributeNumbers(message: Message, field: number, bytes: number): OnnxTensor {
+  const { shape, count } = checkedShape([bytes / 4]);
+  const stored = { bits: 32, place: { kind: "typed", message, type: "FLOAT", field } } as const;
+  return { shape, count, type: "FLOAT", dtype: "float32", stored };
+}
+
 /**
- * The numbers of a typed field, in memory.
+ * The bytes of a typed field, as they would be raw, in memory.
  *
- * @throws FileError if they are not `count`, or not of the type
+ * @throws FileError if they are not as many as `tensor` takes, or a number is none of the type
  */
-export function typedNumbers(
+export function typedBytes(
   reader: ProtobufReader,
   source: ByteSource,
-  { message, field: wanted }: Extract<Place, { kind: "typed" }>,
-  dtype: NumberType,
-  count: number,
-): PanelData {
-  const bytes = allocate(count * BYTES[dtype]);
-  const numbers = numbersIn(bytes, dtype);
+  { message, type, field: wanted }: Extract<Place, { kind: "typed" }>,
+  tensor: PlacedTensor,
+): Uint8Array<ArrayBuffer> {
+  const { bits, signed = false, field: own } = ENCODINGS[type];
+  const varints = wanted === own && isVarint(own);
+  const size = Math.ceil(bits / 8);
+  const promised = bytesOf(tensor);
+  const bytes = allocate(promised);
+  const whole = (held: number) => (bits < 8 ? `${held} bytes` : `${held} of them`);
   let at = 0;
   for (const field of reader.fields(message)) {
     if (field.number !== wanted) continue;
-    if (wanted === FIELD.int32Data) {
+    if (varints) {
       for (const value of field.type === "bytes" ? reader.varints(field) : [reader.integer(field)]) {
-        if (at === count) throw new FileError(`its int32_data has more than its ${count} numbers`);
-        if (!(value >= 0 && value <= 0xffff))
-          throw new FileError(`its int32_data has ${value}, which is no number of 16 bits`);
-        numbers[at++] = value;
+        if (at === promised)
+          throw new FileError(`its ${FIELD_NAMES[own]} has more than its ${tensor.count} numbers`);
+        if (!fits(value, 8 * size, signed))
+          throw new FileError(`its ${FIELD_NAMES[own]} has ${value}, which is no number of ${8 * size} bits`);
+        putInteger(bytes, at, value, size);
+        at += size;
       }
       continue;
     }
     const length = field.end - field.begin;
-    if (at + length > bytes.length) throw new FileError("its numbers have changed since they were counted");
+    if (at + length > promised) throw new FileError("its numbers have changed since they were counted");
     readInto(source, field.begin, bytes.subarray(at, at + length));
     at += length;
   }
-  const held = wanted === FIELD.int32Data ? at : at / BYTES[dtype];
-  if (held !== count) throw new FileError(`has ${count} numbers, and ${held} of them are in the file`);
-  return numbers;
+  if (at !== promised)
+    throw new FileError(`has ${tensor.count} numbers, and ${whole(at / size)} are in the file`);
+  return bytes;
+}
+
+function fits(value: number, bits: number, signed: boolean): boolean {
+  const end = 2 ** (signed ? bits - 1 : bits);
+  return value >= (signed ? -end : 0) && (end === LARGEST ? value <= end : value < end);
+}
+
+/** The largest integer of 64 bits as it is read, rounded; it stands for "to the end". */
+const LARGEST = 2 ** 63;
+
+/** In two's complement, the low byte first. */
+function putInteger(bytes: Uint8Array, at: number, value: number, size: number): void {
+  let rest = value === LARGEST ? LARGEST - 1024 : value;
+  for (let k = 0; k < size; k++) {
+    const low = rest - 256 * Math.floor(rest / 256);
+    bytes[at + k] = low;
+    rest = (rest - low) / 256;
+  }
 }

@@ -1,9 +1,11 @@
+import { type OnnxContext, within } from "./onnx-constants.js";
 import type { OnnxModel, OnnxNode, OnnxScope, OnnxUse } from "./onnx-graph.js";
+import { QUANTIZED_INPUTS, type QuantizedUse, SCALE_INPUTS } from "./onnx-quantization.js";
 
-/** How a network uses a tensor. */
+/** What a network takes a tensor for. */
 export type OnnxRole =
   /** a factor of a product: its last two axes are a matrix, of which there is one for each leading index */
-  | { readonly kind: "factor"; readonly operator: string }
+  | { readonly kind: "factor"; readonly operator: string; readonly node: OnnxNode }
   /** recurrent weights: the same, its first axis being that of the directions */
   | { readonly kind: "recurrent"; readonly operator: string }
   | {
@@ -18,33 +20,18 @@ export type OnnxRole =
     }
   /** its rows are looked up */
   | { readonly kind: "table"; readonly operator: string }
-  /** the network dequantizes it */
-  | { readonly kind: "quantized"; readonly operator: string }
   /** it belongs to a quantized tensor */
   | { readonly kind: "scale" }
   | { readonly kind: "no matrix"; readonly reason: string }
   /** nothing is known of what the operator does with it, or nothing uses it */
   | { readonly kind: "unknown" };
 
-/** Which inputs of operators are quantized weights, and which are their scales and zero points. */
-const QUANTIZED: Readonly<
-  Record<string, { readonly weights: readonly number[]; readonly scales: readonly number[] }>
-> = {
-  DequantizeLinear: { weights: [0], scales: [1, 2] },
-  QuantizeLinear: { weights: [0], scales: [1, 2] },
-  DynamicQuantizeLSTM: { weights: [1, 2], scales: [8, 9, 10, 11] },
-  DynamicQuantizeMatMul: { weights: [1], scales: [2, 3] },
-  GatherBlockQuantized: { weights: [0], scales: [2, 3] },
-  ConvInteger: { weights: [1], scales: [2, 3] },
-  MatMulBnb4: { weights: [1], scales: [2] },
-  MatMulInteger: { weights: [0, 1], scales: [2, 3] },
-  MatMulIntegerToFloat: { weights: [1], scales: [2, 3, 4, 5] },
-  MatMulNBits: { weights: [1], scales: [2, 3, 4] },
-  QAttention: { weights: [1], scales: [3, 4, 6, 7] },
-  QGemm: { weights: [3], scales: [1, 2, 4, 5, 7, 8] },
-  QLinearConv: { weights: [3], scales: [1, 2, 4, 5, 6, 7] },
-  QLinearMatMul: { weights: [0, 3], scales: [1, 2, 4, 5, 6, 7] },
-};
+/** One of the ways in which a network uses a tensor. */
+export interface FoundUse {
+  readonly role: OnnxRole;
+  /** where it is dequantized on the way, or by the operator itself */
+  readonly quantized: QuantizedUse | undefined;
+}
 
 /** Which inputs are a factor of a matrix product. */
 const FACTORS: Readonly<Record<string, readonly number[]>> = {
@@ -52,14 +39,24 @@ const FACTORS: Readonly<Record<string, readonly number[]>> = {
   Gemm: [0, 1],
   FusedMatMul: [0, 1],
   FusedGemm: [0, 1],
+  DynamicQuantizeMatMul: [1],
+  MatMulBnb4: [1],
+  MatMulInteger: [0, 1],
+  MatMulIntegerToFloat: [0, 1],
+  MatMulNBits: [1],
+  QAttention: [1],
+  QGemm: [0, 3],
+  QLinearMatMul: [0, 3],
 };
 
-/** Operators whose second input is a kernel, and the axis of its output channels. */
-const KERNELS: Readonly<Record<string, number>> = {
-  Conv: 0,
-  FusedConv: 0,
-  DeformConv: 0,
-  ConvTranspose: 1,
+/** Operators with a kernel: which input it is, and the axis of its output channels. */
+const KERNELS: Readonly<Record<string, { readonly at: number; readonly outputs: number }>> = {
+  Conv: { at: 1, outputs: 0 },
+  FusedConv: { at: 1, outputs: 0 },
+  DeformConv: { at: 1, outputs: 0 },
+  ConvInteger: { at: 1, outputs: 0 },
+  QLinearConv: { at: 3, outputs: 0 },
+  ConvTranspose: { at: 1, outputs: 1 },
 };
 
 const RECURRENT: ReadonlySet<string> = new Set(["LSTM", "GRU", "RNN"]);
@@ -74,7 +71,7 @@ const ENTRYWISE: ReadonlySet<string> = new Set(
 );
 
 /** Operators whose output is their first input, for this purpose. */
-const SAME: ReadonlySet<string> = new Set(["Identity", "Cast", "Transpose"]);
+const SAME: ReadonlySet<string> = new Set(["Identity", "Cast"]);
 
 /** Chosen: more uses of a tensor than matter. Every tensor is followed, and they may be as many as the nodes. */
 const USES_LIMIT = 64;
@@ -84,49 +81,77 @@ const ORDER: readonly OnnxRole["kind"][] = [
   "kernel",
   "recurrent",
   "factor",
-  "quantized",
   "table",
   "unknown",
   "scale",
   "no matrix",
 ];
 
-/** How a model uses a tensor; what counts for most, if it is used in several ways. */
-export function roleOf(model: OnnxModel, scope: OnnxScope, name: string, rank: number): OnnxRole {
-  const roles = usesOf(model, scope, name, rank).map(({ use, axes }) => roleIn(use, axes));
-  roles.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
-  return roles[0] ?? { kind: "unknown" };
+/** How a model uses a tensor: what counts for most comes first. */
+export function usesOf(model: OnnxModel, scope: OnnxScope, name: string, rank: number): FoundUse[] {
+  return operatorsOf(model, scope, name, rank)
+    .map((followed) => foundUse(followed))
+    .sort((a, b) => ORDER.indexOf(a.role.kind) - ORDER.indexOf(b.role.kind));
 }
 
 interface Followed {
-  readonly use: OnnxUse;
+  readonly context: OnnxContext;
   /** the axis of the tensor that each axis of the operator's input is; undefined if that is unknown */
   readonly axes: readonly number[] | undefined;
+  /** absent if it is dequantized and then not used */
+  readonly use?: OnnxUse | undefined;
+  /** where it was quantized, and where it was dequantized */
+  readonly rounded?: QuantizedUse | undefined;
+  readonly dequantized?: QuantizedUse | undefined;
 }
 
-/** The operators that a tensor comes to, itself or transposed, in its own graph or in the functions that it is given to. */
-function usesOf(model: OnnxModel, scope: OnnxScope, name: string, rank: number): Followed[] {
+/** The operators that a tensor comes to, itself, dequantized or transposed, in its own graph or in the functions that it is given to. */
+function operatorsOf(model: OnnxModel, scope: OnnxScope, name: string, rank: number): Followed[] {
   const found: Followed[] = [];
-  const own = Array.from({ length: rank }, (_, axis) => axis);
-  const open: { scope: OnnxScope; name: string; axes: readonly number[] | undefined }[] = [
-    { scope, name, axes: own },
-  ];
+  const axes = Array.from({ length: rank }, (_, axis) => axis);
+  const open: (Followed & { readonly name: string })[] = [{ name, context: { scope }, axes }];
   let looked = 0;
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { axes } = next;
-    for (const use of next.scope.uses.get(next.name) ?? []) {
+    const uses = next.context.scope.uses.get(next.name) ?? [];
+    if (uses.length === 0 && (next.dequantized ?? next.rounded)) found.push({ ...next, use: undefined });
+    for (const use of uses) {
       if (++looked > USES_LIMIT) return found;
       const { node, at } = use;
+      const context = { ...next.context, scope: node.scope };
+      const here: Followed = { ...next, context, use };
       const called = model.functions.get(node.operator);
       if (called) {
-        if (at < called.inputs.length) open.push({ scope: called.scope, name: called.inputs[at], axes });
-      } else if (SAME.has(node.operator) && at === 0) {
-        const passed = node.operator === "Transpose" ? transposed(node, axes) : axes;
-        if (node.outputs.length > 0) open.push({ scope: node.scope, name: node.outputs[0], axes: passed });
-      } else found.push({ use, axes });
+        const { inputs } = called;
+        if (at < inputs.length)
+          open.push({ ...next, name: inputs[at], context: within(called.scope, node, inputs, context) });
+        continue;
+      }
+      const passed = passedOn(here, node, at);
+      if (passed && node.outputs.length > 0) open.push({ ...passed, name: node.outputs[0] });
+      else found.push(here);
     }
   }
   return found;
+}
+
+/** A tensor behind an operator whose output is that tensor, for this purpose. */
+function passedOn(here: Followed, node: OnnxNode, at: number): Followed | undefined {
+  if (at !== 0) return undefined;
+  const { axes, context, rounded, dequantized } = here;
+  if (node.operator === "Transpose") return { ...here, axes: transposed(node, axes) };
+  if (node.operator === "QuantizeLinear" && !rounded && !dequantized)
+    return { ...here, rounded: { node, at, axes, context } };
+  if (node.operator === "DequantizeLinear" && !dequantized)
+    return { ...here, dequantized: { node, at, axes, context, ...(rounded && { rounded }) } };
+  return SAME.has(node.operator) ? here : undefined;
+}
+
+function foundUse({ use, axes, context, rounded, dequantized }: Followed): FoundUse {
+  if (!use) return { role: { kind: "unknown" }, quantized: dequantized ?? rounded };
+  const { operator } = use.node;
+  const takes = QUANTIZED_INPUTS[operator]?.some(({ at }) => at === use.at);
+  const own = takes ? { ...use, axes, context, ...(rounded && { rounded }) } : rounded;
+  return { role: roleIn(use, axes), quantized: dequantized ?? own };
 }
 
 function transposed(node: OnnxNode, axes: readonly number[] | undefined): readonly number[] | undefined {
@@ -139,19 +164,15 @@ function transposed(node: OnnxNode, axes: readonly number[] | undefined): readon
 
 function roleIn({ node, at }: OnnxUse, axes: readonly number[] | undefined): OnnxRole {
   const { operator } = node;
-  if (Object.hasOwn(QUANTIZED, operator)) {
-    const { weights, scales } = QUANTIZED[operator];
-    if (weights.includes(at)) return { kind: "quantized", operator };
-    if (scales.includes(at)) return { kind: "scale" };
-  }
+  if (Object.hasOwn(SCALE_INPUTS, operator) && SCALE_INPUTS[operator].includes(at)) return { kind: "scale" };
   if (Object.hasOwn(FACTORS, operator)) {
     if (!FACTORS[operator].includes(at)) return { kind: "no matrix", reason: `is added by ${operator}` };
     // Which of the last two comes first does not matter: the transpose has the same norm.
     const leading = axes?.slice(0, -2).every((axis, k) => axis === k);
-    return leading ? { kind: "factor", operator } : { kind: "unknown" };
+    return leading ? { kind: "factor", operator, node } : { kind: "unknown" };
   }
-  if (Object.hasOwn(KERNELS, operator) && at === 1) {
-    const outputs = axes?.[KERNELS[operator]];
+  if (Object.hasOwn(KERNELS, operator) && at === KERNELS[operator].at) {
+    const outputs = axes?.[KERNELS[operator].outputs];
     if (!axes || outputs === undefined) return { kind: "unknown" };
     const order = axes.join();
     const own = axes.toSorted((a, b) => a - b);

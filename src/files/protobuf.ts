@@ -143,6 +143,22 @@ export class ProtobufReader {
     return value;
   }
 
+  /** A field as a float of 32 bits. @throws FileError if it is none */
+  float({ type, begin }: Field): number {
+    if (type !== "fixed32") throw damaged(begin, "a field is not the float that belongs there");
+    return this.#float(begin);
+  }
+
+  /** Floats of 32 bits that lie end to end. */
+  *floats({ begin, end }: Pick<Field, "begin" | "end">): Generator<number> {
+    for (let at = begin; at + 4 <= end; at += 4) yield this.#float(at);
+  }
+
+  #float(begin: number): number {
+    const bytes = Uint8Array.from({ length: 4 }, (_, k) => this.#byte(begin + k));
+    return new DataView(bytes.buffer).getFloat32(0, true);
+  }
+
   #bytes(field: Field): Field {
     if (field.type !== "bytes")
       throw damaged(field.begin, "a field is not the sequence of bytes that belongs there");

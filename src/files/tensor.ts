@@ -66,10 +66,16 @@ export interface OpenFactors {
 export interface OperatorUse {
   readonly operator: string;
   readonly stride?: readonly number[];
-  /** before and after, of each axis in turn: [top, bottom, left, right] */
-  readonly padding?: readonly number[] | "same" | "valid";
+  /** before and after, of each axis in turn: [top, bottom, left, right]; the odd one of "same" is after, of "same-lower" before */
+  readonly padding?: readonly number[] | "same" | "same-lower" | "valid";
   readonly dilation?: readonly number[];
   readonly groups?: number;
+  /** of a transposed convolution, if it is not zero: how many outputs it has beyond the least */
+  readonly outputPadding?: readonly number[];
+  /** of a transposed convolution, if the graph gives it: the lengths of its output, which determine the padding */
+  readonly outputSize?: readonly number[];
+  /** of a convolution: the lengths of its input, if the graph determines them */
+  readonly input?: readonly number[];
 }
 
 /** Something that is whole, but no tensor of floating-point numbers. */

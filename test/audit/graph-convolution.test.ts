@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { svdvals } from "../../src/index.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { frobenius } from "../../src/numerics/sums.js";
 import { floats } from "../files/models.js";
-import { attribute, graph, node, onnx, raw, tensor } from "../files/onnx-models.js";
-import { answers } from "./models.js";
+import { attribute, graph, inputs, node, onnx, outputs, raw, tensor, value } from "../files/onnx-models.js";
+import { outputsOf } from "../files/onnx-runtime.js";
+import { answers, auditOf } from "./models.js";
 
 const folder = mkdtempSync(join(tmpdir(), "graph-convolution-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -93,6 +94,7 @@ it("--conv operator applies every convolution as the graph does", async () => {
   const more = [
     node("ConvTranspose", ["x", "odd"], ["o"], attribute.integers("output_padding", [1, 1])),
     node("Conv", ["x", "indivisible"], ["i"], attribute.integer("group", 2)),
+    node("Conv", ["x", "wrong"], ["w"], attribute.integers("strides", [0, 0])),
     node("Gather", ["table", "i"], ["t"]),
   ];
   const double = (name: string, shape: readonly number[], numbers: readonly number[]) =>
@@ -102,13 +104,17 @@ it("--conv operator applies every convolution as the graph does", async () => {
     ...Object.entries(layers).map(([name, { shape }]) => double(name, shape, kernels[name])),
     double("odd", [1, 1, 2, 1], [1, 2]),
     double("indivisible", [3, 1, 1, 1], [1, 2, 3]),
+    double("wrong", [1, 1, 1, 1], [1]),
     double("table", [2, 1, 1, 1], [3, 4]),
   ];
   writeFileSync(path, onnx(graph([...nodes, ...more], initializers)));
   const flags = { conv: "operator", input: [h, w], embeddings: true } as const;
   const { status, lines, stderr } = await answers([path], flags);
   expect(status).toBe(2);
-  expect(stderr).toMatch(/"odd": is a ConvTranspose with attributes that --conv operator does not take/);
+  expect(stderr).toMatch(
+    /"odd": has outputs that its kernel does not reach, which --conv operator does not take/,
+  );
+  expect(stderr).toMatch(/"wrong": is a Conv with attributes that --conv operator does not take/);
   expect(stderr).toMatch(/"indivisible": .*3 output channels cannot be divided into 2 groups/);
   expect(lines.map(({ tensor }) => tensor)).toEqual([...Object.keys(layers), "table"]);
   for (const { tensor, sigma, frobenius: norm, rows, cols } of lines.slice(0, -1)) {
@@ -122,4 +128,153 @@ it("--conv operator applies every convolution as the graph does", async () => {
   expect(lines.at(-1)).toMatchObject({ rows: 2, cols: 1 });
   const turned = await answers([path], { layout: "tensorflow" });
   expect(turned.lines[0]).toMatchObject({ tensor: "plain", rows: 3, cols: 18 });
+});
+
+interface RuntimeLayer {
+  readonly operator: "Conv" | "ConvTranspose";
+  /** of the kernel */
+  readonly shape: readonly number[];
+  readonly attributes: readonly Uint8Array[];
+  /** channels and lengths */
+  readonly input: readonly number[];
+}
+
+const runtimeLayers: Readonly<Record<string, RuntimeLayer>> = {
+  ...Object.fromEntries(
+    ["SAME_UPPER", "SAME_LOWER"].flatMap((auto) => [
+      [
+        `conv-${auto}`,
+        {
+          ...{ operator: "Conv", shape: [3, 2, 3, 2], input: [2, 5, 4] },
+          attributes: [attribute.text("auto_pad", auto), attribute.integers("strides", [2, 1])],
+        },
+      ],
+      [
+        `up-${auto}`,
+        {
+          ...{ operator: "ConvTranspose", shape: [2, 3, 4, 3], input: [2, 3, 4] },
+          attributes: [attribute.text("auto_pad", auto), attribute.integers("strides", [3, 2])],
+        },
+      ],
+      [
+        `sized-${auto}`,
+        {
+          ...{ operator: "ConvTranspose", shape: [2, 3, 3, 3], input: [2, 3, 4] },
+          attributes: [
+            attribute.text("auto_pad", auto),
+            attribute.integers("strides", [2, 2]),
+            attribute.integers("output_shape", [6, 8]),
+          ],
+        },
+      ],
+    ]),
+  ),
+  "up-padded": {
+    ...{ operator: "ConvTranspose", shape: [2, 3, 3, 2], input: [2, 3, 4] },
+    attributes: [
+      attribute.integers("strides", [3, 2]),
+      attribute.integers("pads", [1, 0, 0, 1]),
+      attribute.integers("output_padding", [2, 1]),
+    ],
+  },
+  sized: {
+    ...{ operator: "ConvTranspose", shape: [2, 3, 4, 3], input: [2, 3, 4] },
+    attributes: [attribute.integers("strides", [2, 2]), attribute.integers("output_shape", [5, 8])],
+  },
+  "up-valid": {
+    ...{ operator: "ConvTranspose", shape: [4, 1, 2, 2], input: [4, 3, 2] },
+    attributes: [attribute.text("auto_pad", "VALID"), attribute.integer("group", 2)],
+  },
+  line: {
+    ...{ operator: "Conv", shape: [3, 2, 4], input: [2, 9] },
+    attributes: [
+      attribute.integers("strides", [2]),
+      attribute.integers("pads", [1, 2]),
+      attribute.integers("dilations", [2]),
+    ],
+  },
+  "line-up": {
+    ...{ operator: "ConvTranspose", shape: [2, 3, 4], input: [2, 5] },
+    attributes: [attribute.integers("strides", [2]), attribute.integers("output_padding", [1])],
+  },
+  "line-depthwise": {
+    ...{ operator: "Conv", shape: [4, 1, 3], input: [4, 6] },
+    attributes: [attribute.integer("group", 4), attribute.text("auto_pad", "SAME_LOWER")],
+  },
+};
+
+describe("--conv operator has the norms of what ONNX Runtime computes, on the graph's own input:", () => {
+  for (const [name, { operator, shape, attributes, input: own }] of Object.entries(runtimeLayers))
+    it(name, async () => {
+      const count = shape.reduce((a, b) => a * b, 1);
+      const kernel = Array.from({ length: count }, () => random.normal());
+      const model = (batch: number) =>
+        onnx(
+          graph(
+            [node(operator, ["x", "k"], ["y"], ...attributes)],
+            [tensor("k", "FLOAT", shape, raw(floats("F32", kernel)))],
+            inputs(value("x", "FLOAT", [batch, ...own])),
+            outputs(value("y", "FLOAT")),
+          ),
+        );
+      // A batch of the images with a single one has the columns of the operator for outputs.
+      const cols = own.reduce((a, b) => a * b, 1);
+      const identity = Float32Array.from({ length: cols * cols }, (_, k) => (k % (cols + 1) === 0 ? 1 : 0));
+      const { y } = await outputsOf(model(cols), { x: { data: identity, dims: [cols, ...own] } });
+      const rows = y.data.length / cols;
+      const [truth] = svdvals({ data: y.data, shape: [cols, rows] });
+      const path = join(folder, `${name}.onnx`);
+      writeFileSync(path, model(1));
+      const { status, stderr, lines } = await answers([path], { conv: "operator" });
+      expect(stderr).toBe("");
+      expect(status).toBe(0);
+      const height = own.length === 2 ? [1] : [];
+      expect(lines[0]).toMatchObject({ rows, cols, input: [...height, ...own.slice(1)], inputFrom: "graph" });
+      expect(Math.abs(lines[0].sigma / truth - 1)).toBeLessThan(1e-6);
+      expect(Math.abs(lines[0].frobenius / frobenius(Float64Array.from(y.data)) - 1)).toBeLessThan(1e-6);
+    });
+});
+
+it("--conv operator takes --input where the graph does not give the size, and says so", async () => {
+  const path = join(folder, "open.onnx");
+  const kernel = (name: string, shape: readonly number[]) =>
+    tensor(
+      name,
+      "FLOAT",
+      shape,
+      raw(floats("F32", Array.from({ length: shape.reduce((a, b) => a * b, 1) }, random.normal))),
+    );
+  const model = (...lengths: (number | string)[]) =>
+    onnx(
+      graph(
+        [
+          node("Conv", ["x", "known"], ["y"]),
+          node("Strange", ["y"], ["z"]),
+          node("Conv", ["z", "unknown"], ["u"]),
+        ],
+        [kernel("known", [2, 1, 3, 3]), kernel("unknown", [1, 2, 3, 3])],
+        inputs(value("x", "FLOAT", [1, 1, ...lengths])),
+      ),
+    );
+  writeFileSync(path, model(7, 6));
+  const given = await answers([path], { conv: "operator", input: [5, 4] });
+  expect(given.lines.map(({ input, inputFrom }) => [input, inputFrom])).toEqual([
+    [[7, 6], "graph"],
+    [[5, 4], "option"],
+  ]);
+  const without = await answers([path], { conv: "operator" });
+  expect(without.status).toBe(2);
+  expect(without.lines.map(({ tensor }) => tensor)).toEqual(["known"]);
+  expect(without.stderr).toMatch(/"unknown": is a convolution, and its graph does not determine/);
+  const { stdout } = await auditOf([path], { conv: "operator", input: [5, 4] });
+  expect(stdout).toMatch(/ 7×6 /);
+  expect(stdout).toMatch(/ 5×4\* /);
+  expect(stdout).toMatch(/with \*, those of --input/);
+  // A size that only takes memory is none.
+  writeFileSync(path, model(2 ** 16, 2 ** 16));
+  const large = await answers([path], { conv: "operator", input: [5, 4] });
+  expect(large.lines[0]).toMatchObject({ input: [5, 4], inputFrom: "option" });
+  writeFileSync(path, model("h", "w"));
+  await expect(answers([path], { conv: "operator" })).rejects.toThrow(/needs the size of the input/);
+  expect((await answers([path])).lines[0].input).toBeUndefined();
 });

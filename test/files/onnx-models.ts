@@ -1,4 +1,4 @@
-import { join } from "./writers.js";
+import { encode, join } from "./writers.js";
 
 /** Protocol Buffers by their definition: https://protobuf.dev/programming-guides/encoding */
 export function varint(value: number | bigint): Uint8Array {
@@ -25,6 +25,9 @@ export const TYPES = {
   FLOAT: 1,
   UINT8: 2,
   INT8: 3,
+  UINT16: 4,
+  INT16: 5,
+  INT32: 6,
   INT64: 7,
   STRING: 8,
   FLOAT16: 10,
@@ -33,6 +36,15 @@ export const TYPES = {
   COMPLEX128: 15,
   BFLOAT16: 16,
   FLOAT8E4M3FN: 17,
+  FLOAT8E4M3FNUZ: 18,
+  FLOAT8E5M2: 19,
+  FLOAT8E5M2FNUZ: 20,
+  UINT4: 21,
+  INT4: 22,
+  FLOAT4E2M1: 23,
+  FLOAT8E8M0: 24,
+  UINT2: 25,
+  INT2: 26,
 } as const;
 
 export type OnnxType = keyof typeof TYPES;
@@ -67,6 +79,10 @@ export const attribute = {
   integers: (name: string, values: readonly number[]) =>
     field(5, join(field(1, name), ...values.map((value) => field(8, value)), field(20, 7))),
   integer: (name: string, value: number) => field(5, join(field(1, name), field(3, value), field(20, 2))),
+  float: (name: string, value: number) =>
+    field(5, join(field(1, name), varint(2 * 8 + 5), encode("<f4", [value]), field(20, 1))),
+  floats: (name: string, values: readonly number[]) =>
+    field(5, join(field(1, name), field(7, encode("<f4", values)), field(20, 6))),
   text: (name: string, value: string) => field(5, join(field(1, name), field(4, value), field(20, 3))),
   tensor: (name: string, value: Uint8Array) => field(5, join(field(1, name), field(5, value), field(20, 4))),
   graph: (name: string, value: Uint8Array) => field(5, join(field(1, name), field(6, value), field(20, 5))),
@@ -104,6 +120,24 @@ export function graph(
   );
 }
 
+/** A `ValueInfoProto`; a length that is not fixed is a name. */
+export function value(name: string, type: OnnxType, dims?: readonly (number | string)[]): Uint8Array {
+  const lengths = dims?.map((length) => field(1, field(typeof length === "number" ? 1 : 2, length)));
+  const shape = lengths ? [field(2, join(...lengths))] : [];
+  return join(field(1, name), field(2, field(1, join(field(1, TYPES[type]), ...shape))));
+}
+
+/** The inputs of a graph, its outputs, and what it says of other values. */
+export const inputs = (...values: readonly Uint8Array[]): Uint8Array =>
+  join(...values.map((bytes) => field(11, bytes)));
+export const outputs = (...values: readonly Uint8Array[]): Uint8Array =>
+  join(...values.map((bytes) => field(12, bytes)));
+export const values = (...all: readonly Uint8Array[]): Uint8Array =>
+  join(...all.map((bytes) => field(13, bytes)));
+
+/** Puts a node into a domain. */
+export const microsoft: Uint8Array = field(7, "com.microsoft");
+
 /** A `FunctionProto`. */
 export function functionOf(
   domain: string,
@@ -122,10 +156,11 @@ export function functionOf(
 /** A `ModelProto`. */
 export function onnx(graph: Uint8Array, ...functions: readonly Uint8Array[]): Uint8Array {
   return join(
-    field(1, 8),
+    field(1, 10),
     field(2, "test"),
     field(7, graph),
-    field(8, join(field(1, ""), field(2, 17))),
+    field(8, join(field(1, ""), field(2, 21))),
+    field(8, join(field(1, "com.microsoft"), field(2, 1))),
     ...functions.map((bytes) => field(25, bytes)),
   );
 }

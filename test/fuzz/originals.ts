@@ -15,10 +15,15 @@ import {
   field,
   functionOf,
   graph,
+  inputs,
+  microsoft,
   node,
+  type OnnxType,
   onnx,
   tensor as onnxTensor,
+  value as onnxValue,
   raw,
+  values,
   varint,
 } from "../files/onnx-models.js";
 import { range } from "../files/safetensors-parts.js";
@@ -211,6 +216,43 @@ const network = onnx(
     ],
   ),
   functionOf("my", "f", ["a"], [node("MatMul", ["a", "a"], ["b"])]),
+);
+
+const bytesOnnx = (name: string, type: OnnxType, dims: readonly number[], count: number) =>
+  onnxTensor(name, type, dims, raw(Uint8Array.from({ length: count }, (_, k) => 37 * k)));
+const quantizedNetwork = onnx(
+  graph(
+    [
+      node("DequantizeLinear", ["w4", "s4", "z4"], ["d4"], attribute.integer("block_size", 2)),
+      node("MatMul", ["x", "d4"], ["a"]),
+      node("DequantizeLinear", ["k", "s", "z"], ["dk"], attribute.integer("axis", 0)),
+      node("ConvTranspose", ["image", "dk"], ["b"], attribute.integers("output_padding", [0, 0])),
+      node("Resize", ["b", "", "scales"], ["r"]),
+      node("Conv", ["r", "f"], ["c"], attribute.text("auto_pad", "SAME_LOWER")),
+      node(
+        "MatMulNBits",
+        ["x", "n", "ns", "nz"],
+        ["e"],
+        ...[attribute.integer("N", 2), attribute.integer("K", 20), attribute.integer("block_size", 16)],
+        microsoft,
+      ),
+      node("DynamicQuantizeLinear", ["x"], ["xq", "xs", "xz"]),
+      node("MatMulInteger", ["xq", "m", "xz"], ["p"]),
+      node("Mul", ["xs", "one"], ["ps"]),
+      node("Mul", ["p", "ps"], ["g"]),
+      node("Gemm", ["g", "f"], ["h"], attribute.float("alpha", 0.5)),
+    ],
+    [
+      ...[bytesOnnx("w4", "INT4", [3, 4], 6), float("s4", [3, 2]), bytesOnnx("z4", "INT4", [3, 2], 3)],
+      onnxTensor("k", "INT8", [2, 1, 1, 2], field(5, join(...[3, -4, 127, -128].map((x) => varint(x))))),
+      ...[float("s", [2]), bytesOnnx("z", "INT8", [2], 2), float("f", [1, 1, 2, 3])],
+      onnxTensor("scales", "FLOAT", [4], raw(floats("F32", [1, 1, 2, 2]))),
+      ...[bytesOnnx("n", "UINT8", [2, 2, 8], 32), float("ns", [4]), bytesOnnx("nz", "UINT8", [2], 2)],
+      ...[bytesOnnx("m", "INT8", [2, 3], 6), float("one", [1])],
+    ],
+    inputs(onnxValue("image", "FLOAT", [1, 2, 3, 4])),
+    values(onnxValue("r", "FLOAT", [1, 1, "h", 10])),
+  ),
 );
 
 /**
@@ -516,6 +558,7 @@ export const ORIGINALS: readonly Original[] = [
     main: "network.onnx",
     read: model,
   },
+  one("quantized.onnx", quantizedNetwork, model),
   { files: { "weights.json": text(manifest), ...shards }, main: "weights.json", read: model },
   {
     files: {
