@@ -21,8 +21,12 @@ export interface ModelFormat {
   readonly extension: string;
   /** whether it is asked before `.safetensors` and `.npz`, because its first bytes may look like theirs */
   readonly early: boolean;
-  /** whether a file with these first bytes has this format */
-  begins(head: Uint8Array): boolean;
+  /**
+   * Whether a file has this format, by its first bytes. A format inside a zip archive also looks at its directory.
+   *
+   * @throws FileError if the file has become shorter
+   */
+  begins(head: Uint8Array, source: ByteSource): boolean;
   /** @param again  the same file, opened for the numbers of one tensor */
   read(source: ByteSource, again: () => ByteSource, name: string, folder: Folder): TensorEntry[];
 }
@@ -59,7 +63,7 @@ function entriesIn(
       formats.find(
         (format) =>
           format.early === early &&
-          (`.${extension}` === format.extension || (extension !== "json" && format.begins(head))),
+          (`.${extension}` === format.extension || (extension !== "json" && format.begins(head, source))),
       );
     const early = other(true);
     if (early) return early.read(source, open, name, folder);
