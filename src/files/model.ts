@@ -4,6 +4,7 @@ import { type ModelFormat, readModelFile } from "./model-file.js";
 import { isOnnx, readOnnx } from "./onnx.js";
 import type { ByteSource } from "./source.js";
 import type { TensorEntry } from "./tensor.js";
+import { isTorch, readTorch } from "./torch.js";
 
 /** The formats that the page, which has to stay small, does without. */
 const FORMATS: readonly ModelFormat[] = [
@@ -14,6 +15,7 @@ const FORMATS: readonly ModelFormat[] = [
     read: (source, again, _name, folder) => readOnnx(source, again, folder),
   },
   { extension: ".gguf", early: true, begins: isGguf, read: readGguf },
+  { extension: ".pt", early: true, begins: isTorch, read: readTorch },
 ];
 
 /**

@@ -4,14 +4,7 @@ import type { NumberType } from "./complex-numbers.js";
 import { packedWeight } from "./packed-integers.js";
 import { signedBytes, valuesOf } from "./small-floats.js";
 import { isStack, leaveOut, type StoredTensor, stackOf } from "./stored-tensor.js";
-import {
-  BYTES,
-  type FailedTensor,
-  type LeftOutTensor,
-  storedNumbers,
-  type TensorEntry,
-  type WeightTensor,
-} from "./tensor.js";
+import { BYTES, storedNumbers, type TensorEntry, type WeightTensor } from "./tensor.js";
 import { quote } from "./text.js";
 
 /** The types that can be computed with as they are. */
@@ -50,7 +43,7 @@ const OF_ACTIVATIONS =
 /** bitsandbytes' largest absolute value of each row. */
 const ROW_MAXIMA = "SCB";
 
-type Entry = StoredTensor | LeftOutTensor | FailedTensor;
+type Entry = StoredTensor | TensorEntry;
 
 /** Bytes of a number of a type whose layout is known; two numbers may share a byte. */
 export function bytesOfNumber(dtype: string): number | undefined {
@@ -252,11 +245,19 @@ function reasonOf(dtype: string): string {
 
 /** One matrix of a tensor that may be a stack of them. */
 function plainWeights(tensor: StoredTensor, dtype: NumberType): TensorEntry[] {
-  const { name, shape, begin, bytes } = tensor;
+  const { name, shape, begin, bytes, columns, unpacked } = tensor;
   const entry = (own: string, axes: readonly number[], offset: number, size: number): WeightTensor => ({
     ...{ kind: "tensor", name: own, shape: axes, dtype, layout: "pytorch", bytes: size },
+    ...(unpacked && { unpacked }),
     open: () => storedNumbers(tensor.open(), offset, dtype),
   });
+  if (columns)
+    return [
+      {
+        ...{ kind: "tensor", name, shape, dtype, layout: "pytorch", reversed: true, bytes },
+        open: () => storedNumbers(columns.open(), columns.begin, dtype),
+      },
+    ];
   if (!isStack(name, shape) || shape.includes(0)) return [entry(name, shape, begin, bytes)];
   const size = bytes / shape[0];
   return stackOf(name, shape[0], (own, index) => entry(own, shape.slice(1), begin + index * size, size));
@@ -281,6 +282,7 @@ function codedWeight(
   const dtype = typeOf(codes, scales);
   return {
     ...{ kind: "tensor", name, shape, dtype, layout: "pytorch", bytes: BYTES[dtype] * count },
+    ...(tensor.unpacked && { unpacked: true }),
     open: () => codedNumbers(tensor, codes, index * count, scales),
   };
 }

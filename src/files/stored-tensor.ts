@@ -2,18 +2,22 @@ import { FileError } from "../matrix/errors.js";
 import type { ByteSource } from "./source.js";
 import type { LeftOutTensor, WeightTensor } from "./tensor.js";
 
-/** A tensor as a safetensors file has it, whose bytes are known to be there. */
+/** A tensor as a safetensors or PyTorch file has it, whose bytes are known to be there. */
 export interface StoredTensor {
   readonly kind: "stored";
   readonly name: string;
-  /** as the file has it */
+  /** by its name in safetensors */
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly count: number;
   /** where its bytes begin, and how many they are */
   readonly begin: number;
   readonly bytes: number;
-  /** @throws FileError if its file is not what it was */
+  /** where the same bytes lie with the first axis fastest, if the file has them so */
+  readonly columns?: { readonly begin: number; open(): ByteSource };
+  /** whether opening it takes memory for all of it */
+  readonly unpacked?: boolean;
+  /** its bytes with the last axis fastest. @throws FileError if its file is not what it was */
   open(): ByteSource;
 }
 
