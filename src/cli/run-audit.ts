@@ -8,13 +8,14 @@ import { type Fault, type Item, inPart, itemsIn, planOf } from "../audit/plan.js
 import type { Spectrum } from "../audit/report/spectra-figure.js";
 import { currentEntries } from "../audit/resume.js";
 import { version } from "../experiment/bundled-versions.js";
+import type { FolderModels } from "../files/model-folder.js";
 import { oneLine, quote } from "../files/text.js";
 import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
 import { OptionError, SpectralNormError } from "../index.js";
 import { pageRequest } from "../report/mark.js";
 import { startThreads, type ThreadPool } from "../threads/index.js";
 import { type AuditFlags, convolutionIn, originOptions, refuseConflicts } from "./audit-options.js";
-import { complaintOf, linePrinter, sayLeftOut, withComparison } from "./audit-output.js";
+import { complaintOf, linePrinter, sayLeftOut, sayUnread, withComparison } from "./audit-output.js";
 import { auditTables, comparisonTable } from "./audit-table.js";
 import type { Progress } from "./progress.js";
 
@@ -49,7 +50,11 @@ export async function runAudit(
   const options = { ...flags, convolution: convolutionIn(flags) };
   refuseConflicts(flags);
   const inputs = new Set<string>();
-  const planning = { ...options, onInput: (path: string) => void inputs.add(path) };
+  const planning = {
+    ...options,
+    onInput: (path: string) => void inputs.add(path),
+    onFolder: (folder: string, found: FolderModels) => sayUnread(folder, found, streams.stderr),
+  };
   const all = itemsIn(models, planning);
   const items = inPart(all, flags.shard);
   const others = flags.against === undefined ? [] : planOf([flags.against], planning);

@@ -21,8 +21,11 @@ export interface StoredTensor {
   open(): ByteSource;
 }
 
-export function leaveOut({ name, shape, dtype }: StoredTensor, reason: string): LeftOutTensor {
-  return { kind: "left out", name, shape, dtype, reason };
+export function leaveOut(
+  { name, shape, dtype }: StoredTensor | WeightTensor | LeftOutTensor,
+  reason: string,
+): LeftOutTensor {
+  return { kind: "left out", name, ...(shape && { shape }), ...(dtype && { dtype }), reason };
 }
 
 /** Chosen: more than any layer has experts. A hostile shape would make an entry of each number. */

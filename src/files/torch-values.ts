@@ -158,6 +158,7 @@ const MAKERS: Readonly<Record<string, (parameters: Parameters) => PickleValue | 
   "torch._utils._rebuild_sparse_tensor": () => unread("is a sparse tensor"),
   "torch._utils._rebuild_sparse_csr_tensor": () => unread("is a sparse tensor"),
   "torch.Size": ([size]) => size,
+  "torch.device": ([kind]) => kind,
   // What TorchScript notes of the types of its lists.
   "torch.jit._pickle.restore_type_tag": ([value]) => value,
   "torch.jit._pickle.build_intlist": ([value]) => value,

@@ -1,4 +1,5 @@
 import { FileError } from "../matrix/errors.js";
+import type { Folder } from "./folder.js";
 import { membersOf } from "./npz.js";
 import { readPickle } from "./pickle.js";
 import type { PickleValue } from "./pickle-values.js";
@@ -42,14 +43,25 @@ export function isTorch(head: Uint8Array, source: ByteSource): boolean {
  *
  * @param source  where the pickle is read
  * @param again  the same file, opened for the numbers of one tensor and closed with it
+ * @param memory  bytes that a compressed member may inflate to; default: `inflationLimit`
  * @throws FileError if the pickle is damaged or beyond its limits, or is that of an object of an unknown class
  */
-export function readTorch(source: ByteSource, again: () => ByteSource): TensorEntry[] {
-  return weightsIn(storedTorch(source, again));
+export function readTorch(
+  source: ByteSource,
+  again: () => ByteSource,
+  _name: string,
+  _folder: Folder,
+  memory?: number,
+): TensorEntry[] {
+  return weightsIn(storedTorch(source, again, memory));
 }
 
 /** The tensors as they are stored, for `weightsIn`; `readTorch` says what is thrown. */
-export function storedTorch(source: ByteSource, again: () => ByteSource): (StoredTensor | TensorEntry)[] {
+export function storedTorch(
+  source: ByteSource,
+  again: () => ByteSource,
+  memory?: number,
+): (StoredTensor | TensorEntry)[] {
   const head = source.read(0, Math.min(SHORT_TEXT, source.size));
   const reopened = () => {
     const file = again();
@@ -60,8 +72,10 @@ export function storedTorch(source: ByteSource, again: () => ByteSource): (Store
   if (isTorchStream(head)) return readTorchStream(source, reopened);
   const members = isZip(head) ? membersOf(source) : [];
   const root = rootOf(members);
+  if (root === undefined && head[0] === 0x80)
+    throw new FileError("is a pickle, and not one that torch.save wrote");
   if (root === undefined) throw new FileError("is no file of torch.save, or one of PyTorch before 0.1.10");
-  return new TorchArchive(source, reopened, members, root).entries();
+  return new TorchArchive(source, reopened, members, root, inflationLimit(source, memory)).entries();
 }
 
 /** The folder in the archive, with a slash. */
@@ -76,13 +90,21 @@ class TorchArchive {
   readonly #root: string;
   readonly #members = new Map<string, ZipMember | undefined>();
   readonly #verified = new Set<ZipMember>();
+  /** while there is memory for them, since many tensors may share one */
+  readonly #inflated = new Map<ZipMember, WeakRef<ByteSource>>();
   readonly #limit: number;
 
-  constructor(source: ByteSource, again: () => ByteSource, members: readonly ZipMember[], root: string) {
+  constructor(
+    source: ByteSource,
+    again: () => ByteSource,
+    members: readonly ZipMember[],
+    root: string,
+    limit: number,
+  ) {
     this.#source = source;
     this.#again = again;
     this.#root = root;
-    this.#limit = inflationLimit(source, undefined);
+    this.#limit = limit;
     for (const member of members)
       this.#members.set(member.name, this.#members.has(member.name) ? undefined : member);
   }
@@ -140,9 +162,12 @@ class TorchArchive {
 
   /** Verified when it is opened for the first time; without a checksum where PyTorch was told to compute none. */
   #content(file: ByteSource, member: ZipMember): ByteSource {
+    const kept = this.#inflated.get(member)?.deref();
+    if (kept) return kept;
     const content = openUnverified(file, member, this.#limit);
     if (member.crc !== 0 && !this.#verified.has(member)) verifyChecksum(content, member);
     this.#verified.add(member);
+    if (member.method !== 0) this.#inflated.set(member, new WeakRef(content));
     return content;
   }
 }
