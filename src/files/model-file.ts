@@ -106,12 +106,10 @@ function storedBy(formats: readonly ModelFormat[]): ReadStored {
 }
 
 function unknown(formats: readonly ModelFormat[], extension: string | undefined): FileError {
-  if (extension === "bin")
-    return new FileError(
-      "holds numbers and does not say of what, or is no model; of a TensorFlow.js model, name the model.json",
-    );
   const others = formats.map(({ extension }) => `${extension}, `).join("");
+  const hint =
+    extension === "bin" ? "; the numbers of a TensorFlow.js model are read by way of its model.json" : "";
   return new FileError(
-    `is none of a .safetensors file or index, ${others}a TensorFlow.js model.json or weights manifest, and .npz`,
+    `is none of a .safetensors file or index, ${others}a TensorFlow.js model.json or weights manifest, and .npz${hint}`,
   );
 }

@@ -517,7 +517,7 @@ describe("a fault", () => {
     expect(refused(zip([{ name: "a/b.pkl", content: latin1("x") }]))).toMatch(/no file of torch.save/);
     expect(refused(pickled.whole(pickled.dict({})))).toBe("is a pickle, and not one that torch.save wrote");
     expect(refused(latin1("x".repeat(100)), "weights.bin")).toMatch(
-      /of a TensorFlow.js model, name the model.json/,
+      /^is none of .*\.pt, .*by way of its model\.json$/,
     );
     expect(refused(zip([pkl(pickled.whole(pickled.persistent(pickled.small(1))))]))).toMatch(/no storage/);
   });
