@@ -9,8 +9,13 @@ const WINDOW = 1 << 16;
 /** Chosen: longer than the name of any class. */
 const LINE_LIMIT = 1024;
 
-/** Chosen: lists, dictionaries and objects; several for each of 300 000 tensors. */
+/**
+ * Chosen: lists, dictionaries and objects, and their number for each byte of the file. A tensor has seven, and more than
+ * a hundred bytes; each may take some 400 bytes of memory.
+ */
 const CONTAINERS = 2 ** 21;
+const CONTAINERS_LEAST = 2 ** 17;
+const CONTAINERS_TIMES = 1 / 16;
 
 /** The bytes of a pickle, its stack and what it has memorized. */
 export class PickleMachine {
@@ -21,13 +26,20 @@ export class PickleMachine {
   readonly #stack: PickleValue[] = [];
   /** heights of the stack */
   readonly #marks: number[] = [];
-  readonly #memo = new Map<number, PickleValue>();
+  /** by indices from 0, as Python gives them, which takes less memory than a map */
+  readonly #memo: PickleValue[] = [];
+  readonly #sparseMemo = new Map<number, PickleValue>();
+  readonly #most: number;
   #containers = 0;
 
-  /** @param at  the pickle's first byte */
-  constructor(source: ByteSource, at: number) {
+  /**
+   * @param at  the pickle's first byte
+   * @param fileSize  bytes of the file that it is in
+   */
+  constructor(source: ByteSource, at: number, fileSize: number) {
     this.#source = source;
     this.#at = at;
+    this.#most = Math.min(CONTAINERS, Math.max(CONTAINERS_LEAST, Math.floor(CONTAINERS_TIMES * fileSize)));
   }
 
   /** of the next byte */
@@ -83,8 +95,8 @@ export class PickleMachine {
   /** Counts what takes as much memory as so many lists. */
   charge(containers: number): void {
     this.#containers += containers;
-    if (this.#containers > CONTAINERS)
-      throw new FileError(`its pickle has more than ${CONTAINERS} lists, dictionaries and objects`);
+    if (this.#containers > this.#most)
+      throw new FileError(`its pickle has more than ${this.#most} lists, dictionaries and objects`);
   }
 
   pop(): PickleValue {
@@ -113,14 +125,21 @@ export class PickleMachine {
     return this.#marks.at(-1) === this.#stack.length;
   }
 
-  memorize(index = this.#memo.size): void {
-    this.#memo.set(index, this.top());
+  /** @param index  default: how many are memorized */
+  memorize(index = this.#memo.length + this.#sparseMemo.size): void {
+    if (index > this.#memo.length) this.#sparseMemo.set(index, this.top());
+    else {
+      this.#memo[index] = this.top();
+      this.#sparseMemo.delete(index);
+    }
   }
 
   recall(index: number): void {
-    const value = this.#memo.get(index);
-    if (value === undefined) throw this.damaged(`nothing memorized as ${index}`);
-    this.#stack.push(value);
+    const value = this.#memo[index] ?? this.#sparseMemo.get(index);
+    // None may be memorized, too.
+    if (value === undefined && !(index < this.#memo.length))
+      throw this.damaged(`nothing memorized as ${index}`);
+    this.#stack.push(value ?? null);
   }
 
   damaged(what: string): FileError {

@@ -26,21 +26,21 @@ export interface Unpickled {
  *
  * Format: Python's pickletools.py, the opcodes of protocols 2 to 5 that need no registry or buffers beside the pickle.
  *
- * Limits: 2²³ opcodes, and no more than bytes in `source` or 65536; 2²¹ lists, dictionaries and objects; names of 1024
- * bytes; integers of 255 bytes.
+ * Limits: 2²³ opcodes, and no more than bytes in the file or 65536; 2²¹ lists, dictionaries and objects, and no more than
+ * one for 16 bytes of the file or 131072; names of 1024 bytes; integers of 255 bytes.
  *
  * @param begin  the pickle's first byte
- * @param most  opcodes that it may have
+ * @param fileSize  bytes of the file that it is in, if `source` is a part of it
  * @throws FileError if it is damaged or beyond these limits
  */
 export function readPickle(
   source: ByteSource,
   begin: number,
   reader: PickleReader,
-  most = source.size,
+  fileSize = source.size,
 ): Unpickled {
-  const machine = new PickleMachine(source, begin);
-  const limit = Math.min(OPCODES, Math.max(OPCODES_LEAST, most));
+  const machine = new PickleMachine(source, begin, fileSize);
+  const limit = Math.min(OPCODES, Math.max(OPCODES_LEAST, fileSize));
   for (let count = 0; count < limit; count++) {
     const opcode = machine.take(1)[0];
     if (opcode === STOP) return { value: machine.pop(), end: machine.at };

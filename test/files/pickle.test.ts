@@ -74,6 +74,12 @@ describe("a pickle's value", () => {
     ["what was memorized", ["a", "a"], ["U\x01aq\x05h\x05\x86"]],
     ["memorized with a long index", ["a", "a"], ["U\x01ar\x05\x01\x00\x00j\x05\x01\x00\x00\x86"]],
     ["memorized in turn", ["a", "a"], ["U\x01a\x94h\x00\x86"]],
+    [
+      "memorized out of turn",
+      ["b", "a", "b"],
+      ["U\x01aq\x030U\x01b\x94h\x01h\x03h\x01\x870\x94h\x01h\x03h\x01\x87"],
+    ],
+    ["nothing, memorized", null, ["Nq\x000h\x00"]],
     ["in a frame", 1, [join(one(0x95), encode("<u8", [2n])), "K\x01"]],
     ["stored elsewhere", [1], ["K\x01Q"]],
     ["a class", new PickleGlobal("a.b.c"), ["ca.b\nc\n"]],
@@ -141,7 +147,8 @@ describe("a damaged pickle", () => {
 
   it("has limits of its size", () => {
     const many = (code: string, count: number) => new Uint8Array(count).fill(code.charCodeAt(0));
-    expect(refused(many("}", 2 ** 21 + 1))).toMatch(/more than 2097152 lists, dictionaries and objects/);
+    expect(refused(many("}", 2 ** 21 + 1))).toMatch(/more than 131072 lists, dictionaries and objects/);
+    expect(refused(many("}", 2 ** 22))).toMatch(/more than 262144 lists, dictionaries and objects/);
     expect(refused(many("N", 2 ** 23))).toMatch(/more than 8388608 opcodes/);
     const bytes = join(Uint8Array.of(0x80, 2), many("N", 70_000), latin1("."));
     expect(() => readPickle(memorySource(bytes), 0, READER, 100)).toThrow(/more than 65536 opcodes/);
@@ -151,7 +158,7 @@ describe("a damaged pickle", () => {
     const item = latin1("]K\x01aK\x02a");
     const items = join(latin1("]q\x01("), ...new Array(2000).fill(item), latin1("e0"));
     const again = latin1("ccollections\nOrderedDict\nh\x01\x85R0");
-    expect(refused(items, ...new Array(2000).fill(again), "N")).toMatch(/more than 2097152 lists/);
+    expect(refused(items, ...new Array(2000).fill(again), "N")).toMatch(/more than 131072 lists/);
   });
 
   it("is refused or read, whatever its bytes are", () => {
