@@ -1,9 +1,10 @@
 import { dirname, join } from "node:path";
-import { folderOf, inputFile } from "../files/disk.js";
+import { folderOf, inputFile, isFolder, listFolder } from "../files/disk.js";
 import type { Folder } from "../files/folder.js";
 import { withUpdates } from "../files/lora.js";
 import { BaseModel } from "../files/lora-base.js";
 import { readModel } from "../files/model.js";
+import { type FolderModels, modelsIn } from "../files/model-folder.js";
 import type { TensorEntry } from "../files/tensor.js";
 import { quote } from "../files/text.js";
 import { FileError, SpectralNormError } from "../index.js";
@@ -47,9 +48,11 @@ interface PlanOptions extends WeightOptions, SpectraOptions {
   readonly shard?: Shard;
   /** called with the name of every file that a model is read from */
   onInput?(path: string): void;
-  /** bytes that a compressed tensor may inflate to (default: a multiple of its file's size) and a decomposition may take */
   /** the model to whose weights the updates of adapters are added */
   readonly base?: BaseModel | undefined;
+  /** called with each folder and what of it is read and what is not */
+  onFolder?(folder: string, found: FolderModels): void;
+  /** bytes that a compressed tensor may inflate to (default: a multiple of its file's size) and a decomposition may take */
   readonly memory?: number;
 }
 
@@ -65,7 +68,19 @@ export function planOf(files: readonly string[], options: PlanOptions): Item[] {
 
 /** The items of all shards. */
 export function itemsIn(files: readonly string[], options: PlanOptions): Item[] {
-  return files.flatMap((file) => itemsOf(file, options));
+  return files.flatMap((file) => (isFolder(file) ? itemsInFolder(file, options) : itemsOf(file, options)));
+}
+
+function itemsInFolder(folder: string, options: PlanOptions): Item[] {
+  let found: FolderModels;
+  try {
+    found = modelsIn((path) => listFolder(join(folder, path)));
+  } catch (error) {
+    if (!(error instanceof SpectralNormError)) throw error;
+    return [{ kind: "fault", file: folder, name: undefined, cost: 0, error }];
+  }
+  options.onFolder?.(folder, found);
+  return found.models.flatMap((model) => itemsOf(join(folder, model), options));
 }
 
 /** The items that belong to a shard. */

@@ -1,5 +1,6 @@
 import type { AuditLine, LeftOutLine } from "../audit/line.js";
 import type { Fault } from "../audit/plan.js";
+import type { FolderModels } from "../files/model-folder.js";
 import { jsonLine, oneLine, quote } from "../files/text.js";
 import { csvHead, csvRow } from "./audit-csv.js";
 import type { AuditFlags } from "./audit-options.js";
@@ -40,6 +41,20 @@ export function saySpectra(lines: readonly AuditLine[], stderr: Writer): void {
     const summary = spectraSummaryText(lines.filter((line) => line.file === file));
     if (summary.length > 0) stderr.write(`spectral-norm: ${oneLine(file)}: ${summary.join(" ")}\n`);
   }
+}
+
+/** Chosen: the most names of a folder's files that are listed. */
+const NAMES = 5;
+
+/** Reports which weights of a folder were not read. */
+export function sayUnread(folder: string, { models, others }: FolderModels, stderr: Writer): void {
+  if (others.length === 0) return;
+  const listed = (names: readonly string[]) =>
+    names.slice(0, NAMES).map(oneLine).join(", ") +
+    (names.length > NAMES ? ` and ${names.length - NAMES} more` : "");
+  stderr.write(
+    `spectral-norm: ${oneLine(folder)}: reads ${listed(models)}, and not ${listed(others)}; name a file to read it\n`,
+  );
 }
 
 /** A line with σ₁ of the tensor of the same name in the other model, and the ratio of the two. */

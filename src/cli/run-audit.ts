@@ -7,6 +7,7 @@ import type { MeasureOptions } from "../audit/measure.js";
 import { baseModel, type Fault, type Item, inPart, itemsIn, planOf } from "../audit/plan.js";
 import { currentEntries } from "../audit/resume.js";
 import { version } from "../experiment/bundled-versions.js";
+import type { FolderModels } from "../files/model-folder.js";
 import { oneLine, quote } from "../files/text.js";
 import { checkOutputs, OutputError, writeOutput } from "../files/writable.js";
 import { OptionError, SpectralNormError } from "../index.js";
@@ -19,7 +20,14 @@ import {
   refuseConflicts,
   requireInput,
 } from "./audit-options.js";
-import { complaintOf, linePrinter, sayLeftOut, saySpectra, withComparison } from "./audit-output.js";
+import {
+  complaintOf,
+  linePrinter,
+  sayLeftOut,
+  saySpectra,
+  sayUnread,
+  withComparison,
+} from "./audit-output.js";
 import { auditTables, comparisonTable } from "./audit-table.js";
 import type { Progress } from "./progress.js";
 import { leadingSpectra, wholeSpectra } from "./report-spectra.js";
@@ -55,7 +63,8 @@ export async function runAudit(
   const inputs = new Set<string>();
   const onInput = (path: string) => void inputs.add(path);
   const base = flags.base === undefined ? undefined : baseModel(flags.base, { ...options, onInput });
-  const planning = { ...options, base, onInput };
+  const onFolder = (folder: string, found: FolderModels) => sayUnread(folder, found, streams.stderr);
+  const planning = { ...options, base, onInput, onFolder };
   const all = itemsIn(models, planning);
   if (base?.used === false) throw new OptionError("--base: is for LoRA adapters, and none is given");
   const items = inPart(all, flags.shard);

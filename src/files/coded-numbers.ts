@@ -93,6 +93,7 @@ export function codedWeight(
   const dtype = typeOf(codes, scales);
   return {
     ...{ kind: "tensor", name, shape, dtype, layout: "pytorch", bytes: BYTES[dtype] * count },
+    ...(tensor.unpacked && { unpacked: true }),
     open: () => codedNumbers(tensor, codes, index * count, scales),
   };
 }
@@ -103,7 +104,7 @@ export function codedWeight(
  * @param begin  codes before the first one of the matrix
  * @throws FileError if a scale is none
  */
-function codedNumbers(
+export function codedNumbers(
   tensor: StoredTensor,
   codes: Codes,
   begin: number,

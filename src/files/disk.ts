@@ -1,7 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FileError } from "../matrix/errors.js";
 import type { Folder } from "./folder.js";
+import type { FolderNames } from "./model-folder.js";
 import { allocate, type ByteSource, checkRange, memorySource } from "./source.js";
 
 /** The most bytes read from a pipe, whose length is not known in advance. Chosen. */
@@ -106,6 +107,34 @@ function sourceOf(descriptor: number, owned: boolean, pipes: boolean): DiskSourc
 /** The folder that a file lies in. */
 export function folderOf(file: string): Folder {
   return { open: (name) => openRegular(join(dirname(file), name)) };
+}
+
+/** Whether a path that the user named is a folder. */
+export function isFolder(path: string): boolean {
+  return !STDIN.includes(path) && typeOf(path) === "folder";
+}
+
+/**
+ * The names in a folder, in their order; links are followed, hidden files are left out.
+ *
+ * @throws FileError if it may not be read
+ */
+export function listFolder(path: string): FolderNames {
+  const names = attempt(() => readdirSync(path)).filter((name) => !name.startsWith("."));
+  const types = new Map(names.sort().map((name) => [name, typeOf(join(path, name))]));
+  return {
+    files: names.filter((name) => types.get(name) === "file"),
+    folders: names.filter((name) => types.get(name) === "folder"),
+  };
+}
+
+function typeOf(path: string): "file" | "folder" | "other" {
+  try {
+    const status = statSync(path);
+    return status.isDirectory() ? "folder" : status.isFile() ? "file" : "other";
+  } catch {
+    return "other";
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { type ModelFormat, readModelFile } from "./model-file.js";
 import { isOnnx, readOnnx } from "./onnx.js";
 import type { ByteSource } from "./source.js";
 import type { TensorEntry } from "./tensor.js";
+import { isTorch, readTorch, storedTorch } from "./torch.js";
 
 /** The formats that the page, which has to stay small, does without. */
 const FORMATS: readonly ModelFormat[] = [
@@ -14,11 +15,12 @@ const FORMATS: readonly ModelFormat[] = [
     read: (source, again, _name, folder) => readOnnx(source, again, folder),
   },
   { extension: ".gguf", early: true, begins: isGguf, read: readGguf },
+  { extension: ".pt", early: true, begins: isTorch, read: readTorch, stored: storedTorch },
 ];
 
 /**
  * The tensors of a model: a `.safetensors` file or the `.index.json` of several, a `.gguf` file or the first of several,
- * an `.onnx` file, a TensorFlow.js `model.json` or weights manifest, or a `.npz` file. The format is recognized by the
+ * an `.onnx` file, a file of PyTorch or the `.index.json` of several, a TensorFlow.js `model.json` or weights manifest, or a `.npz` file. The format is recognized by the
  * first bytes, for all but JSON also by the extension. Only headers are read before a tensor is opened, and no file stays
  * open.
  *

@@ -7,13 +7,16 @@ import { storedTensors } from "./safetensors.js";
 import { mayNeedOthers, weightsIn } from "./scaled-weights.js";
 import type { ByteSource } from "./source.js";
 import { leaveOut, type StoredTensor } from "./stored-tensor.js";
-import type { FailedTensor, LeftOutTensor, TensorEntry } from "./tensor.js";
+import type { FailedTensor, TensorEntry } from "./tensor.js";
 import { quote } from "./text.js";
 
 /** Chosen: an index has some 100 bytes for each tensor. */
 const INDEX_LIMIT = 2 ** 26;
 
-/** Whether a JSON text is the index of a model in several safetensors files. */
+/** The tensors of one file as they are stored. @param again  the same file, opened for the numbers of one tensor */
+export type ReadStored = (source: ByteSource, again: () => ByteSource) => ShardEntry[];
+
+/** Whether a JSON text is the index of a model in several safetensors or PyTorch files. */
 export function isSafetensorsIndex(value: unknown): value is JsonObject {
   return isObject(value) && isObject(value["weight_map"]);
 }
@@ -46,7 +49,11 @@ export function readSafetensors(
   if (!map) return weightsIn(own, { rest: "unknown", config });
   const files = filesBeside(own, map);
   const rest = Object.keys(map).some(isQuantization) ? "scaled" : undefined;
-  return weightsIn(own, { others: entriesIn(map, folder, (file) => files.has(file)), rest, config });
+  return weightsIn(own, {
+    others: entriesIn(map, folder, storedTensors, (file) => files.has(file)),
+    rest,
+    config,
+  });
 }
 
 /** Which file has which tensor, by an index; undefined if there is none that can be read. */
@@ -82,17 +89,23 @@ function filesBeside(own: readonly ShardEntry[], map: JsonObject): ReadonlySet<u
  * A tensor fails if the index names a file that is missing, damaged, outside the index's folder, or
  * without that tensor. One that a file has and the index has not, or has in another file, is left out.
  *
+ * @param stored  reads one of the files
  * @throws FileError if the index is damaged
  */
-export function readSafetensorsIndex(value: unknown, folder: Folder): TensorEntry[] {
+export function readSafetensorsIndex(value: unknown, folder: Folder, stored: ReadStored): TensorEntry[] {
   if (!isSafetensorsIndex(value)) throw new FileError('has no "weight_map"');
   // The scale of a weight may be in another file than the weight.
-  const entries = entriesIn(value["weight_map"] as JsonObject, folder, () => true);
+  const entries = entriesIn(value["weight_map"] as JsonObject, folder, stored, () => true);
   return weightsIn(entries, { config: configBeside(folder) });
 }
 
 /** The tensors of those files of an index that are wanted. */
-function entriesIn(map: JsonObject, folder: Folder, wanted: (file: unknown) => boolean): ShardEntry[] {
+function entriesIn(
+  map: JsonObject,
+  folder: Folder,
+  stored: ReadStored,
+  wanted: (file: unknown) => boolean,
+): ShardEntry[] {
   const files = new Map<unknown, Set<string>>();
   for (const [name, file] of Object.entries(map)) {
     if (!wanted(file)) continue;
@@ -101,21 +114,27 @@ function entriesIn(map: JsonObject, folder: Folder, wanted: (file: unknown) => b
     if (names) names.add(name);
     else files.set(key, new Set([name]));
   }
-  return [...files].flatMap(([file, names]) => readShard(file, names, map, folder));
+  return [...files].flatMap(([file, names]) => readShard(file, names, map, folder, stored));
 }
 
 function failed(name: string, error: SpectralNormError, group: string): FailedTensor {
   return { kind: "failed", name, error, group };
 }
 
-type ShardEntry = StoredTensor | LeftOutTensor | FailedTensor;
+type ShardEntry = StoredTensor | TensorEntry;
 
-function readShard(file: unknown, names: ReadonlySet<string>, map: JsonObject, folder: Folder): ShardEntry[] {
+function readShard(
+  file: unknown,
+  names: ReadonlySet<string>,
+  map: JsonObject,
+  folder: Folder,
+  stored: ReadStored,
+): ShardEntry[] {
   let source: ByteSource | undefined;
   try {
     if (typeof file !== "string") throw new FileError("the index does not say in which file it is");
     source = folder.open(inside(file));
-    const found = storedTensors(source, () => folder.open(file));
+    const found = stored(source, () => folder.open(file));
     const have = new Set(found.map(({ name }) => name));
     const missing = [...names].filter((name) => !have.has(name));
     return [
@@ -134,7 +153,7 @@ function readShard(file: unknown, names: ReadonlySet<string>, map: JsonObject, f
 }
 
 /** An entry of a file as one of the model: the index decides which file has it. */
-function ofShard(entry: StoredTensor | FailedTensor, file: string, map: JsonObject): ShardEntry {
+function ofShard(entry: ShardEntry, file: string, map: JsonObject): ShardEntry {
   const { name } = entry;
   const where = Object.hasOwn(map, name) ? map[name] : undefined;
   if (where !== file) {
@@ -143,7 +162,7 @@ function ofShard(entry: StoredTensor | FailedTensor, file: string, map: JsonObje
     }`;
     return entry.kind === "failed" ? { kind: "left out", name, reason } : leaveOut(entry, reason);
   }
-  if (entry.kind === "stored") return entry;
+  if (entry.kind !== "failed") return entry;
   return {
     ...entry,
     error: new FileError(`in ${quote(file)}: ${entry.error.message}`),

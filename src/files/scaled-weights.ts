@@ -18,14 +18,7 @@ import {
   stackOf,
   type WeightInParts,
 } from "./stored-tensor.js";
-import {
-  BYTES,
-  type FailedTensor,
-  type LeftOutTensor,
-  storedNumbers,
-  type TensorEntry,
-  type WeightTensor,
-} from "./tensor.js";
+import { BYTES, storedNumbers, type TensorEntry, type WeightTensor } from "./tensor.js";
 import { quote } from "./text.js";
 
 /** The types that can be computed with as they are. */
@@ -61,7 +54,7 @@ const SQUARE = 128;
 /** bitsandbytes' largest absolute value of each row. */
 const ROW_MAXIMA = "SCB";
 
-type Entry = StoredTensor | LeftOutTensor | FailedTensor;
+type Entry = StoredTensor | TensorEntry;
 
 /** Bytes of numbers that are no weights. */
 const OTHER_BYTES: Readonly<Record<string, number>> = {
@@ -276,11 +269,19 @@ function reasonOf(dtype: string): string {
 
 /** One matrix of a tensor that may be a stack of them. */
 function plainWeights(tensor: StoredTensor, dtype: NumberType): TensorEntry[] {
-  const { name, shape, begin, bytes } = tensor;
+  const { name, shape, begin, bytes, columns, unpacked } = tensor;
   const entry = (own: string, axes: readonly number[], offset: number, size: number): WeightTensor => ({
     ...{ kind: "tensor", name: own, shape: axes, dtype, layout: "pytorch", bytes: size },
+    ...(unpacked && { unpacked }),
     open: () => storedNumbers(tensor.open(), offset, dtype),
   });
+  if (columns)
+    return [
+      {
+        ...{ kind: "tensor", name, shape, dtype, layout: "pytorch", reversed: true, bytes },
+        open: () => storedNumbers(columns.open(), columns.begin, dtype),
+      },
+    ];
   if (!isStack(name, shape) || shape.includes(0)) return [entry(name, shape, begin, bytes)];
   const size = bytes / shape[0];
   return stackOf(name, shape[0], (own, index) => entry(own, shape.slice(1), begin + index * size, size));

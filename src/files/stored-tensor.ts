@@ -1,26 +1,30 @@
 import { FileError } from "../matrix/errors.js";
 import { lastPart } from "./quantization-names.js";
 import type { ByteSource } from "./source.js";
-import type { FailedTensor, LeftOutTensor, WeightTensor } from "./tensor.js";
+import type { LeftOutTensor, TensorEntry, WeightTensor } from "./tensor.js";
 import { quote } from "./text.js";
 
-/** A tensor as a safetensors file has it, whose bytes are known to be there. */
+/** A tensor as a safetensors or PyTorch file has it, whose bytes are known to be there. */
 export interface StoredTensor {
   readonly kind: "stored";
   readonly name: string;
-  /** as the file has it */
+  /** by its name in safetensors */
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly count: number;
   /** where its bytes begin, and how many they are */
   readonly begin: number;
   readonly bytes: number;
-  /** @throws FileError if its file is not what it was */
+  /** where the same bytes lie with the first axis fastest, if the file has them so */
+  readonly columns?: { readonly begin: number; open(): ByteSource };
+  /** whether opening it takes memory for all of it */
+  readonly unpacked?: boolean;
+  /** its bytes with the last axis fastest. @throws FileError if its file is not what it was */
   open(): ByteSource;
 }
 
 /** The tensors of a model by their names, also those that cannot be read. */
-export type TensorsByName = (name: string) => StoredTensor | LeftOutTensor | FailedTensor | undefined;
+export type TensorsByName = (name: string) => StoredTensor | TensorEntry | undefined;
 
 /** A weight whose numbers are in one tensor, and its scales and the like in others. */
 export interface WeightInParts {
@@ -56,11 +60,15 @@ export function partIn(find: TensorsByName, name: string): StoredTensor {
 /** Types of signed integers, and their bytes. */
 const INTEGERS: Readonly<Record<string, number>> = { I64: 8, I32: 4, I16: 2, I8: 1 };
 
-export function leaveOut(tensor: StoredTensor, reason: string): LeftOutTensor {
-  const { name, shape, dtype, count } = tensor;
-  const left: LeftOutTensor = { kind: "left out", name, shape, dtype, reason };
-  if (count !== 1 || !Object.hasOwn(INTEGERS, dtype)) return left;
-  return { ...left, integer: () => integerIn(tensor, INTEGERS[dtype]) };
+export function leaveOut(tensor: StoredTensor | WeightTensor | LeftOutTensor, reason: string): LeftOutTensor {
+  const { name, shape, dtype } = tensor;
+  const left: LeftOutTensor = {
+    ...{ kind: "left out", name, reason },
+    ...(shape && { shape }),
+    ...(dtype && { dtype }),
+  };
+  if (tensor.kind !== "stored" || tensor.count !== 1 || !Object.hasOwn(INTEGERS, tensor.dtype)) return left;
+  return { ...left, integer: () => integerIn(tensor, INTEGERS[tensor.dtype]) };
 }
 
 function integerIn({ begin, bytes, open }: StoredTensor, size: number): number {

@@ -128,20 +128,28 @@ export function checkInflated(size: number, limit: number): void {
  *   inflated
  */
 export function openZipMember(source: ByteSource, member: ZipMember, limit: number): ByteSource {
+  const content = openUnverified(source, member, limit);
+  verifyChecksum(content, member);
+  return content;
+}
+
+/** As `openZipMember`, without its checksum. */
+export function openUnverified(source: ByteSource, member: ZipMember, limit: number): ByteSource {
   const packed = packedBytes(source, member);
-  let content = packed;
-  if (member.method !== 0) {
-    checkInflated(member.size, limit);
-    const bytes = allocate(member.size);
-    inflate(packed, bytes, false);
-    content = memorySource(bytes);
-  }
+  if (member.method === 0) return packed;
+  checkInflated(member.size, limit);
+  const bytes = allocate(member.size);
+  inflate(packed, bytes, false);
+  return memorySource(bytes);
+}
+
+/** @throws FileError if a member's content is not what it was when the archive was written */
+export function verifyChecksum(content: ByteSource, member: ZipMember): void {
   let crc = 0;
   for (let at = 0; at < content.size; at += STEP) {
     crc = crc32(content.read(at, Math.min(STEP, content.size - at)), crc);
   }
   if (crc !== member.crc) throw new FileError("is damaged: its checksum does not fit");
-  return content;
 }
 
 function findDirectory(source: ByteSource): { count: number; offset: number; size: number } {

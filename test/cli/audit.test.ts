@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -461,10 +461,14 @@ describe("the command", () => {
     );
   });
 
-  it("does not read a folder", () => {
-    const { status, stderr } = runCommand("audit", folder);
+  it("does not read a folder without a model", () => {
+    const empty = join(folder, "empty");
+    mkdirSync(empty);
+    const { status, stderr } = runCommand("audit", empty);
     expect(status).toBe(2);
-    expect(stderr).toContain("is a directory");
+    expect(stderr).toBe(
+      `spectral-norm: ${empty}: is a folder without a model file; name one that is elsewhere\n`,
+    );
   });
 
   const isRoot = process.getuid?.() === 0;

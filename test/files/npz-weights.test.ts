@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
-import { entriesOf, fault, numbersOf, tensorIn } from "./models.js";
+import { readModelFile } from "../../src/files/model-file.js";
+import { memorySource } from "../../src/files/source.js";
+import { entriesOf, fault, folderOfFiles, numbersOf, tensorIn } from "./models.js";
 import { encode, latin1, npy, zip } from "./writers.js";
 
 const numbers = [1, -2, 0.5, 4, -0.25, 3];
@@ -28,10 +30,12 @@ it("reads tensors of any rank, compressed or not, in either byte order and eithe
   expect(tensorIn(entries, "fortran")).toMatchObject({ reversed: true });
 });
 
-it("says of a PyTorch file, which is a zip archive too, what to do with it", () => {
+it("says of a PyTorch file, which is a zip archive too, what to do with it, where these are not read", () => {
   const bytes = zip([{ name: "archive/data.pkl", content: latin1("x") }]);
   for (const name of ["pytorch_model.bin", "m.pt", "m.npz"])
-    expect(() => entriesOf({ [name]: bytes }, name)).toThrow(/PyTorch file.* safetensors\.torch\.save_file/);
+    expect(() => readModelFile(() => memorySource(bytes), name, folderOfFiles({}), [])).toThrow(
+      /PyTorch file.* safetensors\.torch\.save_file/,
+    );
 });
 
 it("leaves out integers and what is no array, and refuses what is damaged, one by one", () => {

@@ -27,6 +27,15 @@ import {
   varint,
 } from "../files/onnx-models.js";
 import { range } from "../files/safetensors-parts.js";
+import {
+  pickled,
+  quantizedTensor,
+  smallTorchFile,
+  torchFile,
+  torchStream,
+  torchTensor,
+  typedTensor,
+} from "../files/torch-writer.js";
 import { encode, join, npy, zip } from "../files/writers.js";
 
 /** A valid file, or several that belong together, small enough that a mutation is likely to hit what matters. */
@@ -180,6 +189,28 @@ const weights = [
 ];
 const manifest = [{ paths: ["g.bin", "h.bin"], weights }];
 const shards = { "g.bin": floats("F32", numbers(4)), "h.bin": join(floats("F32", numbers(2)), i4(70_000)) };
+
+const view = { storage: "0", type: "Float", count: 12, shape: [3, 4] };
+const checkpoint = pickled.dict({
+  state: pickled.ordered({
+    a: torchTensor(view),
+    t: torchTensor({ ...view, shape: [4, 3], strides: [1, 4] }),
+    p: torchTensor({ ...view, shape: [2, 3, 2], strides: [1, 4, 2] }),
+    f: typedTensor({ storage: "1", count: 4, shape: [2, 2] }, "float8_e5m2"),
+  }),
+  list: pickled.list(
+    quantizedTensor(
+      { storage: "1", type: "QUInt8", count: 4, shape: [2, 2] },
+      ...[pickled.global("torch", "per_tensor_affine"), pickled.real(0.5), pickled.small(3)],
+    ),
+    pickled.object("my.code", "Settings", pickled.dict({ x: pickled.long(5n) })),
+  ),
+});
+const storages = { "0": floats("F32", numbers(12)), "1": Uint8Array.of(1, 60, 200, 7) };
+const torchShard = torchFile({
+  root: pickled.dict({ b: torchTensor({ ...view, shape: [12, 1] }) }),
+  storages: { "0": storages["0"] },
+});
 
 const float = (name: string, dims: readonly number[]) =>
   onnxTensor(name, "FLOAT", dims, raw(floats("F32", numbers(dims.reduce((a, b) => a * b, 1)))));
@@ -532,6 +563,34 @@ export const ORIGINALS: readonly Original[] = [
       ]),
     },
     main: "g-00001-of-00002.gguf",
+    read: model,
+  },
+  one("checkpoint.pt", torchFile({ root: checkpoint, storages }), model),
+  one("small.pth", smallTorchFile(numbers(6)), model),
+  one("packed.pt", smallTorchFile(numbers(6), true), model),
+  one(
+    "big-endian.bin",
+    torchFile({ root: checkpoint, storages, more: [{ name: "archive/byteorder", content: text("big") }] }),
+    model,
+  ),
+  one(
+    "stream.pt",
+    torchStream(
+      pickled.dict({
+        a: torchTensor({ ...view, storage: "k" }),
+        h: torchTensor({ storage: "h", type: "Half", count: 4, shape: [2, 2], strides: [1, 2] }),
+      }),
+      { h: [4, floats("F16", numbers(4))], k: [12, storages["0"]] },
+    ),
+    model,
+  ),
+  {
+    files: {
+      "pytorch_model.bin.index.json": text({ weight_map: { a: "1.bin", b: "2.bin" } }),
+      "1.bin": smallTorchFile(numbers(6)),
+      "2.bin": torchShard,
+    },
+    main: "pytorch_model.bin.index.json",
     read: model,
   },
   one("complex-weights.npz", zip([{ name: "a.npy", content: swapped, deflate: true }]), model),
