@@ -1,4 +1,4 @@
-import type { OnnxNode } from "./onnx-graph.js";
+import { integerOf, type OnnxNode } from "./onnx-graph.js";
 import type { OperatorUse } from "./tensor.js";
 
 /** Chosen: larger than the attributes of any convolution. */
@@ -37,7 +37,8 @@ export function convolutionUse(
   const given = pads?.slice(0, axes).flatMap((before, k) => [before, pads[axes + k]]);
   const transposed = node.operator === "ConvTranspose" ? outputOf(node, axes) : {};
   const padding = automatic === "NOTSET" ? given : PADDINGS[automatic];
-  const lengths = input?.length === axes + 2 ? input.slice(2) : [];
+  const channelsLast = integerOf(node, "channels_last", 0) !== 0;
+  const lengths = input?.length === axes + 2 ? (channelsLast ? input.slice(1, -1) : input.slice(2)) : [];
   return {
     ...(stride && { stride }),
     ...(padding && transposed && { padding }),

@@ -45,14 +45,8 @@ const COUNT_LIMIT = 2 ** 20;
 /** Chosen: more numbers than the strides, pads and permutations of an operator have. */
 const NUMBERS_LIMIT = 64;
 
-/** Domains whose operators are known by their names alone: ONNX's own, and those of ONNX Runtime. */
-const KNOWN_DOMAINS: ReadonlySet<string> = new Set([
-  "",
-  "ai.onnx",
-  "com.microsoft",
-  "com.ms.internal.nhwc",
-  "com.microsoft.nchwc",
-]);
+/** Domains whose operators are known by their names alone: ONNX's own, and that of ONNX Runtime. */
+const KNOWN_DOMAINS: ReadonlySet<string> = new Set(["", "ai.onnx", "com.microsoft"]);
 
 const NO_NUMBERS: ReadonlyMap<string, readonly number[]> = new Map();
 const NO_TEXTS: ReadonlyMap<string, string> = new Map();

@@ -59,6 +59,9 @@ const KERNELS: Readonly<Record<string, { readonly at: number; readonly outputs: 
   ConvTranspose: { at: 1, outputs: 1 },
 };
 
+/** The domain of operators for whose kernels ONNX Runtime has put the weights into another order. */
+const BLOCKED = "com.microsoft.nchwc.";
+
 const RECURRENT: ReadonlySet<string> = new Set(["LSTM", "GRU", "RNN"]);
 
 /** Operators that take a tensor entry by entry, or by its channels. */
@@ -164,6 +167,8 @@ function transposed(node: OnnxNode, axes: readonly number[] | undefined): readon
 
 function roleIn({ node, at }: OnnxUse, axes: readonly number[] | undefined): OnnxRole {
   const { operator } = node;
+  if (operator.startsWith(BLOCKED) && at > 0)
+    return { kind: "no matrix", reason: `is in blocks of channels for ${operator}, which is not read` };
   if (Object.hasOwn(SCALE_INPUTS, operator) && SCALE_INPUTS[operator].includes(at)) return { kind: "scale" };
   if (Object.hasOwn(FACTORS, operator)) {
     if (!FACTORS[operator].includes(at)) return { kind: "no matrix", reason: `is added by ${operator}` };

@@ -434,6 +434,7 @@ describe("the operators of an ONNX graph", () => {
         node("MatMulNBits", ["x", "nb", "ns"], ["g"], field(7, "com.microsoft")),
         node("MatMulInteger", ["x", "mi"], ["h"]),
         node("Strange", ["strange"], ["k"], field(7, "my.own")),
+        node("Conv", ["x", "blocked"], ["l"], field(7, "com.microsoft.nchwc")),
       ],
       [
         ...[
@@ -451,7 +452,12 @@ describe("the operators of an ONNX graph", () => {
           bytes("nb", [2, 1, 8]),
           weight("ns", [3, 2]),
         ],
-        ...[bytes("mi", [2, 2]), weight("strange", [2, 3]), weight("unused", [3, 2])],
+        ...[
+          weight("blocked", [2, 3, 1, 1]),
+          bytes("mi", [2, 2]),
+          weight("strange", [2, 3]),
+          weight("unused", [3, 2]),
+        ],
       ],
     );
     expect(
@@ -461,6 +467,7 @@ describe("the operators of an ONNX graph", () => {
     ).toEqual({
       ...{ table: "tensor", tied: "tensor", fc: "tensor", strange: "tensor", unused: "tensor" },
       added: "is taken entry by entry by Add",
+      blocked: "is in blocks of channels for com.microsoft.nchwc.Conv, which is not read",
       C: "is added by Gemm",
       q: "tensor",
       qc: "has a zero point that is no constant of the model",
