@@ -10,8 +10,13 @@ import { type LocateStorage, rowMajor, storedTensorOf } from "./torch-views.js";
 /** Chosen: deeper than any checkpoint. */
 const DEPTH = 100;
 
-/** Chosen: longer than any name; a hostile file could repeat a long key at every level. */
+/** Chosen: longer than any name. A hostile file could repeat a long key at every level, and at every tensor. */
 const NAME_LIMIT = 2 ** 12;
+const NAMES_LEAST = 2 ** 22;
+
+/** Chosen: tensors for each byte of the file; one takes some 300, and a kilobyte of memory. */
+const TENSORS_LEAST = 2 ** 16;
+const TENSORS_TIMES = 1 / 64;
 
 /** Chosen: without it, a small storage could be the numbers of any number of tensors. */
 const NUMBERS_LEAST = 2 ** 26;
@@ -29,13 +34,14 @@ const CLASSES = 5;
  *
  * @param root  the value of the pickle
  * @param fileSize  bytes; views of the same storage may have 64 MiB or 16 times as many together
+ * @throws FileError if there are more tensors or longer names than a file of that size can have
  */
 export function torchEntries(
   root: PickleValue,
   locate: LocateStorage,
   fileSize: number,
 ): (StoredTensor | TensorEntry)[] {
-  const walk = new Walk(locate, Math.max(NUMBERS_LEAST, NUMBERS_TIMES * fileSize));
+  const walk = new Walk(locate, fileSize);
   walk.visit(root instanceof TorchTensor ? "tensor" : "", root, 0);
   return [...walk.entries, ...walk.unknown()];
 }
@@ -60,22 +66,25 @@ type Container = PickleValue[] | PickleDictionary;
 class Walk {
   readonly entries: (StoredTensor | TensorEntry)[] = [];
   readonly #locate: LocateStorage;
-  readonly #most: number;
+  readonly #fileSize: number;
   #bytes = 0;
+  #tensors = 0;
+  #characters = 0;
   readonly #names = new Set<string>();
   readonly #objects: { readonly name: string; readonly maker: string }[] = [];
   /** the first path of each container, and whether there were tensors in it */
   readonly #seen = new Map<Container, { readonly path: string; tensors: boolean }>();
 
-  constructor(locate: LocateStorage, most: number) {
+  constructor(locate: LocateStorage, fileSize: number) {
     this.#locate = locate;
-    this.#most = most;
+    this.#fileSize = fileSize;
   }
 
   visit(path: string, value: PickleValue, depth: number): void {
     if (value instanceof TorchTensor) this.#add(path, () => this.#tensor(path, value));
     else if (value instanceof UnreadTensor) this.#add(path, () => unreadEntry(path, value));
     else if (depth > DEPTH) this.#tooDeep(path);
+    else if (path.length > NAME_LIMIT) this.#named(path, () => {});
     else if (value instanceof PickleObject) this.#object(path, value, depth);
     else if (Array.isArray(value) || value instanceof Map) this.#container(path, value, depth);
   }
@@ -100,8 +109,9 @@ class Walk {
     this.#seen.set(value, record);
     const count = this.entries.length;
     const below = (key: string, item: PickleValue) => {
-      if (typeof item === "object" && item !== null)
-        this.visit(path === "" ? key : `${path}.${key}`, item, depth + 1);
+      if (typeof item !== "object" || item === null) return;
+      const short = key.slice(0, NAME_LIMIT + 1);
+      this.visit(path === "" ? short : `${path}.${short}`, item, depth + 1);
     };
     if (Array.isArray(value)) for (const [k, item] of value.entries()) below(String(k), item);
     else for (const [key, item] of value) below(keyName(key), item);
@@ -125,10 +135,18 @@ class Walk {
   }
 
   #named(path: string, use: (name: string) => void): void {
-    if (path.length <= NAME_LIMIT) use(path);
+    const name = path.slice(0, NAME_LIMIT);
+    this.#characters += name.length;
+    if (this.#characters > Math.max(NAMES_LEAST, this.#fileSize))
+      throw new FileError("the names of its tensors are longer than the file");
+    if (++this.#tensors > Math.max(TENSORS_LEAST, TENSORS_TIMES * this.#fileSize))
+      throw new FileError(
+        `has more than ${this.#tensors - 1} tensors, more than a file of its size can have`,
+      );
+    if (path.length <= NAME_LIMIT) use(name);
     else {
-      const error = new FileError(`its name has ${path.length} characters, more than ${NAME_LIMIT}`);
-      this.entries.push({ kind: "failed", name: path.slice(0, NAME_LIMIT), error, group: "long name" });
+      const error = new FileError(`its name has more than ${NAME_LIMIT} characters`);
+      this.entries.push({ kind: "failed", name, error, group: "long name" });
     }
   }
 
@@ -152,9 +170,10 @@ class Walk {
 
   #tensor(name: string, tensor: TorchTensor): StoredTensor | TensorEntry {
     const { type, shape, count } = tensor;
+    const most = Math.max(NUMBERS_LEAST, NUMBERS_TIMES * this.#fileSize);
     this.#bytes += count * type.bytes;
-    if (this.#bytes > this.#most)
-      throw new TooMuch(`with it, views of the file's numbers take more than ${this.#most} bytes`);
+    if (this.#bytes > most)
+      throw new TooMuch(`with it, views of the file's numbers take more than ${most} bytes`);
     if (tensor.quantizer) return quantizedWeight(name, tensor, this.#locate);
     if (type.name === "complex128") return rowMajor(name, tensor, this.#locate, "complex128");
     if (type.stored !== undefined) return storedTensorOf(name, tensor, this.#locate);
