@@ -21,10 +21,23 @@ export interface ModelFormat {
   readonly extension: string;
   /** whether it is asked before `.safetensors` and `.npz`, because its first bytes may look like theirs */
   readonly early: boolean;
-  /** whether a file with these first bytes has this format */
-  begins(head: Uint8Array): boolean;
-  /** @param again  the same file, opened for the numbers of one tensor */
-  read(source: ByteSource, again: () => ByteSource, name: string, folder: Folder): TensorEntry[];
+  /**
+   * Whether a file has this format, by its first bytes. A format inside a zip archive also looks at its directory.
+   *
+   * @throws FileError if the file has become shorter
+   */
+  begins(head: Uint8Array, source: ByteSource): boolean;
+  /**
+   * @param again  the same file, opened for the numbers of one tensor
+   * @param memory  bytes that something compressed may inflate to; default: `inflationLimit`
+   */
+  read(
+    source: ByteSource,
+    again: () => ByteSource,
+    name: string,
+    folder: Folder,
+    memory?: number,
+  ): TensorEntry[];
 }
 
 /**
@@ -59,15 +72,15 @@ function entriesIn(
       formats.find(
         (format) =>
           format.early === early &&
-          (`.${extension}` === format.extension || (extension !== "json" && format.begins(head))),
+          (`.${extension}` === format.extension || (extension !== "json" && format.begins(head, source))),
       );
     const early = other(true);
-    if (early) return early.read(source, open, name, folder);
+    if (early) return early.read(source, open, name, folder, memory);
     if (extension === "npz" || (extension !== "safetensors" && isZip(head)))
       return readNpzTensors(source, open, memory);
     if (extension === "safetensors" || isSafetensors(head)) return readSafetensors(source, open);
     const late = other(false);
-    if (late) return late.read(source, open, name, folder);
+    if (late) return late.read(source, open, name, folder, memory);
     if (extension !== "json" && head[0] !== 0x7b && head[0] !== 0x5b) throw unknown(formats);
     if (source.size > JSON_LIMIT)
       throw new FileError(`is a JSON text of ${source.size} bytes; no model's description is that long`);

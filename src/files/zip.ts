@@ -110,6 +110,15 @@ export function inflationLimit(archive: ByteSource, memory: number | undefined):
   return memory ?? Math.max(INFLATED_LEAST, INFLATED_TIMES * archive.size);
 }
 
+/** @throws FileError if that many bytes are more than the limit */
+export function checkInflated(size: number, limit: number): void {
+  if (size > limit)
+    throw new FileError(
+      `inflates to ${size} bytes, and ${limit} are allowed; ` +
+        `--memory ${Math.ceil(size / 1e6)}MB allows them, or store it uncompressed`,
+    );
+}
+
 /**
  * A member, whole and with its checksum verified. A stored one stays where it is; a compressed one is
  * inflated into memory of the size that the directory says, and not a byte beyond.
@@ -119,24 +128,28 @@ export function inflationLimit(archive: ByteSource, memory: number | undefined):
  *   inflated
  */
 export function openZipMember(source: ByteSource, member: ZipMember, limit: number): ByteSource {
+  const content = openUnverified(source, member, limit);
+  verifyChecksum(content, member);
+  return content;
+}
+
+/** As `openZipMember`, without its checksum. */
+export function openUnverified(source: ByteSource, member: ZipMember, limit: number): ByteSource {
   const packed = packedBytes(source, member);
-  let content = packed;
-  if (member.method !== 0) {
-    if (member.size > limit)
-      throw new FileError(
-        `inflates to ${member.size} bytes, and ${limit} are allowed; ` +
-          `--memory ${Math.ceil(member.size / 1e6)}MB allows them, or store it uncompressed`,
-      );
-    const bytes = allocate(member.size);
-    inflate(packed, bytes, false);
-    content = memorySource(bytes);
-  }
+  if (member.method === 0) return packed;
+  checkInflated(member.size, limit);
+  const bytes = allocate(member.size);
+  inflate(packed, bytes, false);
+  return memorySource(bytes);
+}
+
+/** @throws FileError if a member's content is not what it was when the archive was written */
+export function verifyChecksum(content: ByteSource, member: ZipMember): void {
   let crc = 0;
   for (let at = 0; at < content.size; at += STEP) {
     crc = crc32(content.read(at, Math.min(STEP, content.size - at)), crc);
   }
   if (crc !== member.crc) throw new FileError("is damaged: its checksum does not fit");
-  return content;
 }
 
 function findDirectory(source: ByteSource): { count: number; offset: number; size: number } {
@@ -213,8 +226,12 @@ function packedBytes(source: ByteSource, member: ZipMember): ByteSource {
   return windowOf(source, start, compressedSize);
 }
 
-/** Fills `into` from deflated bytes; `head` means that more may follow. */
-function inflate(packed: ByteSource, into: Uint8Array, head: boolean): void {
+/**
+ * Fills `into` from deflated bytes; `head` means that more may follow.
+ *
+ * @throws FileError if they are damaged, or inflate to fewer bytes or (unless `head`) to more
+ */
+export function inflate(packed: ByteSource, into: Uint8Array, head: boolean): void {
   let filled = 0;
   let overflow = false;
   const inflater = new Inflate((chunk) => {
