@@ -27,6 +27,9 @@ const CONVOLUTIONS: readonly (string | undefined)[] = [
   "FusedConv",
   "ConvTranspose",
   "DeformConv",
+  "Conv2D",
+  "DepthwiseConv2D",
+  "Conv2DTranspose",
   undefined,
 ];
 
@@ -97,26 +100,51 @@ function convolutionInGraph(
     ...{ groups, ...(boundary && { boundary }) },
     layout: tensorflow ? "hwio" : "oihw",
   } as const;
-  if (operator !== "ConvTranspose" || outputs === undefined)
+  if (operator === "DepthwiseConv2D") {
+    const [kh, kw, channels, multiplier] = shape;
+    return operatorOf(data, [kh, kw, 1, channels * multiplier], { ...how, input });
+  }
+  if (outputs === undefined || !operator.endsWith("Transpose"))
     return operatorOf(data, shape, { ...how, input });
-  // A transposed convolution is the adjoint of the convolution from its outputs to its inputs.
-  const [channels, each, kh, kw] = shape;
-  const taps = kh * kw;
+  return transposed(data, shape, operator === "Conv2DTranspose", { ...how, input });
+}
+
+/**
+ * A transposed convolution, which is the adjoint of the convolution from its outputs to its inputs.
+ *
+ * @param data  the kernel, with the axis of the outputs first
+ * @param shape  as the file has it: [in, out, h, w], or Keras' [h, w, out, in]
+ */
+function transposed(
+  data: Float64Array,
+  shape: readonly number[],
+  keras: boolean,
+  how: Conv2dOptions & { readonly stride: readonly number[]; readonly dilation: readonly number[] },
+): { A: LinearOperator; frobenius: number } {
+  const [before, each, after] = keras
+    ? [shape[0] * shape[1], shape[2], shape[3]]
+    : [shape[0], shape[1], shape[2] * shape[3]];
   const kernel = new Float64Array(data.length);
-  for (let c = 0; c < channels; c++)
+  for (let b = 0; b < before; b++)
     for (let o = 0; o < each; o++) {
-      const from = (o * channels + c) * taps;
-      kernel.set(data.subarray(from, from + taps), (c * each + o) * taps);
+      const from = (o * before + b) * after;
+      kernel.set(data.subarray(from, from + after), (b * each + o) * after);
     }
-  const size = (along: 0 | 1, taps: number): number => {
-    if (padding === "same") return stride[along] * input[along];
-    const pads = padding === "valid" ? 0 : padding[2 * along] + padding[2 * along + 1];
-    return stride[along] * (input[along] - 1) + dilation[along] * (taps - 1) + 1 - pads;
+  const { stride, padding, dilation, input } = how;
+  const size = (along: 0 | 1): number => {
+    const step = stride[along];
+    if (padding === "same") return step * input[along];
+    const sides = padding as readonly number[];
+    const pads = padding === "valid" ? 0 : sides[2 * along] + sides[2 * along + 1];
+    const reach = dilation[along] * (shape[along + (keras ? 0 : 2)] - 1) + 1;
+    // Keras has as many outputs for each input as the stride says, be the kernel smaller.
+    return step * (input[along] - 1) + (keras ? Math.max(reach, step) : reach) - pads;
   };
-  const output = [size(0, kh), size(1, kw)] as const;
+  const output = [size(0), size(1)] as const;
   if (output.some((length) => length < 1))
     throw new UnsupportedError(`has no outputs on an input of ${input.join("×")}`);
-  const { A, frobenius } = operatorOf(kernel, shape, { ...how, input: output });
+  const layout = keras ? "hwio" : "oihw";
+  const { A, frobenius } = operatorOf(kernel, shape, { ...how, input: output, layout });
   return { A: adjointOf(A), frobenius };
 }
 

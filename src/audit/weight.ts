@@ -29,7 +29,7 @@ export interface WeightOptions {
 }
 
 /** Last parts of names that stand for the parameter of a layer and not for the layer. */
-const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|params?|value|data|\d+)$/i;
+const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|params?|vars|value|data|\d+)$/i;
 
 /**
  * A model's tensor as a matrix, or why it is left out: fewer than two axes, empty, or an embedding table.

@@ -14,7 +14,12 @@ export interface StoredChunk {
 /** How the chunks of a dataset are found. */
 export type ChunkIndex =
   | { readonly kind: "tree 1"; readonly address: number | undefined }
-  | { readonly kind: "single"; readonly address: number | undefined; readonly bytes: number; readonly mask: number }
+  | {
+      readonly kind: "single";
+      readonly address: number | undefined;
+      readonly bytes: number;
+      readonly mask: number;
+    }
   | { readonly kind: "implicit" | "fixed" | "extensible" | "tree 2"; readonly address: number | undefined };
 
 /** The chunks of a dataset as a grid. */
@@ -105,7 +110,8 @@ function* implicitChunks(address: number, { counts, most, bytes }: ChunkGrid): G
 function* chunksOfTree2(file: Hdf5File, address: number, grid: ChunkGrid): Generator<PlacedChunk> {
   const tree = openTree2(file, address);
   const filtered = tree.type === 11;
-  if (!filtered && tree.type !== 10) throw new FileError("its index of chunks is damaged: it lists something else");
+  if (!filtered && tree.type !== 10)
+    throw new FileError("its index of chunks is damaged: it lists something else");
   const sizeBytes = tree.recordBytes - file.addressBytes - 4 - 8 * grid.chunk.length;
   for (const record of tree.records()) {
     const at = record.address();

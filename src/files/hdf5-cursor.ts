@@ -73,7 +73,8 @@ export class Hdf5Cursor {
   /** @throws FileError unless the next four bytes are these characters */
   signature(expected: string): void {
     const found = String.fromCharCode(...this.take(4));
-    if (found !== expected) throw new FileError(`${this.what} is damaged: it does not begin with ${expected}`);
+    if (found !== expected)
+      throw new FileError(`${this.what} is damaged: it does not begin with ${expected}`);
   }
 
   /** @throws FileError unless the next byte is one of these versions */

@@ -41,13 +41,14 @@ const BAND_LIMIT = 2 ** 26;
 
 const [COMPACT, CONTIGUOUS, CHUNKED, VIRTUAL] = [0, 1, 2, 3];
 
-/** In the flags of chunked storage of version 4. */
+/** In the flags of chunked storage, from version 4 on. */
 const [PLAIN_EDGES, SINGLE_FILTERED] = [1, 2];
 
 /**
  * The description of a dataset, from the messages in its header.
  *
- * Format: HDF5 File Format Specification 3.0, sections IV.A.2.b, d, f and i.
+ * Format: HDF5 File Format Specification 3.0, sections IV.A.2.b, d, f and i; layouts of version 5, which HDF5 2.0 writes, are
+ * those of version 4 with larger fields for the sizes of chunks.
  *
  * @throws FileError if it is damaged
  */
@@ -85,7 +86,8 @@ function locate(
   if (bytes === 0) return plain(() => memorySource(new Uint8Array(0)));
   const limit = Math.max(memory ?? 0, inflationLimit(file.source, undefined));
   if (stored.kind === "compact") {
-    if (stored.data.length < bytes) throw new FileError(`takes ${bytes} bytes, and ${stored.data.length} are there`);
+    if (stored.data.length < bytes)
+      throw new FileError(`takes ${bytes} bytes, and ${stored.data.length} are there`);
     return plain(() => memorySource(stored.data.subarray(0, bytes)));
   }
   if (stored.kind === "contiguous" && stored.address !== undefined) {
@@ -116,14 +118,14 @@ function wholeChunk({ shape }: Hdf5Space): ChunkedLayout {
 }
 
 function readLayout(body: Hdf5Cursor, file: Hdf5File, space: Hdf5Space): Layout {
-  const version = body.version(1, 2, 3, 4);
+  const version = body.version(1, 2, 3, 4, 5);
   if (version < 3) return readOldLayout(body, space);
   const kind = body.unsigned(1);
   if (kind === COMPACT) return { kind: "compact", data: body.take(body.unsigned(2)) };
   if (kind === CONTIGUOUS) return { kind: "contiguous", address: body.address(), length: body.length() };
   if (kind === VIRTUAL) throw new FileError("is put together of parts of other datasets, which is not read");
   if (kind !== CHUNKED) throw new FileError(`is stored in the way ${kind}, which is not known`);
-  if (version === 4) return readChunked4(body, file, space);
+  if (version >= 4) return readChunked4(body, file, space);
   const rank = body.unsigned(1);
   const address = body.address();
   const chunk = Array.from({ length: rank }, () => body.unsigned(4));

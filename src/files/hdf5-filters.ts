@@ -87,7 +87,8 @@ export function withoutFilters(
       bytes = into;
     }
   }
-  if (bytes.length !== size) throw new FileError(`a chunk has ${bytes.length} bytes, not the ${size} it should`);
+  if (bytes.length !== size)
+    throw new FileError(`a chunk has ${bytes.length} bytes, not the ${size} it should`);
   return bytes;
 }
 

@@ -99,12 +99,7 @@ function denseLinks(file: Hdf5File, info: Hdf5Cursor): Hdf5Link[] {
  * @param info  the message, at the heap's address
  * @param before  bytes before the identifier in a record
  */
-export function denseObjects(
-  file: Hdf5File,
-  info: Hdf5Cursor,
-  type: number,
-  before: number,
-): Uint8Array[] {
+export function denseObjects(file: Hdf5File, info: Hdf5Cursor, type: number, before: number): Uint8Array[] {
   const heapAt = info.address();
   const treeAt = info.address();
   if (heapAt === undefined || treeAt === undefined) return [];

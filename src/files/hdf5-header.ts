@@ -30,6 +30,15 @@ const MESSAGES_LIMIT = 2 ** 17;
 
 const WHAT = "an object header";
 
+/** What messages are about, for the messages of errors. */
+const NAMES: Readonly<Record<number, string>> = {
+  [MESSAGE.dataspace]: "its shape",
+  [MESSAGE.datatype]: "its type",
+  [MESSAGE.fillValue]: "its fill value",
+  [MESSAGE.layout]: "the place of its numbers",
+  [MESSAGE.filters]: "its list of filters",
+};
+
 const PREFIX_BYTES = 16;
 /** The prefix of version 2 takes at most so many bytes. */
 const PREFIX_2_BYTES = 34;
@@ -128,7 +137,7 @@ export function bodyOf(
 ): Hdf5Cursor | undefined {
   const message = messages.find((one) => one.type === type);
   if (!message) return undefined;
-  if (!(message.flags & SHARED)) return file.cursor(message.body, WHAT);
+  if (!(message.flags & SHARED)) return file.cursor(message.body, NAMES[type] ?? WHAT);
   return sharedBody(file, file.cursor(message.body, WHAT), type);
 }
 

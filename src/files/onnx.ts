@@ -1,10 +1,10 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import type { PanelData } from "../matrix/types.js";
 import { partsOfType } from "./complex-numbers.js";
 import { type Folder, inside } from "./folder.js";
 import { type OnnxItem, type OnnxModel, type OnnxNode, type OnnxScope, readOnnxGraph } from "./onnx-graph.js";
 import { type OnnxTensor, type Place, typedNumbers } from "./onnx-tensor.js";
 import { type OnnxRole, roleOf } from "./onnx-uses.js";
+import { inMemory, outputsFirst } from "./outputs-first.js";
 import { ProtobufReader } from "./protobuf.js";
 import { FOREIGN_BYTES, refusePointers } from "./refuse-foreign.js";
 import type { ByteSource } from "./source.js";
@@ -153,27 +153,6 @@ function weights(tensor: Stored, name: string, role: OnnxRole, places: NumberPla
   }));
 }
 
-/** A tensor with an inner axis brought to the front, in memory. */
-function outputsFirst(tensor: WeightTensor, axis: number): OpenTensor {
-  const { shape, dtype } = tensor;
-  const opened = tensor.open();
-  try {
-    const product = (lengths: readonly number[]) => lengths.reduce((a, b) => a * b, 1);
-    const [before, length, parts] = [product(shape.slice(0, axis)), shape[axis], partsOfType(dtype)];
-    const run = parts * product(shape.slice(axis + 1));
-    const from = opened.numbers(0, product(shape));
-    const to = from.slice();
-    for (let b = 0; b < before; b++)
-      for (let o = 0; o < length; o++) {
-        const at = (b * length + o) * run;
-        to.set(from.subarray(at, at + run), (o * before + b) * run);
-      }
-    return inMemory(to, parts);
-  } finally {
-    opened.close();
-  }
-}
-
 function useOf(role: Extract<OnnxRole, { operator: string }>, rank: number): OperatorUse {
   const { operator } = role;
   return role.kind === "kernel" && role.regular
@@ -318,13 +297,6 @@ function unchanged(source: ByteSource, size: number): ByteSource {
   if (source.size === size) return source;
   source.close();
   throw new FileError("its file has changed since the model was read");
-}
-
-function inMemory(numbers: PanelData, parts: number): OpenTensor {
-  return {
-    numbers: (first, count) => numbers.subarray(parts * first, parts * (first + count)) as PanelData,
-    close() {},
-  };
 }
 
 /** Items whose external data overlaps that of another item, and the other. The same data may be used twice. */
