@@ -3,7 +3,7 @@ import { adjointOf, conv2d, type LinearOperator, NonFiniteError } from "../index
 import { halfDecoder } from "../matrix/half.js";
 import { frobenius } from "../numerics/sums.js";
 import { type Axis, axisOf, type Conv2dOptions, checkConv2dOptions } from "../operators/conv2d-geometry.js";
-import { isLinear, planarConvolution } from "./planar-convolution.js";
+import { isChannelsLast, isLinear, isTransposed, planarConvolution } from "./planar-convolution.js";
 import type { Weight } from "./weight.js";
 
 /** How convolutions are applied, where no graph says it. */
@@ -29,6 +29,12 @@ const CONVOLUTIONS: readonly (string | undefined)[] = [
   "ConvTranspose",
   "DeformConv",
   "QLinearConv",
+  "Conv1D",
+  "Conv2D",
+  "DepthwiseConv1D",
+  "DepthwiseConv2D",
+  "Conv1DTranspose",
+  "Conv2DTranspose",
   undefined,
 ];
 
@@ -59,8 +65,9 @@ export function convolutionInput(
   const planar = (lengths: readonly number[]) =>
     (isLinear(tensor) ? [1, lengths[lengths.length - 1]] : lengths) as readonly [number, number];
   if (use?.input) {
-    const channels = Math.max(...shape.slice(0, 2)) * (use.groups ?? 1);
-    const longer = use.operator === "ConvTranspose" ? (use.stride ?? []) : [];
+    const [one, other] = isChannelsLast(tensor) ? shape.slice(-2) : shape;
+    const channels = Math.max(one, other) * (use.groups ?? 1);
+    const longer = isTransposed(use) ? (use.stride ?? []) : [];
     const places = [...use.input, ...longer].reduce((product, length) => product * length, channels);
     if (places <= MOST_PLACES) return { size: planar(use.input), from: "graph" };
   }
@@ -124,18 +131,25 @@ function convolutionInGraph(
   input: readonly [number, number],
 ): Convolution {
   const { output, shape, ...how } = planarConvolution(tensor, tensorflow, input);
-  const given = { ...how, ...(boundary && { boundary }), layout: tensorflow ? "hwio" : "oihw" } as const;
-  if (!output) return operatorOf(data, shape, { ...given, input });
-  const [channels, each, kh, kw] = shape;
-  const taps = kh * kw;
-  const kernel = new Float64Array(data.length);
-  for (let c = 0; c < channels; c++)
-    for (let o = 0; o < each; o++) {
-      const from = (o * channels + c) * taps;
-      kernel.set(data.subarray(from, from + taps), (c * each + o) * taps);
-    }
+  const given = { ...how, ...(boundary && { boundary }) };
+  const kernel = tensor.outputs === undefined ? data : inOrder(data, tensor.shape, tensor.outputs);
+  if (!output) return operatorOf(kernel, shape, { ...given, input });
+  // A transposed convolution is the adjoint of the convolution from its outputs to its inputs.
   const { A, frobenius } = operatorOf(kernel, shape, { ...given, input: output });
   return { A: adjointOf(A), frobenius };
+}
+
+/** Numbers of which an inner axis has been brought to the front, with the axes in the order of their shape. */
+function inOrder(data: Float64Array, shape: readonly number[], axis: number): Float64Array {
+  const product = (lengths: readonly number[]) => lengths.reduce((a, b) => a * b, 1);
+  const [before, each, after] = [product(shape.slice(0, axis)), shape[axis], product(shape.slice(axis + 1))];
+  const ordered = new Float64Array(data.length);
+  for (let b = 0; b < before; b++)
+    for (let o = 0; o < each; o++) {
+      const from = (o * before + b) * after;
+      ordered.set(data.subarray(from, from + after), (b * each + o) * after);
+    }
+  return ordered;
 }
 
 function operatorOf(data: Float64Array, shape: readonly number[], given: Conv2dOptions): Convolution {

@@ -32,7 +32,7 @@ export interface WeightOptions {
 }
 
 /** Last parts of names that stand for the parameter of a layer and not for the layer. */
-const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|params?|value|data|\d+)$/i;
+const PARAMETER = /^(weight|weights|kernel|kernels|embedding|embeddings|table|params?|vars|value|data|\d+)$/i;
 
 /** The parameters of normalizations, and the layers that are one, by their names. */
 const SCALING = /^(scale|gamma|beta|g|offset|running_mean|running_var|moving_mean|moving_variance)$/i;

@@ -1,5 +1,6 @@
 import type { Folder } from "./folder.js";
 import { isGguf, readGguf } from "./gguf.js";
+import { isKeras, readKeras } from "./keras.js";
 import { type ModelFormat, readModelFile } from "./model-file.js";
 import { isOnnx, readOnnx } from "./onnx.js";
 import type { ByteSource } from "./source.js";
@@ -16,13 +17,19 @@ const FORMATS: readonly ModelFormat[] = [
   },
   { extension: ".gguf", early: true, begins: isGguf, read: readGguf },
   { extension: ".pt", early: true, begins: isTorch, read: readTorch, stored: storedTorch },
+  ...[".keras", ".h5"].map(
+    (extension): ModelFormat => ({
+      ...{ extension, early: true, begins: isKeras },
+      read: (source, again, _name, _folder, memory) => readKeras(source, again, memory),
+    }),
+  ),
 ];
 
 /**
  * The tensors of a model: a `.safetensors` file or the `.index.json` of several, a `.gguf` file or the first of several,
- * an `.onnx` file, a file of PyTorch or the `.index.json` of several, a TensorFlow.js `model.json` or weights manifest, or a `.npz` file. The format is recognized by the
- * first bytes, for all but JSON also by the extension. Only headers are read before a tensor is opened, and no file stays
- * open.
+ * an `.onnx` file, a file of PyTorch or the `.index.json` of several, a Keras model (`.keras`, `.h5`), a TensorFlow.js
+ * `model.json` or weights manifest, or a `.npz` file. The format is recognized by the first bytes, for all but JSON also
+ * by the extension. Only headers are read before a tensor is opened, and no file stays open.
  *
  * @param open  opens the file, once for its header and once for each tensor in it that is opened
  * @param name  the file's

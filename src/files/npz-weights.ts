@@ -72,7 +72,7 @@ function entryOf(
     open() {
       const file = again();
       try {
-        const tensor = open(openZipMember(file, member, limit), header, read);
+        const tensor = npyNumbers(openZipMember(file, member, limit), header, read);
         return { numbers: tensor.numbers, close: () => file.close() };
       } catch (error) {
         file.close();
@@ -82,7 +82,12 @@ function entryOf(
   };
 }
 
-function open(content: ByteSource, header: NpyHeader, dtype: NumberType): Pick<OpenTensor, "numbers"> {
+/** The numbers of an array; those whose high byte is first are converted, all of them at once. */
+export function npyNumbers(
+  content: ByteSource,
+  header: NpyHeader,
+  dtype: NumberType,
+): Pick<OpenTensor, "numbers"> {
   if (!header.dtype.bigEndian) return storedNumbers(content, header.dataOffset, dtype);
   const data = readNpyData(content, header) as PanelData;
   const parts = partsOfType(dtype);

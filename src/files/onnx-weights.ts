@@ -1,7 +1,6 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { type HalfType, halfDecoder } from "../matrix/half.js";
-import type { PanelData } from "../matrix/types.js";
-import { isComplexType, type NumberType, partsOfType } from "./complex-numbers.js";
+import { isComplexType, type NumberType } from "./complex-numbers.js";
 import { linearNumbers } from "./linear-quantization.js";
 import { OnnxNames } from "./onnx-constants.js";
 import { commonUse, convolutionUse } from "./onnx-convolution.js";
@@ -18,6 +17,7 @@ import {
 import { OnnxShapes } from "./onnx-shapes.js";
 import type { OnnxTensor, PlacedTensor } from "./onnx-tensor.js";
 import { type FoundUse, type OnnxRole, usesOf } from "./onnx-uses.js";
+import { outputsFirst } from "./outputs-first.js";
 import {
   BYTES,
   type OpenTensor,
@@ -256,28 +256,4 @@ function weights(
       return { numbers: (first, length) => all.numbers(k * size + first, length), close: all.close };
     },
   }));
-}
-
-/** A tensor with an inner axis brought to the front, in memory. */
-function outputsFirst(tensor: WeightTensor, axis: number): OpenTensor {
-  const { shape, dtype } = tensor;
-  const opened = tensor.open();
-  try {
-    const product = (lengths: readonly number[]) => lengths.reduce((a, b) => a * b, 1);
-    const [before, length, parts] = [product(shape.slice(0, axis)), shape[axis], partsOfType(dtype)];
-    const run = parts * product(shape.slice(axis + 1));
-    const from = opened.numbers(0, product(shape));
-    const to = from.slice();
-    for (let b = 0; b < before; b++)
-      for (let o = 0; o < length; o++) {
-        const at = (b * length + o) * run;
-        to.set(from.subarray(at, at + run), (o * before + b) * run);
-      }
-    return {
-      numbers: (first, count) => to.subarray(parts * first, parts * (first + count)) as PanelData,
-      close() {},
-    };
-  } finally {
-    opened.close();
-  }
 }

@@ -3,6 +3,8 @@ import type { PanelType } from "../matrix/types.js";
 import type { Folder } from "./folder.js";
 import { inside } from "./folder.js";
 import { isObject } from "./json.js";
+import { KerasNames, kerasModel, variableOf } from "./keras-config.js";
+import { usedBy } from "./keras-uses.js";
 import { dequantized, type Quantization, quantizationOf } from "./quantized.js";
 import { FOREIGN_BYTES, refusePointers } from "./refuse-foreign.js";
 import { type ByteSource, type FilePart, joined } from "./source.js";
@@ -55,6 +57,7 @@ export function isTfjsModel(value: unknown): boolean {
  * | int32, bool, complex64, string | left out |
  *
  * Those of an optimizer, which the manifest has in a group of that name, are left out as well.
+ * The topology of a layers model says how its layers use their weights.
  *
  * The tensors of a group of files lie end to end, and may begin in one file and end in another. One that fails takes
  * those behind it in its group with it where its length is not known, and no others.
@@ -67,10 +70,20 @@ export function readTfjsModel(value: unknown, folder: Folder): TensorEntry[] {
   const groups = Array.isArray(value) ? value : isObject(value) ? value["weightsManifest"] : undefined;
   if (!Array.isArray(groups)) throw new FileError('its "weightsManifest" is not a list');
   const seen = new Set<string>();
-  return groups.flatMap((group, g) => {
+  const layers = layersIn(value);
+  const entries = groups.flatMap((group, g) => {
     const { paths, weights } = groupOf(group, g);
     return readGroup(weights, bytesOf(paths, folder), seen, g);
   });
+  return entries.map((entry) =>
+    entry.kind === "tensor" ? usedBy(entry, layers.find(entry.name), variableOf(entry.name)) : entry,
+  );
+}
+
+/** The layers of a model whose topology is that of a layers model; a graph model has none. */
+function layersIn(value: unknown): KerasNames {
+  const topology = isObject(value) ? value["modelTopology"] : undefined;
+  return new KerasNames(kerasModel(isObject(topology) ? (topology["model_config"] ?? topology) : undefined));
 }
 
 function groupOf(group: unknown, g: number): Group {
