@@ -13,7 +13,9 @@ import {
   SpectralNormError,
   singularTriplet,
 } from "../../src/index.js";
+import { chosenAmong } from "./chosen-files.js";
 import { fileSource } from "./file-source.js";
+import { gunzipped } from "./gunzipped.js";
 import type { PathFile } from "./path-file.js";
 import { holds } from "./readers.js";
 import type { Report, Task } from "./task.js";
@@ -62,7 +64,7 @@ const maxCost = 5e9;
 
 /**
  * The norms of every matrix in the files, and errors for what cannot be read, reported one by one. Files that a
- * model's description names are looked up among the others.
+ * model's description names are looked up among the others. Of a folder of models, `modelsIn` says what is read.
  *
  * @returns the number of matrices
  */
@@ -72,23 +74,21 @@ export const norms: Task<{ readonly files: readonly PathFile[] }, number, NormRo
 ) => {
   let count = 0;
   const parts = new Set<PathFile>();
-  // Descriptions first, because they name the files that belong to them.
-  const inOrder = [...files].sort((a, b) => Number(isJson(b)) - Number(isJson(a)));
-  for (const [i, one] of inOrder.entries()) {
+  const { chosen, unread } = await chosenAmong(files);
+  for (const { folder, names } of unread)
+    update({ file: folder, kind: "note", text: `not read: ${names.join(", ")}` });
+  for (const [i, one] of chosen.entries()) {
     if (parts.has(one)) continue;
     const told: Report<never>["progress"] = (name, done, total) =>
-      progress(name === "" ? one.path : `${one.path}: ${name}`, i + done / total, files.length);
+      progress(name === "" ? one.path : `${one.path}: ${name}`, i + done / total, chosen.length);
     told("", 0, 1);
-    const read = await readerOf(one, folderAmong(files, one, parts), told);
-    for (const row of rowsOf(read)) {
+    for await (const row of rowsOf(one, folderAmong(files, one, parts), told)) {
       if (row.kind === "norms") count++;
       update({ file: one.path, ...row });
     }
   }
   return count;
 };
-
-const isJson = ({ path }: PathFile): boolean => path.toLowerCase().endsWith(".json");
 
 /** The files that a file may name: those in its own folder, or those that were dropped with it. */
 function folderAmong(files: readonly PathFile[], one: PathFile, parts: Set<PathFile>): Folder {
@@ -107,38 +107,15 @@ function folderAmong(files: readonly PathFile[], one: PathFile, parts: Set<PathF
 
 type Row = { readonly key?: string } & (MatrixNorms | Failed | LeftOut | Note);
 
-/** The weights of these kinds are read without loading more. */
-const plainModel = /\.safetensors(\.index\.json)?$|(?<!\.index)\.json$/i;
-
-/** What reads the matrices of a file; for most kinds it is loaded when there is such a file. */
-async function readerOf(
-  { path, file }: PathFile,
-  folder: Folder,
-  told: Report<never>["progress"],
-): Promise<() => Iterable<Row>> {
-  const open = () => fileSource(file);
-  const kind = holds(path);
-  if (kind === "matrices") {
-    const { readMatrices } = await import("../../src/files/open.js");
-    return () => matricesOf(readMatrices(open(), path));
-  }
-  if (kind === "parts" && !(await isZip(file)))
-    return () => {
-      throw new FileError("is part of a model; drop the model.json that names it together with it");
-    };
-  if (plainModel.test(path)) return () => weightsOf(readModelFile(open, path, folder, []), told);
-  const { readModel } = await import("../../src/files/model.js");
-  return () => weightsOf(readModel(open, path, folder), told);
-}
-
-async function isZip(file: Blob): Promise<boolean> {
-  return (await file.slice(0, 2).text()) === "PK";
-}
-
-function* rowsOf(read: () => Iterable<Row>): Generator<Row> {
+/** The rows of a file. What reads most formats is loaded when there is such a file. */
+async function* rowsOf(one: PathFile, folder: Folder, told: Report<never>["progress"]): AsyncGenerator<Row> {
   let any = false;
   try {
-    for (const row of read()) {
+    const rows =
+      holds(one.path) === "matrices"
+        ? matricesOf(await matrixEntries(one))
+        : weightsOf(await modelEntries(one, folder), told);
+    for (const row of rows) {
       any ||= row.kind !== "left out" && row.kind !== "note";
       yield row;
     }
@@ -146,6 +123,31 @@ function* rowsOf(read: () => Iterable<Row>): Generator<Row> {
   } catch (error) {
     yield { kind: "failed", reason: reasonOf(error) };
   }
+}
+
+async function matrixEntries({ path, file }: PathFile): Promise<Iterable<FileEntry>> {
+  const { readMatrices } = await import("../../src/files/open.js");
+  const content = /\.gz$/i.test(path) ? await gunzipped(file) : file;
+  return readMatrices(fileSource(content), path.replace(/\.gz$/i, ""));
+}
+
+/** These are read without loading more, unless they are adapters. */
+const plainModel = /\.safetensors(\.index\.json)?$|(?<!\.index)\.json$/i;
+
+async function modelEntries({ path, file }: PathFile, folder: Folder): Promise<TensorEntry[]> {
+  const open = () => fileSource(file);
+  if (holds(path) === "parts" && !(await isZip(file)))
+    throw new FileError("is part of a model; drop the model.json that names it together with it");
+  const entries = plainModel.test(path)
+    ? readModelFile(open, path, folder, [])
+    : (await import("../../src/files/model.js")).readModel(open, path, folder);
+  if (!entries.some(({ name }) => /lora/i.test(name))) return entries;
+  const { withUpdates } = await import("../../src/files/lora.js");
+  return withUpdates(entries, folder, undefined);
+}
+
+async function isZip(file: Blob): Promise<boolean> {
+  return (await file.slice(0, 2).text()) === "PK";
 }
 
 function* matricesOf(entries: Iterable<FileEntry>): Generator<Row> {

@@ -33,7 +33,16 @@ export const described = kinds
   .map(({ ends, called }) => `${ends.join(", ")} (${called})`)
   .join(" · ");
 
+function kindOf(name: string): Kind | undefined {
+  return kinds.find(({ ends }) => ends.some((end) => name.toLowerCase().endsWith(end)));
+}
+
+/** Whether the name is that of a kind of file that can be read. */
+export function isKnown(name: string): boolean {
+  return kindOf(name) !== undefined;
+}
+
 /** What a file holds, by its name; unknown names may be matrices, which their first bytes tell. */
 export function holds(name: string): Kind["holds"] {
-  return kinds.find(({ ends }) => ends.some((end) => name.toLowerCase().endsWith(end)))?.holds ?? "matrices";
+  return kindOf(name)?.holds ?? "matrices";
 }
