@@ -72,6 +72,7 @@ const { metafile } = await build({
   target: "node20",
   minifyWhitespace: true,
   minifySyntax: true,
+  minifyIdentifiers: true,
   legalComments: "none",
   metafile: true,
   logLevel: "warning",
