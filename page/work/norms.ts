@@ -3,8 +3,11 @@ import { type Weight, weightsAmong } from "../../src/audit/weight.js";
 import { gramCost, testCost } from "../../src/certify/gram-test.js";
 import type { FileEntry, FileMatrix } from "../../src/files/entry.js";
 import type { Folder } from "../../src/files/folder.js";
-import { readModelFile } from "../../src/files/model-file.js";
-import type { TensorEntry } from "../../src/files/tensor.js";
+import { parseJson } from "../../src/files/json.js";
+import { readMatrixFile } from "../../src/files/matrix-file.js";
+import type { ByteSource } from "../../src/files/source.js";
+import { type TensorEntry, withoutRepeats } from "../../src/files/tensor.js";
+import { isTfjsModel, readTfjsModel } from "../../src/files/tfjs-weights.js";
 import {
   certify,
   FileError,
@@ -126,24 +129,30 @@ async function* rowsOf(one: PathFile, folder: Folder, told: Report<never>["progr
 }
 
 async function matrixEntries({ path, file }: PathFile): Promise<Iterable<FileEntry>> {
+  const source = fileSource(/\.gz$/i.test(path) ? await gunzipped(file) : file);
+  const name = path.replace(/\.gz$/i, "");
+  if (!/\.mat$/i.test(name)) return readMatrixFile(source, name, []);
   const { readMatrices } = await import("../../src/files/open.js");
-  const content = /\.gz$/i.test(path) ? await gunzipped(file) : file;
-  return readMatrices(fileSource(content), path.replace(/\.gz$/i, ""));
+  return readMatrices(source, name);
 }
 
-/** These are read without loading more, unless they are adapters. */
-const plainModel = /\.safetensors(\.index\.json)?$|(?<!\.index)\.json$/i;
-
-async function modelEntries({ path, file }: PathFile, folder: Folder): Promise<TensorEntry[]> {
+async function modelEntries({ path, file }: PathFile, folder: Folder): Promise<readonly TensorEntry[]> {
   const open = () => fileSource(file);
   if (holds(path) === "parts" && !(await isZip(file)))
     throw new FileError("is part of a model; drop the model.json that names it together with it");
-  const entries = plainModel.test(path)
-    ? readModelFile(open, path, folder, [])
-    : (await import("../../src/files/model.js")).readModel(open, path, folder);
+  if (/\.json$/i.test(path) && !/\.index\.json$/i.test(path)) return tfjsEntries(open(), folder);
+  const { readModel } = await import("../../src/files/model.js");
+  const entries = readModel(open, path, folder);
   if (!entries.some(({ name }) => /lora/i.test(name))) return entries;
   const { withUpdates } = await import("../../src/files/lora.js");
   return withUpdates(entries, folder, undefined);
+}
+
+/** Of TensorFlow.js, whose reader is small. */
+async function tfjsEntries(source: ByteSource, folder: Folder): Promise<readonly TensorEntry[]> {
+  const json = parseJson(source.read(0, source.size));
+  if (isTfjsModel(json)) return withoutRepeats(readTfjsModel(json, folder));
+  throw new FileError("is a JSON text, but neither a TensorFlow.js model nor an index");
 }
 
 async function isZip(file: Blob): Promise<boolean> {

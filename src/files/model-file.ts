@@ -20,7 +20,7 @@ const JSON_LIMIT = 2 ** 28;
 
 const HEAD_BYTES = FOREIGN_BYTES;
 
-/** A format of models that not every reader needs. */
+/** A format of models with a reader of its own. */
 export interface ModelFormat {
   /** how messages list it */
   readonly extension: string;

@@ -7,7 +7,7 @@ import type { ByteSource } from "./source.js";
 import type { TensorEntry } from "./tensor.js";
 import { isTorch, readTorch, storedTorch } from "./torch.js";
 
-/** The formats that the page, which has to stay small, does without. */
+/** The formats beside safetensors, TensorFlow.js and `.npz`. */
 const FORMATS: readonly ModelFormat[] = [
   {
     extension: ".onnx",
