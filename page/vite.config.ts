@@ -19,13 +19,23 @@ const isolating = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
+/** The package's own code but the adapters, whose libraries are large. */
+const sharedCode = /[\\/]src[\\/](?!files|jax|tfjs|threads|webgpu)/;
+
 export default defineConfig({
   root: folder("."),
   // So that the built page runs in whatever folder it is put.
   base: "./",
   plugins: [typeset(), styled(), inPage],
   define: { BUNDLED_VERSIONS: JSON.stringify(versions) },
-  worker: { format: "es", plugins: () => [inWorker] },
+  worker: {
+    format: "es",
+    plugins: () => [inWorker],
+    // What several parts of the worker share is one file: many small ones compress less well.
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: "shared", test: sharedCode, minShareCount: 2 }] } },
+    },
+  },
   build: {
     target: "es2022",
     assetsInlineLimit: 0,

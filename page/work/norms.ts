@@ -1,6 +1,5 @@
-import { measure } from "../../src/audit/measure.js";
-import { type Weight, weightsAmong } from "../../src/audit/weight.js";
-import { gramCost, testCost } from "../../src/certify/gram-test.js";
+import { errorInMatrix, type Weight, weightsAmong } from "../../src/audit/weight.js";
+import { inMemory, withTensor } from "../../src/audit/weight-numbers.js";
 import type { FileEntry, FileMatrix } from "../../src/files/entry.js";
 import type { Folder } from "../../src/files/folder.js";
 import { parseJson } from "../../src/files/json.js";
@@ -11,8 +10,8 @@ import { isTfjsModel, readTfjsModel } from "../../src/files/tfjs-weights.js";
 import {
   certify,
   FileError,
+  type MatrixLike,
   matrixNorm,
-  type SingularTriplet,
   SpectralNormError,
   singularTriplet,
 } from "../../src/index.js";
@@ -174,9 +173,21 @@ function rowOf(entry: FileEntry): Row {
 }
 
 function normsOf({ matrix, shape: [rows, cols], dtype }: FileMatrix): MatrixNorms {
+  return measured(matrix, { rows, cols, dtype });
+}
+
+/** @param size  as it is shown; a weight may be stored transposed */
+function measured(matrix: MatrixLike, size: Pick<MatrixNorms, "rows" | "cols" | "dtype">): MatrixNorms {
   const triplet = singularTriplet(matrix);
-  const { lower, upper } = certify(matrix, { triplet, maxCost });
-  return asNorms({ rows, cols, dtype }, triplet, matrixNorm(matrix, "fro"), { lower, upper });
+  const { sigma, gradientError, converged, tied } = triplet;
+  const frobenius = matrixNorm(matrix, "fro");
+  const { lower, upper, proven } = certify(matrix, { triplet, maxCost });
+  return {
+    kind: "norms",
+    ...size,
+    ...{ sigma, frobenius, gradientError, converged, tied },
+    ...(proven && { bounds: { lower, upper } }),
+  };
 }
 
 function* weightsOf(entries: readonly TensorEntry[], told: Report<never>["progress"]): Generator<Row> {
@@ -191,24 +202,14 @@ function* weightsOf(entries: readonly TensorEntry[], told: Report<never>["progre
 
 function weightNorms(weight: Weight): MatrixNorms {
   const { rows, cols, tensor } = weight;
-  const [short, long] = [Math.min(rows, cols), Math.max(rows, cols)];
-  const affordable = gramCost(short, long) + 3 * testCost(short) <= maxCost;
-  const { triplet, frobenius, certificate } = measure(weight, { certify: affordable });
-  return asNorms({ rows, cols, dtype: tensor.dtype }, triplet, frobenius, certificate);
-}
-
-function asNorms(
-  size: Pick<MatrixNorms, "rows" | "cols" | "dtype">,
-  { sigma, gradientError, converged, tied }: SingularTriplet,
-  frobenius: number,
-  bounds: MatrixNorms["bounds"],
-): MatrixNorms {
-  return {
-    kind: "norms",
-    ...size,
-    ...{ sigma, frobenius, gradientError, converged, tied },
-    ...(bounds && { bounds: { lower: bounds.lower, upper: bounds.upper } }),
-  };
+  return withTensor(weight, {}, (opened) => {
+    try {
+      const matrix = inMemory(opened.numbers(0, rows * cols), weight);
+      return measured(matrix, { rows, cols, dtype: tensor.dtype });
+    } catch (error) {
+      throw errorInMatrix(weight, error);
+    }
+  });
 }
 
 function attempt(compute: () => MatrixNorms): MatrixNorms | Failed {

@@ -3,10 +3,8 @@ import type { OpenTensor } from "../files/tensor.js";
 import {
   type Certificate,
   certify,
-  FileError,
   type MatrixLike,
   type MatrixOrOperator,
-  type PanelData,
   rowPanels,
   type SingularTriplet,
   SpectralNormError,
@@ -27,6 +25,7 @@ import {
 import { FrobeniusSum } from "./frobenius-sum.js";
 import { isFormed, lowRankForm, widened } from "./low-rank-form.js";
 import { errorInMatrix, type Weight } from "./weight.js";
+import { inMemory, withTensor } from "./weight-numbers.js";
 
 export interface MeasureOptions {
   readonly rtol?: number;
@@ -174,31 +173,6 @@ function withForm<T>(weight: Weight, options: MeasureOptions, use: (form: Form) 
   });
 }
 
-/**
- * Calls `use` with the opened tensor, and closes it afterwards.
- *
- * @param use  is told whether the tensor takes more than `options.memory`
- * @throws FileError if it cannot be opened, or not within that memory
- */
-export function withTensor<T>(
-  { tensor }: Weight,
-  options: MeasureOptions,
-  use: (opened: OpenTensor, streamed: boolean) => T,
-): T {
-  const streamed = options.memory !== undefined && tensor.bytes > options.memory;
-  if (streamed && tensor.unpacked)
-    throw new FileError(
-      `is compressed or in another order, and its ${tensor.bytes} bytes are more than the memory allowed; ` +
-        "store it as it is in memory",
-    );
-  const opened = tensor.open();
-  try {
-    return use(opened, streamed);
-  } finally {
-    opened.close();
-  }
-}
-
 function formOf(opened: OpenTensor, weight: Weight, streamed: boolean, options: MeasureOptions): Form {
   const { rows, cols, tensor } = weight;
   if (options.convolution && isConvolution(weight)) {
@@ -229,12 +203,6 @@ function formOf(opened: OpenTensor, weight: Weight, streamed: boolean, options: 
   sum.add(numbers);
   const entries = inMemory(numbers, weight);
   return { A: entries, entries, rows, cols, frobenius: () => sum.total() };
-}
-
-function inMemory(data: PanelData, { tensor, stored }: Weight): MatrixLike {
-  const { dtype } = tensor;
-  if (dtype === "float16" || dtype === "bfloat16") return { data: data as Uint16Array, dtype, shape: stored };
-  return { data: data as Float32Array | Float64Array, dtype, shape: stored };
 }
 
 /** The weight as row panels; the first read also sums the squares. */

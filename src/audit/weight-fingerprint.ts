@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { PanelData } from "../index.js";
-import { type MeasureOptions, withTensor } from "./measure.js";
+import type { MeasureOptions } from "./measure.js";
 import type { Weight } from "./weight.js";
+import { withTensor } from "./weight-numbers.js";
 
 /** Chosen: numbers read at a time. */
 const STEP = 2 ** 18;
