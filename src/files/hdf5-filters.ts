@@ -92,7 +92,7 @@ export function withoutFilters(
 
 /** First all first bytes, then all second bytes, and so on; what is left over stays at the end. */
 function unshuffled(bytes: Uint8Array, elementBytes: number): Uint8Array {
-  if (elementBytes <= 1) return bytes;
+  if (elementBytes <= 1 || elementBytes > bytes.length) return bytes;
   const count = Math.floor(bytes.length / elementBytes);
   const result = allocate(bytes.length);
   for (let part = 0; part < elementBytes; part++)
