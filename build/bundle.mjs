@@ -78,7 +78,8 @@ const { metafile } = await build({
   logLevel: "warning",
   external: ["@tensorflow/*", "@jax-js/*"],
   // What is bundled from CommonJS asks for Node's own modules by require, which a module lacks.
-  banner: { js: 'import{createRequire as $r}from"node:module";const require=$r(import.meta.url);' },
+  // The name must be longer than those that the identifiers are shortened to.
+  banner: { js: 'import{createRequire as requireFrom}from"node:module";const require=requireFrom(import.meta.url);' },
   define: {
     BUNDLED_VERSIONS: JSON.stringify({
       [manifest.name]: manifest.version,
