@@ -121,8 +121,14 @@ class PathsReader {
     layers: ReadonlyMap<string, KerasLayer> | undefined,
   ): Place {
     if (layers) {
-      const layer = layers.get(name) ?? layerOfGroup(name);
-      const given = layer?.name || this.#ownName(group);
+      const own = this.#ownName(group);
+      const counted = layers.get(name);
+      const known =
+        own === undefined || counted?.name === own
+          ? counted
+          : place.layer?.layers.find((inner) => inner.name === own);
+      const layer = known ?? layerOfGroup(name);
+      const given = layer?.name || own;
       // The layer's own name stands for "layers/dense_1".
       return {
         group,
@@ -176,7 +182,7 @@ function layerNames({ layer }: Place): ReadonlyMap<string, KerasLayer> {
   const found = new Map<string, KerasLayer>();
   const counts = new Map<string, number>();
   for (const inner of layer?.layers ?? []) {
-    const kind = inSnakeCase(inner.className);
+    const kind = inSnakeCase(inner.pythonClass ?? inner.className);
     const count = counts.get(kind) ?? 0;
     counts.set(kind, count + 1);
     found.set(count === 0 ? kind : `${kind}_${count}`, inner);

@@ -267,3 +267,22 @@ it("--conv operator does not guess what the configuration does not say", async (
   expect(stderr).toMatch(/"padded\/kernel:0": is a Conv2DTranspose with attributes that --conv operator/);
   expect(stderr).toMatch(/"odd\/kernel:0": is a Conv2D with attributes that --conv operator/);
 });
+
+it("--conv operator refuses what a file of weights alone does not determine", async () => {
+  const path = join(folder, "bare.weights.h5");
+  const weights = {
+    "layers/separable_conv2d/vars/0": doubles([2, 2, 1, 1]),
+    "layers/separable_conv2d/vars/1": doubles([1, 1, 1, 2]),
+    "layers/conv2d_transpose/vars/0": doubles([2, 2, 1, 1]),
+    "layers/depthwise_conv2d/vars/0": doubles([2, 2, 1, 1]),
+  };
+  writeFileSync(path, keras3(weights));
+  const { status, stderr, lines } = await answers([path], { conv: "operator", input: [4, 4] });
+  expect(status).toBe(2);
+  expect(lines.map(({ tensor }) => tensor)).toEqual(["layers/separable_conv2d/pointwise_kernel"]);
+  expect(stderr).toMatch(
+    /"layers\/separable_conv2d\/depthwise_kernel": is a DepthwiseConv2D with attributes/,
+  );
+  for (const operator of ["Conv2DTranspose", "DepthwiseConv2D"])
+    expect(stderr).toMatch(new RegExp(`kernel": is a ${operator} with attributes`));
+});

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { Matrix, SVD } from "ml-matrix";
 import { describe, expect, it } from "vitest";
 import { answers } from "../audit/models.js";
-import { TYPE } from "./hdf5-writer.js";
+import { hdf5, heapText, TYPE } from "./hdf5-writer.js";
 import { allocations, checkError, mutations } from "./hostile.js";
 import { type KerasWeight, keras2, keras3, kerasArchive, layer } from "./keras-models.js";
 import { entriesOf, fault, floats, numbersOf, tensorIn, text } from "./models.js";
@@ -167,6 +167,41 @@ describe("Keras 3's HDF5", () => {
     expect(tensorIn(entries, "layers/embedding/embeddings").table).toBe(true);
     // Without a configuration, nothing says how the kernel is applied.
     expect(tensorIn(entries, "layers/conv2d/kernel").use).toBeUndefined();
+  });
+});
+
+describe("The layers of Keras 3", () => {
+  const layers = [
+    layer("Dense", "mine", {}, { registered_name: "package>Dense" }),
+    layer("Dense", "theirs"),
+    layer("Dense", "last"),
+  ];
+  const model = { class_name: "Sequential", config: { name: "m", layers } };
+  const named = (name: string) => ({ links: { vars: namedVariables(name) } });
+  const namedVariables = (name: string) => ({
+    attributes: { name: heapText(name) },
+    links: { "0": { type: TYPE.f4, shape: [2, 2], data: floats("F32", [1, 2, 3, name.length]) } },
+  });
+  const uses = (weights: Uint8Array) => {
+    const entries = entriesOf({ "m.keras": kerasArchive(weights, model) }, "m.keras");
+    return entries.map(({ name }) => [name, tensorIn(entries, name).use?.operator]);
+  };
+
+  it("are counted with classes of the user's own", () => {
+    const kernels = { "layers/dense/vars/0": weight(2, 2), "layers/dense_1/vars/0": weight(2, 2) };
+    expect(uses(keras3(kernels))).toEqual([
+      ["mine/vars/0", undefined],
+      ["theirs/kernel", "Dense"],
+    ]);
+  });
+
+  it("are those whose names stand at their variables, whatever their groups are called", () => {
+    const groups = { dense: named("last"), dense_1: named("unknown"), x: named("mine") };
+    expect(uses(hdf5({ links: { layers: { links: groups } } }))).toEqual([
+      ["last/kernel", "Dense"],
+      ["unknown/kernel", "Dense"],
+      ["mine/vars/0", undefined],
+    ]);
   });
 });
 
