@@ -203,6 +203,14 @@ describe("The layers of Keras 3", () => {
       ["mine/vars/0", undefined],
     ]);
   });
+
+  it("have the names of their groups where two have the same", () => {
+    const groups = { dense: named("last"), dense_1: named("last") };
+    expect(uses(hdf5({ links: { layers: { links: groups } } }))).toEqual([
+      ["last/kernel", "Dense"],
+      ["layers/dense_1/vars/0", "Dense"],
+    ]);
+  });
 });
 
 describe.each([false, true])("Keras 3's archives, deflated: %s", (deflate) => {
