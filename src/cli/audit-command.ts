@@ -14,8 +14,8 @@ export function registerAudit(program: Command): void {
     .description("the spectral norm of every weight matrix of trained models")
     .argument(
       "<model...>",
-      ".safetensors or its .index.json, .onnx, .gguf, PyTorch's .pt, .pth, .bin or .ckpt, TensorFlow.js model.json or " +
-        "weights manifest, .npz, or a folder with a model",
+      ".safetensors or its .index.json, .onnx, .gguf, PyTorch's .pt, .pth, .bin or .ckpt, Keras' .keras or .h5, " +
+        "TensorFlow.js model.json or weights manifest, .npz, or a folder with a model",
     )
     .addOption(new Option("--json", "one JSON object a line instead of tables").conflicts("csv"))
     .option("--csv", "comma-separated values instead of tables")

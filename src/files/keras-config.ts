@@ -5,6 +5,8 @@ export interface KerasLayer {
   readonly name: string;
   /** empty if it is a class of the user's own */
   readonly className: string;
+  /** its class's name in Python, a class of the user's own included */
+  readonly pythonClass?: string;
   /** undefined if nothing but its class is known */
   readonly config: JsonObject | undefined;
   /** of a model, in the order of the model */
@@ -29,7 +31,7 @@ export function kerasModel(value: unknown, depth = 0): KerasLayer | undefined {
   const { class_name: given, config, registered_name: registered, build_config: built } = value;
   // Keras registers classes of its user's own as "package>name".
   const own = typeof registered === "string" && registered !== given && registered.includes(">");
-  const className = typeof given === "string" && !own ? given : "";
+  const pythonClass = typeof given === "string" ? given : "";
   // The first versions of Keras 2 wrote the layers of a sequential model in the place of its configuration.
   const fields = isObject(config) ? config : {};
   const listed = Array.isArray(config) ? config : fields["layers"];
@@ -38,7 +40,7 @@ export function kerasModel(value: unknown, depth = 0): KerasLayer | undefined {
   const wrapped = kerasModel(fields["layer"], depth + 1);
   return {
     name: typeof name === "string" ? name : "",
-    ...{ className, config: fields },
+    ...{ className: own ? "" : pythonClass, pythonClass, config: fields },
     layers: Array.isArray(listed) ? listed.flatMap((layer) => kerasModel(layer, depth + 1) ?? []) : [],
     ...(Array.isArray(input) && { input }),
     ...(wrapped && { wrapped }),

@@ -47,6 +47,7 @@ class PathsReader {
   readonly #entries: TensorEntry[] = [];
   /** objects by their addresses, and their paths */
   readonly #seen = new Map<number, string>();
+  readonly #names = new Set<string>();
 
   constructor(weights: Hdf5Weights) {
     this.#weights = weights;
@@ -79,8 +80,7 @@ class PathsReader {
     if (place.path.length > DEPTH_LIMIT) throw new FileError(`is deeper than ${DEPTH_LIMIT} groups`);
     const inner: Place[] = [];
     const datasets: [string, Hdf5Object][] = [];
-    const names =
-      place.path.at(-1) && CONTAINERS.includes(place.path.at(-1) as string) ? layerNames(place) : undefined;
+    const layers = CONTAINERS.includes(place.path.at(-1) ?? "") ? layersIn(place) : undefined;
     for (const link of sorted(place.group.links().values())) {
       const path = [...place.path, link.name];
       this.#guarded(path, path, () => {
@@ -92,7 +92,7 @@ class PathsReader {
           return;
         }
         this.#seen.set(object.address, path.join("/"));
-        if (object.kind === "group") inner.push(this.#inner(place, link.name, object, path, names));
+        if (object.kind === "group") inner.push(this.#inner(place, link.name, object, path, layers));
         else if (object.kind === "dataset") datasets.push([link.name, object]);
       });
     }
@@ -118,11 +118,12 @@ class PathsReader {
     name: string,
     group: Hdf5Object,
     path: readonly string[],
-    layers: ReadonlyMap<string, KerasLayer> | undefined,
+    layers: LayerOf | undefined,
   ): Place {
     if (layers) {
-      const layer = layers.get(name) ?? layerOfGroup(name);
-      const given = layer?.name || this.#ownName(group);
+      const own = this.#ownName(group);
+      const layer = layers(name, own) ?? layerOfGroup(name);
+      const given = layer?.name || own;
       // The layer's own name stands for "layers/dense_1".
       return {
         group,
@@ -134,6 +135,14 @@ class PathsReader {
     const { layer } = place;
     const own = name === VARIABLES || name === CELL || CONTAINERS.includes(name);
     return { group, path, layer: own ? layer : memberLayer(layer, name), name: [...place.name, name] };
+  }
+
+  /** Of two names, the first that no tensor has. */
+  #unused(...names: readonly (readonly string[])[]): readonly string[] {
+    const unused = names.find((name) => !this.#names.has(name.join("/")));
+    if (!unused) throw new FileError("is there a second time under the same name");
+    this.#names.add(unused.join("/"));
+    return unused;
   }
 
   /** The name that Keras writes at a layer's variables. */
@@ -149,8 +158,9 @@ class PathsReader {
     for (const [key, object] of datasets) {
       if (object === quantized?.scale) continue;
       const variable = /^\d+$/.test(key) ? variables[Number(key)] : undefined;
-      const own = variable === undefined ? [...name, key] : [...name.slice(0, -1), variable];
-      this.#guarded(own, own, () => {
+      const short = variable === undefined ? [...name, key] : [...name.slice(0, -1), variable];
+      this.#guarded(short, short, () => {
+        const own = this.#unused(short, [...path, key]);
         const made = object === quantized?.kernel ? quantized : this.#weights;
         const entry = made.entry(object, own.join("/"));
         const matrix = (entry.kind !== "failed" && entry.shape && entry.shape.length > 1) ?? false;
@@ -171,15 +181,19 @@ function sorted(links: Iterable<Hdf5Link>): Hdf5Link[] {
     : all;
 }
 
-/** The layers of a model by the names of their groups: the class, and a number from the second of it on. */
-function layerNames({ layer }: Place): ReadonlyMap<string, KerasLayer> {
-  const found = new Map<string, KerasLayer>();
+/** A layer by the name of its group and, if the file has it, its own. */
+type LayerOf = (group: string, own: string | undefined) => KerasLayer | undefined;
+
+/** The layers of a model. Their groups are called by the class, and a number from the second of it on. */
+function layersIn({ layer }: Place): LayerOf {
+  const named = new Map(layer?.layers.map((inner) => [inner.name, inner]));
+  const counted = new Map<string, KerasLayer>();
   const counts = new Map<string, number>();
   for (const inner of layer?.layers ?? []) {
-    const kind = inSnakeCase(inner.className);
+    const kind = inSnakeCase(inner.pythonClass ?? inner.className);
     const count = counts.get(kind) ?? 0;
     counts.set(kind, count + 1);
-    found.set(count === 0 ? kind : `${kind}_${count}`, inner);
+    counted.set(count === 0 ? kind : `${kind}_${count}`, inner);
   }
-  return found;
+  return (group, own) => (own === undefined ? counted.get(group) : named.get(own));
 }

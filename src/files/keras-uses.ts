@@ -74,7 +74,8 @@ export function usedBy(tensor: WeightTensor, layer: KerasLayer | undefined, vari
   const described = config ?? (variable === "pointwise_kernel" ? {} : undefined);
   const use = described && convolutionUse(className, described, parts[1], variable, shape, applied?.input);
   if (className === `Conv${parts[2]}D`) return { ...tensor, table: false, ...(use && { use }) };
-  const known = { ...tensor, table: false, use: use ?? { operator: className } };
+  const operator = parts[1] === "Separable" ? `DepthwiseConv${parts[2]}D` : className;
+  const known = { ...tensor, table: false, use: use ?? { operator } };
   if (parts[3] === undefined) return known;
   const outputs = shape.length - 2;
   return { ...known, outputs, unpacked: true, open: () => outputsFirst(tensor, outputs) };

@@ -14,6 +14,11 @@ const u64 = (value: number) => int(8, value);
 const NOWHERE = new Uint8Array(8).fill(0xff);
 const address = (value: number | undefined) => (value === undefined ? NOWHERE : u64(value));
 
+/** Half of what nodes of the old structures have room for: as many entries of a group, subtrees of it, and chunks. */
+const [GROUP_LEAF, GROUP_BRANCH, CHUNK_BRANCH] = [4, 16, 32];
+
+const filled = (bytes: Uint8Array, size: number) =>
+  join(bytes, new Uint8Array(Math.max(0, size - bytes.length)));
 const padded = (bytes: Uint8Array) => join(bytes, new Uint8Array((8 - (bytes.length % 8)) % 8));
 const named = (name: string) => join(new TextEncoder().encode(name), u8(0));
 
@@ -121,12 +126,13 @@ export function hdf5(root: WrittenGroup, { version = 0, userBlock = 0 }: Written
   writer.allocate(new Uint8Array(head));
   const at = writer.node(root, "");
   writer.finishReferences();
-  const end = writer.size;
+  // Unlike every other address, that of the end counts from the beginning of the file.
+  const end = userBlock + writer.size;
   const superblock =
     version === 0
       ? join(
           SIGNATURE,
-          ...[u8(0, 0, 0, 0, 0, 8, 8, 0), u16(4), u16(16), u32(0)],
+          ...[u8(0, 0, 0, 0, 0, 8, 8, 0), u16(GROUP_LEAF), u16(GROUP_BRANCH), u32(0)],
           ...[
             u64(userBlock),
             NOWHERE,
@@ -217,12 +223,10 @@ class Writer {
     const bytes = new TextEncoder().encode(text);
     const object = join(u16(1), u16(1), u32(0), u64(bytes.length), padded(bytes));
     const size = Math.max(4096, 16 + object.length + 16);
-    const collection = join(latin1("GCOL"), u8(1, 0, 0, 0), u64(size), object);
-    return join(
-      u32(bytes.length),
-      u64(this.allocate(join(collection, new Uint8Array(size - collection.length)))),
-      u32(1),
-    );
+    const used = join(latin1("GCOL"), u8(1, 0, 0, 0), u64(size), object);
+    // What is free is an object of number 0, whose size counts its head as well.
+    const collection = filled(join(used, u64(0), u64(size - used.length)), size);
+    return join(u32(bytes.length), u64(this.allocate(collection)), u32(1));
   }
 
   #space(shape: readonly number[] | null): Uint8Array {
@@ -256,10 +260,12 @@ class Writer {
           return join(offset, NOWHERE, u32(2), u32(0), u32(put(target.soft)), new Uint8Array(12));
         return join(offset, address(at), u32(0), u32(0), new Uint8Array(16));
       });
-    const node = this.allocate(join(latin1("SNOD"), u8(1, 0), u16(entries.length), ...entries));
-    const tree = this.allocate(
-      join(latin1("TREE"), u8(0, 0), u16(1), NOWHERE, NOWHERE, u64(0), u64(node), u64(heap.length - 8)),
+    const listed = join(latin1("SNOD"), u8(1, 0), u16(entries.length), ...entries);
+    const node = this.allocate(filled(listed, 8 + 40 * 2 * GROUP_LEAF));
+    const branch = join(
+      ...[latin1("TREE"), u8(0, 0), u16(1), NOWHERE, NOWHERE, u64(0), u64(node), u64(heap.length - 8)],
     );
+    const tree = this.allocate(filled(branch, 24 + 8 + 16 * 2 * GROUP_BRANCH));
     const data = this.allocate(heap);
     const names = this.allocate(join(latin1("HEAP"), u8(0, 0, 0, 0), u64(heap.length), u64(1), u64(data)));
     return [[0x11, join(u64(tree), u64(names))]];
@@ -314,7 +320,8 @@ class Writer {
         ...kept.map(({ bytes, place, at }) => join(key(bytes.length, place), u64(at))),
         key(0, counts),
       );
-      return join(u8(3, 2, axes.length), u64(this.allocate(tree)), ...axes.map(u32));
+      const whole = filled(tree, 24 + key(0, counts).length * (1 + 2 * CHUNK_BRANCH) + 8 * 2 * CHUNK_BRANCH);
+      return join(u8(3, 2, axes.length), u64(this.allocate(whole)), ...axes.map(u32));
     }
     const head = (flags: number, ...rest: Uint8Array[]) =>
       join(u8(4, 2, flags, axes.length, 4), ...axes.map(u32), ...rest);

@@ -75,7 +75,7 @@ export function read({ original, file, bytes, name }: Mutated): string {
   });
   const { user, system } = process.cpuUsage(begin);
   assert.ok((user + system) / 1e6 < LIMIT_SECONDS, "takes too long");
-  const packed = /(npz|gz|mat|packed\.pt|unnamed)$/.test(name);
+  const packed = /(npz|gz|mat|packed\.pt|h5|keras|unnamed)$/.test(name);
   const most = Math.max(LEAST, packed ? Math.min(size * TIMES.packed, inflated(size)) : size * TIMES.plain);
   assert.ok(largest <= most, `allocates ${largest} bytes at once for files of ${size}`);
   // Each tensor and each entry of an archive has its own.

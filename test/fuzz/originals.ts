@@ -5,7 +5,9 @@ import { BaseModel } from "../../src/files/lora-base.js";
 import { readModel } from "../../src/files/model.js";
 import { memorySource } from "../../src/files/source.js";
 import { type GgufPart, gguf, TYPE, u32, weightBlocks } from "../files/gguf-writer.js";
+import { BOOLEAN, complexType, TYPE as HDF5, hdf5, heapText } from "../files/hdf5-writer.js";
 import { checkError, readOrRefuse } from "../files/hostile.js";
+import { keras2, keras3, kerasArchive, layer } from "../files/keras-models.js";
 import { level4, MatlabWriter } from "../files/matlab-writer.js";
 import { type Files, floats, folderOfFiles, numbersOf, safetensors, text } from "../files/models.js";
 import {
@@ -285,6 +287,54 @@ const quantizedNetwork = onnx(
     values(onnxValue("r", "FLOAT", [1, 1, "h", 10])),
   ),
 );
+
+const singles = (shape: readonly number[]) => {
+  const values = numbers(shape.reduce((a, b) => a * b, 1));
+  return { type: HDF5.f4, shape, data: floats("F32", values) };
+};
+const arrays = {
+  attributes: { t: heapText("abc") },
+  links: {
+    a: { ...singles([5, 4]), chunk: [2, 3], filters: [2, 1, 3], missing: [1], fill: floats("F32", [2]) },
+    f: { ...singles([4, 4]), chunk: [2, 2], index: "fixed", filters: [1] },
+    g: { links: { s: { ...singles([2, 2]), chunk: [2, 2], index: "single" }, c: singles([3]) } },
+    i: { ...singles([3, 3]), chunk: [2, 2], index: "implicit" },
+    k: { type: complexType("f4", ["r", "i"]), shape: [2], data: encode("<f4", numbers(4)), compact: true },
+    l: { soft: "/g/c" },
+    b: { type: BOOLEAN, shape: [2], data: new Uint8Array(2) },
+    r: { type: HDF5.reference, shape: [1], references: ["/a"] },
+  },
+} as const;
+const kerasKernels = {
+  "c/kernel:0": { shape: [2, 1, 2, 3], numbers: numbers(12) },
+  "c/bias:0": { shape: [3], numbers: numbers(3) },
+};
+const kerasPaths = {
+  "layers/conv2d/vars/0": kerasKernels["c/kernel:0"],
+  "layers/conv2d_transpose/vars/0": kerasKernels["c/kernel:0"],
+  "layers/dense/vars/0": {
+    ...{ shape: [2, 3], numbers: [] },
+    how: { type: HDF5.i1, data: Uint8Array.of(1, 255, 128, 127, 0, 7) },
+  },
+  "layers/dense/vars/1": { shape: [3], numbers: [0.5, 3, 100] },
+  "optimizer/vars/0": { shape: [2], numbers: [1, 2] },
+};
+const kerasModel = {
+  class_name: "Sequential",
+  config: {
+    name: "m",
+    layers: [
+      layer(
+        "Conv2D",
+        "c",
+        { padding: "same", strides: [2, 1] },
+        { build_config: { input_shape: [null, 5, 4, 2] } },
+      ),
+      layer("Conv2DTranspose", "u", { padding: "valid", strides: 2 }),
+      layer("Dense", "d", { use_bias: false, dtype: { config: { mode: "int8" } } }),
+    ],
+  },
+};
 
 /**
  * Files of every format that is read. A reader joins the fuzzer by a line here: its `read` has to look at everything
@@ -618,6 +668,12 @@ export const ORIGINALS: readonly Original[] = [
     read: model,
   },
   one("quantized.onnx", quantizedNetwork, model),
+  ...([0, 2] as const).map((version) => one(`arrays-${version}.h5`, hdf5(arrays, { version }), model)),
+  one("behind.h5", hdf5(arrays, { version: 0, userBlock: 512 }), model),
+  one("layers.h5", keras2({ c: kerasKernels }, kerasModel), model),
+  one("paths.weights.h5", keras3(kerasPaths, { version: 3 }), model),
+  one("network.keras", kerasArchive(keras3(kerasPaths), kerasModel), model),
+  one("packed.keras", kerasArchive(keras3(kerasPaths), kerasModel, true), model),
   { files: { "weights.json": text(manifest), ...shards }, main: "weights.json", read: model },
   {
     files: {
