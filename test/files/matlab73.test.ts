@@ -435,7 +435,7 @@ def write(file, libver, how):
         integers = np.zeros((21, 37), dtype=[('real', 'i2'), ('imag', 'i2')])
         integers['real'], integers['imag'] = A.T, -3 * A.T
         attributes(f.create_dataset('zi', data=integers, **how), 'int16'); note(file, 'zi', integers)
-        for name, S in [('S', A * (A > 20)), ('Z', A * (A > 20) * (1 - 2j)), ('L', A > 20)]:
+        for name, S in [('S', np.where(A > 20, A, 0)), ('Z', np.where(A > 20, A * (1 - 2j), 0)), ('L', A > 20)]:
             g = f.create_group(name)
             i = [np.flatnonzero(S[:, j]) for j in range(21)]
             g.create_dataset('data', data=plain(np.concatenate([S[i[j], j] for j in range(21)])), **how)
