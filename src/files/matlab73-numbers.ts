@@ -49,22 +49,37 @@ export function matlabShape({ shape }: Hdf5Dataset): readonly number[] {
 
 /** The dimensions of an empty array, which stand in the place of its numbers. @throws FileError if they are none */
 export function emptyShape(dataset: Hdf5Dataset): readonly number[] {
-  const shape = Array.from(integersIn(dataset, "its dimensions", AXES_LIMIT));
+  const shape = Array.from(integersIn(dataset, "its dimensions", { most: AXES_LIMIT }));
   if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0) || !shape.includes(0))
     throw new FileError(`is damaged: it is said to be empty, and its dimensions to be [${shape.join(", ")}]`);
   return shape;
 }
 
-/** The integers of a dataset, or the first of them. @param what  names them in messages */
-function integersIn(dataset: Hdf5Dataset, what: string, most: number, first = most): NpyData {
-  const { type, shape = [] } = dataset;
+/**
+ * The integers of a dataset.
+ *
+ * @param what  names them in messages
+ * @param most  so many may be there
+ * @param first  so many are read
+ * @param memory  bytes that they may be unpacked to, as for `Hdf5Dataset.locate`
+ */
+function integersIn(
+  dataset: Hdf5Dataset,
+  what: string,
+  {
+    most = Number.POSITIVE_INFINITY,
+    first = most,
+    memory,
+  }: { readonly most?: number; readonly first?: number; readonly memory?: number },
+): NpyData {
+  const { type, shape = [0] } = dataset;
   if (type.kind !== "number" || (type.dtype.letter !== "i" && type.dtype.letter !== "u"))
     throw new FileError(`is damaged: ${what} are ${describe(type)}, not integers`);
   const count = product(shape);
   if (count > most)
     throw new FileError(`is damaged: ${what} are ${count} integers; at most ${most} belong there`);
-  const source = dataset.locate().open();
-  return storedRange({ source, dtype: type.dtype, offset: 0, count }, 0, Math.min(count, first));
+  const source = count === 0 ? memorySource(new Uint8Array(0)) : dataset.locate(memory).open();
+  return storedRange({ source, dtype: type.dtype, offset: 0, count }, 0, Math.max(0, Math.min(count, first)));
 }
 
 /** The numbers of a dataset, and whether they have to be unpacked to be read. */
@@ -79,7 +94,7 @@ interface Content {
  * @throws FileError unless they are of this type, or complex with such parts
  */
 function contentOf(
-  { type, shape = [], locate }: Hdf5Dataset,
+  { type, shape = [0], locate }: Hdf5Dataset,
   dtype: string,
   { sparse }: MatlabMemory,
 ): Content {
@@ -124,8 +139,8 @@ export interface SparseParts {
 }
 
 /** Where the columns of a sparse matrix begin in the lists of its entries, and where the last one ends. */
-export function columnsOf({ jc }: SparseParts): NpyData {
-  const columns = integersIn(jc, "its `jc`", Number.POSITIVE_INFINITY);
+export function columnsOf({ jc }: SparseParts, { sparse }: MatlabMemory): NpyData {
+  const columns = integersIn(jc, "its `jc`", { memory: sparse });
   if (columns.length === 0) throw new FileError("is damaged: its `jc` is empty");
   return columns;
 }
@@ -146,6 +161,8 @@ export function sparseMatrix73(
         real: { source: memorySource(new Uint8Array(0)), dtype: none, offset: 0, count: 0 },
         imaginary: undefined,
       };
-  const places = ir ? integersIn(ir, "its `ir`", Number.POSITIVE_INFINITY, entries) : new Float64Array(0);
+  const places = ir
+    ? integersIn(ir, "its `ir`", { first: entries, memory: memory.sparse })
+    : new Float64Array(0);
   return matlabSparse({ shape: [rows, columns.length - 1], dtype, real, imaginary }, places, columns, memory);
 }

@@ -166,18 +166,27 @@ class ArrayReader73 {
       const name = `${key}.${field}`;
       try {
         const object = target(this.#container, group, link);
-        if (isReferences(object)) arrays.push({ field, parts: this.#references(object) });
+        if (isReferences(object)) arrays.push({ field, parts: this.#field(object, arrays[0]?.parts) });
         else if (this.#wanted.reaches(name)) yield* this.read(() => object, name, depth + 1);
       } catch (error) {
         yield failedArray(name, error);
       }
     }
-    const count = Math.max(0, ...arrays.map(({ parts }) => parts.count));
-    if (arrays.length === links.size && count === 0) yield this.#wanted.leftOut(key, "an empty structure");
-    for (let index = 0; index < count; index++)
+    const count = arrays[0]?.parts.count;
+    if (count === 0) yield this.#wanted.leftOut(key, "an empty structure");
+    for (let index = 0; index < (count ?? 0); index++)
       for (const { field, parts } of arrays)
-        if (index < parts.count)
-          yield* this.#part(parts, index, partName(key, parts.shape, index, field), depth);
+        yield* this.#part(parts, index, partName(key, parts.shape, index, field), depth);
+  }
+
+  /** A field of several structures. @throws FileError unless there are as many as of another field */
+  #field(object: Hdf5Object, other: References | undefined): References {
+    const parts = this.#references(object);
+    if (other && parts.shape.join() !== other.shape.join())
+      throw new FileError(
+        `has ${parts.shape.join("×")} parts, and another field has ${other.shape.join("×")}`,
+      );
+    return parts;
   }
 
   /** @throws FileError if it is no dataset of references, or has more of them than a file of this size may have */
@@ -228,7 +237,7 @@ class ArrayReader73 {
     });
     if (!jc) throw new FileError("is damaged: its `jc` is missing");
     const parts = { jc, ir, data };
-    const columns = columnsOf(parts);
+    const columns = columnsOf(parts, this.#memory);
     const left = this.#wanted.shapeLeftOut(key, [rows, columns.length - 1]);
     return left ?? { ...sparseMatrix73(parts, columns, rows, dtype, this.#memory), key };
   }
@@ -251,6 +260,8 @@ function leftOutByClass(object: Hdf5Object, name: string | undefined): LeftOut |
 /** Why an array of a class that is read is left out if it is empty; undefined if it is not. */
 function emptiness(object: Hdf5Object, name: string | undefined): LeftOut | undefined {
   if (name === undefined || !integerAt(object, "MATLAB_empty")) return undefined;
+  // Of sparse matrices, the group says the dimensions.
+  if (name !== "struct" && object.kind === "group") return undefined;
   if (name === "cell") return { reason: "an empty cell array" };
   if (name === "struct") return { reason: "an empty structure" };
   return { reason: `an empty matrix, ${emptyShape(object.dataset()).join("×")}`, group: "an empty matrix" };
