@@ -18,8 +18,14 @@ export type Hdf5Type =
   | { readonly kind: "reference"; readonly size: number }
   /** bytes without a meaning */
   | { readonly kind: "opaque"; readonly size: number }
-  /** @param what  names it in messages */
-  | { readonly kind: "other"; readonly size: number; readonly what: string };
+  | {
+      readonly kind: "other";
+      readonly size: number;
+      /** names it in messages */
+      readonly what: string;
+      /** of a complex number that NumPy does not have: the type of its real and of its imaginary part */
+      readonly parts?: NpyDtype;
+    };
 
 /** Chosen: deeper than types are nested. */
 const DEPTH_LIMIT = 16;
@@ -147,7 +153,8 @@ function compoundType(
   const same = part.dtype.name === im.type.dtype.name && part.dtype.bigEndian === im.type.dtype.bigEndian;
   if (!same || re.offset !== 0 || im.offset !== part.size || size !== 2 * part.size) return other;
   const { letter, bigEndian, name } = part.dtype;
-  if (letter !== "f" || part.size < 4) return { ...other, what: `a complex number of two ${name}` };
+  if (letter !== "f" || part.size < 4)
+    return { ...other, what: `a complex number of two ${name}`, parts: part.dtype };
   return { kind: "number", size, dtype: { name: `complex${8 * size}`, letter: "c", size, bigEndian } };
 }
 

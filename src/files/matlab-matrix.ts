@@ -22,8 +22,10 @@ export interface MatlabNumbers {
   readonly shape: RowsAndColumns;
   /** the class's name in NumPy's words: "float64", "float32", "int8" …; "bool" for logical */
   readonly dtype: string;
+  /** the real parts */
   readonly real: StoredNumbers;
-  readonly imaginary: StoredNumbers | undefined;
+  /** the imaginary parts; "interleaved" if each follows its real part in `real` */
+  readonly imaginary: StoredNumbers | "interleaved" | undefined;
 }
 
 /** What a reader of MATLAB files may do with the memory. */
@@ -99,10 +101,11 @@ function readAs(
   first: number,
   count: number,
 ): PanelData {
-  const stored = storedRange(real, first, count);
   const parts = imaginary ? 2 : 1;
+  const inReal = imaginary === "interleaved" ? 2 : 1;
+  const stored = storedRange(real, inReal * first, inReal * count);
   if (
-    !imaginary &&
+    parts === inReal &&
     dtype !== "bool" &&
     (single ? stored instanceof Float32Array : stored instanceof Float64Array)
   )
@@ -110,8 +113,9 @@ function readAs(
   const { buffer } = allocate((single ? 4 : 8) * parts * count);
   const into = single ? new Float32Array(buffer) : new Float64Array(buffer);
   const value = dtype === "bool" ? truth : (number: number) => number;
-  for (let k = 0; k < count; k++) into[parts * k] = value(stored[k]);
-  if (imaginary) {
+  if (parts === inReal) for (let k = 0; k < stored.length; k++) into[k] = value(stored[k]);
+  else for (let k = 0; k < count; k++) into[2 * k] = stored[k];
+  if (imaginary && imaginary !== "interleaved") {
     const second = storedRange(imaginary, first, count);
     for (let k = 0; k < count; k++) into[2 * k + 1] = second[k];
   }
@@ -134,27 +138,32 @@ export function matlabSparse(
   const { shape, dtype, real, imaginary } = numbers;
   const count = columns.length === 0 ? 0 : columns[columns.length - 1];
   // Room that is reserved and not used may be stored, of the rows or of the values.
-  if (!(count >= 0 && count <= Math.min(rows.length, real.count, imaginary?.count ?? count)))
+  const inReal = imaginary === "interleaved" ? 2 : 1;
+  const separate = imaginary === "interleaved" ? undefined : imaginary;
+  const held = Math.min(real.count / inReal, separate?.count ?? Number.POSITIVE_INFINITY);
+  if (!(count >= 0 && count <= Math.min(rows.length, held)))
     throw new FileError(
-      `its columns promise ${count} entries; ${rows.length} rows and ${real.count} values are there`,
+      `its columns promise ${count} entries; ${rows.length} rows and ${held} values are there`,
     );
-  const values = storedRange(real, 0, count);
-  const second = imaginary && storedRange(imaginary, 0, count);
-  const parts = second ? 2 : 1;
+  const values = storedRange(real, 0, inReal * count);
+  const second = separate && storedRange(separate, 0, count);
+  const parts = imaginary ? 2 : 1;
+  const type = imaginary ? "complex128" : dtype;
   const entries = compressedEntries(
     true,
     shape,
     {
       ...{ dtype, shape: [count], strides: [1], limit },
-      read: second ? "complex128" : "float64",
+      read: imaginary ? "complex128" : "float64",
       copy(from, into, to) {
-        into[parts * to] = dtype === "bool" ? truth(values[from]) : values[from];
-        if (second) into[2 * to + 1] = second[from];
+        const value = values[inReal * from];
+        into[parts * to] = dtype === "bool" ? truth(value) : value;
+        if (imaginary) into[2 * to + 1] = second ? second[from] : values[2 * from + 1];
       },
     },
     rows.subarray(0, count),
     columns,
   );
   checkValues(entries);
-  return { kind: "matrix", shape, dtype: second ? "complex128" : dtype, matrix: compressRows(entries) };
+  return { kind: "matrix", shape, dtype: type, matrix: compressRows(entries) };
 }

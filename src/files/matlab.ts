@@ -1,18 +1,17 @@
 import { FileError } from "../matrix/errors.js";
 import type { FileEntry, FilePanels } from "./entry.js";
+import { isHdf5 } from "./hdf5.js";
 import { MatlabKey } from "./matlab-key.js";
 import type { MatlabMemory } from "./matlab-matrix.js";
 import { readMatlab4 } from "./matlab4.js";
 import { matlabVersion, readMatlab5 } from "./matlab5.js";
+import { readMatlab73 } from "./matlab73.js";
 import { noSuchKey } from "./npz.js";
 import type { ByteSource } from "./source.js";
 import { inflationLimit } from "./zip.js";
 
 /** Bytes at the start of a file that tell the levels apart. */
 const HEAD_BYTES = 128;
-
-/** The signature of HDF5, which stands at the start of a file if no header of MATLAB's precedes it. */
-const HDF5 = "\x89HDF\r\n\x1a\n";
 
 /** How Octave's own format begins, which has the same extension. */
 const OCTAVE = ["# Created by Octave", "Octave-1-"] as const;
@@ -23,7 +22,8 @@ export function isMatlab(head: Uint8Array): boolean {
 }
 
 /**
- * The entries of a MATLAB file (`.mat`), one at a time, so that only one is in memory: of level 5, or else of level 4.
+ * The entries of a MATLAB file (`.mat`), one at a time, so that only one is in memory: of level 5, of MATLAB 7.3,
+ * which is HDF5 and may lack the header of MATLAB's, or else of level 4.
  *
  * @param key  only the matrix of this name, which may lead into structures and cells
  * @param memory  bytes; a dense matrix that takes more stays in the file, if it is not compressed. A compressed one may
@@ -38,11 +38,9 @@ export function* readMatlab(
   const head = source.read(0, Math.min(HEAD_BYTES, source.size));
   const text = String.fromCharCode(...head);
   const version = matlabVersion(head);
-  if (version === 2 || text.startsWith(HDF5))
-    throw new FileError("is a MATLAB 7.3 file, which is not read; save it with -v7");
   if (OCTAVE.some((beginning) => text.startsWith(beginning)))
     throw new FileError("is in a format of Octave's own; save it with -v7");
-  const read = version === 1 ? readMatlab5 : readMatlab4;
+  const read = version === 1 ? readMatlab5 : version === 2 || isHdf5(source) ? readMatlab73 : readMatlab4;
   const room: MatlabMemory = {
     kept: memory ?? Number.POSITIVE_INFINITY,
     inflated: inflationLimit(source, memory),

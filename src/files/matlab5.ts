@@ -1,7 +1,14 @@
-import { FileError, SpectralNormError } from "../matrix/errors.js";
+import { FileError } from "../matrix/errors.js";
 import type { FileEntry, FilePanels } from "./entry.js";
 import { ELEMENT, type MatlabElement, MatlabElements } from "./matlab-elements.js";
-import type { MatlabKey } from "./matlab-key.js";
+import {
+  checkNesting,
+  FOR_OBJECTS,
+  failedArray,
+  type MatlabKey,
+  NAME_LIMIT,
+  partName,
+} from "./matlab-key.js";
 import { type MatlabMemory, type MatlabNumbers, matlabMatrix, matlabSparse } from "./matlab-matrix.js";
 import { countNpyElements } from "./npy-header.js";
 import { type ByteSource, memorySource, windowOf } from "./source.js";
@@ -14,9 +21,6 @@ const TAG_BYTES = 8;
 /** Chosen: compressed variables show their name within so many bytes. */
 const HEAD_BYTES = 4096;
 
-/** Chosen: deeper than anybody nests structures, and longer than any name. */
-const DEPTH_LIMIT = 64;
-const NAME_LIMIT = 1024;
 /** Chosen: more axes than anybody needs. */
 const AXES_LIMIT = 64;
 
@@ -93,7 +97,7 @@ export function* readMatlab5(
       element = elements.next();
     } catch (error) {
       // Where the next variable begins is not known.
-      yield failed(key, error);
+      yield failedArray(key, error);
       return;
     }
     try {
@@ -104,14 +108,9 @@ export function* readMatlab5(
       if (array)
         yield* new ArrayReader(array.packed, wanted, memory, names).read(array.elements, undefined, key);
     } catch (error) {
-      yield failed(key, error);
+      yield failedArray(key, error);
     }
   }
-}
-
-function failed(key: string, error: unknown): FileEntry {
-  if (!(error instanceof SpectralNormError)) throw error;
-  return { kind: "failed", key, error };
 }
 
 /** The elements of a variable's array, in memory if it is compressed; undefined if it is not wanted. */
@@ -187,21 +186,19 @@ class ArrayReader {
   ): Generator<FileEntry | FilePanels> {
     let key = path ?? fallback;
     try {
-      if (key.length > NAME_LIMIT) throw new FileError(`its name has more than ${NAME_LIMIT} letters`);
-      if (depth > DEPTH_LIMIT) throw new FileError(`is nested deeper than ${DEPTH_LIMIT} levels`);
+      checkNesting(key, depth);
       if (elements.done && path !== undefined) {
-        yield this.leftOut(key, "an empty matrix");
+        yield this.wanted.leftOut(key, "an empty matrix");
         return;
       }
       const head = readHead(elements);
       if (path === undefined && head.name !== "") key = head.name;
-      if (path === undefined && head.name === "")
-        yield this.leftOut(key, "data that MATLAB keeps for objects");
+      if (path === undefined && head.name === "") yield this.wanted.leftOut(key, FOR_OBJECTS);
       else if (head.type === CLASS.cell || head.type === CLASS.struct)
         yield* this.parts(elements, head, key, depth);
       else yield this.matrix(elements, head, key);
     } catch (error) {
-      yield failed(key, error);
+      yield failedArray(key, error);
     }
   }
 
@@ -214,19 +211,19 @@ class ArrayReader {
   ): Generator<FileEntry | FilePanels> {
     const what = head.type === CLASS.cell ? "a cell array" : "a structure";
     const count = head.shape.reduce((product, length) => product * length, 1);
-    const fields = head.type === CLASS.cell ? [""] : fieldNames(elements);
+    const fields = head.type === CLASS.cell ? [undefined] : fieldNames(elements);
     if (count === 0 || fields.length === 0) {
-      yield this.leftOut(key, what.replace("a ", "an empty "));
+      yield this.wanted.leftOut(key, what.replace("a ", "an empty "));
       return;
     }
-    if (this.wanted.asks(key)) throw new FileError(`is ${what}, not a matrix; name one of its parts`);
+    this.wanted.checkParts(key, what);
     for (let index = 0; index < count; index++)
       for (const field of fields) {
         const part = elements.next();
-        const name = partName(key, head, index, count, field);
+        const name = partName(key, head.shape, index, field);
         if (!this.wanted.reaches(name)) continue;
         if (part.type !== ELEMENT.array)
-          yield failed(name, new FileError(`is an element of type ${part.type}, which is no array`));
+          yield failedArray(name, new FileError(`is an element of type ${part.type}, which is no array`));
         else yield* this.read(elements.within(part), name, name, depth + 1);
       }
   }
@@ -234,12 +231,12 @@ class ArrayReader {
   private matrix(elements: MatlabElements, head: ArrayHead, key: string): FileEntry | FilePanels {
     const { type, shape, logical, complex } = head;
     const left = Object.hasOwn(OTHERS, type) ? OTHERS[type] : undefined;
-    if (left !== undefined) return this.leftOut(key, left);
+    if (left !== undefined) return this.wanted.leftOut(key, left);
     const sparse = type === CLASS.sparse;
     const dtype = logical ? "bool" : sparse ? "float64" : NUMBERS[type];
     if (dtype === undefined) throw new FileError(`has the class ${type}, which is not known`);
-    if (shape.includes(0)) return this.leftOut(key, `an empty matrix, ${shape.join("×")}`, "an empty matrix");
-    if (shape.length > 2) return this.leftOut(key, shape.join("×"), `an array of ${shape.length} axes`);
+    const shapeless = this.wanted.shapeLeftOut(key, shape);
+    if (shapeless) return shapeless;
     if (this.names.has(key)) throw new FileError("is there a second time under the same name");
     this.names.add(key);
     const places = sparse ? [elements.integers(), elements.integers()] : undefined;
@@ -254,10 +251,6 @@ class ArrayReader {
       );
     return { ...matlabMatrix(numbers, this.memory, this.packed), key };
   }
-
-  private leftOut(key: string, reason: string, group = reason): FileEntry {
-    return this.wanted.leftOut(key, reason, group);
-  }
 }
 
 /** The names of a structure's fields, which have the same room each. */
@@ -269,23 +262,4 @@ function fieldNames(elements: MatlabElements): string[] {
   return Array.from({ length: text.length / room }, (_, k) =>
     text.slice(k * room, (k + 1) * room).replace(/\0.*$/s, ""),
   );
-}
-
-/** The name by which MATLAB takes a part out of an array. */
-function partName(
-  key: string,
-  { type, shape }: ArrayHead,
-  index: number,
-  count: number,
-  field: string,
-): string {
-  const subscripts: number[] = [];
-  let rest = index;
-  for (const length of shape) {
-    subscripts.push((rest % length) + 1);
-    rest = Math.floor(rest / length);
-  }
-  const place = shape.length === 2 && shape.includes(1) ? index + 1 : subscripts.join(",");
-  if (type === CLASS.cell) return `${key}{${place}}`;
-  return count === 1 ? `${key}.${field}` : `${key}(${place}).${field}`;
 }

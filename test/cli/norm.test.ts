@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { Command, CommanderError } from "commander";
+import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import { afterAll, describe, expect, it } from "vitest";
 import { widthOf } from "../../src/cli/fit.js";
 import { delimiterOf, registerNorm } from "../../src/cli/norm-command.js";
 import { type NormFlags, runNorm } from "../../src/cli/run-norm.js";
 import { normByRealForm } from "../files/expand.js";
 import { MatlabWriter } from "../files/matlab-writer.js";
+import { cell73, full73, matlab73 } from "../files/matlab73-writer.js";
 import { encode, join as joined, npy, zip } from "../files/writers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "norm-"));
@@ -618,6 +620,29 @@ describe("norm of files compressed with gzip", () => {
 });
 
 describe("norm of MATLAB and SciPy files", () => {
+  it("reads MATLAB 7.3 files, whole or a few columns at a time", async () => {
+    const values = Array.from({ length: 200 }, (_, k) => Math.sin(k * k));
+    const how = { chunk: [3, 7], filters: [1] };
+    const file = put(
+      "seven.mat",
+      matlab73(
+        { A: full73("double", [20, 10], values, how), c: cell73([1, 1], ["/#refs#/a"]) },
+        {
+          a: full73("double", [20, 10], values),
+        },
+      ),
+    );
+    const { norm2 } = new SingularValueDecomposition(Matrix.from1DArray(10, 20, values), {
+      autoTranspose: true,
+    });
+    for (const memory of [undefined, 1000]) {
+      const { status, answers: found } = await answers([file], { memory });
+      expect(status).toBe(0);
+      expect(found.map(({ key }) => key)).toEqual(["A", "c{1}"]);
+      for (const { sigma } of found) expect(sigma).toBeCloseTo(norm2, 12);
+    }
+  });
+
   const writer = new MatlabWriter();
   const mat = put(
     "model.mat",

@@ -31,7 +31,9 @@ export const TYPE = {
   ">f8": join(u8(0x11, 0x21, 63, 0), u32(8), u16(0), u16(64), u8(52, 11, 0, 52), u32(1023)),
   i1: join(u8(0x10, 8, 0, 0), u32(1), u16(0), u16(8)),
   u1: join(u8(0x10, 0, 0, 0), u32(1), u16(0), u16(8)),
+  i2: join(u8(0x10, 8, 0, 0), u32(2), u16(0), u16(16)),
   u2: join(u8(0x10, 0, 0, 0), u32(2), u16(0), u16(16)),
+  u4: join(u8(0x10, 0, 0, 0), u32(4), u16(0), u16(32)),
   i4: join(u8(0x10, 8, 0, 0), u32(4), u16(0), u16(32)),
   i8: join(u8(0x10, 8, 0, 0), u32(8), u16(0), u16(64)),
   u8: join(u8(0x10, 0, 0, 0), u32(8), u16(0), u16(64)),
@@ -44,11 +46,15 @@ export const TYPE = {
 /** A text of a fixed length, filled with zero bytes. */
 export const fixed = (length: number) => join(u8(0x13, 1, 0, 0), u32(length));
 
-/** A compound of two floats. */
-export function complexType(part: "f8" | "f4" | ">f8", names: readonly [string, string]): Uint8Array {
-  const size = part === "f4" ? 4 : 8;
+/** A compound of two numbers. */
+export function complexType(
+  of: "f8" | "f4" | ">f8" | Uint8Array,
+  names: readonly [string, string],
+): Uint8Array {
+  const part = typeof of === "string" ? TYPE[of] : of;
+  const size = sizeOf(part);
   const member = (name: string, offset: number) =>
-    join(padded(named(name)), u32(offset), new Uint8Array(28), TYPE[part]);
+    join(padded(named(name)), u32(offset), new Uint8Array(28), part);
   return join(u8(0x16, 2, 0, 0), u32(2 * size), member(names[0], 0), member(names[1], size));
 }
 

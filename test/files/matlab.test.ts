@@ -425,7 +425,9 @@ describe("MATLAB 5 files", () => {
       hdf5[writer.big ? 124 : 125] = 2;
       expect(refusal(hdf5, "").message).toMatch(/MATLAB 7\.3/);
     }
-    expect(refusal(join(latin1("\x89HDF\r\n\x1a\n"), new Uint8Array(200)), "x.mat").message).toMatch(/7\.3/);
+    expect(refusal(join(latin1("\x89HDF\r\n\x1a\n"), new Uint8Array(200)), "x.mat").message).toMatch(
+      /lengths of 0 bytes/,
+    );
     expect(refusal(latin1("# Created by Octave 8.4.0\n# name: A\n"), "x.mat").message).toMatch(/Octave/);
     expect(refusal(latin1("something else entirely, and long"), "x.mat").message).toMatch(/level 4 or 5/);
     expect(refusal(latin1("short"), "x.mat").message).toMatch(/cut short/);

@@ -9,6 +9,7 @@ import { BOOLEAN, complexType, TYPE as HDF5, hdf5, heapText } from "../files/hdf
 import { checkError, readOrRefuse } from "../files/hostile.js";
 import { keras2, keras3, kerasArchive, layer } from "../files/keras-models.js";
 import { level4, MatlabWriter } from "../files/matlab-writer.js";
+import { cell73, empty73, full73, list73, matlab73, sparse73, struct73 } from "../files/matlab73-writer.js";
 import { type Files, floats, folderOfFiles, numbersOf, safetensors, text } from "../files/models.js";
 import {
   attribute,
@@ -165,6 +166,24 @@ const matlabVariables = [
     ],
   ),
 ];
+
+const matlab73File = (version: 0 | 2, filters: readonly number[]) =>
+  matlab73(
+    {
+      A: full73("double", [2, 3], numbers(6), { chunk: [2, 2], filters }),
+      z: full73("int16", [1, 2], [1, 2, 3, 4], { complex: true }),
+      S: sparse73(3, {
+        ...{ ir: list73([0, 2, 1]), jc: list73([0, 2, 3]) },
+        data: { ...full73("double", [3], numbers(3)), attributes: {} },
+      }),
+      c: cell73([1, 3], ["/#refs#/a", "/#refs#/b", "/#refs#/e"]),
+    },
+    {
+      ...{ a: full73("single", [1, 1], [5]), e: empty73("double", [0, 0]) },
+      b: struct73({ t: full73("logical", [1, 2], [1, 0]) }),
+    },
+    { version },
+  );
 
 const complexTensor = { name: "c", dtype: "C64", shape: [2, 3], data: encode("<f4", numbers(12)) };
 const tensor = (name: string, dtype: "F64" | "F32" | "F16" | "BF16") => ({
@@ -432,6 +451,8 @@ export const ORIGINALS: readonly Original[] = [
   one("skew.mtx", text("%%MatrixMarket matrix array complex skew-symmetric\n3 3\n1 2\n-3 4\n5 -6\n")),
   one("hermitian-array.mtx", text("%%MatrixMarket matrix array complex hermitian\n2 2\n1 0\n-3 4\n5 0\n")),
   one("plain.mat", matlab.file(...matlabVariables)),
+  one("plain73.mat", matlab73File(0, [])),
+  one("packed73.mat", matlab73File(2, [2, 1])),
   one("packed.mat", matlab.file(...matlabVariables.map((variable) => matlab.compressed(variable)))),
   one(
     "big.mat",
