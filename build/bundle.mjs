@@ -79,7 +79,9 @@ const { metafile } = await build({
   external: ["@tensorflow/*", "@jax-js/*"],
   // What is bundled from CommonJS asks for Node's own modules by require, which a module lacks.
   // The name must be longer than those that the identifiers are shortened to.
-  banner: { js: 'import{createRequire as requireFrom}from"node:module";const require=requireFrom(import.meta.url);' },
+  banner: {
+    js: 'import{createRequire as requireFrom}from"node:module";const require=requireFrom(import.meta.url);',
+  },
   define: {
     BUNDLED_VERSIONS: JSON.stringify({
       [manifest.name]: manifest.version,
