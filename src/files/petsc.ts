@@ -139,9 +139,9 @@ function integers(bytes: Uint8Array, from: number, count: number, indexBytes: 4 
 
 /** Doubles with the high byte first, into an array of the machine's own. */
 function doubles(source: ByteSource, offset: number, into: Float64Array): void {
-  const bytes = Buffer.from(into.buffer, into.byteOffset, into.byteLength);
-  readInto(source, offset, bytes);
-  bytes.swap64();
+  readInto(source, offset, new Uint8Array(into.buffer, into.byteOffset, into.byteLength));
+  const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+  for (let i = 0; i < into.length; i++) into[i] = view.getFloat64(8 * i);
 }
 
 /**

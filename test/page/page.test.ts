@@ -1,6 +1,8 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { accuracy } from "../../page/work/accuracy.js";
@@ -9,15 +11,20 @@ import { gap } from "../../page/work/gap.js";
 import { type Printed, runCode } from "../../page/work/run-code.js";
 import type { Report } from "../../page/work/task.js";
 import { measure } from "../../src/audit/measure.js";
-import { weightOf } from "../../src/audit/weight.js";
+import { weightOf, weightsAmong } from "../../src/audit/weight.js";
 import { normalEntries } from "../../src/experiment/ground-truth.js";
 import { folderOf, openFile } from "../../src/files/disk.js";
+import { withUpdates } from "../../src/files/lora.js";
 import { readMatrixMarket } from "../../src/files/matrixmarket.js";
 import { readModel } from "../../src/files/model.js";
+import { readMatrices } from "../../src/files/open.js";
 import { memorySource } from "../../src/files/source.js";
-import { certify, matrix, spectralNorm } from "../../src/index.js";
+import { certify, matrix, SpectralNormError, spectralNorm } from "../../src/index.js";
 import { createRandom } from "../../src/numerics/random.js";
+import { folderOfFiles, safetensors } from "../files/models.js";
+import { smallTorchFile } from "../files/torch-writer.js";
 import { encode, npy } from "../files/writers.js";
+import { ORIGINALS, type Original } from "../fuzz/originals.js";
 import { type Opened, readThrough, type Site, settled, startSite } from "./site.js";
 
 const epsilon = 2 ** -53;
@@ -232,33 +239,35 @@ describe("a cell", () => {
   });
 });
 
-describe("files", () => {
-  const rows = () =>
-    page
-      .locator("#files tbody tr")
-      .evaluateAll((all) =>
-        all.map((row) => [row.className, ...[...row.children].map((node) => node.textContent ?? "")]),
-      );
-  const drop = async (files: readonly { name: string; bytes: Uint8Array }[]) => {
-    const sent = files.map(({ name, bytes }) => ({ name, bytes: [...bytes] }));
-    const transfer = await page.evaluateHandle((all) => {
-      const made = new DataTransfer();
-      for (const { name, bytes } of all) made.items.add(new File([new Uint8Array(bytes)], name));
-      return made;
-    }, sent);
-    await page.dispatchEvent("#files .drop", "drop", { dataTransfer: transfer });
-    return settled(page, actionsOf("#files"));
-  };
+/** The class and the cells of each row of the table of files. */
+const fileRows = () =>
+  page
+    .locator("#files tbody tr")
+    .evaluateAll((all) =>
+      all.map((row) => [row.className, ...[...row.children].map((node) => node.textContent ?? "")]),
+    );
 
+async function dropFiles(files: readonly { name: string; bytes: Uint8Array }[]): Promise<string> {
+  const sent = files.map(({ name, bytes }) => ({ name, bytes: [...bytes] }));
+  const transfer = await page.evaluateHandle((all) => {
+    const made = new DataTransfer();
+    for (const { name, bytes } of all) made.items.add(new File([new Uint8Array(bytes)], name));
+    return made;
+  }, sent);
+  await page.dispatchEvent("#files .drop", "drop", { dataTransfer: transfer });
+  return settled(page, actionsOf("#files"));
+}
+
+describe("files", () => {
   it("are read where they are dropped", async () => {
     const bytes = npy({ descr: "<f8", shape: [2, 3], data: encode("<f8", [3, 0, 0, 0, 4, 0]) });
     const mtx = readFileSync(fixture("well1033.mtx"));
-    const said = await drop([
+    const said = await dropFiles([
       { name: "a.npy", bytes },
       { name: "well1033.mtx", bytes: mtx },
     ]);
     expect(said).toContain("2 matrices; nothing was uploaded");
-    const [first, second] = await rows();
+    const [first, second] = await fileRows();
     expect([first[0], first[1], first[2], first[4]]).toEqual(["", "a.npy", "4", "2×3 float64"]);
     const expected = spectralNorm(readMatrixMarket(memorySource(mtx)).matrix);
     expect(Math.abs(Number(second[2]) / expected - 1)).toBeLessThan(16 * epsilon);
@@ -268,21 +277,21 @@ describe("files", () => {
 
   it("may be complex", async () => {
     const data = encode("<f8", [3, 0, 0, 4]);
-    await drop([{ name: "complex.npy", bytes: npy({ descr: "<c16", shape: [1, 2], data }) }]);
-    const [[kind, name, sigma, proven, shape]] = await rows();
+    await dropFiles([{ name: "complex.npy", bytes: npy({ descr: "<c16", shape: [1, 2], data }) }]);
+    const [[kind, name, sigma, proven, shape]] = await fileRows();
     expect([kind, name, sigma, shape]).toEqual(["", "complex.npy", "5", "1×2 complex128"]);
     expect(proven).toMatch(/^\d.*10⁻¹\S$/);
   });
 
   it("that are bad say so in their place, and the others are still done", async () => {
     const whole = npy({ descr: "<f8", shape: [2, 2], data: encode("<f8", [1, 2, 3, 4]) });
-    await drop([
+    await dropFiles([
       { name: "short.npy", bytes: whole.subarray(0, whole.length - 9) },
       { name: "nan.csv", bytes: new TextEncoder().encode("1,2\n3,nan\n") },
       { name: "picture.npz", bytes: new Uint8Array(100) },
       { name: "whole.npy", bytes: whole },
     ]);
-    const found = await rows();
+    const found = await fileRows();
     expect(found.map(([kind]) => kind)).toEqual(["failed", "failed", "failed", ""]);
     expect(found[0][2]).toMatch(/short\.npy|ends early|bytes/);
     expect(found[1][2]).toMatch(/row 1.*column 1|nan/i);
@@ -293,7 +302,7 @@ describe("files", () => {
     const folder = fileURLToPath(new URL("../../node_modules/@vladmandic/face-api/model/", import.meta.url));
     const names = ["face_landmark_68_tiny_model-weights_manifest.json", "face_landmark_68_tiny_model.bin"];
     const files = names.map((name) => ({ name, bytes: new Uint8Array(readFileSync(join(folder, name))) }));
-    await drop([...files, { name: "alone.bin", bytes: new Uint8Array(8) }]);
+    await dropFiles([...files, { name: "alone.bin", bytes: new Uint8Array(8) }]);
     const expected = readModel(
       () => openFile(join(folder, names[0])),
       names[0],
@@ -302,7 +311,7 @@ describe("files", () => {
       .map((entry) => weightOf(entry, {}))
       .flatMap((weight) => (weight.kind === "weight" ? [weight] : []));
     expect(expected.length).toBeGreaterThan(5);
-    const found = await rows();
+    const found = await fileRows();
     expect(found[0].slice(0, 2)).toEqual(["group", names[0]]);
     for (const weight of expected) {
       const row = found.find(([, name]) => name === weight.tensor.name)!;
@@ -315,16 +324,16 @@ describe("files", () => {
     expect(await page.locator("#files .remarks").innerText()).toMatch(
       /^Left out: dense0.conv0.bias is a vector, /,
     );
-    await drop(files.slice(0, 1));
-    for (const row of (await rows()).filter(([kind]) => kind === "failed"))
+    await dropFiles(files.slice(0, 1));
+    for (const row of (await fileRows()).filter(([kind]) => kind === "failed"))
       expect(row[2]).toContain("was not among the files");
   });
 
   it("can be chosen by the keyboard's way too", async () => {
     await page.setInputFiles("#file-input", fixture("west0479.mtx"));
-    await eventually(async () => (await rows())[0]?.[1]).toBe("west0479.mtx");
+    await eventually(async () => (await fileRows())[0]?.[1]).toBe("west0479.mtx");
     await settled(page, actionsOf("#files"));
-    const [row] = await rows();
+    const [row] = await fileRows();
     expect(Math.abs(Number(row[2]) / 318951.75980514265 - 1)).toBeLessThan(16 * epsilon);
   });
 });
@@ -369,6 +378,90 @@ it("has loaded less than 500 KB with gzip when all of that is done", () => {
   expect([...files.keys()].filter((name) => /tfjs|ml-matrix/.test(name))).toEqual([]);
   expect([...files.keys()].filter((name) => /\.woff2$/.test(name)).length).toBeGreaterThan(0);
 });
+
+describe("every format", () => {
+  const kinds = new Map<string, (original: Original) => readonly { name: string; sigma: number }[]>();
+  for (const end of ["npy", "npz", "mtx", "csv", "mat", "petsc"]) kinds.set(end, matricesIn);
+  for (const end of ["safetensors", "onnx", "gguf", "pt", "ckpt", "h5", "keras", "json"])
+    kinds.set(end, weightsIn);
+  const originals = ORIGINALS.filter(({ main }) => kinds.has(main.split(".").at(-1) ?? ""));
+
+  it.each(originals.map((original) => [original.main, original] as const))(
+    "is read as Node reads it: %s",
+    async (main, original) => {
+      const expected = orNone(() => kinds.get(main.split(".").at(-1) ?? "")!(original));
+      // The base of an adapter would be a model of its own.
+      const files = Object.entries(original.files).filter(([name]) => name !== "base.safetensors");
+      await dropFiles(files.map(([name, bytes]) => ({ name, bytes })));
+      const found = (await fileRows()).filter(([kind, , sigma]) => kind === "" && sigma !== undefined);
+      expect(found.map(([, name]) => name)).toEqual(expected.map(({ name }) => name || main));
+      // Single precision is shown to nine digits.
+      for (const [k, { sigma }] of expected.entries())
+        expect(Math.abs(Number.parseFloat(found[k][2]) - sigma)).toBeLessThanOrEqual(1e-8 * sigma);
+    },
+  );
+
+  it("may be compressed with gzip", async () => {
+    const bytes = gzipSync(readFileSync(fixture("well1033.mtx")));
+    await dropFiles([{ name: "well1033.mtx.gz", bytes }]);
+    const [[, name, sigma]] = await fileRows();
+    expect(name).toBe("well1033.mtx.gz");
+    expect(Math.abs(Number(sigma) / 1.8065110200065646 - 1)).toBeLessThan(1e-13);
+    await dropFiles([{ name: "cut.mtx.gz", bytes: bytes.subarray(0, 5000) }]);
+    expect((await fileRows())[0].join(" ")).toMatch(/^failed cut\.mtx\.gz is damaged/);
+  });
+
+  it("is found in the folder of a model, and what else is there is named", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "page-model-"));
+    try {
+      const data = new Uint8Array(Float32Array.of(3, 0, 0, 4).buffer);
+      const weights = safetensors([{ name: "w.weight", dtype: "F32", shape: [2, 2], data }]);
+      writeFileSync(join(folder, "model.safetensors"), weights);
+      writeFileSync(join(folder, "config.json"), "{}");
+      writeFileSync(join(folder, "pytorch_model.bin"), smallTorchFile([1, 2, 3, 4]));
+      await page.setInputFiles("#folder-input", folder);
+      await eventually(async () => (await fileRows())[1]?.[1]).toBe("w.weight");
+      await settled(page, actionsOf("#files"));
+      expect((await fileRows()).map(([, name]) => name)).toEqual([
+        expect.stringMatching(/\/model\.safetensors$/),
+        "w.weight",
+      ]);
+      expect(await page.locator("#files .remarks").innerText()).toContain("not read: pytorch_model.bin");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+/** What cannot be read has no norm, and a row of its own. */
+function orNone<T>(read: () => readonly T[]): readonly T[] {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SpectralNormError) return [];
+    throw error;
+  }
+}
+
+/** The matrices of a file, as Node computes their norms. */
+function matricesIn({ files, main }: Original): { name: string; sigma: number }[] {
+  return [...readMatrices(memorySource(files[main]), main)].flatMap((entry) =>
+    entry.kind === "matrix" ? [{ name: entry.key ?? "", sigma: spectralNorm(entry.matrix) }] : [],
+  );
+}
+
+function weightsIn({ files, main }: Original): { name: string; sigma: number }[] {
+  const folder = folderOfFiles(files);
+  const entries = withUpdates(
+    readModel(() => folder.open(main), main, folder),
+    folder,
+    undefined,
+  );
+  return weightsAmong(entries, {}).flatMap((weight) => {
+    if (weight.kind !== "weight") return [];
+    return orNone(() => [{ name: weight.tensor.name, sigma: measure(weight, {}).triplet.sigma }]);
+  });
+}
 
 it("has nothing in the page to compute with: all of that is in the worker", async () => {
   const script = await page.evaluate(async () => {
