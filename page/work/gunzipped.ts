@@ -1,16 +1,13 @@
+import { inflationLimit } from "../../src/files/zip.js";
 import { FileError } from "../../src/matrix/errors.js";
-
-/** Chosen, as in the command: what a compressed file may unpack to. */
-const least = 2 ** 26;
-const times = 16;
 
 /**
  * A file without its gzip compression.
  *
- * @throws FileError if it is damaged, or unpacks to more than 64 MiB and 16 times its size
+ * @throws FileError if it is damaged, or unpacks to more than `inflationLimit`
  */
 export async function gunzipped(file: Blob): Promise<Blob> {
-  const limit = Math.max(least, times * file.size);
+  const limit = inflationLimit(file, undefined);
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   const reader = file.stream().pipeThrough(new DecompressionStream("gzip")).getReader();

@@ -104,7 +104,7 @@ export function convolutionOf(
     const [row, column] = [Math.floor(bad / stored[1]), bad % stored[1]];
     throw new NonFiniteError(`row ${row}, column ${column} is ${lying[bad]} (counted from 0)`, row, column);
   }
-  if (tensor.use) return convolutionInGraph(tensor, lying, tensorflow, options, input);
+  if (tensor.use) return convolutionInGraph(tensor, lying, options, input);
   const data = rowMajor(lying, tensor.shape, tensor.reversed ?? false);
   const depthwise = DEPTHWISE.test(tensor.name);
   let [shape, groups] = [tensor.shape, 1];
@@ -126,11 +126,10 @@ export function convolutionOf(
 function convolutionInGraph(
   tensor: Weight["tensor"],
   data: Float64Array,
-  tensorflow: boolean,
   { boundary }: ConvolutionOptions,
   input: readonly [number, number],
 ): Convolution {
-  const { output, shape, ...how } = planarConvolution(tensor, tensorflow, input);
+  const { output, shape, ...how } = planarConvolution(tensor, input);
   const given = { ...how, ...(boundary && { boundary }) };
   const kernel = tensor.outputs === undefined ? data : inOrder(data, tensor.shape, tensor.outputs);
   if (!output) return operatorOf(kernel, shape, { ...given, input });

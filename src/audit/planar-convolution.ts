@@ -43,8 +43,7 @@ export function isTransposed({ operator }: OperatorUse): boolean {
  * @throws UnsupportedError if the graph does not say how, or in a way that is not taken
  */
 export function planarConvolution(
-  tensor: Pick<WeightTensor, "shape" | "use">,
-  tensorflow: boolean,
+  tensor: Pick<WeightTensor, "shape" | "layout" | "use">,
   input: Pair,
 ): PlanarConvolution {
   const use = isLinear(tensor) ? withHeight(tensor.use) : tensor.use;
@@ -53,7 +52,7 @@ export function planarConvolution(
     throw new UnsupportedError(
       `is a ${operator} with attributes that --conv operator does not take; without it, it is a matrix`,
     );
-  const channelsLast = tensorflow || KERAS.test(use.operator);
+  const channelsLast = isChannelsLast(tensor);
   const shape = planarShape(tensor, channelsLast);
   const taps = channelsLast ? shape.slice(0, 2) : shape.slice(2);
   const back = isTransposed(use);

@@ -1,4 +1,4 @@
-import { allocate, type ByteSource, checkRange, readInto } from "./source.js";
+import { allocate, type ByteSource, madeSource, readInto } from "./source.js";
 
 /** Chosen: bytes of a source that are looked at together, and bytes of the result that are made together. */
 const WINDOW = 1 << 18;
@@ -70,7 +70,6 @@ export function gatheredSource(source: ByteSource, strided: Strided): ByteSource
     return bytes;
   };
   const fill = (offset: number, into: Uint8Array) => {
-    checkRange(offset, into.length, size);
     for (let done = 0; done < into.length; ) {
       const block = Math.floor((offset + done) / (together * slice));
       const from = offset + done - block * together * slice;
@@ -79,17 +78,7 @@ export function gatheredSource(source: ByteSource, strided: Strided): ByteSource
       done += bytes.length;
     }
   };
-  return {
-    size,
-    read(offset, length) {
-      checkRange(offset, length, size);
-      const bytes = allocate(length);
-      fill(offset, bytes);
-      return bytes;
-    },
-    readInto: fill,
-    close: () => source.close(),
-  };
+  return madeSource(size, fill, () => source.close());
 }
 
 /** An axis as it is walked. */

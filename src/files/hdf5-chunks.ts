@@ -1,7 +1,7 @@
 import { product, type StoredChunk, type StoredChunks } from "./hdf5-chunk-index.js";
 import type { Hdf5File } from "./hdf5-file.js";
 import { type Hdf5Filter, withoutFilters } from "./hdf5-filters.js";
-import { allocate, type ByteSource, checkRange } from "./source.js";
+import { allocate, type ByteSource, madeSource } from "./source.js";
 
 /** A dataset in chunks: its axes and those of a chunk, the bytes of an element being the last one. */
 export interface ChunkedData {
@@ -29,7 +29,6 @@ export function chunkedSource(file: Hdf5File, data: ChunkedData): ByteSource {
   let band: Uint8Array | undefined;
   let held = -1;
   const fill = (offset: number, into: Uint8Array) => {
-    checkRange(offset, into.length, size);
     for (let done = 0; done < into.length; ) {
       const number = Math.floor((offset + done) / bandSize);
       if (number !== held || !band) {
@@ -43,17 +42,7 @@ export function chunkedSource(file: Hdf5File, data: ChunkedData): ByteSource {
       done += count;
     }
   };
-  return {
-    size,
-    read(offset, length) {
-      checkRange(offset, length, size);
-      const bytes = allocate(length);
-      fill(offset, bytes);
-      return bytes;
-    },
-    readInto: fill,
-    close() {},
-  };
+  return madeSource(size, fill, () => {});
 }
 
 /** Bytes that are decoded together. */

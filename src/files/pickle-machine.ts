@@ -10,8 +10,8 @@ const WINDOW = 1 << 16;
 const LINE_LIMIT = 1024;
 
 /**
- * Chosen: lists, dictionaries and objects, and their number for each byte of the file. A tensor has seven, and more than
- * a hundred bytes; each may take some 400 bytes of memory.
+ * Chosen: the most lists, dictionaries and objects, in all and for each byte of the file. A tensor takes seven of them and
+ * more than a hundred bytes of the file; each may take some 400 bytes of memory.
  */
 const CONTAINERS = 2 ** 21;
 const CONTAINERS_LEAST = 2 ** 17;

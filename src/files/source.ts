@@ -53,6 +53,29 @@ export function windowOf(source: ByteSource, offset: number, length: number): By
   };
 }
 
+/** A source whose bytes are made when they are read: `fill` writes those from an offset, which are all within its size. */
+export function madeSource(
+  size: number,
+  fill: (offset: number, into: Uint8Array) => void,
+  close: () => void,
+): ByteSource {
+  const readInto = (offset: number, into: Uint8Array) => {
+    checkRange(offset, into.length, size);
+    fill(offset, into);
+  };
+  return {
+    size,
+    read(offset, length) {
+      checkRange(offset, length, size);
+      const bytes = allocate(length);
+      fill(offset, bytes);
+      return bytes;
+    },
+    readInto,
+    close,
+  };
+}
+
 /** A source that is opened when something of it is read. */
 export interface FilePart {
   readonly size: number;

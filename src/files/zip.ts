@@ -106,7 +106,7 @@ export function readZipHead(source: ByteSource, member: ZipMember, length: numbe
  * Bytes that a member of an archive may inflate to: the memory that is allowed, else 64 MiB or 16 times the archive's
  * size, whichever is more. Deflate can make 1032 bytes of one, so that a small file could take all memory there is.
  */
-export function inflationLimit(archive: ByteSource, memory: number | undefined): number {
+export function inflationLimit(archive: Pick<ByteSource, "size">, memory: number | undefined): number {
   return memory ?? Math.max(INFLATED_LEAST, INFLATED_TIMES * archive.size);
 }
 

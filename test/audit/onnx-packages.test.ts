@@ -146,7 +146,7 @@ describe.each([...silero, ...ocr].map((path) => [basename(path), path]))("%s", (
     for (const { tensor, operator, shape, rows, cols, sigma, converged } of named) {
       const whole = plain.tensors.get(tensor);
       if (!whole) throw new Error(`${tensor} is not there`);
-      // The first axis of recurrent weights is that of the directions, of which these have one.
+      // The first axis of recurrent weights is that of the directions. These have one direction.
       const own = operator === "LSTM" ? { ...whole, dims: whole.dims.slice(1) } : whole;
       expect(operator, tensor).toBe(plain.operatorOf(tensor));
       expect(shape, tensor).toEqual(own.dims);
