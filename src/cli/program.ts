@@ -5,6 +5,7 @@ import { OutputError } from "../files/writable.js";
 import { SpectralNormError } from "../index.js";
 import { registerAudit } from "./audit-command.js";
 import { registerExperiment } from "./experiment-command.js";
+import { registerLipschitz } from "./lipschitz-command.js";
 import { registerNorm } from "./norm-command.js";
 import { CANNOT_WRITE, standardOutput } from "./output.js";
 
@@ -25,6 +26,7 @@ function createProgram(): Command {
   registerExperiment(program);
   registerNorm(program);
   registerAudit(program);
+  registerLipschitz(program);
   return program;
 }
 

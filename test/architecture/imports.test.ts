@@ -24,7 +24,7 @@ const steps: readonly (readonly string[])[] = [
   ["tfjs", "jax", "files", "threads", "webgpu"],
   ["report"],
   ["experiment", "engines"],
-  ["audit"],
+  ["lipschitz", "audit"],
   ["cli"],
 ];
 
@@ -40,6 +40,7 @@ const foreign: Readonly<Record<string, RegExp>> = {
   engines: /./,
   report: /./,
   experiment: /./,
+  lipschitz: /^$/,
   audit: /./,
   cli: /./,
 };

@@ -1,0 +1,45 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { flops } from "./option-values.js";
+import { standardOutput } from "./output.js";
+import { progressOn } from "./progress.js";
+import { type InputShape, type LipschitzFlags, runLipschitz } from "./run-lipschitz.js";
+
+/** Adds `spectral-norm lipschitz`. */
+export function registerLipschitz(program: Command): void {
+  program
+    .command("lipschitz")
+    .description(
+      "a proven upper bound on how much a network can amplify a change of its input: its ℓ₂ Lipschitz constant",
+    )
+    .argument("<model...>", ".onnx, Keras' .keras or .h5, or the model.json of a TensorFlow.js layers model")
+    .option(
+      "--input <name=sizes>",
+      "the shape of an input, such as data=1x3x32x32; without a name if there is one (repeatable)",
+      (text: string, before: readonly InputShape[] = []) => [...before, inputShape(text)],
+    )
+    .option(
+      "--output <name>",
+      "an output, another value or a node, up to which the network is taken (repeatable; default: each output)",
+      (name: string, before: readonly string[] = []) => [...before, name],
+    )
+    .option("--json", "one JSON object a line instead of tables")
+    .option(
+      "--max-cost <flops>",
+      "the most flops for the proof of one layer (default: 4e10, enough for order 2700)",
+      flops,
+    )
+    .action(async (models: string[], flags: LipschitzFlags) => {
+      const { stderr } = process;
+      const streams = { stdout: standardOutput, stderr, progress: progressOn(stderr) };
+      process.exitCode = await runLipschitz(models, flags, streams);
+    });
+}
+
+/** "NAME=1x3x32x32" or "1x3x32x32". A name may contain "=". */
+function inputShape(text: string): InputShape {
+  const [, , name, sizes] = /^((.+)=)?([\dx×X]+)$/s.exec(text) ?? [];
+  const parts = sizes?.split(/[x×X]/) ?? [];
+  if (parts.length > 0 && parts.every((part) => /^[1-9]\d{0,8}$/.test(part)))
+    return { name, shape: parts.map(Number) };
+  throw new InvalidArgumentError("It takes the lengths of all axes, such as data=1x3x32x32.");
+}

@@ -1,0 +1,100 @@
+import { oneLine, quote } from "../files/text.js";
+import type { MapBound, OutputBound } from "../lipschitz/network-bounds.js";
+import { columnsOf, shortened, widthOf, wrapped } from "./fit.js";
+import { constantOf, reasonOf } from "./lipschitz-lines.js";
+import { type Column, fitNote, ruledTable } from "./ruled-table.js";
+import type { ModelBounds } from "./run-lipschitz.js";
+
+/** Chosen: significant digits of constants in the table. */
+const DIGITS = 4;
+
+/** Chosen: the largest share of the width for operators, and for how a constant was proven. */
+const OP_SHARE = 0.2;
+const HOW_SHARE = 0.26;
+
+const NONE = "–";
+
+/** What `spectral-norm lipschitz` prints of a model on a terminal, in lines of at most `width` columns. */
+export function lipschitzTables({ file, maps, outputs }: ModelBounds, width = columnsOf()): string {
+  const count = `: ${maps.length} ${maps.length === 1 ? "map" : "maps"}`;
+  const head = shortened(oneLine(file), width - count.length) + count;
+  const sections: string[] = [];
+  const cells = maps.map(cellsOf);
+  // Cells are shortened only in a table that does not fit.
+  const whole = ruledTable(COLUMNS, cells, Number.POSITIVE_INFINITY);
+  const fitting = whole.lines.every((line) => widthOf(line) <= width);
+  const [op, how] = [Math.floor(OP_SHARE * width), Math.floor(HOW_SHARE * width)];
+  const cut = cells.map(([node, operator, constant, proof, bound]) => [
+    node,
+    shortened(operator, op),
+    constant,
+    shortened(proof, how),
+    bound,
+  ]);
+  const table = fitting ? whole : ruledTable(COLUMNS, cut, width);
+  sections.push([head, ...table.lines].join("\n"));
+  sections.push(outputs.map((one) => answer(one, width)).join("\n"));
+  const bounded = outputs.some(({ bound }) => bound !== undefined);
+  const remarks = [
+    ...(fitting ? [] : fitNote([{ ...table, shortened: true }], "A wider terminal and --json have all.")),
+    ...(maps.some(({ wider }) => wider)
+      ? ["wider: the sharper proof takes more than --max-cost flops; the bound holds as it is."]
+      : []),
+    ...(bounded
+      ? [
+          "Proven of the network in exact real arithmetic on the weights as stored. Several inputs count as one " +
+            "vector.",
+        ]
+      : []),
+  ];
+  sections.push(wrapped(remarks.join("\n"), width));
+  return `${sections.filter((text) => text !== "").join("\n\n")}\n\n`;
+}
+
+const COLUMNS: readonly Column[] = [
+  { head: "node", align: "left", shorten: 0.15 },
+  { head: "operator", align: "left", drop: 2 },
+  { head: "constant", align: "right" },
+  { head: "how it was proven", align: "left", drop: 1 },
+  { head: "bound so far", align: "right" },
+];
+
+function cellsOf(map: MapBound): string[] {
+  const { nodes, ops, how, lower, bound, constants } = map;
+  const constant = constantOf(map);
+  const near =
+    lower !== undefined && constant !== undefined && constant > 0 ? `, ≥ ${ratio(lower / constant)}` : "";
+  return [
+    oneLine(nodes.join(" + ")),
+    oneLine(ops.join(" + ")),
+    constant === undefined ? NONE : digits(constant),
+    constants ? oneLine(how) + near : `no bound: ${oneLine(how)}`,
+    bound === undefined ? NONE : digits(bound),
+  ];
+}
+
+/** How far the norm is at least, in percent of its bound. */
+function ratio(share: number): string {
+  return `${Math.floor(100 * Math.min(share, 1))}%`;
+}
+
+function answer({ output, inputs, bound, missing, instead }: OutputBound, width: number): string {
+  const of = inputs.length > 0 ? ` of ${inputs.map(quote).join(", ")}` : "";
+  if (bound !== undefined)
+    return wrapped(`${quote(output)}: ‖f(x) − f(y)‖₂ ≤ ${digits(bound, 6)} · ‖x − y‖₂`, width, "  ");
+  const other =
+    instead.length > 0
+      ? ` There is one up to ${instead.map((name) => `--output ${quote(name)}`).join(" or ")}.`
+      : "";
+  const why = missing ? `, because of ${oneLine(reasonOf(missing))}.` : ".";
+  return wrapped(`${quote(output)}: no bound as a function${of}${why}${other}`, width, "  ");
+}
+
+/** Rounded up, so that what is printed is a bound too. */
+export function digits(value: number, count = DIGITS): string {
+  if (value === 0) return "0";
+  const rounded = Number(value.toPrecision(count));
+  const step = 10 ** (Math.floor(Math.log10(value)) - count + 1);
+  const above = rounded < value ? Number((rounded + step).toPrecision(count)) : rounded;
+  return String(above);
+}

@@ -1,0 +1,132 @@
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { folderOf, inputFile, isFolder, listFolder } from "../files/disk.js";
+import { modelsIn } from "../files/model-folder.js";
+import type { Network, NetworkInput } from "../files/network.js";
+import { readNetwork } from "../files/network-file.js";
+import { oneLine, quote } from "../files/text.js";
+import { OptionError, SpectralNormError } from "../index.js";
+import { type NetworkBounds, networkBounds } from "../lipschitz/network-bounds.js";
+import { lipschitzLines } from "./lipschitz-lines.js";
+import { lipschitzTables } from "./lipschitz-table.js";
+import type { Progress } from "./progress.js";
+
+/** The shape of an input, as it is typed. */
+export interface InputShape {
+  /** absent if there is one input */
+  readonly name: string | undefined;
+  readonly shape: readonly number[];
+}
+
+/** The options of `spectral-norm lipschitz`, parsed. */
+export interface LipschitzFlags {
+  readonly input?: readonly InputShape[];
+  readonly output?: readonly string[];
+  readonly json?: boolean;
+  readonly maxCost?: number;
+}
+
+/** Where the command writes. */
+interface LipschitzStreams {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+  readonly progress: Progress;
+}
+
+/** The bounds of a model. */
+export interface ModelBounds extends NetworkBounds {
+  readonly file: string;
+}
+
+/**
+ * Bounds networks and prints JSON lines, or tables. A model that cannot be read is reported on standard error, and the
+ * others are still bounded.
+ *
+ * @returns the exit status: 2 if a model could not be read, else 1 if some output has no bound, else 0
+ * @throws OptionError for inputs and outputs that a model does not have; OutputError if an answer cannot be written
+ */
+export async function runLipschitz(
+  models: readonly string[],
+  flags: LipschitzFlags,
+  { stdout, stderr, progress }: LipschitzStreams,
+): Promise<number> {
+  let [bad, open] = [false, false];
+  try {
+    for (const file of models.flatMap(filesOf)) {
+      try {
+        const network = networkIn(file, flags.input ?? []);
+        const onMap = (node: string, done: number, total: number) =>
+          progress.show("lipschitz", oneLine(node), done, total);
+        const { output: outputs, maxCost } = flags;
+        const given = { ...(outputs && { outputs }), ...(maxCost !== undefined && { maxCost }) };
+        const found: ModelBounds = { file, ...networkBounds(network, { ...given, onMap }) };
+        progress.clear();
+        open ||= found.outputs.some(({ bound }) => bound === undefined);
+        stdout.write(flags.json ? lipschitzLines(found) : lipschitzTables(found));
+      } catch (error) {
+        if (!(error instanceof SpectralNormError)) throw error;
+        if (error instanceof OptionError) throw new OptionError(`${file}: ${error.message}`);
+        bad = true;
+        progress.clear();
+        stderr.write(`spectral-norm: ${oneLine(file)}: ${oneLine(error.message)}\n`);
+      }
+      // Lets the streams report their errors, such as a closed pipe.
+      await nextTurn();
+    }
+  } finally {
+    progress.end();
+  }
+  return bad ? 2 : open ? 1 : 0;
+}
+
+/** The models in a folder, or the file itself. */
+function filesOf(path: string): readonly string[] {
+  if (!isFolder(path)) return [path];
+  try {
+    return modelsIn((below) => listFolder(join(path, below))).models.map((model) => join(path, model));
+  } catch {
+    // What is wrong is reported where the file is read.
+    return [path];
+  }
+}
+
+/**
+ * @throws FileError; OptionError for shapes of inputs that the network does not have, or that do not fit
+ */
+function networkIn(file: string, shapes: readonly InputShape[]): Network {
+  const open = inputFile(file);
+  const read = (inputs?: ReadonlyMap<string, readonly number[]>) =>
+    readNetwork(open, file, folderOf(file), inputs ? { inputs } : {});
+  const network = read();
+  return shapes.length === 0 ? network : read(namedShapes(network.inputs, shapes));
+}
+
+function namedShapes(
+  inputs: readonly NetworkInput[],
+  shapes: readonly InputShape[],
+): ReadonlyMap<string, readonly number[]> {
+  const named = new Map<string, readonly number[]>();
+  const listed = inputs.map(({ name }) => quote(name)).join(", ");
+  for (const { name, shape } of shapes) {
+    if (name === undefined && inputs.length !== 1)
+      throw new OptionError(`--input: needs a name, as in NAME=1x3x32x32; the inputs are ${listed}`);
+    const input = inputs.find((one) => one.name === (name ?? inputs[0].name));
+    if (!input) throw new OptionError(`--input: there is no input ${quote(name ?? "")}; there is ${listed}`);
+    if (named.has(input.name)) throw new OptionError(`--input: has ${quote(input.name)} twice`);
+    if (input.shape && !fits(shape, input.shape))
+      throw new OptionError(
+        `--input: ${shape.join("×")} does not fit ${quote(input.name)}, which the file has as ` +
+          `${input.shape.map((length) => (typeof length === "number" ? length : length || "?")).join("×")}`,
+      );
+    named.set(input.name, shape);
+  }
+  return named;
+}
+
+/** Whether lengths have the same rank as a shape and are those that it fixes. */
+function fits(lengths: readonly number[], shape: readonly (number | string)[]): boolean {
+  return (
+    lengths.length === shape.length &&
+    shape.every((length, axis) => typeof length === "string" || length === lengths[axis])
+  );
+}

@@ -1,0 +1,204 @@
+import { gramCost, testCost } from "../certify/gram-test.js";
+import { lengthOf } from "../certify/rounded-sums.js";
+import { down, up } from "../certify/rounding.js";
+import { type Certificate, certify, type MatrixLike, singularTriplet } from "../index.js";
+import { type ConvolutionPiece, type LinearPiece, magnitudeNorm, type PieceNumbers } from "./linear-piece.js";
+import type { ProvenNorm } from "./proven-norm.js";
+import { matrixSize, sizedAxes, sparseConvolution } from "./sparse-convolution.js";
+import { supremumOfSymbol, symbolCost } from "./symbol-supremum.js";
+
+/** Chosen: the most flops of a dense proof for a convolution, which has another one. */
+const DENSE_FLOPS = 4e9;
+/** Chosen: the most entries of a convolution's matrix. */
+const MOST_ENTRIES = 2 ** 22;
+/** Chosen: the most flops for all lower bounds of a network that nothing else needs. */
+const LOWER_FLOPS = 2e10;
+const LOWER_STEPS = 24;
+/** Chosen: separate bounds of maps that were joined are computed below this many flops. */
+const SEPARATE_FLOPS = 2e9;
+/** A proof's memory has 4 GiB; a matrix with more numbers is not loaded. */
+const MOST_NUMBERS = 2 ** 29 - 2 ** 23;
+
+interface Remembered {
+  readonly numbers: () => PieceNumbers;
+  readonly bound: ProvenNorm;
+}
+
+/**
+ * Proven bounds on the norms of linear maps. Maps with the same numbers are bounded once.
+ *
+ * Source: section 10 of docs/certificate.md.
+ */
+export class LinearBounds {
+  private readonly maxCost: number;
+  private lowerLeft = LOWER_FLOPS;
+  private readonly known = new Map<string, Remembered[]>();
+
+  /** @param maxCost  the most flops for one proof */
+  constructor(maxCost: number) {
+    this.maxCost = maxCost;
+  }
+
+  /**
+   * @param parts  what the piece was joined from
+   * @throws FileError, NonFiniteError
+   */
+  boundOf(piece: LinearPiece, parts: readonly LinearPiece[] = []): ProvenNorm {
+    const whole = this.remembered(piece);
+    if (parts.length < 2 || !mayBeSmaller(piece, whole)) return whole;
+    if (parts.reduce((cost, part) => cost + this.costOf(part), 0) > SEPARATE_FLOPS) return whole;
+    const separate = parts.map((part) => this.remembered(part));
+    const upper = separate.reduce((product, part) => up(product * part.upper), 1);
+    if (!(upper < whole.upper)) return whole;
+    const how = `product of the norms of ${parts.length} maps`;
+    return { upper, lower: whole.lower, how, wider: separate.some(({ wider }) => wider) };
+  }
+
+  private remembered(piece: LinearPiece): ProvenNorm {
+    const numbers = piece.numbers();
+    const { nodes: _, numbers: __, ...form } = piece;
+    const key = JSON.stringify([form, sumOf(numbers.values)]);
+    const candidates = this.known.get(key) ?? [];
+    const found = candidates.find((one) => isSame(one.numbers(), numbers));
+    if (found) return found.bound;
+    const bound = this.compute(piece, numbers);
+    this.known.set(key, [...candidates, { numbers: piece.numbers, bound }]);
+    return bound;
+  }
+
+  private compute(piece: LinearPiece, { values, error }: PieceNumbers): ProvenNorm {
+    const bound = this.ofStored(piece, values);
+    const upper = up(bound.upper + error);
+    const lower = bound.lower === undefined ? undefined : down(bound.lower - error);
+    return { ...bound, upper, lower };
+  }
+
+  private ofStored(piece: LinearPiece, values: PieceNumbers["values"]): ProvenNorm {
+    if (piece.kind === "scaling") {
+      const factor = magnitudeNorm(piece, values);
+      return { upper: factor, lower: factor, how: "its largest factor", wider: false };
+    }
+    if (piece.kind === "matrix") return this.ofMatrix(values, piece.rows, piece.cols);
+    if (piece.axes.every(({ taps }) => taps === 1)) return this.ofSingleTap(piece, values);
+    return this.ofConvolution(piece, values);
+  }
+
+  private ofMatrix(data: PieceNumbers["values"], rows: number, cols: number): ProvenNorm {
+    if (rows * cols > MOST_NUMBERS) return byEntries(data, rows, cols);
+    return ofCertificate(certify({ data, shape: [rows, cols] }, { maxCost: this.maxCost }));
+  }
+
+  /** A convolution with one tap: at each place the same matrix, or none. */
+  private ofSingleTap(piece: ConvolutionPiece, values: PieceNumbers["values"]): ProvenNorm {
+    const { outputs, depth, groups } = piece;
+    const each = outputs / groups;
+    const bounds = Array.from({ length: groups }, (_, g) =>
+      this.ofMatrix(values.slice(g * each * depth, (g + 1) * each * depth), each, depth),
+    );
+    // Padding may leave no place at which an output meets an input.
+    return { ...largestOf(bounds), lower: undefined };
+  }
+
+  private ofConvolution(piece: ConvolutionPiece, values: PieceNumbers["values"]): ProvenNorm {
+    const supremum = supremumOfSymbol(piece, values, this.maxCost);
+    const axes = sizedAxes(piece);
+    if (!axes) return { ...supremum, lower: undefined };
+    const { rows, cols, entries } = matrixSize(piece, axes);
+    if (!(piece.groups * entries <= MOST_ENTRIES)) return { ...supremum, lower: undefined };
+    const groups = Array.from({ length: piece.groups }, (_, g) => g);
+    const cost = piece.groups * proofCost(rows, cols);
+    if (cost <= Math.min(DENSE_FLOPS, this.maxCost)) {
+      const dense = largestOf(
+        groups.map((g) =>
+          ofCertificate(certify(sparseConvolution(piece, axes, values, g), { maxCost: this.maxCost })),
+        ),
+      );
+      const input = axes.map(({ size }) => size).join("×");
+      return dense.upper <= supremum.upper
+        ? { ...dense, how: `${dense.how}, ${input} places` }
+        : { ...supremum, lower: dense.lower };
+    }
+    const steps = 4 * LOWER_STEPS * entries * piece.groups;
+    if (steps > this.lowerLeft) return { ...supremum, lower: undefined };
+    this.lowerLeft -= steps;
+    const lower = Math.max(...groups.map((g) => lowerBound(sparseConvolution(piece, axes, values, g))));
+    return { ...supremum, lower };
+  }
+
+  private costOf(piece: LinearPiece): number {
+    if (piece.kind === "scaling") return 0;
+    if (piece.kind === "matrix") {
+      const cost = proofCost(piece.rows, piece.cols);
+      return cost <= this.maxCost ? cost : 40 * piece.rows * piece.cols;
+    }
+    return symbolCost(piece);
+  }
+}
+
+/** Whether the product of the norms of its parts may be below the bound of a joined map. */
+function mayBeSmaller(piece: LinearPiece, { wider }: ProvenNorm): boolean {
+  return wider || piece.kind === "convolution";
+}
+
+/** Flops of a proof, as `certify` counts them. */
+function proofCost(rows: number, cols: number): number {
+  const [short, long] = [Math.min(rows, cols), Math.max(rows, cols)];
+  return gramCost(short, long) + 3 * testCost(short);
+}
+
+function ofCertificate({ upper, lower, method, proven }: Certificate): ProvenNorm {
+  const ways = {
+    cholesky: "certified",
+    magnitudes: "norm of |A|",
+    frobenius: "Frobenius norm",
+  };
+  return {
+    upper,
+    lower,
+    how: proven ? ways[method] : `${ways[method]}, wider`,
+    wider: !proven,
+  };
+}
+
+/** Of the blocks of a block diagonal map. */
+function largestOf(bounds: readonly ProvenNorm[]): ProvenNorm {
+  const largest = bounds.reduce((most, one) => (one.upper > most.upper ? one : most));
+  const lowers = bounds.map(({ lower }) => lower ?? 0);
+  return { ...largest, lower: Math.max(...lowers), wider: bounds.some(({ wider }) => wider) };
+}
+
+/** For a matrix that is too large to be loaded. */
+function byEntries(values: PieceNumbers["values"], rows: number, cols: number): ProvenNorm {
+  const sums = magnitudeNorm({ kind: "matrix", rows, cols, axis: -1, nodes: [], numbers: notAsked }, values);
+  let upper = sums;
+  // `lengthOf` squares numbers as they are: where a square may overflow or underflow, the sums are the bound.
+  const length = lengthOf(values).upper;
+  if (length < upper) upper = length;
+  return { upper, lower: undefined, how: "Frobenius norm, wider", wider: true };
+}
+
+function notAsked(): never {
+  throw new Error("the numbers are given");
+}
+
+/** Not above ‖A‖₂: a few steps of the iteration, whose vectors are then examined. */
+function lowerBound(A: MatrixLike): number {
+  const triplet = singularTriplet(A, { maxIterations: LOWER_STEPS });
+  return certify(A, { maxCost: 0, triplet }).lower;
+}
+
+/** A number that is the same for the same numbers. */
+function sumOf(values: PieceNumbers["values"]): number {
+  let sum = 0;
+  for (let k = 0; k < values.length; k++) sum = (sum + values[k]) * 0.999;
+  return sum;
+}
+
+function isSame(one: PieceNumbers, other: PieceNumbers): boolean {
+  return (
+    one.error <= other.error &&
+    other.error <= one.error &&
+    one.values.length === other.values.length &&
+    one.values.every((value, k) => value === other.values[k])
+  );
+}
