@@ -39,9 +39,7 @@ export function paddingOfSame(
     readonly transposed: boolean;
   },
 ): [number, number] {
-  const total = transposed
-    ? reach + more - stride
-    : (Math.ceil(size / stride) - 1) * stride + reach - size;
+  const total = transposed ? reach + more - stride : (Math.ceil(size / stride) - 1) * stride + reach - size;
   return [Math.floor(Math.max(total, 0) / 2), Math.ceil(Math.max(total, 0) / 2)];
 }
 

@@ -31,8 +31,8 @@ export function operatorOfForm<More extends object>(
   const shapes = shapesOf(form);
   const [m, n] = [countOf(shapes.outputShape), countOf(shapes.inputShape)];
   dimensions([m, n], 2);
-  const forward = product(() => forwardPasses(form));
-  const adjoint = product(() => adjointPasses(form));
+  const forward = product(() => forwardPasses(form), true);
+  const adjoint = product(() => adjointPasses(form), false);
   const products = form.transposed
     ? { matvec: adjoint, rmatvec: forward }
     : { matvec: forward, rmatvec: adjoint };
@@ -46,12 +46,18 @@ export function countOf(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
-/** The weights are laid out at the first call. */
-function product(passes: () => Pass[]): Sweep {
+/**
+ * The weights are laid out at the first call.
+ *
+ * @param complete  whether every pass writes all of the result
+ */
+function product(passes: () => Pass[], complete: boolean): (x: Float64Array, out: Float64Array) => void {
   let sweeps: Sweep[] | undefined;
   return (x, out) => {
     sweeps ??= passes().map(sweepOf);
-    out.fill(0);
-    for (const sweep of sweeps) sweep(x, out);
+    if (!complete) out.fill(0);
+    sweeps.forEach((sweep, k) => {
+      sweep(x, out, !complete || k > 0);
+    });
   };
 }

@@ -118,7 +118,10 @@ const NUMBERS = ["a number", "a number or a pair", "a number or a triple"] as co
 const SIDES = ["a number or a pair", "a number, a pair or four", "a number, a triple or six"] as const;
 
 /** @throws OptionError naming an option that does not exist or has a value it does not take */
-export function checkConvOptions(options: unknown, { caller, rank, transposed }: ConvKind): CheckedConvOptions {
+export function checkConvOptions(
+  options: unknown,
+  { caller, rank, transposed }: ConvKind,
+): CheckedConvOptions {
   const space = SPACE[rank - 1];
   const sizes = `[${space.split("").join(", ")}]`;
   if (typeof options !== "object" || options === null)
@@ -196,11 +199,7 @@ export function axesOf(
           ? paddingOfSame(size, { stride, reach, more, transposed })
           : padding.slice(2 * k, 2 * k + 2);
     const natural = (size - 1) * stride + reach + more;
-    const length = !transposed
-      ? size
-      : padding === "same"
-        ? size * stride
-        : natural - before - after;
+    const length = !transposed ? size : padding === "same" ? size * stride : natural - before - after;
     if (length < 1) throw new ShapeError(`${caller}: its output has no ${places}: ${length}`);
     const padded = length + before + after;
     const problem = obstacleAlong(padded, { reach, places });

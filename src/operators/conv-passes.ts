@@ -31,12 +31,30 @@ export interface PassAxis {
   readonly lengthIn: number;
   /** of the result */
   readonly lengthOut: number;
-  /** places in the vector that is read, or −1 for a zero */
-  readonly table: Int32Array;
+  /** in the vector that is read */
+  readonly table: Places;
   /** for each tap, what is added to a position */
   readonly shifts: readonly number[];
-  /** for each class of positions, where in the result each of them is; −1 for nowhere, undefined for the same places */
-  readonly places: readonly (Int32Array | undefined)[];
+  /** for each class of positions, where in the result each of them is */
+  readonly places: readonly Places[];
+}
+
+/** Places in a vector along an axis, most of them in runs. */
+export interface Places {
+  /** −1 for none: a zero that is read, or what is not written */
+  readonly at: Int32Array;
+  /** for each place where the run ends that it is in: places that grow by `step`, or none */
+  readonly ends: Int32Array;
+  readonly step: number;
+}
+
+function placesOf(at: Int32Array, step: number): Places {
+  const ends = new Int32Array(at.length);
+  for (let i = at.length - 1; i >= 0; i--) {
+    const goes = i + 1 < at.length && at[i + 1] === (at[i] < 0 ? -1 : at[i] + step);
+    ends[i] = goes ? ends[i + 1] : i + 1;
+  }
+  return { at, ends, step };
 }
 
 export interface PassOutput {
@@ -61,7 +79,13 @@ export function forwardPasses(form: ConvolutionForm): Pass[] {
   const axes = threeAxes(form.axes);
   const each = outputs / groups;
   return combined(axes.map((axis) => [forwardAxis(axis)])).map((parts) =>
-    passOf(parts, groups, depth, each, (g, c, h, tap) => form.weights[offsetOf(axes, (g * each + h) * depth + c, tap)]),
+    passOf(
+      parts,
+      groups,
+      depth,
+      each,
+      (g, c, h, tap) => form.weights[offsetOf(axes, (g * each + h) * depth + c, tap)],
+    ),
   );
 }
 
@@ -71,7 +95,13 @@ export function adjointPasses(form: ConvolutionForm): Pass[] {
   const axes = threeAxes(form.axes);
   const each = outputs / groups;
   return combined(axes.map(adjointAxes)).map((parts) =>
-    passOf(parts, groups, each, depth, (g, o, c, tap) => form.weights[offsetOf(axes, (g * each + o) * depth + c, tap)]),
+    passOf(
+      parts,
+      groups,
+      each,
+      depth,
+      (g, o, c, tap) => form.weights[offsetOf(axes, (g * each + o) * depth + c, tap)],
+    ),
   );
 }
 
@@ -93,9 +123,15 @@ function forwardAxis({ size, taps, stride, dilation, outputs, source }: Convolut
       table[to++] = place < source.length ? source[place] : -1;
     }
   return {
-    ...{ count: outputs, lengthIn: size, lengthOut: outputs, table },
+    ...{ count: outputs, lengthIn: size, lengthOut: outputs, table: placesOf(table, stride) },
     shifts: all.map((a) => remainders.indexOf((a * dilation) % stride) * length + quotient(a)),
-    ...{ places: [undefined], tapsOf: [all] },
+    places: [
+      placesOf(
+        Int32Array.from({ length: outputs }, (_, i) => i),
+        1,
+      ),
+    ],
+    tapsOf: [all],
   };
 }
 
@@ -123,10 +159,18 @@ function adjointAxes({ size, taps, stride, dilation, outputs, source }: Convolut
     const count = outputs + most;
     return {
       ...{ count, lengthIn: outputs, lengthOut: size },
-      table: Int32Array.from({ length: count + most }, (_, i) => (i >= most && i < most + outputs ? i - most : -1)),
+      table: placesOf(
+        Int32Array.from({ length: count + most }, (_, i) =>
+          i >= most && i < most + outputs ? i - most : -1,
+        ),
+        1,
+      ),
       shifts: quotients.map((k) => most - k),
       places: classes.map(({ remainder }) =>
-        Int32Array.from({ length: count }, (_, q) => source[q * stride + remainder]),
+        placesOf(
+          Int32Array.from({ length: count }, (_, q) => source[q * stride + remainder]),
+          stride,
+        ),
       ),
       tapsOf: classes.map((one) => one.taps),
     };
@@ -140,7 +184,10 @@ function combined(perAxis: readonly (readonly AxisPass[])[]): AxisPass[][] {
   for (let k = 2; k >= 0; k--)
     all = all.flatMap((behind) =>
       perAxis[k].flatMap((axis) => {
-        const room = Math.max(1, Math.floor(MOST_TAPS / behind.reduce((taps, { shifts }) => taps * shifts.length, 1)));
+        const room = Math.max(
+          1,
+          Math.floor(MOST_TAPS / behind.reduce((taps, { shifts }) => taps * shifts.length, 1)),
+        );
         const parts: AxisPass[][] = [];
         for (let first = 0; first < axis.shifts.length; first += room)
           parts.push([

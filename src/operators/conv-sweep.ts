@@ -1,7 +1,7 @@
 import { STENCIL_LANES } from "../kernels/stencil-contract.js";
 import { stencilKernels, trimStencil } from "../kernels/stencil-kernels.js";
 import { padTo } from "../numerics/padding.js";
-import { BLOCK_OUTPUTS, heightOf, type Pass } from "./conv-passes.js";
+import { BLOCK_OUTPUTS, heightOf, type Pass, type Places } from "./conv-passes.js";
 
 /** Numbers in kernel memory at a time. Chosen: 1 MiB, which stays in a second-level cache. */
 const BLOCK = 2 ** 17;
@@ -33,6 +33,7 @@ function windowOf(shifts: readonly number[], count: number): Window {
   const lengths: number[] = [];
   const bases: number[] = [];
   let length = 0;
+  // Runs that touch are one.
   for (const shift of [...new Set(shifts)].sort((a, b) => a - b)) {
     const last = starts.length - 1;
     if (last < 0 || shift > starts[last] + lengths[last]) {
@@ -60,6 +61,8 @@ interface Plan {
   readonly cols: number;
   readonly inputs: number;
   readonly windows: readonly [Window, Window, Window];
+  /** where in the first axis' table each plane is that position 0 meets */
+  readonly planes: readonly number[];
   /** numbers from channel to channel of what is read, and of a block of outputs */
   readonly plane: number;
   readonly outputs: number;
@@ -83,7 +86,8 @@ function planOf(pass: Pass): Plan {
     const plane = planes.length * across.length * along.length;
     if (inputs * plane + most * rows * pitch > BLOCK) {
       if (rows > 1) rows = Math.ceil(rows / 2);
-      else if (cols > LEAST_COLUMNS) cols = Math.max(LEAST_COLUMNS, padTo(Math.ceil(cols / 2), STENCIL_LANES));
+      else if (cols > LEAST_COLUMNS)
+        cols = Math.max(LEAST_COLUMNS, padTo(Math.ceil(cols / 2), STENCIL_LANES));
       else if (inputs > 1) inputs = Math.ceil(inputs / 2);
       else return plan();
     } else return plan();
@@ -97,18 +101,22 @@ function planOf(pass: Pass): Plan {
             for (const l of along.at)
               offsets[k++] = 8 * (input * plane + (i * across.length + j) * along.length + l);
       const outputs = rows * pitch;
-      return { rows, cols, inputs, windows: [planes, across, along], plane, outputs, pitch, offsets };
+      const windows = [planes, across, along] as const;
+      const starts = planes.starts.flatMap((start, run) =>
+        Array.from({ length: planes.lengths[run] }, (_, i) => start + i),
+      );
+      return { rows, cols, inputs, windows, planes: starts, plane, outputs, pitch, offsets };
     }
   }
 }
 
-/** Adds a pass over x to a result. */
-export type Sweep = (x: Float64Array, out: Float64Array) => void;
+/** Adds a pass over x to a result, or writes it there, if it is one of the convolution and not of its adjoint. */
+export type Sweep = (x: Float64Array, out: Float64Array, add: boolean) => void;
 
-/** What adds a pass to a result, in parts that fit into the cache. */
+/** Sweeps work on parts that fit into the cache. */
 export function sweepOf(pass: Pass): Sweep {
   const plan = planOf(pass);
-  return (x, out) => {
+  return (x, out, add) => {
     const { arena, routines } = stencilKernels();
     const most = Math.min(padTo(pass.outputs.length, BLOCK_OUTPUTS), MOST_OUTPUTS);
     // The routine reads whole vectors, and so beyond the last row.
@@ -130,7 +138,13 @@ export function sweepOf(pass: Pass): Sweep {
           for (let h = 0; h < part.outputs; h += BLOCK_OUTPUTS) {
             const height = heightOf(pass.outputs.length - part.firstOutput - h);
             const terms = inputs * pass.taps;
-            copy(pass.weights, weightsAt(pass, part, h) + first * pass.taps * height, W, terms * height);
+            copyPlain(
+              pass.weights,
+              weightsAt(pass, part, h) + first * pass.taps * height,
+              W,
+              0,
+              terms * height,
+            );
             routines.stencil(
               ...([to + 8 * h * plan.outputs, 8 * plan.pitch, 8 * plan.outputs] as const),
               ...([from, 8 * plan.windows[2].length, part.rows, padTo(part.cols, STENCIL_LANES)] as const),
@@ -138,7 +152,7 @@ export function sweepOf(pass: Pass): Sweep {
             );
           }
         }
-        scatter(pass, plan, part, written, out);
+        scatter(pass, plan, part, written, out, add);
       });
     } finally {
       arena.release(mark);
@@ -182,15 +196,15 @@ function weightsAt(pass: Pass, { group, firstOutput }: Part, h: number): number 
 /** Chosen: a shorter copy is made faster than a view for `set`. */
 const SHORT = 64;
 
-function copy(from: Float64Array, first: number, to: Float64Array, count: number): void {
-  if (count > SHORT) to.set(from.subarray(first, first + count));
-  else for (let k = 0; k < count; k++) to[k] = from[first + k];
+function copyPlain(from: Float64Array, first: number, to: Float64Array, begin: number, count: number): void {
+  if (count > SHORT) to.set(from.subarray(first, first + count), begin);
+  else for (let k = 0; k < count; k++) to[begin + k] = from[first + k];
 }
 
 /** Copies what a part meets of some channels of x. */
 function gather(
   pass: Pass,
-  { rows, cols, windows, plane }: Plan,
+  { rows, cols, windows, planes, plane }: Plan,
   part: Part,
   x: Float64Array,
   firstChannel: number,
@@ -198,72 +212,107 @@ function gather(
   read: Float64Array,
 ): void {
   const [a, b, c] = pass.axes;
-  const [planes, across, along] = windows;
+  const [, across, along] = windows;
   const width = along.length;
   for (let channel = 0; channel < channels; channel++) {
     let to = channel * plane;
-    for (const start of planes.starts) {
-      const p = a.table[start + part.plane];
-      across.starts.forEach((first, run) => {
-        const length = across.lengths[run];
+    for (const start of planes) {
+      const p = a.table.at[start + part.plane];
+      for (let run = 0; run < across.starts.length; run++) {
+        const [first, length] = [across.starts[run], across.lengths[run]];
         const met = length - (rows - part.rows);
         for (let i = 0; i < met; i++, to += width) {
-          const r = p < 0 ? -1 : b.table[first + part.firstRow + i];
+          const r = p < 0 ? -1 : b.table.at[first + part.firstRow + i];
           if (r < 0) {
             read.fill(0, to, to + width);
             continue;
           }
           const row = (((firstChannel + channel) * a.lengthIn + p) * b.lengthIn + r) * c.lengthIn;
           let place = to;
-          for (let s = 0; s < along.starts.length; s++) {
-            let at = along.starts[s] + part.firstCol;
-            const end = place + along.lengths[s] - (cols - part.cols);
-            for (let j = place; j < end; j++, at++) {
-              const q = c.table[at];
-              read[j] = q < 0 ? 0 : x[row + q];
-            }
-            place += along.lengths[s];
+          for (let k = 0; k < along.starts.length; k++) {
+            const begin = along.starts[k] + part.firstCol;
+            copyPlaces(x, row, c.table, begin, read, place, along.lengths[k] - (cols - part.cols));
+            place += along.lengths[k];
           }
         }
         to += (length - met) * width;
-      });
+      }
     }
   }
 }
 
-/** Adds the outputs of a part to the result. */
+/** to[first + j] ← from[row + the place that position begin + j has], j < count. */
+function copyPlaces(
+  from: Float64Array,
+  row: number,
+  { at, ends, step }: Places,
+  begin: number,
+  to: Float64Array,
+  first: number,
+  count: number,
+): void {
+  const last = begin + count;
+  let j = first;
+  for (let position = begin; position < last; ) {
+    const end = Math.min(ends[position], last);
+    const length = end - position;
+    let place = row + at[position];
+    const stop = j + length;
+    if (place >= row && step === 1 && length > SHORT) {
+      to.set(from.subarray(place, place + length), j);
+      j = stop;
+    } else if (place >= row) for (; j < stop; j++, place += step) to[j] = from[place];
+    else for (; j < stop; j++) to[j] = 0;
+    position = end;
+  }
+}
+
+/** Writes the outputs of a part into the result, or adds them. */
 function scatter(
   pass: Pass,
   { outputs: size, pitch }: Plan,
   part: Part,
   written: Float64Array,
   out: Float64Array,
+  add: boolean,
 ): void {
   const [a, b, c] = pass.axes;
   for (let h = 0; h < part.outputs; h++) {
     const { channel, classes } = pass.outputs[part.firstOutput + h];
-    const plane = placeOf(a.places[classes[0]], part.plane);
+    const plane = a.places[classes[0]].at[part.plane];
     if (plane < 0) continue;
-    const rows = b.places[classes[1]];
+    const rows = b.places[classes[1]].at;
     const columns = c.places[classes[2]];
     for (let i = 0; i < part.rows; i++) {
-      const r = placeOf(rows, part.firstRow + i);
+      const r = rows[part.firstRow + i];
       if (r < 0) continue;
-      const row = (((part.group * pass.channels + channel) * a.lengthOut + plane) * b.lengthOut + r) * c.lengthOut;
+      const row =
+        (((part.group * pass.channels + channel) * a.lengthOut + plane) * b.lengthOut + r) * c.lengthOut;
       const from = h * size + i * pitch;
-      if (!columns) {
-        const to = row + part.firstCol;
-        for (let j = 0; j < part.cols; j++) out[to + j] += written[from + j];
-      } else {
-        for (let j = 0; j < part.cols; j++) {
-          const q = columns[part.firstCol + j];
-          if (q >= 0) out[row + q] += written[from + j];
-        }
-      }
+      if (add) addPlaces(written, from, out, row, columns, part.firstCol, part.cols);
+      else copyPlain(written, from, out, row + part.firstCol, part.cols);
     }
   }
 }
 
-function placeOf(places: Int32Array | undefined, position: number): number {
-  return places ? places[position] : position;
+/** to[row + the place that position begin + j has] += from[first + j], j < count. */
+function addPlaces(
+  from: Float64Array,
+  first: number,
+  to: Float64Array,
+  row: number,
+  { at, ends, step }: Places,
+  begin: number,
+  count: number,
+): void {
+  const last = begin + count;
+  let j = first;
+  for (let position = begin; position < last; ) {
+    const end = Math.min(ends[position], last);
+    const stop = j + end - position;
+    let place = row + at[position];
+    if (place < row) j = stop;
+    for (; j < stop; j++, place += step) to[place] += from[j];
+    position = end;
+  }
 }

@@ -33,9 +33,18 @@ export function weightSums(form: ConvolutionForm, y: Float64Array, x: Float64Arr
             const first = group * each * area + (p * rows.outputs + q) * columns.outputs;
             const tap = (a * rows.taps + b) * columns.taps;
             for (let t = 0; t < columns.taps; t++)
-              addProducts(sums, (group * each * depth + c) * taps + tap + t, depth * taps, each, y, first, area, {
-                ...{ padded, start: t * columns.dilation, step: columns.stride, count: columns.outputs },
-              });
+              addProducts(
+                sums,
+                (group * each * depth + c) * taps + tap + t,
+                depth * taps,
+                each,
+                y,
+                first,
+                area,
+                {
+                  ...{ padded, start: t * columns.dilation, step: columns.stride, count: columns.outputs },
+                },
+              );
           }
       }
   }
