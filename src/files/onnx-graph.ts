@@ -516,7 +516,7 @@ const TEXTS: ReadonlySet<string> = new Set(
 /** Attributes whose floats are kept. */
 const FLOATS: ReadonlySet<string> = new Set(
   (
-    "activation_params alpha beta bias cubic_coeff_a epsilon extrapolation_value gamma lambd max min p scale scales value"
+    "activation_alpha activation_params alpha beta bias cubic_coeff_a epsilon extrapolation_value gamma lambd max min p scale scales value"
   ).split(" "),
 );
 
