@@ -1,6 +1,7 @@
 import { down, up } from "../certify/rounding.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
 import {
+  checkedReal,
   copiesOf,
   type EmittedValue,
   largestMagnitude,
@@ -64,6 +65,8 @@ function skipNormalization(scaleAt: number, biasAt: number | undefined, innerBia
       const input = inputs[k];
       return input?.kind === "variable" ? [input] : [];
     });
+    if (terms.length === 0) throw new NoBound("its scale or its bias depends on the input");
+    terms.forEach(checkedReal);
     const shape = broadcastShape(lengths, [0, 1].map((k) => shapeOf(inputs[k])));
     const constants = terms.map((term) => rootUp(copiesOf(term.shape, shape)));
     const sum: EmittedValue = { name: outputs[3] || `${output}: sum`, shape, type: terms[0].type };

@@ -82,4 +82,4 @@ export function uniform(value: OnnxValue | undefined): number | undefined {
 }
 
 /** Chosen: constants with more numbers are not compared with one number. */
-const UNIFORM_LIMIT = 2 ** 16;
+const UNIFORM_LIMIT = 4096;
