@@ -7,14 +7,14 @@ import { ELEMENTWISE_RULES } from "./onnx-elementwise.js";
 import { OnnxEvaluation } from "./onnx-evaluation.js";
 import { type OnnxItem, type OnnxModel, type OnnxNode, type OnnxScope, readOnnxGraph } from "./onnx-graph.js";
 import { NORMALIZATION_RULES } from "./onnx-normalizations.js";
-import { type EmittedNode, lipschitz, OnnxOperation, type OperatorRules, shapeOf } from "./onnx-operation.js";
+import { broadcastShape, type EmittedNode, lipschitz, OnnxOperation, type OperatorRules, shapeOf } from "./onnx-operation.js";
 import { type FlatStep, OnnxPatterns } from "./onnx-patterns.js";
 import { NumberPlaces, overlapping } from "./onnx-places.js";
 import { PRODUCT_RULES } from "./onnx-products.js";
 import { dequantizationOf } from "./onnx-quantization.js";
 import { REARRANGEMENT_RULES } from "./onnx-rearrangements.js";
 import { REDUCTION_RULES } from "./onnx-reductions.js";
-import { NoBound, type OnnxValue, type Variable } from "./onnx-values.js";
+import { NoBound, type OnnxValue } from "./onnx-values.js";
 import { ProtobufReader } from "./protobuf.js";
 import type { ByteSource } from "./source.js";
 import { type Length, SymbolicLengths } from "./symbolic-lengths.js";
@@ -301,15 +301,19 @@ class NetworkBuilder {
       ...(part && { part }),
       outputs: outputs
         .filter((name) => name !== "")
-        .map((name) => ({ name, shape: this.#shapeBehind(step, variables), type: undefined })),
+        .map((name) => ({ name, shape: this.#shapeBehind(step), type: undefined })),
     });
   }
 
-  /** What takes entries one by one keeps their shape, even where it has no constant. */
-  #shapeBehind({ node }: Step, variables: readonly Variable[]): ValueShape | undefined {
-    return Object.hasOwn(ELEMENTWISE_RULES, node.operator) && variables.length === 1 && node.inputs.length === 1
-      ? variables[0].shape
-      : undefined;
+  /** The shape of what is taken entry by entry is known even where it has no constant. */
+  #shapeBehind({ node, inputs }: Step): ValueShape | undefined {
+    if (!Object.hasOwn(ELEMENTWISE_RULES, node.operator)) return undefined;
+    try {
+      return broadcastShape(this.lengths, inputs.map((name) => shapeOf(this.#values.get(name))));
+    } catch (error) {
+      if (!(error instanceof NoBound)) throw error;
+      return undefined;
+    }
   }
 
   emit(_: OnnxOperation, node: EmittedNode): void {

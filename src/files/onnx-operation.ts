@@ -192,7 +192,9 @@ export function multiple(factor: number): NetworkMap {
 
 /** A double not below √x. */
 export function rootUp(x: number): number {
-  return x === 0 || x === 1 ? x : up(Math.sqrt(x));
+  const root = Math.sqrt(x);
+  const exact = Number.isSafeInteger(x) && Number.isInteger(root) && root * root === x;
+  return exact ? root : up(root);
 }
 
 /** Not below the largest magnitude of the exact numbers. */

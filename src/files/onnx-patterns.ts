@@ -43,7 +43,7 @@ const RANDOM = /^(Random|Bernoulli|Multinomial|Dropout)/;
 const [LEAST, MOST] = [2 ** -64, 2 ** 64];
 
 /** Covers the roundings of a few products of coefficients. */
-const SLACK = 1 + 2 ** -46;
+const SLACK = 1 + 2 ** -49;
 
 /** A value that multiplies another one, as a function of a third. */
 interface Gate {
@@ -409,7 +409,13 @@ export class OnnxPatterns {
       const found =
         node.operator === "Div" ? this.#deviation(inputs[other], name) : this.#inverse(inputs[other], name, DEPTH);
       if (found === undefined) continue;
-      return { ...{ name: found.name, x: d, constant: found.constant, how: found.how, linear: false }, pieces: this.#pieces(step, name) };
+      // A projection before it does not change the constant.
+      const before = this.#found.get(name);
+      const x = found.name === "RMSNorm" && before?.name === CENTERING ? before.x : d;
+      return {
+        ...{ name: x === d ? found.name : "LayerNorm", x, constant: found.constant, how: found.how },
+        ...{ linear: false, pieces: this.#pieces(step, this.#resolved(x.name)) },
+      };
     }
     return undefined;
   }
@@ -510,7 +516,7 @@ export class OnnxPatterns {
     const step = this.#from(name, "ReduceMean", "ReduceSum", "ReduceSumSquare");
     if (!step || !keepsAxes(step.node)) return undefined;
     const [inner] = step.inputs;
-    const own = step.node.operator === "ReduceMean" ? this.#normalizationName(d) : "L2 normalization";
+    const own = step.node.operator === "ReduceMean" ? "RMSNorm" : "L2 normalization";
     if (step.node.operator === "ReduceSumSquare") return this.#resolved(inner) === d ? own : undefined;
     const square = this.#from(inner, "Mul", "Pow");
     if (!square) return undefined;
@@ -518,10 +524,6 @@ export class OnnxPatterns {
     const squared =
       square.node.operator === "Pow" ? this.#scalar(b) === 2 && this.#keepsShape(a, b) : this.#resolved(a) === this.#resolved(b);
     return squared && this.#resolved(a) === d ? own : undefined;
-  }
-
-  #normalizationName(d: string): string {
-    return this.#found.get(d)?.name === CENTERING ? "normalization of the deviation" : "normalization";
   }
 
   /** x less its mean over some axes: a projection. */
@@ -557,7 +559,7 @@ export class OnnxPatterns {
           if (!variable || g !== other || !this.#isMean(mean, x) || !this.#keepsShape(x, second.inputs[0])) continue;
           const deviation = this.#deviationFrom(x, g);
           if (deviation)
-            return { ...deviation, name: "normalization", x: variable, linear: false, pieces: this.#pieces(step, x) };
+            return { ...deviation, name: "LayerNorm", x: variable, linear: false, pieces: this.#pieces(step, x) };
         }
     }
     return undefined;

@@ -214,7 +214,8 @@ const resize: OperatorRule = (operation) => {
   const scales = hasScales ? operation.list(scalesAt, "scales") : undefined;
   if ((sizes ?? scales)?.length !== axes.length) throw new NoBound(`its sizes are not known; ${GIVE_SIZES}`);
   const result = [...shape];
-  let constant = 1;
+  // The interpolation is the Kronecker product of those of the axes.
+  let square = 1;
   let changed = 0;
   axes.forEach((axis, k) => {
     const length = shape[axis];
@@ -237,10 +238,11 @@ const resize: OperatorRule = (operation) => {
       ...{ mode, coordinates, nearest, scale, cubic: floatOf(node, "cubic_coeff_a", -0.75) },
       ...{ length: typeof length === "number" ? length : undefined, result: typeof size === "number" ? size : undefined },
     });
-    constant = constant === 1 ? rootUp(squares) : up(constant * rootUp(squares));
+    const product = square * squares;
+    square = Number.isSafeInteger(square) && Number.isSafeInteger(squares) && Number.isSafeInteger(product) ? product : up(product);
   });
   const how = changed === 0 ? "changes nothing" : mode === "nearest" ? "√copies" : "√(largest row sum · largest column sum)";
-  operation.emitFirst(lipschitz(constant, how, true), result);
+  operation.emitFirst(lipschitz(rootUp(square), how, true), result);
 };
 
 /** A bound on the square of the norm of one axis' interpolation. @throws NoBound */
@@ -262,10 +264,10 @@ function resampledSquare(axis: Resampling): number {
     // Places lie 1/scale apart. Those of one entry fill an interval of length 1, and at an edge one more.
     return Math.floor(2 * Math.max(scale, m && n ? m / n : scale)) + 1;
   }
+  // Tents of integer scale, half a place off, have the sum `scale`, at the edges as well.
+  if (mode === "linear" && whole && centered) return scale;
   if (mode === "linear" && n === undefined) {
     if (coordinates === "align_corners") throw new NoBound(`its corners are aligned, and its sizes are open; ${GIVE_SIZES}`);
-    // Tents of integer scale, half a place off, have the sum `scale`, at the edges as well.
-    if (whole && centered) return scale;
     // The tent has an integral of 1 and a maximum of 1; beyond an edge, over less than one place, weights are 1.
     return up(1.5 * scale + 2);
   }

@@ -22,6 +22,8 @@ const PLAIN = /^[A-Za-z_][A-Za-z_0-9]*$/;
 export class SymbolicLengths {
   readonly #polynomials = new Map<string, Polynomial>();
   readonly #names = new Map<string, string>();
+  /** of names of ⌊b/m⌋ */
+  readonly #floors = new Map<string, { readonly b: Length; readonly m: number }>();
 
   /** The length that a file calls by a name: the same name is the same length. */
   symbol(name: string): Length {
@@ -76,7 +78,15 @@ export class SymbolicLengths {
     const [whole, part] = [this.#length(quotient), this.#length(rest)];
     if (whole === undefined || part === undefined) return this.of("floor", a, n);
     if (typeof part === "number") return this.plus(whole, Math.floor(part / n));
-    return this.plus(whole, this.of("floor", part, n));
+    // ⌊(⌊b/m⌋ + k)/n⌋ = ⌊(b + k·m)/(m·n)⌋
+    const terms = [...rest].filter(([, coefficient]) => coefficient !== 0);
+    const inner = terms.map(([monomial, c]) => (c === 1 ? this.#floors.get(monomial) : undefined)).find((b) => b);
+    const constant = rest.get("") ?? 0;
+    if (inner && terms.length === (constant === 0 ? 1 : 2) && Number.isSafeInteger(inner.m * n))
+      return this.plus(whole, this.floor(this.plus(inner.b, constant * inner.m), inner.m * n));
+    const name = this.#atom(PLAIN.test(part) ? `floor(${part}/${n})` : `floor((${part})/${n})`);
+    this.#floors.set(name, { b: part, m: n });
+    return this.plus(whole, name);
   }
 
   /** a/b where that is an integer. */
