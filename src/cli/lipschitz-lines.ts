@@ -1,5 +1,5 @@
 import { jsonLine } from "../files/text.js";
-import type { MapBound, NetworkBounds, MissingBound, OutputBound } from "../lipschitz/network-bounds.js";
+import type { MapBound, MissingBound, NetworkBounds, OutputBound } from "../lipschitz/network-bounds.js";
 
 /** The bounds of a model. */
 export interface ModelBounds extends NetworkBounds {
