@@ -70,10 +70,12 @@ export function convolutionAxis({
   const padded = size + before + after;
   const reach = (taps - 1) * dilation + 1;
   const copied = COPIED[boundary];
+  const source = new Int32Array(padded);
+  for (let i = 0; i < padded; i++) source[i] = copied(i - before, size);
   return {
     ...{ size, taps, stride, dilation, before, after },
     outputs: outputs ?? Math.floor((padded - reach) / stride) + 1,
-    source: Int32Array.from({ length: padded }, (_, i) => copied(i - before, size)),
+    source,
   };
 }
 

@@ -48,8 +48,11 @@ export interface Places {
   readonly step: number;
 }
 
-function placesOf(at: Int32Array, step: number): Places {
-  const ends = new Int32Array(at.length);
+/** @param placeOf  for each of `count` positions */
+function placesOf(count: number, step: number, placeOf: (position: number) => number): Places {
+  const at = new Int32Array(count);
+  for (let i = 0; i < count; i++) at[i] = placeOf(i);
+  const ends = new Int32Array(count);
   for (let i = at.length - 1; i >= 0; i--) {
     const goes = i + 1 < at.length && at[i + 1] === (at[i] < 0 ? -1 : at[i] + step);
     ends[i] = goes ? ends[i + 1] : i + 1;
@@ -115,22 +118,15 @@ function forwardAxis({ size, taps, stride, dilation, outputs, source }: Convolut
   const remainders = [...new Set(all.map((a) => (a * dilation) % stride))].sort((a, b) => a - b);
   const quotient = (a: number) => Math.floor((a * dilation) / stride);
   const length = outputs + quotient(taps - 1);
-  const table = new Int32Array(remainders.length * length);
-  let to = 0;
-  for (const r of remainders)
-    for (let q = 0; q < length; q++) {
-      const place = q * stride + r;
-      table[to++] = place < source.length ? source[place] : -1;
-    }
+  const begins = new Map(remainders.map((r, k) => [r, k * length]));
   return {
-    ...{ count: outputs, lengthIn: size, lengthOut: outputs, table: placesOf(table, stride) },
-    shifts: all.map((a) => remainders.indexOf((a * dilation) % stride) * length + quotient(a)),
-    places: [
-      placesOf(
-        Int32Array.from({ length: outputs }, (_, i) => i),
-        1,
-      ),
-    ],
+    ...{ count: outputs, lengthIn: size, lengthOut: outputs },
+    table: placesOf(remainders.length * length, stride, (i) => {
+      const place = (i % length) * stride + remainders[Math.floor(i / length)];
+      return place < source.length ? source[place] : -1;
+    }),
+    shifts: all.map((a) => (begins.get((a * dilation) % stride) ?? 0) + quotient(a)),
+    places: [placesOf(outputs, 1, (i) => i)],
     tapsOf: [all],
   };
 }
@@ -139,7 +135,9 @@ function forwardAxis({ size, taps, stride, dilation, outputs, source }: Convolut
  * Place q·stride + r of the padded input meets output q − k by the tap a with a·dilation = k·stride + r. Remainders r with
  * the same k are classes of one pass.
  */
-function adjointAxes({ size, taps, stride, dilation, outputs, source }: ConvolutionAxis): AxisPass[] {
+function adjointAxes(axis: ConvolutionAxis): AxisPass[] {
+  const { size, taps, stride, dilation, outputs, source } = axis;
+  if (Math.floor(((taps - 1) * dilation) / stride) > outputs) return [longAxis(axis)];
   const byRemainder = new Map<number, number[]>();
   for (let a = 0; a < taps; a++) {
     const r = (a * dilation) % stride;
@@ -151,30 +149,37 @@ function adjointAxes({ size, taps, stride, dilation, outputs, source }: Convolut
   const byQuotients = new Map<string, { remainder: number; taps: number[] }[]>();
   for (const [remainder, met] of byRemainder) {
     const key = met.map(quotient).join();
-    byQuotients.set(key, [...(byQuotients.get(key) ?? []), { remainder, taps: met }]);
+    const classes = byQuotients.get(key);
+    if (classes) classes.push({ remainder, taps: met });
+    else byQuotients.set(key, [{ remainder, taps: met }]);
   }
   return [...byQuotients.values()].map((classes) => {
     const quotients = classes[0].taps.map(quotient);
-    const most = Math.max(...quotients);
+    const most = quotients[quotients.length - 1];
     const count = outputs + most;
     return {
       ...{ count, lengthIn: outputs, lengthOut: size },
-      table: placesOf(
-        Int32Array.from({ length: count + most }, (_, i) =>
-          i >= most && i < most + outputs ? i - most : -1,
-        ),
-        1,
-      ),
+      table: placesOf(count + most, 1, (i) => (i >= most && i < count ? i - most : -1)),
       shifts: quotients.map((k) => most - k),
-      places: classes.map(({ remainder }) =>
-        placesOf(
-          Int32Array.from({ length: count }, (_, q) => source[q * stride + remainder]),
-          stride,
-        ),
-      ),
+      places: classes.map(({ remainder }) => placesOf(count, stride, (q) => source[q * stride + remainder])),
       tapsOf: classes.map((one) => one.taps),
     };
   });
+}
+
+/**
+ * The same for a kernel that is longer than its outputs are many, most of whose taps a place does not meet: every tap is
+ * a class of its own, whose positions are the outputs.
+ */
+function longAxis({ size, taps, stride, dilation, outputs, source }: ConvolutionAxis): AxisPass {
+  const all = Array.from({ length: taps }, (_, a) => a);
+  return {
+    ...{ count: outputs, lengthIn: outputs, lengthOut: size },
+    table: placesOf(outputs, 1, (i) => i),
+    shifts: [0],
+    places: all.map((a) => placesOf(outputs, stride, (i) => source[i * stride + a * dilation])),
+    tapsOf: all.map((a) => [a]),
+  };
 }
 
 /** All combinations of the axes' passes, with the taps of each cut into parts that are not too many. */

@@ -41,6 +41,9 @@ export type Conv3dOperator = ConvOperator<readonly [number, number, number, numb
  * @returns an operator of o·w′ rows and i·w columns, with `parameterGrad`
  * @throws as `conv2d`
  *
+ * @remarks
+ * **Complex.** Refused; the kernel is real.
+ *
  * @example
  * ```ts
  * import { conv1d, spectralNorm } from "spectral-norm";
@@ -104,6 +107,9 @@ export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperat
  * @returns an operator of o·d′·h′·w′ rows and i·d·h·w columns, with `parameterGrad`
  * @throws as `conv2d`
  *
+ * @remarks
+ * **Complex.** Refused; the kernel is real.
+ *
  * @example
  * ```ts
  * import { conv3d, spectralNorm } from "spectral-norm";
@@ -125,6 +131,9 @@ export function conv3d(kernel: ConvKernel, options: Conv3dOptions): Conv3dOperat
  * @param options - `input`: the length of what comes in, or [w]
  * @returns an operator of o·w′ rows and i·w columns, with `parameterGrad`
  * @throws as `convTranspose2d`
+ *
+ * @remarks
+ * **Complex.** Refused; the kernel is real.
  *
  * @example
  * ```ts
@@ -164,6 +173,8 @@ export function convTranspose1d(kernel: ConvKernel, options: ConvTranspose1dOpti
  *
  * **Source.** Dumoulin & Visin, A guide to convolution arithmetic for deep learning (arXiv:1603.07285), chapter 4.
  *
+ * **Complex.** Refused; the kernel is real.
+ *
  * @example
  * ```ts
  * import { convTranspose2d, spectralNorm } from "spectral-norm";
@@ -190,6 +201,9 @@ export function convTranspose2d(kernel: ConvKernel, options: ConvTranspose2dOpti
  * @param options - `input`: [d, h, w] of what comes in
  * @returns an operator of o·d′·h′·w′ rows and i·d·h·w columns, with `parameterGrad`
  * @throws as `convTranspose2d`
+ *
+ * @remarks
+ * **Complex.** Refused; the kernel is real.
  *
  * @example
  * ```ts

@@ -14,6 +14,7 @@ const sameFiles: Readonly<Record<string, readonly string[]>> = {
   // The same, and the module that compiles it.
   "hermitian.ts": ["kernels/reference", "kernels/wasm", "kernels/wasm/assembly"],
   "proof.ts": ["kernels/reference", "kernels/wasm", "kernels/wasm/assembly"],
+  "stencil.ts": ["kernels/reference", "kernels/wasm", "kernels/wasm/assembly"],
   "svd.ts": ["kernels/reference", "kernels/wasm", "kernels/wasm/assembly"],
   // How each set of kernels is made.
   "instance.ts": ["kernels/reference", "kernels/wasm"],

@@ -25,6 +25,7 @@ describe("large convolutions, which are computed in parts", () => {
     ["many outputs of the adjoint", plain({ shape: [3, 1041, 2], input: [21], stride: [3] })],
     ["a long kernel", plain({ shape: [2, 2, 5001], input: [60], boundary: "circular" })],
     ["a large kernel", plain({ shape: [1, 1, 2, 47, 51], input: [3, 5, 6], boundary: "replicate" })],
+    ["as long as its input", plain({ shape: [3, 5, 7, 6], input: [7, 7], padding: "valid" })],
     ["taps far apart", plain({ shape: [2, 2, 3, 3], input: [9, 400], dilation: [4, 190] })],
     [
       "rows far apart",
