@@ -10,7 +10,7 @@ import {
   layerTitle,
 } from "./keras-graph.js";
 import { layerSteps } from "./keras-layer-maps.js";
-import { AxisLengths } from "./keras-lengths.js";
+import { AxisLengths, LengthError } from "./keras-lengths.js";
 import { isOperation, operationStep } from "./keras-operations.js";
 import { isAbsent, KerasCallContext, type KerasStep, NoBound } from "./keras-step.js";
 import type { KerasVariables } from "./keras-variables.js";
@@ -108,8 +108,22 @@ class NetworkBuilder {
     return [value];
   }
 
-  /** @param outputs  how many are used */
   #apply(
+    layer: KerasGraphLayer,
+    call: KerasCall,
+    values: readonly Value[],
+    name: string,
+    outputs: number,
+  ): Value[] {
+    try {
+      return this.#called(layer, call, values, name, outputs);
+    } catch (error) {
+      throw error instanceof LengthError ? new FileError(`${layerTitle(layer)}: ${error.message}`) : error;
+    }
+  }
+
+  /** @param outputs  how many are used */
+  #called(
     layer: KerasGraphLayer,
     call: KerasCall,
     values: readonly Value[],
@@ -457,6 +471,7 @@ function inputsOf(model: KerasGraphLayer, { inputs: given }: NetworkOptions): Ne
       ? graph.inputs.map(({ layer }) => inputNamed(graph, layer))
       : [firstInput(model)];
   const names = found.map(({ name }) => name);
+  if (new Set(names).size < names.length) throw new FileError("has two inputs of the same name");
   for (const name of given?.keys() ?? [])
     if (!names.includes(name))
       throw new FileError(`has no input ${quote(name)}; it has ${names.slice(0, 5).map(quote).join(", ")}`);

@@ -1,8 +1,10 @@
-import { FileError } from "../matrix/errors.js";
 import type { ValueShape } from "./network.js";
 
 /** The length of an axis: a number, or a text that stands for one that is open. */
 export type AxisLength = ValueShape[number];
+
+/** A length that no value can have. The layer adds its name. */
+export class LengthError extends Error {}
 
 /** Chosen: longer texts become a new one each, which is equal to no other. */
 const TEXT_LIMIT = 100;
@@ -39,12 +41,12 @@ export class AxisLengths {
     return this.#divided(length, stride);
   }
 
-  /** @throws FileError if nothing is left */
+  /** @throws LengthError if nothing is left */
   plus(length: AxisLength, more: number): AxisLength {
     if (more === 0) return length;
     if (typeof length === "string") return this.#text(`(${length}${more < 0 ? "−" : "+"}${Math.abs(more)})`);
     const sum = checked(length + more);
-    if (sum <= 0) throw new FileError(`its input has ${length} places along an axis, which are too few`);
+    if (sum <= 0) throw new LengthError(`its input has ${length} places along an axis, which are too few`);
     return sum;
   }
 
@@ -63,6 +65,6 @@ export class AxisLengths {
 }
 
 function checked(length: number): number {
-  if (!Number.isSafeInteger(length)) throw new FileError("its values have more than 2^53 numbers");
+  if (!Number.isSafeInteger(length)) throw new LengthError("its values have more than 2^53 numbers");
   return length;
 }

@@ -152,7 +152,7 @@ function numbersIn(context: KerasCallContext, value: unknown): number[] {
   const held = typeof plain === "object" && plain !== null && "value" in plain ? plain.value : plain;
   const flat = Array.isArray(held) ? held.flat(8) : [held];
   const wide = (list: unknown): boolean =>
-    Array.isArray(list) && list.length > 1 && list.some((one) => Array.isArray(one));
+    Array.isArray(list) && list.some((one) => Array.isArray(one) && (list.length > 1 || wide(one)));
   if (wide(held)) throw new NoBound("its factors are along several axes");
   if (flat.length === 0 || !flat.every((one) => typeof one === "number" && Number.isFinite(one)))
     throw context.fault("its factors are not numbers");
