@@ -109,7 +109,9 @@ function simpleSteps(context: KerasCallContext): KerasStep[] | undefined {
       return arranged(bordered(context, Number(op.at(-2)), "cropping", -1));
     case "Activation": {
       const found = configuredActivation(config["activation"], context.dialect, shape);
-      return found ? [{ op: `Activation: ${found.name}`, map: found.map, output: shape }] : [];
+      return found
+        ? [{ op: `Activation: ${found.name}`, map: found.map, output: shape }]
+        : [identity("Activation: linear", shape)];
     }
     default:
       return undefined;
