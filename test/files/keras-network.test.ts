@@ -464,6 +464,31 @@ describe("Layers that TensorFlow.js has not", () => {
     expect(read(keras2({ a: {} }, model)).nodes[0].map).toMatchObject({ constants: [0.2] });
   });
 
+  it("wrapped layers, whose kernels Keras stores as they are used", () => {
+    const kernel = weight(2, 3);
+    const wrapped = (name: string) =>
+      layer(name, "one", { layer: layer("Dense", "within", { activation: "tanh" }) });
+    const first = layer("InputLayer", "x", { batch_shape: [null, 4, 2] });
+    for (const name of ["TimeDistributed", "SpectralNormalization"]) {
+      const model = sequence([first, wrapped(name)]);
+      const group = `layers/${inSnakeCase(name)}/layer/vars`;
+      const keras3Network = read(
+        kerasArchive(keras3({ [`${group}/0`]: kernel, [`${group}/1`]: weight(3) }), model),
+      );
+      const names = { "one/kernel:0": kernel, "one/bias:0": weight(3), "one/vector_u:0": weight(1, 3) };
+      for (const { nodes } of [keras3Network, read(keras2({ one: names }, model))]) {
+        expect(nodes.map((node) => node.name)).toEqual(["one", "one (tanh)"]);
+        expect(nodes.map(({ shape }) => shape)).toEqual([
+          ["batch", 4, 2],
+          ["batch", 4, 3],
+        ]);
+        const { map } = nodes[0];
+        if (map.kind !== "matrix") throw new Error(map.kind);
+        expect(Array.from(map.read())).toEqual([0, 3, 1, 4, 2, 5].map((k) => kernel.numbers[k]));
+      }
+    }
+  });
+
   it("int8 kernels of dense layers as they are used", () => {
     const policy = { class_name: "QuantizedDTypePolicy", config: { mode: "int8", source_name: "float32" } };
     const kernel: KerasWeight = {

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import * as tfl from "@tensorflow/tfjs-layers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readTfjsNetwork } from "../../src/files/keras-network.js";
+import { SpectralNormalization } from "../../src/tfjs/index.js";
 import { normal } from "../tfjs/setup.js";
 import { folderOfFiles } from "./models.js";
 import { composed } from "./network-maps.js";
@@ -161,6 +162,40 @@ describe("Quantized weights", () => {
         for (let j = 0; j < 3; j++) expect(numbers[j * 4 + i]).toBe(expected[i * 3 + j]);
     },
   );
+});
+
+/** A double that is a multiple of 2^-90, times 2^90. */
+const scaled = (x: number) => BigInt(x * 2 ** 90);
+
+it("divides a spectrally normalized kernel by uᵀ·W·v, within the error that it states", async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const [units, inputs] = [1 + (seed % 7), 1 + (seed % 5)];
+    const model = sequential(
+      [inputs],
+      SpectralNormalization({ layer: layers.dense({ units, useBias: false, name: "d" }), name: "s" }),
+    );
+    randomize(model, seed);
+    const { nodes } = await networkOf(model);
+    expect(nodes.map(({ name }) => name)).toEqual(["s", "s (1/σ)"]);
+    const { map } = nodes[1];
+    if (map.kind === "unbounded") {
+      // The terms cancel, or u, v and W of random numbers would have a product far from zero.
+      expect(map.reason).toMatch(/away from zero/);
+      continue;
+    }
+    if (map.kind !== "scaling") throw new Error(map.kind);
+    const [w, u, v] = ["kernel", "vector_u", "vector_v"].map((name) => {
+      const weight = model.weights.find((one) => one.originalName === `s/${name}`);
+      return Array.from(weight?.read().dataSync() ?? [], (x) => scaled(Math.fround(x)));
+    });
+    let sigma = 0n;
+    for (let i = 0; i < inputs; i++) for (let j = 0; j < units; j++) sigma += u[i] * w[i * units + j] * v[j];
+    const one = 2n ** 360n;
+    const difference = scaled(map.factors[0]) * (sigma < 0n ? -sigma : sigma) - one;
+    const error = Number((difference * 2n ** 80n) / one) / 2 ** 80;
+    expect(Math.abs(error)).toBeLessThanOrEqual(map.relativeError);
+    expect(map.relativeError).toBeLessThan(1e-9);
+  }
 });
 
 describe("What TensorFlow.js passes over", () => {
