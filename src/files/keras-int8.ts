@@ -64,7 +64,7 @@ export function dequantizedInt8(
 }
 
 /** Whether the layer has been quantized to int8, and its kernel is dequantized by scales alone. */
-export function isInt8Policy({ dtype: policy, quantization_config: quantization }: JsonObject): boolean {
+function isInt8Policy({ dtype: policy, quantization_config: quantization }: JsonObject): boolean {
   if (quantization !== undefined && quantization !== null) {
     const config = isObject(quantization) ? quantization["config"] : undefined;
     const own = isObject(config) ? config["weight_quantizer"] : undefined;
