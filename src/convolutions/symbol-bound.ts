@@ -239,7 +239,7 @@ export function gridFactor(degrees: readonly number[], grid: readonly number[]):
 }
 
 /** A left singular vector of the convolution's own symbol at this frequency, from that of the reduced one. */
-function outputsOf(
+export function outputsOf(
   { groups, transposed, shifts }: Symbols,
   group: number,
   turns: readonly number[],

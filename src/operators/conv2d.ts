@@ -6,6 +6,7 @@ import type { ArrayLayout, DType, IntegerArray } from "../matrix/types.js";
 import { allocateArray, denseOf, dimensions } from "../matrix/view.js";
 import { vector } from "./algebra.js";
 import { multiplyColumns, multiplyColumnsTransposed } from "./conv2d-columns.js";
+import { setConvolutionForm } from "./convolution-form.js";
 import { axisOf, type Conv2dOptions, checkConv2dOptions } from "./conv2d-geometry.js";
 import { correlate, correlateTransposed, fold, layerOf, pad, weightSums } from "./conv2d-loops.js";
 import { checkedOperator, type ParametricOperator, rescaled } from "./operator.js";
@@ -112,11 +113,17 @@ export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperat
     for (let k = 0; k < K.length; k++) data[places[k]] = sums[k];
     return { data, shape: [...shape] };
   };
-  return checkedOperator([size(outputShape), size(inputShape)], rescaled({ matvec, rmatvec }), {
+  const operator = checkedOperator([size(outputShape), size(inputShape)], rescaled({ matvec, rmatvec }), {
     inputShape,
     outputShape,
     parameterGrad,
   });
+  const beside = [rows, columns].map((axis, k) => {
+    const before = checkedOptions.padding === "valid" ? 0 : axis.source.findIndex((place) => place === 0);
+    return { ...axis, before: k < 2 ? Math.max(before, 0) : 0, after: 0 };
+  });
+  setConvolutionForm(operator, { weights: K, outputs, depth, groups, axes: beside, boundary: checkedOptions.boundary as "zero", transposed: false });
+  return operator;
 }
 
 interface Weights {
