@@ -9,6 +9,7 @@ export { type ProbableBound, type ProbableOptions, probableUpperBound } from "./
 export { type ComplexMatrix, complexMatrix } from "./complex/complex-matrix.js";
 export type { ComplexOperator } from "./complex/complex-operators.js";
 export type { ComplexSparseMatrix } from "./complex/complex-sparse.js";
+export { conv2d } from "./convolutions/convolution-operators.js";
 export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
 export {
   type BatchValuesAndGrads,
@@ -28,7 +29,6 @@ export { rowPanels } from "./matrix/row-panels.js";
 export { type CsrParts, csr } from "./matrix/sparse.js";
 export type * from "./matrix/types.js";
 export { adjointOf, diagonal, productOf, scaled, sumOf, transposeOf } from "./operators/algebra.js";
-export { conv2d } from "./convolutions/convolution-operators.js";
 export type { Conv2dOperator, ConvKernel, ConvKernelGrad } from "./operators/conv2d.js";
 export type { Conv2dOptions } from "./operators/conv2d-geometry.js";
 export { kronecker } from "./operators/kronecker.js";

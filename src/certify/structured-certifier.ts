@@ -14,6 +14,9 @@ export function registerCertifier(certifier: StructuredCertifier): void {
 }
 
 /** The certificate of an operator whose structure is known. */
-export function structuredCertificate(A: unknown, options: CertifyOptions | undefined): Certificate | undefined {
+export function structuredCertificate(
+  A: unknown,
+  options: CertifyOptions | undefined,
+): Certificate | undefined {
   return typeof A === "object" && A !== null ? registered?.(A, options) : undefined;
 }

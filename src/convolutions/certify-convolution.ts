@@ -18,7 +18,7 @@ import { type ConvolutionForm, convolutionFormOf, type Stencil } from "../operat
 import { checkOptions } from "../solve/options.js";
 import { tripletOf } from "../solve/triplet.js";
 import { circularBound, circularSizes } from "./circular-bound.js";
-import { convolutionEntries, countedConvolution } from "./convolution-entries.js";
+import { convolutionEntries, countedConvolution, effectiveWeights } from "./convolution-entries.js";
 import { mostCopies } from "./padding-copies.js";
 import { greatestCommonDivisor } from "./polyphase.js";
 import { scaledWeights } from "./scaled-weights.js";
@@ -103,13 +103,13 @@ function certificateOf(
 ): { certificate: Certificate; how: string } {
   const { maxCost, given } = checkedCertifyOptions(options);
   const view = viewOf(operator) as OperatorView;
-  const scaled = scaledWeights(form);
+  const scaled = scaledWeights({ ...form, weights: effectiveWeights(form) });
   const pairOf = (triplet: CertifiedPair) =>
     [tripletVector(triplet.u, "u", view.m), tripletVector(triplet.v, "v", view.n)] as const;
   if (!scaled) {
     const triplet = given ?? tripletOf(view, checkOptions(undefined));
     pairOf(triplet);
-    return { certificate: ofZero(triplet), how: "all weights are zero" };
+    return { certificate: ofZero(triplet), how: "no weight meets the input" };
   }
   const { weights, exponent } = scaled;
   if (given) pairOf(given);
@@ -184,7 +184,10 @@ function denseBounds(
     const rounding =
       copies === 1
         ? 0
-        : up(gamma(copies) * countedConvolution({ ...form, groups: 1, outputs: form.outputs / groups }, own).frobenius);
+        : up(
+            gamma(copies) *
+              countedConvolution({ ...form, groups: 1, outputs: form.outputs / groups }, own).frobenius,
+          );
     const upper = up(certificate.upper + rounding);
     const second = up(certificate.sigma2Upper + rounding);
     uppers.push(upper);
@@ -285,7 +288,10 @@ function wave(form: ConvolutionForm, { group, turns, outputs }: SymbolPeak, wind
   // The largest element becomes real, or all real parts might be zero.
   let largest = 0;
   for (let o = 1; o < each; o++)
-    if (Math.hypot(outputs[2 * o], outputs[2 * o + 1]) > Math.hypot(outputs[2 * largest], outputs[2 * largest + 1]))
+    if (
+      Math.hypot(outputs[2 * o], outputs[2 * o + 1]) >
+      Math.hypot(outputs[2 * largest], outputs[2 * largest + 1])
+    )
       largest = o;
   const phase = Math.atan2(outputs[2 * largest + 1], outputs[2 * largest]);
   for (let p = 0; p < area; p++) {

@@ -61,7 +61,8 @@ export function countedConvolution(form: ConvolutionForm, scaled: Float64Array):
               for (let i = 0; i < A.outputs; i++)
                 for (let j = 0; j < B.outputs; j++) {
                   const place =
-                    ((i * A.stride + a * A.dilation) * B.source.length + j * B.stride + b * B.dilation) * width;
+                    ((i * A.stride + a * A.dilation) * B.source.length + j * B.stride + b * B.dilation) *
+                    width;
                   use(
                     weight,
                     o * area + (i * B.outputs + j) * C.outputs,
@@ -129,20 +130,33 @@ function mostRepeated({ size, source }: ConvolutionAxis): number {
   return counts.reduce((most, count) => Math.max(most, count), 1);
 }
 
-/** Not below the Frobenius norm of the convolution on the padded input, without the places where that is zero. */
-function frobeniusOf({ axes, outputs, depth }: ConvolutionForm, weights: Float64Array): number {
-  /** of each axis and tap, the outputs for which the tap meets a copy */
-  const met = axes.map(({ taps, stride, dilation, outputs: count, source }) =>
-    Array.from({ length: taps }, (_, a) => {
-      let hits = 0;
-      for (let i = 0; i < count; i++) if (source[i * stride + a * dilation] >= 0) hits++;
-      return hits;
-    }),
-  );
+/** For each tap of the kernel, row-major: the outputs, of one channel, for which it meets a number of the input or a copy. */
+function meetingsOf({ axes }: ConvolutionForm): number[] {
   let counts = [1];
-  for (const hits of met) counts = counts.flatMap((count) => hits.map((hit) => count * hit));
+  for (const { taps, stride, dilation, outputs, source } of axes) {
+    const hits = Array.from({ length: taps }, (_, a) => {
+      let met = 0;
+      for (let i = 0; i < outputs; i++) if (source[i * stride + a * dilation] >= 0) met++;
+      return met;
+    });
+    counts = counts.flatMap((count) => hits.map((hit) => count * hit));
+  }
+  return counts;
+}
+
+/** The weights, those replaced by zeros that only meet zeros beyond the edges. */
+export function effectiveWeights(form: ConvolutionForm): Float64Array {
+  const counts = meetingsOf(form);
+  if (counts.every((count) => count > 0)) return form.weights;
+  return form.weights.map((weight, w) => (counts[w % counts.length] > 0 ? weight : 0));
+}
+
+/** Not below the Frobenius norm of the convolution on the padded input, without the places where that is zero. */
+function frobeniusOf(form: ConvolutionForm, weights: Float64Array): number {
+  const counts = meetingsOf(form);
+  const pairs = form.outputs * form.depth;
   let total = 0;
-  for (let pair = 0, w = 0; pair < outputs * depth; pair++) {
+  for (let pair = 0, w = 0; pair < pairs; pair++) {
     let sum = 0;
     for (const count of counts) {
       sum += count * (weights[w] * weights[w]);
@@ -150,7 +164,7 @@ function frobeniusOf({ axes, outputs, depth }: ConvolutionForm, weights: Float64
     }
     total += sum;
   }
-  return up(Math.sqrt(up(up(total * up(1 + excess(2 + counts.length + outputs * depth))) + UNDERFLOW)));
+  return up(Math.sqrt(up(up(total * up(1 + excess(2 + counts.length + pairs))) + UNDERFLOW)));
 }
 
 /** The entries of the operator: of the convolution, or of its adjoint. */

@@ -1,9 +1,5 @@
 import { registerCertifier } from "../certify/structured-certifier.js";
-import {
-  type Conv2dOperator,
-  type ConvKernel,
-  conv2d as convolution,
-} from "../operators/conv2d.js";
+import { type Conv2dOperator, type ConvKernel, conv2d as convolution } from "../operators/conv2d.js";
 import type { Conv2dOptions } from "../operators/conv2d-geometry.js";
 import { certifyConvolution } from "./certify-convolution.js";
 

@@ -6,9 +6,9 @@ import type { ArrayLayout, DType, IntegerArray } from "../matrix/types.js";
 import { allocateArray, denseOf, dimensions } from "../matrix/view.js";
 import { vector } from "./algebra.js";
 import { multiplyColumns, multiplyColumnsTransposed } from "./conv2d-columns.js";
-import { setConvolutionForm } from "./convolution-form.js";
 import { axisOf, type Conv2dOptions, checkConv2dOptions } from "./conv2d-geometry.js";
 import { correlate, correlateTransposed, fold, layerOf, pad, weightSums } from "./conv2d-loops.js";
+import { setConvolutionForm } from "./convolution-form.js";
 import { checkedOperator, type ParametricOperator, rescaled } from "./operator.js";
 
 /** Taps and output channels of a group from which the matrix product is used. Chosen: a rotation pads to blocks of four
@@ -122,7 +122,15 @@ export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperat
     const before = checkedOptions.padding === "valid" ? 0 : axis.source.findIndex((place) => place === 0);
     return { ...axis, before: k < 2 ? Math.max(before, 0) : 0, after: 0 };
   });
-  setConvolutionForm(operator, { weights: K, outputs, depth, groups, axes: beside, boundary: checkedOptions.boundary as "zero", transposed: false });
+  setConvolutionForm(operator, {
+    weights: K,
+    outputs,
+    depth,
+    groups,
+    axes: beside,
+    boundary: checkedOptions.boundary as "zero",
+    transposed: false,
+  });
   return operator;
 }
 
