@@ -129,7 +129,7 @@ export function certify(A: MatrixLike | ConvolutionOperator, options?: CertifyOp
   const complex = complexFunction<typeof certify>("certify", A);
   if (complex) return complex(A, options);
   const structured = structuredCertificate(A, options);
-  if (structured) return structured;
+  if (structured) return structured as Certificate;
   const { maxCost, given } = checkedCertifyOptions(options);
   const view = viewOf(A);
   if (view.kind === "operator" && !view.entries)

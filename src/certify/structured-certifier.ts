@@ -1,7 +1,5 @@
-import type { Certificate, CertifyOptions } from "./certify.js";
-
-/** Certifies an operator whose structure it knows; undefined for any other. */
-export type StructuredCertifier = (A: object, options: CertifyOptions | undefined) => Certificate | undefined;
+/** `certify` for operators whose structure it knows; undefined for any other. */
+export type StructuredCertifier = (A: object, options: unknown) => unknown;
 
 let registered: StructuredCertifier | undefined;
 
@@ -13,10 +11,7 @@ export function registerCertifier(certifier: StructuredCertifier): void {
   registered = certifier;
 }
 
-/** The certificate of an operator whose structure is known. */
-export function structuredCertificate(
-  A: unknown,
-  options: CertifyOptions | undefined,
-): Certificate | undefined {
+/** The certificate of an operator whose structure is known; undefined for any other. */
+export function structuredCertificate(A: unknown, options: unknown): unknown {
   return typeof A === "object" && A !== null ? registered?.(A, options) : undefined;
 }

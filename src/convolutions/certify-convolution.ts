@@ -1,7 +1,6 @@
 import {
   type Certificate,
   type CertifiedPair,
-  type CertifyOptions,
   certify,
   checkedCertifyOptions,
   MOST_BYTES,
@@ -21,7 +20,7 @@ import { circularBound, circularSizes } from "./circular-bound.js";
 import { convolutionEntries, countedConvolution, effectiveWeights } from "./convolution-entries.js";
 import { mostCopies } from "./padding-copies.js";
 import { greatestCommonDivisor } from "./polyphase.js";
-import { scaledWeights } from "./scaled-weights.js";
+import { scaledWeights } from "./power-scaled-weights.js";
 import { outputsOf, type SymbolPeak, symbolBound } from "./symbol-bound.js";
 
 /** The most block Lanczos steps for `lower`, and the error of u·vᵀ at which they end. Chosen. */
@@ -37,7 +36,7 @@ const COARSE = 1e-3;
  *
  * @returns undefined for an operator that is none
  */
-export function certifyConvolution(A: object, options?: CertifyOptions): Certificate | undefined {
+export function certifyConvolution(A: object, options?: unknown): Certificate | undefined {
   const form = convolutionFormOf(A);
   return form && certificateOf(form, A, options).certificate;
 }
@@ -99,7 +98,7 @@ interface UpperBounds {
 function certificateOf(
   form: ConvolutionForm,
   operator: object,
-  options: CertifyOptions | undefined,
+  options: unknown,
 ): { certificate: Certificate; how: string } {
   const { maxCost, given } = checkedCertifyOptions(options);
   const view = viewOf(operator) as OperatorView;

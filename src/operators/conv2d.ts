@@ -119,7 +119,7 @@ export function conv2d(kernel: ConvKernel, options: Conv2dOptions): Conv2dOperat
     parameterGrad,
   });
   const beside = [rows, columns].map((axis, k) => {
-    const before = checkedOptions.padding === "valid" ? 0 : axis.source.findIndex((place) => place === 0);
+    const before = checkedOptions.padding === "valid" ? 0 : axis.source.indexOf(0);
     return { ...axis, before: k < 2 ? Math.max(before, 0) : 0, after: 0 };
   });
   setConvolutionForm(operator, {

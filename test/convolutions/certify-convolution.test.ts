@@ -208,7 +208,9 @@ describe("an operator of conv2d", () => {
     const found = certify(A, { triplet: wrong, maxCost: 1e5 });
     expect(found.lower).toBeLessThanOrEqual(sigma);
     expect(found.upper).toBeGreaterThanOrEqual(sigma);
-    expect(() => certify(A, { triplet: { u: [1], v: [1] } })).toThrow(/u must have 72 elements/);
+    expect(() => certify(A, { triplet: { u: Float64Array.of(1), v: Float64Array.of(1) } })).toThrow(
+      /u must have 72 elements/,
+    );
     expect(() => certify(A, { maxCost: -1 })).toThrow(/maxCost/);
   });
 
