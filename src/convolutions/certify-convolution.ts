@@ -26,11 +26,13 @@ import { outputsOf, type SymbolPeak, symbolBound } from "./symbol-bound.js";
 /** The most block Lanczos steps for `lower`, and the error of u·vᵀ at which they end. Chosen. */
 const MOST_STEPS = 30;
 const COARSE = 1e-3;
+/** The most pairs of an output and a tap of one channel for which the matrix is written out. Chosen. */
+const MOST_MEETINGS = 2 ** 20;
 
 /**
  * `certify` of an operator that is a convolution.
  *
- * **Cost.** Up to `maxCost`, and as much again for the triplet if the matrix is not written out.
+ * **Cost.** Up to `maxCost`, and a quarter more for the triplet if the matrix is not written out.
  *
  * **Source.** docs/certificate.md, "Convolutions".
  *
@@ -150,7 +152,9 @@ function denseAffordable(form: ConvolutionForm, maxCost: number): boolean {
   const [rows, columns] = groupSize(form);
   const [short, long] = [Math.min(rows, columns), Math.max(rows, columns)];
   const bytes = 8 * (short + 4) * (long + 2 * (short + 4));
+  const meetings = form.axes.reduce((product, axis) => product * axis.outputs * axis.taps, 1);
   return (
+    meetings <= MOST_MEETINGS &&
     rows * columns <= MOST_DENSE &&
     bytes <= MOST_BYTES &&
     form.groups * (gramCost(short, long) + testCost(short)) <= maxCost
@@ -323,7 +327,10 @@ function coarseTriplet(
   const length = start ? lengthOfVector(start) : 0;
   const v = start && length > 0 ? start.map((x) => x / length) : undefined;
   // Two vectors, two products, two flops.
-  const steps = Math.min(MOST_STEPS, Math.floor(maxCost / (8 * rows * form.depth * taps + rows + columns)));
+  const steps = Math.min(
+    MOST_STEPS,
+    Math.floor(maxCost / 4 / (8 * rows * form.depth * taps + rows + columns)),
+  );
   if (steps >= 2 || !v)
     return tripletOf(view, {
       ...checkOptions({ rtol: COARSE, maxIterations: Math.max(1, steps) }),

@@ -119,7 +119,7 @@ describe("edges for which the symbol is no bound", () => {
       const axes = [axisOf({ taps: 3, size: 400, before: 1, after: 1 }, boundary)];
       const form = { ...filter(1, 0, 0), axes, boundary, transposed: false };
       // Reflected, place 1 is met twice; repeated, place 0.
-      const found = certified(form, 1e5);
+      const found = certified(form, 1e6);
       expect(found.method).toBe("padded symbol");
       expect(found.upper).toBeGreaterThanOrEqual(Math.SQRT2);
       expect(found.upper).toBeLessThan(Math.SQRT2 * (1 + 1e-12));
