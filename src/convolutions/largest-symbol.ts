@@ -40,7 +40,8 @@ export function linesCost(
   lines: number,
   frequencies: number,
 ): number {
-  const numbers = rows === 1 ? 1 : rows * rows;
+  // The roots of a line cost more than a single number that they multiply.
+  const numbers = rows === 1 ? 3 : rows * rows;
   const factor = rows === 1 ? 0 : (4 * rows ** 3) / 3 + 16 * rows * rows;
   return PLAIN * numbers * (4 * differences * lines + 4 * lasts * frequencies) + factor * frequencies;
 }
