@@ -9,6 +9,17 @@ export { type ProbableBound, type ProbableOptions, probableUpperBound } from "./
 export { type ComplexMatrix, complexMatrix } from "./complex/complex-matrix.js";
 export type { ComplexOperator } from "./complex/complex-operators.js";
 export type { ComplexSparseMatrix } from "./complex/complex-sparse.js";
+export {
+  type Conv1dOperator,
+  type Conv2dOperator,
+  type Conv3dOperator,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+} from "./convolutions/convolution-operators.js";
 export { type ValueAndGrad, valueAndGrad } from "./derivative/gradient.js";
 export {
   type BatchValuesAndGrads,
@@ -28,17 +39,6 @@ export { rowPanels } from "./matrix/row-panels.js";
 export { type CsrParts, csr } from "./matrix/sparse.js";
 export type * from "./matrix/types.js";
 export { adjointOf, diagonal, productOf, scaled, sumOf, transposeOf } from "./operators/algebra.js";
-export {
-  type Conv1dOperator,
-  type Conv2dOperator,
-  type Conv3dOperator,
-  conv1d,
-  conv2d,
-  conv3d,
-  convTranspose1d,
-  convTranspose2d,
-  convTranspose3d,
-} from "./operators/conv.js";
 export type { ConvKernel, ConvKernelGrad } from "./operators/conv-kernel.js";
 export type {
   Conv1dOptions,

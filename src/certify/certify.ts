@@ -6,6 +6,8 @@ import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
 import type { MatrixLike, SingularTriplet, SparseMatrix } from "../matrix/types.js";
 import { viewOf } from "../matrix/view.js";
+import type { ConvKernelGrad } from "../operators/conv-kernel.js";
+import type { ParametricOperator } from "../operators/operator.js";
 import { checkOptions } from "../solve/options.js";
 import { tripletOf } from "../solve/triplet.js";
 import { type BlockedEntries, blockedEntries } from "./blocked-entries.js";
@@ -16,6 +18,7 @@ import { type GramTest, gramCost, gramTest, testCost } from "./gram-test.js";
 import { magnitudeBound, magnitudeCost } from "./magnitudes.js";
 import { scaledDown, scaledUp, UNDERFLOW, up } from "./rounding.js";
 import { sparseEntries } from "./sparse-entries.js";
+import { structuredCertificate } from "./structured-certifier.js";
 
 /** Vectors to certify the gradient of: any triplet, or u and v alone. */
 export type CertifiedPair = Pick<SingularTriplet, "u" | "v"> & Partial<SingularTriplet>;
@@ -47,19 +50,34 @@ export interface Certificate {
    */
   gradientErrorBound: number;
   /**
-   * Whether the interval was proven by the sharpest method for A: Cholesky, or the magnitudes of the entries for a sparse
-   * matrix too large for Cholesky. If false, `maxCost` was too small or the test failed; the bounds still hold, but are
+   * Whether the interval was proven by the sharpest method for A: Cholesky, the magnitudes of the entries for a sparse
+   * matrix too large for Cholesky, or the symbol of a convolution that is too large. If false, `maxCost` was too small or the test failed; the bounds still hold, but are
    * wider.
    */
   proven: boolean;
   /**
    * What `upper` comes from. "cholesky": a factorization of α²I − AᵀA. "magnitudes": ‖A‖₂ ≤ ‖|A|‖₂, no worse than
    * √(‖A‖₁·‖A‖_∞). "frobenius": ‖A‖₂ ≤ ‖A‖_F, sharp where A has one row or column.
+   *
+   * Of a convolution that is too large for a dense matrix: "frequencies", the largest norm of its symbol at the
+   * frequencies of a circular one; "symbol", the supremum of that norm over all frequencies, which bounds the norm on
+   * inputs of every size; "padded symbol", this times the norm of what continues the input beyond its edges; "reshaped
+   * kernel", norms of matrices that hold the weights.
    */
-  method: "cholesky" | "magnitudes" | "frobenius";
+  method:
+    | "cholesky"
+    | "magnitudes"
+    | "frobenius"
+    | "frequencies"
+    | "symbol"
+    | "padded symbol"
+    | "reshaped kernel";
   /** the triplet that `gradientErrorBound` refers to: the one given, or `singularTriplet(A)` */
   triplet: CertifiedPair;
 }
+
+/** An operator that `conv2d` or one of its siblings made; any other is refused. */
+export type ConvolutionOperator = ParametricOperator<ConvKernelGrad>;
 
 /** Order n costs 2n³ flops (the Gram matrix and three factorizations), so 4e10 is enough for n = 2700. */
 const MOST_FLOPS = 4e10;
@@ -72,7 +90,8 @@ export const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * An interval around ‖A‖₂ and a bound on the gradient's error, proven with all rounding accounted for and whether or not
  * the iteration converged to the right triplet.
  *
- * @param A - m×n with entries, finite, real or complex; neither changed nor kept
+ * @param A - m×n with entries, finite, real or complex; or an operator of `conv2d` and its siblings. Neither changed nor
+ *   kept
  * @returns see `Certificate`. For a normal 64×128 matrix in float64 the interval is 2e-13 wide, relatively, and
  *   5e-12 for order 1000; half of that for complex matrices
  * @throws ShapeError, NonFiniteError, OverflowError as `singularTriplet` does; OptionError; UnsupportedError for a bare
@@ -92,6 +111,10 @@ export const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * **Source.** docs/certificate.md; Rump, BIT 51:367, 2011 and BIT 46:433, 2006; Davis & Kahan, SIAM J. Numer. Anal.
  * 7:1, 1970.
  *
+ * **Convolutions.** Their matrix is written out if `maxCost` and memory suffice. Otherwise `upper` comes from the symbol
+ * (`method` says how), is not close to ‖A‖₂ for small inputs, and bounds σ₂ as well; `lower` comes from a few steps of
+ * `singularTriplet`.
+ *
  * **Complex.** Proven in the same way, with every rounding of complex arithmetic counted.
  *
  * @example
@@ -102,9 +125,11 @@ export const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * console.log(lower <= Math.sqrt(45), Math.sqrt(45) <= upper, upper - lower < 1e-12); // true true true
  * ```
  */
-export function certify(A: MatrixLike, options?: CertifyOptions): Certificate {
+export function certify(A: MatrixLike | ConvolutionOperator, options?: CertifyOptions): Certificate {
   const complex = complexFunction<typeof certify>("certify", A);
   if (complex) return complex(A, options);
+  const structured = structuredCertificate(A, options);
+  if (structured) return structured as Certificate;
   const { maxCost, given } = checkedCertifyOptions(options);
   const view = viewOf(A);
   if (view.kind === "operator" && !view.entries)

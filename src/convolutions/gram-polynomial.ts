@@ -41,10 +41,16 @@ export function polynomialBytes({ rows, columns, terms }: GroupSymbol): number {
  * Cost: products of all pairs of terms. Source: docs/certificate.md, "Convolutions".
  *
  * @param symbol - with at least one term
+ * @param kept - the differences of the group before, which are used again if the places are the same
  */
-export function gramPolynomial(symbol: GroupSymbol): GramPolynomial {
+export function gramPolynomial(symbol: GroupSymbol, kept: KeptDifferences = {}): GramPolynomial {
   const { rows, terms } = symbol;
-  const { list, differenceOf } = differencesOf(symbol);
+  const places = terms.map(({ place }) => place.join()).join(";");
+  if (kept.places !== places || !kept.differences) {
+    kept.places = places;
+    kept.differences = differencesOf(symbol);
+  }
+  const { list, differenceOf } = kept.differences;
   const { coefficients, height } =
     rows === 1 ? ofSingleRow(symbol, list.length, differenceOf) : ofRows(symbol, list.length, differenceOf);
   const magnitude = magnitudeOf(symbol);
@@ -64,6 +70,17 @@ export function gramPolynomial(symbol: GroupSymbol): GramPolynomial {
   };
 }
 
+/** The differences of places, kept from one group to the next. */
+export interface KeptDifferences {
+  places?: string;
+  differences?: Differences;
+}
+
+interface Differences {
+  readonly list: number[][];
+  readonly differenceOf: (a: number, b: number) => SignedDifference;
+}
+
 /** A difference of places, or its negative. */
 interface SignedDifference {
   readonly number: number;
@@ -71,10 +88,7 @@ interface SignedDifference {
 }
 
 /** The differences of places a ≥ b, and which is that of terms a and b. */
-function differencesOf({ terms }: GroupSymbol): {
-  list: number[][];
-  differenceOf: (a: number, b: number) => SignedDifference;
-} {
+function differencesOf({ terms }: GroupSymbol): Differences {
   const zero = terms[0].place.map(() => 0);
   const list = [zero];
   const numbers = new Map([[zero.join(), 0]]);

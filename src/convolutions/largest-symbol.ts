@@ -4,7 +4,7 @@ import { hermitianKernels, trimHermitian } from "../kernels/hermitian-kernels.js
 import { blockFor } from "../kernels/proof-contract.js";
 import { padTo } from "../numerics/padding.js";
 import type { Frequencies } from "./frequencies.js";
-import { type GramPolynomial, gramPolynomial, magnitudeOf } from "./gram-polynomial.js";
+import { type GramPolynomial, gramPolynomial, type KeptDifferences, magnitudeOf } from "./gram-polynomial.js";
 import { formNegative, lineOf, lineStore } from "./line-polynomial.js";
 import type { Symbols } from "./polyphase.js";
 
@@ -40,7 +40,8 @@ export function linesCost(
   lines: number,
   frequencies: number,
 ): number {
-  const numbers = rows === 1 ? 1 : rows * rows;
+  // The roots of a line cost more than a single number that they multiply.
+  const numbers = rows === 1 ? 3 : rows * rows;
   const factor = rows === 1 ? 0 : (4 * rows ** 3) / 3 + 16 * rows * rows;
   return PLAIN * numbers * (4 * differences * lines + 4 * lasts * frequencies) + factor * frequencies;
 }
@@ -63,6 +64,7 @@ export function largestSymbol(symbols: Symbols, frequencies: Frequencies, slack:
     .map((symbol, group) => ({ symbol, group, magnitude: magnitudeOf(symbol) }))
     .filter(({ symbol }) => symbol.terms.length > 0)
     .sort((a, b) => b.magnitude - a.magnitude);
+  const kept: KeptDifferences = {};
   const [{ group: first, magnitude: most }] = order;
   const best = {
     proven: 0,
@@ -78,7 +80,7 @@ export function largestSymbol(symbols: Symbols, frequencies: Frequencies, slack:
       best.proven = Math.max(best.proven, square);
       continue;
     }
-    const polynomial = gramPolynomial(symbol);
+    const polynomial = gramPolynomial(symbol, kept);
     const record = (largest: number, place: readonly number[], vector: Float64Array) => {
       best.largest = largest;
       best.group = group;
@@ -104,20 +106,26 @@ export function largestSymbol(symbols: Symbols, frequencies: Frequencies, slack:
 /** The largest value of a scalar S·Sᴴ, and where it is. */
 function singleRow(
   polynomial: GramPolynomial,
-  { lines, rootOfLine, rootOfLast }: Frequencies,
+  { sizes, lines, rootOfLine, rootOfLast }: Frequencies,
 ): { value: number; place: number[] } {
   const store = lineStore(polynomial);
+  const length = sizes[sizes.length - 1];
+  const roots = store.map(({ exponent }) => {
+    const [cosines, sines] = [new Float64Array(length), new Float64Array(length)];
+    for (let j = 0; j < length; j++) [cosines[j], sines[j]] = rootOfLast(exponent, j);
+    return { cosines, sines };
+  });
+  const sums = new Float64Array(length);
   let [value, place] = [0, [...lines[0].others, 0]];
   for (const { others, last } of lines) {
     lineOf(polynomial, store, (k) => rootOfLine(k, others));
-    for (const j of last) {
-      let sum = 0;
-      store.forEach(({ exponent, even, odd }) => {
-        const [c, s] = rootOfLast(exponent, j);
-        sum += c * even[0] + s * odd[0];
-      });
-      if (sum > value) [value, place] = [sum, [...others, j]];
+    sums.fill(0);
+    for (let t = 0; t < store.length; t++) {
+      const [even, odd] = [store[t].even[0], store[t].odd[0]];
+      const { cosines, sines } = roots[t];
+      for (let j = 0; j < length; j++) sums[j] += cosines[j] * even + sines[j] * odd;
     }
+    for (const j of last) if (sums[j] > value) [value, place] = [sums[j], [...others, j]];
   }
   return { value, place };
 }

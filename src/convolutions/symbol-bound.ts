@@ -9,9 +9,9 @@ import { frequenciesOf, frequencyCount } from "./frequencies.js";
 import { polynomialBytes, polynomialCost } from "./gram-polynomial.js";
 import { frequencyBytes, largestSymbol, linesCost } from "./largest-symbol.js";
 import { type GroupSymbol, type Symbols, symbolsOf } from "./polyphase.js";
+import { scaledWeights } from "./power-scaled-weights.js";
 import { reshapedBound } from "./reshaped-bound.js";
 import { ROOT_ERROR, rootOfUnity } from "./roots-of-unity.js";
-import { scaledWeights } from "./scaled-weights.js";
 
 export interface SymbolBoundOptions {
   /** The most flops, about, those of plain loops counted four times; default 4e10, about ten seconds. */
@@ -239,7 +239,7 @@ export function gridFactor(degrees: readonly number[], grid: readonly number[]):
 }
 
 /** A left singular vector of the convolution's own symbol at this frequency, from that of the reduced one. */
-function outputsOf(
+export function outputsOf(
   { groups, transposed, shifts }: Symbols,
   group: number,
   turns: readonly number[],

@@ -96,7 +96,7 @@ describe("ARCHITECTURE.md", () => {
 });
 
 describe("docs/certificate.md", () => {
-  const folders = ["src/certify", "test/certify"];
+  const folders = ["src/certify", "test/certify", "src/convolutions", "test/convolutions"];
 
   it("names only source files that exist", () => {
     const names = [...read("docs/certificate.md").matchAll(/`([\w/.-]+\.ts)`/g)].map(([, name]) => name);

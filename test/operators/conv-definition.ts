@@ -1,3 +1,4 @@
+import type { ConvOperator } from "../../src/convolutions/convolution-operators.js";
 import {
   type ConvKernel,
   conv1d,
@@ -7,7 +8,6 @@ import {
   convTranspose2d,
   convTranspose3d,
 } from "../../src/index.js";
-import type { ConvOperator } from "../../src/operators/conv.js";
 import type { Dense } from "./adjoint.js";
 
 /** A convolution with a number for each axis, as the definition takes it. */

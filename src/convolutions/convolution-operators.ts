@@ -1,7 +1,8 @@
+import { registerCertifier } from "../certify/structured-certifier.js";
 import { ShapeError } from "../matrix/errors.js";
 import { allocateArray } from "../matrix/view.js";
-import { type ConvKernel, type ConvKernelGrad, weightsOf } from "./conv-kernel.js";
-import { countOf, operatorOfForm, shapesOf } from "./conv-operator.js";
+import { type ConvKernel, type ConvKernelGrad, weightsOf } from "../operators/conv-kernel.js";
+import { countOf, operatorOfForm, shapesOf } from "../operators/conv-operator.js";
 import {
   axesOf,
   type Conv1dOptions,
@@ -12,10 +13,12 @@ import {
   type ConvTranspose2dOptions,
   type ConvTranspose3dOptions,
   checkConvOptions,
-} from "./conv-options.js";
-import { weightSums } from "./conv-weight-sums.js";
-import type { ConvolutionForm } from "./convolution-form.js";
-import type { ParametricOperator } from "./operator.js";
+} from "../operators/conv-options.js";
+import { weightSums } from "../operators/conv-weight-sums.js";
+
+import type { ConvolutionForm } from "../operators/convolution-form.js";
+import type { ParametricOperator } from "../operators/operator.js";
+import { certifyConvolution } from "./certify-convolution.js";
 
 /** A convolution or transposed convolution as an operator; a shape's first number is that of the channels. */
 export interface ConvOperator<Shape extends readonly number[]> extends ParametricOperator<ConvKernelGrad> {
@@ -228,6 +231,8 @@ function convolution<Result extends ConvOperator<readonly number[]>>(
   options: unknown,
   kind: ConvKind,
 ): Result {
+  // A call and not the module registers it: a bundler leaves out what is not called.
+  registerCertifier(certifyConvolution);
   const { caller, transposed } = kind;
   const checked = checkConvOptions(options, kind);
   const { groups, boundary } = checked;
