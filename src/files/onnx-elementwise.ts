@@ -55,10 +55,7 @@ const SLOPES: Readonly<Record<string, (operation: OnnxOperation) => number | und
   ThresholdedRelu: ({ node }) => PARAMETRIC_SLOPES.ThresholdedRelu(floatOf(node, "alpha", 1)),
   Selu: ({ node }) =>
     // The defaults of version 1 are rounded to fewer digits, and below these.
-    seluSlope(
-      floatOf(node, "alpha", 1.67326319217681884765625),
-      floatOf(node, "gamma", 1.05070102214813232421875),
-    ),
+    seluSlope(floatOf(node, "alpha", Math.fround(1.6732632)), floatOf(node, "gamma", Math.fround(1.050701))),
   /** 0 for |x| ≤ λ, else x moved toward 0 by the bias: a step unless they are equal */
   Shrink({ node }) {
     const [lambda, bias] = [floatOf(node, "lambd", 0.5), floatOf(node, "bias", 0)];
@@ -184,8 +181,10 @@ function scaledBy(
   if (bad !== undefined) throw new NoBound(`it multiplies by ${bad}, which is too small or too large`);
   const relativeError = before === 0 ? rounding : up(up(before + rounding) * (1 + 2 ** -18));
   const axis = channelAxis(constant.shape, x.shape);
-  if (axis !== undefined)
-    return operation.emitFirst({ kind: "scaling", factors, relativeError, axis }, shape);
+  if (axis !== undefined) {
+    operation.emitFirst({ kind: "scaling", factors, relativeError, axis }, shape);
+    return;
+  }
   const largest = largestMagnitude({ values: factors, relativeError });
   const copies = copiesOf(x.shape, shape);
   const how = copies > 1 ? "max |c|·√copies" : "max |c|";

@@ -14,7 +14,7 @@ import {
   type OnnxValue,
   type ShapeValue,
 } from "./onnx-values.js";
-import type { Length, SymbolicLengths } from "./symbolic-lengths.js";
+import type { AxisLength, SymbolicLengths } from "./symbolic-lengths.js";
 import { quote } from "./text.js";
 
 /** Chosen: more numbers than the constants that a network computes have, all together. */
@@ -82,14 +82,14 @@ export class OnnxEvaluation {
   }
 
   /** Lengths of axes: a constant if all of them are fixed. */
-  shapeValue(lengths: readonly Length[], shape: readonly number[], type = "INT64"): OnnxValue {
+  shapeValue(lengths: readonly AxisLength[], shape: readonly number[], type = "INT64"): OnnxValue {
     if (lengths.every((length) => typeof length === "number"))
       return { ...this.integers(lengths as readonly number[], shape), type };
     return { kind: "lengths", shape, lengths, type };
   }
 
   /** A value as a list of lengths; undefined if it is none. */
-  lengthsOf(value: OnnxValue | undefined): readonly Length[] | undefined {
+  lengthsOf(value: OnnxValue | undefined): readonly AxisLength[] | undefined {
     if (value?.kind === "lengths") return value.lengths;
     if (value?.kind !== "constant" || value.count > LENGTHS_LIMIT || value.shape.length > 1) return undefined;
     return [...value.numbers().values];
@@ -197,9 +197,9 @@ export class OnnxEvaluation {
         const choices = operator === "Where" ? lists : [a, b];
         const most = Math.max(...choices.map((list) => list?.length ?? 0));
         if (choices.some((list) => !list || (list.length !== most && list.length !== 1))) return no;
-        const at = (list: readonly Length[] | undefined, k: number): Length =>
+        const at = (list: readonly AxisLength[] | undefined, k: number): AxisLength =>
           list?.length === 1 ? list[0] : (list?.[k] ?? Number.NaN);
-        const found = Array.from({ length: most }, (_, k): Length | undefined => {
+        const found = Array.from({ length: most }, (_, k): AxisLength | undefined => {
           const [x, y] = [at(a, k), at(b, k)];
           if (operator === "Where") return typeof x === "number" ? at(lists[x !== 0 ? 1 : 2], k) : undefined;
           if (operator === "Equal") return this.#equal(x, y);
@@ -220,14 +220,14 @@ export class OnnxEvaluation {
         );
         const own =
           operator === "Equal" ? "BOOL" : operator === "Where" ? ((second?.type ?? type) as string) : type;
-        return this.shapeValue(found as Length[], rank === 0 ? [] : [most], own);
+        return this.shapeValue(found as AxisLength[], rank === 0 ? [] : [most], own);
       }
     }
     return no;
   }
 
   /** Whether two lengths are equal, as 1 or 0; undefined if that depends on what is open. */
-  #equal(a: Length, b: Length): number | undefined {
+  #equal(a: AxisLength, b: AxisLength): number | undefined {
     if (a === b) return 1;
     if (typeof a === "number" && typeof b === "number") return 0;
     const difference = this.#lengths.plus(a, this.#lengths.times(b, -1));

@@ -24,7 +24,7 @@ import { NoBound, type OnnxValue } from "./onnx-values.js";
 import { openQuantized } from "./onnx-weights.js";
 import { ProtobufReader } from "./protobuf.js";
 import type { ByteSource } from "./source.js";
-import { type Length, SymbolicLengths } from "./symbolic-lengths.js";
+import { type AxisLength, SymbolicLengths } from "./symbolic-lengths.js";
 import { oneLine, quote } from "./text.js";
 
 const RULES: OperatorRules = {
@@ -180,7 +180,7 @@ class NetworkBuilder {
     return own.map(({ name, type, shape: said }): NetworkInput => {
       const shape: ValueShape | undefined =
         wanted.get(name) ??
-        said?.map((length, axis): Length => {
+        said?.map((length, axis): AxisLength => {
           if (length === undefined) return this.lengths.open(name, axis);
           return typeof length === "number" ? length : (symbols.get(length) ?? this.lengths.symbol(length));
         });
@@ -227,7 +227,7 @@ class NetworkBuilder {
         return;
       }
       const names = new Map<string, string>();
-      called.inputs.forEach((name, k) => names.set(name, inputs[k] ?? ""));
+      for (const [k, input] of called.inputs.entries()) names.set(input, inputs[k] ?? "");
       called.outputs.forEach((name, k) => {
         const output = outputs[k] || `${own}/${name}`;
         // An output that is an input is passed on.
@@ -255,7 +255,10 @@ class NetworkBuilder {
   #add(step: Step): void {
     const { node, outputs } = step;
     const { operator } = node;
-    if (operator === "Constant") return this.#constantNode(step);
+    if (operator === "Constant") {
+      this.#constantNode(step);
+      return;
+    }
     const inputs = step.inputs.map((name) => (name === "" ? undefined : this.#values.get(name)));
     const taken = [...inputs, ...step.captured.map((name) => this.#values.get(name))];
     if (!taken.some((value) => value?.kind === "variable")) {
@@ -265,7 +268,8 @@ class NetworkBuilder {
           k === 0 ? value : { kind: "unknown", reason: `its constant is output ${k} of ${operator}` };
         if (name !== "") this.#values.set(name, own);
       });
-      return this.#patterns.add(step);
+      this.#patterns.add(step);
+      return;
     }
     if ((operator === "Shape" || operator === "Size") && inputs[0]) {
       const value = this.#shapeOf(step, inputs[0]);
@@ -392,6 +396,15 @@ class NetworkBuilder {
   }
 
   #evaluated(step: Step, inputs: readonly (OnnxValue | undefined)[]): OnnxValue {
+    try {
+      return this.#evaluatedConstant(step, inputs);
+    } catch (error) {
+      if (!(error instanceof NoBound)) throw error;
+      return { kind: "unknown", reason: error.message };
+    }
+  }
+
+  #evaluatedConstant(step: Step, inputs: readonly (OnnxValue | undefined)[]): OnnxValue {
     const { node, opset, outputs } = step;
     if (node.operator === "ConstantOfShape") return this.#filled(step, inputs[0]);
     if ((node.operator === "Shape" || node.operator === "Size") && inputs[0])

@@ -11,7 +11,7 @@ import {
   type OnnxValue,
   type Variable,
 } from "./onnx-values.js";
-import type { Length, SymbolicLengths } from "./symbolic-lengths.js";
+import type { AxisLength, SymbolicLengths } from "./symbolic-lengths.js";
 
 /** What a rule says of a value that a node gives. */
 export interface EmittedValue {
@@ -138,7 +138,7 @@ export class OnnxOperation {
   }
 
   /** The same for lengths, some of which may be open; undefined if they are not known, too. */
-  lengthList(k: number, name: string): readonly Length[] | undefined {
+  lengthList(k: number, name: string): readonly AxisLength[] | undefined {
     const input = this.inputs[k];
     if (input === undefined) return this.node.integers.get(name);
     return this.#around.evaluation.lengthsOf(input);
@@ -160,7 +160,7 @@ export class OnnxOperation {
   }
 
   /** An axis of the first output, of open length. */
-  open(axis: number): Length {
+  open(axis: number): AxisLength {
     return this.lengths.open(this.outputs[0] ?? "", axis);
   }
 }

@@ -120,7 +120,7 @@ export class OnnxPatterns {
     const { operator } = node;
     if (operator === "Identity") return true;
     if (operator === "Dropout")
-      return inputs[2] === undefined || inputs[2] === "" || uniform(this.#values.get(inputs[2])) === 0;
+      return inputs[2] === undefined || inputs[2] === "" || this.#scalar(inputs[2]) === 0;
     if (operator !== "Cast") return false;
     const value = this.#values.get(inputs[0]);
     return (

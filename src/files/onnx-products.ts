@@ -116,8 +116,10 @@ function product(operation: OnnxOperation, alpha: number, transA: boolean, trans
   const batches = leading.reduce((a, b) => a * b, 1);
   const what = "its matrix";
   const result = productShape(operation, x, { left, transX, vector, leading, outputs, rank });
-  if (batches === 1)
-    return operation.emitFirst(matrixMap(constant, stored, transposed, axis, alpha, what), result);
+  if (batches === 1) {
+    operation.emitFirst(matrixMap(constant, stored, transposed, axis, alpha, what), result);
+    return;
+  }
   // Each matrix has its own part of the input, or all of them share one.
   const numbers = constant.numbers();
   checkFinite(numbers.values, what);

@@ -14,7 +14,7 @@ import {
   shapeText,
 } from "./onnx-operation.js";
 import { axisOf, NoBound, type Variable } from "./onnx-values.js";
-import type { Length } from "./symbolic-lengths.js";
+import type { AxisLength } from "./symbolic-lengths.js";
 
 /** What changes the places of numbers, and nothing else. */
 function reordered(operation: OnnxOperation, shape: ValueShape | undefined): void {
@@ -44,11 +44,11 @@ function reshapedShape(operation: OnnxOperation, x: Variable): ValueShape | unde
   const shape = wanted.map((length, axis) => (length === 0 && zeros ? x.shape?.[axis] : length));
   const output = operation.outputs[0] ?? "";
   const others = shape.filter((length) => length !== -1);
-  return shape.map((length, axis): Length => {
+  return shape.map((length, axis): AxisLength => {
     if (length === undefined) return lengths.open(output, axis);
     if (length !== -1) return length;
     if (!x.shape || others.includes(undefined)) return lengths.open(output, axis);
-    const rest = lengths.over(lengths.product(x.shape), lengths.product(others as Length[]));
+    const rest = lengths.over(lengths.product(x.shape), lengths.product(others as AxisLength[]));
     if (typeof rest === "number" && !Number.isInteger(rest))
       throw new NoBound(
         `its input of shape ${shapeText(x.shape)} cannot be reshaped to [${wanted.join(", ")}]`,
@@ -130,8 +130,8 @@ const concat: OperatorRule = (operation) => {
   if (rank !== undefined && shapes.every((one) => one?.length === rank)) {
     const all = shapes as readonly ValueShape[];
     const axis = operation.axis(1, rank);
-    shape = all[0].map((first, k): Length => {
-      if (k === axis) return all.reduce<Length>((sum, one) => lengths.plus(sum, one[k]), 0);
+    shape = all[0].map((first, k): AxisLength => {
+      if (k === axis) return all.reduce<AxisLength>((sum, one) => lengths.plus(sum, one[k]), 0);
       return all.map((one) => one[k]).find((length) => typeof length === "number") ?? first;
     });
   }
@@ -154,7 +154,7 @@ const split: OperatorRule = (operation) => {
   const { shape } = x;
   const axis = shape && operation.axis(0, shape.length);
   const count = Math.max(outputs.length, integerOf(node, "num_outputs", 0));
-  const lengthAt = (k: number, whole: Length): Length => {
+  const lengthAt = (k: number, whole: AxisLength): AxisLength => {
     if (hasList) return given?.[k] ?? lengths.open(outputs[k], axis ?? 0);
     if (typeof whole !== "number") return whole === undefined ? 1 : lengths.of("part", whole, k, count);
     const each = Math.ceil(whole / count);
@@ -233,7 +233,7 @@ const gather: OperatorRule = (operation) => {
 };
 
 /** How often the same index occurs. */
-function indicesCopies(operation: OnnxOperation, length: Length | undefined): number {
+function indicesCopies(operation: OnnxOperation, length: AxisLength | undefined): number {
   const indices = operation.inputs[1];
   if (indices?.kind === "lengths") return indices.lengths.length;
   const { values } = operation.constant(1, "indices").numbers();
@@ -310,7 +310,7 @@ const pad: OperatorRule = (operation) => {
 };
 
 /** Not below how often an entry occurs where edges continue an axis. @throws NoBound */
-function edgeCopies(mode: string, before: number, after: number, length: Length | undefined): number {
+function edgeCopies(mode: string, before: number, after: number, length: AxisLength | undefined): number {
   if (before === 0 && after === 0) return 1;
   const n = typeof length === "number" ? length : undefined;
   switch (mode) {

@@ -12,7 +12,7 @@ import {
 } from "./onnx-operation.js";
 import { axisOf, NoBound } from "./onnx-values.js";
 import { averageBound, type WindowAxis, windowShape, windowsOfEntry } from "./sliding-windows.js";
-import type { Length } from "./symbolic-lengths.js";
+import type { AxisLength } from "./symbolic-lengths.js";
 
 /** Chosen: larger than the attributes of any pooling. */
 const MOST = 2 ** 20;
@@ -150,7 +150,7 @@ function pooling(
     const windows = windowsOf(operation, rank);
     const shape: ValueShape = [
       ...[x.shape?.[0] ?? operation.open(0), x.shape?.[1] ?? operation.open(1)],
-      ...windows.map((axis): Length => windowShape(lengths, axis).length),
+      ...windows.map((axis): AxisLength => windowShape(lengths, axis).length),
     ];
     const { constant: own, how, linear = false } = constant(operation, windows);
     operation.emitFirst(lipschitz(own, how, linear), shape);

@@ -1,7 +1,7 @@
 import { excess, up } from "../certify/rounding.js";
 import { NoBound } from "./onnx-values.js";
 import { schurBound } from "./row-column-bound.js";
-import type { Length, SymbolicLengths } from "./symbolic-lengths.js";
+import type { AxisLength, SymbolicLengths } from "./symbolic-lengths.js";
 
 /** One axis of a convolution or of pooling. */
 export interface WindowAxis {
@@ -15,12 +15,12 @@ export interface WindowAxis {
   /** whether a last window may extend beyond the padding */
   readonly ceil: boolean;
   /** of the input */
-  readonly length: Length;
+  readonly length: AxisLength;
 }
 
 export interface WindowPlaces {
   /** how many windows there are */
-  readonly length: Length;
+  readonly length: AxisLength;
   /** undefined if it depends on a length that is open */
   readonly padding: readonly [before: number, after: number] | undefined;
 }

@@ -1,5 +1,5 @@
 /** The length of an axis: a number, or the text of an expression in lengths that are open. */
-export type Length = number | string;
+export type AxisLength = number | string;
 
 /** A polynomial in open lengths: the coefficient of each monomial, which is a sorted list of its factors. */
 type Polynomial = ReadonlyMap<string, number>;
@@ -23,24 +23,24 @@ export class SymbolicLengths {
   readonly #polynomials = new Map<string, Polynomial>();
   readonly #names = new Map<string, string>();
   /** of names of ⌊b/m⌋ */
-  readonly #floors = new Map<string, { readonly b: Length; readonly m: number }>();
+  readonly #floors = new Map<string, { readonly b: AxisLength; readonly m: number }>();
 
   /** The length that a file calls by a name: the same name is the same length. */
-  symbol(name: string): Length {
+  symbol(name: string): AxisLength {
     return this.#atom(PLAIN.test(name) ? name : JSON.stringify(name));
   }
 
   /** An axis of a value, whose length is open. */
-  open(name: string, axis: number): Length {
+  open(name: string, axis: number): AxisLength {
     return this.#atom(`${PLAIN.test(name) ? name : JSON.stringify(name)}[${axis}]`);
   }
 
   /** A function of lengths and numbers of which nothing else is known. */
-  of(name: string, ...parameters: readonly Length[]): Length {
+  of(name: string, ...parameters: readonly AxisLength[]): AxisLength {
     return this.#atom(`${name}(${parameters.join(", ")})`);
   }
 
-  plus(a: Length, b: Length): Length {
+  plus(a: AxisLength, b: AxisLength): AxisLength {
     if (typeof a === "number" && typeof b === "number") return a + b;
     const sum = new Map(this.#polynomial(a));
     for (const [monomial, coefficient] of this.#polynomial(b))
@@ -48,7 +48,7 @@ export class SymbolicLengths {
     return this.#length(sum) ?? this.of("sum", ...inOrder(a, b));
   }
 
-  times(a: Length, b: Length): Length {
+  times(a: AxisLength, b: AxisLength): AxisLength {
     if (typeof a === "number" && typeof b === "number") return a * b;
     const product = new Map<string, number>();
     for (const [m, c] of this.#polynomial(a))
@@ -59,12 +59,12 @@ export class SymbolicLengths {
     return this.#length(product) ?? this.of("product", ...inOrder(a, b));
   }
 
-  product(lengths: readonly Length[]): Length {
-    return lengths.reduce<Length>((a, b) => this.times(a, b), 1);
+  product(lengths: readonly AxisLength[]): AxisLength {
+    return lengths.reduce<AxisLength>((a, b) => this.times(a, b), 1);
   }
 
   /** ⌊a/n⌋ */
-  floor(a: Length, n: number): Length {
+  floor(a: AxisLength, n: number): AxisLength {
     if (typeof a === "number") return Math.floor(a / n);
     if (n === 1) return a;
     // What n divides comes before: ⌊(n·q + r)/n⌋ = q + ⌊r/n⌋, with coefficients of r from 0 to n − 1.
@@ -92,7 +92,7 @@ export class SymbolicLengths {
   }
 
   /** a/b where that is an integer. */
-  over(a: Length, b: Length): Length {
+  over(a: AxisLength, b: AxisLength): AxisLength {
     if (typeof a === "number" && typeof b === "number") return a / b;
     const divisor = [...this.#polynomial(b)];
     const quotient = new Map<string, number>();
@@ -110,7 +110,7 @@ export class SymbolicLengths {
   }
 
   /** Whether a length that is open is known to be positive. */
-  isPositive(a: Length): boolean {
+  isPositive(a: AxisLength): boolean {
     if (typeof a === "number") return a > 0;
     return [...this.#polynomial(a).values()].every((coefficient) => coefficient > 0);
   }
@@ -125,14 +125,14 @@ export class SymbolicLengths {
     return name;
   }
 
-  #polynomial(length: Length): Polynomial {
+  #polynomial(length: AxisLength): Polynomial {
     if (typeof length === "number") return new Map([["", length]]);
     const found = this.#polynomials.get(length);
     if (!found) throw new Error(`no length is called ${length}`);
     return found;
   }
 
-  #length(polynomial: ReadonlyMap<string, number>): Length | undefined {
+  #length(polynomial: ReadonlyMap<string, number>): AxisLength | undefined {
     const terms = [...polynomial].filter(([, coefficient]) => coefficient !== 0);
     if (terms.length === 0) return 0;
     if (terms.length > TERMS_LIMIT) return undefined;
@@ -168,6 +168,6 @@ function withoutFactors(all: readonly string[], some: readonly string[]): string
   return rest;
 }
 
-function inOrder(a: Length, b: Length): readonly Length[] {
+function inOrder(a: AxisLength, b: AxisLength): readonly AxisLength[] {
   return String(a) < String(b) ? [a, b] : [b, a];
 }
