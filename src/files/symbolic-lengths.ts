@@ -49,7 +49,8 @@ export class SymbolicLengths {
   }
 
   times(a: AxisLength, b: AxisLength): AxisLength {
-    if (typeof a === "number" && typeof b === "number") return a * b;
+    // Never −0, which is another number to some comparisons.
+    if (typeof a === "number" && typeof b === "number") return a * b + 0;
     const product = new Map<string, number>();
     for (const [m, c] of this.#polynomial(a))
       for (const [n, d] of this.#polynomial(b)) {

@@ -373,8 +373,11 @@ describe("constants that a graph computes", () => {
         if (map.kind !== "matrix") throw new Error(map.kind);
         expect(map.shape).toEqual([rows, columns]);
         const own = map.read();
-        const transposed = Float32Array.from(own, (_, k) => own[(k % rows) * columns + Math.floor(k / rows)]);
-        expect(transposed, name).toEqual(found[name].data);
+        const transposed = Float32Array.from(
+          own,
+          (_, k) => own[(k % rows) * columns + Math.floor(k / rows)] + 0,
+        );
+        expect(transposed, name).toEqual(found[name].data.map((x) => x + 0));
       }
     } finally {
       await session.close();
@@ -411,7 +414,7 @@ describe("constants that a graph computes", () => {
       modelOf(
         [...[node("Sqrt", ["a"], ["s"]), node("Sub", ["s", "b"], ["d"]), node("Mul", ["x", "d"], ["y"])]],
         { x: [2] },
-        { a: single(2), b: single(1.4142135) },
+        { a: single(2), b: single(1.5) },
       ),
     );
     expect(reasonOf(network)).toMatch(/difference of rounded numbers/);

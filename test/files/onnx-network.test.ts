@@ -53,7 +53,7 @@ async function check({ nodes, shapes, constants: own = {}, scales = [0.3, 3] }: 
   try {
     for (const scale of scales)
       for (const step of [0.01, 1])
-        for (let k = 0; k < 4; k++) {
+        for (let k = 0; k < 3; k++) {
           const pairs = Object.entries(shapes).map(([name, dims]) => {
             const x = Float32Array.from(normal(count(dims), scale));
             const y = Float32Array.from(x, (value) => value + step * scale * random.normal());
@@ -80,7 +80,7 @@ async function check({ nodes, shapes, constants: own = {}, scales = [0.3, 3] }: 
           expect(bound).toBeGreaterThan(0);
           // The matrix of a convolution, on each image of the batch.
           const map = network.nodes.find(({ map }) => map.kind === "convolution")?.map;
-          if (map?.kind !== "convolution" || network.nodes.length > 1) continue;
+          if (map?.kind !== "convolution" || network.nodes.length > 1 || k > 0) continue;
           const [{ x, y }] = pairs;
           const matrix = convolutionMatrix(map);
           const images = Array.from({ length: x.length / matrix.columns }, (_, image) => {
@@ -234,7 +234,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       v: list(0.5, 2, 0.01, 1),
     }),
     only([op("Mul", ["x", "c"])], image, constants({ c: [4, 1, 1] })),
-    only([op("Mul", ["c", "x"])], image, constants({ c: [7, 6] })),
+    only([op("Mul", ["c", "x"])], image, constants({ c: [5, 4] })),
     only([op("Mul", ["x", "c"])], [2, 1, 3], constants({ c: [4, 3] })),
     only([op("Div", ["x", "c"])], image, constants({ c: [4, 1, 1] })),
     only([op("Div", ["x", "c"])], [3], { c: single(0.3) }),
