@@ -1,5 +1,5 @@
 import type { ValueShape } from "./network.js";
-import type { Length } from "./symbolic-lengths.js";
+import type { AxisLength } from "./symbolic-lengths.js";
 
 /** What a name in a graph stands for. */
 export type OnnxValue = Variable | OnnxConstant | ShapeValue | UnknownConstant;
@@ -45,7 +45,7 @@ export interface ShapeValue {
   /** no axis, or one */
   readonly shape: readonly number[];
   readonly type: string;
-  readonly lengths: readonly Length[];
+  readonly lengths: readonly AxisLength[];
 }
 
 /** A tensor that does not depend on an input, and whose numbers are not known. */

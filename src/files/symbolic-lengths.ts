@@ -1,5 +1,5 @@
 /** The length of an axis: a number, or the text of an expression in lengths that are open. */
-export type Length = number | string;
+export type AxisLength = number | string;
 
 /** A polynomial in open lengths: the coefficient of each monomial, which is a sorted list of its factors. */
 type Polynomial = ReadonlyMap<string, number>;
@@ -23,24 +23,24 @@ export class SymbolicLengths {
   readonly #polynomials = new Map<string, Polynomial>();
   readonly #names = new Map<string, string>();
   /** of names of ⌊b/m⌋ */
-  readonly #floors = new Map<string, { readonly b: Length; readonly m: number }>();
+  readonly #floors = new Map<string, { readonly b: AxisLength; readonly m: number }>();
 
   /** The length that a file calls by a name: the same name is the same length. */
-  symbol(name: string): Length {
+  symbol(name: string): AxisLength {
     return this.#atom(PLAIN.test(name) ? name : JSON.stringify(name));
   }
 
   /** An axis of a value, whose length is open. */
-  open(name: string, axis: number): Length {
+  open(name: string, axis: number): AxisLength {
     return this.#atom(`${PLAIN.test(name) ? name : JSON.stringify(name)}[${axis}]`);
   }
 
   /** A function of lengths and numbers of which nothing else is known. */
-  of(name: string, ...parameters: readonly Length[]): Length {
+  of(name: string, ...parameters: readonly AxisLength[]): AxisLength {
     return this.#atom(`${name}(${parameters.join(", ")})`);
   }
 
-  plus(a: Length, b: Length): Length {
+  plus(a: AxisLength, b: AxisLength): AxisLength {
     if (typeof a === "number" && typeof b === "number") return a + b;
     const sum = new Map(this.#polynomial(a));
     for (const [monomial, coefficient] of this.#polynomial(b))
@@ -48,8 +48,9 @@ export class SymbolicLengths {
     return this.#length(sum) ?? this.of("sum", ...inOrder(a, b));
   }
 
-  times(a: Length, b: Length): Length {
-    if (typeof a === "number" && typeof b === "number") return a * b;
+  times(a: AxisLength, b: AxisLength): AxisLength {
+    // Never −0, which is another number to some comparisons.
+    if (typeof a === "number" && typeof b === "number") return a * b + 0;
     const product = new Map<string, number>();
     for (const [m, c] of this.#polynomial(a))
       for (const [n, d] of this.#polynomial(b)) {
@@ -59,12 +60,12 @@ export class SymbolicLengths {
     return this.#length(product) ?? this.of("product", ...inOrder(a, b));
   }
 
-  product(lengths: readonly Length[]): Length {
-    return lengths.reduce<Length>((a, b) => this.times(a, b), 1);
+  product(lengths: readonly AxisLength[]): AxisLength {
+    return lengths.reduce<AxisLength>((a, b) => this.times(a, b), 1);
   }
 
   /** ⌊a/n⌋ */
-  floor(a: Length, n: number): Length {
+  floor(a: AxisLength, n: number): AxisLength {
     if (typeof a === "number") return Math.floor(a / n);
     if (n === 1) return a;
     // What n divides comes before: ⌊(n·q + r)/n⌋ = q + ⌊r/n⌋, with coefficients of r from 0 to n − 1.
@@ -80,7 +81,9 @@ export class SymbolicLengths {
     if (typeof part === "number") return this.plus(whole, Math.floor(part / n));
     // ⌊(⌊b/m⌋ + k)/n⌋ = ⌊(b + k·m)/(m·n)⌋
     const terms = [...rest].filter(([, coefficient]) => coefficient !== 0);
-    const inner = terms.map(([monomial, c]) => (c === 1 ? this.#floors.get(monomial) : undefined)).find((b) => b);
+    const inner = terms
+      .map(([monomial, c]) => (c === 1 ? this.#floors.get(monomial) : undefined))
+      .find((b) => b);
     const constant = rest.get("") ?? 0;
     if (inner && terms.length === (constant === 0 ? 1 : 2) && Number.isSafeInteger(inner.m * n))
       return this.plus(whole, this.floor(this.plus(inner.b, constant * inner.m), inner.m * n));
@@ -90,7 +93,7 @@ export class SymbolicLengths {
   }
 
   /** a/b where that is an integer. */
-  over(a: Length, b: Length): Length {
+  over(a: AxisLength, b: AxisLength): AxisLength {
     if (typeof a === "number" && typeof b === "number") return a / b;
     const divisor = [...this.#polynomial(b)];
     const quotient = new Map<string, number>();
@@ -108,7 +111,7 @@ export class SymbolicLengths {
   }
 
   /** Whether a length that is open is known to be positive. */
-  isPositive(a: Length): boolean {
+  isPositive(a: AxisLength): boolean {
     if (typeof a === "number") return a > 0;
     return [...this.#polynomial(a).values()].every((coefficient) => coefficient > 0);
   }
@@ -123,14 +126,14 @@ export class SymbolicLengths {
     return name;
   }
 
-  #polynomial(length: Length): Polynomial {
+  #polynomial(length: AxisLength): Polynomial {
     if (typeof length === "number") return new Map([["", length]]);
     const found = this.#polynomials.get(length);
     if (!found) throw new Error(`no length is called ${length}`);
     return found;
   }
 
-  #length(polynomial: ReadonlyMap<string, number>): Length | undefined {
+  #length(polynomial: ReadonlyMap<string, number>): AxisLength | undefined {
     const terms = [...polynomial].filter(([, coefficient]) => coefficient !== 0);
     if (terms.length === 0) return 0;
     if (terms.length > TERMS_LIMIT) return undefined;
@@ -166,6 +169,6 @@ function withoutFactors(all: readonly string[], some: readonly string[]): string
   return rest;
 }
 
-function inOrder(a: Length, b: Length): readonly Length[] {
+function inOrder(a: AxisLength, b: AxisLength): readonly AxisLength[] {
   return String(a) < String(b) ? [a, b] : [b, a];
 }

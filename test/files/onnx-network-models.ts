@@ -9,7 +9,9 @@ import { graph, inputs, onnx, outputs, raw, tensor, value } from "./onnx-models.
 export function modelOf(
   nodes: readonly Uint8Array[],
   shapes: Readonly<Record<string, readonly (number | string)[]>>,
-  constants: Readonly<Record<string, { readonly shape: readonly number[]; readonly data: readonly number[] }>> = {},
+  constants: Readonly<
+    Record<string, { readonly shape: readonly number[]; readonly data: readonly number[] }>
+  > = {},
   ...results: readonly string[]
 ): Uint8Array {
   const initializers = Object.entries(constants).map(([name, { shape, data }]) =>
@@ -25,10 +27,7 @@ export function modelOf(
   );
 }
 
-export function networkOf(
-  bytes: Uint8Array,
-  sizes?: Readonly<Record<string, readonly number[]>>,
-): Network {
+export function networkOf(bytes: Uint8Array, sizes?: Readonly<Record<string, readonly number[]>>): Network {
   const folder = {
     open(): never {
       throw new Error("no other file");
@@ -68,7 +67,9 @@ export function convolutionMatrix(map: ConvolutionMap): Matrix {
       for (let d = 0; d < depth; d++)
         for (let tap = 0; tap < total(taps); tap++) {
           const [i, a] = [digits(place, counts), digits(tap, taps)];
-          const at = axes.map((axis, k) => i[k] * axis.stride + a[k] * axis.dilation - (axis.padding?.[0] ?? 0));
+          const at = axes.map(
+            (axis, k) => i[k] * axis.stride + a[k] * axis.dilation - (axis.padding?.[0] ?? 0),
+          );
           if (at.some((p, k) => p < 0 || p >= sizes[k])) continue;
           const channel = Math.floor(o / (outputs / groups)) * depth + d;
           const column = at.reduce((index, p, k) => index * sizes[k] + p, channel);
@@ -82,19 +83,34 @@ function largestSingularValue(matrix: Matrix): number {
   return Math.max(...new SingularValueDecomposition(matrix, { autoTranspose: true }).diagonal);
 }
 
+type Constants = { readonly constants: readonly number[]; readonly squares: boolean };
+
+const known = new WeakMap<NetworkMap, Constants>();
+
 /** Constants of a map for its inputs, by a dense SVD where it is a matrix. */
-export function constantsOf(map: NetworkMap): { readonly constants: readonly number[]; readonly squares: boolean } {
+export function constantsOf(map: NetworkMap): Constants {
+  const found = known.get(map) ?? computedConstants(map);
+  known.set(map, found);
+  return found;
+}
+
+function computedConstants(map: NetworkMap): Constants {
   switch (map.kind) {
     case "unbounded":
       throw new Error(map.reason);
     case "lipschitz":
       return { constants: map.constants, squares: map.combine === "root of squares" };
     case "scaling":
-      return { constants: [norm([Math.max(...map.factors.map(Math.abs)) * (1 + map.relativeError)])], squares: false };
+      return {
+        constants: [norm([Math.max(...map.factors.map(Math.abs)) * (1 + map.relativeError)])],
+        squares: false,
+      };
     case "matrix": {
       const [rows, columns] = map.shape;
       const data = [...map.read()];
-      const matrix = new Matrix(Array.from({ length: rows }, (_, i) => data.slice(i * columns, (i + 1) * columns)));
+      const matrix = new Matrix(
+        Array.from({ length: rows }, (_, i) => data.slice(i * columns, (i + 1) * columns)),
+      );
       return { constants: [largestSingularValue(matrix)], squares: false };
     }
     case "convolution":
@@ -103,7 +119,11 @@ export function constantsOf(map: NetworkMap): { readonly constants: readonly num
 }
 
 /** The bound on the change of an output, by changes of the inputs. */
-export function changeOf(network: Network, output: string, changes: Readonly<Record<string, number>>): number {
+export function changeOf(
+  network: Network,
+  output: string,
+  changes: Readonly<Record<string, number>>,
+): number {
   const found = new Map(Object.entries(changes));
   const needed = new Set([output]);
   for (const node of [...network.nodes].reverse())
