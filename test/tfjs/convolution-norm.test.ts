@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import * as tfl from "@tensorflow/tfjs-layers";
 import { expect, test } from "vitest";
 import { applyConstraints, maxSpectralNorm, spectralNormRegularizer } from "../../src/tfjs/index.js";
-import { type Truth, truth } from "./oracle.js";
+import { truth } from "./oracle.js";
 import { complaint, maxDifference, normal, onEachBackend, taken } from "./setup.js";
 
 type Args = Parameters<typeof spectralNormRegularizer>[0];
@@ -64,12 +64,24 @@ const CASES: Case[] = [
 
 /** The matrix of the operation with a kernel, in float64 numbers. */
 function matrixOf({ image, operation, kernel }: Case, weights: Float32Array) {
-  return tf.tidy(() => {
-    const n = image.reduce((a, b) => a * b);
+  const n = image.reduce((a, b) => a * b);
+  const columns = tf.tidy(() => {
     const all = operation(tf.reshape(tf.eye(n), [n, ...image]), tf.tensor(weights, kernel));
-    const m = all.size / n;
-    return { data: Float64Array.from(tf.transpose(tf.reshape(all, [n, m])).dataSync()), m, n };
+    return tf.transpose(tf.reshape(all, [n, all.size / n]));
   });
+  const data = Float64Array.from(taken(columns));
+  return { data, m: data.length / n, n };
+}
+
+/** Random weights for which σ₁ is simple, with their matrix. */
+function simple(each: Case) {
+  const count = each.kernel.reduce((a, b) => a * b);
+  for (let seed = 11; ; seed++) {
+    const weights = normal(count, seed);
+    const { data, m, n } = matrixOf(each, weights);
+    const exact = truth(data, m, n);
+    if (exact.S[0] - exact.S[1] > 1e-2 * exact.S[0]) return { count, weights, data, m, n, exact };
+  }
 }
 
 const operator = { conv: "operator" } as const;
@@ -79,12 +91,9 @@ onEachBackend("the norm of a convolution", (backend) => {
   test.each(CASES.filter(({ name }) => !(backend === "wasm" && name === "conv3d")))(
     "of $name is penalized, with its derivative",
     (each) => {
-      const count = each.kernel.reduce((a, b) => a * b);
-      const weights = normal(count, 11);
+      const { count, weights, data, m, n, exact } = simple(each);
       const w = tf.tensor(weights, each.kernel);
       const penalty = spectralNormRegularizer({ l: 0.5, ...operator, ...each.args });
-      const { data, m, n } = matrixOf(each, weights);
-      const exact: Truth = truth(data, m, n);
       const before = tf.memory().numTensors;
       expect(taken(penalty.apply(w))[0] / (0.5 * exact.S[0])).toBeCloseTo(1, 5);
       const { value, grad } = tf.valueAndGrad((k: tf.Tensor) => penalty.apply(k))(w);
@@ -106,8 +115,6 @@ onEachBackend("the norm of a convolution", (backend) => {
           ).S[0];
         return (at(1) - at(-1)) / (2 * t);
       });
-      const gap = exact.S[0] - exact.S[1];
-      expect(gap).toBeGreaterThan(1e-2 * exact.S[0]);
       const expected = differences.map((value) => 0.5 * value);
       // The gradient is asked for to 1e-4 of u·vᵀ (1e-3 of conv3d), each weight of which meets √(positions) entries.
       expect(maxDifference(got, expected)).toBeLessThan(

@@ -62,13 +62,13 @@ export interface ConvolutionArgs {
    */
   conv?: ConvNorm;
   /** The size of the input: [length], [height, width] or [depth, height, width]. Required for "operator". */
-  input?: number[];
+  input?: readonly number[];
   /** As for the layer; default 1. */
-  strides?: number | number[];
+  strides?: number | readonly number[];
   /** As for the layer; default "valid". */
   padding?: "same" | "valid";
   /** As for the layer; default 1. */
-  dilationRate?: number | number[];
+  dilationRate?: number | readonly number[];
   /** The kind of layer; default: "conv1d", "conv2d" or "conv3d", depending on the number of sizes in `input`. */
   layerType?: ConvolutionType;
 }

@@ -55,7 +55,7 @@ export interface SpectralNormalizationArgs {
    * For "operator": the size of the input for which the norm is meant, [height, width]; a size for each axis. Default:
    * that of the layer's input. Required if the model leaves it open.
    */
-  input?: number[];
+  input?: readonly number[];
   /** This and the following are the arguments of every layer. */
   name?: string;
   trainable?: boolean;
