@@ -14,6 +14,9 @@ import { readNow } from "./tensor-input.js";
 
 const CALLER = "jacobianNorm";
 
+/** A function of tensors. */
+export type TensorFunction = (x: Tensor) => Tensor;
+
 /** Options of `jacobianNorm`. */
 export interface JacobianNormOptions extends Pick<SolveOptions, "rtol" | "maxIterations" | "seed"> {
   /**
@@ -92,11 +95,7 @@ const RTOL = 1e-6;
  * console.log(sigma.toFixed(4), v.shape.join(" ")); // 6.7082 2
  * ```
  */
-export function jacobianNorm(
-  f: (x: Tensor) => Tensor,
-  x: Tensor,
-  options?: JacobianNormOptions,
-): JacobianNorm {
+export function jacobianNorm(f: TensorFunction, x: Tensor, options?: JacobianNormOptions): JacobianNorm {
   const { start, ...solve } = namedOptions(options, {
     caller: CALLER,
     names: ["rtol", "maxIterations", "seed", "start"],

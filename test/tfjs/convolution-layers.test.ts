@@ -286,7 +286,7 @@ describe.each(["conv2d", "conv2dTranspose", "depthwiseConv2d"] as const)("a netw
     await model.save(
       tf.io.withSaveHandler(async (artifacts) => {
         saved = artifacts;
-        return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" } };
+        return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } };
       }),
     );
     const modelTopology = JSON.parse(JSON.stringify(saved?.modelTopology));

@@ -161,7 +161,7 @@ test("both are saved with a model, and work after loading", async () => {
   await model.save(
     tf.io.withSaveHandler(async (artifacts) => {
       saved = artifacts;
-      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" } };
+      return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } };
     }),
   );
   const modelTopology = JSON.parse(JSON.stringify(saved?.modelTopology));

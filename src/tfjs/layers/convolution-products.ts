@@ -18,7 +18,7 @@ import {
   type Tensor5D,
 } from "@tensorflow/tfjs-core";
 import { geometryOf, isTransposed, type LayerAttributes, type LayerGeometry } from "./layer-geometry.js";
-import type { Products } from "./layer-map.js";
+import type { BlockProducts } from "./layer-map.js";
 
 const DEPTHWISE_ADJOINT = "DepthwiseConv2dNativeBackpropInput";
 
@@ -50,7 +50,7 @@ export class ConvolutionProducts {
     this.#flat = flatOf(this.geometry);
   }
 
-  products(kernel: Tensor): Products {
+  products(kernel: Tensor): BlockProducts {
     const { rows, columns } = this;
     return {
       rows,

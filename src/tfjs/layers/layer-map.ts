@@ -5,14 +5,14 @@ import { withGradient } from "../twice-differentiable.js";
 import { asMatrix, matrixShape } from "./kernel.js";
 
 /** A linear map A that depends linearly on a kernel. Vectors are rows. */
-export interface LayerMap {
+export interface NormalizedMap {
   readonly rows: number;
   readonly columns: number;
   /** The shapes in which u and v are stored. */
   readonly uShape: readonly number[];
   readonly vShape: readonly number[];
   /** The products with A for this kernel. */
-  products(kernel: Tensor): Products;
+  products(kernel: Tensor): BlockProducts;
   /**
    * uᵀ·A·v for u and v as they are stored, a scalar; differentiable in the kernel, with u and v constant.
    *
@@ -25,8 +25,8 @@ export interface LayerMap {
   solve(kernel: Tensor): { u: Tensor; v: Tensor };
 }
 
-/** Products of several vectors with A (m×n). */
-export interface Products {
+/** BlockProducts of several vectors with A (m×n). */
+export interface BlockProducts {
   readonly rows: number;
   readonly columns: number;
   /** Y·A for the rows of Y: b×m to b×n */
@@ -36,7 +36,7 @@ export interface Products {
 }
 
 /** The kernel as a matrix, see `asMatrix`. */
-export class MatrixMap implements LayerMap {
+export class NormalizedMatrix implements NormalizedMap {
   readonly rows: number;
   readonly columns: number;
   readonly uShape: readonly number[];
@@ -48,7 +48,7 @@ export class MatrixMap implements LayerMap {
     this.vShape = [this.columns, 1];
   }
 
-  products(kernel: Tensor): Products {
+  products(kernel: Tensor): BlockProducts {
     return matrixProducts(asMatrix(kernel));
   }
 
@@ -76,7 +76,7 @@ export class MatrixMap implements LayerMap {
 }
 
 /** The products with a matrix w (m×n). */
-export function matrixProducts(w: Tensor): Products {
+export function matrixProducts(w: Tensor): BlockProducts {
   const [rows, columns] = w.shape;
   return {
     rows,

@@ -21,7 +21,6 @@ import { namedOptions } from "../../matrix/option-names.js";
 import { randomColumn } from "../device-algebra.js";
 import { checkInteger, invalidOption } from "../tensor-input.js";
 import { offTape } from "../twice-differentiable.js";
-import { ConvolutionMap } from "./convolution-map.js";
 import { type KernelProperty, kernelOf, kernelProperty, withKernel } from "./kernel.js";
 import {
   attributesOfLayer,
@@ -31,8 +30,9 @@ import {
   checkInput,
   convolutionTypeOf,
 } from "./layer-geometry.js";
-import { type LayerMap, MatrixMap } from "./layer-map.js";
+import { type NormalizedMap, NormalizedMatrix } from "./layer-map.js";
 import { type LateClass, lateParent, parentOf, withoutCustomObjects } from "./layers-peer.js";
+import { NormalizedConvolution } from "./normalized-convolution.js";
 import { nonZero } from "./subspace-iteration-device.js";
 import type { Near } from "./tracked.js";
 import { follow, subspaceSize } from "./tracking.js";
@@ -103,7 +103,7 @@ export class SpectralNormalizationLayer extends LateWrapper {
   // Not `input`, which is a tensor in every layer of TensorFlow.js.
   readonly #size: readonly number[] | undefined;
   readonly #property: KernelProperty;
-  #map: LayerMap | undefined;
+  #map: NormalizedMap | undefined;
   #u: LayerVariable | undefined;
   #v: LayerVariable | undefined;
   // Not a weight: only helps u and v to follow the kernel.
@@ -135,7 +135,9 @@ export class SpectralNormalizationLayer extends LateWrapper {
     }
     const kernelShape = this.#kernel().shape;
     this.#map =
-      this.conv === "operator" ? this.#convolution(inputShape, kernelShape) : new MatrixMap(kernelShape);
+      this.conv === "operator"
+        ? this.#convolution(inputShape, kernelShape)
+        : new NormalizedMatrix(kernelShape);
     const { rows, columns, uShape, vShape } = this.#map;
     const start = { apply: (shape: number[]) => ones(shape) } as unknown as Initializer;
     this.#u ??= this.addWeight("vector_u", [...uShape], "float32", start, undefined, false);
@@ -148,10 +150,10 @@ export class SpectralNormalizationLayer extends LateWrapper {
     this.built = true;
   }
 
-  #convolution(inputShape: Shape | Shape[], kernelShape: number[]): ConvolutionMap {
+  #convolution(inputShape: Shape | Shape[], kernelShape: number[]): NormalizedConvolution {
     const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
     const attributes = attributesOfLayer(this.layer, shape, this.#size, CALLER);
-    return new ConvolutionMap(attributes, kernelShape, CALLER);
+    return new NormalizedConvolution(attributes, kernelShape, CALLER);
   }
 
   /**
@@ -288,7 +290,7 @@ export class SpectralNormalizationLayer extends LateWrapper {
     return kernel.read();
   }
 
-  #tracked(): { map: LayerMap; u: LayerVariable; v: LayerVariable; subspace: Variable } {
+  #tracked(): { map: NormalizedMap; u: LayerVariable; v: LayerVariable; subspace: Variable } {
     if (!this.#map || !this.#u || !this.#v || !this.#subspace)
       throw new OptionError(`${this.name} is not built yet`);
     return { map: this.#map, u: this.#u, v: this.#v, subspace: this.#subspace };

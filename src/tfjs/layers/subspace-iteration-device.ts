@@ -15,7 +15,7 @@ import {
   type Tensor,
   tidy,
 } from "@tensorflow/tfjs-core";
-import type { Products } from "./layer-map.js";
+import type { BlockProducts } from "./layer-map.js";
 import type { Near, Tracked } from "./tracked.js";
 
 /**
@@ -23,7 +23,7 @@ import type { Near, Tracked } from "./tracked.js";
  *
  * Cost: two products with two vectors, about sixty kernels on vectors.
  */
-export function followOnDevice(A: Products, { u, v, subspace }: Near): Tracked {
+export function followOnDevice(A: BlockProducts, { u, v, subspace }: Near): Tracked {
   return tidy(() => {
     const { rows: m, columns: n } = A;
     const second = slice(subspace, [0, 0], [1, m]);

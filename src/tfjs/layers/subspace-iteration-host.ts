@@ -1,7 +1,7 @@
 /** One step of subspace iteration: products with A on the backend, everything else in float64 in JavaScript. */
 import { concat, scalar, type Tensor, tensor2d, tidy } from "@tensorflow/tfjs-core";
 import { dot } from "../../numerics/sums.js";
-import type { Products } from "./layer-map.js";
+import type { BlockProducts } from "./layer-map.js";
 import type { Near, Tracked } from "./tracked.js";
 
 /**
@@ -9,7 +9,7 @@ import type { Near, Tracked } from "./tracked.js";
  *
  * Cost: two products with b vectors, two small tensors read back, and O(b²(m + n)) operations here.
  */
-export function followOnHost(A: Products, { u, v, subspace }: Near): Tracked {
+export function followOnHost(A: BlockProducts, { u, v, subspace }: Near): Tracked {
   return tidy(() => {
     const { rows: m, columns: n } = A;
     const block = concat([u, subspace], 0);

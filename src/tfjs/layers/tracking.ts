@@ -7,7 +7,7 @@
  * 4th ed., §8.2.4), which exchanges them at once. Chosen: four where reading a few vectors back is cheap, two on a GPU.
  */
 import { getBackend } from "@tensorflow/tfjs-core";
-import type { Products } from "./layer-map.js";
+import type { BlockProducts } from "./layer-map.js";
 import { followOnDevice } from "./subspace-iteration-device.js";
 import { followOnHost } from "./subspace-iteration-host.js";
 import type { Near, Tracked } from "./tracked.js";
@@ -27,6 +27,6 @@ export function subspaceSize(m: number, n: number): number {
  *
  * Cost: the two products, with all vectors at once: two reads of a matrix.
  */
-export function follow(A: Products, near: Near): Tracked {
+export function follow(A: BlockProducts, near: Near): Tracked {
   return SYNC_BACKENDS.has(getBackend()) ? followOnHost(A, near) : followOnDevice(A, near);
 }

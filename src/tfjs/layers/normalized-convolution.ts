@@ -3,10 +3,10 @@ import { reshape, type Tensor } from "@tensorflow/tfjs-core";
 import { ConvolutionProducts } from "./convolution-products.js";
 import { solveConvolution } from "./convolution-solve.js";
 import type { LayerAttributes } from "./layer-geometry.js";
-import type { LayerMap } from "./layer-map.js";
+import type { NormalizedMap } from "./layer-map.js";
 
 /** u and v are stored as images: [1, ...sizes, channels]. */
-export class ConvolutionMap extends ConvolutionProducts implements LayerMap {
+export class NormalizedConvolution extends ConvolutionProducts implements NormalizedMap {
   readonly #caller: string;
 
   constructor(attributes: LayerAttributes, kernelShape: readonly number[], caller: string) {
