@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import * as tfl from "@tensorflow/tfjs-layers";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
+  jacobianNorm,
   matrixNorm,
   maxSpectralNorm,
   norm,
@@ -49,6 +50,8 @@ const SOLVE: Subject["wrong"] = {
 const LAYER: Subject["wrong"] = {
   layer: [null, 1, "dense", {}, { kernel: 1 }, tfl.layers.dense],
   powerIterations: notCount,
+  conv: ["circular", null, 1, true],
+  input: [4, "4", null, [], [0, 4], [1.5], [1, 1, 1, 1]],
   name: [1, {}],
   trainable: [1, "false"],
   inputShape: [4, "4", [0.5], [-1], ["4"]],
@@ -70,6 +73,10 @@ const SUBJECTS: Record<string, Subject> = {
   spectralNormUnrolled: {
     call: (options) => spectralNormUnrolled(x(), options),
     wrong: { rtol: notAmount, atol: notAmount, maxIterations: notNatural, seed: notNatural },
+  },
+  jacobianNorm: {
+    call: (options) => jacobianNorm((z) => tf.mul(z, 2), x(), options),
+    wrong: { rtol: notAmount, maxIterations: notCount, seed: SOLVE["seed"], start: SOLVE["start"] },
   },
   norm: { call: (options) => norm(x(), options), wrong: { ord: [3, 0, "frobenius", null, "2", [2], true] } },
   matrixNorm: { call: (options) => matrixNorm(x(), options), wrong: { ord: [3, "FRO", null] } },
