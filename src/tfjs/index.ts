@@ -5,6 +5,7 @@
  * @module spectral-norm/tfjs
  */
 export type { TensorSolveOptions } from "./choose-solver.js";
+export { type JacobianNorm, type JacobianNormOptions, jacobianNorm } from "./jacobian-norm.js";
 export {
   applyConstraints,
   type Constraint,
