@@ -32,7 +32,7 @@ export interface SlopeOptions {
 }
 
 /** Chosen: arguments with more numbers are searched by random directions. */
-const WHOLE_NUMBERS = 2000;
+const WHOLE_NUMBERS = 4096;
 /** Chosen: the most numbers of a Jacobian that is formed, 64 MiB. */
 const WHOLE_ENTRIES = 2 ** 23;
 /** Chosen: directions that are tried, in so many rounds. */
@@ -63,7 +63,7 @@ const ROUNDOFF = { float32: 2 ** -24, float64: 2 ** -53 } as const;
  * adds to it is estimated from values on the line between y and z, by how far they are from a straight line, and is
  * subtracted. This is an estimate and not proven.
  *
- * For at most 2000 numbers, unless the Jacobian has more than 2²³ entries, it is formed by forward differences, column by
+ * For at most 4096 numbers, unless the Jacobian has more than 2²³ entries, it is formed by forward differences, column by
  * column, and the direction is its right singular vector. Otherwise f is tried along x, along products of cosines in the
  * axes, which are near the singular vectors of convolutions, and along random directions; in each round the best
  * combination with those before is kept (Rayleigh–Ritz). That finds less.
@@ -290,7 +290,9 @@ async function measured(search: Search, direction: Float64Array): Promise<number
   for (const span of SPANS) {
     const half = (span * root * scale * Math.sqrt(x.length)) / length;
     const outside = PLACES.filter((t) => t !== 0);
-    const points = outside.map((t) => x.map((entry, i) => round(entry + t * half * direction[i])));
+    const points: Float64Array[] = outside.map((t) =>
+      x.map((entry, i) => round(entry + t * half * direction[i])),
+    );
     const values = [...(await f.evaluate(points))];
     points.splice(CENTRE, 0, x);
     values.splice(CENTRE, 0, value);
