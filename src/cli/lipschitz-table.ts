@@ -88,9 +88,9 @@ function atLeast(share: number): string {
 }
 
 function answer(one: OutputBound, slope: OutputSlope | undefined, width: number): string {
-  const bound = boundText(one);
-  const text = slope ? `${bound}\n  ${slopeText(slope, one.bound)}` : bound;
-  return wrapped(text, width, "  ");
+  const bound = wrapped(boundText(one), width, "  ");
+  if (!slope) return bound;
+  return `${bound}\n  ${wrapped(slopeText(slope, one.bound), width - 2).replaceAll("\n", "\n  ")}`;
 }
 
 function boundText({ output, inputs, bound, missing, instead }: OutputBound): string {

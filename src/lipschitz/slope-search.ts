@@ -48,9 +48,11 @@ const LOW_FREQUENCY = 8;
 /** Chosen: how far the points of a quotient are apart, in steps. */
 const SPANS = [1 / 8, 1, 8];
 /** Chosen: places between the ends of half a span. They are irregular, so that no grid of rounded values fits them. */
-const BETWEEN = [0.13, 0.37, 0.58, 0.81];
+const BETWEEN = [0.07, 0.16, 0.29, 0.41, 0.55, 0.68, 0.83, 0.94];
 /** Chosen: the rounding of two values at the ends is taken for at most this many times what shows between them. */
-const SAFETY = 2;
+const SAFETY = 4;
+/** Chosen: roundings of a value, relative to the value, that need not show. Its last one is to the type. */
+const ROUNDINGS = 2;
 /** Chosen: the relative error of the function that its values need not show, such as that of its weights. */
 const HIDDEN_ERROR = { float32: 2 ** -16, float64: 2 ** -45 } as const;
 
@@ -73,7 +75,7 @@ const ROUNDOFF = { float32: 2 ** -24, float64: 2 ** -53 } as const;
  *
  * @throws UnsupportedError if f(x) is not finite; what f throws
  *
- * @remarks **Cost.** One evaluation for each number of x, or 256, and 28.
+ * @remarks **Cost.** One evaluation for each number of x, or 256, and 55.
  */
 export async function steepestSlope(
   f: VectorFunction,
@@ -99,6 +101,7 @@ export async function steepestSlope(
     ? await directionOfJacobian(search)
     : await directionByRounds(search, createRandom(options.seed ?? 0));
   const lower = direction ? await measured(search, direction) : 0;
+  options.onStep?.(1);
   return { lower, evaluations: search.f.count + 1, whole };
 }
 
@@ -198,14 +201,13 @@ async function directionByRounds(search: Search, random: Random): Promise<Float6
 function addOrthogonal(to: Float64Array[], vector: Float64Array, others: readonly Float64Array[]): void {
   const before = norm2(vector);
   if (!(before > 0)) return;
-  // Twice is enough (Kahan and Parlett).
-  for (let pass = 0; pass < 2; pass++)
-    for (const other of others) {
-      let product = 0;
-      for (let i = 0; i < vector.length; i++) product += vector[i] * other[i];
-      for (let i = 0; i < vector.length; i++) vector[i] -= product * other[i];
-    }
+  for (const other of others) {
+    let product = 0;
+    for (let i = 0; i < vector.length; i++) product += vector[i] * other[i];
+    for (let i = 0; i < vector.length; i++) vector[i] -= product * other[i];
+  }
   const after = norm2(vector);
+  // What is left is orthogonal to 2⁻⁴³, which is plenty.
   if (after > 1e-3 * before) to.push(vector.map((entry) => entry / after));
 }
 
@@ -272,57 +274,77 @@ function combined(directions: readonly Direction[]): Direction[] {
 }
 
 /** Places on a line through x, in halves of a span. */
-const PLACES = [-1, ...BETWEEN.map((t) => -t).toReversed(), 0, ...BETWEEN, 1];
-/** Pairs of places: both sides of x, and one. */
+const PLACES = [...BETWEEN.map((t) => -t).toReversed(), 0, ...BETWEEN];
+PLACES.unshift(-1);
+PLACES.push(1);
 const CENTRE = BETWEEN.length + 1;
-const PAIRS = [
-  [0, PLACES.length - 1],
-  [0, CENTRE],
-  [CENTRE, PLACES.length - 1],
-] as const;
-const MEASURING = SPANS.length * (PLACES.length - 1);
+const END = PLACES.length - 1;
+const MEASURING = SPANS.length * END;
+
+/** Values along a line. */
+interface Line {
+  readonly points: readonly Float64Array[];
+  readonly values: readonly Float64Array[];
+}
 
 /** The largest quotient along a direction, less what rounding may have added to it. */
 async function measured(search: Search, direction: Float64Array): Promise<number> {
-  const { f, x, value, round, scale, root } = search;
-  const length = norm2(direction);
+  const lines: Line[] = [];
+  for (const span of SPANS) lines.push(await lineThrough(search, direction, span));
+  // Over the shortest span the function is nearest to a straight line, so most of what shows is rounding.
+  const floor = Math.max(deviation(lines[0], 0, CENTRE), deviation(lines[0], CENTRE, END));
   let best = 0;
-  for (const span of SPANS) {
-    const half = (span * root * scale * Math.sqrt(x.length)) / length;
-    const outside = PLACES.filter((t) => t !== 0);
-    const points: Float64Array[] = outside.map((t) =>
-      x.map((entry, i) => round(entry + t * half * direction[i])),
-    );
-    const values = [...(await f.evaluate(points))];
-    points.splice(CENTRE, 0, x);
-    values.splice(CENTRE, 0, value);
-    for (const [from, to] of PAIRS) best = Math.max(best, quotient(points, values, from, to, f.inner.dtype));
-  }
+  for (const line of lines)
+    for (const [from, to] of [
+      [0, END],
+      [0, CENTRE],
+      [CENTRE, END],
+    ])
+      best = Math.max(best, quotient(line, from, to, floor, search.f.inner.dtype));
   return best;
 }
 
-function quotient(
-  points: readonly Float64Array[],
-  values: readonly Float64Array[],
-  from: number,
-  to: number,
-  dtype: VectorFunction["dtype"],
-): number {
+async function lineThrough(search: Search, direction: Float64Array, span: number): Promise<Line> {
+  const { f, x, value, round, scale, root } = search;
+  const half = (span * root * scale * Math.sqrt(x.length)) / norm2(direction);
+  const points: Float64Array[] = PLACES.filter((t) => t !== 0).map((t) =>
+    x.map((entry, i) => round(entry + t * half * direction[i])),
+  );
+  const values = [...(await f.evaluate(points))];
+  points.splice(CENTRE, 0, x);
+  values.splice(CENTRE, 0, value);
+  return { points, values };
+}
+
+/** How far values between two places are at most from the straight line between those at the places. */
+function deviation({ points, values }: Line, from: number, to: number): number {
   const distance = distanceOf(points[from], points[to]);
-  const change = distanceOf(values[from], values[to]);
-  if (!(distance > 0 && Number.isFinite(change))) return 0;
-  let deviation = 0;
+  let most = 0;
   for (let k = from + 1; k < to; k++) {
     // The place as it was rounded.
     const share = distanceOf(points[from], points[k]) / distance;
     const apart = values[k].map(
       (entry, i) => entry - values[from][i] - share * (values[to][i] - values[from][i]),
     );
-    deviation = Math.max(deviation, norm2(apart));
+    most = Math.max(most, norm2(apart));
   }
-  const lower = (change * (1 - HIDDEN_ERROR[dtype]) - SAFETY * deviation) / distance;
-  // NaN compares as neither.
-  return lower > 0 ? lower : 0;
+  return most;
+}
+
+function quotient(
+  line: Line,
+  from: number,
+  to: number,
+  floor: number,
+  dtype: VectorFunction["dtype"],
+): number {
+  const { points, values } = line;
+  const change = distanceOf(values[from], values[to]);
+  const seen = SAFETY * Math.max(floor, deviation(line, from, to));
+  const unseen = ROUNDINGS * ROUNDOFF[dtype] * (norm2(values[from]) + norm2(values[to]));
+  const lower = (change * (1 - HIDDEN_ERROR[dtype]) - seen - unseen) / distanceOf(points[from], points[to]);
+  // NaN, from values that are not finite or places that coincide, compares as neither.
+  return lower > 0 && lower < Number.POSITIVE_INFINITY ? lower : 0;
 }
 
 function distanceOf(a: Float64Array, b: Float64Array): number {
