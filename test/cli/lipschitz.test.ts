@@ -3,9 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import * as tfl from "@tensorflow/tfjs-layers";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { widthOf } from "../../src/cli/fit.js";
 import { digits } from "../../src/cli/lipschitz-table.js";
+import { NO_PROGRESS } from "../../src/cli/progress.js";
+import { type LipschitzFlags, runLipschitz } from "../../src/cli/run-lipschitz.js";
+import { OptionError } from "../../src/index.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { distance, predicted, randomize, savedTfjs } from "../files/tfjs-models.js";
 import { normal } from "../tfjs/setup.js";
@@ -63,6 +66,33 @@ beforeAll(async () => {
   product = await save("product", tfl.model({ inputs: input, outputs: result }));
 }, 60_000);
 
+interface Answer {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What the command answers, in this process. */
+async function answer(models: readonly string[], flags: LipschitzFlags): Promise<Answer> {
+  const [out, err]: string[][] = [[], []];
+  const streams = {
+    stdout: { write: (text: string) => out.push(text) },
+    stderr: { write: (text: string) => err.push(text) },
+    progress: NO_PROGRESS,
+  };
+  try {
+    const status = await runLipschitz(models, flags, streams);
+    return { status, stdout: out.join(""), stderr: err.join("") };
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    return { status: 2, stdout: out.join(""), stderr: `spectral-norm: ${error.message}\n` };
+  }
+}
+
+const sizes = (text: string, name?: string): LipschitzFlags => ({
+  input: [{ name, shape: text.split("x").map(Number) }],
+});
+
 type Line = Readonly<Record<string, unknown>>;
 const linesOf = (text: string): Line[] =>
   text
@@ -71,8 +101,10 @@ const linesOf = (text: string): Line[] =>
     .map((line) => JSON.parse(line));
 
 describe("lipschitz --json", () => {
-  it("has a line for each map, one for the output, and the promised fields", () => {
-    const { status, stdout, stderr } = runCommand("lipschitz", sized, "--json");
+  it("has a line for each map, one for the output, and the promised fields", async () => {
+    const { status, stdout, stderr } = await answer([sized], { json: true });
+    // As it is published.
+    expect(runCommand("lipschitz", sized, "--json")).toEqual({ status, stdout, stderr });
     expect([status, stderr]).toEqual([0, ""]);
     const lines = linesOf(stdout);
     const maps = lines.slice(0, -1);
@@ -88,8 +120,8 @@ describe("lipschitz --json", () => {
     expect(maps.at(-1)!["bound"]).toBe(last["lipschitz"]);
   });
 
-  it("bounds the slopes of what TensorFlow.js computes", () => {
-    const [last] = linesOf(runCommand("lipschitz", sized, "--json").stdout).slice(-1);
+  it("bounds the slopes of what TensorFlow.js computes", async () => {
+    const [last] = linesOf((await answer([sized], { json: true })).stdout).slice(-1);
     const random = createRandom(4);
     for (let k = 0; k < 20; k++) {
       const x = normal(108, 100 + k);
@@ -100,19 +132,22 @@ describe("lipschitz --json", () => {
     }
   });
 
-  it("holds for every size where the file fixes none, and takes sizes", () => {
-    const bound = (...argv: string[]) =>
-      linesOf(runCommand("lipschitz", ...argv, "--json").stdout).at(-1)!["lipschitz"];
-    const given = bound(open, "--input", "1x6x6x3") as number;
-    expect(given).toBe(bound(sized));
-    expect(bound(open, "--input", "image=1x6x6x3")).toBe(given);
-    const all = bound(open);
-    // The mean over all places has a constant that depends on the size, so there may be none.
-    if (all !== null) expect(all as number).toBeGreaterThanOrEqual(given);
+  it("holds for every size where the file fixes none, and takes sizes", async () => {
+    const bound = async (path: string, flags: LipschitzFlags) =>
+      linesOf((await answer([path], { ...flags, json: true })).stdout).at(-1)!["lipschitz"];
+    const given = (await bound(open, sizes("1x6x6x3"))) as number;
+    expect(given).toBe(await bound(sized, {}));
+    expect(await bound(open, sizes("1x6x6x3", "image"))).toBe(given);
+    expect(await bound(open, {})).toBeGreaterThanOrEqual(given);
+    const argv = [open, "--input", "image=1x6x6x3", "--output", "sum", "--output", "logits", "--json"];
+    const lines = linesOf(runCommand("lipschitz", ...argv).stdout);
+    expect(lines.slice(-2).map(({ output }) => output)).toEqual(["sum", "logits"]);
+    expect(lines.at(-1)!["lipschitz"]).toBe(given);
   });
 
-  it("names the node where there is no bound, and what can be asked for", () => {
-    const { status, stdout, stderr } = runCommand("lipschitz", product, "--json");
+  it("names the node where there is no bound, and what can be asked for", async () => {
+    const { status, stdout, stderr } = await answer([product], { json: true });
+    expect(runCommand("lipschitz", product, "--json")).toEqual({ status, stdout, stderr });
     expect([status, stderr]).toEqual([1, ""]);
     const lines = linesOf(stdout);
     const last = lines.at(-1)!;
@@ -123,7 +158,7 @@ describe("lipschitz --json", () => {
     expect(line).toMatchObject({ constant: null, proven: false });
     expect(line["reason"]).toBeTypeOf("string");
     for (const name of last["instead"] as string[]) {
-      const part = runCommand("lipschitz", product, "--json", "--output", name);
+      const part = await answer([product], { json: true, output: [name] });
       expect(part.status).toBe(0);
       expect(linesOf(part.stdout).at(-1)).toMatchObject({ output: name, proven: true });
     }
@@ -131,27 +166,26 @@ describe("lipschitz --json", () => {
 });
 
 describe("lipschitz as tables", () => {
-  it.each([80, 40, 120])("fits %i columns", (columns) => {
+  it.each([80, 40, 120])("fits %i columns", async (columns) => {
+    vi.stubEnv("COLUMNS", String(columns));
     for (const path of [sized, product]) {
-      const before = process.env["COLUMNS"];
-      process.env["COLUMNS"] = String(columns);
-      const { stdout } = runCommand("lipschitz", path);
-      if (before === undefined) delete process.env["COLUMNS"];
-      else process.env["COLUMNS"] = before;
+      const { stdout } = await answer([path], {});
+      expect(stdout).toContain("─");
       expect(stdout.split("\n").filter((line) => widthOf(line) > columns)).toEqual([]);
     }
+    vi.unstubAllEnvs();
   });
 
-  it("says what is proven, and of what", () => {
-    const { status, stdout } = runCommand("lipschitz", sized);
+  it("says what is proven, and of what", async () => {
+    const { status, stdout } = await answer([sized], {});
     expect(status).toBe(0);
     expect(stdout).toMatch(/node +operator +constant +how it was proven +bound so far/);
     expect(stdout).toMatch(/‖f\(x\) − f\(y\)‖₂ ≤ [\d.]+ · ‖x − y‖₂/);
     expect(stdout.replace(/\s+/g, " ")).toMatch(/in exact real arithmetic on the weights as stored/);
   });
 
-  it("says where there is no bound, and why", () => {
-    const { status, stdout } = runCommand("lipschitz", product);
+  it("says where there is no bound, and why", async () => {
+    const { status, stdout } = await answer([product], {});
     expect(status).toBe(1);
     expect(stdout).toMatch(/no bound as a function of "x", because of gated: /);
     expect(stdout).toMatch(/--output/);
@@ -172,17 +206,24 @@ describe("lipschitz as tables", () => {
 });
 
 describe("what cannot be done costs a line and status 2", () => {
-  it.each([
-    ["an unknown output", () => [sized, "--output", "nothing"], /--output: there is no .*"nothing".*"conv"/],
+  it.each<[string, () => [string, LipschitzFlags?], RegExp]>([
+    [
+      "an unknown output",
+      () => [sized, { output: ["nothing"] }],
+      /--output: there is no .*"nothing".*"conv"/,
+    ],
     [
       "an unknown input",
-      () => [sized, "--input", "picture=1x6x6x3"],
+      () => [sized, sizes("1x6x6x3", "picture")],
       /--input: there is no input "picture".*"image"/,
     ],
-    ["a size of another rank", () => [sized, "--input", "1x6x6"], /1×6×6 does not fit "image"/],
-    ["a size that the file fixes", () => [sized, "--input", "1x7x7x3"], /1×7×7×3 does not fit "image"/],
-    ["an input twice", () => [sized, "--input", "1x6x6x3", "--input", "image=1x6x6x3"], /"image" twice/],
-    ["a size that is none", () => [sized, "--input", "1x0x6x3"], /--input/],
+    ["a size of another rank", () => [sized, sizes("1x6x6")], /1×6×6 does not fit "image"/],
+    ["a size that the file fixes", () => [sized, sizes("1x7x7x3")], /1×7×7×3 does not fit "image"/],
+    [
+      "an input twice",
+      () => [sized, { input: [0, 1].map(() => ({ name: "image", shape: [1, 6, 6, 3] })) }],
+      /"image" twice/,
+    ],
     ["a file that is not there", () => [join(folder, "none.json")], /none\.json: no such file/],
     [
       "weights without a graph",
@@ -193,16 +234,28 @@ describe("what cannot be done costs a line and status 2", () => {
     ["a JSON text of something else", () => [put("else.json", "{}")], /not the model\.json/],
     ["bytes of something else", () => [put("else.dat", Uint8Array.of(1, 2, 3, 4))], /is none of/],
     ["an empty file", () => [put("empty.onnx", new Uint8Array(0))], /is empty/],
-  ])("%s", (_, argv, message) => {
-    const { status, stdout, stderr } = runCommand("lipschitz", ...argv());
+  ])("%s", async (_, given, message) => {
+    const [path, flags = {}] = given();
+    const { status, stdout, stderr } = await answer([path], flags);
     expect(stderr).toMatch(/^spectral-norm: [^\n]+\n$/);
     expect(stderr).toMatch(message);
     expect(stdout).toBe("");
     expect(status).toBe(2);
   });
 
-  it("and the other models are still bounded", () => {
-    const { status, stdout, stderr } = runCommand("lipschitz", join(folder, "none.json"), sized, "--json");
+  it.each([
+    [["--input", "1x0x6x3"], /--input/],
+    [["--input", "image"], /--input/],
+    [["--output", "nothing"], /--output: there is no/],
+  ])("%j", (options, message) => {
+    const { status, stdout, stderr } = runCommand("lipschitz", sized, ...options);
+    expect(stderr).toMatch(/^spectral-norm: [^\n]+\n$/);
+    expect(stderr).toMatch(message);
+    expect([stdout, status]).toEqual(["", 2]);
+  });
+
+  it("and the other models are still bounded", async () => {
+    const { status, stdout, stderr } = await answer([join(folder, "none.json"), sized], { json: true });
     expect(status).toBe(2);
     expect(stderr).toMatch(/no such file/);
     expect(linesOf(stdout).at(-1)).toMatchObject({ file: sized, proven: true });
