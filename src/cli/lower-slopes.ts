@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { folderOf, inputFile, openFile } from "../files/disk.js";
 import { isKeras } from "../files/keras.js";
 import type { Network } from "../files/network.js";
@@ -145,17 +146,33 @@ function kindOf(file: string): "onnx" | "keras" | "tfjs" {
   }
 }
 
-/** The largest of the slopes at samples. */
+/**
+ * The largest of the slopes at samples. Samples where it cannot be measured are left out, with a note.
+ *
+ * @throws SpectralNormError if it can be measured at none
+ */
 async function steepest(
   samples: SamplePoints,
   at: (point: Float64Array, sample: number) => Promise<number>,
-): Promise<{ lower: number; sample: number }> {
-  let best = { lower: 0, sample: 0 };
+  note: (text: string) => void,
+): Promise<Pick<OutputSlope, "lower" | "sample" | "samples">> {
+  let best = { lower: -1, sample: 0 };
+  const failed: { readonly sample: number; readonly error: SpectralNormError }[] = [];
   for (const [sample, point] of samples.points.entries()) {
-    const lower = await at(point, sample);
-    if (lower > best.lower) best = { lower, sample };
+    try {
+      const lower = await at(point, sample);
+      if (lower > best.lower) best = { lower, sample };
+    } catch (error) {
+      if (!(error instanceof SpectralNormError)) throw error;
+      failed.push({ sample, error });
+    }
+    // Lets the streams report their errors, and signals arrive.
+    await nextTurn();
   }
-  return best;
+  const [first] = failed;
+  if (first && failed.length === samples.points.length) throw first.error;
+  if (first) note(`${countOf(failed.length)} left out; sample ${first.sample}: ${first.error.message}`);
+  return { ...best, samples: samples.points.length - failed.length };
 }
 
 /** Measures each output; one that fails costs a note. */
@@ -191,12 +208,12 @@ function onnxMeasurement(
     const f = await onnxFunction(runtime, model, samples.shape, { input, output, isOpen });
     try {
       const count = samples.points.length;
-      const found = await steepest(samples, async (point, sample) => {
+      const at = async (point: Float64Array, sample: number) => {
         const step = (share: number) => onStep(labelOf(output, sample), (sample + share) / count);
         return (await steepestSlope(f, point, { onStep: step })).lower;
-      });
-      const how = `differences at ${countOf(count)} (estimate)`;
-      return { ...found, samples: count, how, exact: false };
+      };
+      const found = await steepest(samples, at, (text) => note(`${quote(output)}: ${text}`));
+      return { ...found, how: `differences at ${countOf(found.samples)} (estimate)`, exact: false };
     } finally {
       await f.release();
     }
@@ -229,11 +246,12 @@ function tfjsMeasurement(
   ): Promise<OutputSlope> => {
     const part = modelUpTo(engine, model, symbolicTensor(model, network.outputs, output));
     const count = samples.points.length;
-    const found = await steepest(samples, async (point, sample) => {
+    const at = async (point: Float64Array, sample: number) => {
       onStep(labelOf(output, sample), sample / count);
       return jacobianSlope(engine, part, point, samples.shape);
-    });
-    return { ...found, samples: count, how: `Jacobian at ${countOf(count)}`, exact: true };
+    };
+    const found = await steepest(samples, at, (text) => note(`${quote(output)}: ${text}`));
+    return { ...found, how: `Jacobian at ${countOf(found.samples)}`, exact: true };
   };
   return {
     async measure(outputs, onStep) {

@@ -199,7 +199,8 @@ async function explained<T>(f: () => Promise<T>): Promise<T> {
 }
 
 function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  // In WebAssembly, some errors are the addresses of exceptions.
+  const text = error instanceof Error ? error.message : "it does not say why";
   return text.length > MESSAGE_LENGTH ? `${text.slice(0, MESSAGE_LENGTH)}…` : text;
 }
 

@@ -14,6 +14,7 @@ import {
   type OutputSlope,
   prepareSlopes,
   type SampleChoice,
+  type SlopeEngines,
   type SlopeMeasurement,
   sampleChoice,
 } from "./lower-slopes.js";
@@ -41,6 +42,8 @@ interface LipschitzStreams {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
   readonly progress: Progress;
+  /** what runs models; default: what is installed */
+  readonly engines?: SlopeEngines;
 }
 
 /**
@@ -54,7 +57,7 @@ interface LipschitzStreams {
 export async function runLipschitz(
   models: readonly string[],
   flags: LipschitzFlags,
-  { stdout, stderr, progress }: LipschitzStreams,
+  { stdout, stderr, progress, engines }: LipschitzStreams,
 ): Promise<number> {
   let [bad, open] = [false, false];
   const samples = flags.samples === undefined ? undefined : sampleChoice(flags.samples);
@@ -71,7 +74,7 @@ export async function runLipschitz(
         const { output: outputs, maxCost } = flags;
         const given = { ...(outputs && { outputs }), ...(maxCost !== undefined && { maxCost }) };
         // Before the proofs, which may take long, so that mistakes show at once.
-        const measurement = await measurementOf({ file, network }, samples, (text, isError) => {
+        const measurement = await measurementOf({ file, network }, samples, engines, (text, isError) => {
           complain(file, text);
           bad ||= isError;
         });
@@ -110,11 +113,12 @@ export async function runLipschitz(
 async function measurementOf(
   model: MeasuredModel,
   samples: SampleChoice | undefined,
+  engines: SlopeEngines | undefined,
   complain: (text: string, isError: boolean) => void,
 ): Promise<SlopeMeasurement | undefined> {
   if (!samples) return undefined;
   try {
-    return await prepareSlopes(model, samples, (text) => complain(text, false));
+    return await prepareSlopes(model, samples, (text) => complain(text, false), engines);
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
     complain(`--samples: ${error.message}`, true);
