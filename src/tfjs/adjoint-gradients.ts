@@ -9,20 +9,25 @@
 import {
   avgPool,
   avgPool3d,
+  cast,
   conv3d,
   depthwiseConv2d,
   engine,
+  equal,
   type GradConfig,
-  gather,
   getGradient,
   image,
-  maxPoolWithArgmax,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  pad,
   registerGradient,
-  reshape,
+  stridedSlice,
   type Tensor,
-  type Tensor1D,
   type Tensor4D,
   type Tensor5D,
+  where,
+  zerosLike,
 } from "@tensorflow/tfjs-core";
 import { registerMissingGradients } from "./gradients.js";
 
@@ -69,14 +74,13 @@ const RULES: GradConfig[] = [
   ruleFor<Window<Triple>>("AvgPool3DGrad", "input", (c, { filterSize, strides, pad }) =>
     avgPool3d(c as Tensor5D, filterSize, strides, pad),
   ),
-  // The entries of c at the places of the maxima.
-  ruleFor<Window<Pair>>("MaxPoolGrad", "input", (c, { filterSize, strides, pad }, input) => {
-    const { indexes } = maxPoolWithArgmax(input as Tensor4D, filterSize, strides, pad, true) as unknown as {
-      indexes: Tensor;
-    };
-    const flat = reshape(indexes, [-1]) as Tensor1D;
-    return reshape(gather(reshape(c, [-1]), flat), indexes.shape);
-  }),
+  {
+    kernelName: "MaxPoolGrad",
+    inputsToSave: ["dy", "input", "output"],
+    gradFunc: (c, [, input, output], attributes) => ({
+      dy: () => atMaxima(c as Tensor, input, output, attributes as unknown as Window<Pair | number>),
+    }),
+  },
   ruleFor<Window<Pair>>("DepthwiseConv2dNativeBackpropInput", "filter", (c, attributes, filter) => {
     const { strides, pad, dilations } = attributes;
     return depthwiseConv2d(c as Tensor4D, filter as Tensor4D, strides, pad, "NHWC", dilations);
@@ -93,6 +97,46 @@ const RULES: GradConfig[] = [
     image.resizeNearestNeighbor(c as Tensor4D, size, alignCorners, halfPixelCenters),
   ),
 ];
+
+/**
+ * The entries of c at the places of the maxima of `input`: of each window, the first that equals its `output`, which is
+ * what TensorFlow.js' gradient takes. `maxPoolWithArgmax` is not used, because on wasm it is wrong for maxima up to 0.
+ */
+function atMaxima(c: Tensor, input: Tensor, output: Tensor, attributes: Window<Pair | number>): Tensor {
+  const [filterSize, strides] = [pairOf(attributes.filterSize), pairOf(attributes.strides)];
+  const { pad: padding } = attributes;
+  const [batch, , , channels] = input.shape;
+  const sides = [0, 1].map((axis): Pair => {
+    const reach = (output.shape[axis + 1] - 1) * strides[axis] + filterSize[axis];
+    const missing = Math.max(reach - input.shape[axis + 1], 0);
+    const before = padding === "same" ? Math.floor(missing / 2) : padding === "valid" ? 0 : padding;
+    return [before, Math.max(missing - before, 0)];
+  });
+  const padded = (x: Tensor, value: number) => pad(x, [[0, 0], ...sides, [0, 0]], value);
+  const [values, entries] = [padded(input, Number.NEGATIVE_INFINITY), padded(c, 0)];
+  const [h, w] = output.shape.slice(1, 3);
+  let result = zerosLike(output);
+  let found = cast(result, "bool");
+  for (let a = 0; a < filterSize[0]; a++)
+    for (let b = 0; b < filterSize[1]; b++) {
+      const tap = (x: Tensor) =>
+        stridedSlice(
+          x,
+          [0, a, b, 0],
+          [batch, a + (h - 1) * strides[0] + 1, b + (w - 1) * strides[1] + 1, channels],
+          [1, ...strides, 1],
+        );
+      const here = logicalAnd(equal(tap(values), output), logicalNot(found));
+      result = where(here, tap(entries), result);
+      found = logicalOr(found, here);
+    }
+  return result;
+}
+
+// The attributes are as the caller of the operation gave them.
+function pairOf(sizes: Pair | number): Pair {
+  return typeof sizes === "number" ? [sizes, sizes] : sizes;
+}
 
 interface Resizing {
   size: Pair;

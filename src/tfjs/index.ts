@@ -6,6 +6,7 @@
  */
 export type { TensorSolveOptions } from "./choose-solver.js";
 export { type JacobianNorm, type JacobianNormOptions, jacobianNorm } from "./jacobian-norm.js";
+export type { ConvNorm, ConvolutionArgs, ConvolutionType } from "./layers/layer-geometry.js";
 export {
   applyConstraints,
   type Constraint,

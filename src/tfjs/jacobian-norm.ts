@@ -66,7 +66,7 @@ const RTOL = 1e-6;
  *   read synchronously (webgpu), and where J had to be formed and has more than 2²⁶ numbers; ShapeError if x or f(x) is
  *   empty, or `start` has another length than x; NonFiniteError if x, f(x) or a derivative is NaN or infinite;
  *   AdjointError if f is not deterministic (dropout in training), or if TensorFlow.js' gradient is not the adjoint of
- *   the linearized f (average pooling with padding "same" on some backends); OptionError; whatever f throws
+ *   the linearized f (on some backends for average pooling with padding "same", and on wasm for max pooling of negative numbers); OptionError; whatever f throws
  *
  * @remarks
  * **Cost.** For m ≤ 64 numbers in f(x), m + 9 evaluations of f with its gradient. Otherwise some 50 to 200, half of them
@@ -147,7 +147,7 @@ function explained<T>(f: () => T): T {
   } catch (error) {
     if (!(error instanceof AdjointError) || error.reason !== "adjoint") throw error;
     throw new AdjointError(
-      `${CALLER}: the gradient of f, as TensorFlow.js computes it on the ${getBackend()} backend, is not the adjoint of the linearized f, by more than the rounding of float32. It is known to be wrong for average pooling with padding "same" and for resizing with halfPixelCenters`,
+      `${CALLER}: the gradient of f, as TensorFlow.js computes it on the ${getBackend()} backend, is not the adjoint of the linearized f, by more than the rounding of float32. It is known to be wrong for average pooling with padding "same", for resizing with halfPixelCenters and, on wasm, for max pooling of negative numbers and for conv3d`,
       error.reason,
     );
   }
