@@ -98,15 +98,15 @@ const LOSS = 1e-3;
 describe("ONNX models by ONNX Runtime", () => {
   it.each(["N", 1])("finds the steepest sample, with a batch of %s", async (batch) => {
     const file = put(`mlp-${batch}.onnx`, perceptron(A, B, 6, batch));
-    const samples = floats("mlp.npy", [12, 6]);
+    const samples = floats("mlp.npy", [6, 6]);
     const { slopes, notes, steps } = await slopesOf(file, networkOf([batch, 6]), samples);
     expect(notes).toEqual([]);
-    const exact = Array.from({ length: 12 }, (_, k) => slopeAt(normal(72, 1).subarray(6 * k, 6 * k + 6)));
+    const exact = Array.from({ length: 6 }, (_, k) => slopeAt(normal(36, 1).subarray(6 * k, 6 * k + 6)));
     const best = Math.max(...exact);
     const found = slopes!.get("y")!;
     expect(found).toMatchObject({
-      samples: 12,
-      how: "differences at 12 samples (estimate)",
+      samples: 6,
+      how: "differences at 6 samples (estimate)",
       exact: false,
       sample: exact.indexOf(best),
     });
@@ -376,7 +376,7 @@ describe("TensorFlow.js models by their Jacobians", () => {
       const [line] = outputsIn(stdout);
       if (line["lower"] === undefined) {
         // So much cancels that the products with the Jacobian are not linear; it is said.
-        expect(bits).toBeGreaterThan(12);
+        expect(bits).toBeGreaterThan(4);
         expect(stderr).toMatch(/no slope of "down" is measured/);
         return;
       }
