@@ -145,6 +145,22 @@ describe("ONNX models by ONNX Runtime", () => {
     expect(slopes!.get("h")!.lower).toBeLessThanOrEqual(slopes!.get("a")!.lower * (1 + LOSS));
   });
 
+  it("is printed by the command, for outputs and values between", async () => {
+    const file = put("whole.onnx", perceptron(A, B, 6, "N"));
+    const flags = { samples: "random:3", output: ["y", "h"] };
+    const { status, stdout, stderr } = await answer([file], { ...flags, json: true });
+    expect([status, stderr]).toEqual([0, ""]);
+    const lines = outputsIn(stdout);
+    expect(lines.map(({ output }) => output)).toEqual(["y", "h"]);
+    for (const line of lines) {
+      expect(line["lowerHow"]).toBe("differences at 3 samples (estimate)");
+      expect(line["lower"]).toBeGreaterThan(0);
+      expect(line["lower"]).toBeLessThanOrEqual(line["lipschitz"] as number);
+    }
+    const table = (await answer([file], flags)).stdout.replace(/\s+/g, " ");
+    expect(table).toMatch(/its slope is estimated by differences at [\d.]+: the bound is at most [\d.]+ times/);
+  });
+
   it("adds outputs with long names", () => {
     const name = "/a/".padEnd(300, "b");
     const bytes = withOutput(Uint8Array.of(1, 2), name);
