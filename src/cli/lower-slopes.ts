@@ -7,11 +7,12 @@ import { readSampleArray, type SampleArray } from "../files/sample-array.js";
 import { oneLine, quote } from "../files/text.js";
 import { OptionError, SpectralNormError, UnsupportedError } from "../index.js";
 import { randomPoints, type SamplePoints, samplePoints } from "../lipschitz/sample-points.js";
-import { steepestSlope } from "../lipschitz/slope-search.js";
+import { steepestSlope, type VectorFunction } from "../lipschitz/slope-search.js";
 import { findOnnxRuntime, type OnnxRuntime, onnxFunction, withOutput } from "./onnx-engine.js";
 import {
   findTfjs,
   jacobianSlope,
+  layersFunction,
   layersModel,
   modelUpTo,
   symbolicTensor,
@@ -175,6 +176,23 @@ async function steepest(
   return { ...best, samples: samples.points.length - failed.length };
 }
 
+/** The largest of the slopes by differences. */
+async function byDifferences(
+  f: VectorFunction,
+  output: string,
+  samples: SamplePoints,
+  onStep: (label: string, share: number) => void,
+  note: (text: string) => void,
+): Promise<OutputSlope> {
+  const count = samples.points.length;
+  const at = async (point: Float64Array, sample: number) => {
+    const step = (share: number) => onStep(labelOf(output, sample), (sample + share) / count);
+    return (await steepestSlope(f, point, { onStep: step })).lower;
+  };
+  const found = await steepest(samples, at, note);
+  return { ...found, how: `differences at ${countOf(found.samples)} (estimate)`, exact: false };
+}
+
 /** Measures each output; one that fails costs a note. */
 async function eachOutput(
   outputs: readonly string[],
@@ -207,13 +225,8 @@ function onnxMeasurement(
     const model = network.outputs.includes(output) ? file : withOutput(bytesOf(file, MODEL_LIMIT), output);
     const f = await onnxFunction(runtime, model, samples.shape, { input, output, isOpen });
     try {
-      const count = samples.points.length;
-      const at = async (point: Float64Array, sample: number) => {
-        const step = (share: number) => onStep(labelOf(output, sample), (sample + share) / count);
-        return (await steepestSlope(f, point, { onStep: step })).lower;
-      };
-      const found = await steepest(samples, at, (text) => note(`${quote(output)}: ${text}`));
-      return { ...found, how: `differences at ${countOf(found.samples)} (estimate)`, exact: false };
+      const left = (text: string) => note(`${quote(output)}: ${text}`);
+      return await byDifferences(f, output, samples, onStep, left);
     } finally {
       await f.release();
     }
@@ -246,16 +259,30 @@ function tfjsMeasurement(
   ): Promise<OutputSlope> => {
     const part = modelUpTo(engine, model, symbolicTensor(model, network.outputs, output));
     const count = samples.points.length;
-    const at = async (point: Float64Array, sample: number) => {
-      onStep(labelOf(output, sample), sample / count);
-      return jacobianSlope(engine, part, point, samples.shape);
-    };
-    const found = await steepest(samples, at, (text) => note(`${quote(output)}: ${text}`));
-    return { ...found, how: `Jacobian at ${countOf(found.samples)}`, exact: true };
+    const left = (text: string) => note(`${quote(output)}: ${text}`);
+    try {
+      const at = async (point: Float64Array, sample: number) => {
+        onStep(labelOf(output, sample), sample / count);
+        return jacobianSlope(engine, part, point, samples.shape);
+      };
+      const found = await steepest(samples, at, left);
+      return { ...found, how: `Jacobian at ${countOf(found.samples)}`, exact: true };
+    } catch (error) {
+      if (!(error instanceof SpectralNormError)) throw error;
+      left(`measured by differences; ${error.message}`);
+      return byDifferences(layersFunction(engine, part, samples.shape), output, samples, onStep, left);
+    }
   };
   return {
     async measure(outputs, onStep) {
-      const model = await layersModel(engine, bytesOf(file, JSON_LIMIT), folderOf(file));
+      let model: Awaited<ReturnType<typeof layersModel>>;
+      try {
+        model = await layersModel(engine, bytesOf(file, JSON_LIMIT), folderOf(file));
+      } catch (error) {
+        if (!(error instanceof SpectralNormError)) throw error;
+        note(`no slopes are measured: ${error.message}`);
+        return new Map();
+      }
       try {
         return await eachOutput(outputs, note, (output) => slopeOf(model, output, onStep));
       } finally {

@@ -5,7 +5,9 @@ import type { Folder } from "../files/folder.js";
 import { inside } from "../files/folder.js";
 import { isObject, parseJson } from "../files/json.js";
 import { quote } from "../files/text.js";
-import { FileError, UnsupportedError } from "../index.js";
+import { FileError, SpectralNormError, UnsupportedError } from "../index.js";
+import type { VectorFunction } from "../lipschitz/slope-search.js";
+import { createRandom } from "../numerics/random.js";
 import { norm2 } from "../numerics/sums.js";
 import type * as Adapter from "../tfjs/index.js";
 
@@ -104,9 +106,15 @@ const SAFETY = 8;
 /** Chosen: the relative error of the derivative that need not show. */
 const HIDDEN_ERROR = 2 ** -16;
 
+/** Chosen: how far from a sample the Jacobian is taken, relative to the size of its numbers. */
+const NEARBY = 2 ** -14;
+/** Chosen: samples evaluated at once. */
+const BATCH = 32;
+
 /**
- * A lower bound of the Lipschitz constant of a model's output: the spectral norm of its Jacobian at a point, less its
- * rounding. That is estimated: products of the Jacobian with multiples of the same vector, which are multiples of one
+ * A lower bound of the Lipschitz constant of a model's output: the spectral norm of its Jacobian next to a point, less
+ * its rounding. At the point itself the network may have a kink, such as equal numbers in a maximum, where TensorFlow.js
+ * has a sum of the slopes on all sides, which is none of them. That is estimated: products of the Jacobian with multiples of the same vector, which are multiples of one
  * another but for rounding, are compared.
  *
  * @param model  with one input and one output
@@ -118,11 +126,11 @@ export function jacobianSlope(
   point: Float64Array,
   shape: readonly number[],
 ): number {
-  const f = (x: Core.Tensor) => model.apply(x) as Core.Tensor;
-  const x = tf.tensor(Float32Array.from(point), [...shape]);
+  const f = (x: Core.Tensor) => explained(() => model.apply(x) as Core.Tensor);
+  const x = tf.tensor(nearby(point), [...shape]);
   const made: Core.Tensor[] = [x];
   try {
-    const { sigma, u, v } = adapter.jacobianNorm(f, x, { rtol: RTOL });
+    const { sigma, u, v } = explained(() => adapter.jacobianNorm(f, x, { rtol: RTOL }));
     made.push(u, v);
     const product = (factor: number) => {
       const pulled = tf.tidy(() => tf.grad(f)(x, tf.mul(u, factor)));
@@ -137,13 +145,50 @@ export function jacobianSlope(
   }
 }
 
+function nearby(point: Float64Array): Float32Array {
+  const random = createRandom(0);
+  const size = norm2(point) / Math.sqrt(point.length) || 1;
+  return Float32Array.from(point, (entry) => entry + NEARBY * size * random.normal());
+}
+
+/**
+ * A layers model as a function of its input.
+ *
+ * @param model  with one input and one output
+ */
+export function layersFunction(
+  { tf }: Pick<TfjsEngine, "tf">,
+  model: Layers.LayersModel,
+  shape: readonly number[],
+): VectorFunction {
+  const isOpen = model.inputs[0].shape[0] === null && shape[0] === 1;
+  return {
+    dtype: "float32",
+    shape,
+    batch: isOpen ? BATCH : 1,
+    async evaluate(points) {
+      const dims = points.length === 1 ? [...shape] : [points.length, ...shape.slice(1)];
+      const y = tf.tidy(() => {
+        const x = tf.tensor(Float32Array.from(points.flatMap((point) => [...point])), dims);
+        // The model may return its argument.
+        return explained(() => tf.clone(model.apply(x) as Core.Tensor));
+      });
+      const values = y.dtype === "float32" ? Float64Array.from(y.dataSync()) : new Float64Array(0);
+      y.dispose();
+      if (values.length === 0) throw new UnsupportedError("its output has no float32 numbers");
+      const each = values.length / points.length;
+      return points.map((_, k) => values.slice(k * each, (k + 1) * each));
+    },
+  };
+}
+
 /** A layers model up to one of its tensors. */
 export function modelUpTo(
   { layers }: TfjsEngine,
   model: Layers.LayersModel,
   output: Layers.SymbolicTensor,
 ): Layers.LayersModel {
-  return layers.model({ inputs: model.inputs, outputs: output });
+  return explained(() => layers.model({ inputs: model.inputs, outputs: output }));
 }
 
 /**
@@ -167,6 +212,17 @@ export function symbolicTensor(
       `${quote(name)} is not the output of a layer that TensorFlow.js knows by this name`,
     );
   return output;
+}
+
+/** Runs `f`; an error of TensorFlow.js becomes an UnsupportedError. */
+function explained<T>(f: () => T): T {
+  try {
+    return f();
+  } catch (error) {
+    throw error instanceof SpectralNormError
+      ? error
+      : new UnsupportedError(`TensorFlow.js cannot run it: ${reasonOf(error)}`);
+  }
 }
 
 function reasonOf(error: unknown): string {

@@ -40,12 +40,14 @@ const ROUNDS = 8;
 const DIRECTIONS = 32;
 /** Chosen: the best directions that are kept from one round to the next. */
 const KEPT = 8;
-/** Chosen: the most numbers of all values in a round. */
-const ROUND_NUMBERS = 2 ** 25;
+/** Chosen: the most numbers of all directions and values in a round. */
+const ROUND_NUMBERS = 2 ** 26;
+/** Chosen: the most numbers of an argument and of a value; some thirty of each are in memory at once. */
+const MOST_NUMBERS = 2 ** 22;
 /** Chosen: half of the cosines have frequencies below this one. */
 const LOW_FREQUENCY = 8;
 
-/** Chosen: how far the points of a quotient are apart, in steps. */
+/** Chosen: half of the distance between the points of a quotient, in steps; the shortest first. */
 const SPANS = [1 / 8, 1, 8];
 /** Chosen: places between the ends of half a span. They are irregular, so that no grid of rounded values fits them. */
 const BETWEEN = [0.07, 0.16, 0.29, 0.41, 0.55, 0.68, 0.83, 0.94];
@@ -73,7 +75,7 @@ const ROUNDOFF = { float32: 2 ** -24, float64: 2 ** -53 } as const;
  * The step is ∛ε·‖x‖, with ε the rounding of f's type, which balances rounding and curvature; quotients are also taken
  * over an eighth and eight times of it, and on both sides of x alone.
  *
- * @throws UnsupportedError if f(x) is not finite; what f throws
+ * @throws UnsupportedError if f(x) is not finite, or x or f(x) has more than 2²² numbers; what f throws
  *
  * @remarks **Cost.** One evaluation for each number of x, or 256, and 55.
  */
@@ -84,7 +86,9 @@ export async function steepestSlope(
 ): Promise<MeasuredSlope> {
   const round = f.dtype === "float32" ? Math.fround : (value: number) => value;
   const x = point.map(round);
+  refuseLong("sample", x.length);
   const [value] = await f.evaluate([x]);
+  refuseLong("value", value.length);
   if (!value.every(Number.isFinite)) throw new UnsupportedError("its value at the sample is not finite");
   const length = norm2(x);
   const search: Search = {
@@ -103,6 +107,13 @@ export async function steepestSlope(
   const lower = direction ? await measured(search, direction) : 0;
   options.onStep?.(1);
   return { lower, evaluations: search.f.count + 1, whole };
+}
+
+function refuseLong(what: string, length: number): void {
+  if (length > MOST_NUMBERS)
+    throw new UnsupportedError(
+      `its ${what} has ${length} numbers; slopes are measured up to ${MOST_NUMBERS}`,
+    );
 }
 
 interface Search {
@@ -180,7 +191,10 @@ interface Direction {
 /** The steepest direction in a space that grows by new directions in each round. */
 async function directionByRounds(search: Search, random: Random): Promise<Float64Array | undefined> {
   const { x, value } = search;
-  const most = Math.max(1, Math.min(DIRECTIONS, Math.floor(ROUND_NUMBERS / value.length) - KEPT));
+  const most = Math.max(
+    1,
+    Math.min(DIRECTIONS, Math.floor(ROUND_NUMBERS / (x.length + value.length)) - KEPT),
+  );
   let best: readonly Direction[] = [];
   for (let left = ROUNDS * DIRECTIONS; left > 0; left -= most) {
     const fresh: Float64Array[] = [];
@@ -289,18 +303,19 @@ interface Line {
 
 /** The largest quotient along a direction, less what rounding may have added to it. */
 async function measured(search: Search, direction: Float64Array): Promise<number> {
-  const lines: Line[] = [];
-  for (const span of SPANS) lines.push(await lineThrough(search, direction, span));
-  // Over the shortest span the function is nearest to a straight line, so most of what shows is rounding.
-  const floor = Math.max(deviation(lines[0], 0, CENTRE), deviation(lines[0], CENTRE, END));
   let best = 0;
-  for (const line of lines)
+  let floor: number | undefined;
+  for (const span of SPANS) {
+    const line = await lineThrough(search, direction, span);
+    // Over the shortest span the function is nearest to a straight line, so most of what shows is rounding.
+    floor ??= Math.max(deviation(line, 0, CENTRE), deviation(line, CENTRE, END));
     for (const [from, to] of [
       [0, END],
       [0, CENTRE],
       [CENTRE, END],
     ])
       best = Math.max(best, quotient(line, from, to, floor, search.f.inner.dtype));
+  }
   return best;
 }
 
