@@ -9,7 +9,15 @@ import { OptionError, SpectralNormError } from "../index.js";
 import { networkBounds } from "../lipschitz/network-bounds.js";
 import { lipschitzLines, type ModelBounds } from "./lipschitz-lines.js";
 import { lipschitzTables } from "./lipschitz-table.js";
-import { lowerBounds } from "./lower-slopes.js";
+import {
+  type MeasuredModel,
+  type OutputSlope,
+  prepareSlopes,
+  type SampleChoice,
+  type SlopeEngines,
+  type SlopeMeasurement,
+  sampleChoice,
+} from "./lower-slopes.js";
 import type { Progress } from "./progress.js";
 
 /** The shape of an input, as it is typed. */
@@ -25,6 +33,8 @@ export interface LipschitzFlags {
   readonly output?: readonly string[];
   readonly json?: boolean;
   readonly maxCost?: number;
+  /** where slopes are measured; see `sampleChoice` */
+  readonly samples?: string;
 }
 
 /** Where the command writes. */
@@ -32,21 +42,29 @@ interface LipschitzStreams {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
   readonly progress: Progress;
+  /** what runs models; default: what is installed */
+  readonly engines?: SlopeEngines;
 }
 
 /**
  * Bounds networks and prints JSON lines, or tables. A model that cannot be read is reported on standard error, and the
  * others are still bounded.
  *
- * @returns the exit status: 2 if a model could not be read, else 1 if some output has no bound, else 0
+ * @returns the exit status: 2 if a model could not be read, or samples did not fit, or their engine is missing; else 1 if
+ *   some output has no bound, or a measured slope exceeds it; else 0
  * @throws OptionError for inputs and outputs that a model does not have; OutputError if an answer cannot be written
  */
 export async function runLipschitz(
   models: readonly string[],
   flags: LipschitzFlags,
-  { stdout, stderr, progress }: LipschitzStreams,
+  { stdout, stderr, progress, engines }: LipschitzStreams,
 ): Promise<number> {
   let [bad, open] = [false, false];
+  const samples = flags.samples === undefined ? undefined : sampleChoice(flags.samples);
+  const complain = (file: string, text: string) => {
+    progress.clear();
+    stderr.write(`spectral-norm: ${oneLine(file)}: ${oneLine(text)}\n`);
+  };
   try {
     for (const file of models.flatMap(filesOf)) {
       try {
@@ -55,10 +73,21 @@ export async function runLipschitz(
           progress.show("lipschitz", oneLine(node), done, total);
         const { output: outputs, maxCost } = flags;
         const given = { ...(outputs && { outputs }), ...(maxCost !== undefined && { maxCost }) };
+        // Before the proofs, which may take long, so that mistakes show at once.
+        const measurement = await measurementOf({ file, network }, samples, engines, (text, isError) => {
+          complain(file, text);
+          bad ||= isError;
+        });
         const bounds = networkBounds(network, { ...given, onMap });
-        const found: ModelBounds = { file, slopes: lowerBounds(file, network), ...bounds };
+        const slopes = await measurement?.measure(
+          bounds.outputs.map(({ output: name }) => name),
+          (label, share) => progress.show("slopes", label, Math.round(1000 * share), 1000),
+        );
+        const found: ModelBounds = { file, slopes, ...bounds };
         progress.clear();
-        open ||= found.outputs.some(({ bound }) => bound === undefined);
+        const wrong = contradictions(found);
+        for (const text of wrong) complain(file, text);
+        open ||= wrong.length > 0 || found.outputs.some(({ bound }) => bound === undefined);
         stdout.write(flags.json ? lipschitzLines(found) : lipschitzTables(found));
       } catch (error) {
         if (!(error instanceof SpectralNormError)) throw error;
@@ -74,6 +103,39 @@ export async function runLipschitz(
     progress.end();
   }
   return bad ? 2 : open ? 1 : 0;
+}
+
+/**
+ * What measures the slopes of a model, if they are asked for.
+ *
+ * @param complain  takes what is left out, and errors of the samples or engines
+ */
+async function measurementOf(
+  model: MeasuredModel,
+  samples: SampleChoice | undefined,
+  engines: SlopeEngines | undefined,
+  complain: (text: string, isError: boolean) => void,
+): Promise<SlopeMeasurement | undefined> {
+  if (!samples) return undefined;
+  try {
+    return await prepareSlopes(model, samples, (text) => complain(text, false), engines);
+  } catch (error) {
+    if (!(error instanceof SpectralNormError)) throw error;
+    complain(`--samples: ${error.message}`, true);
+    return undefined;
+  }
+}
+
+/** Where a measured slope is above its bound. Then the bound or the measurement is wrong. */
+export function contradictions({ outputs, slopes }: Pick<ModelBounds, "outputs" | "slopes">): string[] {
+  return outputs.flatMap(({ output, bound }) => {
+    const slope: OutputSlope | undefined = slopes?.get(output);
+    if (bound === undefined || !slope || slope.lower <= bound) return [];
+    return [
+      `the measured slope ${slope.lower} of ${quote(output)} (${slope.how}) exceeds the bound ${bound}: one of them ` +
+        "is wrong; please report this, with the model",
+    ];
+  });
 }
 
 /** The models in a folder, or the file itself. */

@@ -187,18 +187,15 @@ function proofCost(rows: number, cols: number): number {
   return gramCost(short, long) + 3 * testCost(short);
 }
 
+const WAYS = {
+  cholesky: "certified",
+  magnitudes: "norm of |A|",
+  frobenius: "Frobenius norm",
+};
+
 function ofCertificate({ upper, lower, method, proven }: Certificate): ProvenNorm {
-  const ways = {
-    cholesky: "certified",
-    magnitudes: "norm of |A|",
-    frobenius: "Frobenius norm",
-  };
-  return {
-    upper,
-    lower,
-    how: proven ? ways[method] : `${ways[method]}, wider`,
-    wider: !proven,
-  };
+  const way = method in WAYS ? WAYS[method as keyof typeof WAYS] : method;
+  return { upper, lower, how: proven ? way : `${way}, wider`, wider: !proven };
 }
 
 /** Of the blocks of a block diagonal map. */
