@@ -1,6 +1,10 @@
 import { jsonLine } from "../files/text.js";
-import type { MapBound, NoBound, OutputBound } from "../lipschitz/network-bounds.js";
-import type { ModelBounds } from "./run-lipschitz.js";
+import type { MapBound, NetworkBounds, NoBound, OutputBound } from "../lipschitz/network-bounds.js";
+
+/** The bounds of a model. */
+export interface ModelBounds extends NetworkBounds {
+  readonly file: string;
+}
 
 /** What `--json` prints of a model: a line for each node, then one for each output. */
 export function lipschitzLines({ file, maps, outputs }: ModelBounds): string {

@@ -1,9 +1,8 @@
 import { oneLine, quote } from "../files/text.js";
 import type { MapBound, OutputBound } from "../lipschitz/network-bounds.js";
 import { columnsOf, shortened, widthOf, wrapped } from "./fit.js";
-import { constantOf, reasonOf } from "./lipschitz-lines.js";
+import { constantOf, type ModelBounds, reasonOf } from "./lipschitz-lines.js";
 import { type Column, fitNote, ruledTable } from "./ruled-table.js";
-import type { ModelBounds } from "./run-lipschitz.js";
 
 /** Chosen: significant digits of constants in the table. */
 const DIGITS = 4;
@@ -96,5 +95,5 @@ export function digits(value: number, count = DIGITS): string {
   const rounded = Number(value.toPrecision(count));
   const step = 10 ** (Math.floor(Math.log10(value)) - count + 1);
   const above = rounded < value ? Number((rounded + step).toPrecision(count)) : rounded;
-  return String(above);
+  return String(Math.max(above, value));
 }

@@ -6,8 +6,8 @@ import type { Network, NetworkInput } from "../files/network.js";
 import { readNetwork } from "../files/network-file.js";
 import { oneLine, quote } from "../files/text.js";
 import { OptionError, SpectralNormError } from "../index.js";
-import { type NetworkBounds, networkBounds } from "../lipschitz/network-bounds.js";
-import { lipschitzLines } from "./lipschitz-lines.js";
+import { networkBounds } from "../lipschitz/network-bounds.js";
+import { lipschitzLines, type ModelBounds } from "./lipschitz-lines.js";
 import { lipschitzTables } from "./lipschitz-table.js";
 import type { Progress } from "./progress.js";
 
@@ -31,11 +31,6 @@ interface LipschitzStreams {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
   readonly progress: Progress;
-}
-
-/** The bounds of a model. */
-export interface ModelBounds extends NetworkBounds {
-  readonly file: string;
 }
 
 /**

@@ -1,10 +1,11 @@
 import { gramCost, testCost } from "../certify/gram-test.js";
 import { lengthOf } from "../certify/rounded-sums.js";
-import { down, up } from "../certify/rounding.js";
+import { down } from "../certify/rounding.js";
 import { type Certificate, certify, type MatrixLike, singularTriplet } from "../index.js";
 import { type ConvolutionPiece, type LinearPiece, magnitudeNorm, type PieceNumbers } from "./linear-piece.js";
 import type { ProvenNorm } from "./proven-norm.js";
 import { matrixSize, sizedAxes, sparseConvolution } from "./sparse-convolution.js";
+import { sumUp, timesUp } from "./sums-and-products.js";
 import { supremumOfSymbol, symbolCost } from "./symbol-supremum.js";
 
 /** Chosen: the most flops of a dense proof for a convolution, which has another one. */
@@ -48,7 +49,7 @@ export class LinearBounds {
     if (parts.length < 2 || !mayBeSmaller(piece, whole)) return whole;
     if (parts.reduce((cost, part) => cost + this.costOf(part), 0) > SEPARATE_FLOPS) return whole;
     const separate = parts.map((part) => this.remembered(part));
-    const upper = separate.reduce((product, part) => up(product * part.upper), 1);
+    const upper = separate.reduce((product, part) => timesUp(product, part.upper), 1);
     if (!(upper < whole.upper)) return whole;
     const how = `product of the norms of ${parts.length} maps`;
     return { upper, lower: whole.lower, how, wider: separate.some(({ wider }) => wider) };
@@ -68,7 +69,7 @@ export class LinearBounds {
 
   private compute(piece: LinearPiece, { values, error }: PieceNumbers): ProvenNorm {
     const bound = this.ofStored(piece, values);
-    const upper = up(bound.upper + error);
+    const upper = sumUp(bound.upper, error);
     const lower = bound.lower === undefined ? undefined : down(bound.lower - error);
     return { ...bound, upper, lower };
   }

@@ -4,6 +4,7 @@ import { quote } from "../files/text.js";
 import { FileError, OptionError } from "../index.js";
 import { LinearBounds } from "./linear-bound.js";
 import { groupsOf, type NodeGroup, nodesBefore } from "./linear-chains.js";
+import { sumUp, timesUp } from "./sums-and-products.js";
 
 /** How a network is bounded. */
 export interface NetworkBoundOptions {
@@ -214,21 +215,6 @@ function combined(
     return up(sum + up(scaled * scaled));
   }, 0);
   return up(up(Math.sqrt(squares)) * scale);
-}
-
-/** Not below a + b, and equal to it where the sum is a double. The rounding error is Knuth's, which is exact. */
-function sumUp(a: number, b: number): number {
-  const sum = a + b;
-  const part = sum - a;
-  const error = a - (sum - part) + (b - part);
-  return error <= 0 ? sum : up(sum);
-}
-
-/** Not below a·b, and equal to it where one of them is 1: most maps of a network have that constant. */
-function timesUp(a: number, b: number): number {
-  if (a === 1) return b;
-  if (b === 1) return a;
-  return a === 0 || b === 0 ? 0 : up(a * b);
 }
 
 function outputBound(network: Network, output: string, values: ReadonlyMap<string, Value>): OutputBound {
