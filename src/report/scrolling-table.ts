@@ -3,7 +3,7 @@ import { html, type Markup } from "./markup.js";
 /** A table that may be wider than the page; the first cell of a row is its name. */
 export function table(
   caption: string,
-  heads: readonly string[],
+  heads: readonly (string | Markup)[],
   rows: readonly (readonly Markup[])[],
 ): Markup {
   return html`<div class="scroll" tabindex="0"><table>

@@ -11,6 +11,8 @@ export const PROVEN_OF = "the network in exact real arithmetic on the weights as
 
 /** Style of the answers and of the table, beside that of the page. */
 export const answersStyle = `
+.answers, section > ul.answers { display: flex; flex-wrap: wrap; max-width: none; margin-inline: 0; padding: 0; }
+.answers li { flex: 1 1 12.5rem; }
 .answers li.none strong { color: var(--wrong); }
 .answers span, .maps th, .maps td { overflow-wrap: anywhere; }
 .maps tbody th { min-width: 8rem; white-space: normal; }
@@ -43,9 +45,10 @@ function answerItem(answer: Answer): Markup {
     return html`<li class="none"><strong>no bound</strong><span>for ${functionText(answer)}${
       missing ? `, because of ${quote(missing.node)}: ${oneLine(missing.reason)}` : ""
     }</span></li>`;
-  return html`<li><strong>≤ ${digitsAbove(bound, 5)}</strong><span>the Lipschitz constant of ${functionText(answer)}${
+  const most = digitsAbove(bound, 5);
+  return html`<li><strong>≤ ${most}</strong><span>‖f(x) − f(y)‖₂ ≤ ${most} · ‖x − y‖₂ for all x and y, where f is ${functionText(answer)}${
     lower === undefined ? "" : `; slopes up to ${digitsBelow(lower)} were found`
-  }: ‖f(x) − f(y)‖₂ ≤ ${digitsAbove(bound, 5)} · ‖x − y‖₂ for all inputs, f being ${quote(output)}</span></li>`;
+  }</span></li>`;
 }
 
 function functionText({ output, inputs }: Answer): string {
@@ -60,7 +63,7 @@ export function outputTable({ outputs }: BoundedModel): Markup {
   const slopes = outputs.some(({ lower }) => lower !== undefined);
   return html`<div class="maps">${table(
     "All outputs",
-    ["output", "bound", ...(slopes ? ["slope found"] : []), "inputs", ""],
+    ["output", "bound", ...(slopes ? ["slope found"] : []), words("inputs"), words("why there is none")],
     outputs.map(({ output, bound, lower, inputs, missing }) => [
       html`${oneLine(output)}`,
       html`${bound === undefined ? "–" : digitsAbove(bound, 6)}`,
@@ -76,7 +79,7 @@ export function mapTable({ maps }: Pick<BoundedModel, "maps">): Markup {
   const slopes = maps.some(({ lower }) => lower !== undefined);
   return html`<div class="maps">${table(
     "All maps",
-    ["node", "operator", "constant", ...(slopes ? ["at least"] : []), "bound so far", "how it was proven"],
+    ["node", words("operator"), "constant", ...(slopes ? ["at least"] : []), "bound so far", words("how it was proven")],
     maps.map((map) => {
       const { how, lower, bound } = map;
       return [

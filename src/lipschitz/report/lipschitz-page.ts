@@ -83,7 +83,7 @@ ${mapTable(model)}
 </section>`;
 }
 
-/** The figures of the heaviest paths to the outputs, the largest bound first; outputs with the same path have one. */
+/** The figures of the heaviest paths to the outputs, the largest bound first; a path of one map has none. */
 export function pathFigures(id: string, { maps, outputs }: BoundedModel): Figure[] {
   const values = [...outputs]
     .sort((one, other) => (other.bound ?? -1) - (one.bound ?? -1))
@@ -91,6 +91,6 @@ export function pathFigures(id: string, { maps, outputs }: BoundedModel): Figure
   const paths = [...new Set(values)]
     .slice(0, MOST_PATHS)
     .map((value) => ({ value, steps: heaviestPath(maps, value) }))
-    .filter(({ steps }) => steps.length > 0);
+    .filter(({ steps }) => steps.length > 1);
   return paths.map(({ value, steps }, k) => pathFigure(`${id}-${k}`, value, steps));
 }

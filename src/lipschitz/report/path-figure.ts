@@ -85,7 +85,7 @@ export function pathFigure(id: string, value: string, steps: readonly PathStep[]
             },
           ),
         ),
-        Plot.line([start, ...points], {
+        Plot.line([start, ...points, { ...points[points.length - 1], place: points.length + 0.6 }], {
           x: "place",
           y: "bound",
           curve: "step-after",
