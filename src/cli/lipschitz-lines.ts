@@ -4,11 +4,16 @@ import type { MapBound, NetworkBounds, NoBound, OutputBound } from "../lipschitz
 /** The bounds of a model. */
 export interface ModelBounds extends NetworkBounds {
   readonly file: string;
+  /** slopes found, by the names of outputs */
+  readonly slopes: ReadonlyMap<string, number> | undefined;
 }
 
 /** What `--json` prints of a model: a line for each node, then one for each output. */
-export function lipschitzLines({ file, maps, outputs }: ModelBounds): string {
-  const lines = [...maps.map((map) => nodeLine(file, map)), ...outputs.map((one) => outputLine(file, one))];
+export function lipschitzLines({ file, maps, outputs, slopes }: ModelBounds): string {
+  const lines = [
+    ...maps.map((map) => nodeLine(file, map)),
+    ...outputs.map((one) => outputLine(file, one, slopes?.get(one.output))),
+  ];
   return lines.map((line) => `${jsonLine(line)}\n`).join("");
 }
 
@@ -35,13 +40,18 @@ export function constantOf({ constants }: Pick<MapBound, "constants">): number |
   return constants && Math.max(0, ...constants);
 }
 
-function outputLine(file: string, { output, inputs, bound, missing, instead }: OutputBound): object {
+function outputLine(
+  file: string,
+  { output, inputs, bound, missing, instead }: OutputBound,
+  lower: number | undefined,
+): object {
   return {
     file,
     input: inputs.join(", "),
     output,
     lipschitz: bound ?? null,
     proven: bound !== undefined,
+    ...(lower !== undefined && { lower }),
     ...(missing && { reason: reasonOf(missing), node: missing.node, instead }),
   };
 }

@@ -11,6 +11,9 @@ const DIGITS = 4;
 const OP_SHARE = 0.2;
 const HOW_SHARE = 0.26;
 
+/** Chosen: how close a lower bound is to the constant is said below this. */
+const CLOSE = 0.995;
+
 const NONE = "–";
 
 /** What `spectral-norm lipschitz` prints of a model on a terminal, in lines of at most `width` columns. */
@@ -25,9 +28,9 @@ export function lipschitzTables({ file, maps, outputs }: ModelBounds, width = co
   const [op, how] = [Math.floor(OP_SHARE * width), Math.floor(HOW_SHARE * width)];
   const cut = cells.map(([node, operator, constant, proof, bound]) => [
     node,
-    shortened(operator, op),
+    shortened(operator, op, 0.4),
     constant,
-    shortened(proof, how),
+    shortened(proof, how, 0),
     bound,
   ]);
   const table = fitting ? whole : ruledTable(COLUMNS, cut, width);
@@ -38,6 +41,9 @@ export function lipschitzTables({ file, maps, outputs }: ModelBounds, width = co
     ...(fitting ? [] : fitNote([{ ...table, shortened: true }], "A wider terminal and --json have all.")),
     ...(maps.some(({ wider }) => wider)
       ? ["wider: the sharper proof takes more than --max-cost flops; the bound holds as it is."]
+      : []),
+    ...(maps.some(({ constants, lower }) => constants && lower !== undefined && lower < CLOSE * constants[0])
+      ? ["≥ 90%: on inputs of the given size the norm of the map is at least this share of its constant."]
       : []),
     ...(bounded
       ? [
@@ -61,20 +67,20 @@ const COLUMNS: readonly Column[] = [
 function cellsOf(map: MapBound): string[] {
   const { nodes, ops, how, lower, bound, constants } = map;
   const constant = constantOf(map);
-  const near =
-    lower !== undefined && constant !== undefined && constant > 0 ? `, ≥ ${ratio(lower / constant)}` : "";
+  const share = lower === undefined || constant === undefined ? 1 : lower / constant;
+  const near = share < CLOSE ? `${atLeast(share)}, ` : "";
   return [
     oneLine(nodes.join(" + ")),
     oneLine(ops.join(" + ")),
     constant === undefined ? NONE : digits(constant),
-    constants ? oneLine(how) + near : `no bound: ${oneLine(how)}`,
+    constants ? near + oneLine(how) : `no bound: ${oneLine(how)}`,
     bound === undefined ? NONE : digits(bound),
   ];
 }
 
-/** How far the norm is at least, in percent of its bound. */
-function ratio(share: number): string {
-  return `${Math.floor(100 * Math.min(share, 1))}%`;
+/** What share of its constant the norm of a map is at least. */
+function atLeast(share: number): string {
+  return `≥ ${Math.floor(100 * share)}%`;
 }
 
 function answer({ output, inputs, bound, missing, instead }: OutputBound, width: number): string {

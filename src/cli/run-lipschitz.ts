@@ -9,6 +9,7 @@ import { OptionError, SpectralNormError } from "../index.js";
 import { networkBounds } from "../lipschitz/network-bounds.js";
 import { lipschitzLines, type ModelBounds } from "./lipschitz-lines.js";
 import { lipschitzTables } from "./lipschitz-table.js";
+import { lowerBounds } from "./lower-slopes.js";
 import type { Progress } from "./progress.js";
 
 /** The shape of an input, as it is typed. */
@@ -54,7 +55,8 @@ export async function runLipschitz(
           progress.show("lipschitz", oneLine(node), done, total);
         const { output: outputs, maxCost } = flags;
         const given = { ...(outputs && { outputs }), ...(maxCost !== undefined && { maxCost }) };
-        const found: ModelBounds = { file, ...networkBounds(network, { ...given, onMap }) };
+        const bounds = networkBounds(network, { ...given, onMap });
+        const found: ModelBounds = { file, slopes: lowerBounds(file, network), ...bounds };
         progress.clear();
         open ||= found.outputs.some(({ bound }) => bound === undefined);
         stdout.write(flags.json ? lipschitzLines(found) : lipschitzTables(found));

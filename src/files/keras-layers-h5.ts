@@ -95,7 +95,7 @@ function hasList(object: Hdf5Object, name: string): boolean {
 }
 
 /** The texts of an attribute, or of several with numbers behind its name where they are too many for one. */
-function listIn(object: Hdf5Object, name: string): string[] | undefined {
+export function listIn(object: Hdf5Object, name: string): string[] | undefined {
   if (object.attribute(name)) return object.texts(name) ?? [];
   if (!object.attribute(`${name}0`)) return undefined;
   const texts: string[] = [];

@@ -12,9 +12,9 @@ import { quote } from "./text.js";
 const DEPTH_LIMIT = 64;
 
 /** Groups whose members are layers. */
-const CONTAINERS: readonly string[] = ["layers", "_layer_checkpoint_dependencies"];
+export const CONTAINERS: readonly string[] = ["layers", "_layer_checkpoint_dependencies"];
 
-const VARIABLES = "vars";
+export const VARIABLES = "vars";
 
 /** Members of recurrent layers whose variables are the layer's. */
 const CELL = "cell";

@@ -1,7 +1,7 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { isHdf5 } from "./hdf5.js";
 import { Hdf5Weights } from "./hdf5-weights.js";
-import { parseJson } from "./json.js";
+import { isObject, parseJson } from "./json.js";
 import { type KerasLayer, kerasModel } from "./keras-config.js";
 import { layersGroup, readLayersH5 } from "./keras-layers-h5.js";
 import { readPathsH5 } from "./keras-paths-h5.js";
@@ -19,6 +19,7 @@ import {
 
 const WEIGHTS = "model.weights.h5";
 const CONFIG = "config.json";
+const METADATA = "metadata.json";
 
 /** Chosen: longer than any model's configuration. */
 const CONFIG_LIMIT = 2 ** 28;
@@ -50,20 +51,15 @@ export function isKeras(head: Uint8Array, source: ByteSource): boolean {
  * @throws FileError if it is neither, or its structure is damaged
  */
 export function readKeras(source: ByteSource, again: () => ByteSource, memory?: number): TensorEntry[] {
-  const head = source.read(0, Math.min(4, source.size));
-  return isZip(head) ? readArchive(source, again, memory) : readH5(new Hdf5Weights(source, again, memory));
-}
-
-/** @param described  the configuration as JSON, where it is not in the file itself */
-function readH5(weights: Hdf5Weights, described?: () => Uint8Array | undefined): TensorEntry[] {
+  const { weights, archive, configuration } = openKeras(source, again, memory);
   const failed: TensorEntry[] = [];
   let model: KerasLayer | undefined;
   try {
-    const text = described ? described() : configIn(weights);
+    const text = configuration();
     if (text) model = kerasModel(parseJson(text));
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
-    failed.push({ kind: "failed", name: described ? CONFIG : "model_config", error });
+    failed.push({ kind: "failed", name: archive ? CONFIG : "model_config", error });
   }
   const top = layersGroup(weights);
   if (!top) return [...failed, ...readPathsH5(weights, model)];
@@ -76,12 +72,43 @@ function readH5(weights: Hdf5Weights, described?: () => Uint8Array | undefined):
   return [...failed, ...entries];
 }
 
-function configIn({ container }: Hdf5Weights): Uint8Array | undefined {
-  const [text] = container.root.texts("model_config") ?? [];
-  return text === undefined ? undefined : new TextEncoder().encode(text);
+/** A file of a Keras model. */
+interface OpenKeras {
+  readonly weights: Hdf5Weights;
+  /** whether it is an archive of Keras 3 */
+  readonly archive: boolean;
+  /** The model's configuration as JSON; undefined if there is none. @throws FileError if it is damaged */
+  configuration(): Uint8Array | undefined;
+  /** The version of Keras that wrote it; undefined if that is not known. @throws FileError */
+  version(): string | undefined;
 }
 
-function readArchive(source: ByteSource, again: () => ByteSource, memory: number | undefined): TensorEntry[] {
+/**
+ * The parts of a Keras model in an archive of Keras 3 or an HDF5 file.
+ *
+ * @throws FileError if it is neither, or its structure is damaged
+ */
+export function openKeras(
+  source: ByteSource,
+  again: () => ByteSource,
+  memory: number | undefined,
+): OpenKeras {
+  const head = source.read(0, Math.min(4, source.size));
+  if (isZip(head)) return openArchive(source, again, memory);
+  const weights = new Hdf5Weights(source, again, memory);
+  const { root } = weights.container;
+  return {
+    weights,
+    archive: false,
+    configuration() {
+      const [text] = root.texts("model_config") ?? [];
+      return text === undefined ? undefined : new TextEncoder().encode(text);
+    },
+    version: () => root.texts("keras_version")?.[0],
+  };
+}
+
+function openArchive(source: ByteSource, again: () => ByteSource, memory: number | undefined): OpenKeras {
   const members = membersOf(source);
   const named = (name: string): ZipMember | undefined => {
     const found = members.filter((member) => member.name === name);
@@ -96,14 +123,25 @@ function readArchive(source: ByteSource, again: () => ByteSource, memory: number
         : `is no Keras model: it has no ${WEIGHTS}`,
     );
   const limit = inflationLimit(source, memory);
+  const text = (name: string) => {
+    const found = named(name);
+    if (found && found.size > CONFIG_LIMIT)
+      throw new FileError("is longer than the configuration of any model");
+    return found && openZipMember(source, found, limit).read(0, found.size);
+  };
   const config = named(CONFIG);
   const open = openerOf(member, again, limit);
-  const weights = new Hdf5Weights(openUnverified(source, member, limit), open, memory);
-  return readH5(weights, () => {
-    if (config && config.size > CONFIG_LIMIT)
-      throw new FileError("is longer than the configuration of any model");
-    return config && openZipMember(source, config, limit).read(0, config.size);
-  });
+  return {
+    weights: new Hdf5Weights(openUnverified(source, member, limit), open, memory),
+    archive: true,
+    configuration: () => config && text(CONFIG),
+    version() {
+      const metadata = text(METADATA);
+      const value = metadata && parseJson(metadata);
+      const version = isObject(value) ? value["keras_version"] : undefined;
+      return typeof version === "string" ? version : undefined;
+    },
+  };
 }
 
 /**

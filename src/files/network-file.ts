@@ -1,11 +1,17 @@
 import { FileError } from "../matrix/errors.js";
 import type { Folder } from "./folder.js";
-import { isObject, parseJson } from "./json.js";
+import { isGguf } from "./gguf.js";
+import { parseJson } from "./json.js";
 import { isKeras } from "./keras.js";
+import { readKerasNetwork, readTfjsNetwork } from "./keras-network.js";
 import type { Network, NetworkOptions } from "./network.js";
-import { isOnnx } from "./onnx.js";
 import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
+import { isSafetensors } from "./safetensors.js";
+import { isSafetensorsIndex } from "./safetensors-index.js";
 import type { ByteSource } from "./source.js";
+import { isTfjsModel } from "./tfjs-weights.js";
+import { isTorch } from "./torch.js";
+import { isZip } from "./zip.js";
 
 /** Chosen: longer than any model description, whose weights are in files of their own. */
 const JSON_LIMIT = 2 ** 28;
@@ -34,12 +40,32 @@ export function readNetwork(
     const head = source.read(0, Math.min(FOREIGN_BYTES, source.size));
     refuseForeign(head);
     const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase();
-    if (WEIGHTS_ONLY.test(name)) throw weightsOnly();
-    void [folder, options, isOnnx, isKeras, isObject, parseJson, JSON_LIMIT, extension];
-    throw weightsOnly();
+    if (extension === "keras" || extension === "h5" || (extension !== "json" && isKeras(head, source)))
+      return readKerasNetwork(source, open, options);
+    if (WEIGHTS_ONLY.test(name) || isWeightsOnly(head, source)) throw weightsOnly();
+    if (extension === "json" || head[0] === 0x7b || head[0] === 0x5b)
+      return networkInJson(source, folder, options);
+    throw new FileError(
+      "is none of an .onnx file, a Keras model (.keras, .h5) and the model.json of a TensorFlow.js layers model",
+    );
   } finally {
     source.close();
   }
+}
+
+/** Whether the first bytes are those of a file of weights. */
+function isWeightsOnly(head: Uint8Array, source: ByteSource): boolean {
+  return isSafetensors(head) || isGguf(head) || isTorch(head, source) || isZip(head);
+}
+
+function networkInJson(source: ByteSource, folder: Folder, options: NetworkOptions): Network {
+  if (source.size > JSON_LIMIT)
+    throw new FileError(`is a JSON text of ${source.size} bytes; no model's description is that long`);
+  const json = parseJson(source.read(0, source.size));
+  if (isSafetensorsIndex(json)) throw weightsOnly();
+  if (!isTfjsModel(json))
+    throw new FileError("is a JSON text, and not the model.json of a TensorFlow.js layers model");
+  return readTfjsNetwork(json, folder, options);
 }
 
 function weightsOnly(): FileError {

@@ -67,17 +67,21 @@ export function isTfjsModel(value: unknown): boolean {
  * @throws FileError if the manifest is damaged
  */
 export function readTfjsModel(value: unknown, folder: Folder): TensorEntry[] {
+  const layers = layersIn(value);
+  return storedTfjs(value, folder).map((entry) =>
+    entry.kind === "tensor" ? usedBy(entry, layers.find(entry.name), variableOf(entry.name)) : entry,
+  );
+}
+
+/** As `readTfjsModel`, the tensors as they are stored, whatever uses them. */
+export function storedTfjs(value: unknown, folder: Folder): TensorEntry[] {
   const groups = Array.isArray(value) ? value : isObject(value) ? value["weightsManifest"] : undefined;
   if (!Array.isArray(groups)) throw new FileError('its "weightsManifest" is not a list');
   const seen = new Set<string>();
-  const layers = layersIn(value);
-  const entries = groups.flatMap((group, g) => {
+  return groups.flatMap((group, g) => {
     const { paths, weights } = groupOf(group, g);
     return readGroup(weights, bytesOf(paths, folder), seen, g);
   });
-  return entries.map((entry) =>
-    entry.kind === "tensor" ? usedBy(entry, layers.find(entry.name), variableOf(entry.name)) : entry,
-  );
 }
 
 /** The layers of a model whose topology is that of a layers model; a graph model has none. */

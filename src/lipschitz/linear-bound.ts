@@ -1,8 +1,14 @@
 import { gramCost, testCost } from "../certify/gram-test.js";
 import { lengthOf } from "../certify/rounded-sums.js";
 import { down } from "../certify/rounding.js";
-import { type Certificate, certify, type MatrixLike, singularTriplet } from "../index.js";
-import { type ConvolutionPiece, type LinearPiece, magnitudeNorm, type PieceNumbers } from "./linear-piece.js";
+import { type Certificate, certify, type MatrixLike, OverflowError, singularTriplet } from "../index.js";
+import {
+  type ConvolutionPiece,
+  firstInfinite,
+  type LinearPiece,
+  magnitudeNorm,
+  type PieceNumbers,
+} from "./linear-piece.js";
 import type { ProvenNorm } from "./proven-norm.js";
 import { matrixSize, sizedAxes, sparseConvolution } from "./sparse-convolution.js";
 import { sumUp, timesUp } from "./sums-and-products.js";
@@ -19,6 +25,13 @@ const LOWER_STEPS = 24;
 const SEPARATE_FLOPS = 2e9;
 /** A proof's memory has 4 GiB; a matrix with more numbers is not loaded. */
 const MOST_NUMBERS = 2 ** 29 - 2 ** 23;
+
+const OVERFLOWN: ProvenNorm = {
+  upper: Number.POSITIVE_INFINITY,
+  lower: undefined,
+  how: "beyond the largest double",
+  wider: true,
+};
 
 interface Remembered {
   readonly numbers: () => PieceNumbers;
@@ -68,7 +81,15 @@ export class LinearBounds {
   }
 
   private compute(piece: LinearPiece, { values, error }: PieceNumbers): ProvenNorm {
-    const bound = this.ofStored(piece, values);
+    // Joined weights may be beyond the largest double; those of a file are not.
+    if (firstInfinite(values) >= 0 || !Number.isFinite(error)) return OVERFLOWN;
+    let bound: ProvenNorm;
+    try {
+      bound = this.ofStored(piece, values);
+    } catch (fault) {
+      if (fault instanceof OverflowError) return OVERFLOWN;
+      throw fault;
+    }
     const upper = sumUp(bound.upper, error);
     const lower = bound.lower === undefined ? undefined : down(bound.lower - error);
     return { ...bound, upper, lower };
@@ -116,13 +137,16 @@ export class LinearBounds {
       );
       const input = axes.map(({ size }) => size).join("×");
       return dense.upper <= supremum.upper
-        ? { ...dense, how: `${dense.how}, ${input} places` }
+        ? { ...dense, how: `${dense.how}, ${input}` }
         : { ...supremum, lower: dense.lower };
     }
     const steps = 4 * LOWER_STEPS * entries * piece.groups;
     if (steps > this.lowerLeft) return { ...supremum, lower: undefined };
     this.lowerLeft -= steps;
-    const lower = Math.max(...groups.map((g) => lowerBound(sparseConvolution(piece, axes, values, g))));
+    const lower = groups.reduce(
+      (most, g) => Math.max(most, lowerBound(sparseConvolution(piece, axes, values, g))),
+      0,
+    );
     return { ...supremum, lower };
   }
 
@@ -164,8 +188,8 @@ function ofCertificate({ upper, lower, method, proven }: Certificate): ProvenNor
 /** Of the blocks of a block diagonal map. */
 function largestOf(bounds: readonly ProvenNorm[]): ProvenNorm {
   const largest = bounds.reduce((most, one) => (one.upper > most.upper ? one : most));
-  const lowers = bounds.map(({ lower }) => lower ?? 0);
-  return { ...largest, lower: Math.max(...lowers), wider: bounds.some(({ wider }) => wider) };
+  const lower = bounds.reduce((most, one) => Math.max(most, one.lower ?? 0), 0);
+  return { ...largest, lower, wider: bounds.some(({ wider }) => wider) };
 }
 
 /** For a matrix that is too large to be loaded. */

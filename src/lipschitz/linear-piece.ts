@@ -103,6 +103,9 @@ function convolutionOf(node: NetworkNode, map: ConvolutionMap): ConvolutionPiece
     return { ...axis, size, outputs: outputsOf({ ...axis, size }) };
   });
   const count = axes.reduce((product, { taps }) => product * taps, outputs * depth);
+  const lengths = [outputs, depth, groups, ...axes.flatMap((one) => [one.taps, one.stride, one.dilation])];
+  if (!lengths.every((length) => Number.isSafeInteger(length) && length > 0) || outputs % groups !== 0)
+    throw new FileError(`node ${quote(node.name)}: is a convolution with lengths that no convolution has`);
   const numbers = () => checked(node, map.read(), count, 0);
   const form = { transposed, channelsLast, outputs, depth, groups, axes };
   return { kind: "convolution", ...form, nodes: [node], numbers };
@@ -162,9 +165,15 @@ function checked(
   const name = `node ${quote(node.name)}`;
   if (values.length !== count)
     throw new FileError(`${name}: has ${values.length} weights in place of ${count}`);
-  const bad = values.findIndex((x) => !Number.isFinite(x));
+  const bad = firstInfinite(values);
   if (bad >= 0) throw new NonFiniteError(`${name}: weight ${bad} (counted from 0) is ${values[bad]}`, bad, 0);
   return { values, error };
+}
+
+/** Where the first number is that is NaN or infinite; −1 if all are finite. */
+export function firstInfinite(values: PieceNumbers["values"]): number {
+  for (let k = 0; k < values.length; k++) if (!Number.isFinite(values[k])) return k;
+  return -1;
 }
 
 /** The largest magnitude; 0 for none. */

@@ -269,6 +269,33 @@ describe("weights", () => {
     expect(swapped[1].constants![0]).toBeGreaterThan(3);
   });
 
+  it("whose norm or composition is beyond the largest double have no bound", () => {
+    const huge = diagonal(1.7e308, 1);
+    const square: NetworkMap = {
+      kind: "matrix",
+      shape: [2, 2],
+      axis: -1,
+      read: () => new Float64Array(4).fill(1.7e308),
+    };
+    for (const graph of [
+      network("x", "a", node("f: x → a", square)),
+      network("x", "b", node("f: x → a", huge), node("g: a → b", huge)),
+    ]) {
+      const [{ bound, missing }] = networkBounds(graph).outputs;
+      expect(bound).toBeUndefined();
+      expect(missing!.reason).toMatch(/largest double/);
+    }
+    const tiny = network(
+      "x",
+      "b",
+      node("f: x → a", diagonal(1e-300, 1e-310)),
+      node("g: a → b", diagonal(1e-300, 1)),
+    );
+    const [bound] = boundsOf(tiny) as number[];
+    expect(bound).toBeGreaterThanOrEqual(1e-310);
+    expect(bound).toBeLessThan(1e-290);
+  });
+
   it("that are too few or not finite are errors with the node's name", () => {
     const few: NetworkMap = { kind: "matrix", shape: [2, 2], axis: -1, read: () => Float64Array.of(1, 2, 3) };
     const bad: NetworkMap = {
