@@ -13,7 +13,7 @@ const target = join(root, "dist", "cli");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 /** What ends up in the bundle; every other folder of src keeps its place in dist. */
-const bundledFolders = ["audit", "cli", "engines", "experiment", "files", "report"];
+const bundledFolders = ["audit", "cli", "engines", "experiment", "files", "lipschitz", "report"];
 
 const publishedStaysOutside = {
   name: "published-stays-outside",

@@ -3,6 +3,7 @@ import { flops } from "./option-values.js";
 import { standardOutput } from "./output.js";
 import { progressOn } from "./progress.js";
 import { type InputShape, type LipschitzFlags, runLipschitz } from "./run-lipschitz.js";
+import { typedCommand } from "./typed-command.js";
 
 /** Adds `spectral-norm lipschitz`. */
 export function registerLipschitz(program: Command): void {
@@ -28,10 +29,11 @@ export function registerLipschitz(program: Command): void {
       "the most flops for the proof of one layer (default: 4e10, enough for order 2700)",
       flops,
     )
-    .action(async (models: string[], flags: LipschitzFlags) => {
+    .option("--report <file>", "write a self-contained HTML page with figures")
+    .action(async (models: string[], flags: LipschitzFlags, command: Command) => {
       const { stderr } = process;
       const streams = { stdout: standardOutput, stderr, progress: progressOn(stderr) };
-      process.exitCode = await runLipschitz(models, flags, streams);
+      process.exitCode = await runLipschitz(models, flags, streams, typedCommand("lipschitz", command));
     });
 }
 

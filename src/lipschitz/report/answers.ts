@@ -40,7 +40,7 @@ export function answerList({ maps, outputs }: BoundedModel): Markup {
 }
 
 function answerItem(answer: Answer): Markup {
-  const { output, bound, missing, lower } = answer;
+  const { bound, missing, lower } = answer;
   if (bound === undefined)
     return html`<li class="none"><strong>no bound</strong><span>for ${functionText(answer)}${
       missing ? `, because of ${quote(missing.node)}: ${oneLine(missing.reason)}` : ""
@@ -79,7 +79,14 @@ export function mapTable({ maps }: Pick<BoundedModel, "maps">): Markup {
   const slopes = maps.some(({ lower }) => lower !== undefined);
   return html`<div class="maps">${table(
     "All maps",
-    ["node", words("operator"), "constant", ...(slopes ? ["at least"] : []), "bound so far", words("how it was proven")],
+    [
+      "node",
+      words("operator"),
+      "constant",
+      ...(slopes ? ["at least"] : []),
+      "bound so far",
+      words("how it was proven"),
+    ],
     maps.map((map) => {
       const { how, lower, bound } = map;
       return [
