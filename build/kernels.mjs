@@ -20,6 +20,8 @@ const builds = [
   { name: "proof", entry: "proof.ts", features: ["simd"] },
   // The same for complex matrices; bundles for real ones leave it out.
   { name: "hermitian", entry: "hermitian.ts", features: ["simd"] },
+  // For convolutions; bundles without them leave it out.
+  { name: "stencil", entry: "stencil.ts", features: ["simd", "relaxed-simd"] },
 ];
 
 /** The characters from "#" to "~" but for the backslash: all that a string in quotation marks need not escape. */

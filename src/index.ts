@@ -28,8 +28,26 @@ export { rowPanels } from "./matrix/row-panels.js";
 export { type CsrParts, csr } from "./matrix/sparse.js";
 export type * from "./matrix/types.js";
 export { adjointOf, diagonal, productOf, scaled, sumOf, transposeOf } from "./operators/algebra.js";
-export { type Conv2dOperator, type ConvKernel, type ConvKernelGrad, conv2d } from "./operators/conv2d.js";
-export type { Conv2dOptions } from "./operators/conv2d-geometry.js";
+export {
+  type Conv1dOperator,
+  type Conv2dOperator,
+  type Conv3dOperator,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+} from "./operators/conv.js";
+export type { ConvKernel, ConvKernelGrad } from "./operators/conv-kernel.js";
+export type {
+  Conv1dOptions,
+  Conv2dOptions,
+  Conv3dOptions,
+  ConvTranspose1dOptions,
+  ConvTranspose2dOptions,
+  ConvTranspose3dOptions,
+} from "./operators/conv-options.js";
 export { kronecker } from "./operators/kronecker.js";
 export { type LowRankGrad, type LowRankParts, lowRank } from "./operators/low-rank.js";
 export { linearOperator, type Operator, type ParametricOperator } from "./operators/operator.js";

@@ -75,31 +75,6 @@ export function hermitianGramTest(kernels: HermitianKernels, P: BlockedEntries):
     return trace;
   };
 
-  /** x ← (L·Lᴴ)⁻¹·x */
-  const solve = (x: Float64Array): void => {
-    for (let i = 0; i < n; i++) {
-      const row = 4 * (i >> 2) * width + (i & 3);
-      let [re, im] = [x[2 * i], x[2 * i + 1]];
-      for (let j = 0, k = row; j < i; j++, k += 8) {
-        re -= B[k] * x[2 * j] - B[k + 4] * x[2 * j + 1];
-        im -= B[k] * x[2 * j + 1] + B[k + 4] * x[2 * j];
-      }
-      x[2 * i] = re / B[row + 8 * i];
-      x[2 * i + 1] = im / B[row + 8 * i];
-    }
-    for (let i = n - 1; i >= 0; i--) {
-      const row = 4 * (i >> 2) * width + (i & 3);
-      const re = x[2 * i] / B[row + 8 * i];
-      const im = x[2 * i + 1] / B[row + 8 * i];
-      x[2 * i] = re;
-      x[2 * i + 1] = im;
-      for (let j = 0, k = row; j < i; j++, k += 8) {
-        x[2 * j] -= B[k] * re + B[k + 4] * im;
-        x[2 * j + 1] -= B[k] * im - B[k + 4] * re;
-      }
-    }
-  };
-
   return {
     bound(s, vector) {
       let z: Float64Array | undefined;
@@ -122,7 +97,7 @@ export function hermitianGramTest(kernels: HermitianKernels, P: BlockedEntries):
       let before = 0;
       for (let step = 0; step < STEPS; step++) {
         before = growth;
-        solve(x);
+        solveHermitian(B, n, width, x);
         growth = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
         for (let i = 0; i < x.length; i++) x[i] /= growth;
       }
@@ -135,6 +110,31 @@ export function hermitianGramTest(kernels: HermitianKernels, P: BlockedEntries):
       return expected + 3 * UNIT * (s + computedWeight) + gramError;
     },
   };
+}
+
+/** x ← (L·Lᴴ)⁻¹·x for n interleaved numbers and the factor that `hermitianCholeskyOf` left, `width` numbers a row. */
+export function solveHermitian(L: Float64Array, n: number, width: number, x: Float64Array): void {
+  for (let i = 0; i < n; i++) {
+    const row = 4 * (i >> 2) * width + (i & 3);
+    let [re, im] = [x[2 * i], x[2 * i + 1]];
+    for (let j = 0, k = row; j < i; j++, k += 8) {
+      re -= L[k] * x[2 * j] - L[k + 4] * x[2 * j + 1];
+      im -= L[k] * x[2 * j + 1] + L[k + 4] * x[2 * j];
+    }
+    x[2 * i] = re / L[row + 8 * i];
+    x[2 * i + 1] = im / L[row + 8 * i];
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    const row = 4 * (i >> 2) * width + (i & 3);
+    const re = x[2 * i] / L[row + 8 * i];
+    const im = x[2 * i + 1] / L[row + 8 * i];
+    x[2 * i] = re;
+    x[2 * i + 1] = im;
+    for (let j = 0, k = row; j < i; j++, k += 8) {
+      x[2 * j] -= L[k] * re + L[k + 4] * im;
+      x[2 * j + 1] -= L[k] * im - L[k + 4] * re;
+    }
+  }
 }
 
 /** Not below √2·Σⱼ γₕ·‖column j‖², h being the roundings of a product of that column in the Gram matrix. */

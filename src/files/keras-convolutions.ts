@@ -1,6 +1,6 @@
 import { unbounded } from "./keras-activations.js";
 import type { AxisLength } from "./keras-lengths.js";
-import { type KerasCallContext, type KerasStep, withLengths } from "./keras-step.js";
+import { type KerasCallContext, type KerasStep, NoBound, withLengths } from "./keras-step.js";
 import type { ConvolutionMap, ConvolutionMapAxis } from "./network.js";
 import type { WeightTensor } from "./tensor.js";
 
@@ -45,6 +45,9 @@ function depthwiseSteps(context: KerasCallContext, axes: number, separable: bool
   const kernel = context.tensor("depthwise_kernel", "kernel");
   const taps = tapsOf(context, kernel, axes);
   const [inputs, multiplier] = kernel.shape.slice(axes);
+  const dilated = context.counts("dilation_rate", axes, 1).some((one) => one !== 1);
+  if (dilated && !separable && context.dialect === "tfjs")
+    throw new NoBound("TensorFlow.js passes its dilation_rate over, so that its meaning is not clear");
   const sizes = { axes, taps, depth: 1, outputs: inputs * multiplier, groups: inputs };
   const first = convolution(context, kernel, sizes, (_, output) => [
     Math.floor(output / multiplier),

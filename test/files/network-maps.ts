@@ -39,11 +39,12 @@ function applyMatrix(
   return { data: y, shape: [...shape.slice(0, -1), m] };
 }
 
-/** Sums over every output, channel and tap; three axes in space. The first axis is a batch. */
+/** Sums over every output, channel and tap; three axes in space. The axes before are a batch. */
 function applyConvolution(map: ConvolutionMap, { data, shape }: Values): Values {
   const kernel = map.read();
   const { outputs, depth, groups, axes, transposed, channelsLast } = map;
-  const space = channelsLast ? shape.slice(1, -1) : shape.slice(2);
+  const leading = shape.length - axes.length - 1;
+  const space = channelsLast ? shape.slice(leading, -1) : shape.slice(leading + 1);
   const sizes = axes.map(({ size }, k) => {
     if (size !== undefined && size !== space[k]) throw new Error(`size ${size} of ${space[k]}`);
     return space[k];
@@ -55,8 +56,8 @@ function applyConvolution(map: ConvolutionMap, { data, shape }: Values): Values 
   });
   /** of the convolution, of which a transposed one is the adjoint */
   const [large, small] = transposed ? [ends, sizes] : [sizes, ends];
-  const batch = shape[0];
-  const comes = channelsLast ? (shape.at(-1) as number) : shape[1];
+  const batch = product(shape.slice(0, leading));
+  const comes = channelsLast ? (shape.at(-1) as number) : shape[leading];
   const goes = transposed ? depth * groups : outputs;
   if (comes !== (transposed ? outputs : depth * groups)) throw new Error(`${comes} channels come in`);
   const result = new Float64Array(batch * goes * product(ends));
@@ -90,7 +91,10 @@ function applyConvolution(map: ConvolutionMap, { data, shape }: Values): Values 
             if (transposed) result[i] += weight * data[j];
             else result[j] += weight * data[i];
           }
-  return { data: result, shape: channelsLast ? [batch, ...ends, goes] : [batch, goes, ...ends] };
+  return {
+    data: result,
+    shape: [...shape.slice(0, leading), ...(channelsLast ? [...ends, goes] : [goes, ...ends])],
+  };
 }
 
 function flat(place: readonly number[], lengths: readonly number[]): number {
@@ -112,7 +116,7 @@ export function normOf(map: NetworkMap, shape: readonly number[]): number {
     data[j] = 1;
     return Array.from(applyMap(map, { data, shape }).data);
   });
-  return new SVD(new Matrix(columns)).diagonal[0];
+  return new SVD(new Matrix(columns), { autoTranspose: true }).diagonal[0];
 }
 
 /** Bounds of the slope from the one input to each value, composed node by node; infinite where there is none. */

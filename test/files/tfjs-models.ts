@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type * as tfl from "@tensorflow/tfjs-layers";
+import * as tfl from "@tensorflow/tfjs-layers";
 import { readTfjsNetwork } from "../../src/files/keras-network.js";
 import type { Network, NetworkOptions } from "../../src/files/network.js";
 import { normal } from "../tfjs/setup.js";
@@ -45,11 +45,23 @@ export function predicted(
   data: ArrayLike<number>,
   shape: readonly number[],
 ): Float64Array {
-  return tf.tidy(() => {
-    const result = model.predict(tf.tensor(Float32Array.from(data), [...shape]));
-    return Float64Array.from((Array.isArray(result) ? result[0] : result).dataSync());
-  });
+  const input = tf.tensor(Float32Array.from(data), [...shape]);
+  const result = model.predict(input);
+  const numbers = Float64Array.from((Array.isArray(result) ? result[0] : result).dataSync());
+  tf.dispose([input, result]);
+  return numbers;
 }
 
 export const distance = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Math.hypot(...Array.from(a, (value, i) => value - b[i]));
+
+/** The layers in a row, with random weights. */
+export function sequential(input: readonly (number | null)[], ...made: tfl.layers.Layer[]): tfl.Sequential {
+  const model = tfl.sequential();
+  model.add(tfl.layers.inputLayer({ inputShape: [...input], name: "x" }));
+  for (const layer of made) model.add(layer);
+  randomize(model, 5);
+  return model;
+}
+
+export const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
