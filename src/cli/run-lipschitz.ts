@@ -3,10 +3,11 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { folderOf, inputFile, isFolder, listFolder } from "../files/disk.js";
 import type { Folder } from "../files/folder.js";
 import { modelsIn } from "../files/model-folder.js";
-import type { Network, NetworkInput } from "../files/network.js";
+import type { Network } from "../files/network.js";
 import { readNetwork } from "../files/network-file.js";
-import { oneLine, quote } from "../files/text.js";
+import { oneLine } from "../files/text.js";
 import { OptionError, SpectralNormError } from "../index.js";
+import { type InputShape, namedShapes } from "../lipschitz/input-shapes.js";
 import { networkBounds } from "../lipschitz/network-bounds.js";
 import type { BoundedModel } from "../lipschitz/report/bounded-model.js";
 import { lipschitzLines, type ModelBounds } from "./lipschitz-lines.js";
@@ -14,13 +15,6 @@ import { LipschitzReport } from "./lipschitz-report.js";
 import { lipschitzTables } from "./lipschitz-table.js";
 import { lowerBounds } from "./lower-slopes.js";
 import type { Progress } from "./progress.js";
-
-/** The shape of an input, as it is typed. */
-export interface InputShape {
-  /** absent if there is one input */
-  readonly name: string | undefined;
-  readonly shape: readonly number[];
-}
 
 /** The options of `spectral-norm lipschitz`, parsed. */
 export interface LipschitzFlags {
@@ -128,35 +122,5 @@ function networkIn(
   const read = (inputs?: ReadonlyMap<string, readonly number[]>) =>
     readNetwork(open, file, folder, inputs ? { inputs } : {});
   const network = read();
-  return shapes.length === 0 ? network : read(namedShapes(network.inputs, shapes));
-}
-
-function namedShapes(
-  inputs: readonly NetworkInput[],
-  shapes: readonly InputShape[],
-): ReadonlyMap<string, readonly number[]> {
-  const named = new Map<string, readonly number[]>();
-  const listed = inputs.map(({ name }) => quote(name)).join(", ");
-  for (const { name, shape } of shapes) {
-    if (name === undefined && inputs.length !== 1)
-      throw new OptionError(`--input: needs a name, as in NAME=1x3x32x32; the inputs are ${listed}`);
-    const input = inputs.find((one) => one.name === (name ?? inputs[0].name));
-    if (!input) throw new OptionError(`--input: there is no input ${quote(name ?? "")}; there is ${listed}`);
-    if (named.has(input.name)) throw new OptionError(`--input: has ${quote(input.name)} twice`);
-    if (input.shape && !fits(shape, input.shape))
-      throw new OptionError(
-        `--input: ${shape.join("×")} does not fit ${quote(input.name)}, which the file has as ` +
-          `${input.shape.map((length) => (typeof length === "number" ? length : length || "?")).join("×")}`,
-      );
-    named.set(input.name, shape);
-  }
-  return named;
-}
-
-/** Whether lengths have the same rank as a shape and are those that it fixes. */
-function fits(lengths: readonly number[], shape: readonly (number | string)[]): boolean {
-  return (
-    lengths.length === shape.length &&
-    shape.every((length, axis) => typeof length === "string" || length === lengths[axis])
-  );
+  return shapes.length === 0 ? network : read(namedShapes(network.inputs, shapes, "--input"));
 }
