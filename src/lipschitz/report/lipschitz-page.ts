@@ -1,14 +1,12 @@
 import { oneLine } from "../../files/text.js";
-import type { Figure } from "../../report/figure.js";
 import { figureMarkup } from "../../report/figure-markup.js";
 import { pageStart } from "../../report/mark.js";
 import { html, Markup } from "../../report/markup.js";
 import { style } from "../../report/style.js";
 import { answerList, answersStyle, mapTable, outputTable, PROVEN_OF } from "./answers.js";
 import type { BoundedModel } from "./bounded-model.js";
-import { heaviestPath, shownValue } from "./heaviest-path.js";
 import { drawingStyle, networkDrawing } from "./network-drawing.js";
-import { pathFigure } from "./path-figure.js";
+import { pathFigures } from "./path-figures.js";
 import { slopeFigure } from "./slope-figure.js";
 
 /** All that a report says. */
@@ -20,9 +18,6 @@ export interface LipschitzReport {
   readonly command: string;
   readonly version: string;
 }
-
-/** Chosen: outputs whose paths are drawn. */
-const MOST_PATHS = 8;
 
 const more = `h1, h2, .figure-title, figcaption, li, summary { overflow-wrap: anywhere; }
 summary { font: 0.9375rem/1.5 var(--sans); cursor: pointer; }
@@ -81,16 +76,4 @@ ${slopes ? figureMarkup(slopes) : ""}
 ${outputTable(model)}
 ${mapTable(model)}
 </section>`;
-}
-
-/** The figures of the heaviest paths to the outputs, the largest bound first; a path of one map has none. */
-export function pathFigures(id: string, { maps, outputs }: BoundedModel): Figure[] {
-  const values = [...outputs]
-    .sort((one, other) => (other.bound ?? -1) - (one.bound ?? -1))
-    .flatMap((answer) => shownValue(answer) ?? []);
-  const paths = [...new Set(values)]
-    .slice(0, MOST_PATHS)
-    .map((value) => ({ value, steps: heaviestPath(maps, value) }))
-    .filter(({ steps }) => steps.length > 1);
-  return paths.map(({ value, steps }, k) => pathFigure(`${id}-${k}`, value, steps));
 }

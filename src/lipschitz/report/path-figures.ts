@@ -4,8 +4,8 @@ import { countAxis } from "../../report/count-axis.js";
 import { type Figure, legendMarkup } from "../../report/figure.js";
 import { decades, powerOfTen, scientific, spreadOut } from "../../report/format-number.js";
 import { html } from "../../report/markup.js";
-import { nodeText, opText } from "./bounded-model.js";
-import type { PathStep } from "./heaviest-path.js";
+import { type BoundedModel, nodeText, opText } from "./bounded-model.js";
+import { heaviestPath, type PathStep, shownValue } from "./heaviest-path.js";
 
 /** Chosen: labels of the axis, and characters of a name in the figure. */
 const MOST_TICKS = 7;
@@ -14,8 +14,23 @@ const LONGEST = 30;
 /** Chosen: the largest range that is drawn in decades; what lies beyond is drawn at its end. */
 const SMALLEST = 1e-30;
 
+/** Chosen: outputs whose paths are drawn. */
+const MOST_PATHS = 8;
+
+/** The figures of the heaviest paths to the outputs, the largest bound first; a path of one map has none. */
+export function pathFigures(id: string, { maps, outputs }: BoundedModel): Figure[] {
+  const values = [...outputs]
+    .sort((one, other) => (other.bound ?? -1) - (one.bound ?? -1))
+    .flatMap((answer) => shownValue(answer) ?? []);
+  const paths = [...new Set(values)]
+    .slice(0, MOST_PATHS)
+    .map((value) => ({ value, steps: heaviestPath(maps, value) }))
+    .filter(({ steps }) => steps.length > 1);
+  return paths.map(({ value, steps }, k) => pathFigure(`${id}-${k}`, value, steps));
+}
+
 /** The factors of the maps on a path, from 1 on, and the bound so far as a line, both on a logarithmic scale. */
-export function pathFigure(id: string, value: string, steps: readonly PathStep[]): Figure {
+function pathFigure(id: string, value: string, steps: readonly PathStep[]): Figure {
   const points = steps.map(({ map, factor, bound }, k) => ({
     place: k + 1,
     factor: Math.max(factor, SMALLEST),
