@@ -54,6 +54,8 @@ export function activationName(given: string): string {
     hard_swish: "hard_silu",
     hardsigmoid: "hard_sigmoid",
     relu_6: "relu6",
+    re_lu6: "relu6",
+    leaky_re_lu: "leaky_relu",
   };
   return others[name] ?? name;
 }

@@ -5,11 +5,13 @@ import {
   type NamedOnnxTensor,
   type OnnxTensor,
   readOnnxTensor,
+  typeName,
 } from "./onnx-tensor.js";
 import type { Field, Message, ProtobufReader } from "./protobuf.js";
 
 /** Fields of ONNX's messages. */
-const MODEL = { irVersion: 1, graph: 7, functions: 25 } as const;
+const MODEL = { irVersion: 1, graph: 7, opset: 8, functions: 25 } as const;
+const OPSET = { domain: 1, version: 2 } as const;
 const GRAPH = {
   node: 1,
   initializer: 5,
@@ -18,7 +20,7 @@ const GRAPH = {
   valueInfo: 13,
   sparseInitializer: 15,
 } as const;
-const FUNCTION = { name: 1, input: 4, node: 7, domain: 10 } as const;
+const FUNCTION = { name: 1, input: 4, output: 5, node: 7, opset: 9, domain: 10 } as const;
 const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
 const ATTRIBUTE = {
   name: 1,
@@ -30,11 +32,12 @@ const ATTRIBUTE = {
   floats: 7,
   integers: 8,
   graphs: 11,
+  reference: 21,
   sparse: 22,
 } as const;
 
 /** Of a `ValueInfoProto` and what lies in it, from the outside to the inside. */
-const VALUE = { name: 1, type: 2, tensor: 1, shape: 2, dim: 1, length: 1 } as const;
+const VALUE = { name: 1, type: 2, tensor: 1, element: 1, shape: 2, dim: 1, length: 1, symbol: 2 } as const;
 
 /** Chosen: more axes than any value has. */
 const AXES_LIMIT = 16;
@@ -53,6 +56,8 @@ const NO_TEXTS: ReadonlyMap<string, string> = new Map();
 
 /** A node of a graph. */
 export interface OnnxNode {
+  /** "" if the file gives it none */
+  readonly name: string;
   /** its type, such as "Conv"; with its domain if that is none of ONNX or ONNX Runtime */
   readonly operator: string;
   readonly inputs: readonly string[];
@@ -60,6 +65,12 @@ export interface OnnxNode {
   readonly integers: ReadonlyMap<string, readonly number[]>;
   readonly floats: ReadonlyMap<string, readonly number[]>;
   readonly texts: ReadonlyMap<string, string>;
+  /** the value of a `ConstantOfShape`, if it has one */
+  readonly fill?: OnnxTensor | SpectralNormError;
+  /** the graphs that it contains, such as the branches of an `If` */
+  readonly graphs?: readonly OnnxScope[];
+  /** whether it has attributes whose values the caller of its function gives */
+  readonly refers?: boolean;
   /** where its inputs and outputs are named */
   readonly scope: OnnxScope;
 }
@@ -67,6 +78,11 @@ export interface OnnxNode {
 /** The integer of an attribute. */
 export function integerOf({ integers }: OnnxNode, name: string, otherwise: number): number {
   return integers.get(name)?.[0] ?? otherwise;
+}
+
+/** The float of an attribute. */
+export function floatOf({ floats }: OnnxNode, name: string, otherwise: number): number {
+  return floats.get(name)?.[0] ?? otherwise;
 }
 
 /** A value as an input of a node. */
@@ -95,6 +111,27 @@ export interface OnnxScope {
   readonly defined: Set<string>;
   /** what it says of the shapes of values; a length is absent if it is not fixed */
   readonly shapes: Map<string, readonly (number | undefined)[]>;
+  /** the inputs of a graph, with those that initializers give a value */
+  readonly inputs: OnnxInput[];
+  readonly outputs: string[];
+}
+
+/** An input of a graph. */
+export interface OnnxInput {
+  readonly name: string;
+  /** of its numbers, as ONNX names it; undefined if it is no tensor */
+  readonly type: string | undefined;
+  /** a length that is not fixed is its symbol, or undefined if it has none; undefined if not even the rank is known */
+  readonly shape: readonly (number | string | undefined)[] | undefined;
+}
+
+/** The body of a function. */
+export interface OnnxFunction {
+  readonly scope: OnnxScope;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** the versions of the operators in it by their domains, if it gives them */
+  readonly opsets: ReadonlyMap<string, number>;
 }
 
 /** What a model consists of. */
@@ -102,7 +139,12 @@ export interface OnnxModel {
   /** in the order of the file */
   readonly items: readonly OnnxItem[];
   /** the bodies of functions by the operators that call them, and the names of their inputs */
-  readonly functions: ReadonlyMap<string, { readonly scope: OnnxScope; readonly inputs: readonly string[] }>;
+  readonly functions: ReadonlyMap<string, OnnxFunction>;
+  readonly main: OnnxScope;
+  /** the versions of its operators by their domains; that of ONNX's own is "" */
+  readonly opsets: ReadonlyMap<string, number>;
+  /** the parts of its structure that cannot be read; each is one of the items, too */
+  readonly damage: readonly { readonly name: string; readonly error: SpectralNormError }[];
 }
 
 /**
@@ -124,6 +166,7 @@ export function readOnnxGraph(reader: ProtobufReader): OnnxModel {
         graphs++;
         walk.graph(reader.message(field, whole), walk.main);
       } else if (field.number === MODEL.functions) walk.function(reader.message(field, whole));
+      else if (field.number === MODEL.opset) walk.opset(reader.message(field, whole), walk.opsets);
       if (field.missing)
         throw new FileError(`is cut short or damaged: ${field.missing} bytes more are promised than it has`);
     }
@@ -141,7 +184,9 @@ class TooMany extends FileError {}
 
 class GraphWalk implements OnnxModel {
   readonly items: OnnxItem[] = [];
-  readonly functions = new Map<string, { scope: OnnxScope; inputs: readonly string[] }>();
+  readonly functions = new Map<string, OnnxFunction>();
+  readonly opsets = new Map<string, number>();
+  readonly damage: { name: string; error: SpectralNormError }[] = [];
   readonly main = scopeAt("");
   readonly #reader: ProtobufReader;
   #nodes = 0;
@@ -152,6 +197,16 @@ class GraphWalk implements OnnxModel {
 
   fail(name: string, scope: OnnxScope, error: SpectralNormError): void {
     this.#add({ name, scope, content: error });
+    this.damage.push({ name: scope.path === "" ? name : `${scope.path}/${name}`, error });
+  }
+
+  opset(message: Message, into: Map<string, number>): void {
+    let [domain, version] = ["", 0];
+    for (const field of this.#reader.fields(message)) {
+      if (field.number === OPSET.domain) domain = this.#reader.text(field);
+      else if (field.number === OPSET.version) version = this.#reader.integer(field);
+    }
+    if (into.size < NUMBERS_LIMIT) into.set(domain === "ai.onnx" ? "" : domain, version);
   }
 
   graph(message: Message, scope: OnnxScope): void {
@@ -170,12 +225,12 @@ class GraphWalk implements OnnxModel {
         case GRAPH.input:
         case GRAPH.output:
         case GRAPH.valueInfo:
-          this.#value(reader.message(field, message), scope, field.number === GRAPH.input);
+          this.#value(reader.message(field, message), scope, field.number);
       }
     });
   }
 
-  #value(message: Message, scope: OnnxScope, isInput: boolean): void {
+  #value(message: Message, scope: OnnxScope, part: number): void {
     const reader = this.#reader;
     if (++this.#nodes > COUNT_LIMIT) throw tooMany();
     let name = "";
@@ -184,24 +239,38 @@ class GraphWalk implements OnnxModel {
       if (field.number === VALUE.name) name = reader.text(field);
       else if (field.number === VALUE.type) type = reader.message(field, message);
     }
-    if (isInput) scope.defined.add(name);
-    const shape = type && this.#shape(type);
+    const tensor = this.#inner(type, VALUE.tensor);
+    const lengths = this.#shape(this.#inner(tensor, VALUE.shape));
+    const shape = lengths?.map((length) => (typeof length === "number" ? length : undefined));
     if (shape) scope.shapes.set(name, shape);
+    if (part === GRAPH.output) scope.outputs.push(name);
+    if (part !== GRAPH.input) return;
+    scope.defined.add(name);
+    scope.inputs.push({ name, type: tensor && this.#elementType(tensor), shape: lengths });
   }
 
-  /** The shape in a `TypeProto`, if it has one. */
-  #shape(type: Message): (number | undefined)[] | undefined {
-    const shape = this.#inner(this.#inner(type, VALUE.tensor), VALUE.shape);
+  #elementType(tensor: Message): string | undefined {
+    let type: string | undefined;
+    for (const field of this.#reader.fields(tensor))
+      if (field.number === VALUE.element) type = typeName(this.#reader.integer(field));
+    return type;
+  }
+
+  /** The lengths in a `TensorShapeProto`; one that is not fixed is its symbol, or undefined if it has none. */
+  #shape(shape: Message | undefined): (number | string | undefined)[] | undefined {
     if (!shape) return undefined;
     const reader = this.#reader;
-    const lengths: (number | undefined)[] = [];
+    const lengths: (number | string | undefined)[] = [];
     for (const field of reader.fields(shape)) {
       if (field.number !== VALUE.dim) continue;
       let length: number | undefined;
-      for (const inner of reader.fields(reader.message(field, shape)))
+      let symbol: string | undefined;
+      for (const inner of reader.fields(reader.message(field, shape))) {
         if (inner.number === VALUE.length) length = reader.integer(inner);
+        else if (inner.number === VALUE.symbol) symbol = reader.text(inner);
+      }
       // Some writers give −1 or 0 for a length that is not fixed.
-      if (lengths.push(length !== undefined && length > 0 ? length : undefined) > AXES_LIMIT)
+      if (lengths.push(length !== undefined && length > 0 ? length : symbol || undefined) > AXES_LIMIT)
         return undefined;
     }
     return lengths;
@@ -218,6 +287,8 @@ class GraphWalk implements OnnxModel {
     const reader = this.#reader;
     let [name, domain] = ["", ""];
     const inputs: string[] = [];
+    const outputs: string[] = [];
+    const opsets = new Map<string, number>();
     const nodes: Field[] = [];
     const named = (): string => (name === "" ? "a function" : name);
     const gathering = scopeAt("");
@@ -228,14 +299,16 @@ class GraphWalk implements OnnxModel {
         if (field.number === FUNCTION.name) name = reader.text(field);
         else if (field.number === FUNCTION.domain) domain = reader.text(field);
         else if (field.number === FUNCTION.input) inputs.push(reader.text(field));
+        else if (field.number === FUNCTION.output) outputs.push(reader.text(field));
+        else if (field.number === FUNCTION.opset) this.opset(reader.message(field, message), opsets);
         else if (field.number === FUNCTION.node) nodes.push(field);
-        if (nodes.length + inputs.length > COUNT_LIMIT) throw tooMany();
+        if (nodes.length + inputs.length + outputs.length > COUNT_LIMIT) throw tooMany();
       },
       named,
     );
     const scope = scopeAt(named());
     for (const input of inputs) scope.defined.add(input);
-    this.functions.set(operatorIn(domain, name), { scope, inputs });
+    this.functions.set(operatorIn(domain, name), { scope, inputs, outputs, opsets });
     nodes.forEach((field, index) => {
       this.#guarded(`node ${index}`, scope, () => this.#node(reader.message(field, message), scope, index));
     });
@@ -306,7 +379,7 @@ class GraphWalk implements OnnxModel {
     // Most nodes of a large file have no attributes, and a map of their own would take more memory than they.
     const any = attributes.length > 0;
     const node: OnnxNode = {
-      ...{ operator: operatorIn(domain, operator), inputs, outputs, scope },
+      ...{ name, operator: operatorIn(domain, operator), inputs, outputs, scope },
       integers: any ? new Map() : NO_NUMBERS,
       floats: any ? new Map() : NO_NUMBERS,
       texts: any ? new Map() : NO_TEXTS,
@@ -331,6 +404,7 @@ class GraphWalk implements OnnxModel {
     let floatBytes = 0;
     let content: OnnxItem["content"] | undefined;
     const graphs: Message[] = [];
+    let fill: Message | undefined;
     for (const field of reader.fields(message)) {
       switch (field.number) {
         case ATTRIBUTE.name:
@@ -345,7 +419,11 @@ class GraphWalk implements OnnxModel {
           for (const value of field.type === "bytes" ? reader.varints(field) : [reader.integer(field)])
             if (integers.push(value) > NUMBERS_LIMIT) break;
           break;
+        case ATTRIBUTE.reference:
+          if (!node.refers) Object.assign(node, { refers: true });
+          break;
         case ATTRIBUTE.tensor:
+          if (node.operator === "ConstantOfShape") fill = reader.message(field, message);
           if (constant === undefined) break;
           if (content !== undefined) throw new FileError(`the attribute of ${path} has two values`);
           content = readOnnxTensor(reader, reader.message(field, message)).tensor;
@@ -363,6 +441,7 @@ class GraphWalk implements OnnxModel {
           if (graphs.push(reader.message(field, message)) > COUNT_LIMIT) throw tooMany();
       }
     }
+    if (fill) Object.assign(node, { fill: readOnnxTensor(reader, fill).tensor });
     if (constant !== undefined && floats.length > 0)
       content ??=
         floats[0].number === ATTRIBUTE.float
@@ -380,6 +459,7 @@ class GraphWalk implements OnnxModel {
         scope,
       );
       this.graph(graph, inner);
+      Object.assign(node, { graphs: [...(node.graphs ?? []), inner] });
       // What a subgraph does not define itself is a name of the graph around it.
       for (const [value, uses] of inner.uses) if (!inner.defined.has(value)) addUses(scope.uses, value, uses);
     });
@@ -427,13 +507,21 @@ const PARTS: Readonly<Record<number, string>> = {
 const FIELDS_KNOWN = 32;
 
 /** Attributes whose text is kept. */
-const TEXTS: ReadonlySet<string> = new Set(["auto_pad", "keep_aspect_ratio_policy"]);
+const TEXTS: ReadonlySet<string> = new Set(
+  (
+    "activation approximate auto_pad coordinate_transformation_mode keep_aspect_ratio_policy mode nearest_mode padding_mode"
+  ).split(" "),
+);
 
 /** Attributes whose floats are kept. */
-const FLOATS: ReadonlySet<string> = new Set(["alpha", "scales"]);
+const FLOATS: ReadonlySet<string> = new Set(
+  (
+    "activation_alpha activation_params alpha beta bias cubic_coeff_a epsilon extrapolation_value gamma lambd max min p scale scales value"
+  ).split(" "),
+);
 
 function scopeAt(path: string, outer?: OnnxScope): OnnxScope {
-  return { path, outer, nodes: [], uses: new Map(), defined: new Set(), shapes: new Map() };
+  return { path, outer, nodes: [], uses: new Map(), defined: new Set(), shapes: new Map(), inputs: [], outputs: [] };
 }
 
 function addUses(all: Map<string, OnnxUse[]>, name: string, uses: readonly OnnxUse[]): void {

@@ -17,6 +17,7 @@ export type OnnxDecoder = (bytes: Uint8Array<ArrayBuffer>, skip: number, count: 
 const INTEGERS = {
   INT8: Int8Array,
   UINT8: Uint8Array,
+  BOOL: Uint8Array,
   INT16: Int16Array,
   UINT16: Uint16Array,
   INT32: Int32Array,

@@ -1,7 +1,7 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { type Folder, inside } from "./folder.js";
 import type { OnnxItem } from "./onnx-graph.js";
-import { onnxDecoder } from "./onnx-numbers.js";
+import { type OnnxNumbers, onnxDecoder } from "./onnx-numbers.js";
 import { bytesOf, type Place, type PlacedTensor, typedBytes } from "./onnx-tensor.js";
 import { ProtobufReader } from "./protobuf.js";
 import { FOREIGN_BYTES, refusePointers } from "./refuse-foreign.js";
@@ -56,11 +56,23 @@ export class NumberPlaces {
 
   /** All numbers of a real tensor. @throws FileError if the file does not hold them */
   valuesOf(tensor: PlacedTensor): Float64Array {
+    return Float64Array.from(this.#decoded(tensor) ?? []);
+  }
+
+  /** The same, in an array of their own type if they are floats of at most 32 bits. */
+  floatsOf(tensor: PlacedTensor): Float32Array | Float64Array {
+    const numbers = this.#decoded(tensor);
+    return numbers instanceof Float32Array || numbers instanceof Float64Array
+      ? numbers
+      : Float64Array.from(numbers ?? []);
+  }
+
+  #decoded(tensor: PlacedTensor): OnnxNumbers | undefined {
     const { source, begin } = this.locate(tensor).open();
     try {
       const bytes = allocate(bytesOf(tensor));
       readInto(source, begin, bytes);
-      return Float64Array.from(onnxDecoder(tensor.type)?.(bytes, 0, tensor.count) ?? []);
+      return onnxDecoder(tensor.type)?.(bytes, 0, tensor.count);
     } finally {
       source.close();
     }

@@ -33,6 +33,11 @@ const TYPE_NAMES: readonly string[] = (
   "BFLOAT16 FLOAT8E4M3FN FLOAT8E4M3FNUZ FLOAT8E5M2 FLOAT8E5M2FNUZ UINT4 INT4 FLOAT4E2M1 FLOAT8E8M0 UINT2 INT2"
 ).split(" ");
 
+/** The name of a data type by its number. */
+export function typeName(type: number): string {
+  return TYPE_NAMES[type] ?? `number ${type}`;
+}
+
 /** How the numbers of a type are stored. */
 interface Encoding {
   /** of a number; of those that share a byte the first is in the lowest */
@@ -59,6 +64,7 @@ const ENCODINGS: Readonly<Record<string, Encoding>> = {
   UINT16: { bits: 16, field: FIELD.int32Data },
   INT8: { ...SMALL, signed: true },
   UINT8: SMALL,
+  BOOL: SMALL,
   INT4: { ...SMALL, bits: 4 },
   UINT4: { ...SMALL, bits: 4 },
   INT2: { ...SMALL, bits: 2 },
@@ -173,14 +179,14 @@ export function readOnnxTensor(reader: ProtobufReader, message: Message): NamedO
       }
     }
     const { shape, count } = checkedShape(dims);
-    const typeName = TYPE_NAMES[type] ?? `number ${type}`;
-    if (!Object.hasOwn(ENCODINGS, typeName))
-      return { name, tensor: { shape, count, type: typeName, dtype: undefined, stored: undefined } };
-    const { bits, dtype } = ENCODINGS[typeName];
+    const own = typeName(type);
+    if (!Object.hasOwn(ENCODINGS, own))
+      return { name, tensor: { shape, count, type: own, dtype: undefined, stored: undefined } };
+    const { bits, dtype } = ENCODINGS[own];
     const place = isExternal
       ? externalPlace(reader, external)
-      : ownPlace(message, raw, typed, { shape, count, type: typeName });
-    return { name, tensor: { shape, count, type: typeName, dtype, stored: { bits, place } } };
+      : ownPlace(message, raw, typed, { shape, count, type: own });
+    return { name, tensor: { shape, count, type: own, dtype, stored: { bits, place } } };
   } catch (error) {
     if (!(error instanceof SpectralNormError)) throw error;
     return { name: name ?? nameIn(reader, message), tensor: error };

@@ -176,7 +176,8 @@ function multiplied(opened: OpenTensor, half: HalfType | undefined, factor: numb
   };
 }
 
-function openQuantized(
+/** The numbers of a quantized tensor as the network uses them, times a factor. */
+export function openQuantized(
   tensor: PlacedTensor,
   { grid, scale, zero, packedZeros, codes, range }: Dequantization,
   factor: number,

@@ -1,7 +1,7 @@
 import { gramCost, testCost } from "../certify/gram-test.js";
 import { lengthOf } from "../certify/rounded-sums.js";
 import { down } from "../certify/rounding.js";
-import { type Certificate, certify, type MatrixLike, OverflowError, singularTriplet } from "../index.js";
+import { type Certificate, certify, OverflowError } from "../index.js";
 import {
   type ConvolutionPiece,
   firstInfinite,
@@ -9,8 +9,9 @@ import {
   magnitudeNorm,
   type PieceNumbers,
 } from "./linear-piece.js";
+import { lowerNorm, stepCost } from "./lower-norm.js";
 import type { ProvenNorm } from "./proven-norm.js";
-import { matrixSize, sizedAxes, sparseConvolution } from "./sparse-convolution.js";
+import { matrixSize, type SizedAxis, sizedAxes, sparseConvolution } from "./sparse-convolution.js";
 import { sumUp, timesUp } from "./sums-and-products.js";
 import { supremumOfSymbol, symbolCost } from "./symbol-supremum.js";
 
@@ -18,9 +19,13 @@ import { supremumOfSymbol, symbolCost } from "./symbol-supremum.js";
 const DENSE_FLOPS = 4e9;
 /** Chosen: the most entries of a convolution's matrix. */
 const MOST_ENTRIES = 2 ** 22;
-/** Chosen: the most flops for all lower bounds of a network that nothing else needs. */
-const LOWER_FLOPS = 2e10;
-const LOWER_STEPS = 24;
+/** Chosen: the most flops for a lower bound that nothing else needs, and for all of a network. */
+const LOWER_FLOPS = 8e9;
+const ALL_LOWER_FLOPS = 6e10;
+/** Chosen: steps of the iteration for it; most norms are found to a percent. */
+const [LEAST_STEPS, MOST_STEPS] = [4, 24];
+/** Chosen: the most numbers of a vector for a lower bound. */
+const MOST_PLACES = 2 ** 24;
 /** Chosen: separate bounds of maps that were joined are computed below this many flops. */
 const SEPARATE_FLOPS = 2e9;
 /** A proof's memory has 4 GiB; a matrix with more numbers is not loaded. */
@@ -45,7 +50,7 @@ interface Remembered {
  */
 export class LinearBounds {
   private readonly maxCost: number;
-  private lowerLeft = LOWER_FLOPS;
+  private lowerLeft = ALL_LOWER_FLOPS;
   private readonly known = new Map<string, Remembered[]>();
 
   /** @param maxCost  the most flops for one proof */
@@ -122,32 +127,43 @@ export class LinearBounds {
   }
 
   private ofConvolution(piece: ConvolutionPiece, values: PieceNumbers["values"]): ProvenNorm {
-    const supremum = supremumOfSymbol(piece, values, this.maxCost);
     const axes = sizedAxes(piece);
-    if (!axes) return { ...supremum, lower: undefined };
+    const dense = axes && this.ofDense(piece, axes, values);
+    // A sharp bound is at most the supremum, but for its own rounding.
+    if (dense && !dense.wider) return dense;
+    const supremum = supremumOfSymbol(piece, values, this.maxCost);
+    if (!axes) return supremum;
+    if (dense) return dense.upper <= supremum.upper ? dense : { ...supremum, lower: dense.lower };
+    const { rows, cols } = matrixSize(piece, axes);
+    if (Math.max(rows, cols) * piece.groups > MOST_PLACES) return supremum;
+    const each = stepCost(piece, axes);
+    const steps = Math.min(MOST_STEPS, Math.floor(Math.min(LOWER_FLOPS, this.lowerLeft) / each));
+    if (steps < LEAST_STEPS) return supremum;
+    this.lowerLeft -= steps * each;
+    return { ...supremum, lower: lowerNorm(piece, axes, values, steps) };
+  }
+
+  /** By the matrix of the convolution on an input of known size, if that is cheap. */
+  private ofDense(
+    piece: ConvolutionPiece,
+    axes: readonly SizedAxis[],
+    values: PieceNumbers["values"],
+  ): ProvenNorm | undefined {
     const { rows, cols, entries } = matrixSize(piece, axes);
-    if (!(piece.groups * entries <= MOST_ENTRIES)) return { ...supremum, lower: undefined };
-    const groups = Array.from({ length: piece.groups }, (_, g) => g);
-    const cost = piece.groups * proofCost(rows, cols);
-    if (cost <= Math.min(DENSE_FLOPS, this.maxCost)) {
-      const dense = largestOf(
-        groups.map((g) =>
-          ofCertificate(certify(sparseConvolution(piece, axes, values, g), { maxCost: this.maxCost })),
-        ),
-      );
-      const input = axes.map(({ size }) => size).join("×");
-      return dense.upper <= supremum.upper
-        ? { ...dense, how: `${dense.how}, ${input}` }
-        : { ...supremum, lower: dense.lower };
-    }
-    const steps = 4 * LOWER_STEPS * entries * piece.groups;
-    if (steps > this.lowerLeft) return { ...supremum, lower: undefined };
-    this.lowerLeft -= steps;
-    const lower = groups.reduce(
-      (most, g) => Math.max(most, lowerBound(sparseConvolution(piece, axes, values, g))),
-      0,
+    const { groups } = piece;
+    if (
+      !(
+        groups * proofCost(rows, cols) <= Math.min(DENSE_FLOPS, this.maxCost) &&
+        groups * entries <= MOST_ENTRIES
+      )
+    )
+      return undefined;
+    const certificates = Array.from({ length: groups }, (_, g) =>
+      certify(sparseConvolution(piece, axes, values, g), { maxCost: this.maxCost }),
     );
-    return { ...supremum, lower };
+    const bound = largestOf(certificates.map(ofCertificate));
+    const sharp = certificates.every(({ method, proven }) => proven && method !== "magnitudes");
+    return { ...bound, how: `${bound.how}, ${axes.map(({ size }) => size).join("×")}`, wider: !sharp };
   }
 
   private costOf(piece: LinearPiece): number {
@@ -204,12 +220,6 @@ function byEntries(values: PieceNumbers["values"], rows: number, cols: number): 
 
 function notAsked(): never {
   throw new Error("the numbers are given");
-}
-
-/** Not above ‖A‖₂: a few steps of the iteration, whose vectors are then examined. */
-function lowerBound(A: MatrixLike): number {
-  const triplet = singularTriplet(A, { maxIterations: LOWER_STEPS });
-  return certify(A, { maxCost: 0, triplet }).lower;
 }
 
 /** A number that is the same for the same numbers. */

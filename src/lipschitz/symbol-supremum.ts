@@ -1,27 +1,32 @@
+import { symbolBound } from "../convolutions/symbol-bound.js";
 import { type ConvolutionPiece, magnitudeNorm, type PieceNumbers } from "./linear-piece.js";
 import type { ProvenNorm } from "./proven-norm.js";
 
 /**
- * A bound on the norm of a convolution, or its adjoint, on inputs of every size: the supremum of its symbol.
+ * A bound on the norm of a convolution, or its adjoint, on inputs of every size: the supremum of its symbol, or the root
+ * of its largest row sum times its largest column sum where that is smaller.
  *
  * @param maxCost  the most flops
  */
 export function supremumOfSymbol(
   piece: ConvolutionPiece,
   values: PieceNumbers["values"],
-  _maxCost: number,
+  maxCost: number,
 ): ProvenNorm {
-  return {
-    upper: magnitudeNorm(piece, values),
-    lower: undefined,
-    how: "sums of magnitudes, wider",
-    wider: true,
-  };
+  const { outputs, depth, groups, axes } = piece;
+  const weights = Float64Array.from(values);
+  const { upper, how, proven } = symbolBound({ weights, outputs, depth, groups, axes }, { maxCost });
+  const sums = magnitudeNorm(piece, values);
+  const wider = !proven;
+  const said = (text: string) => (wider ? `${text}, wider` : text);
+  if (sums < upper) return { upper: sums, lower: undefined, how: said("sums of magnitudes"), wider };
+  return { upper, lower: undefined, how: said(how), wider };
 }
 
-/** About the flops of it. */
-export function symbolCost({ outputs, depth, axes }: ConvolutionPiece): number {
-  return (
-    outputs * depth * Math.min(outputs, depth) * axes.reduce((product, { taps }) => product * 16 * taps, 1)
-  );
+/** About the flops of it: some hundred frequencies for each axis in space, at each a matrix's certificate. */
+export function symbolCost({ outputs, depth, groups, axes }: ConvolutionPiece): number {
+  const phases = axes.reduce((product, { stride }) => product * stride, 1);
+  const [one, other] = [outputs / groups, depth * phases];
+  const frequencies = axes.reduce((product, { taps }) => product * 16 * taps, 1);
+  return groups * Math.min(one, other) ** 2 * Math.max(one, other) * frequencies;
 }

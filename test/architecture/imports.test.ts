@@ -20,6 +20,7 @@ const steps: readonly (readonly string[])[] = [
   ["derivative"],
   ["certify"],
   ["complex"],
+  ["convolutions"],
   ["index.ts"],
   ["tfjs", "jax", "files", "threads", "webgpu"],
   ["report"],

@@ -40,10 +40,10 @@ function classifier(height: number | null): tfl.LayersModel {
   const norm = tfl.layers.batchNormalization({ name: "norm" });
   const relu = tfl.layers.reLU({ name: "relu" });
   const second = tfl.layers.conv2d({ filters: 4, kernelSize: 3, padding: "same", name: "second" });
-  const first = relu.apply(norm.apply(conv.apply(input))) as tf.SymbolicTensor;
-  const sum = tfl.layers.add({ name: "sum" }).apply([first, second.apply(first) as tf.SymbolicTensor]);
+  const first = relu.apply(norm.apply(conv.apply(input))) as tfl.SymbolicTensor;
+  const sum = tfl.layers.add({ name: "sum" }).apply([first, second.apply(first) as tfl.SymbolicTensor]);
   const mean = tfl.layers.globalAveragePooling2d({ dataFormat: "channelsLast", name: "mean" }).apply(sum);
-  const output = tfl.layers.dense({ units: 2, name: "logits" }).apply(mean) as tf.SymbolicTensor;
+  const output = tfl.layers.dense({ units: 2, name: "logits" }).apply(mean) as tfl.SymbolicTensor;
   return tfl.model({ inputs: input, outputs: output });
 }
 
@@ -61,8 +61,8 @@ beforeAll(async () => {
   const input = tfl.input({ shape: [3], name: "x" });
   const hidden = tfl.layers.dense({ units: 3, activation: "tanh", name: "hidden" }).apply(input);
   const gate = tfl.layers.dense({ units: 3, name: "gate" }).apply(input);
-  const gated = tfl.layers.multiply({ name: "gated" }).apply([hidden, gate] as tf.SymbolicTensor[]);
-  const result = tfl.layers.dense({ units: 2, name: "result" }).apply(gated) as tf.SymbolicTensor;
+  const gated = tfl.layers.multiply({ name: "gated" }).apply([hidden, gate] as tfl.SymbolicTensor[]);
+  const result = tfl.layers.dense({ units: 2, name: "result" }).apply(gated) as tfl.SymbolicTensor;
   product = await save("product", tfl.model({ inputs: input, outputs: result }));
 }, 60_000);
 

@@ -39,19 +39,21 @@ function chain(seed: number): PlainNetwork {
 }
 
 describe("linear layers in a row", () => {
-  const seeds = Array.from({ length: 400 }, (_, seed) => seed);
+  const seeds = Array.from({ length: 300 }, (_, seed) => seed);
 
   it("as one map have the norm of the composition", () => {
     let [joined, closed] = [0, 0];
     for (const seed of seeds) {
       const network = chain(seed);
       const sigma = sigmaOf(network);
-      const { bound } = networkBounds(network).outputs[0];
+      const { outputs, maps } = networkBounds(network);
+      const { bound } = outputs[0];
       // The matrix comes from differences of outputs that hold sums of a few hundred products of normal numbers.
       const rounding = 1e-12 * (1 + sigma) * size(network.input);
       expect(bound! + rounding, `seed ${seed}`).toBeGreaterThanOrEqual(sigma);
       if (groups(network).length > 1) continue;
       joined++;
+      expect(maps[0].lower ?? 0, `seed ${seed}`).toBeLessThanOrEqual(sigma + rounding);
       const sized = network.nodes.every(
         ({ map }) => map.kind !== "convolution" || map.axes.every((axis) => axis.size !== undefined),
       );
@@ -60,8 +62,8 @@ describe("linear layers in a row", () => {
       // A dense certificate of the composition's matrix, so the bound is its norm.
       expect(bound! - sigma, `seed ${seed}`).toBeLessThanOrEqual(1e-9 * sigma + rounding);
     }
-    expect(joined).toBeGreaterThan(120);
-    expect(closed).toBeGreaterThan(60);
+    expect(joined).toBeGreaterThan(100);
+    expect(closed).toBeGreaterThan(50);
   });
 });
 
