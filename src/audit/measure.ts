@@ -175,7 +175,7 @@ function withForm<T>(weight: Weight, options: MeasureOptions, use: (form: Form) 
 
 function formOf(opened: OpenTensor, weight: Weight, streamed: boolean, options: MeasureOptions): Form {
   const { rows, cols, tensor } = weight;
-  if (options.convolution && isConvolution(weight)) {
+  if (options.convolution && isConvolution(weight, options.convolution)) {
     if (isComplexType(tensor.dtype))
       throw new UnsupportedError(
         `is ${tensor.dtype}, and convolutions have real kernels here; without --conv operator it is a matrix`,

@@ -183,9 +183,10 @@ function withSpectra(items: readonly Item[], options: SpectraOptions): Item[] {
 
 function costOfWeight(weight: Weight, { certify = false, convolution }: PlanOptions): number {
   const { rows, cols } = weight;
-  if (!convolution || !isConvolution(weight)) return costOf(rows, cols, certify);
-  const [h, w] = convolutionInput(weight, convolution)?.size ?? [1, 1];
-  return costOfConvolution(rows * cols, h * w);
+  if (!convolution || !isConvolution(weight, convolution)) return costOf(rows, cols, certify);
+  const { size } = convolutionInput(weight, convolution) ?? { size: [] };
+  const places = size.reduce((product, length) => product * length, 1);
+  return costOfConvolution(rows * cols, places);
 }
 
 const SHOWN = 5;

@@ -21,7 +21,7 @@ const KERNEL_BYTES = 2 ** 32 - 2 ** 16;
 /** Why the whole spectrum of a weight cannot be taken; undefined if it can. */
 export function obstacleTo(weight: Weight, { memory, convolution }: SpectraOptions): string | undefined {
   const { rows, cols } = weight;
-  if (convolution && isConvolution(weight))
+  if (convolution && isConvolution(weight, convolution))
     return "is taken for a convolution, which has no whole spectrum here";
   if (Math.min(rows, cols) < FEWEST) return TOO_FEW;
   const { tall, short, numbers } = decomposed(weight);

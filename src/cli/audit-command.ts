@@ -67,13 +67,15 @@ export function registerAudit(program: Command): void {
     )
     .option(
       "--input <h>x<w>",
-      "with --conv operator, height and width of the input, where no graph gives them",
+      "with --conv operator, height and width of the input, where no graph gives them; or <w>, or <d>x<h>x<w>",
       inputSize,
     )
     .addOption(
       new Option("--boundary <b>", "with --conv operator, the values beyond the edges").choices([
         "zero",
         "circular",
+        "reflect",
+        "replicate",
       ]),
     )
     .addOption(
@@ -100,8 +102,9 @@ function shardOf(text: string): Shard {
   throw new InvalidArgumentError(`It takes i/n with i from 1 to n and n at most ${MOST_SHARDS}.`);
 }
 
-function inputSize(text: string): readonly [number, number] {
-  const parts = /^([1-9]\d{0,4})x([1-9]\d{0,4})$/i.exec(text);
-  if (parts) return [Number(parts[1]), Number(parts[2])];
-  throw new InvalidArgumentError("It takes height and width, such as 32x32.");
+function inputSize(text: string): readonly number[] {
+  if (/^[1-9]\d{0,7}(x[1-9]\d{0,7}){0,2}$/i.test(text)) return text.split(/x/i).map(Number);
+  throw new InvalidArgumentError(
+    "It takes height and width, such as 32x32, a width, or depth, height and width, such as 8x32x32.",
+  );
 }

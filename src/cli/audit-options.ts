@@ -6,6 +6,7 @@ import type { Shard } from "../audit/shard.js";
 import type { Weight } from "../audit/weight.js";
 import type { KernelLayout } from "../files/tensor.js";
 import { OptionError } from "../index.js";
+import type { Boundary } from "../operators/convolution-form.js";
 
 /** The options of `spectral-norm audit`, parsed. */
 export interface AuditFlags extends Omit<MeasureOptions, "convolution"> {
@@ -21,8 +22,8 @@ export interface AuditFlags extends Omit<MeasureOptions, "convolution"> {
   readonly resume?: string;
   readonly threads?: number;
   readonly conv?: "reshape" | "operator";
-  readonly input?: readonly [number, number];
-  readonly boundary?: "zero" | "circular";
+  readonly input?: readonly number[];
+  readonly boundary?: Boundary;
   readonly layout?: KernelLayout;
   readonly embeddings?: boolean;
   readonly leftOut?: boolean;
@@ -35,8 +36,9 @@ export function requireInput(
   weights: readonly Pick<Weight, "tensor">[],
   convolution: ConvolutionOptions | undefined,
 ): void {
-  const kernels = convolution ? weights.filter(isConvolution) : [];
-  if (kernels.length === 0 || kernels.some((weight) => convolutionInput(weight, convolution ?? {}))) return;
+  if (!convolution) return;
+  const kernels = weights.filter((weight) => isConvolution(weight, convolution));
+  if (kernels.length === 0 || kernels.some((weight) => convolutionInput(weight, convolution))) return;
   throw new OptionError("--conv operator: needs the size of the input, such as --input 32x32");
 }
 

@@ -230,9 +230,7 @@ function explanation(lines: readonly AuditLine[]): string {
     "residual: √(‖Av−σu‖² + ‖Aᵀu−σv‖²), which bounds the distance of σ₁ to a singular value · stable rank: ‖A‖_F²/σ₁²",
     ...(lines.some(({ alpha }) => alpha !== undefined) ? [SPECTRA_EXPLANATION] : []),
     ...(lines.some(({ input }) => input)
-      ? [
-          "input: height and width that a convolution is applied to, its graph's own or, with *, those of --input",
-        ]
+      ? ["input: the size that a convolution is applied to, its graph's own or, with *, that of --input"]
       : []),
     ...(unsure > 0 ? [`${unsure} of ${lines.length} did not converge or could not be proven.`] : []),
   ].join("\n");

@@ -4,18 +4,23 @@ import type { Boundary, ConvolutionAxis } from "./convolution-form.js";
 export const MOST_PLACES = 2 ** 24;
 
 /**
- * Why a kernel cannot be applied along an axis with so many places, padding included; undefined if it can.
+ * Why a kernel cannot be applied along an axis; undefined if it can.
  *
- * @param reach  places from the kernel's first tap to its last
- * @param places  what the places are called
+ * @param places  what the axis' places are called
  */
 export function obstacleAlong(
-  padded: number,
-  { reach, places }: { readonly reach: number; readonly places: string },
+  { size, taps, dilation, before, after }: Omit<ConvolutionAxis, "source" | "outputs">,
+  boundary: Boundary,
+  places: string,
 ): string | undefined {
+  const padded = size + before + after;
+  const reach = (taps - 1) * dilation + 1;
+  const most = Math.max(before, after);
   if (padded > MOST_PLACES) return `${padded} ${places}, padding included, are more than ${MOST_PLACES}`;
   if (padded < reach)
     return `a kernel that reaches over ${reach} ${places} does not fit into ${padded}, padding included`;
+  if (boundary === "reflect" && most >= size)
+    return `reflecting edges continue ${size} ${places} by at most ${size - 1} on each side, not by ${most}`;
   return undefined;
 }
 

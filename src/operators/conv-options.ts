@@ -201,17 +201,10 @@ export function axesOf(
     const natural = (size - 1) * stride + reach + more;
     const length = !transposed ? size : padding === "same" ? size * stride : natural - before - after;
     if (length < 1) throw new ShapeError(`${caller}: its output has no ${places}: ${length}`);
-    const padded = length + before + after;
-    const problem = obstacleAlong(padded, { reach, places });
+    const axis = { size: length, taps: count, stride, dilation, before, after };
+    const problem = obstacleAlong(axis, boundary, places);
     if (problem) throw new ShapeError(`${caller}: ${problem}`);
-    if (boundary === "reflect" && Math.max(before, after) >= length)
-      throw new ShapeError(
-        `${caller}: reflecting edges continue ${length} ${places} by at most ${length - 1} on each side, not by ${Math.max(before, after)}`,
-      );
-    return convolutionAxis({
-      ...{ size: length, taps: count, stride, dilation, before, after, boundary },
-      ...(transposed && { outputs: size }),
-    });
+    return convolutionAxis({ ...axis, boundary, ...(transposed && { outputs: size }) });
   });
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { svdvals } from "../../src/index.js";
+import { conv1d, conv3d, spectralNorm, svdvals } from "../../src/index.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { frobenius } from "../../src/numerics/sums.js";
 import { floats, safetensors } from "../files/models.js";
@@ -24,13 +24,18 @@ const kernelOf = (o: number, i: number, kh: number, kw: number): Kernel =>
 const [h, w] = [5, 4];
 
 /** The matrix of the convolution with as many outputs as inputs, from its definition. */
-function dense(K: Kernel, channelOf: (o: number, c: number) => number, channels: number, circular: boolean) {
+function dense(K: Kernel, channelOf: (o: number, c: number) => number, channels: number, boundary: string) {
   const [kh, kw] = [K[0][0].length, K[0][0][0].length];
   const rows = K.length * h * w;
   const cols = channels * h * w;
   const A = new Float64Array(rows * cols);
-  const place = (at: number, size: number) =>
-    circular ? (at + size) % size : at >= 0 && at < size ? at : -1;
+  const place = (at: number, size: number) => {
+    if (at >= 0 && at < size) return at;
+    if (boundary === "zero") return -1;
+    if (boundary === "circular") return (at + size) % size;
+    if (boundary === "reflect") return at < 0 ? -at : 2 * (size - 1) - at;
+    return at < 0 ? 0 : size - 1;
+  };
   K.forEach((ofOutput, o) => {
     ofOutput.forEach((taps, c) => {
       for (let p = 0; p < h; p++)
@@ -107,33 +112,57 @@ writeFileSync(
   ]),
 );
 
-describe.each(["zero", "circular"] as const)("--conv operator with %s beyond the edges", (boundary) => {
-  const flags = { conv: "operator", input: [h, w], boundary } as const;
-  const circular = boundary === "circular";
+describe.each(["zero", "circular", "reflect", "replicate"] as const)(
+  "--conv operator with %s beyond the edges",
+  (boundary) => {
+    const flags = { conv: "operator", input: [h, w], boundary } as const;
 
-  it("has the norms of the matrix that a convolution is, of either layout and depthwise", async () => {
-    const [first, second] = [await answers([torch], flags), await answers([keras], flags)];
-    expect([first.status, first.stderr, second.status, second.stderr]).toEqual([0, "", 0, ""]);
-    const mixing = (_: number, c: number) => c;
-    const expected = [
-      dense(plain, mixing, 2, circular),
-      dense(tall, mixing, 3, circular),
-      dense(own, (o) => o, 4, circular),
-      dense(plain, mixing, 2, circular),
-      dense(tall, mixing, 3, circular),
-      dense(own, (o) => Math.floor(o / 2), 2, circular),
-    ];
-    const lines = [...first.lines.slice(0, 3), ...second.lines];
-    lines.forEach(({ sigma, rows, cols, frobenius: norm, converged }, k) => {
-      const { A, rows: m, cols: n } = expected[k];
-      expect([rows, cols, converged]).toEqual([m, n, true]);
-      expect(Math.abs(sigma / svdvals({ data: A, shape: [m, n] })[0] - 1)).toBeLessThan(1e-13);
-      expect(Math.abs(norm / frobenius(A) - 1)).toBeLessThan(1e-14);
+    it("has the norms of the matrix that a convolution is, of either layout and depthwise", async () => {
+      const [first, second] = [await answers([torch], flags), await answers([keras], flags)];
+      expect([first.status, first.stderr, second.status, second.stderr]).toEqual([0, "", 0, ""]);
+      const mixing = (_: number, c: number) => c;
+      const expected = [
+        dense(plain, mixing, 2, boundary),
+        dense(tall, mixing, 3, boundary),
+        dense(own, (o) => o, 4, boundary),
+        dense(plain, mixing, 2, boundary),
+        dense(tall, mixing, 3, boundary),
+        dense(own, (o) => Math.floor(o / 2), 2, boundary),
+      ];
+      const lines = [...first.lines.slice(0, 3), ...second.lines];
+      lines.forEach(({ sigma, rows, cols, frobenius: norm, converged }, k) => {
+        const { A, rows: m, cols: n } = expected[k];
+        expect([rows, cols, converged]).toEqual([m, n, true]);
+        expect(Math.abs(sigma / svdvals({ data: A, shape: [m, n] })[0] - 1)).toBeLessThan(1e-13);
+        expect(Math.abs(norm / frobenius(A) - 1)).toBeLessThan(1e-14);
+      });
+      // What has two axes is a matrix all the same.
+      expect(first.lines[3]).toMatchObject({ rows: 2, cols: 2 });
+      expect(first.lines[3].sigma).toBeCloseTo(3, 14);
     });
-    // What has two axes is a matrix all the same.
-    expect(first.lines[3]).toMatchObject({ rows: 2, cols: 2 });
-    expect(first.lines[3].sigma).toBeCloseTo(3, 14);
-  });
+  },
+);
+
+it("takes the kernels of one and three axes for convolutions if the input has as many lengths", async () => {
+  const numbers = oihw(plain);
+  const path = join(folder, "axes.safetensors");
+  const parts = [
+    { name: "line.weight", dtype: "F64" as const, shape: [3, 2, 9], data: floats("F64", numbers) },
+    { name: "space.weight", dtype: "F64" as const, shape: [3, 2, 3, 3, 1], data: floats("F64", numbers) },
+  ];
+  writeFileSync(path, safetensors(parts));
+  const sizes = [[6], [4, 5, 3]];
+  for (const [k, input] of sizes.entries()) {
+    const { lines } = await answers([path], { conv: "operator", input, boundary: "circular" });
+    const { shape } = parts[k];
+    const kernel = { data: Float64Array.from(numbers), shape };
+    const make = k === 0 ? conv1d : conv3d;
+    const A = make(kernel, { input: input as never, padding: "same", boundary: "circular" });
+    expect(lines[k]).toMatchObject({ rows: A.shape[0], cols: A.shape[1], input });
+    expect(Math.abs(lines[k].sigma / spectralNorm(A) - 1)).toBeLessThan(1e-13);
+    // The other one is a matrix.
+    expect(lines[1 - k]).toMatchObject({ rows: 3, cols: 18 });
+  }
 });
 
 it("with circular boundaries has the largest norm of the kernel's Fourier transform", async () => {

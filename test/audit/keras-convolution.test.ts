@@ -71,20 +71,31 @@ const convolutions: Readonly<Record<string, Convolution>> = {
     ...{ className: "Conv2DTranspose", shape: [1, 2, 2, 1], input: [3, 2] },
     config: { strides: [2, 3], padding: "same" },
   },
+  space: {
+    ...{ className: "Conv3D", shape: [2, 3, 2, 2, 3], input: [3, 4, 5] },
+    config: { padding: "same", strides: [1, 2, 2] },
+  },
+  "up-space": {
+    ...{ className: "Conv3DTranspose", shape: [2, 3, 1, 2, 3], input: [2, 3, 2] },
+    config: { padding: "same", strides: [2, 1, 3] },
+  },
   "up-line": { className: "Conv1DTranspose", shape: [3, 2, 3], input: [5], config: { strides: [2] } },
 };
 
-const planar = (lengths: readonly number[], first: number) =>
-  lengths.length === 1 ? [first, ...lengths] : lengths;
+/** The lengths of three axes, the first ones of length one. */
+const spatial = (lengths: readonly number[]) => [
+  ...new Array<number>(3 - lengths.length).fill(1),
+  ...lengths,
+];
 
 /** The places of an axis: for each output, input and tap that meet, and how many outputs there are. */
 function axis(
   { className, config = {}, shape, input }: Convolution,
   along: number,
 ): { outputs: number; meets: [output: number, input: number, tap: number][] } {
-  const at = along - (2 - input.length);
+  const at = along - (3 - input.length);
   if (at < 0) return { outputs: 1, meets: [[0, 0, 0]] };
-  const { padding = "valid", strides = [1, 1], dilation_rate: dilations = [1, 1] } = config;
+  const { padding = "valid", strides = [1, 1, 1], dilation_rate: dilations = [1, 1, 1] } = config;
   const [size, taps, stride, dilation] = [input[at], shape[at], strides[at], dilations[at]];
   const reach = dilation * (taps - 1) + 1;
   const back = className.endsWith("Transpose");
@@ -111,18 +122,21 @@ function axis(
 /** The matrix of a layer from Keras' definition, channels last. */
 function dense(layer: Convolution, K: readonly number[]) {
   const { className, shape, config = {}, input } = layer;
-  const [rowsOf, columnsOf] = [axis(layer, 0), axis(layer, 1)];
-  const [, width] = planar(input, 1);
-  const [kh, kw] = planar(shape.slice(0, -2), 1);
+  const [planesOf, rowsOf, columnsOf] = [axis(layer, 0), axis(layer, 1), axis(layer, 2)];
+  const [, height, width] = spatial(input);
+  const [kd, kh, kw] = spatial(shape.slice(0, -2));
   const [third, fourth] = shape.slice(-2);
   const { groups = 1 } = config;
   const kind = className.startsWith("Depthwise") ? "depthwise" : className.endsWith("Transpose") ? "up" : "";
   const channels = kind === "up" ? fourth : kind === "depthwise" ? third : third * groups;
   const outputs = kind === "up" ? third : kind === "depthwise" ? third * fourth : fourth;
-  const rows = rowsOf.outputs * columnsOf.outputs * outputs;
+  const rows = planesOf.outputs * rowsOf.outputs * columnsOf.outputs * outputs;
   const cols = input.reduce((a, b) => a * b, 1) * channels;
   const A = new Float64Array(rows * cols);
-  for (const [i, y, a] of rowsOf.meets)
+  const places = planesOf.meets.flatMap(([l, z, c]) =>
+    rowsOf.meets.map(([i, y, a]) => [l * rowsOf.outputs + i, z * height + y, c * kh + a]),
+  );
+  for (const [i, y, a] of places)
     for (const [j, x, b] of columnsOf.meets)
       for (let s = 0; s < third; s++)
         for (let t = 0; t < fourth; t++) {
@@ -135,7 +149,7 @@ function dense(layer: Convolution, K: readonly number[]) {
                 : [s + third * Math.floor(t / (fourth / groups)), t];
           A[((i * columnsOf.outputs + j) * outputs + o) * cols + (y * width + x) * channels + c] += k;
         }
-  expect(kh * kw * third * fourth).toBe(K.length);
+  expect(kd * kh * kw * third * fourth).toBe(K.length);
   return { A, rows, cols };
 }
 
@@ -188,7 +202,7 @@ describe("--conv operator has the norms of Keras' convolutions, on the input of 
       const ones = input.map(() => 1);
       expect(lines[0]).toMatchObject({
         ...{ tensor: `${name}/kernel`, operator: className, stride: config.strides ?? ones },
-        ...{ dilation: config.dilation_rate ?? ones, inputFrom: "graph", input: planar(input, 1) },
+        ...{ dilation: config.dilation_rate ?? ones, inputFrom: "graph", input },
         padding: convolution.padding ?? config.padding ?? "valid",
       });
       check(lines[0], convolution, kernels[name].numbers);
@@ -238,10 +252,13 @@ it("--conv operator has the norms of the layers of a TensorFlow.js model", async
     const path = join(folder, `${name}.json`);
     writeFileSync(path, JSON.stringify(model));
     writeFileSync(join(folder, `${name}.bin`), floats("F32", single(name)));
-    const [h, w] = planar(input, 9);
-    const { status, lines } = await answers([path], { conv: "operator", input: [h, w] });
+    // A convolution with fewer axes takes the last of the lengths.
+    const { status, lines } = await answers([path], {
+      conv: "operator",
+      input: input.length === 1 ? [9, ...input] : input,
+    });
     expect(status, name).toBe(0);
-    expect(lines[0]).toMatchObject({ operator: className, inputFrom: "option", input: planar(input, 1) });
+    expect(lines[0]).toMatchObject({ operator: className, inputFrom: "option", input });
     const truth = dense(convolution, single(name));
     expect([lines[0].rows, lines[0].cols]).toEqual([truth.rows, truth.cols]);
     expect(Math.abs(lines[0].sigma / largest(truth) - 1), name).toBeLessThan(1e-6);
