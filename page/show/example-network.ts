@@ -57,7 +57,7 @@ export function exampleNetwork(): PathFile[] {
     ],
   };
   const numbers = weights.flatMap(([, rows, cols]) =>
-    Array.from({ length: rows * cols }, (_, k) => Math.sin(k * k + rows) / Math.sqrt(rows)),
+    Array.from({ length: rows * cols }, (_, k) => (2 * Math.sin(k * k + rows)) / Math.sqrt(rows)),
   );
   const files = [
     new File([JSON.stringify(model)], "model.json"),

@@ -40,7 +40,7 @@ function pathFigure(id: string, value: string, steps: readonly PathStep[]): Figu
   }));
   const start = { place: 0, bound: 1 };
   const largest = points.reduce((a, b) => (b.factor > a.factor ? b : a));
-  const { ticks, domain } = decades([1, ...points.flatMap(({ factor, bound }) => [factor, bound])]);
+  const { ticks, domain, label } = scaleOf([1, ...points.flatMap(({ factor, bound }) => [factor, bound])]);
   const last = steps[steps.length - 1];
   const kinds = [
     {
@@ -75,14 +75,14 @@ function pathFigure(id: string, value: string, steps: readonly PathStep[]): Figu
       marginTop: 30,
       marginBottom: 42,
       x: { domain: [-0.2, steps.length + 0.8] },
-      y: { type: "log", domain: [domain[0], domain[1] * 1.6] },
+      y: { type: "log", domain: [...domain] },
       marks: [
-        Plot.gridY(spreadOut(ticks, MOST_TICKS), { stroke: "var(--rule)", strokeOpacity: 0.9 }),
-        Plot.axisY(spreadOut(ticks, MOST_TICKS), {
+        Plot.gridY(ticks, { stroke: "var(--rule)", strokeOpacity: 0.9 }),
+        Plot.axisY(ticks, {
           tickSize: 0,
           label: "factor",
           labelArrow: "none",
-          text: (tick: number) => powerOfTen(Math.round(Math.log10(tick))),
+          text: label,
           fill: "var(--muted)",
         }),
         countAxis("map, along the path", { narrow }),
@@ -126,4 +126,28 @@ function pathFigure(id: string, value: string, steps: readonly PathStep[]): Figu
 /** The end of a name says more than its beginning. */
 function short(name: string): string {
   return name.length > LONGEST ? `…${name.slice(1 - LONGEST)}` : name;
+}
+
+/** Chosen: a smaller ratio of the largest to the smallest value has ticks between the powers of ten. */
+const SHORT = 100;
+
+interface Scale {
+  readonly ticks: readonly number[];
+  readonly domain: readonly [number, number];
+  label(tick: number): string;
+}
+
+/** A logarithmic scale for values, with room for a name above the largest. */
+function scaleOf(values: readonly number[]): Scale {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const domain = [least / 1.2, most * (most / least < SHORT ? 1.4 : 4)] as const;
+  const { ticks } = decades(values);
+  if (most / least < SHORT) {
+    const between = ticks.flatMap((tick) => [tick, 2 * tick, 5 * tick]);
+    const inside = between.filter((tick) => tick >= domain[0] && tick <= domain[1]);
+    return { ticks: inside, domain, label: (tick) => String(Number(tick.toPrecision(1))) };
+  }
+  const inside = ticks.filter((tick) => tick >= domain[0] && tick <= domain[1]);
+  const label = (tick: number) => powerOfTen(Math.round(Math.log10(tick)));
+  return { ticks: spreadOut(inside, MOST_TICKS), domain, label };
 }
