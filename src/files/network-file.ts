@@ -5,6 +5,8 @@ import { parseJson } from "./json.js";
 import { isKeras } from "./keras.js";
 import { readKerasNetwork, readTfjsNetwork } from "./keras-network.js";
 import type { Network, NetworkOptions } from "./network.js";
+import { isOnnx } from "./onnx.js";
+import { readOnnxNetwork } from "./onnx-network.js";
 import { FOREIGN_BYTES, refuseForeign } from "./refuse-foreign.js";
 import { isSafetensors } from "./safetensors.js";
 import { isSafetensorsIndex } from "./safetensors-index.js";
@@ -40,9 +42,12 @@ export function readNetwork(
     const head = source.read(0, Math.min(FOREIGN_BYTES, source.size));
     refuseForeign(head);
     const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase();
+    const onnx = () => readOnnxNetwork(source, open, name, folder, options);
+    if (extension === "onnx") return onnx();
     if (extension === "keras" || extension === "h5" || (extension !== "json" && isKeras(head, source)))
       return readKerasNetwork(source, open, options);
     if (WEIGHTS_ONLY.test(name) || isWeightsOnly(head, source)) throw weightsOnly();
+    if (extension !== "json" && isOnnx(head)) return onnx();
     if (extension === "json" || head[0] === 0x7b || head[0] === 0x5b)
       return networkInJson(source, folder, options);
     throw new FileError(

@@ -172,7 +172,7 @@ export function convTranspose1d(kernel: ConvKernel, options: ConvTranspose1dOpti
  * const tent = [0.25, 0.75, 0.75, 0.25];
  * const kernel = { data: tent.flatMap((a) => tent.map((b) => a * b)), shape: [1, 1, 4, 4] };
  * const larger = convTranspose2d(kernel, { input: [8, 8], stride: 2, padding: 1 });
- * console.log(larger.outputShape.join("×"), spectralNorm(larger).toFixed(6)); // 1×16×16 1.970450
+ * console.log(larger.outputShape.join("×"), spectralNorm(larger).toFixed(6)); // 1×16×16 1.951829
  * ```
  */
 export function convTranspose2d(kernel: ConvKernel, options: ConvTranspose2dOptions): Conv2dOperator {
