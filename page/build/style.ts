@@ -1,6 +1,4 @@
 import type { Plugin } from "vite";
-import { answersStyle } from "../../src/lipschitz/report/answers.js";
-import { drawingStyle } from "../../src/lipschitz/report/network-drawing.js";
 import { dark, light, style } from "../../src/report/style.js";
 
 /**
@@ -15,9 +13,7 @@ export function styled(): Plugin {
     name: "styled",
     transformIndexHtml: {
       order: "pre",
-      handler: () => [
-        { tag: "style", children: style + answersStyle + drawingStyle + chosen, injectTo: "head-prepend" },
-      ],
+      handler: () => [{ tag: "style", children: style + chosen, injectTo: "head-prepend" }],
     },
   };
 }
