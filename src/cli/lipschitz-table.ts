@@ -89,7 +89,7 @@ function answer({ output, inputs, bound, missing, instead }: OutputBound, width:
     return wrapped(`${quote(output)}: ‖f(x) − f(y)‖₂ ≤ ${digits(bound, 6)} · ‖x − y‖₂`, width, "  ");
   const other =
     instead.length > 0
-      ? ` There is one up to ${instead.map((name) => `--output ${quote(name)}`).join(" or ")}.`
+      ? ` There is one up to ${instead.map((name) => `--output "${oneLine(name)}"`).join(" or ")}.`
       : "";
   const why = missing ? `, because of ${oneLine(reasonOf(missing))}.` : ".";
   return wrapped(`${quote(output)}: no bound as a function${of}${why}${other}`, width, "  ");

@@ -50,7 +50,9 @@ it("is a program, and replaces what the compiler left", () => {
   accessSync(command, constants.X_OK);
   expect(files.filter((file) => file.endsWith(".d.ts"))).toEqual([]);
   expect(
-    ["audit", "engines", "experiment", "files", "lipschitz", "report"].filter((folder) => existsSync(join(dist, folder))),
+    ["audit", "engines", "experiment", "files", "lipschitz", "report"].filter((folder) =>
+      existsSync(join(dist, folder)),
+    ),
   ).toEqual([]);
 });
 
