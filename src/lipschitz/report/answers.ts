@@ -6,9 +6,6 @@ import { digitsAbove, digitsBelow } from "../rounded-digits.js";
 import { type Answer, type BoundedModel, boundsOf, nodeText, opText } from "./bounded-model.js";
 import { factorOf } from "./heaviest-path.js";
 
-/** What a proof is of. */
-export const PROVEN_OF = "the network in exact real arithmetic on the weights as stored";
-
 /** Style of the answers and of the table, beside that of the page. */
 export const answersStyle = `
 .answers, section > ul.answers { display: flex; flex-wrap: wrap; max-width: none; margin-inline: 0; padding: 0; }

@@ -3,10 +3,11 @@ import { figureMarkup } from "../../report/figure-markup.js";
 import { pageStart } from "../../report/mark.js";
 import { html, Markup } from "../../report/markup.js";
 import { style } from "../../report/style.js";
-import { answerList, answersStyle, mapTable, outputTable, PROVEN_OF } from "./answers.js";
+import { answerList, answersStyle, mapTable, outputTable } from "./answers.js";
 import type { BoundedModel } from "./bounded-model.js";
 import { drawingStyle, networkDrawing } from "./network-drawing.js";
 import { pathFigures } from "./path-figures.js";
+import { PROVEN_OF } from "./proven-of.js";
 import { slopeFigure } from "./slope-figure.js";
 
 /** All that a report says. */
