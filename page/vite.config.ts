@@ -33,14 +33,17 @@ export default defineConfig({
     plugins: () => [inWorker],
     // What several parts of the worker share is one file: many small ones compress less well.
     rolldownOptions: {
-      output: { codeSplitting: { groups: [{ name: "shared", test: sharedCode, minShareCount: 2 }] } },
+      output: {
+        comments: false,
+        codeSplitting: { groups: [{ name: "shared", test: sharedCode, minShareCount: 2 }] },
+      },
     },
   },
   build: {
     target: "es2022",
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1500,
-    rolldownOptions: { output: { comments: { legal: false } } },
+    rolldownOptions: { output: { comments: false } },
   },
   server: { headers: isolating },
   preview: { headers: isolating },

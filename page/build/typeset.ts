@@ -15,14 +15,20 @@ export function typeset(): Plugin {
   return {
     name: "typeset",
     transformIndexHtml: { order: "pre", handler: typesetHtml },
-    // Every browser that runs the page reads WOFF 2; the other formats of the fonts are not needed.
     transform: {
       filter: { id: /katex(\.min)?\.css$/ },
       order: "pre",
-      handler: (code) => code.replace(/,\s*url\([^)]*\.(woff|ttf)\)\s*format\("[^"]*"\)/g, ""),
+      handler: (code) =>
+        code
+          // Every browser that runs the page reads WOFF 2; the other formats of the fonts are not needed.
+          .replace(/,\s*url\([^)]*\.(woff|ttf)\)\s*format\("[^"]*"\)/g, "")
+          .replace(/@font-face\s*\{[^}]*KaTeX_(Caligraphic|Fraktur|SansSerif|Script|Typewriter)[^}]*\}/g, ""),
     },
   };
 }
+
+/** Classes of what is set in fonts whose declarations are left out of the style. */
+const UNUSED_FONTS = /class="[^"]*\b(mathcal|mathfrak|mathscr|(math|text)(sf|tt|frak|scr))\b/;
 
 export function typesetHtml(html: string): string {
   return html
@@ -32,5 +38,12 @@ export function typesetHtml(html: string): string {
 
 function render(formula: string, displayMode: boolean): string {
   const text = formula.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-  return katex.renderToString(text.trim(), { displayMode, throwOnError: true, strict: "error", macros });
+  const typeset = katex.renderToString(text.trim(), {
+    displayMode,
+    throwOnError: true,
+    strict: "error",
+    macros,
+  });
+  if (UNUSED_FONTS.test(typeset)) throw new Error(`a font that the page leaves out is needed for ${formula}`);
+  return typeset;
 }

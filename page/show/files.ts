@@ -2,7 +2,7 @@ import { scientific } from "../../src/report/format-number.js";
 import type { NormRow } from "../work/norms.js";
 import type { PathFile } from "../work/path-file.js";
 import { accepted, described } from "../work/readers.js";
-import { chosenFiles, droppedFiles } from "./dropped-files.js";
+import { dropZone } from "./drop-zone.js";
 import { element } from "./element.js";
 import { compute } from "./engine.js";
 import { Live } from "./live.js";
@@ -14,29 +14,7 @@ const mostNames = 5;
 
 /** The section for the reader's own files. */
 export function filesSection(host: HTMLElement): void {
-  const input = element("input", {
-    type: "file",
-    multiple: true,
-    accept: accepted,
-    id: "file-input",
-  });
-  const folder = element("input", { type: "file", webkitdirectory: true, id: "folder-input" });
   const example = element("button", { type: "button" }, "try a magic square");
-  const zone = element(
-    "div",
-    { class: "drop" },
-    element("p", {}, "Drop files of matrices, or the files or the folder of a model, here, or"),
-    element(
-      "div",
-      { class: "choices" },
-      input,
-      element("label", { class: "button", for: "file-input" }, "choose files"),
-      folder,
-      element("label", { class: "button", for: "folder-input" }, "choose a folder"),
-      example,
-    ),
-    element("p", { class: "formats" }, described),
-  );
   const magic = new File(["8,1,6\n3,5,7\n4,9,2\n"], "magic.csv");
   example.addEventListener("click", () => take([{ path: magic.name, file: magic }]));
   const body = element("tbody");
@@ -88,22 +66,13 @@ export function filesSection(host: HTMLElement): void {
     files = chosen;
     if (files.length > 0) void live.run();
   };
-  for (const field of [input, folder])
-    field.addEventListener("change", () => {
-      take(chosenFiles(field));
-      // Otherwise the same file could not be chosen again after a change.
-      field.value = "";
-    });
-  zone.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    zone.dataset["over"] = "";
-  });
-  zone.addEventListener("dragleave", () => delete zone.dataset["over"]);
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    delete zone.dataset["over"];
-    if (event.dataTransfer)
-      droppedFiles(event.dataTransfer).then(take, (error: unknown) => remarks.show([String(error)]));
+  const zone = dropZone({
+    invitation: "Drop files of matrices, or the files or the folder of a model, here, or",
+    formats: described,
+    accept: accepted,
+    example,
+    take,
+    failed: (reason) => remarks.show([reason]),
   });
   host.append(zone, live.node, table, remarks.node);
 }

@@ -16,6 +16,7 @@ import {
   singularTriplet,
 } from "../../src/index.js";
 import { chosenAmong } from "./chosen-files.js";
+import { folderAmong } from "./dropped-folder.js";
 import { fileSource } from "./file-source.js";
 import { gunzipped } from "./gunzipped.js";
 import type { PathFile } from "./path-file.js";
@@ -91,21 +92,6 @@ export const norms: Task<{ readonly files: readonly PathFile[] }, number, NormRo
   }
   return count;
 };
-
-/** The files that a file may name: those in its own folder, or those that were dropped with it. */
-function folderAmong(files: readonly PathFile[], one: PathFile, parts: Set<PathFile>): Folder {
-  const beside = one.path.slice(0, one.path.lastIndexOf("/") + 1);
-  return {
-    open(name) {
-      const found =
-        files.find(({ path }) => path === beside + name) ??
-        files.find(({ path }) => path === name.slice(name.lastIndexOf("/") + 1));
-      if (!found) throw new FileError("was not among the files that were dropped together");
-      parts.add(found);
-      return fileSource(found.file);
-    },
-  };
-}
 
 type Row = { readonly key?: string } & (MatrixNorms | Failed | LeftOut | Note);
 

@@ -6,6 +6,7 @@ import { byteSize, flops, integerIn, tolerance } from "./option-values.js";
 import { standardOutput } from "./output.js";
 import { progressOn } from "./progress.js";
 import { isStdout, runAudit } from "./run-audit.js";
+import { typedCommand } from "./typed-command.js";
 
 /** Adds `spectral-norm audit`. */
 export function registerAudit(program: Command): void {
@@ -88,8 +89,7 @@ export function registerAudit(program: Command): void {
     .action(async (models: string[], flags: AuditFlags, command: Command) => {
       const { stderr } = process;
       const streams = { stdout: standardOutput, stderr, progress: progressOn(stderr), isStdout };
-      const typed = ["spectral-norm", "audit", ...command.parent!.args.slice(1)].map(quoted).join(" ");
-      process.exitCode = await runAudit(models, flags, streams, typed);
+      process.exitCode = await runAudit(models, flags, streams, typedCommand("audit", command));
     });
 }
 
@@ -107,9 +107,4 @@ function inputSize(text: string): readonly number[] {
   throw new InvalidArgumentError(
     "It takes height and width, such as 32x32, a width, or depth, height and width, such as 8x32x32.",
   );
-}
-
-/** Quoted for a shell where it has to be. */
-function quoted(word: string): string {
-  return /^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { type InputShape, inputShape } from "../lipschitz/input-shapes.js";
 import { flops } from "./option-values.js";
 import { standardOutput } from "./output.js";
 import { progressOn } from "./progress.js";
-import { type InputShape, type LipschitzFlags, runLipschitz } from "./run-lipschitz.js";
+import { type LipschitzFlags, runLipschitz } from "./run-lipschitz.js";
+import { typedCommand } from "./typed-command.js";
 
 /** Adds `spectral-norm lipschitz`. */
 export function registerLipschitz(program: Command): void {
@@ -15,7 +17,7 @@ export function registerLipschitz(program: Command): void {
     .option(
       "--input <name=sizes>",
       "the shape of an input, such as data=1x3x32x32; without a name if there is one (repeatable)",
-      (text: string, before: readonly InputShape[] = []) => [...before, inputShape(text)],
+      (text: string, before: readonly InputShape[] = []) => [...before, shapeOf(text)],
     )
     .option(
       "--output <name>",
@@ -33,18 +35,16 @@ export function registerLipschitz(program: Command): void {
       "the most flops for the proof of one layer (default: 4e10, enough for order 2700)",
       flops,
     )
-    .action(async (models: string[], flags: LipschitzFlags) => {
+    .option("--report <file>", "write a self-contained HTML page with figures")
+    .action(async (models: string[], flags: LipschitzFlags, command: Command) => {
       const { stderr } = process;
       const streams = { stdout: standardOutput, stderr, progress: progressOn(stderr) };
-      process.exitCode = await runLipschitz(models, flags, streams);
+      process.exitCode = await runLipschitz(models, flags, streams, typedCommand("lipschitz", command));
     });
 }
 
-/** "NAME=1x3x32x32" or "1x3x32x32". A name may contain "=". */
-function inputShape(text: string): InputShape {
-  const [, , name, sizes] = /^((.+)=)?([\dx×X]+)$/s.exec(text) ?? [];
-  const parts = sizes?.split(/[x×X]/) ?? [];
-  if (parts.length > 0 && parts.every((part) => /^[1-9]\d{0,8}$/.test(part)))
-    return { name, shape: parts.map(Number) };
+function shapeOf(text: string): InputShape {
+  const shape = inputShape(text);
+  if (shape) return shape;
   throw new InvalidArgumentError("It takes the lengths of all axes, such as data=1x3x32x32.");
 }

@@ -1,13 +1,17 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { folderOf, inputFile, isFolder, listFolder } from "../files/disk.js";
+import type { Folder } from "../files/folder.js";
 import { modelsIn } from "../files/model-folder.js";
-import type { Network, NetworkInput } from "../files/network.js";
+import type { Network } from "../files/network.js";
 import { readNetwork } from "../files/network-file.js";
 import { oneLine, quote } from "../files/text.js";
 import { OptionError, SpectralNormError } from "../index.js";
+import { type InputShape, namedShapes } from "../lipschitz/input-shapes.js";
 import { networkBounds } from "../lipschitz/network-bounds.js";
+import type { BoundedModel } from "../lipschitz/report/bounded-model.js";
 import { lipschitzLines, type ModelBounds } from "./lipschitz-lines.js";
+import { LipschitzReport } from "./lipschitz-report.js";
 import { lipschitzTables } from "./lipschitz-table.js";
 import {
   type MeasuredModel,
@@ -20,13 +24,6 @@ import {
 } from "./lower-slopes.js";
 import type { Progress } from "./progress.js";
 
-/** The shape of an input, as it is typed. */
-export interface InputShape {
-  /** absent if there is one input */
-  readonly name: string | undefined;
-  readonly shape: readonly number[];
-}
-
 /** The options of `spectral-norm lipschitz`, parsed. */
 export interface LipschitzFlags {
   readonly input?: readonly InputShape[];
@@ -35,6 +32,7 @@ export interface LipschitzFlags {
   readonly maxCost?: number;
   /** where slopes are measured; see `sampleChoice` */
   readonly samples?: string;
+  readonly report?: string;
 }
 
 /** Where the command writes. */
@@ -50,14 +48,17 @@ interface LipschitzStreams {
  * Bounds networks and prints JSON lines, or tables. A model that cannot be read is reported on standard error, and the
  * others are still bounded.
  *
+ * @param command  as it was typed, for the report
  * @returns the exit status: 2 if a model could not be read, or samples did not fit, or their engine is missing; else 1 if
  *   some output has no bound, or a measured slope exceeds it; else 0
- * @throws OptionError for inputs and outputs that a model does not have; OutputError if an answer cannot be written
+ * @throws OptionError for inputs and outputs that a model does not have; FileError for a report that must not be written,
+ *   before anything is; OutputError if an answer cannot be written
  */
 export async function runLipschitz(
   models: readonly string[],
   flags: LipschitzFlags,
   { stdout, stderr, progress, engines }: LipschitzStreams,
+  command = "",
 ): Promise<number> {
   let [bad, open] = [false, false];
   const samples = flags.samples === undefined ? undefined : sampleChoice(flags.samples);
@@ -65,10 +66,13 @@ export async function runLipschitz(
     progress.clear();
     stderr.write(`spectral-norm: ${oneLine(file)}: ${oneLine(text)}\n`);
   };
+  const files = models.flatMap(filesOf);
+  const { report: path } = flags;
+  const report = path === undefined ? undefined : new LipschitzReport(path, command, files);
   try {
-    for (const file of models.flatMap(filesOf)) {
+    for (const file of files) {
       try {
-        const network = networkIn(file, flags.input ?? []);
+        const network = networkIn(file, flags.input ?? [], report);
         const onMap = (node: string, done: number, total: number) =>
           progress.show("lipschitz", oneLine(node), done, total);
         const { output: outputs, maxCost } = flags;
@@ -89,15 +93,22 @@ export async function runLipschitz(
         for (const text of wrong) complain(file, text);
         open ||= wrong.length > 0 || found.outputs.some(({ bound }) => bound === undefined);
         stdout.write(flags.json ? lipschitzLines(found) : lipschitzTables(found));
+        report?.addModel(withSlopes(found));
       } catch (error) {
         if (!(error instanceof SpectralNormError)) throw error;
         if (error instanceof OptionError) throw new OptionError(`${file}: ${error.message}`);
         bad = true;
+        const complaint = `${oneLine(file)}: ${oneLine(error.message)}`;
+        report?.addFault(complaint);
         progress.clear();
-        stderr.write(`spectral-norm: ${oneLine(file)}: ${oneLine(error.message)}\n`);
+        stderr.write(`spectral-norm: ${complaint}\n`);
       }
       // Lets the streams report their errors, such as a closed pipe.
       await nextTurn();
+    }
+    if (report) {
+      await report.write();
+      if (!flags.json) stdout.write(`Report: ${report.path}\n`);
     }
   } finally {
     progress.end();
@@ -138,6 +149,14 @@ export function contradictions({ outputs, slopes }: Pick<ModelBounds, "outputs" 
   });
 }
 
+function withSlopes({ outputs, slopes, ...model }: ModelBounds): BoundedModel {
+  const measured = (output: string) => {
+    const slope = slopes?.get(output);
+    return { lower: slope?.lower, lowerHow: slope?.how };
+  };
+  return { ...model, outputs: outputs.map((one) => ({ ...one, ...measured(one.output) })) };
+}
+
 /** The models in a folder, or the file itself. */
 function filesOf(path: string): readonly string[] {
   if (!isFolder(path)) return [path];
@@ -152,40 +171,22 @@ function filesOf(path: string): readonly string[] {
 /**
  * @throws FileError; OptionError for shapes of inputs that the network does not have, or that do not fit
  */
-function networkIn(file: string, shapes: readonly InputShape[]): Network {
-  const open = inputFile(file);
-  const read = (inputs?: ReadonlyMap<string, readonly number[]>) =>
-    readNetwork(open, file, folderOf(file), inputs ? { inputs } : {});
-  const network = read();
-  return shapes.length === 0 ? network : read(namedShapes(network.inputs, shapes));
-}
-
-function namedShapes(
-  inputs: readonly NetworkInput[],
+function networkIn(
+  file: string,
   shapes: readonly InputShape[],
-): ReadonlyMap<string, readonly number[]> {
-  const named = new Map<string, readonly number[]>();
-  const listed = inputs.map(({ name }) => quote(name)).join(", ");
-  for (const { name, shape } of shapes) {
-    if (name === undefined && inputs.length !== 1)
-      throw new OptionError(`--input: needs a name, as in NAME=1x3x32x32; the inputs are ${listed}`);
-    const input = inputs.find((one) => one.name === (name ?? inputs[0].name));
-    if (!input) throw new OptionError(`--input: there is no input ${quote(name ?? "")}; there is ${listed}`);
-    if (named.has(input.name)) throw new OptionError(`--input: has ${quote(input.name)} twice`);
-    if (input.shape && !fits(shape, input.shape))
-      throw new OptionError(
-        `--input: ${shape.join("×")} does not fit ${quote(input.name)}, which the file has as ` +
-          `${input.shape.map((length) => (typeof length === "number" ? length : length || "?")).join("×")}`,
-      );
-    named.set(input.name, shape);
-  }
-  return named;
-}
-
-/** Whether lengths have the same rank as a shape and are those that it fixes. */
-function fits(lengths: readonly number[], shape: readonly (number | string)[]): boolean {
-  return (
-    lengths.length === shape.length &&
-    shape.every((length, axis) => typeof length === "string" || length === lengths[axis])
-  );
+  report: LipschitzReport | undefined,
+): Network {
+  const open = inputFile(file);
+  const beside = folderOf(file);
+  const folder: Folder = {
+    ...beside,
+    open(name) {
+      report?.addInput(join(dirname(file), name));
+      return beside.open(name);
+    },
+  };
+  const read = (inputs?: ReadonlyMap<string, readonly number[]>) =>
+    readNetwork(open, file, folder, inputs ? { inputs } : {});
+  const network = read();
+  return shapes.length === 0 ? network : read(namedShapes(network.inputs, shapes, "--input"));
 }

@@ -77,7 +77,8 @@ function singleAxis(context: KerasCallContext, given: unknown): number {
   const value: unknown = Array.isArray(given) && given.length === 1 ? given[0] : given;
   if (!Number.isInteger(value)) throw new NoBound("it is along several axes");
   const axis = fromEnd(value as number, context.shape);
-  if (axis === undefined) throw new NoBound(`its axis ${value as number} is not one of an input of known rank`);
+  if (axis === undefined)
+    throw new NoBound(`its axis ${value as number} is not one of an input of known rank`);
   return axis;
 }
 

@@ -16,7 +16,7 @@ export function figureMarkup(figure: Figure): Markup {
   const drawings = layouts.map((layout) => {
     const svg = Plot.plot({ document, ...plotOptions(figure, layout) });
     svg.setAttribute("role", "img");
-    return html`<div class="${layout.className}">${new Markup(svg.outerHTML)}</div>`;
+    return html`<div class="${layout.className}">${new Markup(escapedAttributes(svg.outerHTML))}</div>`;
   });
   return html`<figure id="${id}">
 <p class="figure-title">${title}</p>
@@ -24,4 +24,12 @@ ${legend ?? new Markup("")}
 ${drawings}
 <figcaption>${caption}</figcaption>
 </figure>`;
+}
+
+/** A tag, with its attributes in double quotes. */
+const TAG = /<[A-Za-z][^\s>]*(?:\s+[^\s="]+(?:="[^"]*")?)*\s*\/?>/g;
+
+/** HTML in which "<" begins tags only: in attributes, such as those with names from a file, it is written as an entity. */
+function escapedAttributes(markup: string): string {
+  return markup.replace(TAG, (tag) => `<${tag.slice(1).replaceAll("<", "&lt;")}`);
 }

@@ -41,7 +41,7 @@ const foreign: Readonly<Record<string, RegExp>> = {
   engines: /./,
   report: /./,
   experiment: /./,
-  lipschitz: /^$/,
+  lipschitz: /^@observablehq\/plot$/,
   audit: /./,
   cli: /./,
 };

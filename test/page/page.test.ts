@@ -62,9 +62,9 @@ describe("every section", () => {
     const states = await page
       .locator(".actions")
       .evaluateAll((all) => all.map((node) => (node as HTMLElement).dataset["state"]));
-    // Times and files wait for the reader.
+    // Times, files and networks wait for the reader.
     expect(states.filter((state) => state === "done")).toHaveLength(8);
-    expect(states.filter((state) => state !== "done")).toEqual([undefined, undefined]);
+    expect(states.filter((state) => state !== "done")).toEqual([undefined, undefined, undefined]);
     expect(await page.locator("figure svg[role=img]").count()).toBe(8);
     expect(await page.locator(".editor .cm-editor").count()).toBe(4);
     await page.waitForFunction(() => document.querySelectorAll("#machine dd").length === 3);

@@ -1,4 +1,5 @@
 import { html, type Markup } from "../../report/markup.js";
+import { table } from "../../report/scrolling-table.js";
 import type { AuditLine, LeftOutLine } from "../line.js";
 
 /** Every matrix of a model. */
@@ -53,23 +54,6 @@ export function leftOutList(lines: readonly LeftOutLine[]): Markup {
   return html`<details><summary>${lines.length} tensors are left out</summary>
 <ul>${lines.map(({ tensor, shape, leftOut }) => html`<li><code>${tensor}</code>${shape ? ` [${shape.join(", ")}]` : ""} ${leftOut}</li>`)}</ul>
 </details>`;
-}
-
-/** A table that may be wider than the page; the first cell of a row is its name. */
-export function table(
-  caption: string,
-  heads: readonly string[],
-  rows: readonly (readonly Markup[])[],
-): Markup {
-  return html`<div class="scroll" tabindex="0"><table>
-<caption>${caption}</caption>
-<thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
-<tbody>${rows.map(
-    ([name, ...cells]) =>
-      html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>
-`,
-  )}</tbody>
-</table></div>`;
 }
 
 export function digits(value: number, count = 6): string {

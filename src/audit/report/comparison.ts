@@ -1,8 +1,9 @@
 import { figureMarkup } from "../../report/figure-markup.js";
 import { html, type Markup } from "../../report/markup.js";
+import { table } from "../../report/scrolling-table.js";
 import type { Comparison } from "../compare.js";
 import type { AuditLine } from "../line.js";
-import { digits, table } from "./audit-tables.js";
+import { digits } from "./audit-tables.js";
 import { layerFigure } from "./layer-figure.js";
 
 /** Which norms moved from one model to the other. */
