@@ -1,5 +1,5 @@
 import { jsonLine } from "../files/text.js";
-import type { MapBound, NetworkBounds, NoBound, OutputBound } from "../lipschitz/network-bounds.js";
+import type { MapBound, MissingBound, NetworkBounds, OutputBound } from "../lipschitz/network-bounds.js";
 import type { OutputSlope } from "./lower-slopes.js";
 
 /** The bounds of a model. */
@@ -58,6 +58,6 @@ function outputLine(
 }
 
 /** Why there is no bound, with the node's name. */
-export function reasonOf({ node, reason }: NoBound): string {
+export function reasonOf({ node, reason }: MissingBound): string {
   return `${node}: ${reason}`;
 }

@@ -98,7 +98,7 @@ function boundText({ output, inputs, bound, missing, instead }: OutputBound): st
   if (bound !== undefined) return `${quote(output)}: ‖f(x) − f(y)‖₂ ≤ ${digits(bound, 6)} · ‖x − y‖₂`;
   const other =
     instead.length > 0
-      ? ` There is one up to ${instead.map((name) => `--output ${quote(name)}`).join(" or ")}.`
+      ? ` There is one up to ${instead.map((name) => `--output "${oneLine(name)}"`).join(" or ")}.`
       : "";
   const why = missing ? `, because of ${oneLine(reasonOf(missing))}.` : ".";
   return `${quote(output)}: no bound as a function${of}${why}${other}`;

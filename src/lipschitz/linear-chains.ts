@@ -2,6 +2,9 @@ import type { Network, NetworkNode } from "../files/network.js";
 import { joinedPiece } from "./join-pieces.js";
 import { type LinearPiece, pieceOf } from "./linear-piece.js";
 
+/** Chosen: the most nodes that are joined; their numbers are computed one within the other. */
+const MOST_PARTS = 64;
+
 /** Nodes in a row that are bounded as one map. */
 export interface NodeGroup {
   /** in the order in which they are applied; the values between them are used nowhere else */
@@ -36,7 +39,8 @@ export function groupsOf(nodes: readonly NetworkNode[], asked: ReadonlySet<strin
       groups[at] = { nodes: [...group.nodes, node], piece: joined, parts: [...group.parts, piece] };
     } else groups.push({ nodes: [node], piece, parts: piece ? [piece] : [] });
     const [output, ...others] = node.outputs;
-    if (piece && others.length === 0 && uses.get(output) === 1 && !asked.has(output)) open.set(output, at);
+    const isInner = others.length === 0 && uses.get(output) === 1 && !asked.has(output);
+    if (piece && isInner && groups[at].parts.length < MOST_PARTS) open.set(output, at);
   }
   // A group is computed where its last node is.
   const place = new Map(nodes.map((node, k) => [node, k]));

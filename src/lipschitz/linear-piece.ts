@@ -74,13 +74,13 @@ export function pieceOf(node: NetworkNode): LinearPiece | undefined {
   switch (map.kind) {
     case "matrix": {
       const [rows, cols] = map.shape;
-      const numbers = () => checked(node, map.read(), rows * cols, 0);
+      const numbers = () => checked(node, () => map.read(), rows * cols, 0);
       return { kind: "matrix", rows, cols, axis: map.axis, nodes: [node], numbers };
     }
     case "convolution":
       return asMatrix(convolutionOf(node, map));
     case "scaling": {
-      const numbers = () => checked(node, map.factors, map.factors.length, scalingError(map));
+      const numbers = () => checked(node, () => map.factors, map.factors.length, scalingError(map));
       return { kind: "scaling", count: map.factors.length, axis: map.axis, nodes: [node], numbers };
     }
     default:
@@ -106,7 +106,7 @@ function convolutionOf(node: NetworkNode, map: ConvolutionMap): ConvolutionPiece
   const lengths = [outputs, depth, groups, ...axes.flatMap((one) => [one.taps, one.stride, one.dilation])];
   if (!lengths.every((length) => Number.isSafeInteger(length) && length > 0) || outputs % groups !== 0)
     throw new FileError(`node ${quote(node.name)}: is a convolution with lengths that no convolution has`);
-  const numbers = () => checked(node, map.read(), count, 0);
+  const numbers = () => checked(node, () => map.read(), count, 0);
   const form = { transposed, channelsLast, outputs, depth, groups, axes };
   return { kind: "convolution", ...form, nodes: [node], numbers };
 }
@@ -155,14 +155,22 @@ export function transpose(values: PieceNumbers["values"], m: number, n: number):
   return turned;
 }
 
-/** @throws FileError, NonFiniteError */
+/** The numbers of a node; errors name it. @throws FileError, NonFiniteError */
 function checked(
   node: NetworkNode,
-  values: PieceNumbers["values"],
+  read: () => PieceNumbers["values"],
   count: number,
   error: number,
 ): PieceNumbers {
   const name = `node ${quote(node.name)}`;
+  let values: PieceNumbers["values"];
+  try {
+    values = read();
+  } catch (fault) {
+    if (fault instanceof NonFiniteError)
+      throw new NonFiniteError(`${name}: ${fault.message}`, fault.row, fault.column);
+    throw fault instanceof FileError ? new FileError(`${name}: ${fault.message}`) : fault;
+  }
   if (values.length !== count)
     throw new FileError(`${name}: has ${values.length} weights in place of ${count}`);
   const bad = firstInfinite(values);

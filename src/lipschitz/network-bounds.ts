@@ -17,7 +17,7 @@ export interface NetworkBoundOptions {
 }
 
 /** Why a value has no bound. */
-export interface NoBound {
+export interface MissingBound {
   /** the node from which on there is none */
   readonly node: string;
   readonly reason: string;
@@ -55,7 +55,7 @@ export interface OutputBound {
   /** ‖f(x) − f(y)‖₂ ≤ bound·‖x − y‖₂, x being all inputs together; undefined if there is none */
   readonly bound: number | undefined;
   /** why there is none */
-  readonly missing: NoBound | undefined;
+  readonly missing: MissingBound | undefined;
   /** where there is none: the last values before it that have one */
   readonly instead: readonly string[];
 }
@@ -72,7 +72,7 @@ const MOST_FLOPS = 4e10;
 const NAMES = 20;
 const INSTEAD = 3;
 
-type Value = number | NoBound;
+type Value = number | MissingBound;
 
 /**
  * Proven upper bounds on the ℓ₂ Lipschitz constants of a network's outputs, in exact arithmetic on its weights as stored.
@@ -152,7 +152,7 @@ function mapBound(
   const found = constantsOf(group, linear);
   const { constants, combine, how } = found;
   const taken = first.inputs.map((name) => values.get(name) as Value);
-  const before = taken.find((value): value is NoBound => typeof value !== "number");
+  const before = taken.find((value): value is MissingBound => typeof value !== "number");
   const value: Value =
     before ??
     (constants

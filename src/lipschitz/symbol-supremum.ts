@@ -15,12 +15,17 @@ export function supremumOfSymbol(
 ): ProvenNorm {
   const { outputs, depth, groups, axes } = piece;
   const weights = Float64Array.from(values);
-  const { upper, how, proven } = symbolBound({ weights, outputs, depth, groups, axes }, { maxCost });
+  const { upper, how, grid, proven } = symbolBound({ weights, outputs, depth, groups, axes }, { maxCost });
   const sums = magnitudeNorm(piece, values);
   const wider = !proven;
   const said = (text: string) => (wider ? `${text}, wider` : text);
   if (sums < upper) return { upper: sums, lower: undefined, how: said("sums of magnitudes"), wider };
-  return { upper, lower: undefined, how: said(how), wider };
+  return {
+    upper,
+    lower: undefined,
+    how: said(grid.length > 0 ? `symbol, ${grid.join("×")} grid` : how),
+    wider,
+  };
 }
 
 /** About the flops of it: some hundred frequencies for each axis in space, at each a matrix's certificate. */

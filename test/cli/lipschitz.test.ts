@@ -10,6 +10,8 @@ import { NO_PROGRESS } from "../../src/cli/progress.js";
 import { type LipschitzFlags, runLipschitz } from "../../src/cli/run-lipschitz.js";
 import { OptionError } from "../../src/index.js";
 import { createRandom } from "../../src/numerics/random.js";
+import { field, node } from "../files/onnx-models.js";
+import { modelOf } from "../files/onnx-network-models.js";
 import { distance, predicted, randomize, savedTfjs } from "../files/tfjs-models.js";
 import { normal } from "../tfjs/setup.js";
 import { runCommand } from "./run-command.js";
@@ -162,6 +164,55 @@ describe("lipschitz --json", () => {
       expect(part.status).toBe(0);
       expect(linesOf(part.stdout).at(-1)).toMatchObject({ output: name, proven: true });
     }
+  });
+});
+
+describe("ONNX", () => {
+  const nodes = [
+    node("MatMul", ["x", "A"], ["h"], field(3, "first")),
+    node("Relu", ["h"], ["r"], field(3, "relu")),
+    node("MatMul", ["r", "B"], ["s"], field(3, "second")),
+    node("MatMul", ["s", "C"], ["y"], field(3, "third")),
+    node("Mul", ["s", "s"], ["q"], field(3, "square")),
+  ];
+  const matrices = {
+    A: { shape: [2, 2], data: [3, 0, 0, 4] },
+    B: { shape: [2, 2], data: [2, 0, 0, 0.5] },
+    C: { shape: [2, 2], data: [0.5, 0, 0, 8] },
+  };
+
+  it("multiplies norms, of maps in a row as one", async () => {
+    const path = put("chain.onnx", modelOf(nodes.slice(0, 4), { x: ["batch", 2] }, matrices));
+    const { status, stdout } = await answer([path], { json: true });
+    expect(status).toBe(0);
+    const lines = linesOf(stdout);
+    expect(lines.map(({ node }) => node)).toEqual(["first", "relu", "second + third", undefined]);
+    // 4 · 1 · ‖B·C‖ = 4 · 4.
+    const last = lines.at(-1)!;
+    expect(last).toMatchObject({ input: "x", output: "y" });
+    expect(last["lipschitz"]).toBeGreaterThanOrEqual(16);
+    expect(last["lipschitz"]).toBeLessThan(16 * (1 + 1e-12));
+    const part = await answer([path], { json: true, output: ["second"] });
+    expect(linesOf(part.stdout).at(-1)!["lipschitz"]).toBeCloseTo(8, 10);
+    expect(linesOf(part.stdout).at(-1)!["output"]).toBe("s");
+  });
+
+  it("has a bound for one output and not for the other", async () => {
+    const path = put("square.onnx", modelOf(nodes, { x: ["batch", 2] }, matrices, "y", "q"));
+    const { status, stdout } = await answer([path], { json: true });
+    expect(status).toBe(1);
+    const [y, q] = linesOf(stdout).slice(-2);
+    expect(y).toMatchObject({ output: "y", proven: true });
+    expect(q).toMatchObject({ output: "q", lipschitz: null, proven: false, node: "square", instead: ["s"] });
+    expect((await answer([path], { output: ["y"] })).status).toBe(0);
+  });
+
+  it("names the damaged tensor", async () => {
+    const A = { shape: [2, 2], data: [3, Number.NaN, 0, 4] };
+    const path = put("nan.onnx", modelOf(nodes.slice(0, 4), { x: ["batch", 2] }, { ...matrices, A }));
+    const { status, stdout, stderr } = await answer([path], { json: true });
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^spectral-norm: .*nan\.onnx: [^\n]*("A"|"first")[^\n]*\n$/);
   });
 });
 

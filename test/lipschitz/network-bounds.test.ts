@@ -213,6 +213,18 @@ describe("what is asked for", () => {
     expect(() => networkBounds(chain, { outputs: ["nothing"] })).toThrow(/"nothing".*"c".*"first"/);
   });
 
+  it("may be at the end of thousands of nodes, or inputs themselves", () => {
+    const nodes = Array.from({ length: 5000 }, (_, k) => node(`n${k}: v${k} → v${k + 1}`, diagonal(1, -1)));
+    const { maps, outputs } = networkBounds(network("v0", "v5000", ...nodes));
+    expect(maps.length).toBeLessThan(100);
+    expect(outputs[0].bound).toBeGreaterThanOrEqual(1);
+    expect(outputs[0].bound).toBeLessThan(1 + 1e-9);
+    expect(networkBounds(network("x", "x"))).toEqual({
+      maps: [],
+      outputs: [{ output: "x", inputs: ["x"], bound: 1, missing: undefined, instead: [] }],
+    });
+  });
+
   it("joins nothing over a value that is used twice", () => {
     const graph = network(
       "x",
