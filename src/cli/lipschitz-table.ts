@@ -75,11 +75,17 @@ function cellsOf(map: MapBound): string[] {
   const near = share < CLOSE ? `${atLeast(share)}, ` : "";
   return [
     oneLine(nodes.join(" + ")),
-    oneLine(ops.join(" + ")),
+    oneLine(ops.map(withoutPieces).join(" + ")),
     constant === undefined ? NONE : digits(constant),
     constants ? near + oneLine(how) : `no bound: ${oneLine(how)}`,
     bound === undefined ? NONE : digits(bound),
   ];
+}
+
+/** "SiLU" of "SiLU (Sigmoid, Mul)". */
+function withoutPieces(op: string): string {
+  const end = op.indexOf(" (");
+  return end > 0 ? op.slice(0, end) : op;
 }
 
 /** What share of its constant the norm of a map is at least. */

@@ -458,9 +458,9 @@ export class OnnxPatterns {
       if (found === undefined) continue;
       // A projection before it does not change the constant.
       const before = this.#found.get(name);
-      const x = found.name === "RMSNorm" && before?.name === CENTERING ? before.x : d;
+      const x = found.name === "RMSNormalization" && before?.name === CENTERING ? before.x : d;
       return {
-        ...{ name: x === d ? found.name : "LayerNorm", x, constant: found.constant, how: found.how },
+        ...{ name: x === d ? found.name : "LayerNormalization", x, constant: found.constant, how: found.how },
         ...{ linear: false, pieces: this.#pieces(step, this.#resolved(x.name)) },
       };
     }
@@ -577,7 +577,7 @@ export class OnnxPatterns {
     const step = this.#from(name, "ReduceMean", "ReduceSum", "ReduceSumSquare");
     if (!step || !keepsAxes(step.node)) return undefined;
     const [inner] = step.inputs;
-    const own = step.node.operator === "ReduceMean" ? "RMSNorm" : "L2 normalization";
+    const own = step.node.operator === "ReduceMean" ? "RMSNormalization" : "L2 normalization";
     if (step.node.operator === "ReduceSumSquare") return this.#resolved(inner) === d ? own : undefined;
     const square = this.#from(inner, "Mul", "Pow");
     if (!square) return undefined;
@@ -632,7 +632,7 @@ export class OnnxPatterns {
           if (deviation)
             return {
               ...deviation,
-              name: "LayerNorm",
+              name: "LayerNormalization",
               x: variable,
               linear: false,
               pieces: this.#pieces(step, x),

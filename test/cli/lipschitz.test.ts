@@ -242,6 +242,16 @@ describe("lipschitz as tables", () => {
     expect(stdout).toMatch(/--output/);
   });
 
+  it("names a function of several nodes without them, which --json lists", async () => {
+    const nodes = [node("Sigmoid", ["x"], ["s"]), node("Mul", ["x", "s"], ["y"])];
+    const path = put("swish.onnx", modelOf(nodes, { x: [2, 3] }));
+    const table = (await answer([path], {})).stdout;
+    expect(table).toMatch(/ SiLU +1\.1 /);
+    expect(table).not.toMatch(/SiLU \(/);
+    const [line] = (await answer([path], { json: true })).stdout.split("\n");
+    expect(JSON.parse(line)).toMatchObject({ op: "SiLU (Sigmoid, Mul)" });
+  });
+
   it("rounds numbers up", () => {
     const random = createRandom(7);
     for (let k = 0; k < 1000; k++) {

@@ -53,7 +53,7 @@ const refusal = (bytes: Uint8Array, sizes?: Readonly<Record<string, readonly num
 
 /** A normalization in pieces, of the last axis. */
 const PIECES = {
-  LayerNorm: [
+  LayerNormalization: [
     node("ReduceMean", ["x", "a"], ["m"]),
     node("Sub", ["x", "m"], ["d"]),
     node("Pow", ["d", "two"], ["q"]),
@@ -62,7 +62,7 @@ const PIECES = {
     node("Sqrt", ["t"], ["s"]),
     node("Div", ["d", "s"], ["y"]),
   ],
-  "LayerNorm with two differences": [
+  "LayerNormalization with two differences": [
     node("ReduceMean", ["x", "a"], ["m"]),
     node("Sub", ["x", "m"], ["d"]),
     node("Sub", ["x", "m"], ["f"]),
@@ -73,7 +73,7 @@ const PIECES = {
     node("Reciprocal", ["s"], ["r"]),
     node("Mul", ["d", "r"], ["y"]),
   ],
-  "LayerNorm as TensorFlow writes it": [
+  "LayerNormalization as TensorFlow writes it": [
     node("ReduceMean", ["x", "a"], ["m"]),
     node("Sub", ["x", "m"], ["d"]),
     node("Mul", ["d", "d"], ["q"]),
@@ -87,7 +87,7 @@ const PIECES = {
     node("Sub", ["b", "k"], ["l"]),
     node("Add", ["h", "l"], ["y"]),
   ],
-  RMSNorm: [
+  RMSNormalization: [
     node("Pow", ["x", "two"], ["q"]),
     node("ReduceMean", ["q", "a"], ["v"]),
     node("Add", ["v", "e"], ["t"]),
@@ -162,10 +162,10 @@ describe("a normalization in pieces", () => {
         ),
       ).map.kind;
     const change = (k: number, other: Uint8Array) =>
-      PIECES.RMSNorm.map((one, at) => (at === k ? other : one));
-    expect(rms(PIECES.RMSNorm)).toBe("lipschitz");
-    expect(rms(PIECES.RMSNorm, 0)).toBe("unbounded");
-    expect(rms(PIECES.RMSNorm, -1)).toBe("unbounded");
+      PIECES.RMSNormalization.map((one, at) => (at === k ? other : one));
+    expect(rms(PIECES.RMSNormalization)).toBe("lipschitz");
+    expect(rms(PIECES.RMSNormalization, 0)).toBe("unbounded");
+    expect(rms(PIECES.RMSNormalization, -1)).toBe("unbounded");
     expect(rms(change(5, node("Mul", ["z", "r"], ["y"])))).toBe("unbounded");
     expect(rms(change(1, node("ReduceMean", ["q", "a"], ["v"], integer("keepdims", 0))))).toBe("unbounded");
     expect(rms(change(0, node("Mul", ["x", "z"], ["q"])))).toBe("unbounded");

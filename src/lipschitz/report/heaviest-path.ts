@@ -1,5 +1,5 @@
 import type { MapBound } from "../network-bounds.js";
-import { type Answer, boundsOf, givenBy } from "./bounded-model.js";
+import { type BoundedOutput, boundsOf, givenBy } from "./bounded-model.js";
 
 /** A map on a path, and what it does to the bound. */
 export interface PathStep {
@@ -54,6 +54,6 @@ function heaviestInput(
 }
 
 /** The value whose path is shown for an output: itself, or, where it has no bound, the last value that has one. */
-export function shownValue({ output, bound, instead }: Answer): string | undefined {
+export function shownValue({ output, bound, instead }: BoundedOutput): string | undefined {
   return bound === undefined ? instead[0] : output;
 }
