@@ -1,6 +1,10 @@
 import { up } from "../certify/rounding.js";
+import { rootUp } from "./rounded-roots.js";
 
-// Least Lipschitz constants of activations, each a decimal above the exact value.
+// Least Lipschitz constants of activations, each a decimal above the exact value. docs/certificate.md has the proofs.
+
+/** 1/(1 + e^−x): its derivative σ(1 − σ) is at most ¼. */
+export const SIGMOID_SLOPE = 0.25;
 
 /**
  * x·σ(x), SiLU: 1.09983932012886692, at x = 2.3994. For x·σ(βx) it is the same for every β: with t = βx the slope is
@@ -23,14 +27,23 @@ export const GELU_SLOPE = 1.128904145186;
  */
 const TANH_PART = 1.25799;
 
-/** x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2 */
-export const TANH_GELU_SLOPE = (1 + TANH_PART) / 2;
+/** x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2: (1 + 1.25798613731754353)/2 = 1.12899306865877177. */
+export const TANH_GELU_SLOPE = 1.128993068659;
 
-/** The coefficients of x³ over the cube of that of x, in the argument of the tanh, for which the slope above is proven. */
+/** The coefficients of x³ over the cube of that of x, in the argument of the tanh, for which `TANH_PART` is proven. */
 export const TANH_GELU_CUBIC: readonly [number, number] = [0.0702361, 0.0702401];
 
 /** x·tanh(log(1 + eˣ)): 1.08849816125172786, at x = 1.4906. */
 export const MISH_SLOPE = 1.088498161252;
+
+/** x·clip(αx + ½, 0, 1) for every α: where the clip has no effect, αx ≤ ½, and the slope is 2αx + ½. */
+export const HARD_SWISH_SLOPE = 1.5;
+
+/**
+ * diag(p) − p·pᵀ of a softmax p is at most ½: its form is the variance of a vector, two entries of which differ by √2 at
+ * most.
+ */
+export const SOFTMAX_SLOPE = 0.5;
 
 /** The derivative of erf is 2·exp(−x²)/√π, at most 2/√π = 1.12837916709551257. */
 export const ERF_SLOPE = 1.128379167096;
@@ -64,6 +77,11 @@ export const PARAMETRIC_SLOPES = {
   /** x for x > α, 0 otherwise; a step unless α = 0 */
   ThresholdedRelu: (alpha: number): number | undefined => (alpha === 0 ? 1 : undefined),
 } as const;
+
+/** The largest slope of log(softmax) of n numbers: I − 1·pᵀ is a projection, and has the norm of 1·pᵀ, √n·‖p‖ ≤ √n. */
+export function logSoftmaxSlope(n: number): number {
+  return rootUp(n);
+}
 
 /** γ·α(eˣ − 1) for x < 0, γ·x otherwise. */
 export function seluSlope(alpha: number, gamma: number): number {

@@ -1,37 +1,29 @@
 import { up } from "../certify/rounding.js";
+import {
+  GELU_SLOPE,
+  HARD_SWISH_SLOPE,
+  logSoftmaxSlope,
+  MISH_SLOPE,
+  PARAMETRIC_SLOPES,
+  SIGMOID_SLOPE,
+  SILU_SLOPE,
+  SOFTMAX_SLOPE,
+  seluSlope,
+  TANH_GELU_SLOPE,
+} from "./activation-slopes.js";
 import { isObject, type JsonObject } from "./json.js";
 import { inSnakeCase } from "./keras-uses.js";
-import type { LipschitzMap, NetworkMap, UnboundedMap, ValueShape } from "./network.js";
+import { lipschitz, steepest, unbounded } from "./lipschitz-maps.js";
+import type { NetworkMap, ValueShape } from "./network.js";
 
 /** Whose definitions hold where they differ: "unknown" stands for either version of Keras. */
 export type KerasDialect = "keras 2" | "keras 3" | "tfjs" | "unknown";
 
-/** A map with one input and this constant. */
-export function lipschitz(constant: number, how: string, linear = false): LipschitzMap {
-  return { kind: "lipschitz", constants: [constant], combine: "sum", how, linear };
-}
-
-export function unbounded(reason: string): UnboundedMap {
-  return { kind: "unbounded", reason };
-}
-
-const STEEPEST = "the largest slope";
-
-/**
- * The largest slopes of functions of one number, rounded up: of x·Φ(x), at √2, 1.128904146; with tanh in place of erf
- * 1.128993069; of x·σ(x) 1.099839321; of x·tanh(ln(1 + eˣ)) 1.088498162; of SELU 1.050700988·1.673263243 = 1.758099341.
- */
-export const SLOPES = {
-  gelu: 1.128993069,
-  silu: 1.099839321,
-  mish: 1.088498162,
-  selu: 1.758099341,
-  "hard silu": 1.5,
-  sigmoid: 0.25,
-} as const;
-
 /** 1/6, rounded up. */
 const SIXTH = up(1 / 6);
+
+/** The parameters of SELU, which Keras and TensorFlow.js have to more digits than a double. */
+const [SELU_ALPHA, SELU_SCALE] = [up(1.6732632423543772), up(1.0507009873554805)];
 
 /** Functions that are 1-Lipschitz, without parameters that could change that. */
 const ONE: readonly string[] = [
@@ -87,12 +79,13 @@ export function activationMap(
       return leakyMap(config);
     case "elu":
       return withNumber(config, "alpha", 1, (alpha) =>
-        lipschitz(Math.max(1, Math.abs(alpha)), "max(1, |alpha|)"),
+        lipschitz(PARAMETRIC_SLOPES.Elu(alpha), "max(1, |α|)"),
       );
     case "celu":
-      return withNumber(config, "alpha", 1, (alpha) =>
-        alpha > 0 ? lipschitz(1, "1-Lipschitz") : unbounded("its alpha is not positive"),
-      );
+      return withNumber(config, "alpha", 1, (alpha) => {
+        const slope = PARAMETRIC_SLOPES.Celu(alpha);
+        return slope === undefined ? unbounded("its alpha is not positive") : steepest(slope);
+      });
     case "squareplus":
       return withNumber(config, "b", 4, (b) =>
         b >= 0 ? lipschitz(1, "1-Lipschitz") : unbounded("its b is negative"),
@@ -102,23 +95,25 @@ export function activationMap(
         threshold >= 0 ? lipschitz(1, "1-Lipschitz") : unbounded("jumps, since its threshold is negative"),
       );
     case "selu":
+      return steepest(seluSlope(SELU_ALPHA, SELU_SCALE));
     case "mish":
+      return steepest(MISH_SLOPE);
     case "silu":
-      return lipschitz(SLOPES[name], STEEPEST);
+      return steepest(SILU_SLOPE);
     case "gelu":
     case "gelu_new":
-      // The larger of both forms: versions differ in which one is the default.
-      return lipschitz(SLOPES.gelu, STEEPEST);
+      // Versions differ in which form is the default.
+      return steepest(Math.max(GELU_SLOPE, TANH_GELU_SLOPE));
     case "hard_silu":
-      return lipschitz(SLOPES["hard silu"], STEEPEST);
+      return steepest(HARD_SWISH_SLOPE);
     case "sigmoid":
-      return lipschitz(SLOPES.sigmoid, STEEPEST);
+      return steepest(SIGMOID_SLOPE);
     case "sparse_sigmoid":
-      return lipschitz(0.5, STEEPEST);
+      return steepest(0.5);
     case "hard_sigmoid":
-      return lipschitz(dialect === "keras 3" ? SIXTH : 0.2, STEEPEST);
+      return steepest(dialect === "keras 3" ? SIXTH : 0.2);
     case "softmax":
-      return lipschitz(0.5, "the norm of diag(p) − p·pᵀ");
+      return lipschitz(SOFTMAX_SLOPE, "½");
     case "log_softmax":
       return logSoftmaxMap(config, shape);
     case "glu":
@@ -198,7 +193,7 @@ function reluMap(config: JsonObject): NetworkMap {
       if (most < 0) return unbounded("its max_value is negative");
       return slope === 0
         ? lipschitz(1, "1-Lipschitz")
-        : lipschitz(Math.max(1, Math.abs(slope)), "max(1, |negative_slope|)");
+        : lipschitz(PARAMETRIC_SLOPES.LeakyRelu(slope), "max(1, |negative_slope|)");
     }),
   );
 }
@@ -207,15 +202,17 @@ function reluMap(config: JsonObject): NetworkMap {
 function leakyMap(config: JsonObject): NetworkMap {
   return withNumber(config, "alpha", 0, (alpha) =>
     withNumber(config, "negative_slope", 0, (slope) =>
-      lipschitz(Math.max(1, Math.abs(alpha), Math.abs(slope)), "max(1, |α|)"),
+      lipschitz(
+        Math.max(PARAMETRIC_SLOPES.LeakyRelu(alpha), PARAMETRIC_SLOPES.LeakyRelu(slope)),
+        "max(1, |α|)",
+      ),
     ),
   );
 }
 
-/** The derivative is I − 1·pᵀ for p on the simplex. Its norm is convex in p, so the largest is at a vertex, where it is √n. */
 function logSoftmaxMap(config: JsonObject, shape: ValueShape | undefined): NetworkMap {
   const { axis = -1 } = config;
   const length = typeof axis === "number" ? shape?.at(axis) : undefined;
   if (typeof length !== "number") return unbounded("the constant of log_softmax is √n, and n is open");
-  return lipschitz(up(Math.sqrt(length)), "√n");
+  return lipschitz(logSoftmaxSlope(length), `√${length}`);
 }

@@ -1,6 +1,7 @@
 import { down, gamma, up } from "../certify/rounding.js";
 import { FileError } from "../matrix/errors.js";
-import { activationName, type KerasDialect, lipschitz, SLOPES, unbounded } from "./keras-activations.js";
+import { HARD_SWISH_SLOPE, SILU_SLOPE } from "./activation-slopes.js";
+import { activationName, type KerasDialect } from "./keras-activations.js";
 import {
   isReference,
   type KerasCall,
@@ -10,12 +11,15 @@ import {
   layerTitle,
 } from "./keras-graph.js";
 import { layerSteps } from "./keras-layer-maps.js";
-import { AxisLengths, LengthError } from "./keras-lengths.js";
 import { isOperation, operationStep } from "./keras-operations.js";
-import { isAbsent, KerasCallContext, type KerasStep, NoBound } from "./keras-step.js";
+import { isAbsent, KerasCallContext, type KerasStep } from "./keras-step.js";
 import type { KerasVariables } from "./keras-variables.js";
+import { multiple, steepest, unbounded } from "./lipschitz-maps.js";
 import type { Network, NetworkInput, NetworkNode, NetworkOptions, ValueShape } from "./network.js";
+import { NoBound } from "./no-bound.js";
+import { SymbolicLengths } from "./symbolic-lengths.js";
 import { quote } from "./text.js";
+import { UniqueNames } from "./unique-names.js";
 
 /** Chosen: more calls of layers, and values that they take, than any network has, models in models counted each time. */
 const CALLS_LIMIT = 200_000;
@@ -52,10 +56,10 @@ export function kerasNetwork(
 class NetworkBuilder {
   readonly #variables: KerasVariables;
   readonly #dialect: KerasDialect;
-  readonly #lengths = new AxisLengths();
+  readonly #lengths = new SymbolicLengths();
   readonly #nodes: NetworkNode[] = [];
-  /** of nodes and of values, and how many times each was asked for */
-  readonly #names = [new Map<string, number>(), new Map<string, number>()] as const;
+  readonly #nodeNames = new UniqueNames();
+  readonly #valueNames = new UniqueNames();
   /** values that are a sigmoid of another, and that one's name */
   readonly #sigmoids = new Map<string, { readonly of: string; readonly name: string; readonly op: string }>();
   readonly #indexes = new Map<KerasGraph, GraphIndex>();
@@ -67,20 +71,17 @@ class NetworkBuilder {
   }
 
   build(model: KerasGraphLayer, options: NetworkOptions): Network {
-    const inputs = inputsOf(model, options);
-    const given = inputs.map(({ name, shape }): Value => ({ name: this.#unique(name, 1), shape }));
+    const inputs = inputsOf(model, options, this.#lengths);
+    const given = inputs.map(
+      ({ name, shape }): Value => ({ name: this.#unique(this.#valueNames, name), shape }),
+    );
     const outputs = this.#expand(model, given, "").map(({ name }) => name);
     return { inputs, outputs, nodes: needed(this.#nodes, outputs) };
   }
 
-  /** A name that no node (0) or value (1) has. */
-  #unique(name: string, kind: 0 | 1): string {
+  #unique(names: UniqueNames, name: string): string {
     if (name.length > NAME_LIMIT) throw new FileError(`has names of more than ${NAME_LIMIT} characters`);
-    const names = this.#names[kind];
-    let own = name;
-    for (let k = names.get(name) ?? 1; names.has(own); own = `${name} (${k})`) names.set(name, ++k);
-    names.set(own, 1);
-    return own;
+    return names.unique(name);
   }
 
   #expand(model: KerasGraphLayer, inputs: readonly Value[], prefix: string): Value[] {
@@ -120,22 +121,8 @@ class NetworkBuilder {
     return [value];
   }
 
-  #apply(
-    layer: KerasGraphLayer,
-    call: KerasCall,
-    values: readonly Value[],
-    name: string,
-    outputs: number,
-  ): Value[] {
-    try {
-      return this.#called(layer, call, values, name, outputs);
-    } catch (error) {
-      throw error instanceof LengthError ? new FileError(`${layerTitle(layer)}: ${error.message}`) : error;
-    }
-  }
-
   /** @param outputs  how many are used */
-  #called(
+  #apply(
     layer: KerasGraphLayer,
     call: KerasCall,
     values: readonly Value[],
@@ -189,9 +176,11 @@ class NetworkBuilder {
     outputs: number,
     reason: string,
   ): Value[] {
-    const names = Array.from({ length: outputs }, (_, k) => this.#unique(k === 0 ? name : `${name}:${k}`, 1));
+    const names = Array.from({ length: outputs }, (_, k) =>
+      this.#unique(this.#valueNames, k === 0 ? name : `${name}:${k}`),
+    );
     this.#nodes.push({
-      name: this.#unique(name, 0),
+      name: this.#unique(this.#nodeNames, name),
       op: layer.givenClass.slice(0, 60) || "layer",
       inputs: values.map((value) => value.name),
       outputs: names,
@@ -212,9 +201,10 @@ class NetworkBuilder {
     let inputs = values;
     steps.forEach(({ op, map, output }, k) => {
       const last = k === steps.length - 1;
-      const result = { name: this.#unique(last ? name : `${name}:${op}`, 1), shape: lift(output) };
+      const own = this.#unique(this.#valueNames, last ? name : `${name}:${op}`);
+      const result = { name: own, shape: lift(output) };
       this.#nodes.push({
-        name: this.#unique(k === 0 ? name : `${name} (${op})`, 0),
+        name: this.#unique(this.#nodeNames, k === 0 ? name : `${name} (${op})`),
         op,
         inputs: inputs.map((value) => value.name),
         outputs: [result.name],
@@ -237,8 +227,8 @@ class NetworkBuilder {
       if (found?.of !== x.name) continue;
       const smooth = found.name === "sigmoid";
       const step: KerasStep = {
-        op: `${smooth ? "SiLU" : "HardSiLU"} (${found.op}, ${op})`,
-        map: lipschitz(smooth ? SLOPES.silu : SLOPES["hard silu"], "the largest slope"),
+        op: `${smooth ? "SiLU" : "HardSwish"} (${found.op}, ${op})`,
+        map: steepest(smooth ? SILU_SLOPE : HARD_SWISH_SLOPE),
         output: x.shape,
       };
       return this.#emit([step], [x], name, (shape) => shape);
@@ -288,7 +278,7 @@ class NetworkBuilder {
     const { scale, relativeError } = inverseSigma(context, within);
     const scaling: KerasStep = {
       op: "1/σ",
-      map: { kind: "scaling", factors: Float64Array.of(scale), relativeError, axis: -1 },
+      map: multiple(scale, relativeError),
       output: first.output,
     };
     return [first, scaling, ...rest];
@@ -491,12 +481,16 @@ function needed(nodes: readonly NetworkNode[], outputs: readonly string[]): Netw
   return kept.reverse();
 }
 
-function inputsOf(model: KerasGraphLayer, { inputs: given }: NetworkOptions): NetworkInput[] {
+function inputsOf(
+  model: KerasGraphLayer,
+  { inputs: given }: NetworkOptions,
+  lengths: SymbolicLengths,
+): NetworkInput[] {
   const { graph } = model;
   const found =
     graph && !graph.sequential
-      ? graph.inputs.map(({ layer }) => inputNamed(graph, layer))
-      : [firstInput(model)];
+      ? graph.inputs.map(({ layer }) => inputNamed(graph, layer, lengths))
+      : [firstInput(model, lengths)];
   const names = found.map(({ name }) => name);
   if (new Set(names).size < names.length) throw new FileError("has two inputs of the same name");
   for (const name of given?.keys() ?? [])
@@ -519,14 +513,14 @@ function inputsOf(model: KerasGraphLayer, { inputs: given }: NetworkOptions): Ne
   });
 }
 
-function inputNamed(graph: KerasGraph, name: string): NetworkInput {
+function inputNamed(graph: KerasGraph, name: string, lengths: SymbolicLengths): NetworkInput {
   const layer = graph.layers.find((one) => one.name === name);
   if (!layer) throw new FileError(`layer ${quote(name)} is not there, and the model has it as an input`);
-  return { name, shape: shapeIn(layer, name) };
+  return { name, shape: shapeIn(layer, name, lengths) };
 }
 
 /** The input of a sequential model, named for its first layer if it has no name of its own. */
-function firstInput(model: KerasGraphLayer): NetworkInput {
+function firstInput(model: KerasGraphLayer, lengths: SymbolicLengths): NetworkInput {
   const first = model.graph?.layers[0];
   if (!first) throw new FileError(`model ${quote(model.name)} has no layers`);
   const name = first.className === "InputLayer" ? first.name : `${first.name}_input`;
@@ -538,23 +532,31 @@ function firstInput(model: KerasGraphLayer): NetworkInput {
   return {
     name,
     shape:
-      (at && shapeIn(at, name)) ??
-      shapeFrom(model.config["build_input_shape"], model, name) ??
-      shapeFrom(model.built, model, name),
+      (at && shapeIn(at, name, lengths)) ??
+      shapeFrom(model.config["build_input_shape"], model, name, lengths) ??
+      shapeFrom(model.built, model, name, lengths),
   };
 }
 
-function shapeIn(layer: KerasGraphLayer, name: string): ValueShape | undefined {
+function shapeIn(layer: KerasGraphLayer, name: string, lengths: SymbolicLengths): ValueShape | undefined {
   const { config } = layer;
-  return shapeFrom(config["batch_input_shape"] ?? config["batch_shape"], layer, name);
+  return shapeFrom(config["batch_input_shape"] ?? config["batch_shape"], layer, name, lengths);
 }
 
 /** Lengths that are null are open; the first is that of the batch. */
-function shapeFrom(value: unknown, layer: KerasGraphLayer, name: string): ValueShape | undefined {
+function shapeFrom(
+  value: unknown,
+  layer: KerasGraphLayer,
+  name: string,
+  lengths: SymbolicLengths,
+): ValueShape | undefined {
   if (value === undefined || value === null) return undefined;
   const isLength = (length: unknown) =>
     length === null || (Number.isSafeInteger(length) && (length as number) >= 1);
   if (!Array.isArray(value) || value.length < 1 || value.length > AXES_LIMIT || !value.every(isLength))
     throw new FileError(`${layerTitle(layer)}: the shape of its input is no list of lengths`);
-  return value.map((length: number | null, axis) => length ?? (axis === 0 ? BATCH : `${name}:${axis}`));
+  return value.map(
+    (length: number | null, axis) =>
+      length ?? (axis === 0 ? lengths.symbol(BATCH) : lengths.open(name, axis)),
+  );
 }

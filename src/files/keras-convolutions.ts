@@ -1,7 +1,10 @@
-import { unbounded } from "./keras-activations.js";
-import type { AxisLength } from "./keras-lengths.js";
-import { type KerasCallContext, type KerasStep, NoBound, withLengths } from "./keras-step.js";
+import { type KerasCallContext, type KerasStep, withLengths } from "./keras-step.js";
+import { unbounded } from "./lipschitz-maps.js";
 import type { ConvolutionMap, ConvolutionMapAxis } from "./network.js";
+import { NoBound } from "./no-bound.js";
+import { type WindowAxis, windowShape } from "./sliding-windows.js";
+import { stridedValues } from "./strided-values.js";
+import { type AxisLength, fixedLength } from "./symbolic-lengths.js";
 import type { WeightTensor } from "./tensor.js";
 
 /** Keras' convolutions: the kind, how many axes, and whether it is transposed. */
@@ -36,10 +39,7 @@ function plainStep(context: KerasCallContext, axes: number): KerasStep {
   refuseIgnored(context, "groups");
   if (outputs % groups !== 0)
     throw context.fault(`its ${outputs} outputs are not ${groups} groups of one size`);
-  return convolution(context, kernel, { axes, taps, depth, outputs, groups }, (channel, output) => [
-    channel,
-    output,
-  ]);
+  return convolution(context, kernel, { axes, taps, depth, outputs, groups });
 }
 
 /** Kernels are [taps…, inputs, multiplier]; the outputs of an input channel are neighbours. */
@@ -50,10 +50,7 @@ function depthwiseSteps(context: KerasCallContext, axes: number, separable: bool
   checkSizes(context, taps, undefined);
   if (!separable) refuseIgnored(context, "dilation_rate");
   const sizes = { axes, taps, depth: 1, outputs: inputs * multiplier, groups: inputs };
-  const first = convolution(context, kernel, sizes, (_, output) => [
-    Math.floor(output / multiplier),
-    output % multiplier,
-  ]);
+  const first = convolution(context, kernel, sizes);
   if (!separable) return [first];
   const pointwise = context.tensor("pointwise_kernel");
   tapsOf(context, pointwise, axes);
@@ -66,10 +63,9 @@ function depthwiseSteps(context: KerasCallContext, axes: number, separable: bool
     ...{ kind: "convolution", outputs, depth: shape[axes], groups: 1, transposed: false, channelsLast: last },
     axes: context.places(axes).space.map((axis) => ({
       ...{ taps: 1, stride: 1, dilation: 1, padding: [0, 0] },
-      size: fixed(first.output?.at(axis)),
+      size: fixedLength(first.output?.at(axis)),
     })),
-    read: () =>
-      permuted(context.read(pointwise), 1, shape[axes], outputs, shape[axes], outputs, (c, o) => [c, o]),
+    read: () => tapsLast(context.read(pointwise), outputs, shape[axes]),
   };
   return [first, { op: "pointwise", map, output: withLengths(first.output, [channels, outputs]) }];
 }
@@ -116,7 +112,6 @@ function convolution(
   context: KerasCallContext,
   kernel: WeightTensor,
   { axes, taps, depth, outputs, groups }: Sizes,
-  place: (channel: number, output: number) => readonly [number, number],
 ): KerasStep {
   context.checkRank(axes + 2);
   const { shape, lengths } = context;
@@ -126,29 +121,16 @@ function convolution(
     throw context.fault(`its kernel takes ${depth * groups} channels, and ${comes} come in`);
   const strides = context.counts("strides", axes, 1);
   const dilations = context.counts("dilation_rate", axes, 1);
-  const mode = paddingMode(context, axes);
   const results: [number, AxisLength][] = [];
   const forms = space.map((axis, k): ConvolutionMapAxis => {
-    const [stride, dilation] = [strides[k], dilations[k]];
-    const reach = (taps[k] - 1) * dilation + 1;
-    const length = shape?.at(axis);
-    const size = fixed(length);
-    const common = { taps: taps[k], stride, dilation, size };
-    if (length !== undefined)
-      results.push([
-        axis,
-        mode === "same" || mode === "causal"
-          ? lengths.same(length, stride)
-          : lengths.windows(length, reach, stride),
-      ]);
-    if (mode === "valid") return { ...common, padding: [0, 0] };
-    if (mode === "causal") return { ...common, padding: [reach - 1, 0] };
-    return { ...common, padding: samePadding(size, reach, stride, negative(context, axes)) };
+    const form = { taps: taps[k], stride: strides[k], dilation: dilations[k] };
+    const { length, padding } = windowShape(lengths, windowsAlong(context, axes, k, form));
+    results.push([axis, length]);
+    return { ...form, padding, size: fixedLength(shape?.at(axis)) };
   });
-  const [inner, count] = kernel.shape.slice(axes);
   const map: ConvolutionMap = {
     ...{ kind: "convolution", outputs, depth, groups, axes: forms, transposed: false, channelsLast: last },
-    read: () => permuted(context.read(kernel), product(taps), inner, count, depth, outputs, place),
+    read: () => tapsLast(context.read(kernel), outputs, depth),
   };
   return {
     op: context.layer.className,
@@ -157,37 +139,33 @@ function convolution(
   };
 }
 
-/**
- * Zeros before and after, so that there are ⌈size/stride⌉ outputs; the odd one is after. Undefined if that depends on a size
- * that is open.
- *
- * @param cut  whether places that no tap meets are shared between both ends, as three-dimensional ones of TensorFlow.js are
- */
-export function samePadding(
-  size: number | undefined,
-  reach: number,
-  stride: number,
-  cut: boolean,
-): readonly [number, number] | undefined {
-  let total: number;
-  if (stride === 1) total = reach - 1;
-  else if (size !== undefined) total = (Math.ceil(size / stride) - 1) * stride + reach - size;
-  else if (reach === 1 && !cut) total = 0;
-  else return undefined;
-  if (!cut) total = Math.max(total, 0);
-  const before = Math.floor(total / 2);
-  return [before, total - before];
+/** The windows of a convolution or of pooling along the axis in space that is number k. */
+export function windowsAlong(
+  context: KerasCallContext,
+  axes: number,
+  k: number,
+  form: Pick<WindowAxis, "taps" | "stride" | "dilation">,
+): WindowAxis {
+  const { shape, lengths } = context;
+  const mode = paddingMode(context);
+  const before = mode === "causal" ? (form.taps - 1) * form.dilation : 0;
+  return {
+    ...{ ...form, before, after: 0, ceil: false, cuts: cutsOff(context, axes) },
+    automatic: mode === "same" ? "SAME_UPPER" : "NOTSET",
+    length: shape?.at(context.places(axes).space[k]) ?? lengths.unknown(),
+  };
 }
 
 /** Whether "same" may cut places off: TensorFlow.js does so in three dimensions. */
-export function negative({ dialect }: KerasCallContext, axes: number): boolean {
+function cutsOff({ dialect }: KerasCallContext, axes: number): boolean {
   return dialect === "tfjs" && axes === 3;
 }
 
-export function paddingMode(context: KerasCallContext, axes: number): "same" | "valid" | "causal" {
+function paddingMode(context: KerasCallContext): "same" | "valid" | "causal" {
+  const { className } = context.layer;
   const { padding = "valid" } = context.config;
   const mode = typeof padding === "string" ? padding.toLowerCase() : padding;
-  if (mode === "same" || mode === "valid" || (mode === "causal" && axes === 1)) return mode;
+  if (mode === "same" || mode === "valid" || (mode === "causal" && /Conv1D$/.test(className))) return mode;
   throw context.fault('its padding is neither "valid" nor "same"');
 }
 
@@ -198,7 +176,7 @@ function transposedStep(context: KerasCallContext, axes: number): KerasStep {
   const taps = tapsOf(context, kernel, axes);
   const [depth, outputs] = kernel.shape.slice(axes);
   checkSizes(context, taps, depth);
-  const { shape, config } = context;
+  const { shape, config, lengths } = context;
   refuseIgnored(context, "dilation_rate", "output_padding");
   const { channels, space, last } = context.places(axes);
   const { groups } = config;
@@ -213,7 +191,7 @@ function transposedStep(context: KerasCallContext, axes: number): KerasStep {
     throw context.fault(`its kernel takes ${outputs} channels, and ${comes} come in`);
   const strides = context.counts("strides", axes, 1);
   const dilations = context.counts("dilation_rate", axes, 1);
-  const mode = paddingMode(context, 0);
+  const mode = paddingMode(context);
   const more = config["output_padding"];
   const results: [number, AxisLength][] = [];
   const forms = space.map((axis, k): ConvolutionMapAxis => {
@@ -228,19 +206,19 @@ function transposedStep(context: KerasCallContext, axes: number): KerasStep {
       throw context.fault("its output_padding is not a number of places less than its strides");
     // Beyond stride·(length − 1), which the windows' starts span.
     const end = endOf(mode, reach, stride, added as number | undefined);
-    const total = Math.max(reach - end, 0) + Math.min(0, negative(context, axes) ? reach - end : 0);
+    const total = Math.max(reach - end, 0) + Math.min(0, cutsOff(context, axes) ? reach - end : 0);
     const before = mode === "same" ? Math.floor(total / 2) : 0;
     const length = shape?.at(axis);
-    const size = fixed(length);
-    const result = length === undefined ? undefined : outputLength(context, length, stride, end);
+    const size = fixedLength(length);
+    const result = length && lengths.plus(lengths.times(length, stride), end - stride);
     if (result !== undefined) results.push([axis, result]);
     const padding = mode === "same" ? ([before, total - before] as const) : ([0, 0] as const);
-    return { taps: taps[k], stride, dilation, padding, size, outputSize: fixed(result) };
+    return { taps: taps[k], stride, dilation, padding, size, outputSize: fixedLength(result) };
   });
   const map: ConvolutionMap = {
     ...{ kind: "convolution", outputs, depth, groups: 1, axes: forms, transposed: true, channelsLast: last },
-    read: () =>
-      permuted(context.read(kernel), product(taps), depth, outputs, depth, outputs, (c, o) => [c, o]),
+    // Of the convolution, the outputs are what comes in.
+    read: () => tapsLast(context.read(kernel), outputs, depth),
   };
   return { op: context.layer.className, map, output: withLengths(shape, ...results, [channels, depth]) };
 }
@@ -251,39 +229,12 @@ function endOf(mode: string, reach: number, stride: number, added: number | unde
   return added === undefined ? Math.max(reach, stride) : reach + added;
 }
 
-function outputLength(
-  context: KerasCallContext,
-  length: AxisLength,
-  stride: number,
-  end: number,
-): AxisLength {
-  const { lengths } = context;
-  return lengths.plus(lengths.times(length, stride), end - stride);
-}
-
-function fixed(length: AxisLength | undefined): number | undefined {
-  return typeof length === "number" ? length : undefined;
-}
-
-function product(numbers: readonly number[]): number {
-  return numbers.reduce((a, b) => a * b, 1);
-}
-
-/** A kernel [taps, inner, count] as [outputs, depth, taps]; `place` says where the number of a channel and an output is. */
-function permuted(
+/** A kernel [taps…, depth, outputs] as [outputs, depth, taps…]. */
+function tapsLast(
   stored: Float32Array | Float64Array,
-  taps: number,
-  inner: number,
-  count: number,
-  depth: number,
   outputs: number,
-  place: (channel: number, output: number) => readonly [number, number],
+  depth: number,
 ): Float32Array | Float64Array {
-  const result = stored.slice();
-  for (let output = 0, to = 0; output < outputs; output++)
-    for (let channel = 0; channel < depth; channel++) {
-      const [i, j] = place(channel, output);
-      for (let tap = 0; tap < taps; tap++, to++) result[to] = stored[(tap * inner + i) * count + j];
-    }
-  return result;
+  const size = outputs * depth;
+  return stridedValues(stored, [outputs, depth, stored.length / size], [1, outputs, size]);
 }

@@ -1,13 +1,19 @@
-import { up } from "../certify/rounding.js";
-import { activationMap, configuredActivation, lipschitz, unbounded } from "./keras-activations.js";
+import { PARAMETRIC_SLOPES } from "./activation-slopes.js";
+import { activationMap, configuredActivation } from "./keras-activations.js";
 import { convolutionSteps } from "./keras-convolutions.js";
 import { roundsInput } from "./keras-int8.js";
-import type { AxisLength } from "./keras-lengths.js";
-import { mergeSteps, PRODUCT } from "./keras-merges.js";
+import { mergeSteps } from "./keras-merges.js";
 import { normalizationSteps } from "./keras-normalizations.js";
 import { poolingSteps } from "./keras-pooling.js";
-import { type KerasCallContext, type KerasStep, NoBound, withLengths } from "./keras-step.js";
+import { type KerasCallContext, type KerasStep, withLengths } from "./keras-step.js";
+import { lipschitz, PRODUCT, steepest, unbounded } from "./lipschitz-maps.js";
 import type { MatrixMap, ValueShape } from "./network.js";
+import { NoBound } from "./no-bound.js";
+import { resampledNorm } from "./resampling.js";
+import { largestMagnitude } from "./rounded-numbers.js";
+import { rootUp } from "./rounded-roots.js";
+import { stridedValues } from "./strided-values.js";
+import { type AxisLength, fixedLength } from "./symbolic-lengths.js";
 
 /** Layers that change nothing at inference. */
 const IDENTITY: readonly string[] = [
@@ -92,7 +98,7 @@ function simpleSteps(context: KerasCallContext): KerasStep[] | undefined {
       return arranged(permuted(context));
     case "RepeatVector": {
       const [n] = context.counts("n", 1, undefined);
-      const map = lipschitz(n === 1 ? 1 : up(Math.sqrt(n)), "√copies", true);
+      const map = lipschitz(rootUp(n), "√copies", true);
       return [{ op, map, output: shape?.length === 2 ? [shape[0], n, shape[1]] : undefined }];
     }
     case "UpSampling1D":
@@ -129,13 +135,13 @@ function activationSteps(context: KerasCallContext): KerasStep[] | undefined {
   const { className: op } = layer;
   if (op === "PReLU") {
     const slopes = context.numbers("alpha");
-    let most = 1;
-    for (const slope of slopes) most = Math.max(most, Math.abs(slope));
+    const most = Math.max(1, largestMagnitude({ values: slopes, relativeError: 0 }));
     return [{ op, map: lipschitz(most, "max(1, |α|)"), output: shape }];
   }
   if (op === "ThresholdedReLU") {
     const theta = context.number("theta", 1);
-    const map = theta === 0 ? lipschitz(1, "1-Lipschitz") : unbounded(`jumps at its threshold ${theta}`);
+    const slope = PARAMETRIC_SLOPES.ThresholdedRelu(theta);
+    const map = slope === undefined ? unbounded(`jumps at its threshold ${theta}`) : steepest(slope);
     return [{ op, map, output: shape }];
   }
   if (op === "LeakyReLU") {
@@ -180,15 +186,13 @@ function matrixMap(
   return { kind: "matrix", shape: [outputs, inputs], axis: -1, read };
 }
 
+/** A matrix [rows, columns] with its axes exchanged. */
 function transposed(
   stored: Float32Array | Float64Array,
   rows: number,
   columns: number,
 ): Float32Array | Float64Array {
-  const result = stored.slice();
-  for (let j = 0, to = 0; j < columns; j++)
-    for (let i = 0; i < rows; i++, to++) result[to] = stored[i * columns + j];
-  return result;
+  return stridedValues(stored, [columns, rows], [1, columns]);
 }
 
 /** Equations that contract the last axis of the input with one of the kernel, such as "abc,cd->abd" or "...x,xyz->...yz". */
@@ -251,12 +255,9 @@ function reshaped(context: KerasCallContext): ValueShape | undefined {
       throw context.fault(`its input has ${all} numbers, and its target_shape ${known}`);
     return [shape[0], ...(target as number[])];
   }
-  let rest: AxisLength = lengths.unknown();
-  if (typeof all === "number" && typeof known === "number") {
-    if (known === 0 || all % known !== 0)
-      throw context.fault(`its input has ${all} numbers, no multiple of ${known}`);
-    rest = all / known;
-  }
+  if (typeof all === "number" && typeof known === "number" && (known === 0 || all % known !== 0))
+    throw context.fault(`its input has ${all} numbers, no multiple of ${known}`);
+  const rest: AxisLength = lengths.over(all, known);
   return [shape[0], ...target.map((length: number | null) => (isLength(length) ? (length as number) : rest))];
 }
 
@@ -278,19 +279,21 @@ function enlarged(context: KerasCallContext, axes: number): KerasStep {
   context.checkRank(axes + 2);
   const { space } = context.places(axes);
   const sizes = context.counts("size", axes, 2);
-  const output = withLengths(
-    shape,
-    ...space.map((axis, k) => [axis, lengths.times(shape?.at(axis) ?? "", sizes[k])] as const),
-  );
+  const places = space.map((axis) => shape?.at(axis) ?? lengths.unknown());
+  const results = places.map((length, k) => lengths.times(length, sizes[k]));
+  const output = withLengths(shape, ...space.map((axis, k) => [axis, results[k]] as const));
   const { interpolation = "nearest" } = config;
   if (interpolation !== "nearest" && interpolation !== "bilinear" && interpolation !== null)
     throw new NoBound("its interpolation is neither nearest nor bilinear");
-  // Centers of places as Keras has them give columns the sum of the copies. Where the first places lie over each other, as
-  // in TensorFlow.js, the last one also has the (size − 1)/2 that lie beyond it.
-  const beyond = interpolation === "bilinear" && dialect === "tfjs";
-  const square = sizes.reduce((p, size) => up(p * (beyond ? size + (size - 1) / 2 : size)), 1);
-  const how = interpolation === "bilinear" ? "√(largest row sum · largest column sum)" : "√copies";
-  return { op: layer.className, map: lipschitz(up(Math.sqrt(square)), how, true), output };
+  const mode = interpolation === "bilinear" ? "linear" : "nearest";
+  // TensorFlow.js lays the first places over each other, Keras the centers.
+  const coordinates = mode === "nearest" || dialect === "tfjs" ? "asymmetric" : "half_pixel";
+  const resampled = sizes.map((scale, k) => ({
+    ...{ mode, coordinates, nearest: "floor", scale, cubic: 0 },
+    ...{ length: fixedLength(places[k]), result: fixedLength(results[k]) },
+  }));
+  const { constant, how } = resampledNorm(resampled);
+  return { op: layer.className, map: lipschitz(constant, how, true), output };
 }
 
 function bordered(
@@ -318,7 +321,10 @@ function bordered(
       const pair: unknown = Array.isArray(pairs[k]) ? pairs[k] : [pairs[k], pairs[k]];
       if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(isCount))
         throw context.fault(`its ${key} is not a number of places`);
-      return [axis, lengths.plus(shape?.at(axis) ?? lengths.unknown(), sign * (pair[0] + pair[1]))] as const;
+      const result = lengths.plus(shape?.at(axis) ?? lengths.unknown(), sign * (pair[0] + pair[1]));
+      if (typeof result === "number" && result < 1)
+        throw context.fault("it cuts off all places of its input");
+      return [axis, result] as const;
     }),
   );
 }

@@ -1,7 +1,9 @@
 import { down, gamma, up } from "../certify/rounding.js";
-import { lipschitz, numberOf, unbounded } from "./keras-activations.js";
-import { fromEnd, type KerasCallContext, type KerasStep, NoBound } from "./keras-step.js";
+import { numberOf } from "./keras-activations.js";
+import { fromEnd, type KerasCallContext, type KerasStep } from "./keras-step.js";
+import { lipschitz, unbounded } from "./lipschitz-maps.js";
 import type { NetworkMap, ScalingMap } from "./network.js";
+import { NoBound } from "./no-bound.js";
 
 /** Chosen: far from where results lose digits. */
 const [LEAST, MOST] = [2 ** -900, 2 ** 900];

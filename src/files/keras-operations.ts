@@ -1,10 +1,12 @@
 import { gamma } from "../certify/rounding.js";
-import { activationMap, lipschitz, unbounded } from "./keras-activations.js";
+import { activationMap } from "./keras-activations.js";
 import { isReference, type KerasCall, type KerasConstant, type KerasReference } from "./keras-graph.js";
-import { elementwise, PRODUCT } from "./keras-merges.js";
-import { type KerasCallContext, type KerasStep, NoBound } from "./keras-step.js";
+import { elementwise } from "./keras-merges.js";
+import type { KerasCallContext, KerasStep } from "./keras-step.js";
 import { inSnakeCase } from "./keras-uses.js";
+import { lipschitz, multiple, PRODUCT, QUOTIENT, unbounded } from "./lipschitz-maps.js";
 import type { NetworkMap } from "./network.js";
+import { NoBound } from "./no-bound.js";
 
 /** Functions of TensorFlow by the names that Keras 2 writes, as the class names of Keras 3 in snake case. */
 const TENSORFLOW: Readonly<Record<string, string>> = {
@@ -33,58 +35,15 @@ const TENSORFLOW: Readonly<Record<string, string>> = {
   "nn.softsign": "softsign",
 };
 
-/** Functions of one value, and the parameters that they may be called with. */
-const ACTIVATIONS: readonly string[] = [
-  ...[
-    "relu",
-    "relu6",
-    "re_lu",
-    "elu",
-    "selu",
-    "celu",
-    "gelu",
-    "silu",
-    "mish",
-    "sigmoid",
-    "hard_sigmoid",
-    "hard_silu",
-  ],
-  ...[
-    "tanh",
-    "hard_tanh",
-    "tanh_shrink",
-    "soft_shrink",
-    "softplus",
-    "softsign",
-    "softmax",
-    "log_softmax",
-    "exp",
-  ],
-  ...[
-    "log_sigmoid",
-    "leaky_relu",
-    "squareplus",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "square",
-    "sqrt",
-  ],
-  ...[
-    "power",
-    "log",
-    "hard_shrink",
-    "sign",
-    "floor",
-    "ceil",
-    "round",
-    "absolute",
-    "negative",
-    "reciprocal",
-    "glu",
-  ],
-  ...["threshold", "rsqrt", "expm1", "sin", "cos", "arctan"],
-];
+/** Functions of one value. */
+const ACTIVATIONS: ReadonlySet<string> = new Set(
+  (
+    "relu relu6 re_lu elu selu celu gelu silu mish sigmoid hard_sigmoid hard_silu tanh hard_tanh tanh_shrink soft_shrink " +
+    "softplus softsign softmax log_softmax exp log_sigmoid leaky_relu squareplus sparse_plus sparse_sigmoid sparsemax " +
+    "square sqrt power log hard_shrink sign floor ceil round absolute negative reciprocal glu threshold rsqrt expm1 sin " +
+    "cos arctan"
+  ).split(" "),
+);
 
 /** Whether a layer is an operation on values: one of Keras 3, or a function of TensorFlow in a model of Keras 2. */
 export function isOperation({ layer }: KerasCallContext): boolean {
@@ -116,8 +75,7 @@ export function operationStep(context: KerasCallContext, call: KerasCall): Keras
   if (values.length === 2 && ["add", "subtract", "multiply", "divide", "maximum", "minimum"].includes(name)) {
     if (isReference(first) && isReference(second)) {
       if (name === "multiply") return step(unbounded(PRODUCT), undefined);
-      if (name === "divide")
-        return step(unbounded("a quotient of two values that both depend on the input"), undefined);
+      if (name === "divide") return step(unbounded(QUOTIENT), undefined);
       if (shapes[0]?.length !== shapes[1]?.length)
         throw new NoBound("its values have different numbers of axes");
       const { map, output } = elementwise(context, operators[name]);
@@ -128,15 +86,15 @@ export function operationStep(context: KerasCallContext, call: KerasCall): Keras
     const { constant } = number;
     if (typeof constant !== "number" || !Number.isFinite(constant))
       throw new NoBound("is called with a constant that is not a single number");
-    if (name === "multiply") return step(scale(constant, 0));
+    if (name === "multiply") return step(multiple(constant));
     if (name !== "divide") return step(lipschitz(1, "1-Lipschitz", name === "add" || name === "subtract"));
     if (!isReference(first)) return step(unbounded("a quotient whose divisor depends on the input"));
     const factor = 1 / constant;
     if (!(Math.abs(factor) > 2 ** -1000 && Math.abs(factor) < 2 ** 1000))
       throw new NoBound(`divides by ${constant}`);
-    return step(scale(factor, gamma(1)));
+    return step(multiple(factor, gamma(1)));
   }
-  if (values.length !== 1 || !isReference(first) || !ACTIVATIONS.includes(name))
+  if (values.length !== 1 || !isReference(first) || !ACTIVATIONS.has(name))
     throw new NoBound(`the operation ${JSON.stringify(op)} is not known`);
   return step(activationMap(name, lambda ? {} : config, dialect, shape) ?? lipschitz(1, "1-Lipschitz", true));
 }
@@ -147,10 +105,6 @@ const operators: Readonly<Record<string, "Add" | "Subtract" | "Maximum" | "Minim
   maximum: "Maximum",
   minimum: "Minimum",
 };
-
-function scale(factor: number, relativeError: number): NetworkMap {
-  return { kind: "scaling", factors: Float64Array.of(factor), relativeError, axis: -1 };
-}
 
 /** What it is called with, in order; the second may be named. @throws NoBound for other names */
 function operands(call: KerasCall, lambda: boolean): readonly (KerasReference | KerasConstant)[] {

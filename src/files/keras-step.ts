@@ -1,9 +1,10 @@
 import { FileError } from "../matrix/errors.js";
 import { configuredActivation, type KerasDialect, numberOf } from "./keras-activations.js";
 import { isReference, type KerasGraphLayer, layerTitle } from "./keras-graph.js";
-import type { AxisLengths } from "./keras-lengths.js";
 import { allNumbers, type KerasVariables } from "./keras-variables.js";
 import type { NetworkMap, ValueShape } from "./network.js";
+import { NoBound } from "./no-bound.js";
+import type { SymbolicLengths } from "./symbolic-lengths.js";
 import type { WeightTensor } from "./tensor.js";
 
 /** A part of what a layer does, which is one node of the network. */
@@ -14,9 +15,6 @@ export interface KerasStep {
   readonly output: ValueShape | undefined;
 }
 
-/** Why there is no bound, where the file itself is whole. */
-export class NoBound extends Error {}
-
 /** Chosen: larger than the sizes, strides and counts of layers. */
 const MOST = 2 ** 24;
 
@@ -26,14 +24,14 @@ export class KerasCallContext {
   /** of the values that it is called with */
   readonly shapes: readonly (ValueShape | undefined)[];
   readonly dialect: KerasDialect;
-  readonly lengths: AxisLengths;
+  readonly lengths: SymbolicLengths;
   readonly #variables: KerasVariables;
 
   constructor(
     layer: KerasGraphLayer,
     shapes: readonly (ValueShape | undefined)[],
     dialect: KerasDialect,
-    lengths: AxisLengths,
+    lengths: SymbolicLengths,
     variables: KerasVariables,
   ) {
     this.layer = layer;

@@ -2,30 +2,30 @@ import { up } from "../certify/rounding.js";
 import {
   ERF_SLOPE,
   GELU_SLOPE,
+  HARD_SWISH_SLOPE,
   MISH_SLOPE,
   PARAMETRIC_SLOPES,
+  SIGMOID_SLOPE,
   SILU_SLOPE,
   seluSlope,
   TANH_GELU_SLOPE,
 } from "./activation-slopes.js";
+import { broadcastShape, copiesOf } from "./broadcasting.js";
+import { lipschitz, multiple, steepest } from "./lipschitz-maps.js";
 import type { NetworkMap } from "./network.js";
+import { NoBound } from "./no-bound.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
 import {
-  broadcastShape,
   checkedReal,
-  checkFinite,
-  copiesOf,
-  largestMagnitude,
-  lipschitz,
-  multiple,
   type OnnxOperation,
   type OperatorRule,
   type OperatorRules,
-  rootUp,
   shapeOf,
 } from "./onnx-operation.js";
 import { typeName } from "./onnx-tensor.js";
-import { FLOAT_TYPES, INTEGER_TYPES, NoBound, type Variable } from "./onnx-values.js";
+import { FLOAT_TYPES, INTEGER_TYPES, type Variable } from "./onnx-values.js";
+import { checkFinite, largestMagnitude } from "./rounded-numbers.js";
+import { rootUp } from "./rounded-roots.js";
 
 /** The smallest and the largest factor of which the rounding is counted relatively. */
 const [LEAST, MOST] = [2 ** -1000, 2 ** 1000];
@@ -33,7 +33,7 @@ const [LEAST, MOST] = [2 ** -1000, 2 ** 1000];
 /** Slopes of functions of one number. */
 const SLOPES: Readonly<Record<string, (operation: OnnxOperation) => number | undefined>> = {
   Relu: () => 1,
-  Sigmoid: () => 0.25,
+  Sigmoid: () => SIGMOID_SLOPE,
   Tanh: () => 1,
   Softplus: () => 1,
   Softsign: () => 1,
@@ -46,7 +46,7 @@ const SLOPES: Readonly<Record<string, (operation: OnnxOperation) => number | und
   Mish: () => MISH_SLOPE,
   Swish: () => SILU_SLOPE,
   QuickGelu: () => SILU_SLOPE,
-  HardSwish: () => 1.5,
+  HardSwish: () => HARD_SWISH_SLOPE,
   Gelu: ({ node }) => (node.texts.get("approximate") === "tanh" ? TANH_GELU_SLOPE : GELU_SLOPE),
   HardSigmoid: ({ node }) => Math.abs(floatOf(node, "alpha", Math.fround(0.2))),
   LeakyRelu: ({ node }) => PARAMETRIC_SLOPES.LeakyRelu(floatOf(node, "alpha", 0.01)),
@@ -89,7 +89,7 @@ function slopeRule(slope: (operation: OnnxOperation) => number | undefined): Ope
     const constant = slope(operation);
     if (constant === undefined)
       throw new NoBound(`${operation.operator} is a step, or too steep, with these parameters`);
-    operation.emitFirst(lipschitz(constant, constant === 1 ? "1-Lipschitz" : "its steepest slope"), x.shape);
+    operation.emitFirst(steepest(constant), x.shape);
   };
 }
 
@@ -293,7 +293,7 @@ function biasedGelu(slope: number): OperatorRule {
       operation.inputs.map((input) => shapeOf(input) ?? []),
     );
     if (operation.variables.length === 1 && copiesOf(x.shape, shape) === 1)
-      return operation.emitFirst(lipschitz(slope, "its steepest slope"), x.shape);
+      return operation.emitFirst(steepest(slope), x.shape);
     throw new NoBound("its bias depends on the input, or repeats it");
   };
 }

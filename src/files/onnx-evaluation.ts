@@ -1,19 +1,20 @@
 import { UNIT, up } from "../certify/rounding.js";
 import { FileError, SpectralNormError } from "../matrix/errors.js";
+import { NoBound } from "./no-bound.js";
 import { floatOf, integerOf, type OnnxItem, type OnnxNode } from "./onnx-graph.js";
 import { onnxDecoder } from "./onnx-numbers.js";
 import type { NumberPlaces } from "./onnx-places.js";
 import { typeName } from "./onnx-tensor.js";
 import {
   axisOf,
-  type Evaluated,
   FLOAT_TYPES,
   INTEGER_TYPES,
-  NoBound,
   type OnnxConstant,
   type OnnxValue,
   type ShapeValue,
 } from "./onnx-values.js";
+import type { RoundedNumbers } from "./rounded-numbers.js";
+import { stridedValues, stridesOf } from "./strided-values.js";
 import type { AxisLength, SymbolicLengths } from "./symbolic-lengths.js";
 import { quote } from "./text.js";
 
@@ -64,7 +65,7 @@ export class OnnxEvaluation {
     if (content === "sparse") return unknown(`its constant ${quote(name)} is sparse`);
     const { shape, count, type, stored } = content;
     if (!stored || !onnxDecoder(type)) return unknown(`its constant ${quote(name)} is ${type}`);
-    const read = (): Evaluated => {
+    const read = (): RoundedNumbers => {
       try {
         return { values: this.#places.floatsOf({ ...content, stored }), relativeError: 0 };
       } catch (error) {
@@ -245,7 +246,7 @@ function constantOf(
   count: number,
   exact: boolean,
   depth: number,
-  numbers: () => Evaluated,
+  numbers: () => RoundedNumbers,
 ): OnnxConstant {
   return { kind: "constant", shape, count, type, exact, depth, numbers };
 }
@@ -263,7 +264,7 @@ interface Computed extends Shaped {
   readonly exact: boolean;
   /** whether it takes no arithmetic, and one input; it is computed again each time, and not kept */
   readonly cheap: boolean;
-  compute(): Evaluated;
+  compute(): RoundedNumbers;
 }
 
 interface RuleOperands extends ConstantOperands {
@@ -311,38 +312,6 @@ function strided(
       return { values: stridedValues(values, shape, strides, begin), relativeError };
     },
   };
-}
-
-/** Row-major numbers out of an array with strides. */
-export function stridedValues(
-  values: Float32Array | Float64Array,
-  shape: readonly number[],
-  strides: readonly number[],
-  begin = 0,
-): Float32Array | Float64Array {
-  const count = shape.reduce((a, b) => a * b, 1);
-  const found = values instanceof Float64Array ? new Float64Array(count) : new Float32Array(count);
-  if (count === 0) return found;
-  const index = new Array<number>(shape.length).fill(0);
-  let at = begin;
-  for (let k = 0; ; k++) {
-    found[k] = values[at];
-    let axis = shape.length - 1;
-    for (; axis >= 0; axis--) {
-      at += strides[axis];
-      if (++index[axis] < shape[axis]) break;
-      at -= strides[axis] * shape[axis];
-      index[axis] = 0;
-    }
-    if (axis < 0) return found;
-  }
-}
-
-/** Row-major strides. */
-export function stridesOf(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length).fill(1);
-  for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1] * shape[axis + 1];
-  return strides;
 }
 
 /** Strides with which a constant is read as one of a larger shape, its axes of length 1 repeated. */

@@ -1,7 +1,8 @@
-import { PARAMETRIC_SLOPES } from "./activation-slopes.js";
+import { PARAMETRIC_SLOPES, SIGMOID_SLOPE } from "./activation-slopes.js";
+import { steepest } from "./lipschitz-maps.js";
 import type { NetworkMap } from "./network.js";
-import { lipschitz, type OnnxOperation } from "./onnx-operation.js";
-import { NoBound } from "./onnx-values.js";
+import { NoBound } from "./no-bound.js";
+import type { OnnxOperation } from "./onnx-operation.js";
 
 /** The activation that ONNX Runtime has fused into a convolution or a product; undefined if there is none. */
 export function activationRule({
@@ -13,7 +14,7 @@ export function activationRule({
   const alpha = parameters[0] ?? node.floats.get("activation_alpha")?.[0];
   const slope = slopeOf(name, alpha);
   if (slope === undefined) throw new NoBound(`its activation ${name} is not understood`);
-  return { name, map: lipschitz(slope, slope === 1 ? "1-Lipschitz" : "its steepest slope") };
+  return { name, map: steepest(slope) };
 }
 
 function slopeOf(name: string, alpha: number | undefined): number | undefined {
@@ -23,7 +24,7 @@ function slopeOf(name: string, alpha: number | undefined): number | undefined {
     case "Clip":
       return 1;
     case "Sigmoid":
-      return 0.25;
+      return SIGMOID_SLOPE;
     case "HardSigmoid":
       return Math.abs(alpha ?? Math.fround(0.2));
     case "LeakyRelu":

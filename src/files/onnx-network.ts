@@ -1,26 +1,22 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
+import { broadcastShape } from "./broadcasting.js";
 import type { Folder } from "./folder.js";
+import { lipschitz } from "./lipschitz-maps.js";
 import type { Network, NetworkInput, NetworkNode, NetworkOptions, ValueShape } from "./network.js";
+import { NoBound } from "./no-bound.js";
 import { type OnnxContext, OnnxNames, within } from "./onnx-constants.js";
 import { ELEMENTWISE_RULES } from "./onnx-elementwise.js";
 import { OnnxEvaluation } from "./onnx-evaluation.js";
 import { type OnnxItem, type OnnxModel, type OnnxNode, type OnnxScope, readOnnxGraph } from "./onnx-graph.js";
 import { NORMALIZATION_RULES } from "./onnx-normalizations.js";
-import {
-  broadcastShape,
-  type EmittedNode,
-  lipschitz,
-  OnnxOperation,
-  type OperatorRules,
-  shapeOf,
-} from "./onnx-operation.js";
+import { type EmittedNode, OnnxOperation, type OperatorRules, shapeOf } from "./onnx-operation.js";
 import { type FlatStep, OnnxPatterns } from "./onnx-patterns.js";
 import { NumberPlaces, overlapping } from "./onnx-places.js";
 import { PRODUCT_RULES } from "./onnx-products.js";
 import { dequantizationOf } from "./onnx-quantization.js";
 import { REARRANGEMENT_RULES } from "./onnx-rearrangements.js";
 import { REDUCTION_RULES } from "./onnx-reductions.js";
-import { NoBound, type OnnxValue } from "./onnx-values.js";
+import type { OnnxValue } from "./onnx-values.js";
 import { openQuantized } from "./onnx-weights.js";
 import { ProtobufReader } from "./protobuf.js";
 import type { ByteSource } from "./source.js";

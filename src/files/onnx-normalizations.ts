@@ -1,19 +1,19 @@
 import { down, up } from "../certify/rounding.js";
+import { broadcastShape, copiesOf } from "./broadcasting.js";
+import { lipschitz } from "./lipschitz-maps.js";
+import { NoBound } from "./no-bound.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
 import {
-  broadcastShape,
   checkedReal,
-  copiesOf,
   type EmittedValue,
-  largestMagnitude,
-  lipschitz,
   type OnnxOperation,
   type OperatorRule,
   type OperatorRules,
-  rootUp,
   shapeOf,
 } from "./onnx-operation.js";
-import { NoBound, type Variable } from "./onnx-values.js";
+import type { Variable } from "./onnx-values.js";
+import { largestMagnitude } from "./rounded-numbers.js";
+import { rootUp } from "./rounded-roots.js";
 
 // x/√(‖x‖²/n + ε) has the Jacobian (I − x·xᵀ/(n·s))/√s, s = ‖x‖²/n + ε, whose norm is at most 1/√ε, its norm at x = 0. A
 // mean that is subtracted before is a projection.

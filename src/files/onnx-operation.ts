@@ -1,16 +1,9 @@
-import { down, up } from "../certify/rounding.js";
-import type { LipschitzMap, NetworkMap, ValueShape } from "./network.js";
+import type { NetworkMap, ValueShape } from "./network.js";
+import { GIVE_SIZES, NoBound } from "./no-bound.js";
 import type { OnnxEvaluation } from "./onnx-evaluation.js";
 import type { OnnxNode } from "./onnx-graph.js";
-import {
-  axisOf,
-  type Evaluated,
-  INTEGER_TYPES,
-  NoBound,
-  type OnnxConstant,
-  type OnnxValue,
-  type Variable,
-} from "./onnx-values.js";
+import { axisOf, INTEGER_TYPES, type OnnxConstant, type OnnxValue, type Variable } from "./onnx-values.js";
+import { checkFinite, type RoundedNumbers } from "./rounded-numbers.js";
 import type { AxisLength, SymbolicLengths } from "./symbolic-lengths.js";
 
 /** What a rule says of a value that a node gives. */
@@ -38,9 +31,6 @@ export interface OnnxSurroundings {
   packedMatrix(operation: OnnxOperation): () => Float32Array;
   emit(operation: OnnxOperation, node: EmittedNode): void;
 }
-
-/** How to say which sizes an input has. */
-export const GIVE_SIZES = "give the sizes of the input by --input NAME=1x3x224x224";
 
 /** A node some of whose inputs depend on an input of the network. */
 export class OnnxOperation {
@@ -118,7 +108,7 @@ export class OnnxOperation {
   }
 
   /** The numbers of a constant, finite ones. @throws NoBound */
-  numbers(k: number, what: string): Evaluated {
+  numbers(k: number, what: string): RoundedNumbers {
     const numbers = this.constant(k, what).numbers();
     checkFinite(numbers.values, what);
     return numbers;
@@ -175,80 +165,6 @@ export function checkedReal(variable: Variable): Variable {
   if (variable.type !== undefined && INTEGER_TYPES.has(variable.type))
     throw new NoBound(`its input is ${variable.type}, whose arithmetic is not that of real numbers`);
   return variable;
-}
-
-/** @throws NoBound if a number is not finite */
-export function checkFinite(values: Float32Array | Float64Array, what: string): void {
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw new NoBound(`number ${bad} of its ${what} is ${values[bad]} (counted from 0)`);
-}
-
-/** A map of one input with this constant. */
-export function lipschitz(constant: number, how: string, linear = false): LipschitzMap {
-  if (!(constant < Number.POSITIVE_INFINITY)) throw new NoBound("its constant is too large for a double");
-  return { kind: "lipschitz", constants: [constant], combine: "sum", how, linear };
-}
-
-/** A linear map that multiplies all numbers by one, plus a constant. */
-export function multiple(factor: number): NetworkMap {
-  return { kind: "scaling", factors: Float64Array.of(factor), relativeError: 0, axis: -1 };
-}
-
-/** A double not below √x. */
-export function rootUp(x: number): number {
-  const root = Math.sqrt(x);
-  const exact = Number.isSafeInteger(x) && Number.isInteger(root) && root * root === x;
-  return exact ? root : up(root);
-}
-
-/** Not below the largest magnitude of the exact numbers. */
-export function largestMagnitude({ values, relativeError }: Evaluated): number {
-  let most = 0;
-  for (const value of values) most = Math.max(most, Math.abs(value));
-  return relativeError === 0 ? most : up(most / down(1 - relativeError));
-}
-
-/** What shapes come to where they are taken entry by entry. @throws NoBound if they cannot be */
-export function broadcastShape(
-  lengths: SymbolicLengths,
-  shapes: readonly (ValueShape | undefined)[],
-): ValueShape | undefined {
-  const rank = Math.max(0, ...shapes.map((shape) => shape?.length ?? Number.POSITIVE_INFINITY));
-  if (!Number.isFinite(rank)) return undefined;
-  return Array.from({ length: rank }, (_, axis) => {
-    const all = shapes.map((shape = []) => shape[axis - rank + shape.length] ?? 1);
-    const fixed = all.find((length) => typeof length === "number" && length !== 1);
-    if (all.some((length) => typeof length === "number" && length !== 1 && length !== fixed))
-      throw new NoBound(
-        `its inputs have shapes that do not fit together: ${shapes.map(shapeText).join(" and ")}`,
-      );
-    if (fixed !== undefined) return fixed;
-    const open = [...new Set(all.filter((length) => typeof length === "string"))].sort();
-    return open.length === 0 ? 1 : open.length === 1 ? open[0] : lengths.of("broadcast", ...open);
-  });
-}
-
-/** Not below how often an entry of a value occurs where its shape becomes a larger one. @throws NoBound if that is open */
-export function copiesOf(from: ValueShape | undefined, to: ValueShape | undefined): number {
-  let copies = 1;
-  const unclear = new NoBound(
-    `it may repeat a value of shape ${shapeText(from)} to shape ${shapeText(to)}, and how often is open; ${GIVE_SIZES}`,
-  );
-  if (!to || !from) throw unclear;
-  to.forEach((length, axis) => {
-    const at = axis - to.length + from.length;
-    const own = at < 0 ? 1 : from[at];
-    if (own === length) return;
-    if (typeof own === "number" && own !== 1) return;
-    // An open length is 1 or the other one.
-    if (typeof length !== "number") throw unclear;
-    copies *= length;
-  });
-  return copies;
-}
-
-export function shapeText(shape: ValueShape | undefined): string {
-  return shape ? `[${shape.slice(0, 8).join(", ")}${shape.length > 8 ? ", …" : ""}]` : "unknown";
 }
 
 /** The shape of a value; undefined if its rank is not known. */

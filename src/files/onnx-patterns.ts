@@ -7,11 +7,12 @@ import {
   TANH_GELU_CUBIC,
   tanhGateSlope,
 } from "./activation-slopes.js";
+import { NoBound } from "./no-bound.js";
 import { floatOf, integerOf, type OnnxNode } from "./onnx-graph.js";
 import { inverseRootOf } from "./onnx-normalizations.js";
-import { checkFinite, largestMagnitude } from "./onnx-operation.js";
 import { typeName } from "./onnx-tensor.js";
-import { FLOAT_TYPES, NoBound, type OnnxValue, uniform, type Variable } from "./onnx-values.js";
+import { FLOAT_TYPES, type OnnxValue, uniform, type Variable } from "./onnx-values.js";
+import { checkFinite, largestMagnitude } from "./rounded-numbers.js";
 
 /** A node with the names of values in place of those of its graph. */
 export interface FlatStep {

@@ -1,26 +1,25 @@
 import { excess, up } from "../certify/rounding.js";
 import { NonFiniteError } from "../matrix/errors.js";
+import { broadcastShape, copiesOf, shapeText } from "./broadcasting.js";
+import { lipschitz } from "./lipschitz-maps.js";
 import type { ConvolutionMapAxis, NetworkMap, ValueShape } from "./network.js";
-import { stridedValues } from "./onnx-evaluation.js";
+import { NoBound } from "./no-bound.js";
 import { activationRule } from "./onnx-fused-activation.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
 import {
-  broadcastShape,
-  checkFinite,
-  copiesOf,
   type EmittedValue,
-  largestMagnitude,
-  lipschitz,
   type OnnxOperation,
   type OperatorRule,
   type OperatorRules,
-  rootUp,
   shapeOf,
-  shapeText,
 } from "./onnx-operation.js";
-import { NoBound, type OnnxConstant, type Variable } from "./onnx-values.js";
+import type { OnnxConstant, Variable } from "./onnx-values.js";
+import { checkFinite, largestMagnitude } from "./rounded-numbers.js";
+import { rootUp } from "./rounded-roots.js";
 import { magnitudeBound, schurBound } from "./row-column-bound.js";
 import { transposedShape, windowShape } from "./sliding-windows.js";
+import { stridedValues } from "./strided-values.js";
+import { fixedLength } from "./symbolic-lengths.js";
 
 /** Chosen: larger than the attributes of any convolution. */
 const MOST = 2 ** 20;
@@ -327,7 +326,7 @@ const convolution: OperatorRule = (operation) => {
   const mapAxes = places.map(
     ({ padding }, k): ConvolutionMapAxis => ({
       ...{ taps: taps[k], stride: strides[k], dilation: dilations[k], padding },
-      size: fixed(x.shape?.[k + 2]),
+      size: fixedLength(x.shape?.[k + 2]),
     }),
   );
   const map: NetworkMap = kernel.exact
@@ -408,7 +407,7 @@ const transposedConvolution: OperatorRule = (operation) => {
   const mapAxes = places.map(
     ({ padding, length }, k): ConvolutionMapAxis => ({
       ...{ taps: taps[k], stride: strides[k], dilation: dilations[k], padding },
-      ...{ size: fixed(x.shape?.[k + 2]), outputSize: fixed(length) },
+      ...{ size: fixedLength(x.shape?.[k + 2]), outputSize: fixedLength(length) },
     }),
   );
   const map: NetworkMap = kernel.exact
@@ -420,10 +419,6 @@ const transposedConvolution: OperatorRule = (operation) => {
   const batch = x.shape?.[0] ?? operation.open(0);
   operation.emitFirst(map, [batch, depth * groups, ...places.map((place) => place.length)]);
 };
-
-function fixed(length: number | string | undefined): number | undefined {
-  return typeof length === "number" ? length : undefined;
-}
 
 /** (x − mean)·γ/√(variance + ε) + β, a factor for each channel. */
 const batchNormalization: OperatorRule = (operation) => {

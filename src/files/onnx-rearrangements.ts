@@ -1,19 +1,13 @@
 import { up } from "../certify/rounding.js";
+import { broadcastShape, copiesOf, shapeText } from "./broadcasting.js";
+import { lipschitz } from "./lipschitz-maps.js";
 import type { NetworkMap, ValueShape } from "./network.js";
+import { GIVE_SIZES, NoBound } from "./no-bound.js";
 import { permutationOf, sliceRange } from "./onnx-evaluation.js";
 import { integerOf } from "./onnx-graph.js";
-import {
-  broadcastShape,
-  copiesOf,
-  GIVE_SIZES,
-  lipschitz,
-  type OnnxOperation,
-  type OperatorRule,
-  type OperatorRules,
-  rootUp,
-  shapeText,
-} from "./onnx-operation.js";
-import { axisOf, NoBound, type Variable } from "./onnx-values.js";
+import type { OnnxOperation, OperatorRule, OperatorRules } from "./onnx-operation.js";
+import { axisOf, type Variable } from "./onnx-values.js";
+import { rootUp } from "./rounded-roots.js";
 import type { AxisLength } from "./symbolic-lengths.js";
 
 /** What changes the places of numbers, and nothing else. */

@@ -1,50 +1,41 @@
-import { excess, up } from "../certify/rounding.js";
+import { logSoftmaxSlope, SOFTMAX_SLOPE } from "./activation-slopes.js";
+import { shapeText } from "./broadcasting.js";
+import { lipschitz } from "./lipschitz-maps.js";
 import type { ValueShape } from "./network.js";
+import { GIVE_SIZES, NoBound } from "./no-bound.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
-import {
-  GIVE_SIZES,
-  lipschitz,
-  type OnnxOperation,
-  type OperatorRule,
-  type OperatorRules,
-  rootUp,
-  shapeText,
-} from "./onnx-operation.js";
-import { axisOf, NoBound } from "./onnx-values.js";
-import { averageBound, type WindowAxis, windowShape, windowsOfEntry } from "./sliding-windows.js";
-import type { AxisLength } from "./symbolic-lengths.js";
+import type { OnnxOperation, OperatorRule, OperatorRules } from "./onnx-operation.js";
+import { axisOf } from "./onnx-values.js";
+import { type Resampling, resampledNorm } from "./resampling.js";
+import { rootUp } from "./rounded-roots.js";
+import { averageNorm, meanNorm, overlapOf, type WindowAxis, windowShape } from "./sliding-windows.js";
+import { type AxisLength, fixedCount, fixedLength } from "./symbolic-lengths.js";
 
 /** Chosen: larger than the attributes of any pooling. */
 const MOST = 2 ** 20;
 
-/** A double not below 1/√n. */
-function inverseRoot(n: number): number {
-  return n === 1 ? 1 : up(1 / Math.sqrt(n) + 2 ** -1000) * (1 + 2 ** -52);
-}
-
-/** The constant of a reduction of n numbers to one; n is undefined if it is open. */
-type Constant = (n: number | undefined) => {
+/** The constant of a reduction of axes of these lengths to one number; they are undefined if not even the axes are known. */
+type Constant = (lengths: ValueShape | undefined) => {
   readonly constant: number;
   readonly how: string;
   readonly linear?: boolean;
 };
 
-function needCount(n: number | undefined): number {
+/** √n for n numbers. */
+const rootOfCount: Constant = (lengths) => {
+  const n = fixedCount(lengths);
   if (n === undefined) throw new NoBound(`it takes an open number of entries together; ${GIVE_SIZES}`);
-  return n;
-}
+  return { constant: rootUp(n), how: `√${n}` };
+};
 
 const one: Constant = () => ({ constant: 1, how: "1-Lipschitz" });
-const mean: Constant = (n) =>
-  n === undefined || n === 0
-    ? { constant: 1, how: "1/√n ≤ 1", linear: true }
-    : { constant: inverseRoot(n), how: `1/√${n}`, linear: true };
+const mean: Constant = (lengths) => ({ ...meanNorm(lengths), linear: true });
 
 /** Reductions of the axes that are taken together. */
 const REDUCTIONS: Readonly<Record<string, Constant>> = {
   ReduceMean: mean,
-  ReduceSum: (n) => ({ constant: rootUp(needCount(n)), how: `√${n}`, linear: true }),
-  ReduceL1: (n) => ({ constant: rootUp(needCount(n)), how: `√${n}` }),
+  ReduceSum: (lengths) => ({ ...rootOfCount(lengths), linear: true }),
+  ReduceL1: rootOfCount,
   ReduceL2: one,
   ReduceMax: one,
   ReduceMin: one,
@@ -71,10 +62,7 @@ function reduction(constant: Constant): OperatorRule {
           ? shape?.map((_, axis) => axis)
           : given?.map((axis) => axisOf(axis, rank));
     const reduced = axes && shape?.filter((_, axis) => axes.includes(axis));
-    const fixed = reduced?.every((length) => typeof length === "number")
-      ? (reduced as number[]).reduce((a, b) => a * b, 1)
-      : undefined;
-    const { constant: own, how, linear = false } = constant(fixed);
+    const { constant: own, how, linear = false } = constant(reduced);
     const result =
       shape && axes
         ? keep
@@ -88,11 +76,7 @@ function reduction(constant: Constant): OperatorRule {
 function globalPooling(constant: (operation: OnnxOperation) => Constant): OperatorRule {
   return (operation) => {
     const { shape } = operation.real(0);
-    const places = shape?.slice(2);
-    const n = places?.every((length) => typeof length === "number")
-      ? (places as number[]).reduce((a, b) => a * b, 1)
-      : undefined;
-    const { constant: own, how, linear = false } = constant(operation)(n);
+    const { constant: own, how, linear = false } = constant(operation)(shape?.slice(2));
     operation.emitFirst(
       lipschitz(own, how, linear),
       shape?.map((length, axis) => (axis < 2 ? length : 1)),
@@ -110,7 +94,7 @@ function powerOf({ node }: OnnxOperation): number {
 /** For 1 ≤ p < 2, ‖x‖ₚ ≤ n^(1/p − 1/2)·‖x‖₂ ≤ √n·‖x‖₂. */
 const globalPower = (operation: OnnxOperation): Constant => {
   const p = powerOf(operation);
-  return p >= 2 ? one : (n) => ({ constant: rootUp(needCount(n)), how: `√${n}` });
+  return p >= 2 ? one : rootOfCount;
 };
 
 function windowsOf(operation: OnnxOperation, rank: number): readonly WindowAxis[] {
@@ -163,13 +147,8 @@ function pooling(
   };
 }
 
-/** A largest number moves no more than the numbers of its window do together, and each of them is in so many windows. */
-function overlap(windows: readonly WindowAxis[]): number {
-  return windows.reduce((product, axis) => product * windowsOfEntry(axis), 1);
-}
-
-const maxPool = pooling((_, windows) => {
-  const count = overlap(windows);
+const maxPool = pooling(({ lengths }, windows) => {
+  const count = overlapOf(lengths, windows);
   return {
     constant: rootUp(count),
     how: count === 1 ? "windows do not overlap" : `√${count} windows an entry is in`,
@@ -179,32 +158,18 @@ const maxPool = pooling((_, windows) => {
 const powerPool = pooling((operation, windows) => {
   const p = powerOf(operation);
   const taps = p >= 2 ? 1 : windows.reduce((product, axis) => product * axis.taps, 1);
-  const count = overlap(windows) * taps;
+  const count = overlapOf(operation.lengths, windows) * taps;
   return { constant: rootUp(count), how: `√${count}` };
 });
 
 const averagePool = pooling(({ node }, windows) => {
   const withPadding = integerOf(node, "count_include_pad", 0) !== 0;
-  const constant = windows.reduce((product, axis) => {
-    const bound = averageBound(axis, withPadding);
-    return bound === 1 ? product : product === 1 ? bound : up(product * bound);
-  }, 1);
-  return { constant, how: "√(largest row sum · largest column sum)", linear: true };
+  return {
+    constant: averageNorm(windows, withPadding),
+    how: "√(largest row sum · largest column sum)",
+    linear: true,
+  };
 });
-
-/** How an axis is sampled anew. */
-interface Resampling {
-  readonly mode: string;
-  readonly coordinates: string;
-  readonly nearest: string;
-  readonly length: number | undefined;
-  readonly result: number | undefined;
-  readonly scale: number;
-  readonly cubic: number;
-}
-
-/** Chosen: longer axes are not resampled place by place. */
-const RESAMPLED_LIMIT = 2 ** 16;
 
 const resize: OperatorRule = (operation) => {
   const x = operation.real(0);
@@ -235,9 +200,7 @@ const resize: OperatorRule = (operation) => {
   const scales = hasScales ? operation.list(scalesAt, "scales") : undefined;
   if ((sizes ?? scales)?.length !== axes.length) throw new NoBound(`its sizes are not known; ${GIVE_SIZES}`);
   const result = [...shape];
-  // The interpolation is the Kronecker product of those of the axes.
-  let square = 1;
-  let changed = 0;
+  const changed: Resampling[] = [];
   axes.forEach((axis, k) => {
     const length = shape[axis];
     const wanted = sizes?.[k];
@@ -255,120 +218,29 @@ const resize: OperatorRule = (operation) => {
         : Number.isInteger(scale)
           ? lengths.times(length, scale)
           : lengths.of("resized", length, scale));
-    changed++;
-    const size = result[axis];
-    const squares = resampledSquare({
+    changed.push({
       ...{ mode, coordinates, nearest, scale, cubic: floatOf(node, "cubic_coeff_a", -0.75) },
-      ...{
-        length: typeof length === "number" ? length : undefined,
-        result: typeof size === "number" ? size : undefined,
-      },
+      ...{ length: fixedLength(length), result: fixedLength(result[axis]) },
     });
-    const product = square * squares;
-    square =
-      Number.isSafeInteger(square) && Number.isSafeInteger(squares) && Number.isSafeInteger(product)
-        ? product
-        : up(product);
   });
-  const how =
-    changed === 0
-      ? "changes nothing"
-      : mode === "nearest"
-        ? "√copies"
-        : "√(largest row sum · largest column sum)";
-  operation.emitFirst(lipschitz(rootUp(square), how, true), result);
+  const { constant, how } = resampledNorm(changed);
+  operation.emitFirst(lipschitz(constant, how, true), result);
 };
 
-/** A bound on the square of the norm of one axis' interpolation. @throws NoBound */
-function resampledSquare(axis: Resampling): number {
-  const { mode, coordinates, nearest, length: n, result: m, scale } = axis;
-  if (!["nearest", "linear", "cubic"].includes(mode)) throw new NoBound(`its mode is ${mode}`);
-  const known = ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "tf_half_pixel_for_nn"];
-  if (!known.includes(coordinates)) throw new NoBound(`its coordinate_transformation_mode is ${coordinates}`);
-  const centered = coordinates === "half_pixel" || coordinates === "pytorch_half_pixel";
-  const whole = Number.isInteger(scale) && (m === undefined || n === undefined || m === n * scale);
-  if (mode === "nearest") {
-    // Each entry is repeated `scale` times: the nearest of (i + ½)/scale − ½, which is no tie, or the floor of i/scale.
-    const regular =
-      (coordinates === "asymmetric" && nearest === "floor") || (centered && nearest.startsWith("round"));
-    if (whole && regular) return scale;
-    if (coordinates === "align_corners") {
-      if (n === undefined || m === undefined)
-        throw new NoBound(`its corners are aligned, and its sizes are open; ${GIVE_SIZES}`);
-      return n === 1 ? m : Math.floor((m - 1) / (n - 1)) + 2;
-    }
-    // Places lie 1/scale apart. Those of one entry fill an interval of length 1, and at an edge one more.
-    return Math.floor(2 * Math.max(scale, m && n ? m / n : scale)) + 1;
-  }
-  // Tents of integer scale, half a place off, have the sum `scale`, at the edges as well.
-  if (mode === "linear" && whole && centered) return scale;
-  if (mode === "linear" && n === undefined) {
-    if (coordinates === "align_corners")
-      throw new NoBound(`its corners are aligned, and its sizes are open; ${GIVE_SIZES}`);
-    // The tent has an integral of 1 and a maximum of 1; beyond an edge, over less than one place, weights are 1.
-    return up(1.5 * scale + 2);
-  }
-  if (n === undefined || m === undefined)
-    throw new NoBound(`it is cubic, and its sizes are open; ${GIVE_SIZES}`);
-  if (n > RESAMPLED_LIMIT || m > RESAMPLED_LIMIT) throw new NoBound("its axes are too long");
-  return interpolationSums(axis, n, m);
-}
-
-/** The largest row sum times the largest column sum of the magnitudes of an interpolation matrix, m×n. */
-function interpolationSums({ mode, coordinates, scale, cubic: a }: Resampling, n: number, m: number): number {
-  const columns = new Float64Array(n);
-  let row = 0;
-  for (let i = 0; i < m; i++) {
-    const at = coordinateOf(coordinates, i, n, m, scale);
-    const left = Math.floor(at);
-    const t = at - left;
-    const weights =
-      mode === "linear"
-        ? [1 - t, t]
-        : [
-            ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a,
-            ((a + 2) * t - (a + 3)) * t * t + 1,
-            ((a + 2) * (1 - t) - (a + 3)) * (1 - t) * (1 - t) + 1,
-            ((a * (2 - t) - 5 * a) * (2 - t) + 8 * a) * (2 - t) - 4 * a,
-          ];
-    const first = mode === "linear" ? left : left - 1;
-    const sum = weights.reduce((s, w) => s + Math.abs(w), 0);
-    row = Math.max(row, sum);
-    weights.forEach((weight, k) => {
-      columns[Math.min(Math.max(first + k, 0), n - 1)] += Math.abs(weight);
-    });
-  }
-  const column = columns.reduce((max, sum) => Math.max(max, sum), 0);
-  // A coordinate below 2^17 is off by less than 2^-34, and a weight by less than 16 times that; the sums are rounded, too.
-  const slack = 2 ** -29;
-  if (mode === "linear") return up(up(column * (1 + excess(m))) + (m / n + 4) * slack);
-  return up(up(up(row + slack) * up(column * (1 + excess(4 * m)))) + (m / n + 4) * slack * 8);
-}
-
-function coordinateOf(mode: string, i: number, n: number, m: number, scale: number): number {
-  if (mode === "align_corners") return m === 1 ? 0 : (i * (n - 1)) / (m - 1);
-  if (mode === "asymmetric") return i / scale;
-  if (mode === "tf_half_pixel_for_nn") return (i + 0.5) / scale;
-  if (mode === "pytorch_half_pixel" && m === 1) return 0;
-  return (i + 0.5) / scale - 0.5;
-}
-
-/** diag(p) − p·pᵀ of a softmax p is at most ½: its form is the variance of a vector of which two entries differ by √2 at most. */
 const softmax: OperatorRule = (operation) => {
-  operation.emitFirst(lipschitz(0.5, "½"), operation.real(0).shape);
+  operation.emitFirst(lipschitz(SOFTMAX_SLOPE, "½"), operation.real(0).shape);
 };
 
-/** I − 1·pᵀ is a projection, and so has the norm of 1·pᵀ, √n·‖p‖ ≤ √n. */
 const logSoftmax: OperatorRule = (operation) => {
   const { shape } = operation.real(0);
   const { opset } = operation;
   if (!shape) throw new NoBound(`it is not known over how many numbers it is taken; ${GIVE_SIZES}`);
   const axis = operation.axis(opset < 13 ? 1 : -1, shape.length);
   const together = opset < 13 ? shape.slice(axis) : [shape[axis]];
-  if (!together.every((length) => typeof length === "number"))
+  const n = fixedCount(together);
+  if (n === undefined)
     throw new NoBound(`it is taken over an axis whose length is open, ${shapeText(together)}; ${GIVE_SIZES}`);
-  const n = (together as number[]).reduce((a, b) => a * b, 1);
-  operation.emitFirst(lipschitz(rootUp(n), `√${n}`), shape);
+  operation.emitFirst(lipschitz(logSoftmaxSlope(n), `√${n}`), shape);
 };
 
 /** Rules of operators that take several numbers together. */

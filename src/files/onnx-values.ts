@@ -1,4 +1,6 @@
 import type { ValueShape } from "./network.js";
+import { NoBound } from "./no-bound.js";
+import type { RoundedNumbers } from "./rounded-numbers.js";
 import type { AxisLength } from "./symbolic-lengths.js";
 
 /** What a name in a graph stands for. */
@@ -30,13 +32,7 @@ export interface OnnxConstant {
    *
    * @throws FileError, NoBound
    */
-  numbers(): Evaluated;
-}
-
-export interface Evaluated {
-  readonly values: Float32Array | Float64Array;
-  /** each is the exact one times 1 + δ, |δ| ≤ this */
-  readonly relativeError: number;
+  numbers(): RoundedNumbers;
 }
 
 /** Integers that are made out of lengths of axes, some of which are open. */
@@ -53,9 +49,6 @@ export interface UnknownConstant {
   readonly kind: "unknown";
   readonly reason: string;
 }
-
-/** A node has no Lipschitz constant, or none is known; the message is the reason. */
-export class NoBound extends Error {}
 
 /** Types whose arithmetic is not that of real numbers. */
 export const INTEGER_TYPES: ReadonlySet<string> = new Set(

@@ -1,6 +1,6 @@
 import { down, excess, up } from "../certify/rounding.js";
-import { rootUp } from "./onnx-operation.js";
-import type { Evaluated } from "./onnx-values.js";
+import type { RoundedNumbers } from "./rounded-numbers.js";
+import { rootUp } from "./rounded-roots.js";
 
 /** The largest sum of magnitudes in a row and in a column of a matrix; both bounds are rounded upward. */
 export interface MagnitudeSums {
@@ -19,7 +19,7 @@ export function schurBound({ row, column }: MagnitudeSums): number {
  * @param rows  the matrix has so many, row-major from `begin`
  */
 export function magnitudeBound(
-  { values, relativeError }: Evaluated,
+  { values, relativeError }: RoundedNumbers,
   rows: number,
   columns: number,
   begin = 0,

@@ -17,11 +17,13 @@ const PLAIN = /^[A-Za-z_][A-Za-z_0-9]*$/;
 
 /**
  * Arithmetic on lengths, some of which are open. Expressions that are equal texts are equal for every value of the open
- * lengths. The converse need not hold: equal lengths may have different texts.
+ * lengths. The converse need not hold: equal lengths may have different texts. A number beyond 2^53, which a double need not
+ * be equal to, counts as open.
  */
 export class SymbolicLengths {
   readonly #polynomials = new Map<string, Polynomial>();
   readonly #names = new Map<string, string>();
+  #unknown = 0;
   /** of names of ⌊b/m⌋ */
   readonly #floors = new Map<string, { readonly b: AxisLength; readonly m: number }>();
 
@@ -35,13 +37,18 @@ export class SymbolicLengths {
     return this.#atom(`${PLAIN.test(name) ? name : JSON.stringify(name)}[${axis}]`);
   }
 
+  /** A length of which nothing is known. */
+  unknown(): AxisLength {
+    return this.of("unknown", ++this.#unknown);
+  }
+
   /** A function of lengths and numbers of which nothing else is known. */
   of(name: string, ...parameters: readonly AxisLength[]): AxisLength {
     return this.#atom(`${name}(${parameters.join(", ")})`);
   }
 
   plus(a: AxisLength, b: AxisLength): AxisLength {
-    if (typeof a === "number" && typeof b === "number") return a + b;
+    if (typeof a === "number" && typeof b === "number" && Number.isSafeInteger(a + b)) return a + b;
     const sum = new Map(this.#polynomial(a));
     for (const [monomial, coefficient] of this.#polynomial(b))
       sum.set(monomial, (sum.get(monomial) ?? 0) + coefficient);
@@ -50,7 +57,7 @@ export class SymbolicLengths {
 
   times(a: AxisLength, b: AxisLength): AxisLength {
     // Never −0, which is another number to some comparisons.
-    if (typeof a === "number" && typeof b === "number") return a * b + 0;
+    if (typeof a === "number" && typeof b === "number" && Number.isSafeInteger(a * b)) return a * b + 0;
     const product = new Map<string, number>();
     for (const [m, c] of this.#polynomial(a))
       for (const [n, d] of this.#polynomial(b)) {
@@ -60,6 +67,7 @@ export class SymbolicLengths {
     return this.#length(product) ?? this.of("product", ...inOrder(a, b));
   }
 
+  /** How many entries an array of this shape has. */
   product(lengths: readonly AxisLength[]): AxisLength {
     return lengths.reduce<AxisLength>((a, b) => this.times(a, b), 1);
   }
@@ -171,4 +179,16 @@ function withoutFactors(all: readonly string[], some: readonly string[]): string
 
 function inOrder(a: AxisLength, b: AxisLength): readonly AxisLength[] {
   return String(a) < String(b) ? [a, b] : [b, a];
+}
+
+/** A length, if it is fixed. */
+export function fixedLength(length: AxisLength | undefined): number | undefined {
+  return typeof length === "number" ? length : undefined;
+}
+
+/** How many entries an array of this shape has, if its lengths are fixed and that is below 2^53. */
+export function fixedCount(shape: readonly AxisLength[] | undefined): number | undefined {
+  if (!shape?.every((length) => typeof length === "number")) return undefined;
+  const count = shape.reduce<number>((product, length) => product * Number(length), 1);
+  return Number.isSafeInteger(count) ? count : undefined;
 }

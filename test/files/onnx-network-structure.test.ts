@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Network, NetworkNode } from "../../src/files/network.js";
-import { SymbolicLengths } from "../../src/files/symbolic-lengths.js";
 import { SpectralNormError } from "../../src/matrix/errors.js";
 import { checkError, largestAllocation, mutations } from "./hostile.js";
 import { floats } from "./models.js";
@@ -218,52 +217,6 @@ describe("an activation in pieces", () => {
 
 describe("shapes with open lengths", () => {
   const kernel = (...shape: readonly number[]) => ones(...shape);
-
-  it("are the same text only for lengths that are equal", () => {
-    const lengths = new SymbolicLengths();
-    const names = ["a", "b"] as const;
-    const expression = fc.letrec<{ e: (v: readonly number[]) => readonly [number | string, number] }>(
-      (tie) => ({
-        e: fc.oneof(
-          { maxDepth: 4 },
-          fc
-            .constantFrom(0, 1)
-            .map((k) => (v: readonly number[]) => [lengths.symbol(names[k]), v[k]] as const),
-          fc.integer({ min: 1, max: 6 }).map((n) => () => [n, n] as const),
-          fc.tuple(tie("e"), tie("e")).map(([f, g]) => (v: readonly number[]) => {
-            const [[p, x], [q, y]] = [f(v), g(v)];
-            return [lengths.plus(p, q), x + y] as const;
-          }),
-          fc.tuple(tie("e"), fc.integer({ min: -3, max: 3 })).map(([f, n]) => (v: readonly number[]) => {
-            const [p, x] = f(v);
-            return [lengths.times(p, n), x * n + 0] as const;
-          }),
-          fc.tuple(tie("e"), fc.integer({ min: 1, max: 4 })).map(([f, n]) => (v: readonly number[]) => {
-            const [p, x] = f(v);
-            return [lengths.floor(p, n), Math.floor(x / n)] as const;
-          }),
-        ),
-      }),
-    ).e;
-    const seen = new Map<string | number, string>();
-    const at = [
-      [1, 1],
-      [2, 7],
-      [5, 3],
-      [16, 9],
-      [1000, 17],
-    ];
-    fc.assert(
-      fc.property(expression, (e) => {
-        const values = JSON.stringify(at.map((v) => e(v)[1]));
-        const text = e(at[0])[0];
-        if (typeof text === "number") for (const v of at) expect(e(v)[1]).toBe(text);
-        expect(seen.get(text) ?? values).toBe(values);
-        seen.set(text, values);
-      }),
-      { numRuns: 2000, seed: 18 },
-    );
-  });
 
   it("let the branches of a block be added", () => {
     const network = networkOf(

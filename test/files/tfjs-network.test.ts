@@ -225,7 +225,7 @@ it("has a size that is open in the file, and given by the caller", async () => {
     layers.conv2d({ filters: 2, kernelSize: 3, strides: 2, padding: "same" }),
   );
   const open = await networkOf(model);
-  expect(open.inputs).toEqual([{ name: "x", shape: ["batch", "x:1", "x:2", 2] }]);
+  expect(open.inputs).toEqual([{ name: "x", shape: ["batch", "x[1]", "x[2]", 2] }]);
   const fixed = await networkOf(model, { inputs: new Map([["x", [1, 5, 4, 2]]]) });
   expect(fixed.inputs).toEqual([{ name: "x", shape: [1, 5, 4, 2] }]);
   const axes = [open, fixed].map(
