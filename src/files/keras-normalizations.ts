@@ -1,12 +1,14 @@
-import { down, gamma, up } from "../certify/rounding.js";
+import { gamma, up } from "../certify/rounding.js";
 import { numberOf } from "./keras-activations.js";
 import { fromEnd, type KerasCallContext, type KerasStep } from "./keras-step.js";
-import { lipschitz, unbounded } from "./lipschitz-maps.js";
-import type { NetworkMap, ScalingMap } from "./network.js";
+import { lipschitz, multiple, unbounded } from "./lipschitz-maps.js";
+import type { NetworkMap } from "./network.js";
 import { NoBound } from "./no-bound.js";
+import { channelFactors, overDeviation } from "./normalization-factors.js";
+import { largestMagnitude, type RoundedNumbers } from "./rounded-numbers.js";
 
 /** Chosen: far from where results lose digits. */
-const [LEAST, MOST] = [2 ** -900, 2 ** 900];
+const MOST = 2 ** 900;
 
 /**
  * The map of a layer that normalizes, at inference, or scales.
@@ -36,43 +38,17 @@ const maps: Readonly<Record<string, (context: KerasCallContext) => NetworkMap>> 
   Rescaling: rescaling,
 };
 
-/** γ/√(variance + ε) for each channel. */
 function batchNormalization(context: KerasCallContext): NetworkMap {
   const { config } = context;
-  const variances = context.numbers("moving_variance");
-  const gammas = config["scale"] === false ? undefined : context.numbers("gamma");
-  if (gammas && gammas.length !== variances.length)
-    throw context.fault(
-      `its gamma has ${gammas.length} numbers, and its moving_variance ${variances.length}`,
-    );
-  const epsilon = context.number("epsilon", 1e-3);
+  const variance = exact(context.numbers("moving_variance"));
+  const scale = config["scale"] === false ? undefined : exact(context.numbers("gamma"));
   const axis = singleAxis(context, config["axis"] ?? -1);
-  checkPlaces(context, axis, variances.length);
-  return scaling(context, axis, variances.length, (k) => {
-    const sum = variances[k] + epsilon;
-    if (!(sum > 0))
-      throw context.fault(`its moving_variance ${k} and epsilon have the sum ${sum} (counted from 0)`);
-    return (gammas ? gammas[k] : 1) / Math.sqrt(sum);
-  });
+  checkPlaces(context, axis, variance.values.length);
+  return { kind: "scaling", ...channelFactors(scale, variance, context.number("epsilon", 1e-3)), axis };
 }
 
-/** Four roundings, of a sum, a root, a quotient or product, and one more, are within γ₄. */
-function scaling(
-  context: KerasCallContext,
-  axis: number,
-  count: number,
-  factor: (k: number) => number,
-): ScalingMap {
-  const factors = new Float64Array(count);
-  for (let k = 0; k < count; k++) {
-    factors[k] = factor(k);
-    const size = Math.abs(factors[k]);
-    // A factor of zero is that of a γ of zero, for the root is at most 2^512.
-    if (!(size === 0 || (size > LEAST && size < MOST)))
-      throw new NoBound(`its factor ${k} is ${factors[k]} (counted from 0), beyond what is computed with`);
-  }
-  if (count === 0) throw context.fault("it has no factors");
-  return { kind: "scaling", factors, relativeError: gamma(4), axis };
+function exact(values: Float32Array | Float64Array): RoundedNumbers {
+  return { values, relativeError: 0 };
 }
 
 function singleAxis(context: KerasCallContext, given: unknown): number {
@@ -84,20 +60,11 @@ function singleAxis(context: KerasCallContext, given: unknown): number {
   return axis;
 }
 
-/** max |γ| / √ε: the derivative of x ↦ (x − mean)/√(variance + ε) has at most the norm 1/√ε. */
+/** A normalization by the spread of the values themselves. */
 function overSpread(context: KerasCallContext, variable: string, flag: string | undefined): NetworkMap {
   const epsilon = context.number("epsilon", context.layer.className === "RMSNormalization" ? 1e-6 : 1e-3);
-  if (!(epsilon > 0)) return unbounded("its epsilon is not positive");
   const scaled = flag === undefined || context.config[flag] !== false;
-  let most = 1;
-  if (scaled) {
-    most = 0;
-    for (const x of context.numbers(variable)) most = Math.max(most, Math.abs(x));
-  }
-  return lipschitz(
-    up(most / down(Math.sqrt(epsilon))),
-    scaled ? `max |${variable === "scale" ? "scale" : "γ"}| / √ε` : "1/√ε",
-  );
+  return overDeviation(epsilon, scaled ? exact(context.numbers(variable)) : undefined);
 }
 
 /** Keras' own ε. */
@@ -113,21 +80,21 @@ function normalization(context: KerasCallContext): NetworkMap {
       : Float64Array.from(numbersIn(context, given));
   const inverted = config["invert"] === true;
   const axes: unknown[] = Array.isArray(config["axis"]) ? config["axis"] : [config["axis"] ?? null];
-  const factor = (k: number) => {
-    if (!(variances[k] >= 0)) throw context.fault(`its variance ${k} is ${variances[k]} (counted from 0)`);
-    const spread = Math.max(Math.sqrt(variances[k]), EPSILON);
+  const factors = Float64Array.from(variances, (variance, k) => {
+    if (!(variance >= 0 && variance < MOST))
+      throw context.fault(`its variance ${k} is ${variance} (counted from 0)`);
+    const spread = Math.max(Math.sqrt(variance), EPSILON);
     return inverted ? spread : 1 / spread;
-  };
-  if (variances.length === 1) return scaling(context, -1, 1, factor);
+  });
+  // A root and a quotient are rounded.
+  const relativeError = gamma(2);
+  if (factors.length === 1) return multiple(factors[0], relativeError);
   const [axis] = axes;
   const end = axes.length === 1 && Number.isInteger(axis) ? fromEnd(axis as number, shape) : undefined;
-  const map = scaling(context, end ?? -1, variances.length, factor);
-  if (end !== undefined) {
-    checkPlaces(context, end, variances.length);
-    return map;
-  }
-  const most = map.factors.reduce((a, b) => Math.max(a, b), 0);
-  return lipschitz(up(most * up(1 + map.relativeError)), "the largest factor", true);
+  if (end === undefined)
+    return lipschitz(largestMagnitude({ values: factors, relativeError }), "the largest factor", true);
+  checkPlaces(context, end, factors.length);
+  return { kind: "scaling", factors, relativeError, axis: end };
 }
 
 function checkPlaces(context: KerasCallContext, axis: number, count: number): void {
@@ -139,8 +106,7 @@ function checkPlaces(context: KerasCallContext, axis: number, count: number): vo
 function rescaling(context: KerasCallContext): NetworkMap {
   const given = context.config["scale"];
   const scale = numberOf(context.config, "scale");
-  if (scale !== undefined)
-    return { kind: "scaling", factors: Float64Array.of(scale), relativeError: 0, axis: -1 };
+  if (scale !== undefined) return multiple(scale);
   const factors = numbersIn(context, given);
   if (context.config["data_format"] === "channels_first")
     throw new NoBound("its scales are along the first axis of channels");

@@ -11,8 +11,8 @@ import {
   TANH_GELU_SLOPE,
 } from "./activation-slopes.js";
 import { broadcastShape, copiesOf } from "./broadcasting.js";
-import { lipschitz, multiple, steepest } from "./lipschitz-maps.js";
-import type { NetworkMap } from "./network.js";
+import { combined, lipschitz, multiple, PRODUCT, QUOTIENT, steepest, summed } from "./lipschitz-maps.js";
+import type { ValueShape } from "./network.js";
 import { NoBound } from "./no-bound.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
 import {
@@ -118,23 +118,20 @@ function emitSum(
   shape: ReturnType<typeof shapeOf>,
 ): void {
   const copies = terms.map(({ x }) => copiesOf(x.shape, shape));
-  const output = { name: operation.outputs[0] ?? "", shape, type: terms[0].x.type };
   const [first] = terms;
   const alone = terms.length === 1 && copies[0] === 1 && Math.abs(first.factor) === 1;
-  const map: NetworkMap = alone
-    ? multiple(first.factor)
-    : {
-        ...{ kind: "lipschitz", combine: "sum", linear: true },
-        constants: terms.map(({ factor }, k) => up(up(Math.abs(factor)) * rootUp(copies[k]))),
-        how: copies.some((count) => count > 1) ? "√copies, added" : "added",
-      };
-  const exact =
-    map.kind === "lipschitz" && terms.every(({ factor }, k) => Math.abs(factor) === 1 && copies[k] === 1);
   operation.emit({
     inputs: terms.map(({ x }) => x),
-    outputs: [output],
-    map: exact ? { ...map, constants: terms.map(() => 1) } : map,
+    outputs: [{ name: operation.outputs[0] ?? "", shape, type: first.x.type }],
+    map: alone
+      ? multiple(first.factor)
+      : summed(terms.map(({ factor }, k) => ({ factor: roundedUp(factor), copies: copies[k] }))),
   });
+}
+
+/** Not below the magnitude of a factor that is 1, −1 or computed by one operation. */
+function roundedUp(factor: number): number {
+  return Math.abs(factor) === 1 ? 1 : up(Math.abs(factor));
 }
 
 /** Before version 7 an attribute aligned the second input with inner axes. */
@@ -145,16 +142,14 @@ function checkOldBroadcast({ node, opset }: OnnxOperation): void {
 
 const multiply: OperatorRule = (operation) => {
   checkOldBroadcast(operation);
-  if (operation.variables.length !== 1)
-    throw new NoBound("the product of two values that both depend on the input");
+  if (operation.variables.length !== 1) throw new NoBound(PRODUCT);
   const at = operation.inputs[0]?.kind === "variable" ? 0 : 1;
   scaledBy(operation, operation.real(at), 1 - at, "factor", (c) => c, 0);
 };
 
 const divide: OperatorRule = (operation) => {
   checkOldBroadcast(operation);
-  if (operation.variables.length !== 1)
-    throw new NoBound("the quotient of two values that both depend on the input");
+  if (operation.variables.length !== 1) throw new NoBound(QUOTIENT);
   if (operation.inputs[0]?.kind !== "variable")
     throw new NoBound("a constant divided by a value that depends on the input");
   // 1/c is rounded once.
@@ -200,38 +195,32 @@ function channelAxis(constant: readonly number[], x: ReturnType<typeof shapeOf>)
   return x[x.length + long[0]] === constant[constant.length + long[0]] ? long[0] : undefined;
 }
 
-/** The largest or the smallest: |max(a, b) − max(a′, b′)| ≤ max(|a − a′|, |b − b′|). */
-const extreme: OperatorRule = (operation) => {
-  const variables = operation.variables.map(checkedReal);
-  const shape = broadcastShape(operation.lengths, operation.inputs.map(shapeOf));
-  const constants = variables.map((x) => rootUp(copiesOf(x.shape, shape)));
+/** What several values give entry by entry, so that the squares of the distances add up. */
+function emitCombined(
+  operation: OnnxOperation,
+  shape: ValueShape | undefined,
+  linear: boolean,
+  how?: string,
+): void {
+  const variables = operation.variables;
+  const copies = variables.map((x) => copiesOf(x.shape, shape));
   operation.emit({
     inputs: variables,
     outputs: [{ name: operation.outputs[0] ?? "", shape, type: variables[0].type }],
-    map: {
-      ...{ kind: "lipschitz", constants, combine: "root of squares", linear: false },
-      how: variables.length === 1 && constants[0] === 1 ? "1-Lipschitz" : "√(sum of squares)",
-    },
+    map: combined(copies, linear, how),
   });
+}
+
+/** The largest or the smallest: |max(a, b) − max(a′, b′)| ≤ max(|a − a′|, |b − b′|). */
+const extreme: OperatorRule = (operation) => {
+  operation.variables.forEach(checkedReal);
+  emitCombined(operation, broadcastShape(operation.lengths, operation.inputs.map(shapeOf)), false);
 };
 
-/** The bounds of Clip as values, behind the input. */
+/** Its bounds may be values behind the input. */
 const clip: OperatorRule = (operation) => {
-  const x = operation.real(0);
-  if (operation.variables.length === 1) return operation.emitFirst(lipschitz(1, "1-Lipschitz"), x.shape);
-  const variables = operation.variables.map(checkedReal);
-  const constants = variables.map((value) => rootUp(copiesOf(value.shape, x.shape)));
-  operation.emit({
-    inputs: variables,
-    outputs: [{ name: operation.outputs[0] ?? "", shape: x.shape, type: x.type }],
-    map: {
-      kind: "lipschitz",
-      constants,
-      combine: "root of squares",
-      how: "√(sum of squares)",
-      linear: false,
-    },
-  });
+  operation.variables.forEach(checkedReal);
+  emitCombined(operation, operation.real(0).shape, false);
 };
 
 const prelu: OperatorRule = (operation) => {
@@ -253,17 +242,8 @@ const power: OperatorRule = (operation) => {
 
 const where: OperatorRule = (operation) => {
   operation.notVariable([0, "condition"]);
-  const variables = operation.variables;
   const shape = broadcastShape(operation.lengths, operation.inputs.map(shapeOf));
-  const constants = variables.map((x) => rootUp(copiesOf(x.shape, shape)));
-  operation.emit({
-    inputs: variables,
-    outputs: [{ name: operation.outputs[0] ?? "", shape, type: variables[0].type }],
-    map: {
-      ...{ kind: "lipschitz", constants, combine: "root of squares", linear: true },
-      how: "chooses entries",
-    },
-  });
+  emitCombined(operation, shape, true, "chooses entries");
 };
 
 const cast: OperatorRule = (operation) => {

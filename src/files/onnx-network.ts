@@ -1,7 +1,7 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { broadcastShape } from "./broadcasting.js";
 import type { Folder } from "./folder.js";
-import { lipschitz } from "./lipschitz-maps.js";
+import { lipschitz, unbounded } from "./lipschitz-maps.js";
 import type { Network, NetworkInput, NetworkNode, NetworkOptions, ValueShape } from "./network.js";
 import { NoBound } from "./no-bound.js";
 import { type OnnxContext, OnnxNames, within } from "./onnx-constants.js";
@@ -22,6 +22,7 @@ import { ProtobufReader } from "./protobuf.js";
 import type { ByteSource } from "./source.js";
 import { type AxisLength, SymbolicLengths } from "./symbolic-lengths.js";
 import { oneLine, quote } from "./text.js";
+import { UniqueNames } from "./unique-names.js";
 
 const RULES: OperatorRules = {
   ...ELEMENTWISE_RULES,
@@ -120,8 +121,7 @@ class NetworkBuilder {
   readonly #values = new Map<string, OnnxValue>();
   readonly #patterns = new OnnxPatterns(this.#values);
   readonly #nodes: NetworkNode[] = [];
-  readonly #nodeNames = new Set<string>();
-  readonly #counts = new Map<string, number>();
+  readonly #nodeNames = new UniqueNames();
   readonly #items = new Map<OnnxScope, Map<string, OnnxItem>>();
   readonly #overlaps: ReadonlyMap<OnnxItem, string>;
   #steps = 0;
@@ -325,7 +325,7 @@ class NetworkBuilder {
   ): void {
     const variables = taken.filter((value) => value?.kind === "variable");
     this.#push(step, {
-      ...{ inputs: variables, map: { kind: "unbounded", reason } },
+      ...{ inputs: variables, map: unbounded(reason) },
       ...(part && { part }),
       outputs: outputs
         .filter((name) => name !== "")
@@ -356,23 +356,13 @@ class NetworkBuilder {
     if (named.length === 0) return;
     for (const output of named) this.#values.set(output.name, { ...output, kind: "variable" });
     this.#nodes.push({
-      name: this.#unique(part === undefined ? step.name : `${step.name}: ${part}`),
+      name: this.#nodeNames.unique(part === undefined ? step.name : `${step.name}: ${part}`),
       op: op ?? step.node.operator,
       inputs: inputs.map(({ name }) => name),
       outputs: named.map(({ name }) => name),
       shape: inputs[0]?.shape,
       map,
     });
-  }
-
-  #unique(name: string): string {
-    let unique = name;
-    for (let k = (this.#counts.get(name) ?? 1) + 1; this.#nodeNames.has(unique); k++) {
-      unique = `${name} #${k}`;
-      this.#counts.set(name, k);
-    }
-    this.#nodeNames.add(unique);
-    return unique;
   }
 
   /** `Constant` nodes whose value is a tensor are among the items. */
@@ -477,7 +467,7 @@ class NetworkBuilder {
     if (!value) throw new FileError(`its output ${quote(name)} is given by no node`);
     if (value.kind === "variable") return;
     this.#nodes.push({
-      ...{ name: this.#unique(`${name}: constant`), op: "Constant", inputs: [], outputs: [name] },
+      ...{ name: this.#nodeNames.unique(`${name}: constant`), op: "Constant", inputs: [], outputs: [name] },
       shape: undefined,
       map: {
         kind: "lipschitz",

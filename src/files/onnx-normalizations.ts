@@ -1,7 +1,8 @@
-import { down, up } from "../certify/rounding.js";
+import { up } from "../certify/rounding.js";
 import { broadcastShape, copiesOf } from "./broadcasting.js";
-import { lipschitz } from "./lipschitz-maps.js";
+import { lipschitz, summed } from "./lipschitz-maps.js";
 import { NoBound } from "./no-bound.js";
+import { overDeviation } from "./normalization-factors.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
 import {
   checkedReal,
@@ -12,20 +13,6 @@ import {
   shapeOf,
 } from "./onnx-operation.js";
 import type { Variable } from "./onnx-values.js";
-import { largestMagnitude } from "./rounded-numbers.js";
-import { rootUp } from "./rounded-roots.js";
-
-// x/√(‖x‖²/n + ε) has the Jacobian (I − x·xᵀ/(n·s))/√s, s = ‖x‖²/n + ε, whose norm is at most 1/√ε, its norm at x = 0. A
-// mean that is subtracted before is a projection.
-
-/** A double not below 1/√ε. @throws NoBound if ε is not positive */
-export function inverseRootOf(epsilon: number): number {
-  if (!(epsilon >= 2 ** -500 && epsilon <= 2 ** 500))
-    throw new NoBound(`it divides by a deviation that may be 0, as its ε is ${epsilon}`);
-  return up(1 / down(Math.sqrt(epsilon)));
-}
-
-const HOW = "max |γ| / √ε";
 
 /** Normalizations with a scale at input 1, or without. */
 function normalization(
@@ -48,15 +35,14 @@ function emitNormalized(
   part?: string,
 ): void {
   const { node, outputs } = operation;
-  const root = inverseRootOf(floatOf(node, "epsilon", defaultEpsilon));
   const given = scaleAt !== undefined && !operation.isOmitted(scaleAt);
-  const largest = given ? largestMagnitude(operation.numbers(scaleAt, "scale")) : 1;
+  const scale = given ? operation.numbers(scaleAt, "scale") : undefined;
   if (biasAt !== undefined) operation.notVariable([biasAt, "bias"]);
   operation.emit({
     inputs: [x],
     outputs: [{ name: outputs[0] ?? "", shape: x.shape, type: x.type }],
     ...(part && { part }),
-    map: lipschitz(largest === 1 ? root : up(largest * root), given ? HOW : "1 / √ε"),
+    map: overDeviation(floatOf(node, "epsilon", defaultEpsilon), scale),
   });
 }
 
@@ -75,11 +61,10 @@ function skipNormalization(scaleAt: number, biasAt: number | undefined, innerBia
       lengths,
       [0, 1].map((k) => shapeOf(inputs[k])),
     );
-    const constants = terms.map((term) => rootUp(copiesOf(term.shape, shape)));
     const sum: EmittedValue = { name: outputs[3] || `${output}: sum`, shape, type: terms[0].type };
     operation.emit({
       ...{ inputs: terms, outputs: [sum], part: "sum", op: "Add" },
-      map: { kind: "lipschitz", constants, combine: "sum", how: "added", linear: true },
+      map: summed(terms.map((term) => ({ factor: 1, copies: copiesOf(term.shape, shape) }))),
     });
     emitNormalized(operation, { ...sum, kind: "variable" }, Math.fround(1e-12), scaleAt, biasAt);
   };

@@ -32,6 +32,19 @@ export interface OnnxSurroundings {
   emit(operation: OnnxOperation, node: EmittedNode): void;
 }
 
+/** What a convolution or pooling says of its windows. */
+export interface WindowAttributes {
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  /** `auto_pad` */
+  readonly automatic: string;
+  /** all that come before, then all that come after; 0 with any `auto_pad` */
+  readonly pads: readonly number[];
+}
+
+/** Chosen: larger than the attributes of any convolution or pooling. */
+const MOST = 2 ** 20;
+
 /** A node some of whose inputs depend on an input of the network. */
 export class OnnxOperation {
   readonly node: OnnxNode;
@@ -132,6 +145,32 @@ export class OnnxOperation {
     const input = this.inputs[k];
     if (input === undefined) return this.node.integers.get(name);
     return this.#around.evaluation.lengthsOf(input);
+  }
+
+  /**
+   * Integers of an attribute.
+   *
+   * @throws NoBound if they are not as many, or one is below the least or too large
+   */
+  counts(name: string, length: number, least: number, otherwise: number): readonly number[] {
+    const given = this.node.integers.get(name) ?? new Array<number>(length).fill(otherwise);
+    if (given.length !== length || !given.every((x) => x >= least && Math.abs(x) <= MOST))
+      throw new NoBound(`its ${name} are [${given.slice(0, 8).join(", ")}], which is not understood`);
+    return given;
+  }
+
+  /** @param leastPad  the least of `pads` @throws NoBound */
+  windowAttributes(axes: number, leastPad: number): WindowAttributes {
+    const automatic = this.node.texts.get("auto_pad") ?? "NOTSET";
+    if (!["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"].includes(automatic))
+      throw new NoBound(`its auto_pad is ${automatic}`);
+    const none = new Array<number>(2 * axes).fill(0);
+    return {
+      automatic,
+      strides: this.counts("strides", axes, 1, 1),
+      dilations: this.counts("dilations", axes, 1, 1),
+      pads: automatic === "NOTSET" ? this.counts("pads", 2 * axes, leastPad, 0) : none,
+    };
   }
 
   axis(otherwise: number, rank: number): number {

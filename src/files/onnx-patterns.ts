@@ -8,8 +8,8 @@ import {
   tanhGateSlope,
 } from "./activation-slopes.js";
 import { NoBound } from "./no-bound.js";
+import { inverseRootOf } from "./normalization-factors.js";
 import { floatOf, integerOf, type OnnxNode } from "./onnx-graph.js";
-import { inverseRootOf } from "./onnx-normalizations.js";
 import { typeName } from "./onnx-tensor.js";
 import { FLOAT_TYPES, type OnnxValue, uniform, type Variable } from "./onnx-values.js";
 import { checkFinite, largestMagnitude } from "./rounded-numbers.js";
@@ -535,7 +535,7 @@ export class OnnxPatterns {
 
   /**
    * The largest slope of d/√t or d/t, t being q + ε or max(q, ε): q is the sum or the mean of the squares of d, or the root
-   * of that. With the root of q + ε it is 1/√ε, see onnx-normalizations.ts. d/max(‖d‖, ε) is the point of the unit ball
+   * of that. With the root of q + ε it is 1/√ε, see normalization-factors.ts. d/max(‖d‖, ε) is the point of the unit ball
    * nearest to d/ε, and such projections are 1-Lipschitz; so it is 1/ε, and with squares 1/√ε. d/(‖d‖ + ε) has the slopes
    * ε/(‖d‖ + ε)² along d and 1/(‖d‖ + ε) across, which are at most 1/ε. A mean is a sum of d/√n, and the scale cancels.
    */

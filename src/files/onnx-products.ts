@@ -1,9 +1,10 @@
 import { excess, up } from "../certify/rounding.js";
 import { NonFiniteError } from "../matrix/errors.js";
 import { broadcastShape, copiesOf, shapeText } from "./broadcasting.js";
-import { lipschitz } from "./lipschitz-maps.js";
+import { lipschitz, PRODUCT, summed } from "./lipschitz-maps.js";
 import type { ConvolutionMapAxis, NetworkMap, ValueShape } from "./network.js";
 import { NoBound } from "./no-bound.js";
+import { channelFactors } from "./normalization-factors.js";
 import { activationRule } from "./onnx-fused-activation.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
 import {
@@ -12,16 +13,17 @@ import {
   type OperatorRule,
   type OperatorRules,
   shapeOf,
+  type WindowAttributes,
 } from "./onnx-operation.js";
 import type { OnnxConstant, Variable } from "./onnx-values.js";
 import { checkFinite, largestMagnitude } from "./rounded-numbers.js";
 import { rootUp } from "./rounded-roots.js";
 import { magnitudeBound, schurBound } from "./row-column-bound.js";
-import { transposedShape, windowShape } from "./sliding-windows.js";
+import { transposedShape, type WindowAxis, type WindowPlaces, windowShape } from "./sliding-windows.js";
 import { stridedValues } from "./strided-values.js";
 import { fixedLength } from "./symbolic-lengths.js";
 
-/** Chosen: larger than the attributes of any convolution. */
+/** Chosen: longer than the axes of any output. */
 const MOST = 2 ** 20;
 
 /** Types whose products with a float are exact in a double. */
@@ -85,8 +87,7 @@ const fusedMatMul: OperatorRule = (operation) => {
 
 /** α·A·B with numpy's rules for shapes; one of the two is a constant, and the last two axes may be transposed first. */
 function product(operation: OnnxOperation, alpha: number, transA: boolean, transB: boolean): void {
-  if (operation.variables.length === 2)
-    throw new NoBound("the product of two values that both depend on the input");
+  if (operation.variables.length === 2) throw new NoBound(PRODUCT);
   const left = operation.inputs[0]?.kind === "variable";
   const x = operation.real(left ? 0 : 1);
   const constant = operation.constant(left ? 1 : 0, "matrix");
@@ -152,68 +153,83 @@ function productShape(
   return of.left ? [...batch, other, ...own] : [...batch, ...own, other];
 }
 
+/** What one node computes: a linear map of x, a value that is added to it, and an activation. */
+interface Fused {
+  /** undefined where it is a constant */
+  readonly product: { readonly x: Variable; readonly map: NetworkMap } | undefined;
+  readonly added: { readonly value: Variable; readonly factor: number } | undefined;
+  readonly activation: ReturnType<typeof activationRule>;
+  /** of what comes out */
+  readonly shape: ValueShape | undefined;
+}
+
+/** Makes a node of each part. The value behind the last has the name of the output. */
+function emitFused(operation: OnnxOperation, { product, added, activation, shape }: Fused): void {
+  const output = operation.outputs[0] ?? "";
+  const parts: { part: string; op: string; inputs: readonly Variable[]; map: NetworkMap }[] = [];
+  if (product) parts.push({ part: "product", op: operation.operator, inputs: [product.x], map: product.map });
+  if (added) {
+    const term = { factor: added.factor, copies: copiesOf(added.value.shape, shape) };
+    const map = summed(product ? [{ factor: 1, copies: 1 }, term] : [term]);
+    parts.push({ part: "sum", op: product ? "Add" : operation.operator, inputs: [added.value], map });
+  }
+  if (activation) parts.push({ part: activation.name, op: activation.name, inputs: [], map: activation.map });
+  let last: readonly Variable[] = [];
+  parts.forEach(({ part, op, inputs, map }, k) => {
+    const [{ type } = { type: undefined }] = [...last, ...inputs];
+    const name = k === parts.length - 1 ? output : `${output}: ${part}`;
+    const value: EmittedValue = { name, shape, type };
+    operation.emit({
+      inputs: [...last, ...inputs],
+      outputs: [value],
+      map,
+      op,
+      ...(k > 0 && { part }),
+    });
+    last = [{ ...value, kind: "variable" }];
+  });
+}
+
 /** α·A·B + β·C */
 const gemm: OperatorRule = (operation) => {
-  const { node, inputs, outputs } = operation;
-  const output = outputs[0] ?? "";
-  const [alpha, beta] = [floatOf(node, "alpha", 1), floatOf(node, "beta", 1)];
+  const { node, inputs } = operation;
   const [first, second, added] = inputs;
-  if (first?.kind === "variable" && second?.kind === "variable")
-    throw new NoBound("the product of two values that both depend on the input");
-  const activation = operation.operator === "FusedGemm" ? activationRule(operation) : undefined;
-  const both = first?.kind === "variable" || second?.kind === "variable";
-  const behindProduct = added?.kind === "variable" || activation ? `${output}: product` : output;
-  let product: EmittedValue | undefined;
-  if (both) {
-    const left = first?.kind === "variable";
-    const x = operation.real(left ? 0 : 1);
-    const constant = operation.constant(left ? 1 : 0, "matrix");
-    if (constant.count === 0) throw new NoBound("its matrix is empty");
-    if (constant.shape.length !== 2) throw new NoBound("its matrix has not two axes");
-    const [transA, transB] = ["transA", "transB"].map((name) => integerOf(node, name, 0) !== 0);
-    const [transX, transW] = left ? [transA, transB] : [transB, transA];
-    const stored = constant.shape as readonly [number, number];
-    const transposed = left !== transW;
-    const [rows, depth] = transposed ? [stored[1], stored[0]] : stored;
-    const axis = left !== transX ? -1 : -2;
-    checkLength(x, axis, depth);
-    const other = x.shape?.at(axis === -1 ? -2 : -1) ?? operation.open(left ? 0 : 1);
-    const shape = left ? [other, rows] : [rows, other];
-    product = { name: behindProduct, shape, type: x.type };
-    const map = matrixMap(constant, stored, transposed, axis, alpha, "its matrix");
-    operation.emit({ inputs: [x], outputs: [product], map });
-  }
-  let last: EmittedValue | undefined = product;
-  if (added?.kind === "variable") {
-    const c = operation.real(2);
+  if (first?.kind === "variable" && second?.kind === "variable") throw new NoBound(PRODUCT);
+  const found =
+    first?.kind === "variable" || second?.kind === "variable" ? gemmProduct(operation) : undefined;
+  const beta = Math.abs(floatOf(node, "beta", 1));
+  emitFused(operation, {
+    product: found,
+    added: added?.kind === "variable" ? { value: operation.real(2), factor: beta } : undefined,
+    activation: operation.operator === "FusedGemm" ? activationRule(operation) : undefined,
     // The product of two constants has lengths of its own.
-    const shape = product?.shape ?? productOfConstants(operation);
-    const copies = rootUp(copiesOf(c.shape, shape));
-    const terms = product ? [{ ...product, kind: "variable" } as const, c] : [c];
-    const weight = up(Math.abs(beta) * copies);
-    last = { name: activation ? `${output}: sum` : output, shape, type: c.type };
-    operation.emit({
-      inputs: terms,
-      outputs: [last],
-      ...(product && { part: "C" }),
-      map: {
-        ...{ kind: "lipschitz", combine: "sum", linear: true, how: "added" },
-        constants: product ? [1, weight] : [weight],
-      },
-    });
-  }
-  if (activation && last) {
-    const x = { ...last, kind: "variable" } as const;
-    const final = { ...last, name: output };
-    operation.emit({
-      inputs: [x],
-      outputs: [final],
-      part: activation.name,
-      op: activation.name,
-      map: activation.map,
-    });
-  }
+    shape: found ? found.shape : productOfConstants(operation),
+  });
 };
+
+/** α·A·B, where one of the two depends on the input. */
+function gemmProduct(operation: OnnxOperation): {
+  readonly x: Variable;
+  readonly map: NetworkMap;
+  readonly shape: ValueShape;
+} {
+  const { node, inputs } = operation;
+  const left = inputs[0]?.kind === "variable";
+  const x = operation.real(left ? 0 : 1);
+  const constant = operation.constant(left ? 1 : 0, "matrix");
+  if (constant.count === 0) throw new NoBound("its matrix is empty");
+  if (constant.shape.length !== 2) throw new NoBound("its matrix has not two axes");
+  const [transA, transB] = ["transA", "transB"].map((name) => integerOf(node, name, 0) !== 0);
+  const [transX, transW] = left ? [transA, transB] : [transB, transA];
+  const stored = constant.shape as readonly [number, number];
+  const transposed = left !== transW;
+  const [rows, depth] = transposed ? [stored[1], stored[0]] : stored;
+  const axis = left !== transX ? -1 : -2;
+  checkLength(x, axis, depth);
+  const other = x.shape?.at(axis === -1 ? -2 : -1) ?? operation.open(left ? 0 : 1);
+  const map = matrixMap(constant, stored, transposed, axis, floatOf(node, "alpha", 1), "its matrix");
+  return { x, map, shape: left ? [other, rows] : [rows, other] };
+}
 
 function productOfConstants({ node, inputs }: OnnxOperation): ValueShape | undefined {
   const [a, b] = inputs.slice(0, 2).map(shapeOf);
@@ -236,45 +252,26 @@ const packedProduct: OperatorRule = (operation) => {
 };
 
 /** What a convolution's attributes are, checked. */
-interface ConvolutionAttributes {
+interface ConvolutionAttributes extends WindowAttributes {
   readonly axes: number;
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
   readonly groups: number;
-  readonly automatic: string;
-  readonly pads: readonly number[];
 }
 
 function attributesOf(operation: OnnxOperation, kernel: OnnxConstant): ConvolutionAttributes {
   const { node } = operation;
-  const { integers, texts } = node;
   const axes = kernel.shape.length - 2;
   if (axes < 1 || axes > 3)
     throw new NoBound(`it is a convolution with ${axes} axes in space, not 1, 2 or 3`);
   if (kernel.shape.some((length) => length === 0)) throw new NoBound("its kernel is empty");
-  const list = (name: string, length: number, least: number, otherwise: number) => {
-    const given = integers.get(name) ?? new Array<number>(length).fill(otherwise);
-    if (given.length !== length || !given.every((x) => x >= least && x <= MOST))
-      throw new NoBound(`its ${name} are [${given.slice(0, 8).join(", ")}], which is not understood`);
-    return given;
-  };
-  const taps = integers.get("kernel_shape");
+  const taps = node.integers.get("kernel_shape");
   if (taps && taps.join() !== kernel.shape.slice(2).join())
     throw new NoBound("its kernel_shape is not the shape of its kernel");
   if (integerOf(node, "channels_last", 0) !== 0) throw new NoBound("its channels are the last axis");
-  const automatic = texts.get("auto_pad") ?? "NOTSET";
-  if (!["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"].includes(automatic))
-    throw new NoBound(`its auto_pad is ${automatic}`);
-  return {
-    ...{ axes, automatic, groups: integerOf(node, "group", 1) },
-    strides: list("strides", axes, 1, 1),
-    dilations: list("dilations", axes, 1, 1),
-    pads: automatic === "NOTSET" ? list("pads", 2 * axes, -MOST, 0) : new Array<number>(2 * axes).fill(0),
-  };
-}
-
-function kernelNumbers(kernel: OnnxConstant): () => Numbers {
-  return () => finite(kernel.numbers().values, "its kernel");
+  const groups = integerOf(node, "group", 1);
+  const [outputs] = kernel.shape;
+  if (!(groups >= 1 && outputs % groups === 0))
+    throw new NoBound(`the ${outputs} channels of its kernel are not ${groups} groups of one size`);
+  return { axes, groups, ...operation.windowAttributes(axes, Number.NEGATIVE_INFINITY) };
 }
 
 function checkConvolutionInput(x: Variable, axes: number, channels: number): void {
@@ -305,119 +302,89 @@ function roundedConvolution(kernel: OnnxConstant): NetworkMap {
   return lipschitz(bound, "by the magnitudes of its kernel, which is computed", true);
 }
 
-const convolution: OperatorRule = (operation) => {
-  const { outputs: names, operator, lengths } = operation;
+/** The input and the constant kernel of a convolution. @throws NoBound */
+function convolved(operation: OnnxOperation): { readonly x: Variable; readonly kernel: OnnxConstant } {
   if (operation.inputs[1]?.kind === "variable") throw new NoBound("its kernel depends on the input");
-  const x = operation.real(0);
-  const kernel = operation.constant(1, "kernel");
   operation.notVariable([2, "bias"]);
-  const { axes, strides, dilations, groups, automatic, pads } = attributesOf(operation, kernel);
+  return { x: operation.real(0), kernel: operation.constant(1, "kernel") };
+}
+
+/** The axis in space that is number k, but for what only one of the two kinds of convolution has. */
+function spaceAxis(
+  operation: OnnxOperation,
+  { shape, name }: Variable,
+  kernel: OnnxConstant,
+  { axes, strides, dilations, automatic, pads }: ConvolutionAttributes,
+  k: number,
+): Omit<WindowAxis, "ceil"> {
+  return {
+    ...{ taps: kernel.shape[k + 2], stride: strides[k], dilation: dilations[k], automatic },
+    ...{ before: pads[k], after: pads[k + axes] },
+    length: shape?.[k + 2] ?? operation.lengths.open(name, k + 2),
+  };
+}
+
+function convolutionMap(
+  { shape }: Variable,
+  kernel: OnnxConstant,
+  { groups, strides, dilations }: ConvolutionAttributes,
+  places: readonly WindowPlaces[],
+  transposed: boolean,
+): NetworkMap {
+  if (!kernel.exact) return roundedConvolution(kernel);
   const [outputs, depth, ...taps] = kernel.shape;
-  if (!(groups >= 1 && outputs % groups === 0))
-    throw new NoBound(`it has ${outputs} output channels in ${groups} groups`);
-  checkConvolutionInput(x, axes, depth * groups);
-  const places = taps.map((count, k) => {
-    const length = x.shape?.[k + 2];
-    return windowShape(lengths, {
-      ...{ taps: count, stride: strides[k], dilation: dilations[k], automatic, ceil: false },
-      ...{ before: pads[k], after: pads[k + axes], length: length ?? lengths.open(x.name, k + 2) },
-    });
-  });
-  const mapAxes = places.map(
-    ({ padding }, k): ConvolutionMapAxis => ({
+  const axes = places.map(
+    ({ padding, length }, k): ConvolutionMapAxis => ({
       ...{ taps: taps[k], stride: strides[k], dilation: dilations[k], padding },
-      size: fixedLength(x.shape?.[k + 2]),
+      size: fixedLength(shape?.[k + 2]),
+      ...(transposed && { outputSize: fixedLength(length) }),
     }),
   );
-  const map: NetworkMap = kernel.exact
-    ? {
-        ...{ kind: "convolution", outputs, depth, groups, axes: mapAxes },
-        ...{ transposed: false, channelsLast: false, read: kernelNumbers(kernel) },
-      }
-    : roundedConvolution(kernel);
+  const read = () => finite(kernel.numbers().values, "its kernel");
+  return { kind: "convolution", outputs, depth, groups, axes, transposed, channelsLast: false, read };
+}
+
+const convolution: OperatorRule = (operation) => {
+  const { operator, lengths, inputs } = operation;
+  const { x, kernel } = convolved(operation);
+  const attributes = attributesOf(operation, kernel);
+  const { axes, groups } = attributes;
+  const [outputs, depth, ...taps] = kernel.shape;
+  checkConvolutionInput(x, axes, depth * groups);
+  const places = taps.map((_, k) =>
+    windowShape(lengths, { ...spaceAxis(operation, x, kernel, attributes, k), ceil: false }),
+  );
   const batch = x.shape?.[0] ?? operation.open(0);
-  const shape = [batch, outputs, ...places.map((place) => place.length)];
-  if (operator !== "FusedConv") return operation.emitFirst(map, shape);
-  const activation = activationRule(operation);
-  const [output] = names;
-  const added = operation.inputs[3];
-  let last: EmittedValue = {
-    name: added?.kind === "variable" || activation ? `${output}: product` : output,
-    shape,
-    type: x.type,
-  };
-  operation.emit({ inputs: [x], outputs: [last], map });
-  if (added?.kind === "variable") {
-    const sum = { ...last, name: activation ? `${output}: sum` : output };
-    operation.emit({
-      ...{ part: "Add", op: "Add", inputs: [{ ...last, kind: "variable" }, added], outputs: [sum] },
-      map: {
-        kind: "lipschitz",
-        constants: [1, rootUp(copiesOf(added.shape, shape))],
-        combine: "sum",
-        how: "added",
-        linear: true,
-      },
-    });
-    last = sum;
-  }
-  if (!activation) return;
-  const final = { ...last, name: output };
-  operation.emit({
-    ...{
-      part: activation.name,
-      op: activation.name,
-      inputs: [{ ...last, kind: "variable" }],
-      outputs: [final],
-    },
-    map: activation.map,
+  emitFused(operation, {
+    product: { x, map: convolutionMap(x, kernel, attributes, places, false) },
+    added: inputs[3]?.kind === "variable" ? { value: operation.real(3), factor: 1 } : undefined,
+    activation: operator === "FusedConv" ? activationRule(operation) : undefined,
+    shape: [batch, outputs, ...places.map((place) => place.length)],
   });
 };
 
 const transposedConvolution: OperatorRule = (operation) => {
-  if (operation.inputs[1]?.kind === "variable") throw new NoBound("its kernel depends on the input");
-  const x = operation.real(0);
-  const kernel = operation.constant(1, "kernel");
-  operation.notVariable([2, "bias"]);
-  const { axes, strides, dilations, groups, automatic, pads } = attributesOf(operation, kernel);
+  const { x, kernel } = convolved(operation);
+  const attributes = attributesOf(operation, kernel);
+  const { axes, groups } = attributes;
   const [outputs, depth, ...taps] = kernel.shape;
-  if (!(groups >= 1 && outputs % groups === 0))
-    throw new NoBound(`it has ${outputs} input channels in ${groups} groups`);
   checkConvolutionInput(x, axes, outputs);
-  const { integers } = operation.node;
-  const more = integers.get("output_padding") ?? new Array<number>(axes).fill(0);
-  const given = integers.get("output_shape");
+  const more = operation.counts("output_padding", axes, 0, 0);
   // Some writers include the batch and the channels.
-  const wanted = given?.slice(-axes);
-  if (more.length !== axes || !more.every((x) => x >= 0 && x <= MOST))
-    throw new NoBound("its output_padding is not understood");
-  if (wanted && (wanted.length !== axes || !wanted.every((x) => x >= 1 && x <= MOST)))
+  const wanted = operation.node.integers.get("output_shape")?.slice(-axes);
+  if (wanted && (wanted.length !== axes || !wanted.every((length) => length >= 1 && length <= MOST)))
     throw new NoBound("its output_shape is not understood");
-  const places = taps.map((count, k) =>
+  const places = taps.map((_, k) =>
     transposedShape(operation.lengths, {
-      ...{ taps: count, stride: strides[k], dilation: dilations[k], automatic, more: more[k] },
-      ...{
-        before: pads[k],
-        after: pads[k + axes],
-        length: x.shape?.[k + 2] ?? operation.lengths.open(x.name, k + 2),
-      },
-      wanted: wanted?.[k],
+      ...spaceAxis(operation, x, kernel, attributes, k),
+      ...{ more: more[k], wanted: wanted?.[k] },
     }),
   );
-  const mapAxes = places.map(
-    ({ padding, length }, k): ConvolutionMapAxis => ({
-      ...{ taps: taps[k], stride: strides[k], dilation: dilations[k], padding },
-      ...{ size: fixedLength(x.shape?.[k + 2]), outputSize: fixedLength(length) },
-    }),
-  );
-  const map: NetworkMap = kernel.exact
-    ? {
-        ...{ kind: "convolution", outputs, depth, groups, axes: mapAxes },
-        ...{ transposed: true, channelsLast: false, read: kernelNumbers(kernel) },
-      }
-    : roundedConvolution(kernel);
   const batch = x.shape?.[0] ?? operation.open(0);
-  operation.emitFirst(map, [batch, depth * groups, ...places.map((place) => place.length)]);
+  operation.emitFirst(convolutionMap(x, kernel, attributes, places, true), [
+    ...[batch, depth * groups],
+    ...places.map((place) => place.length),
+  ]);
 };
 
 /** (x − mean)·γ/√(variance + ε) + β, a factor for each channel. */
@@ -436,23 +403,8 @@ const batchNormalization: OperatorRule = (operation) => {
   const scale = operation.numbers(1, "scale");
   const variance = operation.numbers(4, "variance");
   const epsilon = floatOf(node, "epsilon", Math.fround(1e-5));
-  const count = scale.values.length;
-  if (variance.values.length !== count)
-    throw new NoBound("its scale and its variance have different lengths");
-  const factors = Float64Array.from({ length: count }, (_, k) => {
-    const sum = variance.values[k] + epsilon;
-    if (!(sum >= 2 ** -500 && sum <= 2 ** 500) || variance.values[k] < 0 || epsilon < 0)
-      throw new NoBound(`its variance of channel ${k} is ${variance.values[k]}, and its ε ${epsilon}`);
-    return scale.values[k] / Math.sqrt(sum);
-  });
-  const bad = factors.findIndex(
-    (factor, k) =>
-      scale.values[k] !== 0 && !(Math.abs(factor) >= 2 ** -1000 && Math.abs(factor) <= 2 ** 1000),
-  );
-  if (bad >= 0) throw new NoBound(`its scale of channel ${bad} is ${scale.values[bad]}`);
-  // The sum, the root and the quotient are rounded once each, the sum's error counting half.
-  const before = up(scale.relativeError + variance.relativeError);
-  const relativeError = up(up(up(before + 2 ** -52) + 2 ** -53) * (1 + 2 ** -18));
+  const { factors, relativeError } = channelFactors(scale, variance, epsilon);
+  const count = factors.length;
   const channels = operation.constant(1, "scale").shape;
   const rank = x.shape?.length;
   const own = x.shape?.[1];

@@ -1,6 +1,6 @@
 import { up } from "../certify/rounding.js";
 import { broadcastShape, copiesOf, shapeText } from "./broadcasting.js";
-import { lipschitz } from "./lipschitz-maps.js";
+import { combined, lipschitz } from "./lipschitz-maps.js";
 import type { NetworkMap, ValueShape } from "./network.js";
 import { GIVE_SIZES, NoBound } from "./no-bound.js";
 import { permutationOf, sliceRange } from "./onnx-evaluation.js";
@@ -132,10 +132,10 @@ const concat: OperatorRule = (operation) => {
   operation.emit({
     inputs: variables,
     outputs: [{ name: operation.outputs[0] ?? "", shape, type: variables[0].type }],
-    map: {
-      ...{ kind: "lipschitz", constants: variables.map(() => 1), linear: true, combine: "root of squares" },
-      how: variables.length === 1 ? "1-Lipschitz" : "√(sum of squares)",
-    },
+    map: combined(
+      variables.map(() => 1),
+      true,
+    ),
   });
 };
 

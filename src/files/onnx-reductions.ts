@@ -99,26 +99,13 @@ const globalPower = (operation: OnnxOperation): Constant => {
 
 function windowsOf(operation: OnnxOperation, rank: number): readonly WindowAxis[] {
   const { node } = operation;
-  const { integers, texts } = node;
-  const taps = integers.get("kernel_shape");
-  const axes = taps?.length ?? 0;
-  if (!taps || axes < 1 || axes > 3) throw new NoBound("its kernel_shape is not understood");
+  const axes = node.integers.get("kernel_shape")?.length ?? 0;
+  if (axes < 1 || axes > 3) throw new NoBound("its kernel_shape is not understood");
   if (rank !== axes + 2) throw new NoBound(`its input has ${rank} axes, and its windows ${axes}`);
-  const list = (name: string, length: number, least: number, otherwise: number) => {
-    const given = integers.get(name) ?? new Array<number>(length).fill(otherwise);
-    if (given.length !== length || !given.every((x) => x >= least && x <= MOST))
-      throw new NoBound(`its ${name} are [${given.slice(0, 8).join(", ")}], which is not understood`);
-    return given;
-  };
-  const automatic = texts.get("auto_pad") ?? "NOTSET";
-  if (!["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"].includes(automatic))
-    throw new NoBound(`its auto_pad is ${automatic}`);
-  list("kernel_shape", axes, 1, 1);
-  const [strides, dilations] = [list("strides", axes, 1, 1), list("dilations", axes, 1, 1)];
-  const pads = automatic === "NOTSET" ? list("pads", 2 * axes, 0, 0) : new Array<number>(2 * axes).fill(0);
+  const { strides, dilations, pads, automatic } = operation.windowAttributes(axes, 0);
   const { shape } = operation.variable(0);
-  return taps.map((count, k) => ({
-    ...{ taps: count, stride: strides[k], dilation: dilations[k], automatic },
+  return operation.counts("kernel_shape", axes, 1, 1).map((taps, k) => ({
+    ...{ taps, stride: strides[k], dilation: dilations[k], automatic },
     ...{ before: pads[k], after: pads[k + axes], ceil: integerOf(node, "ceil_mode", 0) !== 0 },
     length: shape?.[k + 2] ?? operation.open(k + 2),
   }));
