@@ -31,6 +31,19 @@ const ONE: readonly string[] = [
   ...["sparsemax", "negative", "absolute", "abs", "sin", "cos", "arctan"],
 ];
 
+/** The largest slopes of functions without parameters. */
+const SLOPES: Readonly<Record<string, number>> = {
+  selu: seluSlope(SELU_ALPHA, SELU_SCALE),
+  mish: MISH_SLOPE,
+  silu: SILU_SLOPE,
+  // Versions differ in which form is the default.
+  gelu: Math.max(GELU_SLOPE, TANH_GELU_SLOPE),
+  gelu_new: TANH_GELU_SLOPE,
+  hard_silu: HARD_SWISH_SLOPE,
+  sigmoid: SIGMOID_SLOPE,
+  sparse_sigmoid: 0.5,
+};
+
 const JUMPS: readonly string[] = ["hard_shrink", "threshold", "sign", "round", "floor", "ceil", "step"];
 
 const STEEP: readonly string[] = [
@@ -70,6 +83,7 @@ export function activationMap(
   if (ONE.includes(name)) return lipschitz(1, "1-Lipschitz");
   if (JUMPS.includes(name)) return unbounded(`${name} jumps`);
   if (STEEP.includes(name)) return unbounded(`the slope of ${name} has no bound`);
+  if (Object.hasOwn(SLOPES, name)) return steepest(SLOPES[name]);
   switch (name) {
     case "linear":
       return undefined;
@@ -94,22 +108,6 @@ export function activationMap(
       return withNumber(config, "threshold", 0.5, (threshold) =>
         threshold >= 0 ? lipschitz(1, "1-Lipschitz") : unbounded("jumps, since its threshold is negative"),
       );
-    case "selu":
-      return steepest(seluSlope(SELU_ALPHA, SELU_SCALE));
-    case "mish":
-      return steepest(MISH_SLOPE);
-    case "silu":
-      return steepest(SILU_SLOPE);
-    case "gelu":
-    case "gelu_new":
-      // Versions differ in which form is the default.
-      return steepest(Math.max(GELU_SLOPE, TANH_GELU_SLOPE));
-    case "hard_silu":
-      return steepest(HARD_SWISH_SLOPE);
-    case "sigmoid":
-      return steepest(SIGMOID_SLOPE);
-    case "sparse_sigmoid":
-      return steepest(0.5);
     case "hard_sigmoid":
       return steepest(dialect === "keras 3" ? SIXTH : 0.2);
     case "softmax":

@@ -137,7 +137,7 @@ export class OnnxEvaluation {
     const lengths = this.#lengths;
     const lists = inputs.map((input) => this.lengthsOf(input));
     const [first, second] = inputs as readonly (ShapeValue | OnnxConstant | undefined)[];
-    const [a, b] = lists;
+    const [a] = lists;
     const no = unknown(`its constant is computed by ${operator} out of lengths that are open`);
     if (!first || !a) return no;
     const type = first.type;
@@ -194,37 +194,48 @@ export class OnnxEvaluation {
       case "Mul":
       case "Div":
       case "Equal":
-      case "Where": {
-        const choices = operator === "Where" ? lists : [a, b];
-        const most = Math.max(...choices.map((list) => list?.length ?? 0));
-        if (choices.some((list) => !list || (list.length !== most && list.length !== 1))) return no;
-        const at = (list: readonly AxisLength[] | undefined, k: number): AxisLength =>
-          list?.length === 1 ? list[0] : (list?.[k] ?? Number.NaN);
-        const found = Array.from({ length: most }, (_, k): AxisLength | undefined => {
-          const [x, y] = [at(a, k), at(b, k)];
-          if (operator === "Where") return typeof x === "number" ? at(lists[x !== 0 ? 1 : 2], k) : undefined;
-          if (operator === "Equal") return this.#equal(x, y);
-          if (![x, y].every((z) => typeof z === "string" || Number.isSafeInteger(z))) return undefined;
-          if (operator === "Add") return lengths.plus(x, y);
-          if (operator === "Sub") return lengths.plus(x, lengths.times(y, -1));
-          if (operator === "Mul") return lengths.times(x, y);
-          // Rounded toward zero, which is down for what is positive.
-          if (!INTEGER_TYPES.has(type) || typeof y !== "number" || y <= 0 || !lengths.isPositive(x))
-            return undefined;
-          return lengths.floor(x, y);
-        });
-        if (found.some((length) => length === undefined)) return no;
-        const rank = Math.max(
-          ...inputs.map((input) =>
-            input?.kind === "lengths" || input?.kind === "constant" ? input.shape.length : 0,
-          ),
-        );
-        const own =
-          operator === "Equal" ? "BOOL" : operator === "Where" ? ((second?.type ?? type) as string) : type;
-        return this.shapeValue(found as AxisLength[], rank === 0 ? [] : [most], own);
-      }
+      case "Where":
+        return this.#entrywise(operator, inputs, lists, type) ?? no;
     }
     return no;
+  }
+
+  /** Arithmetic on lengths, entry by entry; a list of one is repeated. Undefined if a result is not known. */
+  #entrywise(
+    operator: string,
+    inputs: ConstantOperands["inputs"],
+    lists: readonly (readonly AxisLength[] | undefined)[],
+    type: string,
+  ): OnnxValue | undefined {
+    const taken = operator === "Where" ? lists : [lists[0], lists[1]];
+    const most = Math.max(...taken.map((list) => list?.length ?? 0));
+    if (taken.some((list) => !list || (list.length !== most && list.length !== 1))) return undefined;
+    const found: AxisLength[] = [];
+    for (let k = 0; k < most; k++) {
+      const entries = taken.map((list = []) => (list.length === 1 ? list[0] : list[k]));
+      const result = this.#ofEntries(operator, entries, type);
+      if (result === undefined) return undefined;
+      found.push(result);
+    }
+    const isList = inputs.some(
+      (input) => (input?.kind === "lengths" || input?.kind === "constant") && input.shape.length > 0,
+    );
+    const [, chosen] = inputs;
+    const own = operator === "Where" && chosen && "type" in chosen ? (chosen.type ?? type) : type;
+    return this.shapeValue(found, isList ? [most] : [], operator === "Equal" ? "BOOL" : own);
+  }
+
+  #ofEntries(operator: string, [x, y, z]: readonly AxisLength[], type: string): AxisLength | undefined {
+    const lengths = this.#lengths;
+    if (operator === "Where") return typeof x === "number" ? (x !== 0 ? y : z) : undefined;
+    if (operator === "Equal") return this.#equal(x, y);
+    if (![x, y].every((one) => typeof one === "string" || Number.isSafeInteger(one))) return undefined;
+    if (operator === "Add") return lengths.plus(x, y);
+    if (operator === "Sub") return lengths.plus(x, lengths.times(y, -1));
+    if (operator === "Mul") return lengths.times(x, y);
+    // Rounded toward zero, which is down for what is positive.
+    const divides = INTEGER_TYPES.has(type) && typeof y === "number" && y > 0 && lengths.isPositive(x);
+    return divides ? lengths.floor(x, y) : undefined;
   }
 
   /** Whether two lengths are equal, as 1 or 0; undefined if that depends on what is open. */

@@ -354,7 +354,6 @@ export class OnnxPatterns {
     );
     if (!step) return undefined;
     const { node, inputs } = step;
-    const linear = ([, , c2, c3]: readonly number[]) => c2 === 0 && c3 === 0;
     switch (node.operator) {
       case "Sigmoid":
         return {
@@ -393,6 +392,11 @@ export class OnnxPatterns {
           };
       }
     }
+    return this.#gelu(name);
+  }
+
+  /** a + b·erf or a + b·tanh, as in GELU */
+  #gelu(name: string): Gate | undefined {
     const { offset, factor, inner } = this.#affine(name);
     const function_ = this.#from(inner, "Erf", "Tanh");
     if (!function_) return undefined;
@@ -692,6 +696,11 @@ export class OnnxPatterns {
 }
 
 const CENTERING = "centering";
+
+/** Whether a polynomial has no terms but those of x⁰ and x. */
+function linear([, , c2, c3]: readonly number[]): boolean {
+  return c2 === 0 && c3 === 0;
+}
 
 function keepsAxes(node: OnnxNode): boolean {
   return integerOf(node, "keepdims", 1) !== 0;
