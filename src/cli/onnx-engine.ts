@@ -52,7 +52,7 @@ const SAME = 1e-3;
 const MESSAGE_LENGTH = 300;
 
 /** A value of a model as a function of its input. */
-export interface OnnxFunction extends VectorFunction {
+export interface OnnxValueFunction extends VectorFunction {
   release(): Promise<void>;
 }
 
@@ -119,7 +119,7 @@ export async function onnxFunction(
   model: string | Uint8Array,
   shape: readonly number[],
   { input, output, isOpen }: { readonly input: string; readonly output: string; readonly isOpen: boolean },
-): Promise<OnnxFunction> {
+): Promise<OnnxValueFunction> {
   const session = await explained(() =>
     runtime.InferenceSession.create(model, {
       graphOptimizationLevel: "disabled",

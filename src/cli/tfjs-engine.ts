@@ -9,13 +9,16 @@ import { FileError, SpectralNormError, UnsupportedError } from "../index.js";
 import type { VectorFunction } from "../lipschitz/slope-search.js";
 import { createRandom } from "../numerics/random.js";
 import { norm2 } from "../numerics/sums.js";
-import type * as Adapter from "../tfjs/index.js";
 
 /** TensorFlow.js, and what this package does with its tensors. */
 export interface TfjsEngine {
   readonly tf: typeof Core;
   readonly layers: typeof Layers;
-  readonly adapter: typeof Adapter;
+  jacobianNorm(
+    f: (x: Core.Tensor) => Core.Tensor,
+    x: Core.Tensor,
+    options: { rtol: number },
+  ): { readonly sigma: number; readonly u: Core.Tensor; readonly v: Core.Tensor };
 }
 
 /** The imports of what the user has to install. */
@@ -48,8 +51,9 @@ export async function findTfjs(imports: TfjsImports = IMPORTS): Promise<TfjsEngi
   const layers = await imports.layers().catch(absent);
   const backend = await imports.backend().catch(absent);
   if (!layers || !backend || !(await tf.setBackend("cpu"))) throw missing;
-  // It registers the layers of this package.
-  return { tf, layers, adapter: await import("../tfjs/index.js") };
+  // The import registers the layers of this package.
+  const { jacobianNorm } = await import("../tfjs/index.js");
+  return { tf, layers, jacobianNorm };
 }
 
 /**
@@ -121,7 +125,7 @@ const BATCH = 32;
  * @throws UnsupportedError, NonFiniteError, AdjointError as `jacobianNorm`
  */
 export function jacobianSlope(
-  { tf, adapter }: TfjsEngine,
+  { tf, jacobianNorm }: TfjsEngine,
   model: Layers.LayersModel,
   point: Float64Array,
   shape: readonly number[],
@@ -130,7 +134,7 @@ export function jacobianSlope(
   const x = tf.tensor(nearby(point), [...shape]);
   const made: Core.Tensor[] = [x];
   try {
-    const { sigma, u, v } = explained(() => adapter.jacobianNorm(f, x, { rtol: RTOL }));
+    const { sigma, u, v } = explained(() => jacobianNorm(f, x, { rtol: RTOL }));
     made.push(u, v);
     const product = (factor: number) => {
       const pulled = tf.tidy(() => tf.grad(f)(x, tf.mul(u, factor)));
