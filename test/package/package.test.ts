@@ -74,8 +74,8 @@ describe("the tarball", () => {
       ]),
     );
     console.log(`tarball: ${installed.packed.length} files, ${installed.tarballBytes} bytes`);
-    // 0.98 MB when this was written, of which the sources and the maps are 0.2 MB. Generated sources would add 0.3 MB.
-    expect(installed.tarballBytes).toBeLessThan(1.2e6);
+    // 1.33 MB when this was written, of which the sources and the maps are 0.3 MB. Generated sources would add 0.3 MB.
+    expect(installed.tarballBytes).toBeLessThan(1.45e6);
   });
 
   it("maps every declaration that it holds to a source that it holds, and holds no other source", () => {
