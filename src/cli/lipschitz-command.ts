@@ -24,6 +24,11 @@ export function registerLipschitz(program: Command): void {
       "an output, another value or a node, up to which the network is taken (repeatable; default: each output)",
       (name: string, before: readonly string[] = []) => [...before, name],
     )
+    .option(
+      "--samples <file>",
+      "also measures how steep the network is, at the samples in a .npy file, at random ones (random), or at so many " +
+        "(random:8); needs onnxruntime-node or TensorFlow.js",
+    )
     .option("--json", "one JSON object a line instead of tables")
     .option(
       "--max-cost <flops>",

@@ -1,11 +1,12 @@
 import { jsonLine } from "../files/text.js";
 import type { MapBound, MissingBound, NetworkBounds, OutputBound } from "../lipschitz/network-bounds.js";
+import type { OutputSlope } from "./lower-slopes.js";
 
 /** The bounds of a model. */
 export interface ModelBounds extends NetworkBounds {
   readonly file: string;
-  /** slopes found, by the names of outputs */
-  readonly slopes: ReadonlyMap<string, number> | undefined;
+  /** the steepest slopes that were measured, by the names of outputs */
+  readonly slopes: ReadonlyMap<string, OutputSlope> | undefined;
 }
 
 /** What `--json` prints of a model: a line for each node, then one for each output. */
@@ -43,7 +44,7 @@ export function constantOf({ constants }: Pick<MapBound, "constants">): number |
 function outputLine(
   file: string,
   { output, inputs, bound, missing, instead }: OutputBound,
-  lower: number | undefined,
+  slope: OutputSlope | undefined,
 ): object {
   return {
     file,
@@ -51,7 +52,7 @@ function outputLine(
     output,
     lipschitz: bound ?? null,
     proven: bound !== undefined,
-    ...(lower !== undefined && { lower }),
+    ...(slope && { lower: slope.lower, lowerHow: slope.how, lowerSample: slope.sample }),
     ...(missing && { reason: reasonOf(missing), node: missing.node, instead }),
   };
 }

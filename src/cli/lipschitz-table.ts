@@ -2,6 +2,7 @@ import { oneLine, quote } from "../files/text.js";
 import type { MapBound, OutputBound } from "../lipschitz/network-bounds.js";
 import { columnsOf, shortened, widthOf, wrapped } from "./fit.js";
 import { constantOf, type ModelBounds, reasonOf } from "./lipschitz-lines.js";
+import type { OutputSlope } from "./lower-slopes.js";
 import { type Column, fitNote, ruledTable } from "./ruled-table.js";
 
 /** Chosen: significant digits of constants in the table. */
@@ -17,7 +18,7 @@ const CLOSE = 0.995;
 const NONE = "–";
 
 /** What `spectral-norm lipschitz` prints of a model on a terminal, in lines of at most `width` columns. */
-export function lipschitzTables({ file, maps, outputs }: ModelBounds, width = columnsOf()): string {
+export function lipschitzTables({ file, maps, outputs, slopes }: ModelBounds, width = columnsOf()): string {
   const count = `: ${maps.length} ${maps.length === 1 ? "map" : "maps"}`;
   const head = shortened(oneLine(file), width - count.length) + count;
   const sections: string[] = [];
@@ -35,7 +36,7 @@ export function lipschitzTables({ file, maps, outputs }: ModelBounds, width = co
   ]);
   const table = fitting ? whole : ruledTable(COLUMNS, cut, width);
   sections.push([head, ...table.lines].join("\n"));
-  sections.push(outputs.map((one) => answer(one, width)).join("\n"));
+  sections.push(outputs.map((one) => answer(one, slopes?.get(one.output), width)).join("\n"));
   const bounded = outputs.some(({ bound }) => bound !== undefined);
   const remarks = [
     ...(fitting ? [] : fitNote([{ ...table, shortened: true }], "A wider terminal and --json have all.")),
@@ -50,6 +51,9 @@ export function lipschitzTables({ file, maps, outputs }: ModelBounds, width = co
           "Proven of the network in exact real arithmetic on the weights as stored. Several inputs count as one " +
             "vector.",
         ]
+      : []),
+    ...(slopes && slopes.size > 0
+      ? ["Slopes are measured in floating-point arithmetic, and not proven."]
       : []),
   ];
   sections.push(wrapped(remarks.join("\n"), width));
@@ -83,16 +87,41 @@ function atLeast(share: number): string {
   return `≥ ${Math.floor(100 * share)}%`;
 }
 
-function answer({ output, inputs, bound, missing, instead }: OutputBound, width: number): string {
+function answer(one: OutputBound, slope: OutputSlope | undefined, width: number): string {
+  const bound = wrapped(boundText(one), width, "  ");
+  if (!slope) return bound;
+  return `${bound}\n  ${wrapped(slopeText(slope, one.bound), width - 2).replaceAll("\n", "\n  ")}`;
+}
+
+function boundText({ output, inputs, bound, missing, instead }: OutputBound): string {
   const of = inputs.length > 0 ? ` of ${inputs.map(quote).join(", ")}` : "";
-  if (bound !== undefined)
-    return wrapped(`${quote(output)}: ‖f(x) − f(y)‖₂ ≤ ${digits(bound, 6)} · ‖x − y‖₂`, width, "  ");
+  if (bound !== undefined) return `${quote(output)}: ‖f(x) − f(y)‖₂ ≤ ${digits(bound, 6)} · ‖x − y‖₂`;
   const other =
     instead.length > 0
       ? ` There is one up to ${instead.map((name) => `--output "${oneLine(name)}"`).join(" or ")}.`
       : "";
   const why = missing ? `, because of ${oneLine(reasonOf(missing))}.` : ".";
-  return wrapped(`${quote(output)}: no bound as a function${of}${why}${other}`, width, "  ");
+  return `${quote(output)}: no bound as a function${of}${why}${other}`;
+}
+
+/** How steep the network was found to be, and how loose its bound is at most. */
+function slopeText({ lower, sample, samples, exact }: OutputSlope, bound: number | undefined): string {
+  if (lower === 0)
+    return `At ${samples === 1 ? "the sample" : `${samples} samples`} no slope above 0 was measured.`;
+  const at = samples === 1 ? "At the sample" : `At sample ${sample} (counted from 0)`;
+  const measured = exact
+    ? `${at} its slope is ${digitsDown(lower)}`
+    : `${at} its slope is estimated by differences at ${digitsDown(lower)}`;
+  if (bound === undefined) return `${measured}.`;
+  return `${measured}: the bound is at most ${digits(bound / lower, 3)} times too large.`;
+}
+
+/** Rounded down, so that what is printed is a lower bound too. */
+function digitsDown(value: number): string {
+  const rounded = Number(value.toPrecision(DIGITS));
+  if (rounded <= value) return String(rounded);
+  const step = 10 ** (Math.floor(Math.log10(value)) - DIGITS + 1);
+  return String(Number((rounded - step).toPrecision(DIGITS)));
 }
 
 /** Rounded up, so that what is printed is a bound too. */

@@ -55,7 +55,10 @@ const SLOPES: Readonly<Record<string, (operation: OnnxOperation) => number | und
   ThresholdedRelu: ({ node }) => PARAMETRIC_SLOPES.ThresholdedRelu(floatOf(node, "alpha", 1)),
   Selu: ({ node }) =>
     // The defaults of version 1 are rounded to fewer digits, and below these.
-    seluSlope(floatOf(node, "alpha", 1.67326319217681884765625), floatOf(node, "gamma", 1.05070102214813232421875)),
+    seluSlope(
+      floatOf(node, "alpha", 1.67326319217681884765625),
+      floatOf(node, "gamma", 1.05070102214813232421875),
+    ),
   /** 0 for |x| ≤ λ, else x moved toward 0 by the bias: a step unless they are equal */
   Shrink({ node }) {
     const [lambda, bias] = [floatOf(node, "lambd", 0.5), floatOf(node, "bias", 0)];
@@ -87,7 +90,8 @@ function slopeRule(slope: (operation: OnnxOperation) => number | undefined): Ope
   return (operation) => {
     const x = operation.real(0);
     const constant = slope(operation);
-    if (constant === undefined) throw new NoBound(`${operation.operator} is a step, or too steep, with these parameters`);
+    if (constant === undefined)
+      throw new NoBound(`${operation.operator} is a step, or too steep, with these parameters`);
     operation.emitFirst(lipschitz(constant, constant === 1 ? "1-Lipschitz" : "its steepest slope"), x.shape);
   };
 }
@@ -127,7 +131,8 @@ function emitSum(
         constants: terms.map(({ factor }, k) => up(up(Math.abs(factor)) * rootUp(copies[k]))),
         how: copies.some((count) => count > 1) ? "√copies, added" : "added",
       };
-  const exact = map.kind === "lipschitz" && terms.every(({ factor }, k) => Math.abs(factor) === 1 && copies[k] === 1);
+  const exact =
+    map.kind === "lipschitz" && terms.every(({ factor }, k) => Math.abs(factor) === 1 && copies[k] === 1);
   operation.emit({
     inputs: terms.map(({ x }) => x),
     outputs: [output],
@@ -173,7 +178,9 @@ function scaledBy(
   checkFinite(values, what);
   const factors = Float64Array.from(values, of);
   if (what === "divisor" && values.includes(0)) throw new NoBound("it divides by 0");
-  const bad = factors.find((factor) => factor !== 0 && !(Math.abs(factor) >= LEAST && Math.abs(factor) <= MOST));
+  const bad = factors.find(
+    (factor) => factor !== 0 && !(Math.abs(factor) >= LEAST && Math.abs(factor) <= MOST),
+  );
   if (bad !== undefined) throw new NoBound(`it multiplies by ${bad}, which is too small or too large`);
   const relativeError = before === 0 ? rounding : up(up(before + rounding) * (1 + 2 ** -18));
   const axis = channelAxis(constant.shape, x.shape);
@@ -186,12 +193,10 @@ function scaledBy(
 }
 
 /** The axis, from the end, to whose places the numbers of a constant belong; −1 for a single number. */
-function channelAxis(
-  constant: readonly number[],
-  x: ReturnType<typeof shapeOf>,
-): number | undefined {
+function channelAxis(constant: readonly number[], x: ReturnType<typeof shapeOf>): number | undefined {
   const long = constant.flatMap((length, axis) => (length === 1 ? [] : [axis - constant.length]));
-  if (long.length === 0) return x && constant.length <= x.length ? -1 : constant.length === 0 ? -1 : undefined;
+  if (long.length === 0)
+    return x && constant.length <= x.length ? -1 : constant.length === 0 ? -1 : undefined;
   if (long.length > 1 || !x || constant.length > x.length) return undefined;
   return x[x.length + long[0]] === constant[constant.length + long[0]] ? long[0] : undefined;
 }
@@ -220,7 +225,13 @@ const clip: OperatorRule = (operation) => {
   operation.emit({
     inputs: variables,
     outputs: [{ name: operation.outputs[0] ?? "", shape: x.shape, type: x.type }],
-    map: { kind: "lipschitz", constants, combine: "root of squares", how: "√(sum of squares)", linear: false },
+    map: {
+      kind: "lipschitz",
+      constants,
+      combine: "root of squares",
+      how: "√(sum of squares)",
+      linear: false,
+    },
   });
 };
 
@@ -231,7 +242,8 @@ const prelu: OperatorRule = (operation) => {
 };
 
 const power: OperatorRule = (operation) => {
-  if (operation.inputs[0]?.kind !== "variable") throw new NoBound("Pow is steeper the larger its exponent is");
+  if (operation.inputs[0]?.kind !== "variable")
+    throw new NoBound("Pow is steeper the larger its exponent is");
   const x = operation.real(0);
   const { values, relativeError } = operation.numbers(1, "exponent");
   if (relativeError > 0 || !values.every((exponent) => exponent === 1))
@@ -257,7 +269,10 @@ const where: OperatorRule = (operation) => {
 
 const cast: OperatorRule = (operation) => {
   const x = operation.variable(0);
-  const type = operation.operator === "CastLike" ? castLikeType(operation) : typeName(integerOf(operation.node, "to", 0));
+  const type =
+    operation.operator === "CastLike"
+      ? castLikeType(operation)
+      : typeName(integerOf(operation.node, "to", 0));
   const widens = x.type !== undefined && INTEGER_TYPES.has(x.type) && INTEGER_TYPES.has(type);
   if (!FLOAT_TYPES.has(type) || (widens && x.type !== type))
     throw new NoBound(`its output is ${type}, so it is a step function`);
@@ -274,7 +289,10 @@ function castLikeType({ inputs }: OnnxOperation): string {
 function biasedGelu(slope: number): OperatorRule {
   return (operation) => {
     const x = operation.real(0);
-    const shape = broadcastShape(operation.lengths, operation.inputs.map((input) => shapeOf(input) ?? []));
+    const shape = broadcastShape(
+      operation.lengths,
+      operation.inputs.map((input) => shapeOf(input) ?? []),
+    );
     if (operation.variables.length === 1 && copiesOf(x.shape, shape) === 1)
       return operation.emitFirst(lipschitz(slope, "its steepest slope"), x.shape);
     throw new NoBound("its bias depends on the input, or repeats it");

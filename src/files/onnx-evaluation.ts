@@ -1,5 +1,5 @@
-import { SpectralNormError, FileError } from "../matrix/errors.js";
-import { up, UNIT } from "../certify/rounding.js";
+import { UNIT, up } from "../certify/rounding.js";
+import { FileError, SpectralNormError } from "../matrix/errors.js";
 import { floatOf, integerOf, type OnnxItem, type OnnxNode } from "./onnx-graph.js";
 import { onnxDecoder } from "./onnx-numbers.js";
 import type { NumberPlaces } from "./onnx-places.js";
@@ -59,7 +59,8 @@ export class OnnxEvaluation {
 
   /** A tensor of the file. @throws FileError if it is damaged */
   stored({ name, content }: OnnxItem): OnnxValue {
-    if (content instanceof SpectralNormError) throw new FileError(`tensor ${quote(name)}: ${content.message}`);
+    if (content instanceof SpectralNormError)
+      throw new FileError(`tensor ${quote(name)}: ${content.message}`);
     if (content === "sparse") return unknown(`its constant ${quote(name)} is sparse`);
     const { shape, count, type, stored } = content;
     if (!stored || !onnxDecoder(type)) return unknown(`its constant ${quote(name)} is ${type}`);
@@ -111,7 +112,8 @@ export class OnnxEvaluation {
       if (!rule) return unknown(`its constant is computed by ${operator}`);
       const constants = inputs.map((input) => (input?.kind === "constant" ? input : undefined));
       const depth = 1 + Math.max(0, ...constants.map((input) => input?.depth ?? 0));
-      if (depth > DEPTH_LIMIT) return unknown(`its constant is computed by more than ${DEPTH_LIMIT} operators`);
+      if (depth > DEPTH_LIMIT)
+        return unknown(`its constant is computed by more than ${DEPTH_LIMIT} operators`);
       const found = rule({ ...operands, inputs: constants, list: (k) => this.listOf(constants[k]) });
       const count = found.shape.reduce((a, b) => a * b, 1);
       if (!(count <= COMPUTED_LIMIT) || found.shape.length > LENGTHS_LIMIT)
@@ -160,11 +162,19 @@ export class OnnxEvaluation {
       }
       case "Concat":
         if (lists.some((list, k) => list === undefined || inputs[k] === undefined)) return no;
-        return this.shapeValue(lists.flatMap((list) => list ?? []), [lists.flat().length], type);
+        return this.shapeValue(
+          lists.flatMap((list) => list ?? []),
+          [lists.flat().length],
+          type,
+        );
       case "Gather": {
         const at = this.listOf(second);
         if (first.shape.length !== 1 || !at || second?.kind !== "constant") return no;
-        return this.shapeValue(at.map((k) => a[axisOf(k, a.length)]), second.shape, type);
+        return this.shapeValue(
+          at.map((k) => a[axisOf(k, a.length)]),
+          second.shape,
+          type,
+        );
       }
       case "Slice": {
         if (first.shape.length !== 1) return no;
@@ -198,12 +208,18 @@ export class OnnxEvaluation {
           if (operator === "Sub") return lengths.plus(x, lengths.times(y, -1));
           if (operator === "Mul") return lengths.times(x, y);
           // Rounded toward zero, which is down for what is positive.
-          if (!INTEGER_TYPES.has(type) || typeof y !== "number" || y <= 0 || !lengths.isPositive(x)) return undefined;
+          if (!INTEGER_TYPES.has(type) || typeof y !== "number" || y <= 0 || !lengths.isPositive(x))
+            return undefined;
           return lengths.floor(x, y);
         });
         if (found.some((length) => length === undefined)) return no;
-        const rank = Math.max(...inputs.map((input) => (input?.kind === "lengths" || input?.kind === "constant" ? input.shape.length : 0)));
-        const own = operator === "Equal" ? "BOOL" : operator === "Where" ? ((second?.type ?? type) as string) : type;
+        const rank = Math.max(
+          ...inputs.map((input) =>
+            input?.kind === "lengths" || input?.kind === "constant" ? input.shape.length : 0,
+          ),
+        );
+        const own =
+          operator === "Equal" ? "BOOL" : operator === "Where" ? ((second?.type ?? type) as string) : type;
         return this.shapeValue(found as Length[], rank === 0 ? [] : [most], own);
       }
     }
@@ -266,13 +282,18 @@ function unfollowed(operator: string): never {
 }
 
 /** A list of integers that newer versions have as an input and older ones as an attribute. */
-function listAt({ node, inputs, list }: RuleOperands, k: number, attribute: string): readonly number[] | undefined {
+function listAt(
+  { node, inputs, list }: RuleOperands,
+  k: number,
+  attribute: string,
+): readonly number[] | undefined {
   return inputs[k] === undefined ? node.integers.get(attribute) : list(k);
 }
 
 /** The same numbers in another shape. */
 function reshaped(input: OnnxConstant, shape: readonly number[]): Computed {
-  if (shape.reduce((a, b) => a * b, 1) !== input.count) throw new NoBound("its constant is reshaped to another size");
+  if (shape.reduce((a, b) => a * b, 1) !== input.count)
+    throw new NoBound("its constant is reshaped to another size");
   return { shape, type: input.type, exact: input.exact, cheap: true, compute: () => input.numbers() };
 }
 
@@ -360,13 +381,22 @@ function entrywise(
     compute() {
       const all = inputs.map((input) => input.numbers());
       const errors = all.map((one) => one.relativeError);
-      const whole = all.map(({ values }, k) => stridedValues(values, shape, expandedStrides(inputs[k].shape, shape)));
+      const whole = all.map(({ values }, k) =>
+        stridedValues(values, shape, expandedStrides(inputs[k].shape, shape)),
+      );
       const count = shape.reduce((a, b) => a * b, 1);
       const values = Float64Array.from({ length: count }, (_, i) => {
-        const value = operation(whole.map((one) => one[i]), errors);
+        const value = operation(
+          whole.map((one) => one[i]),
+          errors,
+        );
         if (error && INTEGER_TYPES.has(type) && !fitsInteger(value, type))
           throw new NoBound("its constant is computed, with integers that are too large");
-        if (error && !INTEGER_TYPES.has(type) && !(Math.abs(value) <= LARGEST && (value === 0 || Math.abs(value) >= 1 / LARGEST)))
+        if (
+          error &&
+          !INTEGER_TYPES.has(type) &&
+          !(Math.abs(value) <= LARGEST && (value === 0 || Math.abs(value) >= 1 / LARGEST))
+        )
           throw new NoBound("its constant is computed, and is too small, too large or not a number");
         return value;
       });
@@ -448,10 +478,15 @@ const step =
   (f: (x: number) => number): ConstantRule =>
   ({ inputs, operator }) => {
     const input = need(inputs[0], operator);
-    return entrywise([input], input.type, ([x], [d]) => {
-      if (d > 0) throw new NoBound("its constant is computed by rounding numbers that are rounded already");
-      return f(x);
-    }, undefined);
+    return entrywise(
+      [input],
+      input.type,
+      ([x], [d]) => {
+        if (d > 0) throw new NoBound("its constant is computed by rounding numbers that are rounded already");
+        return f(x);
+      },
+      undefined,
+    );
   };
 
 const sameNumbers: ConstantRule = ({ inputs, operator }) => {
@@ -466,7 +501,8 @@ const reduction =
     const { node, inputs, operator } = operands;
     const input = need(inputs[0], operator);
     const given = listAt(operands, 1, "axes");
-    if (given === undefined && inputs[1] !== undefined) throw new NoBound(`its constant is computed by ${operator}`);
+    if (given === undefined && inputs[1] !== undefined)
+      throw new NoBound(`its constant is computed by ${operator}`);
     const rank = input.shape.length;
     if ((given === undefined || given.length === 0) && integerOf(node, "noop_with_empty_axes", 0) !== 0)
       throw new NoBound(`its constant is computed by ${operator}`);
@@ -480,9 +516,15 @@ const reduction =
     const strides = stridesOf(kept).map((stride, k) => (axes.has(k) ? 0 : stride));
     const own = stridesOf(input.shape);
     return {
-      ...{ shape: keep ? kept : kept.filter((_, k) => !axes.has(k)), type: input.type, exact: false, cheap: false },
+      ...{
+        shape: keep ? kept : kept.filter((_, k) => !axes.has(k)),
+        type: input.type,
+        exact: false,
+        cheap: false,
+      },
       compute() {
-        if (INTEGER_TYPES.has(input.type)) throw new NoBound(`its constant is computed by ${operator} of integers`);
+        if (INTEGER_TYPES.has(input.type))
+          throw new NoBound(`its constant is computed by ${operator} of integers`);
         const { values, relativeError } = input.numbers();
         const sums = new Float64Array(kept.reduce((a, b) => a * b, 1));
         const signs = new Int8Array(sums.length);
@@ -524,19 +566,29 @@ const CONSTANT_RULES: Readonly<Record<string, ConstantRule>> = {
     if (!toInteger || (INTEGER_TYPES.has(input.type) && /^INT(32|64)$/.test(to)))
       return { ...reshaped(input, input.shape), type: to };
     if (to !== "BOOL" && !/^INT(32|64)$/.test(to)) throw new NoBound(`its constant is cast to ${to}`);
-    return entrywise([input], to, ([x], [d]) => {
-      if (d > 0 || !Number.isFinite(x)) throw new NoBound("its constant is cast to integers");
-      return to === "BOOL" ? Number(x !== 0) : Math.trunc(x);
-    }, undefined);
+    return entrywise(
+      [input],
+      to,
+      ([x], [d]) => {
+        if (d > 0 || !Number.isFinite(x)) throw new NoBound("its constant is cast to integers");
+        return to === "BOOL" ? Number(x !== 0) : Math.trunc(x);
+      },
+      undefined,
+    );
   },
   Reshape(operands) {
     const { node, inputs, operator } = operands;
     const input = need(inputs[0], operator);
     const wanted = need(listAt(operands, 1, "shape"), operator);
     const zeros = integerOf(node, "allowzero", 0) === 0;
-    const shape = wanted.map((length, k) => (length === 0 && zeros ? (input.shape[k] ?? Number.NaN) : length));
+    const shape = wanted.map((length, k) =>
+      length === 0 && zeros ? (input.shape[k] ?? Number.NaN) : length,
+    );
     const others = shape.filter((length) => length !== -1).reduce((a, b) => a * b, 1);
-    return reshaped(input, shape.map((length) => (length === -1 ? input.count / others : length)));
+    return reshaped(
+      input,
+      shape.map((length) => (length === -1 ? input.count / others : length)),
+    );
   },
   Flatten({ node, inputs, operator }) {
     const input = need(inputs[0], operator);
@@ -549,7 +601,10 @@ const CONSTANT_RULES: Readonly<Record<string, ConstantRule>> = {
     const input = need(operands.inputs[0], operands.operator);
     const axes = listAt(operands, 1, "axes")?.map((axis) => axisOf(axis, input.shape.length));
     if (axes === undefined && operands.inputs[1] !== undefined) return unfollowed(operands.operator);
-    return reshaped(input, input.shape.filter((length, k) => (axes ? !axes.includes(k) : length !== 1)));
+    return reshaped(
+      input,
+      input.shape.filter((length, k) => (axes ? !axes.includes(k) : length !== 1)),
+    );
   },
   Unsqueeze(operands) {
     const input = need(operands.inputs[0], operands.operator);
@@ -557,13 +612,20 @@ const CONSTANT_RULES: Readonly<Record<string, ConstantRule>> = {
     const rank = input.shape.length + axes.length;
     const own = axes.map((axis) => axisOf(axis, rank));
     const rest = [...input.shape];
-    return reshaped(input, Array.from({ length: rank }, (_, k) => (own.includes(k) ? 1 : (rest.shift() ?? 1))));
+    return reshaped(
+      input,
+      Array.from({ length: rank }, (_, k) => (own.includes(k) ? 1 : (rest.shift() ?? 1))),
+    );
   },
   Transpose({ node, inputs, operator }) {
     const input = need(inputs[0], operator);
     const order = permutationOf(node, input.shape.length);
     const strides = stridesOf(input.shape);
-    return strided(input, order.map((k) => input.shape[k]), order.map((k) => strides[k]));
+    return strided(
+      input,
+      order.map((k) => input.shape[k]),
+      order.map((k) => strides[k]),
+    );
   },
   Expand(operands) {
     const input = need(operands.inputs[0], operands.operator);
@@ -577,14 +639,22 @@ const CONSTANT_RULES: Readonly<Record<string, ConstantRule>> = {
     const input = need(inputs[0], operator);
     const starts = need(listAt(operands, 1, "starts"), operator);
     const ends = need(listAt(operands, 2, "ends"), operator);
-    const axes = inputs[3] || node.integers.has("axes") ? need(listAt(operands, 3, "axes"), operator) : starts.map((_, k) => k);
+    const axes =
+      inputs[3] || node.integers.has("axes")
+        ? need(listAt(operands, 3, "axes"), operator)
+        : starts.map((_, k) => k);
     const steps = inputs[4] ? need(operands.list(4), operator) : starts.map(() => 1);
     const shape = [...input.shape];
     const strides = stridesOf(shape);
     let begin = 0;
     axes.forEach((given, k) => {
       const axis = axisOf(given, shape.length);
-      const [first, length] = sliceRange(shape[axis], need(starts[k], operator), need(ends[k], operator), need(steps[k], operator));
+      const [first, length] = sliceRange(
+        shape[axis],
+        need(starts[k], operator),
+        need(ends[k], operator),
+        need(steps[k], operator),
+      );
       begin += first * strides[axis];
       strides[axis] *= steps[k];
       shape[axis] = length;
@@ -617,9 +687,14 @@ const CONSTANT_RULES: Readonly<Record<string, ConstantRule>> = {
     const all = inputs.map((input) => need(input, operator));
     const first = need(all[0], operator);
     const axis = axisOf(integerOf(node, "axis", 1), first.shape.length);
-    const shape = first.shape.map((length, k) => (k === axis ? all.reduce((sum, one) => sum + one.shape[k], 0) : length));
+    const shape = first.shape.map((length, k) =>
+      k === axis ? all.reduce((sum, one) => sum + one.shape[k], 0) : length,
+    );
     for (const one of all)
-      if (one.shape.length !== shape.length || one.shape.some((length, k) => k !== axis && length !== shape[k]))
+      if (
+        one.shape.length !== shape.length ||
+        one.shape.some((length, k) => k !== axis && length !== shape[k])
+      )
         throw new NoBound("its constant is computed by Concat of shapes that do not fit together");
     const outer = shape.slice(0, axis).reduce((a, b) => a * b, 1);
     return {
@@ -646,7 +721,10 @@ const CONSTANT_RULES: Readonly<Record<string, ConstantRule>> = {
     if (!INTEGER_TYPES.has(type) || !(count <= COMPUTED_LIMIT)) return unfollowed(operator);
     return {
       ...{ shape: [count], type, exact: true, cheap: false },
-      compute: () => ({ values: Float64Array.from({ length: count }, (_, k) => start + k * delta), relativeError: 0 }),
+      compute: () => ({
+        values: Float64Array.from({ length: count }, (_, k) => start + k * delta),
+        relativeError: 0,
+      }),
     };
   },
   Add: sumRule(1),
@@ -675,11 +753,21 @@ const CONSTANT_RULES: Readonly<Record<string, ConstantRule>> = {
   },
   Sqrt({ inputs, operator }) {
     const input = need(inputs[0], operator);
-    return entrywise([input], input.type, ([x]) => Math.sqrt(x), (errors) => compounded(...errors, ROUNDED));
+    return entrywise(
+      [input],
+      input.type,
+      ([x]) => Math.sqrt(x),
+      (errors) => compounded(...errors, ROUNDED),
+    );
   },
   Reciprocal({ inputs, operator }) {
     const input = need(inputs[0], operator);
-    return entrywise([input], input.type, ([x]) => 1 / x, (errors) => compounded(...errors, ROUNDED));
+    return entrywise(
+      [input],
+      input.type,
+      ([x]) => 1 / x,
+      (errors) => compounded(...errors, ROUNDED),
+    );
   },
   Pow(operands) {
     const [base, exponent] = two(operands);
@@ -747,9 +835,15 @@ export function permutationOf(node: OnnxNode, rank: number): readonly number[] {
 }
 
 /** The first index and the number of indices of a slice. @throws NoBound */
-export function sliceRange(length: number, start: number, end: number, step: number): readonly [number, number] {
+export function sliceRange(
+  length: number,
+  start: number,
+  end: number,
+  step: number,
+): readonly [number, number] {
   if (!Number.isInteger(step) || step === 0) throw new NoBound(`it has a step of ${step}`);
-  const place = (at: number, least: number, most: number) => Math.min(Math.max(at < 0 ? at + length : at, least), most);
+  const place = (at: number, least: number, most: number) =>
+    Math.min(Math.max(at < 0 ? at + length : at, least), most);
   if (step > 0) {
     const first = place(start, 0, length);
     return [first, Math.max(0, Math.ceil((place(end, 0, length) - first) / step))];
@@ -768,7 +862,9 @@ function sliceIndices(length: number, start: number, end: number, step: number):
 function scalePlaces(
   { node, inputs, operator }: RuleOperands,
   k: number,
-): { readonly strides: readonly number[]; readonly block: readonly number[]; readonly part: OnnxConstant } | undefined {
+):
+  | { readonly strides: readonly number[]; readonly block: readonly number[]; readonly part: OnnxConstant }
+  | undefined {
   const part = inputs[k];
   if (!part) return undefined;
   const { shape } = need(inputs[0], operator);
@@ -780,7 +876,9 @@ function scalePlaces(
     if (part.shape.length !== 1 || part.count !== shape[axis]) return unfollowed(operator);
     return { strides: shape.map((_, at) => (at === axis ? 1 : 0)), block: ones, part };
   }
-  const fits = shape.every((length, at) => part.shape[at] === (at === axis ? Math.ceil(length / size) : length));
+  const fits = shape.every(
+    (length, at) => part.shape[at] === (at === axis ? Math.ceil(length / size) : length),
+  );
   if (!fits || part.shape.length !== shape.length) return unfollowed(operator);
   return { strides: stridesOf(part.shape), block: ones.map((_, at) => (at === axis ? size : 1)), part };
 }

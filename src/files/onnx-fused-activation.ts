@@ -4,7 +4,9 @@ import { lipschitz, type OnnxOperation } from "./onnx-operation.js";
 import { NoBound } from "./onnx-values.js";
 
 /** The activation that ONNX Runtime has fused into a convolution or a product; undefined if there is none. */
-export function activationRule({ node }: OnnxOperation): { readonly name: string; readonly map: NetworkMap } | undefined {
+export function activationRule({
+  node,
+}: OnnxOperation): { readonly name: string; readonly map: NetworkMap } | undefined {
   const name = node.texts.get("activation") ?? "";
   if (name === "") return undefined;
   const parameters = node.floats.get("activation_params") ?? [];

@@ -508,20 +508,29 @@ const FIELDS_KNOWN = 32;
 
 /** Attributes whose text is kept. */
 const TEXTS: ReadonlySet<string> = new Set(
-  (
-    "activation approximate auto_pad coordinate_transformation_mode keep_aspect_ratio_policy mode nearest_mode padding_mode"
-  ).split(" "),
+  "activation approximate auto_pad coordinate_transformation_mode keep_aspect_ratio_policy mode nearest_mode padding_mode".split(
+    " ",
+  ),
 );
 
 /** Attributes whose floats are kept. */
 const FLOATS: ReadonlySet<string> = new Set(
-  (
-    "activation_alpha activation_params alpha beta bias cubic_coeff_a epsilon extrapolation_value gamma lambd max min p scale scales value"
-  ).split(" "),
+  "activation_alpha activation_params alpha beta bias cubic_coeff_a epsilon extrapolation_value gamma lambd max min p scale scales value".split(
+    " ",
+  ),
 );
 
 function scopeAt(path: string, outer?: OnnxScope): OnnxScope {
-  return { path, outer, nodes: [], uses: new Map(), defined: new Set(), shapes: new Map(), inputs: [], outputs: [] };
+  return {
+    path,
+    outer,
+    nodes: [],
+    uses: new Map(),
+    defined: new Set(),
+    shapes: new Map(),
+    inputs: [],
+    outputs: [],
+  };
 }
 
 function addUses(all: Map<string, OnnxUse[]>, name: string, uses: readonly OnnxUse[]): void {

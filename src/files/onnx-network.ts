@@ -1,5 +1,4 @@
 import { FileError, SpectralNormError } from "../matrix/errors.js";
-import { openQuantized } from "./onnx-weights.js";
 import type { Folder } from "./folder.js";
 import type { Network, NetworkInput, NetworkNode, NetworkOptions, ValueShape } from "./network.js";
 import { type OnnxContext, OnnxNames, within } from "./onnx-constants.js";
@@ -7,7 +6,14 @@ import { ELEMENTWISE_RULES } from "./onnx-elementwise.js";
 import { OnnxEvaluation } from "./onnx-evaluation.js";
 import { type OnnxItem, type OnnxModel, type OnnxNode, type OnnxScope, readOnnxGraph } from "./onnx-graph.js";
 import { NORMALIZATION_RULES } from "./onnx-normalizations.js";
-import { broadcastShape, type EmittedNode, lipschitz, OnnxOperation, type OperatorRules, shapeOf } from "./onnx-operation.js";
+import {
+  broadcastShape,
+  type EmittedNode,
+  lipschitz,
+  OnnxOperation,
+  type OperatorRules,
+  shapeOf,
+} from "./onnx-operation.js";
 import { type FlatStep, OnnxPatterns } from "./onnx-patterns.js";
 import { NumberPlaces, overlapping } from "./onnx-places.js";
 import { PRODUCT_RULES } from "./onnx-products.js";
@@ -15,6 +21,7 @@ import { dequantizationOf } from "./onnx-quantization.js";
 import { REARRANGEMENT_RULES } from "./onnx-rearrangements.js";
 import { REDUCTION_RULES } from "./onnx-reductions.js";
 import { NoBound, type OnnxValue } from "./onnx-values.js";
+import { openQuantized } from "./onnx-weights.js";
 import { ProtobufReader } from "./protobuf.js";
 import type { ByteSource } from "./source.js";
 import { type Length, SymbolicLengths } from "./symbolic-lengths.js";
@@ -30,13 +37,25 @@ const RULES: OperatorRules = {
 
 /** Why operators that are known by their names have no rule. */
 const REASONS: Readonly<Record<string, string>> = {
-  ...reasons("Attention MultiHeadAttention GroupQueryAttention QAttention DecoderMaskedMultiHeadAttention", (name) => `${name} multiplies values that all depend on the input`),
-  ...reasons("LSTM GRU RNN DynamicQuantizeLSTM", (name) => `${name} is recurrent, and how often it is applied depends on the input`),
+  ...reasons(
+    "Attention MultiHeadAttention GroupQueryAttention QAttention DecoderMaskedMultiHeadAttention",
+    (name) => `${name} multiplies values that all depend on the input`,
+  ),
+  ...reasons(
+    "LSTM GRU RNN DynamicQuantizeLSTM",
+    (name) => `${name} is recurrent, and how often it is applied depends on the input`,
+  ),
   ...reasons("If Loop Scan SequenceMap", (name) => `${name} has a graph of its own, which is not followed`),
   ...reasons("ReduceProd ReduceSumSquare", (name) => `${name} is steeper the larger its input is`),
   ...reasons("ReduceLogSum Det", (name) => `${name} has slopes of any size`),
-  ...reasons("ConvInteger MatMulInteger QLinearConv QLinearMatMul QGemm QLinearAdd QLinearMul QLinearConcat QLinearAveragePool QLinearGlobalAveragePool QLinearSigmoid QLinearLeakyRelu DynamicQuantizeMatMul MatMulIntegerToFloat", (name) => `${name} takes integers to which its input is rounded, which is a step function`),
-  ...reasons("RandomNormal RandomUniform RandomNormalLike RandomUniformLike Multinomial", (name) => `${name} is random`),
+  ...reasons(
+    "ConvInteger MatMulInteger QLinearConv QLinearMatMul QGemm QLinearAdd QLinearMul QLinearConcat QLinearAveragePool QLinearGlobalAveragePool QLinearSigmoid QLinearLeakyRelu DynamicQuantizeMatMul MatMulIntegerToFloat",
+    (name) => `${name} takes integers to which its input is rounded, which is a step function`,
+  ),
+  ...reasons(
+    "RandomNormal RandomUniform RandomNormalLike RandomUniformLike Multinomial",
+    (name) => `${name} is random`,
+  ),
 };
 
 function reasons(names: string, reason: (name: string) => string): Record<string, string> {
@@ -147,7 +166,9 @@ class NetworkBuilder {
     const names = own.map(({ name }) => name);
     for (const name of wanted.keys())
       if (!names.includes(name))
-        throw new FileError(`has no input ${quote(name)}; its inputs are ${names.map(quote).join(", ") || "none"}`);
+        throw new FileError(
+          `has no input ${quote(name)}; its inputs are ${names.map(quote).join(", ") || "none"}`,
+        );
     if (new Set(names).size < names.length) throw new FileError("has two inputs of the same name");
     // A symbol is the same length everywhere.
     const symbols = new Map<string, number>();
@@ -197,7 +218,11 @@ class NetworkBuilder {
       const captured = (node.graphs ?? []).flatMap((graph) =>
         [...graph.uses.keys()].filter((name) => name !== "" && !graph.defined.has(name)).map(rename),
       );
-      if (!called || depth >= CALLS_LIMIT || called.scope.nodes.some((inner) => inner.refers || inner.graphs)) {
+      if (
+        !called ||
+        depth >= CALLS_LIMIT ||
+        called.scope.nodes.some((inner) => inner.refers || inner.graphs)
+      ) {
         found.push({ node, inputs, outputs, name: own, opset, context, captured });
         return;
       }
@@ -221,7 +246,8 @@ class NetworkBuilder {
         this.#constantIn(called.scope, name, as);
       }
       const version = called.opsets.get("") ?? opset;
-      for (const step of this.#flattened(called.scope, inner, version, innerPrefix, names, depth + 1)) found.push(step);
+      for (const step of this.#flattened(called.scope, inner, version, innerPrefix, names, depth + 1))
+        found.push(step);
     });
     return found;
   }
@@ -235,7 +261,8 @@ class NetworkBuilder {
     if (!taken.some((value) => value?.kind === "variable")) {
       const value = this.#evaluated(step, inputs);
       outputs.forEach((name, k) => {
-        const own: OnnxValue = k === 0 ? value : { kind: "unknown", reason: `its constant is output ${k} of ${operator}` };
+        const own: OnnxValue =
+          k === 0 ? value : { kind: "unknown", reason: `its constant is output ${k} of ${operator}` };
         if (name !== "") this.#values.set(name, own);
       });
       return this.#patterns.add(step);
@@ -261,7 +288,8 @@ class NetworkBuilder {
       this.#unbounded(step, taken, outputs, error.message);
     }
     const missing = outputs.filter((name) => name !== "" && !this.#values.has(name));
-    if (missing.length > 0) this.#unbounded(step, taken, missing, "this output is not followed", "other outputs");
+    if (missing.length > 0)
+      this.#unbounded(step, taken, missing, "this output is not followed", "other outputs");
     this.#patterns.add(step);
   }
 
@@ -309,7 +337,10 @@ class NetworkBuilder {
   #shapeBehind({ node, inputs }: Step): ValueShape | undefined {
     if (!Object.hasOwn(ELEMENTWISE_RULES, node.operator)) return undefined;
     try {
-      return broadcastShape(this.lengths, inputs.map((name) => shapeOf(this.#values.get(name))));
+      return broadcastShape(
+        this.lengths,
+        inputs.map((name) => shapeOf(this.#values.get(name))),
+      );
     } catch (error) {
       if (!(error instanceof NoBound)) throw error;
       return undefined;
@@ -363,29 +394,43 @@ class NetworkBuilder {
   #evaluated(step: Step, inputs: readonly (OnnxValue | undefined)[]): OnnxValue {
     const { node, opset, outputs } = step;
     if (node.operator === "ConstantOfShape") return this.#filled(step, inputs[0]);
-    if ((node.operator === "Shape" || node.operator === "Size") && inputs[0]) return this.#shapeOf(step, inputs[0]);
+    if ((node.operator === "Shape" || node.operator === "Size") && inputs[0])
+      return this.#shapeOf(step, inputs[0]);
     if (node.operator === "Split" || outputs.length > 1)
       return { kind: "unknown", reason: `its constant is computed by ${node.operator}` };
     return this.evaluation.evaluate({ node, operator: node.operator, opset, inputs });
   }
 
   #filled({ node }: Step, shape: OnnxValue | undefined): OnnxValue {
-    const unknown: OnnxValue = { kind: "unknown", reason: "its constant is made by ConstantOfShape, of an open shape" };
+    const unknown: OnnxValue = {
+      kind: "unknown",
+      reason: "its constant is made by ConstantOfShape, of an open shape",
+    };
     const lengths = this.evaluation.listOf(shape);
     const { fill } = node;
     if (!lengths) return unknown;
-    if (fill instanceof SpectralNormError) throw new FileError(`the value of ConstantOfShape: ${fill.message}`);
+    if (fill instanceof SpectralNormError)
+      throw new FileError(`the value of ConstantOfShape: ${fill.message}`);
     const value =
       fill === undefined
         ? { ...this.evaluation.integers([0], [1]), type: "FLOAT" }
         : this.evaluation.stored({ name: "value of ConstantOfShape", scope: node.scope, content: fill });
     const expanded: OnnxNode = { ...node, operator: "Expand" };
-    return this.evaluation.evaluate({ node: expanded, operator: "Expand", opset: NEWEST, inputs: [value, shape] });
+    return this.evaluation.evaluate({
+      node: expanded,
+      operator: "Expand",
+      opset: NEWEST,
+      inputs: [value, shape],
+    });
   }
 
   #shapeOf({ node, outputs }: Step, value: OnnxValue): OnnxValue {
     const shape = shapeOf(value);
-    if (!shape) return { kind: "unknown", reason: `its constant is the shape of a value, ${outputs[0] ?? ""}, which is not known` };
+    if (!shape)
+      return {
+        kind: "unknown",
+        reason: `its constant is the shape of a value, ${outputs[0] ?? ""}, which is not known`,
+      };
     if (node.operator === "Size") return this.evaluation.shapeValue([this.lengths.product(shape)], []);
     const [start, end] = ["start", "end"].map((name) => node.integers.get(name)?.[0]);
     const part = shape.slice(start ?? 0, end ?? shape.length);
@@ -425,7 +470,13 @@ class NetworkBuilder {
     this.#nodes.push({
       ...{ name: this.#unique(`${name}: constant`), op: "Constant", inputs: [], outputs: [name] },
       shape: undefined,
-      map: { kind: "lipschitz", constants: [], combine: "sum", how: "does not depend on the input", linear: true },
+      map: {
+        kind: "lipschitz",
+        constants: [],
+        combine: "sum",
+        how: "does not depend on the input",
+        linear: true,
+      },
     });
   }
 }

@@ -1,6 +1,7 @@
 import { down, up } from "../certify/rounding.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
 import {
+  broadcastShape,
   checkedReal,
   copiesOf,
   type EmittedValue,
@@ -11,7 +12,6 @@ import {
   type OperatorRules,
   rootUp,
   shapeOf,
-  broadcastShape,
 } from "./onnx-operation.js";
 import { NoBound, type Variable } from "./onnx-values.js";
 
@@ -28,7 +28,11 @@ export function inverseRootOf(epsilon: number): number {
 const HOW = "max |γ| / √ε";
 
 /** Normalizations with a scale at input 1, or without. */
-function normalization(defaultEpsilon: number, scaleAt: number | undefined, biasAt: number | undefined): OperatorRule {
+function normalization(
+  defaultEpsilon: number,
+  scaleAt: number | undefined,
+  biasAt: number | undefined,
+): OperatorRule {
   return (operation) => {
     const x = operation.real(0);
     emitNormalized(operation, x, defaultEpsilon, scaleAt, biasAt);
@@ -67,7 +71,10 @@ function skipNormalization(scaleAt: number, biasAt: number | undefined, innerBia
     });
     if (terms.length === 0) throw new NoBound("its scale or its bias depends on the input");
     terms.forEach(checkedReal);
-    const shape = broadcastShape(lengths, [0, 1].map((k) => shapeOf(inputs[k])));
+    const shape = broadcastShape(
+      lengths,
+      [0, 1].map((k) => shapeOf(inputs[k])),
+    );
     const constants = terms.map((term) => rootUp(copiesOf(term.shape, shape)));
     const sum: EmittedValue = { name: outputs[3] || `${output}: sum`, shape, type: terms[0].type };
     operation.emit({
@@ -99,12 +106,25 @@ const localResponse: OperatorRule = (operation) => {
     floatOf(node, "bias", 1),
   ];
   const size = integerOf(node, "size", 0);
-  if (!(alpha >= 0 && beta > 0 && beta <= 64 && bias >= 2 ** -10 && bias <= 2 ** 10 && size >= 1 && size <= 2 ** 20))
+  if (
+    !(
+      alpha >= 0 &&
+      beta > 0 &&
+      beta <= 64 &&
+      bias >= 2 ** -10 &&
+      bias <= 2 ** 10 &&
+      size >= 1 &&
+      size <= 2 ** 20
+    )
+  )
     throw new NoBound("its attributes are not understood");
   // Math.pow is not known to be correctly rounded; these arguments keep it within 2^-40.
   const first = bias === 1 ? 1 : bias ** -beta * (1 + 2 ** -40);
   const second = 2 * first * (beta / (beta + 1)) ** (beta + 1) * Math.sqrt(size) * (1 + 2 ** -39);
-  operation.emitFirst(lipschitz(up(first + (alpha === 0 ? 0 : second)), "1/bias^β, and the change of the divisor"), shape);
+  operation.emitFirst(
+    lipschitz(up(first + (alpha === 0 ? 0 : second)), "1/bias^β, and the change of the divisor"),
+    shape,
+  );
 };
 
 const powerNormalization: OperatorRule = () => {

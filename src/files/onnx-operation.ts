@@ -84,7 +84,9 @@ export class OnnxOperation {
   variable(k: number, what = "input"): Variable {
     const input = this.inputs[k];
     if (input?.kind !== "variable")
-      throw new NoBound(input ? `its ${what} is a constant, and others of its inputs are not` : `it has no ${what}`);
+      throw new NoBound(
+        input ? `its ${what} is a constant, and others of its inputs are not` : `it has no ${what}`,
+      );
     return input;
   }
 
@@ -103,7 +105,9 @@ export class OnnxOperation {
     if (input?.kind === "constant") return input;
     if (input?.kind === "variable") throw new NoBound(`its ${what} depends on the input of the network`);
     if (input?.kind === "unknown") throw new NoBound(input.reason);
-    throw new NoBound(input ? `its ${what} depends on lengths that are open; ${GIVE_SIZES}` : `it has no ${what}`);
+    throw new NoBound(
+      input ? `its ${what} depends on lengths that are open; ${GIVE_SIZES}` : `it has no ${what}`,
+    );
   }
 
   /** @throws NoBound if an input that is given depends on an input of the network */
@@ -215,7 +219,9 @@ export function broadcastShape(
     const all = shapes.map((shape = []) => shape[axis - rank + shape.length] ?? 1);
     const fixed = all.find((length) => typeof length === "number" && length !== 1);
     if (all.some((length) => typeof length === "number" && length !== 1 && length !== fixed))
-      throw new NoBound(`its inputs have shapes that do not fit together: ${shapes.map(shapeText).join(" and ")}`);
+      throw new NoBound(
+        `its inputs have shapes that do not fit together: ${shapes.map(shapeText).join(" and ")}`,
+      );
     if (fixed !== undefined) return fixed;
     const open = [...new Set(all.filter((length) => typeof length === "string"))].sort();
     return open.length === 0 ? 1 : open.length === 1 ? open[0] : lengths.of("broadcast", ...open);

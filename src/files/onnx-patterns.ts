@@ -10,8 +10,8 @@ import {
 import { floatOf, integerOf, type OnnxNode } from "./onnx-graph.js";
 import { inverseRootOf } from "./onnx-normalizations.js";
 import { checkFinite, largestMagnitude } from "./onnx-operation.js";
-import { FLOAT_TYPES, NoBound, type OnnxValue, uniform, type Variable } from "./onnx-values.js";
 import { typeName } from "./onnx-tensor.js";
+import { FLOAT_TYPES, NoBound, type OnnxValue, uniform, type Variable } from "./onnx-values.js";
 
 /** A node with the names of values in place of those of its graph. */
 export interface FlatStep {
@@ -119,7 +119,8 @@ export class OnnxPatterns {
   #passes({ node, inputs }: FlatStep): boolean {
     const { operator } = node;
     if (operator === "Identity") return true;
-    if (operator === "Dropout") return inputs[2] === undefined || inputs[2] === "" || uniform(this.#values.get(inputs[2])) === 0;
+    if (operator === "Dropout")
+      return inputs[2] === undefined || inputs[2] === "" || uniform(this.#values.get(inputs[2])) === 0;
     if (operator !== "Cast") return false;
     const value = this.#values.get(inputs[0]);
     return (
@@ -146,7 +147,9 @@ export class OnnxPatterns {
 
   #variable(name: string): Variable | undefined {
     const value = this.#values.get(name);
-    return value?.kind === "variable" && (value.type === undefined || FLOAT_TYPES.has(value.type)) ? value : undefined;
+    return value?.kind === "variable" && (value.type === undefined || FLOAT_TYPES.has(value.type))
+      ? value
+      : undefined;
   }
 
   #scalar(name: string): number | undefined {
@@ -167,11 +170,14 @@ export class OnnxPatterns {
   }
 
   /** The input that is a variable, and the number that the other one is. */
-  #withScalar({ inputs }: FlatStep): { readonly x: string; readonly scalar: number; readonly first: boolean } | undefined {
+  #withScalar({
+    inputs,
+  }: FlatStep): { readonly x: string; readonly scalar: number; readonly first: boolean } | undefined {
     for (const at of [0, 1]) {
       const [x, other] = [inputs[at], inputs[1 - at] ?? ""];
       const scalar = this.#isVariable(x) ? this.#scalar(other) : undefined;
-      if (scalar !== undefined && this.#keepsShape(x, other)) return { x: this.#resolved(x), scalar, first: at === 0 };
+      if (scalar !== undefined && this.#keepsShape(x, other))
+        return { x: this.#resolved(x), scalar, first: at === 0 };
     }
     return undefined;
   }
@@ -183,7 +189,9 @@ export class OnnxPatterns {
     if (other.shape.length === 0) return true;
     const { shape } = value;
     if (!shape || other.shape.length > shape.length) return false;
-    return other.shape.every((length, k) => length === 1 || length === shape[shape.length - other.shape.length + k]);
+    return other.shape.every(
+      (length, k) => length === 1 || length === shape[shape.length - other.shape.length + k],
+    );
   }
 
   /** A value as another one times a number. */
@@ -252,7 +260,10 @@ export class OnnxPatterns {
       case "Div":
         return b.slice(1).every((c) => c === 0) ? a.map((c) => c / b[0]) : undefined;
       case "Sub":
-        return added(a, b.map((c) => -c));
+        return added(
+          a,
+          b.map((c) => -c),
+        );
     }
     return added(a, b);
   }
@@ -273,7 +284,14 @@ export class OnnxPatterns {
         const slope = gate.slope(coefficient, polynomial);
         if (!variable || slope === undefined) continue;
         const pieces = this.#pieces(step, x);
-        return { name: gate.name, x: variable, constant: up(slope * SLACK), how: "its steepest slope", linear: false, pieces };
+        return {
+          name: gate.name,
+          x: variable,
+          constant: up(slope * SLACK),
+          how: "its steepest slope",
+          linear: false,
+          pieces,
+        };
       }
     }
     return undefined;
@@ -319,7 +337,20 @@ export class OnnxPatterns {
   }
 
   #gate(name: string): Gate | undefined {
-    const step = this.#from(name, "Sigmoid", "HardSigmoid", "Clip", "Min", "Tanh", "Erf", "Add", "Sub", "Mul", "Div", "Sum");
+    const step = this.#from(
+      name,
+      "Sigmoid",
+      "HardSigmoid",
+      "Clip",
+      "Min",
+      "Tanh",
+      "Erf",
+      "Add",
+      "Sub",
+      "Mul",
+      "Div",
+      "Sum",
+    );
     if (!step) return undefined;
     const { node, inputs } = step;
     const linear = ([, , c2, c3]: readonly number[]) => c2 === 0 && c3 === 0;
@@ -331,7 +362,12 @@ export class OnnxPatterns {
         };
       case "HardSigmoid": {
         const [alpha, beta] = [floatOf(node, "alpha", Math.fround(0.2)), floatOf(node, "beta", 0.5)];
-        return this.#clipped(inputs[0], (p) => (p[0] === 0 ? [beta, ...p.slice(1).map((c) => alpha * c)] : undefined), 0, 1);
+        return this.#clipped(
+          inputs[0],
+          (p) => (p[0] === 0 ? [beta, ...p.slice(1).map((c) => alpha * c)] : undefined),
+          0,
+          1,
+        );
       }
       case "Clip": {
         const [low, high] = [1, 2].map((k) =>
@@ -342,14 +378,17 @@ export class OnnxPatterns {
       case "Min": {
         const found = this.#withScalar(step);
         const inner = found && this.#from(found.x, "Relu");
-        return inner && found.scalar >= 0 ? this.#clipped(inner.inputs[0], (p) => p, 0, found.scalar) : undefined;
+        return inner && found.scalar >= 0
+          ? this.#clipped(inner.inputs[0], (p) => p, 0, found.scalar)
+          : undefined;
       }
       case "Tanh": {
         const softplus = this.#from(inputs[0], "Softplus");
         if (softplus)
           return {
             ...{ name: "Mish", argument: softplus.inputs[0] },
-            slope: (c, p) => (linear(p) && p[0] === 0 && p[1] === 1 ? up(Math.abs(c) * MISH_SLOPE) : undefined),
+            slope: (c, p) =>
+              linear(p) && p[0] === 0 && p[1] === 1 ? up(Math.abs(c) * MISH_SLOPE) : undefined,
           };
       }
     }
@@ -401,13 +440,21 @@ export class OnnxPatterns {
   /** d/s(d), where s is a norm or a deviation of d that is kept from 0 */
   #normalized(step: FlatStep): Recognized | undefined {
     const { inputs, node } = step;
-    const pairs = node.operator === "Div" ? [[0, 1]] : [[0, 1], [1, 0]];
+    const pairs =
+      node.operator === "Div"
+        ? [[0, 1]]
+        : [
+            [0, 1],
+            [1, 0],
+          ];
     for (const [at, other] of pairs) {
       const d = this.#variable(this.#resolved(inputs[at]));
       if (!d || !this.#isVariable(inputs[other])) continue;
       const name = this.#resolved(inputs[at]);
       const found =
-        node.operator === "Div" ? this.#deviation(inputs[other], name) : this.#inverse(inputs[other], name, DEPTH);
+        node.operator === "Div"
+          ? this.#deviation(inputs[other], name)
+          : this.#inverse(inputs[other], name, DEPTH);
       if (found === undefined) continue;
       // A projection before it does not change the constant.
       const before = this.#found.get(name);
@@ -421,7 +468,11 @@ export class OnnxPatterns {
   }
 
   /** The largest of γ/s(d), where a value is that. */
-  #inverse(name: string, d: string, depth: number): { readonly constant: number; readonly how: string; readonly name: string } | undefined {
+  #inverse(
+    name: string,
+    d: string,
+    depth: number,
+  ): { readonly constant: number; readonly how: string; readonly name: string } | undefined {
     const step = depth > 0 ? this.#from(name, "Reciprocal", "Div", "Pow", "Mul", "Expand") : undefined;
     if (!step) return undefined;
     const { inputs } = step;
@@ -441,7 +492,8 @@ export class OnnxPatterns {
         for (const at of [0, 1]) {
           const factor = this.#isVariable(inputs[1 - at]) ? undefined : this.#largest(inputs[1 - at], d);
           const found = factor === undefined ? undefined : this.#inverse(inputs[at], d, depth - 1);
-          if (found) return { ...found, constant: up(found.constant * (factor ?? 0)), how: `max |γ|·${found.how}` };
+          if (found)
+            return { ...found, constant: up(found.constant * (factor ?? 0)), how: `max |γ|·${found.how}` };
         }
     }
     return undefined;
@@ -462,7 +514,10 @@ export class OnnxPatterns {
   }
 
   /** The largest of 1/s(d), where a value is s(d). */
-  #deviation(name: string, d: string): { readonly constant: number; readonly how: string; readonly name: string } | undefined {
+  #deviation(
+    name: string,
+    d: string,
+  ): { readonly constant: number; readonly how: string; readonly name: string } | undefined {
     const expanded = this.#from(name, "Expand");
     if (expanded) return this.#expands(expanded, d) ? this.#deviation(expanded.inputs[0], d) : undefined;
     const root = this.#root(name);
@@ -483,7 +538,11 @@ export class OnnxPatterns {
    * nearest to d/ε, and such projections are 1-Lipschitz; so it is 1/ε, and with squares 1/√ε. d/(‖d‖ + ε) has the slopes
    * ε/(‖d‖ + ε)² along d and 1/(‖d‖ + ε) across, which are at most 1/ε. A mean is a sum of d/√n, and the scale cancels.
    */
-  #keptFromZero(name: string, d: string, squares: boolean): { readonly constant: number; readonly how: string; readonly name: string } | undefined {
+  #keptFromZero(
+    name: string,
+    d: string,
+    squares: boolean,
+  ): { readonly constant: number; readonly how: string; readonly name: string } | undefined {
     const step = this.#from(name, "Add", "Max", "Clip");
     if (!step) return undefined;
     const { inputs, node } = step;
@@ -494,7 +553,8 @@ export class OnnxPatterns {
         ? this.#scalar(inputs[1])
         : node.floats.get("min")?.[0]
       : found?.scalar;
-    if (clipped && (inputs[2] ? this.#scalar(inputs[2]) : node.floats.get("max")?.[0]) !== undefined) return undefined;
+    if (clipped && (inputs[2] ? this.#scalar(inputs[2]) : node.floats.get("max")?.[0]) !== undefined)
+      return undefined;
     const q = clipped ? inputs[0] : found?.x;
     if (q === undefined || epsilon === undefined || !(epsilon > 0)) return undefined;
     const norm = squares ? this.#squares(q, d) : this.#norm(q, d);
@@ -506,7 +566,8 @@ export class OnnxPatterns {
   /** What a value is called that is the norm of d, or that over √n. */
   #norm(name: string, d: string): string | undefined {
     const step = this.#from(name, "ReduceL2");
-    if (step) return this.#resolved(step.inputs[0]) === d && keepsAxes(step.node) ? "L2 normalization" : undefined;
+    if (step)
+      return this.#resolved(step.inputs[0]) === d && keepsAxes(step.node) ? "L2 normalization" : undefined;
     const root = this.#root(name);
     return root === undefined ? undefined : this.#squares(root, d);
   }
@@ -522,7 +583,9 @@ export class OnnxPatterns {
     if (!square) return undefined;
     const [a, b] = square.inputs;
     const squared =
-      square.node.operator === "Pow" ? this.#scalar(b) === 2 && this.#keepsShape(a, b) : this.#resolved(a) === this.#resolved(b);
+      square.node.operator === "Pow"
+        ? this.#scalar(b) === 2 && this.#keepsShape(a, b)
+        : this.#resolved(a) === this.#resolved(b);
     return squared && this.#resolved(a) === d ? own : undefined;
   }
 
@@ -531,7 +594,14 @@ export class OnnxPatterns {
     const x = this.#resolved(inputs[0]);
     const variable = this.#variable(x);
     if (!variable || !this.#isMean(inputs[1] ?? "", x)) return undefined;
-    return { name: CENTERING, x: variable, constant: 1, how: "a projection", linear: true, pieces: ["ReduceMean", node.operator] };
+    return {
+      name: CENTERING,
+      x: variable,
+      constant: 1,
+      how: "a projection",
+      linear: true,
+      pieces: ["ReduceMean", node.operator],
+    };
   }
 
   #isMean(name: string, x: string): boolean {
@@ -556,10 +626,17 @@ export class OnnxPatterns {
           const [x, g] = [this.#resolved(first.inputs[k]), this.#resolved(first.inputs[1 - k])];
           const [mean, other] = [product.inputs[j], this.#resolved(product.inputs[1 - j])];
           const variable = this.#variable(x);
-          if (!variable || g !== other || !this.#isMean(mean, x) || !this.#keepsShape(x, second.inputs[0])) continue;
+          if (!variable || g !== other || !this.#isMean(mean, x) || !this.#keepsShape(x, second.inputs[0]))
+            continue;
           const deviation = this.#deviationFrom(x, g);
           if (deviation)
-            return { ...deviation, name: "LayerNorm", x: variable, linear: false, pieces: this.#pieces(step, x) };
+            return {
+              ...deviation,
+              name: "LayerNorm",
+              x: variable,
+              linear: false,
+              pieces: this.#pieces(step, x),
+            };
         }
     }
     return undefined;
@@ -580,7 +657,14 @@ export class OnnxPatterns {
       const variable = this.#variable(x);
       if (scaled?.x !== x || !variable) continue;
       const constant = Math.max(1, up(Math.abs(scaled.factor)));
-      return { name: "LeakyRelu", x: variable, constant, how: "max(1, |α|)", linear: false, pieces: ["Mul", "Max"] };
+      return {
+        name: "LeakyRelu",
+        x: variable,
+        constant,
+        how: "max(1, |α|)",
+        linear: false,
+        pieces: ["Mul", "Max"],
+      };
     }
     return undefined;
   }

@@ -1,13 +1,15 @@
-import { NonFiniteError } from "../matrix/errors.js";
 import { excess, up } from "../certify/rounding.js";
+import { NonFiniteError } from "../matrix/errors.js";
 import type { ConvolutionMapAxis, NetworkMap, ValueShape } from "./network.js";
 import { stridedValues } from "./onnx-evaluation.js";
+import { activationRule } from "./onnx-fused-activation.js";
 import { floatOf, integerOf } from "./onnx-graph.js";
 import {
   broadcastShape,
   checkFinite,
   copiesOf,
   type EmittedValue,
+  largestMagnitude,
   lipschitz,
   type OnnxOperation,
   type OperatorRule,
@@ -16,11 +18,9 @@ import {
   shapeOf,
   shapeText,
 } from "./onnx-operation.js";
-import { largestMagnitude } from "./onnx-operation.js";
-import { magnitudeBound, schurBound } from "./row-column-bound.js";
 import { NoBound, type OnnxConstant, type Variable } from "./onnx-values.js";
+import { magnitudeBound, schurBound } from "./row-column-bound.js";
 import { transposedShape, windowShape } from "./sliding-windows.js";
-import { activationRule } from "./onnx-fused-activation.js";
 
 /** Chosen: larger than the attributes of any convolution. */
 const MOST = 2 ** 20;
@@ -204,7 +204,13 @@ const gemm: OperatorRule = (operation) => {
   if (activation && last) {
     const x = { ...last, kind: "variable" } as const;
     const final = { ...last, name: output };
-    operation.emit({ inputs: [x], outputs: [final], part: activation.name, op: activation.name, map: activation.map });
+    operation.emit({
+      inputs: [x],
+      outputs: [final],
+      part: activation.name,
+      op: activation.name,
+      map: activation.map,
+    });
   }
 };
 
@@ -242,7 +248,8 @@ function attributesOf(operation: OnnxOperation, kernel: OnnxConstant): Convoluti
   const { node } = operation;
   const { integers, texts } = node;
   const axes = kernel.shape.length - 2;
-  if (axes < 1 || axes > 3) throw new NoBound(`it is a convolution with ${axes} axes in space, not 1, 2 or 3`);
+  if (axes < 1 || axes > 3)
+    throw new NoBound(`it is a convolution with ${axes} axes in space, not 1, 2 or 3`);
   if (kernel.shape.some((length) => length === 0)) throw new NoBound("its kernel is empty");
   const list = (name: string, length: number, least: number, otherwise: number) => {
     const given = integers.get(name) ?? new Array<number>(length).fill(otherwise);
@@ -305,7 +312,8 @@ const convolution: OperatorRule = (operation) => {
   operation.notVariable([2, "bias"]);
   const { axes, strides, dilations, groups, automatic, pads } = attributesOf(operation, kernel);
   const [outputs, depth, ...taps] = kernel.shape;
-  if (!(groups >= 1 && outputs % groups === 0)) throw new NoBound(`it has ${outputs} output channels in ${groups} groups`);
+  if (!(groups >= 1 && outputs % groups === 0))
+    throw new NoBound(`it has ${outputs} output channels in ${groups} groups`);
   checkConvolutionInput(x, axes, depth * groups);
   const places = taps.map((count, k) => {
     const length = x.shape?.[k + 2];
@@ -332,20 +340,35 @@ const convolution: OperatorRule = (operation) => {
   const activation = activationRule(operation);
   const [output] = names;
   const added = operation.inputs[3];
-  let last: EmittedValue = { name: added?.kind === "variable" || activation ? `${output}: product` : output, shape, type: x.type };
+  let last: EmittedValue = {
+    name: added?.kind === "variable" || activation ? `${output}: product` : output,
+    shape,
+    type: x.type,
+  };
   operation.emit({ inputs: [x], outputs: [last], map });
   if (added?.kind === "variable") {
     const sum = { ...last, name: activation ? `${output}: sum` : output };
     operation.emit({
       ...{ part: "Add", op: "Add", inputs: [{ ...last, kind: "variable" }, added], outputs: [sum] },
-      map: { kind: "lipschitz", constants: [1, rootUp(copiesOf(added.shape, shape))], combine: "sum", how: "added", linear: true },
+      map: {
+        kind: "lipschitz",
+        constants: [1, rootUp(copiesOf(added.shape, shape))],
+        combine: "sum",
+        how: "added",
+        linear: true,
+      },
     });
     last = sum;
   }
   if (!activation) return;
   const final = { ...last, name: output };
   operation.emit({
-    ...{ part: activation.name, op: activation.name, inputs: [{ ...last, kind: "variable" }], outputs: [final] },
+    ...{
+      part: activation.name,
+      op: activation.name,
+      inputs: [{ ...last, kind: "variable" }],
+      outputs: [final],
+    },
     map: activation.map,
   });
 };
@@ -357,7 +380,8 @@ const transposedConvolution: OperatorRule = (operation) => {
   operation.notVariable([2, "bias"]);
   const { axes, strides, dilations, groups, automatic, pads } = attributesOf(operation, kernel);
   const [outputs, depth, ...taps] = kernel.shape;
-  if (!(groups >= 1 && outputs % groups === 0)) throw new NoBound(`it has ${outputs} input channels in ${groups} groups`);
+  if (!(groups >= 1 && outputs % groups === 0))
+    throw new NoBound(`it has ${outputs} input channels in ${groups} groups`);
   checkConvolutionInput(x, axes, outputs);
   const { integers } = operation.node;
   const more = integers.get("output_padding") ?? new Array<number>(axes).fill(0);
@@ -371,7 +395,11 @@ const transposedConvolution: OperatorRule = (operation) => {
   const places = taps.map((count, k) =>
     transposedShape(operation.lengths, {
       ...{ taps: count, stride: strides[k], dilation: dilations[k], automatic, more: more[k] },
-      ...{ before: pads[k], after: pads[k + axes], length: x.shape?.[k + 2] ?? operation.lengths.open(x.name, k + 2) },
+      ...{
+        before: pads[k],
+        after: pads[k + axes],
+        length: x.shape?.[k + 2] ?? operation.lengths.open(x.name, k + 2),
+      },
       wanted: wanted?.[k],
     }),
   );
@@ -401,21 +429,29 @@ const batchNormalization: OperatorRule = (operation) => {
   const x = operation.real(0);
   if (integerOf(node, "training_mode", 0) !== 0)
     throw new NoBound("its training_mode is set, so that it divides by the deviation of its input");
-  if (opset < 7 ? integerOf(node, "is_test", 0) === 0 : opset < 14 && outputs.slice(1).some((name) => name !== ""))
+  if (
+    opset < 7
+      ? integerOf(node, "is_test", 0) === 0
+      : opset < 14 && outputs.slice(1).some((name) => name !== "")
+  )
     throw new NoBound("it is in its form for training, and divides by the deviation of its input");
   operation.notVariable([1, "scale"], [2, "bias"], [3, "mean"], [4, "variance"]);
   const scale = operation.numbers(1, "scale");
   const variance = operation.numbers(4, "variance");
   const epsilon = floatOf(node, "epsilon", Math.fround(1e-5));
   const count = scale.values.length;
-  if (variance.values.length !== count) throw new NoBound("its scale and its variance have different lengths");
+  if (variance.values.length !== count)
+    throw new NoBound("its scale and its variance have different lengths");
   const factors = Float64Array.from({ length: count }, (_, k) => {
     const sum = variance.values[k] + epsilon;
     if (!(sum >= 2 ** -500 && sum <= 2 ** 500) || variance.values[k] < 0 || epsilon < 0)
       throw new NoBound(`its variance of channel ${k} is ${variance.values[k]}, and its ε ${epsilon}`);
     return scale.values[k] / Math.sqrt(sum);
   });
-  const bad = factors.findIndex((factor, k) => scale.values[k] !== 0 && !(Math.abs(factor) >= 2 ** -1000 && Math.abs(factor) <= 2 ** 1000));
+  const bad = factors.findIndex(
+    (factor, k) =>
+      scale.values[k] !== 0 && !(Math.abs(factor) >= 2 ** -1000 && Math.abs(factor) <= 2 ** 1000),
+  );
   if (bad >= 0) throw new NoBound(`its scale of channel ${bad} is ${scale.values[bad]}`);
   // The sum, the root and the quotient are rounded once each, the sum's error counting half.
   const before = up(scale.relativeError + variance.relativeError);

@@ -50,7 +50,9 @@ function reshapedShape(operation: OnnxOperation, x: Variable): ValueShape | unde
     if (!x.shape || others.includes(undefined)) return lengths.open(output, axis);
     const rest = lengths.over(lengths.product(x.shape), lengths.product(others as Length[]));
     if (typeof rest === "number" && !Number.isInteger(rest))
-      throw new NoBound(`its input of shape ${shapeText(x.shape)} cannot be reshaped to [${wanted.join(", ")}]`);
+      throw new NoBound(
+        `its input of shape ${shapeText(x.shape)} cannot be reshaped to [${wanted.join(", ")}]`,
+      );
     return rest;
   });
 }
@@ -70,10 +72,15 @@ const squeeze: OperatorRule = (operation) => {
   const { shape } = operation.variable(0);
   operation.notVariable([1, "axes"]);
   const axes = attempt(() => operation.list(1, "axes"));
-  const known = axes !== undefined || (operation.inputs[1] === undefined && shape?.every((length) => typeof length === "number"));
+  const known =
+    axes !== undefined ||
+    (operation.inputs[1] === undefined && shape?.every((length) => typeof length === "number"));
   if (!shape || !known) return reordered(operation, undefined);
   const own = axes?.map((axis) => axisOf(axis, shape.length));
-  reordered(operation, shape.filter((length, axis) => (own ? !own.includes(axis) : length !== 1)));
+  reordered(
+    operation,
+    shape.filter((length, axis) => (own ? !own.includes(axis) : length !== 1)),
+  );
 };
 
 const unsqueeze: OperatorRule = (operation) => {
@@ -85,7 +92,10 @@ const unsqueeze: OperatorRule = (operation) => {
   const own = axes.map((axis) => axisOf(axis, rank));
   if (new Set(own).size < own.length) throw new NoBound("its axes occur twice");
   const rest = [...shape];
-  reordered(operation, Array.from({ length: rank }, (_, axis) => (own.includes(axis) ? 1 : (rest.shift() ?? 1))));
+  reordered(
+    operation,
+    Array.from({ length: rank }, (_, axis) => (own.includes(axis) ? 1 : (rest.shift() ?? 1))),
+  );
 };
 
 const flatten: OperatorRule = (operation) => {
@@ -155,7 +165,13 @@ const split: OperatorRule = (operation) => {
     outputs: outputs.flatMap((name, k) =>
       name === ""
         ? []
-        : [{ name, type: x.type, shape: shape?.map((length, at) => (at === axis ? lengthAt(k, length) : length)) }],
+        : [
+            {
+              name,
+              type: x.type,
+              shape: shape?.map((length, at) => (at === axis ? lengthAt(k, length) : length)),
+            },
+          ],
     ),
     map: lipschitz(1, "chooses entries", true),
   });
@@ -184,9 +200,13 @@ function slicedShape(operation: OnnxOperation, { shape }: Variable): ValueShape 
     if (typeof at !== "number") return open();
     const axis = axisOf(at, shape.length);
     const [length, start, end, step] = [shape[axis], starts[k], ends[k], steps[k]];
-    if ([start, end, step].includes(undefined as never)) throw new NoBound("its starts, ends and steps are not as many");
+    if ([start, end, step].includes(undefined as never))
+      throw new NoBound("its starts, ends and steps are not as many");
     result[axis] =
-      typeof length === "number" && typeof start === "number" && typeof end === "number" && typeof step === "number"
+      typeof length === "number" &&
+      typeof start === "number" &&
+      typeof end === "number" &&
+      typeof step === "number"
         ? sliceRange(length, start, end, step)[1]
         : start === 0 && step === 1 && typeof end === "number" && end >= 2 ** 31 - 1
           ? length
@@ -197,14 +217,18 @@ function slicedShape(operation: OnnxOperation, { shape }: Variable): ValueShape 
 
 const gather: OperatorRule = (operation) => {
   const { inputs } = operation;
-  if (inputs[1]?.kind === "variable") throw new NoBound("it takes entries at an index that depends on the input");
+  if (inputs[1]?.kind === "variable")
+    throw new NoBound("it takes entries at an index that depends on the input");
   const x = operation.variable(0);
   const { shape } = x;
   const indices = inputs[1];
   const axis = shape && operation.axis(0, shape.length);
   const own = indices?.kind === "constant" || indices?.kind === "lengths" ? indices.shape : undefined;
   const copies = indicesCopies(operation, axis === undefined ? undefined : shape?.[axis]);
-  const result = shape && axis !== undefined && own ? [...shape.slice(0, axis), ...own, ...shape.slice(axis + 1)] : undefined;
+  const result =
+    shape && axis !== undefined && own
+      ? [...shape.slice(0, axis), ...own, ...shape.slice(axis + 1)]
+      : undefined;
   copying(operation, copies, result);
 };
 
@@ -242,7 +266,11 @@ const tile: OperatorRule = (operation) => {
   if (!repeats || (shape && repeats.length !== shape.length) || !repeats.every((count) => count >= 0))
     throw new NoBound("its repeats are not understood");
   const copies = repeats.reduce((a, b) => a * b, 1);
-  copying(operation, copies, shape?.map((length, axis) => operation.lengths.times(length, repeats[axis])));
+  copying(
+    operation,
+    copies,
+    shape?.map((length, axis) => operation.lengths.times(length, repeats[axis])),
+  );
 };
 
 const pad: OperatorRule = (operation) => {
@@ -256,7 +284,10 @@ const pad: OperatorRule = (operation) => {
   const output = operation.outputs[0] ?? "";
   if (!pads || (!operation.isOmitted(3) && !axes)) {
     if (mode !== "constant") throw new NoBound(`it is not known by how much it pads; ${GIVE_SIZES}`);
-    return operation.emitFirst(lipschitz(1, "adds constants", true), shape?.map((_, axis) => lengths.open(output, axis)));
+    return operation.emitFirst(
+      lipschitz(1, "adds constants", true),
+      shape?.map((_, axis) => lengths.open(output, axis)),
+    );
   }
   const rank = pads.length / 2;
   if (!Number.isInteger(rank) || (axes && axes.length !== rank) || (shape && !axes && shape.length !== rank))
@@ -272,7 +303,8 @@ const pad: OperatorRule = (operation) => {
     throw new NoBound("it cuts off more than its input has");
   let copies = 1;
   if (mode !== "constant")
-    for (const [axis, [before, after]] of sides) copies *= edgeCopies(mode, Math.max(0, before), Math.max(0, after), shape?.[axis]);
+    for (const [axis, [before, after]] of sides)
+      copies *= edgeCopies(mode, Math.max(0, before), Math.max(0, after), shape?.[axis]);
   const map: NetworkMap = lipschitz(rootUp(copies), copies === 1 ? "adds constants" : "√copies", true);
   operation.emitFirst(map, result);
 };
@@ -308,7 +340,8 @@ const cumulativeSum: OperatorRule = (operation) => {
   if (typeof n !== "number") throw new NoBound(`it adds up an axis whose length is open; ${GIVE_SIZES}`);
   const terms = integerOf(operation.node, "exclusive", 0) === 0 ? n : n - 1;
   // 1/(2·sin(π/(4n + 2))); the relative error of the sine is below 2^-50.
-  const norm = terms < 1 ? 0 : terms === 1 ? 1 : up((1 / (2 * Math.sin(Math.PI / (4 * terms + 2)))) * (1 + 2 ** -48));
+  const norm =
+    terms < 1 ? 0 : terms === 1 ? 1 : up((1 / (2 * Math.sin(Math.PI / (4 * terms + 2)))) * (1 + 2 ** -48));
   operation.emitFirst(lipschitz(norm, "1/(2 sin(π/(4n + 2)))", true), shape);
 };
 
@@ -322,7 +355,11 @@ const topK: OperatorRule = (operation) => {
   const [values, indices] = outputs;
   const result = shape?.map((length, at) => (at === axis ? (k ?? lengths.open(values ?? "", at)) : length));
   if ((values ?? "") !== "")
-    operation.emit({ inputs: [x], outputs: [{ name: values, shape: result, type: x.type }], map: lipschitz(1, "sorts entries") });
+    operation.emit({
+      inputs: [x],
+      outputs: [{ name: values, shape: result, type: x.type }],
+      map: lipschitz(1, "sorts entries"),
+    });
   if ((indices ?? "") !== "")
     operation.emit({
       ...{ inputs: [x], outputs: [{ name: indices, shape: result, type: "INT64" }], part: "indices" },

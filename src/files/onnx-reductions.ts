@@ -23,7 +23,11 @@ function inverseRoot(n: number): number {
 }
 
 /** The constant of a reduction of n numbers to one; n is undefined if it is open. */
-type Constant = (n: number | undefined) => { readonly constant: number; readonly how: string; readonly linear?: boolean };
+type Constant = (n: number | undefined) => {
+  readonly constant: number;
+  readonly how: string;
+  readonly linear?: boolean;
+};
 
 function needCount(n: number | undefined): number {
   if (n === undefined) throw new NoBound(`it takes an open number of entries together; ${GIVE_SIZES}`);
@@ -60,17 +64,23 @@ function reduction(constant: Constant): OperatorRule {
     const keep = integerOf(node, "keepdims", 1) !== 0;
     const whole = given === undefined || given.length === 0;
     const rank = shape?.length;
-    const axes = rank === undefined ? undefined : whole ? shape?.map((_, axis) => axis) : given?.map((axis) => axisOf(axis, rank));
+    const axes =
+      rank === undefined
+        ? undefined
+        : whole
+          ? shape?.map((_, axis) => axis)
+          : given?.map((axis) => axisOf(axis, rank));
     const reduced = axes && shape?.filter((_, axis) => axes.includes(axis));
     const fixed = reduced?.every((length) => typeof length === "number")
       ? (reduced as number[]).reduce((a, b) => a * b, 1)
       : undefined;
     const { constant: own, how, linear = false } = constant(fixed);
-    const result = shape && axes
-      ? keep
-        ? shape.map((length, axis) => (axes.includes(axis) ? 1 : length))
-        : shape.filter((_, axis) => !axes.includes(axis))
-      : undefined;
+    const result =
+      shape && axes
+        ? keep
+          ? shape.map((length, axis) => (axes.includes(axis) ? 1 : length))
+          : shape.filter((_, axis) => !axes.includes(axis))
+        : undefined;
     operation.emitFirst(lipschitz(own, how, linear), result);
   };
 }
@@ -83,7 +93,10 @@ function globalPooling(constant: (operation: OnnxOperation) => Constant): Operat
       ? (places as number[]).reduce((a, b) => a * b, 1)
       : undefined;
     const { constant: own, how, linear = false } = constant(operation)(n);
-    operation.emitFirst(lipschitz(own, how, linear), shape?.map((length, axis) => (axis < 2 ? length : 1)));
+    operation.emitFirst(
+      lipschitz(own, how, linear),
+      shape?.map((length, axis) => (axis < 2 ? length : 1)),
+    );
   };
 }
 
@@ -127,7 +140,9 @@ function windowsOf(operation: OnnxOperation, rank: number): readonly WindowAxis[
   }));
 }
 
-function pooling(constant: (operation: OnnxOperation, windows: readonly WindowAxis[]) => ReturnType<Constant>): OperatorRule {
+function pooling(
+  constant: (operation: OnnxOperation, windows: readonly WindowAxis[]) => ReturnType<Constant>,
+): OperatorRule {
   return (operation) => {
     const x = operation.real(0);
     const { outputs, lengths } = operation;
@@ -155,7 +170,10 @@ function overlap(windows: readonly WindowAxis[]): number {
 
 const maxPool = pooling((_, windows) => {
   const count = overlap(windows);
-  return { constant: rootUp(count), how: count === 1 ? "windows do not overlap" : `√${count} windows an entry is in` };
+  return {
+    constant: rootUp(count),
+    how: count === 1 ? "windows do not overlap" : `√${count} windows an entry is in`,
+  };
 });
 
 const powerPool = pooling((operation, windows) => {
@@ -197,13 +215,16 @@ const resize: OperatorRule = (operation) => {
   if (!shape) throw new NoBound(`it is not known how many axes its input has; ${GIVE_SIZES}`);
   operation.notVariable([1, upsample ? "scales" : "roi"], [2, "scales"], [3, "sizes"]);
   if (integerOf(node, "antialias", 0) !== 0) throw new NoBound("its antialias is set, which is not followed");
-  if (integerOf(node, "exclude_outside", 0) !== 0) throw new NoBound("its exclude_outside is set, which is not followed");
+  if (integerOf(node, "exclude_outside", 0) !== 0)
+    throw new NoBound("its exclude_outside is set, which is not followed");
   if ((texts.get("keep_aspect_ratio_policy") ?? "stretch") !== "stretch")
     throw new NoBound("its keep_aspect_ratio_policy is set, which is not followed");
   const mode = texts.get("mode") ?? "nearest";
   const coordinates = upsample ? "asymmetric" : (texts.get("coordinate_transformation_mode") ?? "half_pixel");
   const nearest = upsample ? "floor" : (texts.get("nearest_mode") ?? "round_prefer_floor");
-  const axes = (node.integers.get("axes") ?? shape.map((_, axis) => axis)).map((axis) => axisOf(axis, shape.length));
+  const axes = (node.integers.get("axes") ?? shape.map((_, axis) => axis)).map((axis) =>
+    axisOf(axis, shape.length),
+  );
   const filled = (k: number) => {
     const input = inputs[k];
     return input !== undefined && !(input.kind === "constant" && input.count === 0);
@@ -220,7 +241,9 @@ const resize: OperatorRule = (operation) => {
   axes.forEach((axis, k) => {
     const length = shape[axis];
     const wanted = sizes?.[k];
-    const scale = scales?.[k] ?? (typeof wanted === "number" && typeof length === "number" ? wanted / length : Number.NaN);
+    const scale =
+      scales?.[k] ??
+      (typeof wanted === "number" && typeof length === "number" ? wanted / length : Number.NaN);
     if (wanted !== undefined ? wanted === length : scale === 1) return;
     if (wanted !== undefined && (typeof wanted !== "number" || typeof length !== "number"))
       throw new NoBound(`it is resized to sizes that are open; ${GIVE_SIZES}`);
@@ -236,12 +259,23 @@ const resize: OperatorRule = (operation) => {
     const size = result[axis];
     const squares = resampledSquare({
       ...{ mode, coordinates, nearest, scale, cubic: floatOf(node, "cubic_coeff_a", -0.75) },
-      ...{ length: typeof length === "number" ? length : undefined, result: typeof size === "number" ? size : undefined },
+      ...{
+        length: typeof length === "number" ? length : undefined,
+        result: typeof size === "number" ? size : undefined,
+      },
     });
     const product = square * squares;
-    square = Number.isSafeInteger(square) && Number.isSafeInteger(squares) && Number.isSafeInteger(product) ? product : up(product);
+    square =
+      Number.isSafeInteger(square) && Number.isSafeInteger(squares) && Number.isSafeInteger(product)
+        ? product
+        : up(product);
   });
-  const how = changed === 0 ? "changes nothing" : mode === "nearest" ? "√copies" : "√(largest row sum · largest column sum)";
+  const how =
+    changed === 0
+      ? "changes nothing"
+      : mode === "nearest"
+        ? "√copies"
+        : "√(largest row sum · largest column sum)";
   operation.emitFirst(lipschitz(rootUp(square), how, true), result);
 };
 
@@ -255,10 +289,12 @@ function resampledSquare(axis: Resampling): number {
   const whole = Number.isInteger(scale) && (m === undefined || n === undefined || m === n * scale);
   if (mode === "nearest") {
     // Each entry is repeated `scale` times: the nearest of (i + ½)/scale − ½, which is no tie, or the floor of i/scale.
-    const regular = (coordinates === "asymmetric" && nearest === "floor") || (centered && nearest.startsWith("round"));
+    const regular =
+      (coordinates === "asymmetric" && nearest === "floor") || (centered && nearest.startsWith("round"));
     if (whole && regular) return scale;
     if (coordinates === "align_corners") {
-      if (n === undefined || m === undefined) throw new NoBound(`its corners are aligned, and its sizes are open; ${GIVE_SIZES}`);
+      if (n === undefined || m === undefined)
+        throw new NoBound(`its corners are aligned, and its sizes are open; ${GIVE_SIZES}`);
       return n === 1 ? m : Math.floor((m - 1) / (n - 1)) + 2;
     }
     // Places lie 1/scale apart. Those of one entry fill an interval of length 1, and at an edge one more.
@@ -267,11 +303,13 @@ function resampledSquare(axis: Resampling): number {
   // Tents of integer scale, half a place off, have the sum `scale`, at the edges as well.
   if (mode === "linear" && whole && centered) return scale;
   if (mode === "linear" && n === undefined) {
-    if (coordinates === "align_corners") throw new NoBound(`its corners are aligned, and its sizes are open; ${GIVE_SIZES}`);
+    if (coordinates === "align_corners")
+      throw new NoBound(`its corners are aligned, and its sizes are open; ${GIVE_SIZES}`);
     // The tent has an integral of 1 and a maximum of 1; beyond an edge, over less than one place, weights are 1.
     return up(1.5 * scale + 2);
   }
-  if (n === undefined || m === undefined) throw new NoBound(`it is cubic, and its sizes are open; ${GIVE_SIZES}`);
+  if (n === undefined || m === undefined)
+    throw new NoBound(`it is cubic, and its sizes are open; ${GIVE_SIZES}`);
   if (n > RESAMPLED_LIMIT || m > RESAMPLED_LIMIT) throw new NoBound("its axes are too long");
   return interpolationSums(axis, n, m);
 }

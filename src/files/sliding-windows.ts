@@ -44,7 +44,10 @@ export function windowShape(lengths: SymbolicLengths, axis: WindowAxis): WindowP
           : undefined;
     if (total === undefined) return { length: count, padding: undefined };
     const small = Math.floor(total / 2);
-    return { length: count, padding: automatic === "SAME_UPPER" ? [small, total - small] : [total - small, small] };
+    return {
+      length: count,
+      padding: automatic === "SAME_UPPER" ? [small, total - small] : [total - small, small],
+    };
   }
   const padding = automatic === "NOTSET" ? ([before, after] as const) : ([0, 0] as const);
   const room = lengths.plus(length, padding[0] + padding[1] - reach);
@@ -77,7 +80,8 @@ export function transposedShape(lengths: SymbolicLengths, axis: TransposedAxis):
   if (given !== undefined) {
     const total = lengths.plus(lengths.plus(full, more), lengths.times(given, -1));
     // Which side gets the larger half depends on the version.
-    if (typeof total !== "number" || total < 0 || total % 2 !== 0) return { length: given, padding: undefined };
+    if (typeof total !== "number" || total < 0 || total % 2 !== 0)
+      return { length: given, padding: undefined };
     return { length: given, padding: trimmed([total / 2, total / 2], more, stride) };
   }
   const padding = automatic === "NOTSET" ? ([before, after] as const) : ([0, 0] as const);
@@ -88,12 +92,20 @@ export function transposedShape(lengths: SymbolicLengths, axis: TransposedAxis):
 }
 
 /** The convolution has no place for a further output behind the last. */
-function trimmed([before, after]: readonly [number, number], more: number, stride: number): readonly [number, number] {
+function trimmed(
+  [before, after]: readonly [number, number],
+  more: number,
+  stride: number,
+): readonly [number, number] {
   return [before, more < stride ? after : after - more];
 }
 
 /** Not below how many windows an entry is in, for every length of the input. */
-export function windowsOfEntry({ taps, stride, dilation }: Pick<WindowAxis, "taps" | "stride" | "dilation">): number {
+export function windowsOfEntry({
+  taps,
+  stride,
+  dilation,
+}: Pick<WindowAxis, "taps" | "stride" | "dilation">): number {
   // Tap a of window i meets place i·stride + a·dilation: those of one place have a·dilation in one class mod stride.
   const step = stride / greatestDivisor(stride, dilation);
   return Math.ceil(taps / step);
@@ -125,7 +137,8 @@ export function averageBound(axis: WindowAxis, withPadding: boolean): number {
     // A weight is 1 at most, and without padding one over the taps.
     schurBound({ row: 1, column: withPadding && !axis.ceil ? up(windows / taps) : windows });
   if (reach > REACH_LIMIT || before > REACH_LIMIT || after > REACH_LIMIT) return general();
-  if (typeof length === "number") return length > LENGTH_LIMIT ? everyLength() : averageOf(axis, length, withPadding);
+  if (typeof length === "number")
+    return length > LENGTH_LIMIT ? everyLength() : averageOf(axis, length, withPadding);
   return everyLength();
 
   // Around an edge that is far from the other, the weights depend on the length only through its rest by the stride.
@@ -174,9 +187,7 @@ function averageOf(axis: WindowAxis, n: number, withPadding: boolean): number {
   const largest = (sums: Float64Array) => sums.reduce((max, sum) => Math.max(max, sum), 0);
   const [divisor] = divisors;
   const column =
-    divisors.size === 1
-      ? ratioUp(largest(counts), divisor)
-      : up(largest(columns) * up(1 + excess(taps + 2)));
+    divisors.size === 1 ? ratioUp(largest(counts), divisor) : up(largest(columns) * up(1 + excess(taps + 2)));
   return schurBound({ row, column });
 }
 

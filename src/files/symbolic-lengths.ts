@@ -80,7 +80,9 @@ export class SymbolicLengths {
     if (typeof part === "number") return this.plus(whole, Math.floor(part / n));
     // ⌊(⌊b/m⌋ + k)/n⌋ = ⌊(b + k·m)/(m·n)⌋
     const terms = [...rest].filter(([, coefficient]) => coefficient !== 0);
-    const inner = terms.map(([monomial, c]) => (c === 1 ? this.#floors.get(monomial) : undefined)).find((b) => b);
+    const inner = terms
+      .map(([monomial, c]) => (c === 1 ? this.#floors.get(monomial) : undefined))
+      .find((b) => b);
     const constant = rest.get("") ?? 0;
     if (inner && terms.length === (constant === 0 ? 1 : 2) && Number.isSafeInteger(inner.m * n))
       return this.plus(whole, this.floor(this.plus(inner.b, constant * inner.m), inner.m * n));

@@ -38,6 +38,9 @@ const SWEEPS = 8;
 /** Chosen: how much straighter an edge is drawn between two layers that it passes. */
 const STRAIGHT = 8;
 
+/** Chosen: how much boxes are drawn to the middle, so that long networks do not drift away. */
+const ANCHOR = 0.3;
+
 /** A box, or a place where an edge passes a layer. */
 interface Item {
   readonly layer: number;
@@ -183,7 +186,7 @@ function placeLayer(layer: readonly Item[], near: (item: Item) => readonly Item[
   // With x = y + offset, the distances become the condition that y does not decrease.
   const wanted = layer.map((item, k) => {
     const around = near(item) || [];
-    let [sum, weight] = [0, 0];
+    let [sum, weight] = [0, item.box === undefined || around.length === 0 ? 0 : ANCHOR];
     for (const other of around) {
       const heavy = item.box === undefined && other.box === undefined ? STRAIGHT : 1;
       sum += heavy * other.x;

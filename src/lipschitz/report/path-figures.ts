@@ -21,7 +21,7 @@ const MOST_PATHS = 8;
 export function pathFigures(id: string, { maps, outputs }: BoundedModel): Figure[] {
   const values = [...outputs]
     .sort((one, other) => (other.bound ?? -1) - (one.bound ?? -1))
-    .flatMap((answer) => shownValue(answer) ?? []);
+    .flatMap((answer) => shownValue(maps, answer) ?? []);
   const paths = [...new Set(values)]
     .slice(0, MOST_PATHS)
     .map((value) => ({ value, steps: heaviestPath(maps, value) }))

@@ -39,7 +39,7 @@ export function slopeFigure(id: string, answers: readonly Answer[]): Figure | un
     id,
     title: "The bound and the largest slope that was found",
     description: rows.map(({ text }) => text).join("; "),
-    caption: html`${hows.length > 0 ? `Slopes: ${hows.join("; ")}. ` : ""}The Lipschitz constant is between the two. The scale is logarithmic.`,
+    caption: html`${hows.length > 0 ? `Slopes: ${hows.join("; ")}. ` : ""}The Lipschitz constant is at most the bound; the slope is below it, up to rounding. The scale is logarithmic.`,
     legend: legendMarkup([
       { label: "largest slope found", color: "var(--series-2)", symbol: CIRCLE },
       { label: "proven bound", color: "var(--core)", symbol: BAR },
