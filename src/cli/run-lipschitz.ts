@@ -9,9 +9,9 @@ import { oneLine, quote } from "../files/text.js";
 import { OptionError, SpectralNormError } from "../index.js";
 import { type InputShape, namedShapes } from "../lipschitz/input-shapes.js";
 import { networkBounds } from "../lipschitz/network-bounds.js";
-import type { Answer, BoundedModel } from "../lipschitz/report/bounded-model.js";
+import type { BoundedModel, OutputAnswer } from "../lipschitz/report/bounded-model.js";
 import { lipschitzLines, type ModelBounds } from "./lipschitz-lines.js";
-import { LipschitzReport } from "./lipschitz-report.js";
+import { BoundsReport } from "./lipschitz-report.js";
 import { lipschitzTables } from "./lipschitz-table.js";
 import {
   type MeasuredModel,
@@ -119,13 +119,13 @@ function reportOf(
   { report, samples }: LipschitzFlags,
   files: readonly string[],
   command: string,
-): LipschitzReport | undefined {
+): BoundsReport | undefined {
   if (report === undefined) return undefined;
-  return new LipschitzReport(report, command, samples === undefined ? files : [...files, samples]);
+  return new BoundsReport(report, command, samples === undefined ? files : [...files, samples]);
 }
 
 function withSlopes({ outputs, slopes, ...model }: ModelBounds): BoundedModel {
-  const answers = outputs.map((one): Answer => {
+  const answers = outputs.map((one): OutputAnswer => {
     const slope = slopes?.get(one.output);
     return { ...one, lower: slope?.lower, lowerHow: slope?.how };
   });
@@ -179,11 +179,7 @@ function filesOf(path: string): readonly string[] {
 /**
  * @throws FileError; OptionError for shapes of inputs that the network does not have, or that do not fit
  */
-function networkIn(
-  file: string,
-  shapes: readonly InputShape[],
-  report: LipschitzReport | undefined,
-): Network {
+function networkIn(file: string, shapes: readonly InputShape[], report: BoundsReport | undefined): Network {
   const open = inputFile(file);
   const beside = folderOf(file);
   const folder: Folder = {

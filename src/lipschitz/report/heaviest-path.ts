@@ -1,5 +1,5 @@
 import type { MapBound } from "../network-bounds.js";
-import { type Answer, boundsOf, givenBy } from "./bounded-model.js";
+import { boundsOf, givenBy, type OutputAnswer } from "./bounded-model.js";
 
 /** A map on a path, and what it does to the bound. */
 export interface PathStep {
@@ -59,7 +59,7 @@ function heaviestInput(
  */
 export function shownValue(
   maps: readonly MapBound[],
-  { output, bound, instead }: Answer,
+  { output, bound, instead }: OutputAnswer,
 ): string | undefined {
   if (bound !== undefined) return output;
   const boundOf = boundsOf(maps);

@@ -71,6 +71,10 @@ export function layeredLayout(boxes: readonly Box[], most: number): LayeredLayou
   const all = layers.flat();
   const left = all.reduce((least, { x, width }) => Math.min(least, x - width / 2), Number.POSITIVE_INFINITY);
   for (const item of all) item.x -= left;
+  // A drawing that is too wide is seen from its left end first, so it should begin there.
+  const right = all.reduce((most, { x, width }) => Math.max(most, x + width / 2), 0);
+  const [first] = layers[0];
+  if (first.x > right / 2 + 1) for (const item of all) item.x = right - item.x;
   const tops: number[] = [];
   const heights = layers.map((layer) =>
     layer.reduce((high, { box }) => Math.max(high, box === undefined ? 0 : boxes[box].height), 0),

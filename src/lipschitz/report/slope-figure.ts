@@ -4,7 +4,7 @@ import { type Figure, legendMarkup } from "../../report/figure.js";
 import { decades, powerOfTen, scientific, spreadOut } from "../../report/format-number.js";
 import { html } from "../../report/markup.js";
 import { digitsAbove, digitsBelow } from "../rounded-digits.js";
-import type { Answer } from "./bounded-model.js";
+import type { OutputAnswer } from "./bounded-model.js";
 
 /** Chosen: outputs in the figure, and characters of their names. */
 const MOST_OUTPUTS = 20;
@@ -15,7 +15,7 @@ const CIRCLE = "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0Z";
 const BAR = "M-2,-7H2V7H-2Z";
 
 /** The proven bound of each output beside the largest slope that was found; undefined if none was found. */
-export function slopeFigure(id: string, answers: readonly Answer[]): Figure | undefined {
+export function slopeFigure(id: string, answers: readonly OutputAnswer[]): Figure | undefined {
   const found = answers
     .flatMap(({ output, bound, lower, lowerHow }) =>
       bound !== undefined && lower !== undefined && lower >= 0
