@@ -72,7 +72,7 @@ export function slopeFigure(id: string, answers: readonly OutputAnswer[]): Figur
           x: (row: { bound: number; lower: number }) => Math.sqrt(row.bound) * Math.sqrt(row.lower),
           y: "row",
           text: "ratio",
-          dy: -9,
+          dy: -14,
           fill: "var(--muted)",
           stroke: "var(--surface)",
           strokeWidth: 4,
