@@ -20,7 +20,7 @@ const isolating = {
 };
 
 /** The package's own code but the adapters, whose libraries are large. */
-const sharedCode = /[\\/]src[\\/](?!files|jax|tfjs|threads|webgpu)/;
+const sharedCode = /^(?!.*node_modules).*[\\/]src[\\/](?!files|jax|tfjs|threads|webgpu)/;
 
 export default defineConfig({
   root: folder("."),

@@ -54,7 +54,7 @@ ${
     : ""
 }
 <dl><dt>command</dt><dd><code>${command}</code></dd></dl>
-${faults.length > 0 ? html`<p>What could not be read:</p><ul>${faults.map((line) => html`<li>${line}</li>`)}</ul>` : ""}
+${faults.length > 0 ? html`<p>What could not be read or measured:</p><ul>${faults.map((line) => html`<li>${line}</li>`)}</ul>` : ""}
 </section>
 <footer>Written by spectral-norm ${version}.</footer>
 </main>
