@@ -116,8 +116,8 @@ export function normOf(input: Input, options: CheckedOptions): number {
  * The triplet that belongs to `spectralNorm`: σ is as accurate as that, and u, v and their errors are what the iteration
  * has reached by then.
  */
-export function tripletOfValue(A: MatrixOrOperator): SingularTriplet {
-  return solve(inputOf(A), checkOptions(undefined), "value", true) as SingularTriplet;
+export function tripletOfValue(A: MatrixOrOperator, options?: SolveOptions): SingularTriplet {
+  return solve(inputOf(A), checkOptions(options), "value", true) as SingularTriplet;
 }
 
 /** The triplet; or, unless it is wanted `whole`, ‖A‖₂ alone if that has converged. */

@@ -5,6 +5,8 @@
  * @module spectral-norm/tfjs
  */
 export type { TensorSolveOptions } from "./choose-solver.js";
+export { type JacobianNorm, type JacobianNormOptions, jacobianNorm } from "./jacobian-norm.js";
+export type { ConvNorm, ConvolutionArgs, ConvolutionType } from "./layers/layer-geometry.js";
 export {
   applyConstraints,
   type Constraint,

@@ -19,9 +19,11 @@ export function matrixShape(shape: number[]): [rows: number, columns: number] {
 }
 
 /** Where a layer keeps its one weight matrix. */
-export type KernelProperty = "kernel" | "embeddings";
+export type KernelProperty = "kernel" | "embeddings" | "depthwiseKernel";
 
 /**
+ * Where the matrix of a layer is, for `conv: "reshape"`.
+ *
  * @throws OptionError for a layer without such a weight, or with several
  */
 export function kernelProperty(layer: layers.Layer, caller: string): KernelProperty {
@@ -30,7 +32,8 @@ export function kernelProperty(layer: layers.Layer, caller: string): KernelPrope
       `layer: ${caller} expects a layer with one kernel (or embeddings); ${layer.getClassName()} ${why}`,
     );
   if ("depthwiseKernel" in layer) {
-    throw refuse("filters each channel separately, so it has no single matrix to normalize");
+    const instead = layer.getClassName() === "DepthwiseConv2D" ? '; pass conv: "operator"' : "";
+    throw refuse(`filters each channel separately, so it has no single matrix to normalize${instead}`);
   }
   // Before a layer is built, the property exists with the value null.
   if ("kernel" in layer) return "kernel";

@@ -4,7 +4,15 @@ import type { constraints, LayersModel } from "@tensorflow/tfjs-layers";
 import { namedOptions } from "../../matrix/option-names.js";
 import { spectralNorm } from "../spectral-norm.js";
 import { checkAmount } from "../tensor-input.js";
+import { convolutionNorm } from "./convolution-norm.js";
 import { asMatrix } from "./kernel.js";
+import {
+  attributesOf,
+  CONVOLUTION_OPTIONS,
+  type ConvolutionArgs,
+  configOf,
+  type LayerAttributes,
+} from "./layer-geometry.js";
 import { type LateClass, lateParent, withoutCustomObjects } from "./layers-peer.js";
 
 const CALLER = "maxSpectralNorm";
@@ -13,7 +21,7 @@ const CALLER = "maxSpectralNorm";
 export type Constraint = ReturnType<typeof constraints.nonNeg>;
 
 /** Arguments of `maxSpectralNorm`. */
-export interface MaxSpectralNormArgs {
+export interface MaxSpectralNormArgs extends ConvolutionArgs {
   /** The largest ‖W‖₂ allowed; positive, default 1. */
   maxValue?: number;
 }
@@ -24,27 +32,32 @@ const LateConstraint: LateClass<ConstraintClass> = lateParent<ConstraintClass>("
 class MaxSpectralNorm extends LateConstraint {
   static readonly className = "MaxSpectralNorm";
   readonly #maxValue: number;
+  readonly #convolution: LayerAttributes | undefined;
 
   constructor(args?: MaxSpectralNormArgs) {
-    const { maxValue = 1 } = namedOptions(args, {
+    const { maxValue = 1, ...convolution } = namedOptions(args, {
       caller: CALLER,
       parameter: "args",
-      names: ["maxValue"],
+      names: ["maxValue", ...CONVOLUTION_OPTIONS],
       example: "{ maxValue: 1 }",
     });
     super();
     this.#maxValue = checkAmount(maxValue, "maxValue", CALLER, true);
+    this.#convolution = attributesOf(convolution, CALLER);
   }
 
   override apply(w: Tensor): Tensor {
     return tidy(() => {
-      const factor = div(this.#maxValue, maximum(spectralNorm(asMatrix(w)), this.#maxValue));
+      const norm = this.#convolution
+        ? convolutionNorm(w, this.#convolution, CALLER)
+        : spectralNorm(asMatrix(w));
+      const factor = div(this.#maxValue, maximum(norm, this.#maxValue));
       return mul(w, reshape(factor, []));
     });
   }
 
   override getConfig(): serialization.ConfigDict {
-    return { maxValue: this.#maxValue };
+    return { maxValue: this.#maxValue, ...configOf(this.#convolution) };
   }
 
   // Defined here, because the parent class is not known yet when this class is registered.
@@ -62,19 +75,20 @@ serialization.registerClass(
 /**
  * A constraint for layers (`kernelConstraint`): scales a weight W down to the spectral norm `maxValue`
  * if its norm is larger, and leaves it unchanged otherwise. A kernel with more than two axes is treated
- * as a matrix whose columns are the last axis. The class is registered as "MaxSpectralNorm" and saved
- * with a model.
+ * as a matrix whose columns are the last axis, unless `conv` is "operator": then its norm is that of the convolution
+ * itself on inputs of the size `input`, with `strides`, `padding`, `dilationRate` and `layerType` as for
+ * `spectralNormRegularizer`. The class is registered as "MaxSpectralNorm" and saved with a model.
  *
  * TensorFlow.js 4 applies constraints when a weight is set, and not after the updates of an optimizer
  * (github.com/tensorflow/tfjs, issues 3345 and 3979). In training, call `applyConstraints`.
  *
  * @throws UnsupportedError if `@tensorflow/tfjs-layers` was not imported; OptionError for a
  *   `maxValue` that is not a positive finite number, for one that is not in an object
- *   (`maxSpectralNorm(2)`), and for other names. The constraint itself throws what `spectralNorm`
- *   throws
+ *   (`maxSpectralNorm(2)`), for other names, and for `conv: "operator"` without `input`. The constraint itself throws
+ *   what `spectralNorm` throws; with "operator" also ShapeError for a kernel that does not fit
  *
  * @remarks
- * **Cost.** `spectralNorm` of W, and one product.
+ * **Cost.** `spectralNorm` of W, and one product; with `conv: "operator"` some hundred products with the convolution.
  *
  * @example
  * ```ts

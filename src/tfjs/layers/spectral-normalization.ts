@@ -5,8 +5,6 @@ import {
   type DataType,
   dispose,
   div,
-  matMul,
-  mul,
   ones,
   reshape,
   serialization,
@@ -21,19 +19,22 @@ import { OptionError, ShapeError } from "../../matrix/errors.js";
 import { formatValue } from "../../matrix/format-value.js";
 import { namedOptions } from "../../matrix/option-names.js";
 import { randomColumn } from "../device-algebra.js";
-import { singularTriplet } from "../singular-triplet.js";
 import { checkInteger, invalidOption } from "../tensor-input.js";
-import { offTape, withGradient } from "../twice-differentiable.js";
+import { offTape } from "../twice-differentiable.js";
+import { ConvolutionMap } from "./convolution-map.js";
+import { type KernelProperty, kernelOf, kernelProperty, withKernel } from "./kernel.js";
 import {
-  asMatrix,
-  type KernelProperty,
-  kernelOf,
-  kernelProperty,
-  matrixShape,
-  withKernel,
-} from "./kernel.js";
+  attributesOfLayer,
+  type ConvNorm,
+  checkAxes,
+  checkConv,
+  checkInput,
+  convolutionTypeOf,
+} from "./layer-geometry.js";
+import { type LayerMap, MatrixMap } from "./layer-map.js";
 import { type LateClass, lateParent, parentOf, withoutCustomObjects } from "./layers-peer.js";
 import { nonZero } from "./subspace-iteration-device.js";
+import type { Near } from "./tracked.js";
 import { follow, subspaceSize } from "./tracking.js";
 
 const CALLER = "SpectralNormalization";
@@ -45,6 +46,16 @@ export interface SpectralNormalizationArgs {
   layer: layers.Layer;
   /** Steps of power iteration per training step; default 1. */
   powerIterations?: number;
+  /**
+   * Which norm of a convolution is normalized: "reshape" (the default, as in Keras and PyTorch), that of its kernel as a
+   * matrix; or "operator", that of the convolution itself on inputs of the layer's size.
+   */
+  conv?: ConvNorm;
+  /**
+   * For "operator": the size of the input for which the norm is meant, [height, width]; a size for each axis. Default:
+   * that of the layer's input. Required if the model leaves it open.
+   */
+  input?: readonly number[];
   /** This and the following are the arguments of every layer. */
   name?: string;
   trainable?: boolean;
@@ -79,15 +90,20 @@ const LateWrapper: LateClass<WrapperClass> = lateParent<WrapperClass>("TimeDistr
  * with the model, and inference uses them as they are stored. The derivative treats them as
  * constants, as in the paper's eq. (12): ∂/∂W of W/σ has the term through σ, and none through u and v.
  *
- * Kernels with more than two axes are reshaped to a matrix whose columns are the last axis, see
- * `asMatrix`. W is not changed; kernel regularizers and constraints see W, not W/σ. A kernel of zeros
+ * With `conv: "reshape"`, kernels with more than two axes are reshaped to a matrix whose columns are the last axis. With
+ * `conv: "operator"`, σ is the norm of the convolution as a linear map of images of one size, A(W), with its stride,
+ * padding and dilation; u and v are images (channels last) and σ = uᵀ·A(W)·v. W is not changed; kernel regularizers and constraints see W, not W/σ. A kernel of zeros
  * stays as it is.
  */
 export class SpectralNormalizationLayer extends LateWrapper {
   static readonly className = "SpectralNormalization";
 
   readonly powerIterations: number;
+  readonly conv: ConvNorm;
+  // Not `input`, which is a tensor in every layer of TensorFlow.js.
+  readonly #size: readonly number[] | undefined;
   readonly #property: KernelProperty;
+  #map: LayerMap | undefined;
   #u: LayerVariable | undefined;
   #v: LayerVariable | undefined;
   // Not a weight: only helps u and v to follow the kernel.
@@ -95,7 +111,7 @@ export class SpectralNormalizationLayer extends LateWrapper {
 
   /** @throws as `SpectralNormalization` does */
   constructor(args: SpectralNormalizationArgs) {
-    const { property, powerIterations } = checkArgs(args);
+    const { property, powerIterations, conv, size } = checkArgs(args);
     const { layer } = args;
     const shaped = args.inputShape != null || args.batchInputShape != null;
     super(shaped ? args : { ...args, batchInputShape: layer.batchInputShape });
@@ -103,6 +119,8 @@ export class SpectralNormalizationLayer extends LateWrapper {
     if (args.trainable !== undefined) this.trainable = args.trainable;
     this.#property = property;
     this.powerIterations = powerIterations;
+    this.conv = conv;
+    this.#size = size;
     this.supportsMasking = layer.supportsMasking;
     // So that TensorFlow.js rejects a layer with a regularizer here, as it does without the wrapper.
     this.activityRegularizer = layer.activityRegularizer;
@@ -115,10 +133,13 @@ export class SpectralNormalizationLayer extends LateWrapper {
       layer.built = true;
       if (layer.initialWeights) layer.setWeights(layer.initialWeights);
     }
-    const [rows, columns] = matrixShape(this.#kernel().shape);
+    const kernelShape = this.#kernel().shape;
+    this.#map =
+      this.conv === "operator" ? this.#convolution(inputShape, kernelShape) : new MatrixMap(kernelShape);
+    const { rows, columns, uShape, vShape } = this.#map;
     const start = { apply: (shape: number[]) => ones(shape) } as unknown as Initializer;
-    this.#u ??= this.addWeight("vector_u", [1, rows], "float32", start, undefined, false);
-    this.#v ??= this.addWeight("vector_v", [columns, 1], "float32", start, undefined, false);
+    this.#u ??= this.addWeight("vector_u", [...uShape], "float32", start, undefined, false);
+    this.#v ??= this.addWeight("vector_v", [...vShape], "float32", start, undefined, false);
     const size = subspaceSize(rows, columns);
     this.#subspace ??= tidy(() => variable(reshape(randomColumn(1, size * rows, 1), [size, rows]), false));
     this.inputSpec = layer.inputSpec;
@@ -127,26 +148,38 @@ export class SpectralNormalizationLayer extends LateWrapper {
     this.built = true;
   }
 
+  #convolution(inputShape: Shape | Shape[], kernelShape: number[]): ConvolutionMap {
+    const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
+    const attributes = attributesOfLayer(this.layer, shape, this.#size, CALLER);
+    return new ConvolutionMap(attributes, kernelShape, CALLER);
+  }
+
   /**
    * Computes u and v of the current kernel. Call it after the kernel was changed by anything but training or
    * `setWeights`.
    *
-   * @throws what `singularTriplet` throws: NonFiniteError, ConvergenceError. u and v are unchanged then.
-   *   On a backend that cannot be read synchronously (webgpu), u and v come from a fixed number of
-   *   steps, without a convergence test
+   * @throws NonFiniteError; ConvergenceError. u and v are unchanged then. On a backend that cannot be read synchronously
+   *   (webgpu), u and v come from a fixed number of steps, without a convergence test
    */
   converge(): void {
     tidy(() => {
-      const { u, v, subspace } = this.#tracked();
-      const w = asMatrix(this.#kernel());
-      const found = singularTriplet(w);
-      u.write(reshape(found.u, [1, -1]));
-      v.write(reshape(found.v, [-1, 1]));
-      let near = { u: u.read(), v: v.read(), subspace: subspace as Tensor };
+      const { map, u, v, subspace } = this.#tracked();
+      const kernel = this.#kernel();
+      const found = map.solve(kernel);
+      u.write(found.u);
+      v.write(found.v);
+      if (!map.followable()) return;
+      let near = this.#near();
       // Chosen: enough for rough directions; the subspace does not have to converge.
-      for (let i = 0; i < 16; i++) near = follow(w, near);
+      for (let i = 0; i < 16; i++) near = follow(map.products(kernel), near);
       subspace.assign(near.subspace as Tensor2D);
     });
+  }
+
+  /** The vectors as they are stored, as rows. */
+  #near(): Near {
+    const { map, u, v, subspace } = this.#tracked();
+    return { u: reshape(u.read(), [1, map.rows]), v: reshape(v.read(), [1, map.columns]), subspace };
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Record<string, unknown>): Tensor | Tensor[] {
@@ -168,23 +201,23 @@ export class SpectralNormalizationLayer extends LateWrapper {
       throw invalidOption(training, "training", "normalizedKernel", "true or false");
     return tidy(() => {
       const kernel = this.#kernel();
-      const w = asMatrix(kernel);
-      const sigma = training ? this.#advance(w) : undefined;
-      const { u, v } = this.#tracked();
-      return div(kernel, nonZero(abs(bilinear(w, u.read(), v.read(), sigma))));
+      const sigma = training ? this.#advance(kernel) : undefined;
+      const { map, u, v } = this.#tracked();
+      return div(kernel, nonZero(abs(map.bilinear(kernel, u.read(), v.read(), sigma))));
     });
   }
 
   /** `powerIterations` steps, and σ after them. */
-  #advance(w: Tensor): Tensor {
-    const { u, v, subspace } = this.#tracked();
+  #advance(kernel: Tensor): Tensor {
+    const { map, u, v, subspace } = this.#tracked();
     const found = offTape(() => {
-      let near = follow(w, { u: u.read(), v: v.read(), subspace });
-      for (let i = 1; i < this.powerIterations; i++) near = follow(w, near);
+      const products = map.products(kernel);
+      let near = follow(products, this.#near());
+      for (let i = 1; i < this.powerIterations; i++) near = follow(products, near);
       return near;
     });
-    u.write(found.u);
-    v.write(found.v);
+    u.write(reshape(found.u, u.shape as number[]));
+    v.write(reshape(found.v, v.shape as number[]));
     subspace.assign(found.subspace as Tensor2D);
     const sigma = clone(found.sigma);
     dispose(found);
@@ -236,7 +269,9 @@ export class SpectralNormalizationLayer extends LateWrapper {
   }
 
   override getConfig(): serialization.ConfigDict {
-    return { ...super.getConfig(), powerIterations: this.powerIterations };
+    const { powerIterations, conv } = this;
+    const operator = conv === "operator" ? { conv, ...(this.#size && { input: [...this.#size] }) } : {};
+    return { ...super.getConfig(), powerIterations, ...operator };
   }
 
   static override fromConfig<T extends serialization.Serializable>(
@@ -253,9 +288,10 @@ export class SpectralNormalizationLayer extends LateWrapper {
     return kernel.read();
   }
 
-  #tracked(): { u: LayerVariable; v: LayerVariable; subspace: Variable } {
-    if (!this.#u || !this.#v || !this.#subspace) throw new OptionError(`${this.name} is not built yet`);
-    return { u: this.#u, v: this.#v, subspace: this.#subspace };
+  #tracked(): { map: LayerMap; u: LayerVariable; v: LayerVariable; subspace: Variable } {
+    if (!this.#map || !this.#u || !this.#v || !this.#subspace)
+      throw new OptionError(`${this.name} is not built yet`);
+    return { map: this.#map, u: this.#u, v: this.#v, subspace: this.#subspace };
   }
 
   protected override disposeWeights(): number {
@@ -273,14 +309,20 @@ type Initializer = ReturnType<typeof initializers.zeros>;
  * Wraps a layer so that it computes with W/σ(W), whose spectral norm is 1; named as in Keras.
  *
  * @param args - `layer`: a layer with one kernel (dense, convolutions) or embeddings. `powerIterations`: steps of power
- *   iteration per training step; default 1
+ *   iteration per training step; default 1. `conv`: "reshape" (the default) normalizes the kernel of a convolution as a
+ *   matrix, as Keras and PyTorch do; then the convolution itself can have a norm of up to √(h·w), or far below 1.
+ *   "operator" normalizes the convolution itself, so that it stretches no difference of two inputs; for conv1d, conv2d,
+ *   conv3d, conv2dTranspose, conv3dTranspose and depthwiseConv2d. `input`: the size of the images for which that holds,
+ *   [height, width]; default: the layer's own
  * @throws UnsupportedError if `@tensorflow/tfjs-layers` was not imported; OptionError for a layer
  *   without a kernel, for a layer that is not in an object (`SpectralNormalization(layer)`), for
- *   `powerIterations` that is not a positive integer, and for other names (`power_iterations`)
+ *   `powerIterations` that is not a positive integer, for other names (`power_iterations`), for `conv: "operator"` with
+ *   a layer that is no convolution, and, when it is built, for one whose input size is open if `input` is missing
  *
  * @remarks
  * **Cost.** 2·powerIterations reads of W per training step, one per inference, and one for the division; one solve for u
- * and v when the layer is built.
+ * and v when the layer is built. With `conv: "operator"` a read is a convolution of four images (two on a GPU) or its
+ * transpose; the solve takes some hundred of them, with one image, by the core.
  *
  * **Not guaranteed.** In training, u and v are those before the last update of W, and σ = uᵀWv is at most
  * ‖W‖₂. So the norm of W/σ is at least 1: within 1% if an update changes the singular vectors by
@@ -325,7 +367,14 @@ function isShape(value: unknown): boolean {
   return Array.isArray(value) && value.every((size) => size === null || isSize(size));
 }
 
-function checkArgs(args: unknown): { property: KernelProperty; powerIterations: number } {
+interface CheckedArgs {
+  property: KernelProperty;
+  powerIterations: number;
+  conv: ConvNorm;
+  size: readonly number[] | undefined;
+}
+
+function checkArgs(args: unknown): CheckedArgs {
   // The parent of the parent of TimeDistributed is the base class of all layers.
   const Layer = Object.getPrototypeOf(parentOf("TimeDistributed", CALLER));
   // A wrapper has a property `layer`, so it would be accepted as arguments.
@@ -334,45 +383,45 @@ function checkArgs(args: unknown): { property: KernelProperty; powerIterations: 
   const {
     layer,
     powerIterations = 1,
+    conv: norm,
+    input,
     ...layerArgs
   } = namedOptions(args, {
     caller: CALLER,
     parameter: "args",
-    names: ["layer", "powerIterations", ...Object.keys(LAYER_ARGS)],
+    names: ["layer", "powerIterations", "conv", "input", ...Object.keys(LAYER_ARGS)],
     example: EXAMPLE,
   });
   if (!(layer instanceof Layer))
     throw new OptionError(
       `layer: ${CALLER} expects a layer of @tensorflow/tfjs-layers, got ${described(layer)}`,
     );
-  const property = kernelProperty(layer as layers.Layer, CALLER);
+  const conv = checkConv(norm, CALLER);
+  const size = checkInput(input, CALLER);
+  if (size && conv !== "operator")
+    throw new OptionError(`input: ${CALLER} takes it with conv: "operator" only`);
+  const property =
+    conv === "operator"
+      ? convolutionKernel(layer as layers.Layer, size)
+      : kernelProperty(layer as layers.Layer, CALLER);
   checkInteger(powerIterations, "powerIterations", CALLER, true);
   for (const [name, value] of Object.entries(layerArgs)) {
     const { expected, holds } = LAYER_ARGS[name];
     // TensorFlow.js treats null as absent.
     if (value != null && !holds(value)) throw invalidOption(value, name, CALLER, expected);
   }
-  return { property, powerIterations: powerIterations as number };
+  return { property, powerIterations: powerIterations as number, conv, size };
+}
+
+/** @throws OptionError for a layer that is no convolution, or a size with another number of axes */
+function convolutionKernel(layer: layers.Layer, size: readonly number[] | undefined): KernelProperty {
+  const type = convolutionTypeOf(layer, CALLER);
+  if (size) checkAxes(size, type, CALLER);
+  return type === "depthwiseConv2d" ? "depthwiseKernel" : "kernel";
 }
 
 function described(value: unknown): string {
   return typeof value === "object" && value !== null
     ? `an object of class ${value.constructor?.name ?? "null"}`
     : formatValue(value);
-}
-
-/**
- * uᵀ·w·v for constant u and v: linear in w, with the derivative u·v.
- *
- * @param value  the result, if known
- */
-function bilinear(w: Tensor, u: Tensor, v: Tensor, value?: Tensor): Tensor {
-  return withGradient(
-    [w],
-    (save) => {
-      save([u, v]);
-      return value ? clone(value) : reshape(matMul(u, matMul(w, v)), []);
-    },
-    (dy, [u, v]) => [mul(dy, matMul(reshape(u, [-1, 1]), reshape(v, [1, -1])))],
-  );
 }

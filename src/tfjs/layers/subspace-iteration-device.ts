@@ -4,10 +4,8 @@ import {
   add,
   concat,
   div,
-  matMul,
   max,
   mul,
-  reshape,
   sign,
   slice,
   sqrt,
@@ -16,28 +14,27 @@ import {
   sum,
   type Tensor,
   tidy,
-  transpose,
 } from "@tensorflow/tfjs-core";
+import type { Products } from "./layer-map.js";
 import type { Near, Tracked } from "./tracked.js";
 
 /**
  * As `follow`, with two vectors (u and the first of `subspace`), and without reading anything back.
  *
- * Cost: two reads of w, about sixty kernels on vectors.
+ * Cost: two products with two vectors, about sixty kernels on vectors.
  */
-export function followOnDevice(w: Tensor, { u, v, subspace }: Near): Tracked {
+export function followOnDevice(A: Products, { u, v, subspace }: Near): Tracked {
   return tidy(() => {
-    const [m, n] = w.shape as [number, number];
+    const { rows: m, columns: n } = A;
     const second = slice(subspace, [0, 0], [1, m]);
     const rest = slice(subspace, [1, 0]);
-    const images = matMul(concat([u, second], 0), w);
-    const z1 = unit(slice(images, [0, 0], [1, n]), reshape(v, [1, n]));
+    const images = A.fromLeft(concat([u, second], 0));
+    const z1 = unit(slice(images, [0, 0], [1, n]), v);
     // Normalized each time, because little may be left; orthogonalized twice, which is enough.
     let z2 = unit(slice(images, [1, 0], [1, n]));
     for (let i = 0; i < 2; i++) z2 = unit(sub(z2, mul(sum(mul(z1, z2)), z1)));
 
-    // Transposes the small operand, because products with a transposed w are slow on wasm.
-    const y = transpose(matMul(w, transpose(concat([z1, z2], 0))));
+    const y = A.fromRight(concat([z1, z2], 0));
     const y1 = slice(y, [0, 0], [1, m]);
     const y2 = slice(y, [1, 0], [1, m]);
     const { c, s } = rotation(y1, y2);
@@ -45,7 +42,7 @@ export function followOnDevice(w: Tensor, { u, v, subspace }: Near): Tracked {
     return {
       sigma: length(image),
       u: unit(image, u),
-      v: reshape(add(mul(c, z1), mul(s, z2)), [n, 1]),
+      v: add(mul(c, z1), mul(s, z2)),
       subspace: concat([unit(sub(mul(c, y2), mul(s, y1)), second), rest], 0),
     };
   });

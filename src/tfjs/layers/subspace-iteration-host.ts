@@ -1,26 +1,22 @@
-/** One step of subspace iteration: products with w on the backend, everything else in float64 in JavaScript. */
-import { concat, matMul, scalar, type Tensor, tensor2d, tidy } from "@tensorflow/tfjs-core";
+/** One step of subspace iteration: products with A on the backend, everything else in float64 in JavaScript. */
+import { concat, scalar, type Tensor, tensor2d, tidy } from "@tensorflow/tfjs-core";
 import { dot } from "../../numerics/sums.js";
+import type { Products } from "./layer-map.js";
 import type { Near, Tracked } from "./tracked.js";
 
 /**
  * As `follow`, with all vectors.
  *
- * Cost: two reads of w, two small tensors read back, and O(b²(m + n)) operations here for b vectors.
+ * Cost: two products with b vectors, two small tensors read back, and O(b²(m + n)) operations here.
  */
-export function followOnHost(w: Tensor, { u, v, subspace }: Near): Tracked {
+export function followOnHost(A: Products, { u, v, subspace }: Near): Tracked {
   return tidy(() => {
-    const [m, n] = w.shape as [number, number];
+    const { rows: m, columns: n } = A;
     const block = concat([u, subspace], 0);
     const count = block.shape[0] as number;
-    const right = rows(matMul(block, w), n);
+    const right = rows(A.fromLeft(block), n);
     orthonormalize(right);
-    const columns = new Float32Array(n * count);
-    right.forEach((row, j) => {
-      for (let i = 0; i < n; i++) columns[i * count + j] = row[i];
-    });
-    const image = matMul(w, tensor2d(columns, [n, count])).dataSync<"float32">();
-    const left = right.map((_, j) => Float64Array.from({ length: m }, (_, i) => image[i * count + j]));
+    const left = rows(A.fromRight(tensor2d(concatenated(right), [count, n])), m);
     rotateToPrincipalAxes(left, right);
 
     const before = rows(block, m);
@@ -32,8 +28,8 @@ export function followOnHost(w: Tensor, { u, v, subspace }: Near): Tracked {
     return {
       sigma: scalar(sigma),
       u: tensor2d(Float32Array.from(kept[0]), [1, m]),
-      v: sigma > 0 ? tensor2d(Float32Array.from(right[0]), [n, 1]) : v.clone(),
-      subspace: tensor2d(Float32Array.from(kept.slice(1).flatMap((y) => [...y])), [count - 1, m]),
+      v: sigma > 0 ? tensor2d(Float32Array.from(right[0]), [1, n]) : v.clone(),
+      subspace: tensor2d(concatenated(kept.slice(1)), [count - 1, m]),
     };
   });
 }
@@ -44,6 +40,15 @@ function rows(x: Tensor, width: number): Float64Array[] {
   return Array.from({ length: data.length / width }, (_, i) =>
     Float64Array.from(data.subarray(i * width, (i + 1) * width)),
   );
+}
+
+function concatenated(vectors: Float64Array[]): Float32Array {
+  const length = vectors[0].length;
+  const all = new Float32Array(vectors.length * length);
+  vectors.forEach((vector, i) => {
+    all.set(vector, i * length);
+  });
+  return all;
 }
 
 /**

@@ -6,7 +6,7 @@ export type Tracked = {
   sigma: Tensor;
   /** left vector, 1×m */
   u: Tensor;
-  /** right vector, n×1 */
+  /** right vector, 1×n */
   v: Tensor;
   /** the other left vectors as rows, at least one */
   subspace: Tensor;
