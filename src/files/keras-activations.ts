@@ -36,7 +36,7 @@ const SIXTH = up(1 / 6);
 /** Functions that are 1-Lipschitz, without parameters that could change that. */
 const ONE: readonly string[] = [
   ...["relu6", "tanh", "softplus", "softsign", "log_sigmoid", "sparse_plus", "hard_tanh", "tanh_shrink"],
-  ...["soft_shrink", "sparsemax", "negative", "absolute", "abs", "sin", "cos", "arctan"],
+  ...["sparsemax", "negative", "absolute", "abs", "sin", "cos", "arctan"],
 ];
 
 const JUMPS: readonly string[] = ["hard_shrink", "threshold", "sign", "round", "floor", "ceil", "step"];
@@ -96,6 +96,10 @@ export function activationMap(
     case "squareplus":
       return withNumber(config, "b", 4, (b) =>
         b >= 0 ? lipschitz(1, "1-Lipschitz") : unbounded("its b is negative"),
+      );
+    case "soft_shrink":
+      return withNumber(config, "threshold", 0.5, (threshold) =>
+        threshold >= 0 ? lipschitz(1, "1-Lipschitz") : unbounded("jumps, since its threshold is negative"),
       );
     case "selu":
     case "mish":

@@ -10,15 +10,18 @@ import {
   layerTitle,
 } from "./keras-graph.js";
 import { layerSteps } from "./keras-layer-maps.js";
-import { AxisLengths } from "./keras-lengths.js";
+import { AxisLengths, LengthError } from "./keras-lengths.js";
 import { isOperation, operationStep } from "./keras-operations.js";
 import { isAbsent, KerasCallContext, type KerasStep, NoBound } from "./keras-step.js";
 import type { KerasVariables } from "./keras-variables.js";
 import type { Network, NetworkInput, NetworkNode, NetworkOptions, ValueShape } from "./network.js";
 import { quote } from "./text.js";
 
-/** Chosen: more calls of layers than any network has, models in models counted each time. */
-const CALLS_LIMIT = 100_000;
+/** Chosen: more calls of layers, and values that they take, than any network has, models in models counted each time. */
+const CALLS_LIMIT = 200_000;
+
+/** Chosen: longer than the name of a layer with those of the models that it is in. */
+const NAME_LIMIT = 2000;
 
 /** Chosen: more axes or outputs than a layer has. */
 const [AXES_LIMIT, OUTPUTS_LIMIT] = [32, 256];
@@ -51,10 +54,11 @@ class NetworkBuilder {
   readonly #dialect: KerasDialect;
   readonly #lengths = new AxisLengths();
   readonly #nodes: NetworkNode[] = [];
-  /** of nodes and of values */
-  readonly #names = [new Set<string>(), new Set<string>()] as const;
+  /** of nodes and of values, and how many times each was asked for */
+  readonly #names = [new Map<string, number>(), new Map<string, number>()] as const;
   /** values that are a sigmoid of another, and that one's name */
   readonly #sigmoids = new Map<string, { readonly of: string; readonly name: string; readonly op: string }>();
+  readonly #indexes = new Map<KerasGraph, GraphIndex>();
   #calls = 0;
 
   constructor(variables: KerasVariables, dialect: KerasDialect) {
@@ -71,10 +75,11 @@ class NetworkBuilder {
 
   /** A name that no node (0) or value (1) has. */
   #unique(name: string, kind: 0 | 1): string {
+    if (name.length > NAME_LIMIT) throw new FileError(`has names of more than ${NAME_LIMIT} characters`);
     const names = this.#names[kind];
     let own = name;
-    for (let k = 2; names.has(own); k++) own = `${name} (${k})`;
-    names.add(own);
+    for (let k = names.get(name) ?? 1; names.has(own); own = `${name} (${k})`) names.set(name, ++k);
+    names.set(own, 1);
     return own;
   }
 
@@ -83,7 +88,7 @@ class NetworkBuilder {
     if (!graph) throw new FileError(`${layerTitle(model)} is no model`);
     return graph.sequential
       ? this.#sequence(model, graph, inputs, prefix)
-      : new Evaluation(model, graph, inputs, (layer, call, values, outputs, k) =>
+      : new Evaluation(model, this.#indexOf(graph), inputs, (layer, call, values, outputs, k) =>
           this.#apply(
             layer,
             call,
@@ -94,11 +99,18 @@ class NetworkBuilder {
         ).outputs();
   }
 
+  #indexOf(graph: KerasGraph): GraphIndex {
+    const index = this.#indexes.get(graph) ?? new GraphIndex(graph);
+    this.#indexes.set(graph, index);
+    return index;
+  }
+
   #sequence(model: KerasGraphLayer, graph: KerasGraph, inputs: readonly Value[], prefix: string): Value[] {
     if (inputs.length !== 1)
       throw new FileError(`${layerTitle(model)} is called with ${inputs.length} values`);
     let [value] = inputs;
     for (const layer of graph.layers) {
+      this.#count(0);
       if (layer.className === "InputLayer") continue;
       const results = this.#apply(layer, NO_CALL, [value], `${prefix}${layer.name}`, 1);
       if (results.length !== 1)
@@ -108,7 +120,6 @@ class NetworkBuilder {
     return [value];
   }
 
-  /** @param outputs  how many are used */
   #apply(
     layer: KerasGraphLayer,
     call: KerasCall,
@@ -116,7 +127,22 @@ class NetworkBuilder {
     name: string,
     outputs: number,
   ): Value[] {
-    if (++this.#calls > CALLS_LIMIT) throw new FileError(`has more than ${CALLS_LIMIT} calls of layers`);
+    try {
+      return this.#called(layer, call, values, name, outputs);
+    } catch (error) {
+      throw error instanceof LengthError ? new FileError(`${layerTitle(layer)}: ${error.message}`) : error;
+    }
+  }
+
+  /** @param outputs  how many are used */
+  #called(
+    layer: KerasGraphLayer,
+    call: KerasCall,
+    values: readonly Value[],
+    name: string,
+    outputs: number,
+  ): Value[] {
+    this.#count(values.length);
     const context = this.#context(layer, values);
     const reason = refusal(context, call);
     if (reason !== undefined) return this.#unbounded(layer, values, name, outputs, reason);
@@ -142,6 +168,13 @@ class NetworkBuilder {
     if (outputs > 1)
       throw new FileError(`${layerTitle(layer)} has no output ${outputs - 1} (counted from 0)`);
     return [this.#emit(steps, values, name, (shape) => shape)];
+  }
+
+  /** Counts a call with these many values. */
+  #count(values: number): void {
+    this.#calls += 1 + values;
+    if (this.#calls > CALLS_LIMIT)
+      throw new FileError(`has more than ${CALLS_LIMIT} calls of layers, with the values that they take`);
   }
 
   #context(layer: KerasGraphLayer, values: readonly Value[]): KerasCallContext {
@@ -321,50 +354,58 @@ type Apply = (
   index: number,
 ) => Value[];
 
-/** The calls of a functional model in an order in which each is behind what it takes. */
-class Evaluation {
-  readonly #model: KerasGraphLayer;
-  readonly #graph: KerasGraph;
-  readonly #apply: Apply;
-  readonly #layers: ReadonlyMap<string, KerasGraphLayer>;
-  /** the calls that are referred to: the first, the last, and the last output */
-  readonly #used = new Map<string, { first: number; last: number; output: number }>();
-  /** by layer and call: undefined while what it takes is evaluated */
-  readonly #results = new Map<string, readonly Value[] | undefined>();
+/** The layers of a functional model by their names, and how they are referred to. */
+class GraphIndex {
+  readonly graph: KerasGraph;
+  readonly layers: ReadonlyMap<string, KerasGraphLayer>;
+  /** the first and the last call of each layer that is referred to, and the last output */
+  readonly used = new Map<string, { first: number; last: number; output: number }>();
 
-  constructor(model: KerasGraphLayer, graph: KerasGraph, inputs: readonly Value[], apply: Apply) {
-    this.#model = model;
-    this.#graph = graph;
-    this.#apply = apply;
-    this.#layers = new Map(graph.layers.map((layer) => [layer.name, layer]));
-    if (inputs.length !== graph.inputs.length)
-      throw new FileError(
-        `${layerTitle(model)} takes ${graph.inputs.length} values, and gets ${inputs.length}`,
-      );
-    graph.inputs.forEach(({ layer, call }, k) => {
-      if (this.#layers.get(layer)?.className !== "InputLayer")
-        throw new FileError(`${layerTitle(model)}: its input ${quote(layer)} is no InputLayer`);
-      this.#results.set(keyOf(layer, call), [inputs[k]]);
-    });
+  constructor(graph: KerasGraph) {
+    this.graph = graph;
+    this.layers = new Map(graph.layers.map((layer) => [layer.name, layer]));
     for (const reference of graph.outputs) this.#use(reference);
     for (const { calls } of graph.layers)
-      for (const { values, named } of calls)
-        for (const value of [...values, ...[...named.values()].flat()])
-          if (isReference(value)) this.#use(value);
+      for (const call of calls) for (const reference of referencesOf(call)) this.#use(reference);
   }
 
   #use({ layer, call, output }: KerasReference): void {
-    const used = this.#used.get(layer);
-    if (!used) this.#used.set(layer, { first: call, last: call, output });
+    const used = this.used.get(layer);
+    if (!used) this.used.set(layer, { first: call, last: call, output });
     else {
       used.first = Math.min(used.first, call);
       used.last = Math.max(used.last, call);
       used.output = Math.max(used.output, output);
     }
   }
+}
+
+/** The calls of a functional model in an order in which each is behind what it takes. */
+class Evaluation {
+  readonly #model: KerasGraphLayer;
+  readonly #index: GraphIndex;
+  readonly #apply: Apply;
+  /** by layer and call: undefined while what it takes is evaluated */
+  readonly #results = new Map<string, readonly Value[] | undefined>();
+
+  constructor(model: KerasGraphLayer, index: GraphIndex, inputs: readonly Value[], apply: Apply) {
+    this.#model = model;
+    this.#index = index;
+    this.#apply = apply;
+    const { graph, layers } = index;
+    if (inputs.length !== graph.inputs.length)
+      throw new FileError(
+        `${layerTitle(model)} takes ${graph.inputs.length} values, and gets ${inputs.length}`,
+      );
+    graph.inputs.forEach(({ layer, call }, k) => {
+      if (layers.get(layer)?.className !== "InputLayer")
+        throw new FileError(`${layerTitle(model)}: its input ${quote(layer)} is no InputLayer`);
+      this.#results.set(keyOf(layer, call), [inputs[k]]);
+    });
+  }
 
   outputs(): Value[] {
-    return this.#graph.outputs.map((reference) => {
+    return this.#index.graph.outputs.map((reference) => {
       this.#evaluate(reference);
       return this.#valueOf(reference);
     });
@@ -393,7 +434,7 @@ class Evaluation {
       if (this.#results.has(key)) {
         // All that it takes has been evaluated since it was seen first.
         const values = taken.map((one) => this.#valueOf(one));
-        const outputs = 1 + (this.#used.get(top.layer)?.output ?? 0);
+        const outputs = 1 + (this.#index.used.get(top.layer)?.output ?? 0);
         if (!(Number.isInteger(outputs) && outputs >= 1 && outputs <= OUTPUTS_LIMIT))
           throw this.#fault(top.layer, `has no output ${outputs - 1} (counted from 0)`);
         const results = this.#apply(layer, call, values, layer.graph ? 1 : outputs, index);
@@ -416,12 +457,12 @@ class Evaluation {
     readonly call: KerasCall;
     readonly index: number;
   } {
-    const layer = this.#layers.get(name);
+    const layer = this.#index.layers.get(name);
     if (!layer) throw this.#fault(name, `is not there, and ${layerTitle(this.#model)} refers to it`);
     if (layer.className === "InputLayer")
       throw this.#fault(name, `is no input of ${layerTitle(this.#model)}`);
     // A model may count its own graph as its first call.
-    const used = this.#used.get(name);
+    const used = this.#index.used.get(name);
     const shift = layer.graph && used?.first === 1 && used.last === layer.calls.length ? 1 : 0;
     const index = number - shift;
     const call = Number.isInteger(index) ? layer.calls[index] : undefined;
@@ -457,6 +498,7 @@ function inputsOf(model: KerasGraphLayer, { inputs: given }: NetworkOptions): Ne
       ? graph.inputs.map(({ layer }) => inputNamed(graph, layer))
       : [firstInput(model)];
   const names = found.map(({ name }) => name);
+  if (new Set(names).size < names.length) throw new FileError("has two inputs of the same name");
   for (const name of given?.keys() ?? [])
     if (!names.includes(name))
       throw new FileError(`has no input ${quote(name)}; it has ${names.slice(0, 5).map(quote).join(", ")}`);

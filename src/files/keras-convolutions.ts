@@ -31,7 +31,9 @@ function plainStep(context: KerasCallContext, axes: number): KerasStep {
   const kernel = context.tensor("kernel");
   const taps = tapsOf(context, kernel, axes);
   const [depth, outputs] = kernel.shape.slice(axes);
+  checkSizes(context, taps, outputs);
   const [groups] = context.counts("groups", 1, 1);
+  refuseIgnored(context, "groups");
   if (outputs % groups !== 0)
     throw context.fault(`its ${outputs} outputs are not ${groups} groups of one size`);
   return convolution(context, kernel, { axes, taps, depth, outputs, groups }, (channel, output) => [
@@ -45,9 +47,8 @@ function depthwiseSteps(context: KerasCallContext, axes: number, separable: bool
   const kernel = context.tensor("depthwise_kernel", "kernel");
   const taps = tapsOf(context, kernel, axes);
   const [inputs, multiplier] = kernel.shape.slice(axes);
-  const dilated = context.counts("dilation_rate", axes, 1).some((one) => one !== 1);
-  if (dilated && !separable && context.dialect === "tfjs")
-    throw new NoBound("TensorFlow.js passes its dilation_rate over, so that its meaning is not clear");
+  checkSizes(context, taps, undefined);
+  if (!separable) refuseIgnored(context, "dilation_rate");
   const sizes = { axes, taps, depth: 1, outputs: inputs * multiplier, groups: inputs };
   const first = convolution(context, kernel, sizes, (_, output) => [
     Math.floor(output / multiplier),
@@ -71,6 +72,29 @@ function depthwiseSteps(context: KerasCallContext, axes: number, separable: bool
       permuted(context.read(pointwise), 1, shape[axes], outputs, shape[axes], outputs, (c, o) => [c, o]),
   };
   return [first, { op: "pointwise", map, output: withLengths(first.output, [channels, outputs]) }];
+}
+
+/** Parameters of Keras that TensorFlow.js passes over: what was meant is not what it computes. @throws NoBound */
+function refuseIgnored({ dialect, config }: KerasCallContext, ...keys: readonly string[]): void {
+  if (dialect !== "tfjs") return;
+  for (const key of keys) {
+    const value = config[key] ?? undefined;
+    const neutral = key !== "output_padding" && [value].flat().every((one) => one === 1);
+    if (value !== undefined && !neutral)
+      throw new NoBound(`TensorFlow.js passes its ${key} over, so its meaning is not clear`);
+  }
+}
+
+/** @throws FileError if the configuration has other sizes than the kernel */
+function checkSizes(context: KerasCallContext, taps: readonly number[], outputs: number | undefined): void {
+  const { kernel_size: size, filters } = context.config;
+  if (size !== undefined && size !== null) {
+    const given = context.counts("kernel_size", taps.length, undefined);
+    if (given.some((one, k) => one !== taps[k]))
+      throw context.fault(`its kernel has ${taps.join("×")} taps, and its configuration ${given.join("×")}`);
+  }
+  if (outputs !== undefined && typeof filters === "number" && filters !== outputs)
+    throw context.fault(`its kernel has ${outputs} outputs, and its configuration ${filters}`);
 }
 
 function tapsOf(context: KerasCallContext, kernel: WeightTensor, axes: number): readonly number[] {
@@ -173,7 +197,9 @@ function transposedStep(context: KerasCallContext, axes: number): KerasStep {
   const kernel = context.tensor("kernel");
   const taps = tapsOf(context, kernel, axes);
   const [depth, outputs] = kernel.shape.slice(axes);
+  checkSizes(context, taps, depth);
   const { shape, config } = context;
+  refuseIgnored(context, "dilation_rate", "output_padding");
   const { channels, space, last } = context.places(axes);
   const { groups } = config;
   if (groups !== undefined && groups !== null && groups !== 1)

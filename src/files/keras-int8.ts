@@ -63,6 +63,7 @@ export function dequantizedInt8(
   };
 }
 
+/** Whether the layer has been quantized to int8, and its kernel is dequantized by scales alone. */
 function isInt8Policy({ dtype: policy, quantization_config: quantization }: JsonObject): boolean {
   if (quantization !== undefined && quantization !== null) {
     const config = isObject(quantization) ? quantization["config"] : undefined;
@@ -72,6 +73,13 @@ function isInt8Policy({ dtype: policy, quantization_config: quantization }: Json
   }
   if (typeof policy === "string") return policy.startsWith("int8_from_");
   return isObject(policy) && isObject(policy["config"]) && policy["config"]["mode"] === "int8";
+}
+
+/** Whether the layer also rounds what comes in to 8 bits, as it does unless only its weights are quantized. */
+export function roundsInput(config: JsonObject): boolean {
+  const { quantization_config: quantization } = config;
+  const own = isObject(quantization) ? quantization["config"] : undefined;
+  return isInt8Policy(config) && !(isObject(own) && own["activation_quantizer"] === null);
 }
 
 function scalesOf(weights: Hdf5Weights, scale: Hdf5Object, header: NpyHeader): Float64Array {

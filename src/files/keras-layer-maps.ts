@@ -1,6 +1,7 @@
 import { up } from "../certify/rounding.js";
 import { activationMap, configuredActivation, lipschitz, unbounded } from "./keras-activations.js";
 import { convolutionSteps } from "./keras-convolutions.js";
+import { roundsInput } from "./keras-int8.js";
 import type { AxisLength } from "./keras-lengths.js";
 import { mergeSteps, PRODUCT } from "./keras-merges.js";
 import { normalizationSteps } from "./keras-normalizations.js";
@@ -108,7 +109,9 @@ function simpleSteps(context: KerasCallContext): KerasStep[] | undefined {
       return arranged(bordered(context, Number(op.at(-2)), "cropping", -1));
     case "Activation": {
       const found = configuredActivation(config["activation"], context.dialect, shape);
-      return found ? [{ op: `Activation: ${found.name}`, map: found.map, output: shape }] : [];
+      return found
+        ? [{ op: `Activation: ${found.name}`, map: found.map, output: shape }]
+        : [identity("Activation: linear", shape)];
     }
     default:
       return undefined;
@@ -150,6 +153,10 @@ function denseSteps(context: KerasCallContext): KerasStep[] {
   if (kernel.shape.length !== 2 || kernel.shape.includes(0))
     throw context.fault(`its kernel has the shape [${kernel.shape.join(", ")}], and not two axes`);
   const [inputs, outputs] = kernel.shape;
+  const { units } = context.config;
+  if (typeof units === "number" && units !== outputs)
+    throw context.fault(`its kernel has ${outputs} outputs, and its configuration ${units}`);
+  if (roundsInput(context.config)) throw new NoBound("rounds its input to 8 bits, which jumps");
   const output = withLengths(context.shape, [-1, outputs]);
   return [
     {

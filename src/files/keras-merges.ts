@@ -74,7 +74,7 @@ function broadcast(
     if (!shape || shape.length === 0) throw new NoBound("the shapes of its values are not known");
     return shape;
   });
-  const rank = Math.max(...known.map((shape) => shape.length));
+  const rank = known.reduce((most, shape) => Math.max(most, shape.length), 0);
   const aligned = known.map((shape) => [
     ...new Array<number>(rank - shape.length).fill(1),
     ...shape.slice(1),

@@ -77,8 +77,7 @@ function singleAxis(context: KerasCallContext, given: unknown): number {
   const value: unknown = Array.isArray(given) && given.length === 1 ? given[0] : given;
   if (!Number.isInteger(value)) throw new NoBound("it is along several axes");
   const axis = fromEnd(value as number, context.shape);
-  if (axis === undefined)
-    throw new NoBound(`its axis ${value as number} is counted from the start of an input of unknown rank`);
+  if (axis === undefined) throw new NoBound(`its axis ${value as number} is not one of an input of known rank`);
   return axis;
 }
 
@@ -152,7 +151,7 @@ function numbersIn(context: KerasCallContext, value: unknown): number[] {
   const held = typeof plain === "object" && plain !== null && "value" in plain ? plain.value : plain;
   const flat = Array.isArray(held) ? held.flat(8) : [held];
   const wide = (list: unknown): boolean =>
-    Array.isArray(list) && list.length > 1 && list.some((one) => Array.isArray(one));
+    Array.isArray(list) && list.some((one) => Array.isArray(one) && (list.length > 1 || wide(one)));
   if (wide(held)) throw new NoBound("its factors are along several axes");
   if (flat.length === 0 || !flat.every((one) => typeof one === "number" && Number.isFinite(one)))
     throw context.fault("its factors are not numbers");

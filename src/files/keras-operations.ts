@@ -89,7 +89,10 @@ const ACTIVATIONS: readonly string[] = [
 /** Whether a layer is an operation on values: one of Keras 3, or a function of TensorFlow in a model of Keras 2. */
 export function isOperation({ layer }: KerasCallContext): boolean {
   const { className, module } = layer;
-  return className === "TFOpLambda" || /(?:^|\.)(?:ops|activations)(?:\.|$)/.test(module);
+  return (
+    className === "TFOpLambda" ||
+    (/(?:^|\.)(?:ops|activations)(?:\.|$)/.test(module) && !module.includes(".layers."))
+  );
 }
 
 /**

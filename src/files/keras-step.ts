@@ -147,10 +147,10 @@ export function withLengths(
   return result;
 }
 
-/** An axis counted from the end; undefined if that takes a rank that is not known. @throws RangeError never */
+/** An axis counted from the end; undefined if there is none, or that takes a rank that is not known. */
 export function fromEnd(axis: number, shape: ValueShape | undefined): number | undefined {
-  if (axis < 0) return axis;
-  return shape && axis < shape.length ? axis - shape.length : undefined;
+  if (axis >= 0) return shape && axis < shape.length ? axis - shape.length : undefined;
+  return shape && -axis > shape.length ? undefined : axis;
 }
 
 /** Whether a value is passed that is no more than an absent argument. */

@@ -337,7 +337,7 @@ describe("Layers that TensorFlow.js has not", () => {
       const reach = (taps - 1) * dilation + 1;
       const [left, right] = padding(reach, stride, mode, added);
       const length = (n - 1) * stride + 1 + left + right - reach + 1;
-      if (length < 1 || right < 0) return;
+      expect(Math.min(length - 1, right)).toBeGreaterThanOrEqual(0);
       const kernel = weight(taps, 3, 2);
       const config = {
         use_bias: false,
@@ -464,6 +464,31 @@ describe("Layers that TensorFlow.js has not", () => {
     expect(read(keras2({ a: {} }, model)).nodes[0].map).toMatchObject({ constants: [0.2] });
   });
 
+  it("wrapped layers, whose kernels Keras stores as they are used", () => {
+    const kernel = weight(2, 3);
+    const wrapped = (name: string) =>
+      layer(name, "one", { layer: layer("Dense", "within", { activation: "tanh" }) });
+    const first = layer("InputLayer", "x", { batch_shape: [null, 4, 2] });
+    for (const name of ["TimeDistributed", "SpectralNormalization"]) {
+      const model = sequence([first, wrapped(name)]);
+      const group = `layers/${inSnakeCase(name)}/layer/vars`;
+      const keras3Network = read(
+        kerasArchive(keras3({ [`${group}/0`]: kernel, [`${group}/1`]: weight(3) }), model),
+      );
+      const names = { "one/kernel:0": kernel, "one/bias:0": weight(3), "one/vector_u:0": weight(1, 3) };
+      for (const { nodes } of [keras3Network, read(keras2({ one: names }, model))]) {
+        expect(nodes.map((node) => node.name)).toEqual(["one", "one (tanh)"]);
+        expect(nodes.map(({ shape }) => shape)).toEqual([
+          ["batch", 4, 2],
+          ["batch", 4, 3],
+        ]);
+        const { map } = nodes[0];
+        if (map.kind !== "matrix") throw new Error(map.kind);
+        expect(Array.from(map.read())).toEqual([0, 3, 1, 4, 2, 5].map((k) => kernel.numbers[k]));
+      }
+    }
+  });
+
   it("int8 kernels of dense layers as they are used", () => {
     const policy = { class_name: "QuantizedDTypePolicy", config: { mode: "int8", source_name: "float32" } };
     const kernel: KerasWeight = {
@@ -471,9 +496,15 @@ describe("Layers that TensorFlow.js has not", () => {
       how: { type: TYPE.i1, data: new Uint8Array(Int8Array.of(1, -2, 127, -128, 5, 0).buffer) },
     };
     const weights = { 0: kernel, 1: weight(3), 2: given(0.5, 3, 100) };
-    const map = single("Dense", { dtype: policy, units: 3 }, [2], weights).nodes[0].map;
+    const quantized = (more: object) => single("Dense", { dtype: policy, units: 3, ...more }, [2], weights);
+    const alone = {
+      class_name: "Int8QuantizationConfig",
+      config: { weight_quantizer: null, activation_quantizer: null },
+    };
+    const map = quantized({ quantization_config: alone }).nodes[0].map;
     if (map.kind !== "matrix") throw new Error(map.kind);
     expect(Array.from(map.read())).toEqual([2, -256, -2 / 3, 5 / 3, 1.27, 0].map(Math.fround));
+    expect(reasons(quantized({}))).toEqual(["rounds its input to 8 bits, which jumps"]);
   });
 });
 
@@ -721,7 +752,7 @@ describe("Damaged models", () => {
           output_layers: [["m", 2, 0]],
         },
       };
-    expect(complaint(() => read(keras2({ x: {} }, level)))).toMatch(/more than 100000 calls/);
+    expect(complaint(() => read(keras2({ x: {} }, level)))).toMatch(/more than 200000 calls/);
   });
 
   it("end in an answer or an error that says why, whatever has been changed", { timeout: 120_000 }, () => {
@@ -765,12 +796,12 @@ describe("Damaged models", () => {
         const model = JSON.parse(raw) as Raw;
         model.config.layers[k].config[key] = value;
         try {
-          read(keras2(layers2, model));
+          for (const { map } of read(keras2(layers2, model)).nodes) if ("read" in map) map.read();
         } catch (error) {
           checkError(error);
         }
       }),
-      { numRuns: 400, seed: 6 },
+      { numRuns: 200, seed: 6 },
     );
   });
 });
