@@ -4,12 +4,19 @@ import type { Figure } from "../../src/report/figure.js";
 import { html, Markup } from "../../src/report/markup.js";
 import { accuracyFigure } from "./accuracy-figure.js";
 import { attackFigure } from "./attack-figure.js";
+import { convolutionFigure } from "./convolution-figure.js";
 import { digitsFigure } from "./digits-figure.js";
 import type { Result } from "./experiment.js";
 import { steepnessFigure } from "./steepness-figure.js";
 
 export function figures(result: Result): Figure[] {
-  return [accuracyFigure(result), steepnessFigure(result), attackFigure(result), digitsFigure(result)];
+  return [
+    accuracyFigure(result),
+    steepnessFigure(result),
+    attackFigure(result),
+    digitsFigure(result),
+    convolutionFigure(result),
+  ];
 }
 
 /** The colours of the report, for a picture that stands alone. */
