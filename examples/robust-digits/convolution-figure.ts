@@ -2,9 +2,9 @@ import * as Plot from "@observablehq/plot";
 import type { Figure } from "../../src/report/figure.js";
 import { scientific } from "../../src/report/format-number.js";
 import { html } from "../../src/report/markup.js";
-import type { ConvolutionResult } from "./convolution-experiment.js";
 import { largest, type Result } from "./experiment.js";
 import { ticksIn } from "./steepness-figure.js";
+import { reshapedProduct } from "./tables.js";
 
 const measures = [
   { key: "jacobianNorms", label: "at a digit, Jacobian", short: "Jacobian" },
@@ -15,10 +15,9 @@ const colors = ["var(--series-2)", "var(--series-3)", "var(--series-1)"];
 
 /** What networks with convolutions are proven not to exceed, and what was found below. */
 export function convolutionFigure({ convolutional: networks, settings }: Result): Figure {
-  const product = ({ reshapedNorms }: ConvolutionResult) => reshapedNorms.reduce((a, b) => a * b, 1);
   const values = networks.flatMap((network) => [
     network.bound,
-    product(network),
+    reshapedProduct(network),
     ...measures.flatMap(({ key }) => [...network.steepness[key]]),
   ]);
   const domain = [Math.min(...values) / 1.15, Math.max(...values) * 1.15];
@@ -57,7 +56,7 @@ reshaped to matrices. It is no bound.`,
       );
       const diamonds = [
         ...keyed("bound").map((row) => ({ ...row, value: row.network.bound, filled: true })),
-        ...keyed("reshaped").map((row) => ({ ...row, value: product(row.network), filled: false })),
+        ...keyed("reshaped").map((row) => ({ ...row, value: reshapedProduct(row.network), filled: false })),
       ];
       const marginLeft = narrow ? 74 : 164;
       // On the side where there is more room.
@@ -72,6 +71,9 @@ reshaped to matrices. It is no bound.`,
             textAnchor: right ? "start" : "end",
             dx: right ? 11 : -11,
             fill: "color",
+            // Keeps lines from crossing the numbers.
+            stroke: "var(--surface)",
+            strokeWidth: 4,
             fontWeight: 600,
           },
         );

@@ -10,13 +10,12 @@ import type { Result } from "./experiment.js";
 import { steepnessFigure } from "./steepness-figure.js";
 
 export function figures(result: Result): Figure[] {
-  return [
-    accuracyFigure(result),
-    steepnessFigure(result),
-    attackFigure(result),
-    digitsFigure(result),
-    convolutionFigure(result),
-  ];
+  return [...denseFigures(result), convolutionFigure(result)];
+}
+
+/** Those of the networks without convolutions. */
+export function denseFigures(result: Result): Figure[] {
+  return [accuracyFigure(result), steepnessFigure(result), attackFigure(result), digitsFigure(result)];
 }
 
 /** The colours of the report, for a picture that stands alone. */
