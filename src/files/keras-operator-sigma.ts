@@ -11,8 +11,10 @@ export interface RoundedSum {
   readonly roundings: number;
 }
 
-/** Chosen: products of the largest layers of known networks, and some ten seconds. */
-const MOST_PRODUCTS = 2 ** 34;
+/** Chosen: what layers of known networks take, and some ten seconds. */
+const MOST_PRODUCTS = 2 ** 33;
+/** Products that take as long as finding where a tap meets an image; estimated. */
+const MEETING = 16;
 
 interface Image {
   readonly sizes: readonly number[];
@@ -23,10 +25,15 @@ interface Image {
 /** A tap, and the place of the input that it meets. */
 type Meeting = readonly [tap: number, place: number];
 
-/** Along one axis: the taps that meet a place of the input, for each place of the output. */
-interface Meetings {
+/** A convolution along one axis of an input of the length `size`. */
+interface Axis {
   readonly taps: number;
-  readonly met: readonly (readonly Meeting[])[];
+  readonly stride: number;
+  readonly dilation: number;
+  readonly size: number;
+  readonly count: number;
+  /** zeros before the input */
+  readonly before: number;
 }
 
 /**
@@ -43,48 +50,41 @@ export function operatorSigma(
   const [u, v] = ["vector_u", "vector_v"].map((name) => imageOf(wrapper, name, map.axes.length));
   // A transposed convolution is the adjoint of one from its output to its input.
   const [x, y] = map.transposed ? [u, v] : [v, u];
-  const meetings = map.axes.map((axis, k) => {
-    const found = meetingsOf(axis, x.sizes[k], paddingMode(layer, 0), negative(layer, map.axes.length));
-    if (found.met.length !== y.sizes[k]) throw misfit(wrapper);
-    return found;
-  });
-  if (x.channels !== map.depth * map.groups || y.channels !== map.outputs || map.groups !== 1)
+  const axes = map.axes.map((axis, k) =>
+    axisOf(axis, x.sizes[k], paddingMode(layer, 0), negative(layer, map.axes.length)),
+  );
+  const fits = axes.every(({ count }, k) => count === y.sizes[k]);
+  if (!fits || x.channels !== map.depth || y.channels !== map.outputs || map.groups !== 1)
     throw misfit(wrapper);
-  const kernel = map.read();
-  if ((y.numbers.length / map.outputs) * kernel.length > MOST_PRODUCTS)
+  const meetings = axes.reduce((product, { count, taps }) => product * count * taps, 1);
+  if (meetings * (map.outputs * map.depth + MEETING) > MOST_PRODUCTS)
     throw new NoBound("uᵀ·A·v, by which its kernel is divided, takes too many products");
-  return bilinear(kernel, map, meetings, x, y);
+  return bilinear(map.read(), map, axes, x, y);
 }
 
-/** Of a convolution of inputs of the length `size`; nothing if the kernel does not fit. */
-function meetingsOf(
+function axisOf(
   { taps, stride, dilation }: ConvolutionMap["axes"][number],
   size: number,
   mode: string,
   cut: boolean,
-): Meetings {
+): Axis {
   const reach = (taps - 1) * dilation + 1;
   const same = mode === "same";
   const [before] = (same ? samePadding(size, reach, stride, cut) : undefined) ?? [0];
   const count = same ? Math.ceil(size / stride) : Math.floor((size - reach) / stride) + 1;
-  const met = Array.from({ length: Math.max(count, 0) }, (_, place) =>
-    Array.from({ length: taps }, (_, tap): Meeting => [tap, place * stride + tap * dilation - before]).filter(
-      ([, at]) => at >= 0 && at < size,
-    ),
-  );
-  return { taps, met };
+  return { taps, stride, dilation, size, count, before };
 }
 
 function bilinear(
   kernel: Float32Array | Float64Array,
   { outputs, depth }: ConvolutionMap,
-  meetings: readonly Meetings[],
+  axes: readonly Axis[],
   x: Image,
   y: Image,
 ): RoundedSum {
   const taps = kernel.length / (outputs * depth);
   let [sum, size, place] = [0, 0, 0];
-  for (const met of meetingsOfImage(meetings, x.sizes)) {
+  for (const met of meetingsOf(axes)) {
     for (let o = 0; o < outputs; o++) {
       const factor = y.numbers[place * outputs + o];
       let [row, rowSize] = [0, 0];
@@ -103,19 +103,23 @@ function bilinear(
   return { sum, size, roundings: depth * taps + y.numbers.length + 2 };
 }
 
-/** The pairs of a tap and a place of x that meet, for each place of y in turn; row-major over several axes. */
-function* meetingsOfImage(
-  [first, ...rest]: readonly Meetings[],
-  [, ...sizes]: readonly number[],
-): Generator<readonly Meeting[]> {
-  if (rest.length === 0) return yield* first.met;
-  const below = sizes.reduce((a, b) => a * b, 1);
-  const tapsBelow = rest.reduce((product, { taps }) => product * taps, 1);
-  for (const outer of first.met) {
-    for (const inner of meetingsOfImage(rest, sizes)) {
-      yield outer.flatMap(([i, at]) =>
-        inner.map(([j, within]): Meeting => [i * tapsBelow + j, at * below + within]),
-      );
+/** The taps that meet the input, for each place of the output in turn; row-major over several axes. */
+function* meetingsOf([axis, ...rest]: readonly Axis[]): Generator<readonly Meeting[]> {
+  const { taps, stride, dilation, size, count, before } = axis;
+  const below = rest.reduce((product, inner) => product * inner.size, 1);
+  const tapsBelow = rest.reduce((product, inner) => product * inner.taps, 1);
+  for (let place = 0; place < count; place++) {
+    const along: Meeting[] = [];
+    for (let tap = 0; tap < taps; tap++) {
+      const at = place * stride + tap * dilation - before;
+      if (at >= 0 && at < size) along.push([tap, at]);
+    }
+    if (rest.length === 0) yield along;
+    else {
+      for (const inner of meetingsOf(rest))
+        yield along.flatMap(([i, at]) =>
+          inner.map(([j, within]): Meeting => [i * tapsBelow + j, at * below + within]),
+        );
     }
   }
 }
