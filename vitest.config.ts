@@ -34,7 +34,7 @@ export default defineConfig({
           name: "guarded",
           include: [
             "test/conformance.test.ts",
-            "test/{kernels,solve,derivative,certify,operators,complex}/*.test.ts",
+            "test/{kernels,solve,derivative,certify,operators,complex,convolutions}/*.test.ts",
             "test/robustness/adversaries.test.ts",
             "test/threads/{divided,pool,twins}.test.ts",
           ],

@@ -19,8 +19,13 @@ const isolating = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** The package's own code but the adapters, whose libraries are large. */
-const sharedCode = /[\\/]src[\\/](?!files|jax|tfjs|threads|webgpu)/;
+/** Convolutions, which are loaded when they are used. */
+const convolutions = /[\\/]src[\\/](convolutions|operators[\\/]conv|kernels[\\/](\w+[\\/])?stencil)/;
+
+/** The package's own code but the adapters, whose libraries are large, and convolutions. */
+const sharedCode = new RegExp(
+  `^(?!.*node_modules)(?!.*${convolutions.source}).*[\\\\/]src[\\\\/](?!files|jax|tfjs|threads|webgpu)`,
+);
 
 export default defineConfig({
   root: folder("."),
@@ -35,7 +40,12 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         comments: false,
-        codeSplitting: { groups: [{ name: "shared", test: sharedCode, minShareCount: 2 }] },
+        codeSplitting: {
+          groups: [
+            { name: "shared", test: sharedCode, minShareCount: 2 },
+            { name: "convolutions", test: convolutions, minShareCount: 2 },
+          ],
+        },
       },
     },
   },

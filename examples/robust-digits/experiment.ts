@@ -1,6 +1,11 @@
 /** The whole of it: train the networks, measure them, attack them. */
 import type { Sequential } from "@tensorflow/tfjs-layers";
 import { attack } from "./attack.js";
+import {
+  type ConvolutionResult,
+  type ConvolutionSettings,
+  convolutionExperiment,
+} from "./convolution-experiment.js";
 import { asTensor, CLASSES, first, type Images, pick, type Split } from "./digits.js";
 import { certifiedLengths, measureSteepness, type Steepness } from "./lipschitz.js";
 import { classes, createNetwork, layerNorms, lipschitzBound, settle } from "./network.js";
@@ -28,6 +33,7 @@ export interface Settings {
   readonly attackSteps: number;
   readonly differenceStep: number;
   readonly seed: number;
+  readonly convolutional: ConvolutionSettings;
 }
 
 export const settings: Settings = {
@@ -47,6 +53,22 @@ export const settings: Settings = {
   attackSteps: 20,
   differenceStep: 0.01,
   seed: 1,
+  convolutional: {
+    networks: ["nothing", "reshape", "operator"],
+    convolutions: [
+      { filters: 8, kernelSize: 5, strides: 2 },
+      { filters: 16, kernelSize: 3, strides: 2 },
+    ],
+    scale: 4,
+    epochs: 3,
+    batchSize: 100,
+    learningRate: 0.002,
+    attacked: 200,
+    measured: 50,
+    lengths: [0.25, 0.5, 1, 1.5, 2, 3],
+    attackSteps: 20,
+    seed: 1,
+  },
 };
 
 export interface Epoch {
@@ -84,6 +106,7 @@ export interface Result {
   readonly trainingCount: number;
   readonly testCount: number;
   readonly networks: readonly NetworkResult[];
+  readonly convolutional: readonly ConvolutionResult[];
   /** What the pictures show before they are changed. */
   readonly originals: Images;
 }
@@ -141,7 +164,10 @@ export async function experiment(
     networks.push(result);
     network.dispose();
   }
-  return { settings, trainingCount: training.count, testCount: test.count, networks, originals };
+  const convolutional = await convolutionExperiment({ training, test }, settings.convolutional, log);
+  convolutional.forEach(checkTheorems);
+  const counts = { trainingCount: training.count, testCount: test.count };
+  return { settings, ...counts, networks, convolutional, originals };
 }
 
 /**
@@ -149,7 +175,13 @@ export async function experiment(
  *
  * @throws where it does
  */
-export function checkTheorems({ name, bound, steepness, broken, certified }: NetworkResult): void {
+export function checkTheorems({
+  name,
+  bound,
+  steepness,
+  broken,
+  certified,
+}: NetworkResult | ConvolutionResult): void {
   // Logits are rounded to float32.
   const most = bound * 1.001;
   for (const [what, values] of Object.entries(steepness) as [string, Float64Array][]) {

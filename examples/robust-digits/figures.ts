@@ -4,11 +4,17 @@ import type { Figure } from "../../src/report/figure.js";
 import { html, Markup } from "../../src/report/markup.js";
 import { accuracyFigure } from "./accuracy-figure.js";
 import { attackFigure } from "./attack-figure.js";
+import { convolutionFigure } from "./convolution-figure.js";
 import { digitsFigure } from "./digits-figure.js";
 import type { Result } from "./experiment.js";
 import { steepnessFigure } from "./steepness-figure.js";
 
 export function figures(result: Result): Figure[] {
+  return [...denseFigures(result), convolutionFigure(result)];
+}
+
+/** Those of the networks without convolutions. */
+export function denseFigures(result: Result): Figure[] {
   return [accuracyFigure(result), steepnessFigure(result), attackFigure(result), digitsFigure(result)];
 }
 

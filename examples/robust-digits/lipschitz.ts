@@ -69,7 +69,7 @@ export function certifiedLengths(network: Sequential, images: Images, bound: num
 }
 
 /** Between row i of a and row j of b, in float64. */
-function distance(a: Float32Array, i: number, b: Float32Array, j: number, length: number): number {
+export function distance(a: Float32Array, i: number, b: Float32Array, j: number, length: number): number {
   let square = 0;
   for (let k = 0; k < length; k++) square += (a[i * length + k] - b[j * length + k]) ** 2;
   return Math.sqrt(square);

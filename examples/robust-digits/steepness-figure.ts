@@ -153,7 +153,7 @@ function fiveNumbers(values: Float64Array): number[] {
   return [0, 0.25, 0.5, 0.75, 1].map((part) => sorted[Math.round(part * (sorted.length - 1))]);
 }
 
-function ticksIn([least, most]: readonly number[]): number[] {
+export function ticksIn([least, most]: readonly number[]): number[] {
   return [0.001, 0.01, 0.1, 1, 10, 100, 1000]
     .flatMap((decade) => [1, 2, 5].map((digit) => Number((digit * decade).toPrecision(1))))
     .filter((tick) => tick >= least && tick <= most);

@@ -1,5 +1,5 @@
 import { groundTruth } from "../../src/experiment/ground-truth.js";
-import * as core from "../../src/index.js";
+import * as core from "./core.js";
 import { type PlotRequest, plotRequest } from "./plot-request.js";
 import { shownValue } from "./show-value.js";
 import type { Task } from "./task.js";
@@ -14,7 +14,7 @@ const mostPrinted = 400;
 
 /** Modules that can be imported. */
 const modules: Readonly<Record<string, () => Promise<object>>> = {
-  "spectral-norm": () => Promise.resolve(core),
+  "spectral-norm": async () => ({ ...core, ...(await import("./convolutions.js")) }),
   "spectral-norm/threads": () => import("../../src/threads/index.js"),
   "spectral-norm/webgpu": () => import("../../src/webgpu/index.js"),
 };
@@ -33,8 +33,10 @@ export const runCode: Task<{ readonly code: string }, undefined, Printed> = asyn
     if (printed === mostPrinted) update({ kind: "text", text: "… further output is left out" });
   };
   const print = (...values: unknown[]) => put({ kind: "text", text: values.map(shownValue).join(" ") });
+  const convolutions = /\bconv(Transpose)?[123]d\b/.test(code) ? await import("./convolutions.js") : {};
   const scope = {
     ...core,
+    ...convolutions,
     groundTruth,
     print,
     plot: (series: unknown, options?: unknown) => put({ kind: "plot", plot: plotRequest(series, options) }),

@@ -1,3 +1,5 @@
+import type { ConvolutionOperator } from "../certify/certify.js";
+import { certifyConvolution } from "../convolutions/certify-convolution.js";
 import { isComplexType } from "../files/complex-numbers.js";
 import type { OpenTensor } from "../files/tensor.js";
 import {
@@ -61,8 +63,8 @@ interface Form {
   readonly A: MatrixOrOperator;
   readonly rows: number;
   readonly cols: number;
-  /** its entries, if they are all in memory */
-  readonly entries?: MatrixLike;
+  /** what can be certified: its entries, if they are all in memory, or a convolution */
+  readonly entries?: MatrixLike | ConvolutionOperator;
   /** available once A has been read */
   frobenius(): number;
   /** of a convolution */
@@ -72,8 +74,7 @@ interface Form {
 /**
  * σ₁, its vectors and ‖·‖_F of a weight, and what the options request.
  *
- * @returns u and v are exchanged for a reversed tensor; tensors larger than `memory` and convolutions have no proven
- *   bounds
+ * @returns u and v are exchanged for a reversed tensor; tensors larger than `memory` have no proven bounds
  * @throws FileError; NonFiniteError naming row and column in the matrix of `weight`
  *
  * Memory: a copy of the tensor in kernel memory and a panel; beyond `memory`, the panel; with `certify` the tensor,
@@ -90,17 +91,22 @@ export function measure(weight: Weight, options: MeasureOptions): Measures {
       frobenius: frobenius(),
       certificate: prove
         ? entries
-          ? boundsFor(
-              weight,
-              certify(entries, { triplet, ...(maxCost !== undefined && { maxCost }) }),
-              frobenius(),
-            )
+          ? boundsFor(weight, certificateOf(entries, triplet, maxCost), frobenius())
           : UNBOUNDED
         : undefined,
       singularValues: top === undefined ? undefined : leading(A, weight, Math.min(top, rows, cols), options),
       input,
     };
   });
+}
+
+function certificateOf(
+  A: MatrixLike | ConvolutionOperator,
+  triplet: SingularTriplet,
+  maxCost: number | undefined,
+): Certificate {
+  const options = { triplet, ...(maxCost !== undefined && { maxCost }) };
+  return certifyConvolution(A, options) ?? certify(A, options);
 }
 
 /** The bounds of what a weight is, which may be computed and then is not exactly what is certified. */
@@ -193,7 +199,8 @@ function formOf(opened: OpenTensor, weight: Weight, streamed: boolean, options: 
       options.convolution,
       input.size,
     );
-    return { A, rows: A.shape[0], cols: A.shape[1], frobenius: () => frobenius, input };
+    const [m, n] = A.shape;
+    return { A, entries: A as ConvolutionOperator, rows: m, cols: n, frobenius: () => frobenius, input };
   }
   if (tensor.factors && !isFormed(weight, tensor.factors, streamed, options))
     return lowRankForm(tensor.factors, rows, cols);

@@ -51,7 +51,6 @@ export function convolutionIn({ conv, input, boundary }: AuditFlags): Convolutio
 
 /** @throws OptionError for options that exclude each other */
 export function refuseConflicts({
-  conv,
   certify,
   maxCost,
   against,
@@ -63,8 +62,6 @@ export function refuseConflicts({
   sample,
   sort,
 }: AuditFlags): void {
-  if (conv === "operator" && certify)
-    throw new OptionError("--certify: convolutions cannot be certified; it excludes --conv operator");
   if (maxCost !== undefined && !certify) throw new OptionError("--max-cost: is for --certify");
   if (against !== undefined && (shard ?? resume))
     throw new OptionError("--against: compares whole models; it excludes --shard and --resume");

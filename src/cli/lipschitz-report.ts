@@ -4,7 +4,7 @@ import type { BoundedModel } from "../lipschitz/report/bounded-model.js";
 import { pageRequest } from "../report/mark.js";
 
 /** What is gathered for the page that `--report` names. */
-export class LipschitzReport {
+export class BoundsReport {
   readonly path: string;
   private readonly command: string;
   private readonly inputs: Set<string>;

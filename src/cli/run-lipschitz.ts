@@ -9,9 +9,9 @@ import { oneLine, quote } from "../files/text.js";
 import { OptionError, SpectralNormError } from "../index.js";
 import { type InputShape, namedShapes } from "../lipschitz/input-shapes.js";
 import { networkBounds } from "../lipschitz/network-bounds.js";
-import type { BoundedModel } from "../lipschitz/report/bounded-model.js";
+import type { BoundedModel, OutputAnswer } from "../lipschitz/report/bounded-model.js";
 import { lipschitzLines, type ModelBounds } from "./lipschitz-lines.js";
-import { LipschitzReport } from "./lipschitz-report.js";
+import { BoundsReport } from "./lipschitz-report.js";
 import { lipschitzTables } from "./lipschitz-table.js";
 import {
   type MeasuredModel,
@@ -30,9 +30,9 @@ export interface LipschitzFlags {
   readonly output?: readonly string[];
   readonly json?: boolean;
   readonly maxCost?: number;
+  readonly report?: string;
   /** where slopes are measured; see `sampleChoice` */
   readonly samples?: string;
-  readonly report?: string;
 }
 
 /** Where the command writes. */
@@ -61,14 +61,15 @@ export async function runLipschitz(
   command = "",
 ): Promise<number> {
   let [bad, open] = [false, false];
+  const files = models.flatMap(filesOf);
+  const report = reportOf(flags, files, command);
   const samples = flags.samples === undefined ? undefined : sampleChoice(flags.samples);
   const complain = (file: string, text: string) => {
+    const complaint = `${oneLine(file)}: ${oneLine(text)}`;
+    report?.addFault(complaint);
     progress.clear();
-    stderr.write(`spectral-norm: ${oneLine(file)}: ${oneLine(text)}\n`);
+    stderr.write(`spectral-norm: ${complaint}\n`);
   };
-  const files = models.flatMap(filesOf);
-  const { report: path } = flags;
-  const report = path === undefined ? undefined : new LipschitzReport(path, command, files);
   try {
     for (const file of files) {
       try {
@@ -98,10 +99,7 @@ export async function runLipschitz(
         if (!(error instanceof SpectralNormError)) throw error;
         if (error instanceof OptionError) throw new OptionError(`${file}: ${error.message}`);
         bad = true;
-        const complaint = `${oneLine(file)}: ${oneLine(error.message)}`;
-        report?.addFault(complaint);
-        progress.clear();
-        stderr.write(`spectral-norm: ${complaint}\n`);
+        complain(file, error.message);
       }
       // Lets the streams report their errors, such as a closed pipe.
       await nextTurn();
@@ -114,6 +112,24 @@ export async function runLipschitz(
     progress.end();
   }
   return bad ? 2 : open ? 1 : 0;
+}
+
+/** The page that is asked for. @throws FileError if it must not be written there */
+function reportOf(
+  { report, samples }: LipschitzFlags,
+  files: readonly string[],
+  command: string,
+): BoundsReport | undefined {
+  if (report === undefined) return undefined;
+  return new BoundsReport(report, command, samples === undefined ? files : [...files, samples]);
+}
+
+function withSlopes({ outputs, slopes, ...model }: ModelBounds): BoundedModel {
+  const answers = outputs.map((one): OutputAnswer => {
+    const slope = slopes?.get(one.output);
+    return { ...one, lower: slope?.lower, lowerHow: slope?.how };
+  });
+  return { ...model, outputs: answers };
 }
 
 /**
@@ -149,14 +165,6 @@ export function contradictions({ outputs, slopes }: Pick<ModelBounds, "outputs" 
   });
 }
 
-function withSlopes({ outputs, slopes, ...model }: ModelBounds): BoundedModel {
-  const measured = (output: string) => {
-    const slope = slopes?.get(output);
-    return { lower: slope?.lower, lowerHow: slope?.how };
-  };
-  return { ...model, outputs: outputs.map((one) => ({ ...one, ...measured(one.output) })) };
-}
-
 /** The models in a folder, or the file itself. */
 function filesOf(path: string): readonly string[] {
   if (!isFolder(path)) return [path];
@@ -171,11 +179,7 @@ function filesOf(path: string): readonly string[] {
 /**
  * @throws FileError; OptionError for shapes of inputs that the network does not have, or that do not fit
  */
-function networkIn(
-  file: string,
-  shapes: readonly InputShape[],
-  report: LipschitzReport | undefined,
-): Network {
+function networkIn(file: string, shapes: readonly InputShape[], report: BoundsReport | undefined): Network {
   const open = inputFile(file);
   const beside = folderOf(file);
   const folder: Folder = {

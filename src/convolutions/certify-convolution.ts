@@ -13,7 +13,8 @@ import { gradientBound, roundingOfProduct } from "../certify/gradient-bound.js";
 import { gramCost, testCost } from "../certify/gram-test.js";
 import { gamma, scaledDown, scaledUp, UNDERFLOW, up } from "../certify/rounding.js";
 import { type OperatorView, viewOf } from "../matrix/view.js";
-import { type ConvolutionForm, convolutionFormOf, type Stencil } from "../operators/convolution-form.js";
+import { operatorOfForm } from "../operators/conv-operator.js";
+import { type ConvolutionForm, convolutionFormOf } from "../operators/convolution-form.js";
 import { checkOptions } from "../solve/options.js";
 import { tripletOf } from "../solve/triplet.js";
 import { circularBound, circularSizes } from "./circular-bound.js";
@@ -40,50 +41,44 @@ const MOST_MEETINGS = 2 ** 20;
  */
 export function certifyConvolution(A: object, options?: unknown): Certificate | undefined {
   const form = convolutionFormOf(A);
-  return form && certificateOf(form, A, options).certificate;
+  if (!form) return undefined;
+  const { maxCost, given } = checkedCertifyOptions(options);
+  const costs = { symbol: maxCost, dense: maxCost, lower: maxCost / 4 };
+  return certificateOf(form, A, costs, given).certificate;
+}
+
+/** The most flops, about. */
+export interface ConvolutionCosts {
+  /** of a bound by the symbol, or by frequencies */
+  readonly symbol: number;
+  /** of a proof from the matrix */
+  readonly dense: number;
+  /** of the iteration for the lower bound, if the matrix is not written out */
+  readonly lower: number;
 }
 
 /** What is known of the norm of a convolution. */
-export interface ConvolutionBound {
-  readonly upper: number;
-  /** absent for a stencil, whose input has no size */
-  readonly lower?: number;
+export interface ConvolutionBound extends Pick<Certificate, "upper" | "lower" | "method"> {
   /** as in `Certificate`: whether the sharpest method was affordable. The bounds hold in any case. */
   readonly proven: boolean;
-  /** in a few words: "symbol on a 15×15 grid", "dense certificate", "DFT frequencies" */
+  /** in a few words: "symbol, 15×15 grid", "dense certificate", "DFT frequencies" */
   readonly how: string;
 }
 
 /**
- * A proven bound on the norm of a convolution on a given input or, for a stencil, with padding by zeros on inputs of every
- * size. The norm of the adjoint is the same.
+ * Proven bounds on the norm of a convolution, or of its adjoint, on a given input.
  *
- * @param convolution - a `ConvolutionForm`, or a `Stencil`
- * @param options - `maxCost`: the most flops, default 4e10
- * @throws ShapeError, NonFiniteError, OptionError
+ * @throws ShapeError, NonFiniteError
  */
-export function convolutionBound(
-  convolution: ConvolutionForm | Stencil,
-  options?: { maxCost?: number },
-): ConvolutionBound {
-  if (!("boundary" in convolution)) {
-    const { upper, proven, how } = symbolBound(convolution, options);
-    return { upper, proven, how };
-  }
-  const { certificate, how } = certificateOf(convolution, operatorOf(convolution), options);
-  const { lower, upper, proven } = certificate;
-  return { lower, upper, proven, how };
+export function convolutionBound(form: ConvolutionForm, costs: ConvolutionCosts): ConvolutionBound {
+  const { certificate, how } = certificateOf(form, operatorOfForm(form), costs, undefined);
+  const { lower, upper, proven, method } = certificate;
+  return { lower, upper, proven, how, method };
 }
 
-/** A form as an operator with plain loops. */
-function operatorOf(form: ConvolutionForm): object {
-  const { rows, columns, forward, backward } = countedConvolution(form, form.weights);
-  const [matvec, rmatvec] = form.transposed ? [backward, forward] : [forward, backward];
-  return {
-    shape: form.transposed ? [columns, rows] : [rows, columns],
-    matvec: (x: Float64Array, out: Float64Array) => out.set(matvec(x)),
-    rmatvec: (y: Float64Array, out: Float64Array) => out.set(rmatvec(y)),
-  };
+/** Flops of a step of the iteration for the lower bound: with two vectors, by the convolution and by its adjoint. */
+export function stepCost({ outputs, depth, axes }: ConvolutionForm): number {
+  return 8 * axes.reduce((product, axis) => product * (axis.outputs * axis.taps + 1), outputs * depth);
 }
 
 /** An upper bound on σ₁ and σ₂, on the scale of the scaled weights. */
@@ -100,9 +95,9 @@ interface UpperBounds {
 function certificateOf(
   form: ConvolutionForm,
   operator: object,
-  options: unknown,
+  costs: ConvolutionCosts,
+  given: CertifiedPair | undefined,
 ): { certificate: Certificate; how: string } {
-  const { maxCost, given } = checkedCertifyOptions(options);
   const view = viewOf(operator) as OperatorView;
   const scaled = scaledWeights({ ...form, weights: effectiveWeights(form) });
   const pairOf = (triplet: CertifiedPair) =>
@@ -114,13 +109,13 @@ function certificateOf(
   }
   const { weights, exponent } = scaled;
   if (given) pairOf(given);
-  const small = denseAffordable(form, maxCost);
+  const small = denseAffordable(form, costs.dense);
   const triplet = given ?? (small ? tripletOf(view, checkOptions(undefined)) : undefined);
   const bounds =
-    (small ? denseBounds(form, weights, maxCost, triplet as CertifiedPair) : undefined) ??
-    circularBounds(form, weights, maxCost) ??
-    symbolBounds(form, weights, maxCost);
-  const found = triplet ?? coarseTriplet(form, view, weights, maxCost, bounds.start);
+    (small ? denseBounds(form, weights, costs.dense, triplet as CertifiedPair) : undefined) ??
+    circularBounds(form, weights, costs.symbol) ??
+    symbolBounds(form, weights, costs.symbol);
+  const found = triplet ?? coarseTriplet(form, view, weights, costs.lower, bounds.start);
   const [u, v] = pairOf(found);
   const P = convolutionEntries(form, scaled);
   const pair = P.transposed ? examine(P, v, u) : examine(P, u, v);
@@ -147,8 +142,8 @@ function groupSize({ outputs, depth, groups, axes }: ConvolutionForm): [rows: nu
   ];
 }
 
-/** Whether the matrices of all groups can be certified. */
-function denseAffordable(form: ConvolutionForm, maxCost: number): boolean {
+/** Whether the matrices of all groups can be certified with so many flops. */
+export function denseAffordable(form: ConvolutionForm, maxCost: number): boolean {
   const [rows, columns] = groupSize(form);
   const [short, long] = [Math.min(rows, columns), Math.max(rows, columns)];
   const bytes = 8 * (short + 4) * (long + 2 * (short + 4));
@@ -313,24 +308,19 @@ function wave(form: ConvolutionForm, { group, turns, outputs }: SymbolPeak, wind
   return y;
 }
 
-/** A few steps of Lanczos from the wave, as many as `maxCost` allows. */
+/** A few steps of Lanczos from the wave, as many as `cost` allows. */
 function coarseTriplet(
   form: ConvolutionForm,
   view: OperatorView,
   weights: Float64Array,
-  maxCost: number,
+  cost: number,
   y: Float64Array | undefined,
 ): CertifiedPair {
-  const { rows, columns, backward } = countedConvolution(form, weights);
-  const taps = form.axes.reduce((product, axis) => product * axis.taps, 1);
+  const { backward } = countedConvolution(form, weights);
   const start = y && (form.transposed ? y : backward(y));
   const length = start ? lengthOfVector(start) : 0;
   const v = start && length > 0 ? start.map((x) => x / length) : undefined;
-  // Two vectors, two products, two flops.
-  const steps = Math.min(
-    MOST_STEPS,
-    Math.floor(maxCost / 4 / (8 * rows * form.depth * taps + rows + columns)),
-  );
+  const steps = Math.min(MOST_STEPS, Math.floor(cost / stepCost(form)));
   if (steps >= 2 || !v)
     return tripletOf(view, {
       ...checkOptions({ rtol: COARSE, maxIterations: Math.max(1, steps) }),

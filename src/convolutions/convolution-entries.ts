@@ -1,19 +1,8 @@
 import type { Entries } from "../certify/entries.js";
 import { excess, UNDERFLOW, up } from "../certify/rounding.js";
+import { convolutionProducts } from "../operators/conv-operator.js";
 import type { ConvolutionAxis, ConvolutionForm } from "../operators/convolution-form.js";
 import { mostCopies } from "./padding-copies.js";
-
-/** An axis with one place, one tap and no padding. */
-const POINT: ConvolutionAxis = {
-  taps: 1,
-  stride: 1,
-  dilation: 1,
-  size: 1,
-  before: 0,
-  after: 0,
-  outputs: 1,
-  source: Int32Array.of(0),
-};
 
 /** The products of a convolution with vectors, the number of roundings known. */
 export interface CountedConvolution {
@@ -31,94 +20,39 @@ export interface CountedConvolution {
 }
 
 /**
- * A convolution in plain loops. Each output is a sum over input channels and taps, from first to last; each number of the
- * adjoint's result is a sum over outputs and taps, then over its copies in the padding.
+ * A convolution with counted roundings. Each output is a sum over input channels and taps; each number of the adjoint's
+ * result is a sum over outputs and taps, and over its copies in the padding. In whatever order they are added, no product
+ * passes through more roundings than the sum has terms. Multiplications and additions are not fused.
  *
  * @param scaled - the weights, scaled
  */
 export function countedConvolution(form: ConvolutionForm, scaled: Float64Array): CountedConvolution {
-  const { outputs, depth, groups } = form;
-  const [A, B, C] = [...new Array<ConvolutionAxis>(3 - form.axes.length).fill(POINT), ...form.axes];
-  const each = outputs / groups;
-  const plane = A.source.length * B.source.length * C.source.length;
-  const width = C.source.length;
-  const area = A.outputs * B.outputs * C.outputs;
-  const image = A.size * B.size * C.size;
-  const channels = depth * groups;
-  let weights = scaled;
-
-  /** Calls `use` for the weights that are not zero, with the first number of a row of outputs and that of the padded input. */
-  const overRows = (use: (weight: number, output: number, input: number) => void): void => {
-    let w = 0;
-    for (let o = 0; o < outputs; o++) {
-      const first = Math.floor(o / each) * depth;
-      for (let c = 0; c < depth; c++)
-        for (let a = 0; a < A.taps; a++)
-          for (let b = 0; b < B.taps; b++)
-            for (let d = 0; d < C.taps; d++) {
-              const weight = weights[w++];
-              if (weight === 0) continue;
-              for (let i = 0; i < A.outputs; i++)
-                for (let j = 0; j < B.outputs; j++) {
-                  const place =
-                    ((i * A.stride + a * A.dilation) * B.source.length + j * B.stride + b * B.dilation) *
-                    width;
-                  use(
-                    weight,
-                    o * area + (i * B.outputs + j) * C.outputs,
-                    (first + c) * plane + place + d * C.dilation,
-                  );
-                }
-            }
-    }
-  };
-  /** Calls `use` for each number of the padded input that is a copy. */
-  const overCopies = (use: (padded: number, place: number) => void): void => {
-    let to = 0;
-    for (let c = 0; c < channels; c++)
-      for (const i of A.source)
-        for (const j of B.source)
-          for (const k of C.source) {
-            if (i >= 0 && j >= 0 && k >= 0) use(to, c * image + (i * B.size + j) * C.size + k);
-            to++;
-          }
-  };
-
-  const taps = A.taps * B.taps * C.taps;
-  const copies = mostCopies(form);
+  const { outputs, depth, groups, axes } = form;
+  const product = (channels: number, along: (axis: ConvolutionAxis) => number) =>
+    axes.reduce((all, axis) => all * along(axis), channels);
+  const rows = product(outputs, (axis) => axis.outputs);
+  const columns = product(depth * groups, ({ size }) => size);
+  const taps = product(1, (axis) => axis.taps);
+  let products = convolutionProducts({ ...form, weights: scaled }, false);
   return {
-    rows: outputs * area,
-    columns: channels * image,
+    rows,
+    columns,
     forwardHeight: depth * taps,
     // All taps of all outputs of a group, and the copies of a place.
-    backwardHeight: each * taps + [A, B, C].reduce((product, axis) => product * mostRepeated(axis), 1),
-    frobenius: up(frobeniusOf(form, weights) * up(Math.sqrt(copies))),
+    backwardHeight: (outputs / groups) * taps + product(1, mostRepeated),
+    frobenius: up(frobeniusOf(form, scaled) * up(Math.sqrt(mostCopies(form)))),
     forward(x) {
-      const padded = new Float64Array(channels * plane);
-      overCopies((to, place) => {
-        padded[to] = x[place];
-      });
-      const y = new Float64Array(outputs * area);
-      overRows((weight, output, input) => {
-        for (let k = 0, to = output, from = input; k < C.outputs; k++, to++, from += C.stride)
-          y[to] += weight * padded[from];
-      });
+      const y = new Float64Array(rows);
+      products.forward(x, y);
       return y;
     },
     backward(y) {
-      const padded = new Float64Array(channels * plane);
-      overRows((weight, output, input) => {
-        for (let k = 0, from = output, to = input; k < C.outputs; k++, from++, to += C.stride)
-          padded[to] += weight * y[from];
-      });
-      const x = new Float64Array(channels * image);
-      overCopies((from, place) => {
-        x[place] += padded[from];
-      });
+      const x = new Float64Array(columns);
+      products.adjoint(y, x);
       return x;
     },
     takeMagnitudes() {
-      weights = weights.map(Math.abs);
+      products = convolutionProducts({ ...form, weights: scaled.map(Math.abs) }, false);
     },
   };
 }

@@ -37,7 +37,7 @@ export interface SymbolBound {
   readonly method: "symbol" | "constant symbol" | "reshaped kernel";
   /** Whether the bound comes from a grid, or the symbol is constant. The bound holds in any case, but is wider otherwise. */
   readonly proven: boolean;
-  /** in a few words: "symbol on a 15×15 grid" */
+  /** in a few words: "symbol, 15×15 grid" */
   readonly how: string;
   /** the frequency, a turn being 1, and the group of `largest`, with a left singular vector of the symbol there */
   readonly peak?: SymbolPeak;
@@ -104,7 +104,7 @@ export function symbolBound(stencil: Stencil, options?: SymbolBoundOptions): Sym
       factor: 1,
       method: "constant symbol",
       proven,
-      how: "a symbol that is the same matrix for all frequencies",
+      how: "constant symbol",
     };
   }
   const fixed = symbols.groups.reduce((sum, symbol) => sum + polynomialCost(symbol), 0);
@@ -120,7 +120,7 @@ export function symbolBound(stencil: Stencil, options?: SymbolBoundOptions): Sym
       factor,
       method: "symbol",
       proven: true,
-      how: `symbol on a ${grid.join("×")} grid`,
+      how: `symbol, ${grid.join("×")} grid`,
       peak: {
         group: found.group,
         turns: found.place.map((j, k) => j / grid[k]),

@@ -12,10 +12,18 @@ import {
 } from "./keras-graph.js";
 import { layerSteps } from "./keras-layer-maps.js";
 import { isOperation, operationStep } from "./keras-operations.js";
+import { operatorSigma, type RoundedSum } from "./keras-operator-sigma.js";
 import { isAbsent, KerasCallContext, type KerasStep } from "./keras-step.js";
 import type { KerasVariables } from "./keras-variables.js";
 import { multiple, steepest, unbounded } from "./lipschitz-maps.js";
-import type { Network, NetworkInput, NetworkNode, NetworkOptions, ValueShape } from "./network.js";
+import type {
+  Network,
+  NetworkInput,
+  NetworkMap,
+  NetworkNode,
+  NetworkOptions,
+  ValueShape,
+} from "./network.js";
 import { NoBound } from "./no-bound.js";
 import { SymbolicLengths } from "./symbolic-lengths.js";
 import { quote } from "./text.js";
@@ -262,7 +270,8 @@ class NetworkBuilder {
 
   /**
    * A layer whose kernel is spectrally normalized. Keras stores the kernel as it is used. In TensorFlow.js the layer of
-   * this package divides the kernel by σ = |uᵀ·W·v| where it is used; the rows of W are the kernel's axes but the last.
+   * this package divides the kernel by σ where it is used: |uᵀ·W·v|, the rows of W the kernel's axes but the last; with
+   * `conv: "operator"`, |uᵀ·A·v|, A the convolution on images of the size of v.
    */
   #normalized(context: KerasCallContext, inner: KerasGraphLayer): readonly KerasStep[] {
     const within = context.with(inner, context.shapes);
@@ -275,7 +284,7 @@ class NetworkBuilder {
       !/^(?:Dense|Conv[123]D(?:Transpose)?)$/.test(first.op)
     )
       throw new NoBound("wraps a layer that has no single kernel");
-    const { scale, relativeError } = inverseSigma(context, within);
+    const { scale, relativeError } = inverseSigma(context, within, first.map);
     const scaling: KerasStep = {
       op: "1/σ",
       map: multiple(scale, relativeError),
@@ -287,11 +296,32 @@ class NetworkBuilder {
 
 const NO_CALL: KerasCall = { values: [], named: new Map(), keyed: false };
 
-/** 1/|uᵀ·W·v| and the bound of its relative error. */
+/** 1/σ and the bound of its relative error, σ = |uᵀ·W·v|, or |uᵀ·A·v| of the convolution A. */
 function inverseSigma(
   wrapper: KerasCallContext,
   layer: KerasCallContext,
+  map: NetworkMap,
 ): { readonly scale: number; readonly relativeError: number } {
+  const { conv = "reshape" } = wrapper.config;
+  if (conv !== "reshape" && conv !== "operator")
+    throw wrapper.fault("its conv is neither reshape nor operator");
+  if (conv === "operator" && map.kind !== "convolution") throw wrapper.fault("wraps no convolution");
+  const { sum, size, roundings } =
+    conv === "operator" && map.kind === "convolution"
+      ? operatorSigma(wrapper, layer, map)
+      : matrixSigma(wrapper, layer);
+  // A kernel of zeros stays as it is.
+  if (size === 0 && layer.numbers("kernel").every((x) => x === 0)) return { scale: 1, relativeError: 0 };
+  // The bound of the relative error holds of the sizes as well, which is the second factor.
+  const h = gamma(roundings);
+  const error = up(up(h * up(size * up(1 + up(2 * h)))) / down(Math.abs(sum)));
+  if (!(error < 1e-3 && size > 2 ** -900 && Math.abs(sum) < 2 ** 900))
+    throw new NoBound("uᵀ·W·v, by which its kernel is divided, is not known to be away from zero");
+  return { scale: 1 / Math.abs(sum), relativeError: up(error + gamma(2)) };
+}
+
+/** uᵀ·W·v of the kernel as a matrix. */
+function matrixSigma(wrapper: KerasCallContext, layer: KerasCallContext): RoundedSum {
   const tensor = layer.tensor("kernel");
   const columns = tensor.shape.at(-1) ?? 0;
   const [w, u, v] = [layer.read(tensor), wrapper.numbers("vector_u"), wrapper.numbers("vector_v")];
@@ -309,14 +339,7 @@ function inverseSigma(
     sum += u[i] * row;
     size += Math.abs(u[i]) * rowSize;
   }
-  // A kernel of zeros stays as it is.
-  if (w.every((x) => x === 0)) return { scale: 1, relativeError: 0 };
-  // Each term u·w·v is in at most rows + columns + 2 roundings; of the sizes as well, which is the second factor.
-  const h = gamma(rows + columns + 2);
-  const error = up(up(h * up(size * up(1 + up(2 * h)))) / down(Math.abs(sum)));
-  if (!(error < 1e-3 && size > 2 ** -900 && Math.abs(sum) < 2 ** 900))
-    throw new NoBound("uᵀ·W·v, by which its kernel is divided, is not known to be away from zero");
-  return { scale: 1 / Math.abs(sum), relativeError: up(error + gamma(2)) };
+  return { sum, size, roundings: rows + columns + 2 };
 }
 
 /** Why a call is not that of the layer at inference with its values alone. */

@@ -147,12 +147,22 @@ export function windowsAlong(
   form: Pick<WindowAxis, "taps" | "stride" | "dilation">,
 ): WindowAxis {
   const { shape, lengths } = context;
+  const length = shape?.at(context.places(axes).space[k]) ?? lengths.unknown();
+  return windowsOver(context, axes, form, length);
+}
+
+/** The same along an axis of this length. */
+export function windowsOver(
+  context: KerasCallContext,
+  axes: number,
+  { taps, stride, dilation }: Pick<WindowAxis, "taps" | "stride" | "dilation">,
+  length: AxisLength,
+): WindowAxis {
   const mode = paddingMode(context);
-  const before = mode === "causal" ? (form.taps - 1) * form.dilation : 0;
+  const before = mode === "causal" ? (taps - 1) * dilation : 0;
   return {
-    ...{ ...form, before, after: 0, ceil: false, cuts: cutsOff(context, axes) },
-    automatic: mode === "same" ? "SAME_UPPER" : "NOTSET",
-    length: shape?.at(context.places(axes).space[k]) ?? lengths.unknown(),
+    ...{ taps, stride, dilation, length, before, after: 0, ceil: false },
+    ...{ automatic: mode === "same" ? "SAME_UPPER" : "NOTSET", cuts: cutsOff(context, axes) },
   };
 }
 

@@ -7,17 +7,25 @@ import { wasmStencil } from "./wasm/stencil.js";
  * kernel is very large. */
 const KEPT_BYTES = 64 * 2 ** 20;
 
-let current: StencilKernels | undefined;
+const made = new Map<StencilKernels["name"], StencilKernels>();
 
-/** The kernels of convolutions: those of the set that the other kernels are. */
-export function stencilKernels(): StencilKernels {
+/**
+ * The kernels of convolutions, those of the set that the other kernels are.
+ *
+ * @param fused  whether they may fuse multiplications with additions; without it, their results have the bits of the
+ *   reference
+ */
+export function stencilKernels(fused: boolean): StencilKernels {
   const { name } = kernels();
-  if (current?.name !== name)
-    current = name === "reference" ? referenceStencil() : wasmStencil(name === "wasm-relaxed");
-  return current;
+  const wanted = name === "wasm-relaxed" && !fused ? "wasm" : name;
+  const known = made.get(wanted);
+  if (known) return known;
+  const kernel = wanted === "reference" ? referenceStencil() : wasmStencil(wanted === "wasm-relaxed");
+  made.set(wanted, kernel);
+  return kernel;
 }
 
 /** Discards the memory if a large kernel has grown it. */
-export function trimStencil(): void {
-  if (current && current.arena.size() > KEPT_BYTES) current = undefined;
+export function trimStencil({ name, arena }: StencilKernels): void {
+  if (arena.size() > KEPT_BYTES) made.delete(name);
 }

@@ -1,6 +1,7 @@
 import { gramCost, testCost } from "../certify/gram-test.js";
 import { lengthOf } from "../certify/rounded-sums.js";
 import { down } from "../certify/rounding.js";
+import { convolutionBound, denseAffordable, stepCost } from "../convolutions/certify-convolution.js";
 import { type Certificate, certify, OverflowError } from "../index.js";
 import {
   type ConvolutionPiece,
@@ -9,23 +10,18 @@ import {
   magnitudeNorm,
   type PieceNumbers,
 } from "./linear-piece.js";
-import { lowerNorm, stepCost } from "./lower-norm.js";
 import type { ProvenNorm } from "./proven-norm.js";
-import { matrixSize, type SizedAxis, sizedAxes, sparseConvolution } from "./sparse-convolution.js";
+import { sizedForm } from "./sized-form.js";
 import { sumUp, timesUp } from "./sums-and-products.js";
-import { supremumOfSymbol, symbolCost } from "./symbol-supremum.js";
+import { orSums, supremumOfSymbol, symbolCost } from "./symbol-supremum.js";
 
 /** Chosen: the most flops of a dense proof for a convolution, which has another one. */
 const DENSE_FLOPS = 4e9;
-/** Chosen: the most entries of a convolution's matrix. */
-const MOST_ENTRIES = 2 ** 22;
 /** Chosen: the most flops for a lower bound that nothing else needs, and for all of a network. */
 const LOWER_FLOPS = 8e9;
 const ALL_LOWER_FLOPS = 6e10;
-/** Chosen: steps of the iteration for it; most norms are found to a percent. */
-const [LEAST_STEPS, MOST_STEPS] = [4, 24];
-/** Chosen: the most numbers of a vector for a lower bound. */
-const MOST_PLACES = 2 ** 24;
+/** Chosen: with fewer steps of the iteration, it is not worth its time. */
+const LEAST_STEPS = 4;
 /** Chosen: separate bounds of maps that were joined are computed below this many flops. */
 const SEPARATE_FLOPS = 2e9;
 /** A proof's memory has 4 GiB; a matrix with more numbers is not loaded. */
@@ -68,7 +64,8 @@ export class LinearBounds {
     if (parts.reduce((cost, part) => cost + this.costOf(part), 0) > SEPARATE_FLOPS) return whole;
     const separate = parts.map((part) => this.remembered(part));
     const upper = separate.reduce((product, part) => timesUp(product, part.upper), 1);
-    if (!(upper < whole.upper)) return whole;
+    // A difference in the last digits is not worth the lower bound of the joined map.
+    if (!(upper < (1 - 1e-9) * whole.upper)) return whole;
     const how = `product of the norms of ${parts.length} maps`;
     return { upper, lower: whole.lower, how, wider: separate.some(({ wider }) => wider) };
   }
@@ -127,43 +124,22 @@ export class LinearBounds {
   }
 
   private ofConvolution(piece: ConvolutionPiece, values: PieceNumbers["values"]): ProvenNorm {
-    const axes = sizedAxes(piece);
-    const dense = axes && this.ofDense(piece, axes, values);
-    // A sharp bound is at most the supremum, but for its own rounding.
-    if (dense && !dense.wider) return dense;
-    const supremum = supremumOfSymbol(piece, values, this.maxCost);
-    if (!axes) return supremum;
-    if (dense) return dense.upper <= supremum.upper ? dense : { ...supremum, lower: dense.lower };
-    const { rows, cols } = matrixSize(piece, axes);
-    if (Math.max(rows, cols) * piece.groups > MOST_PLACES) return supremum;
-    const each = stepCost(piece, axes);
-    const steps = Math.min(MOST_STEPS, Math.floor(Math.min(LOWER_FLOPS, this.lowerLeft) / each));
-    if (steps < LEAST_STEPS) return supremum;
-    this.lowerLeft -= steps * each;
-    return { ...supremum, lower: lowerNorm(piece, axes, values, steps) };
-  }
-
-  /** By the matrix of the convolution on an input of known size, if that is cheap. */
-  private ofDense(
-    piece: ConvolutionPiece,
-    axes: readonly SizedAxis[],
-    values: PieceNumbers["values"],
-  ): ProvenNorm | undefined {
-    const { rows, cols, entries } = matrixSize(piece, axes);
-    const { groups } = piece;
-    if (
-      !(
-        groups * proofCost(rows, cols) <= Math.min(DENSE_FLOPS, this.maxCost) &&
-        groups * entries <= MOST_ENTRIES
-      )
-    )
-      return undefined;
-    const certificates = Array.from({ length: groups }, (_, g) =>
-      certify(sparseConvolution(piece, axes, values, g), { maxCost: this.maxCost }),
-    );
-    const bound = largestOf(certificates.map(ofCertificate));
-    const sharp = certificates.every(({ method, proven }) => proven && method !== "magnitudes");
-    return { ...bound, how: `${bound.how}, ${axes.map(({ size }) => size).join("×")}`, wider: !sharp };
+    const form = sizedForm(piece, values);
+    if (!form) return supremumOfSymbol(piece, values, this.maxCost);
+    const costs = {
+      symbol: this.maxCost,
+      dense: Math.min(DENSE_FLOPS, this.maxCost),
+      lower: Math.min(LOWER_FLOPS, this.lowerLeft),
+    };
+    const isDense = denseAffordable(form, costs.dense);
+    if (!isDense) {
+      if (LEAST_STEPS * stepCost(form) > costs.lower) return supremumOfSymbol(piece, values, this.maxCost);
+      this.lowerLeft -= costs.lower;
+    }
+    const { upper, lower, how, proven } = convolutionBound(form, costs);
+    const bound = { upper, lower, how, wider: !proven };
+    if (!isDense) return orSums(piece, values, bound);
+    return { ...bound, how: `certified, ${form.axes.map(({ size }) => size).join("×")}` };
   }
 
   private costOf(piece: LinearPiece): number {

@@ -15,17 +15,19 @@ export function supremumOfSymbol(
 ): ProvenNorm {
   const { outputs, depth, groups, axes } = piece;
   const weights = Float64Array.from(values);
-  const { upper, how, grid, proven } = symbolBound({ weights, outputs, depth, groups, axes }, { maxCost });
+  const { upper, how, proven } = symbolBound({ weights, outputs, depth, groups, axes }, { maxCost });
+  return orSums(piece, values, { upper, lower: undefined, how, wider: !proven });
+}
+
+/** A bound, or the root of the largest row sum times the largest column sum where that is smaller. */
+export function orSums(
+  piece: ConvolutionPiece,
+  values: PieceNumbers["values"],
+  bound: ProvenNorm,
+): ProvenNorm {
   const sums = magnitudeNorm(piece, values);
-  const wider = !proven;
-  const said = (text: string) => (wider ? `${text}, wider` : text);
-  if (sums < upper) return { upper: sums, lower: undefined, how: said("sums of magnitudes"), wider };
-  return {
-    upper,
-    lower: undefined,
-    how: said(grid.length > 0 ? `symbol, ${grid.join("×")} grid` : how),
-    wider,
-  };
+  const smaller = sums < bound.upper ? { ...bound, upper: sums, how: "sums of magnitudes" } : bound;
+  return smaller.wider ? { ...smaller, how: `${smaller.how}, wider` } : smaller;
 }
 
 /** About the flops of it: some hundred frequencies for each axis in space, at each a matrix's certificate. */

@@ -1,3 +1,4 @@
+import type { Product } from "../matrix/scaled-product.js";
 import { dimensions } from "../matrix/view.js";
 import { adjointPasses, forwardPasses, type Pass } from "./conv-passes.js";
 import { type Sweep, sweepOf } from "./conv-sweep.js";
@@ -31,8 +32,7 @@ export function operatorOfForm<More extends object>(
   const shapes = shapesOf(form);
   const [m, n] = [countOf(shapes.outputShape), countOf(shapes.inputShape)];
   dimensions([m, n], 2);
-  const forward = product(() => forwardPasses(form), true);
-  const adjoint = product(() => adjointPasses(form), false);
+  const { forward, adjoint } = convolutionProducts(form, true);
   const products = form.transposed
     ? { matvec: adjoint, rmatvec: forward }
     : { matvec: forward, rmatvec: adjoint };
@@ -47,14 +47,30 @@ export function countOf(shape: readonly number[]): number {
 }
 
 /**
+ * The products of a convolution, and of its adjoint, with vectors. Each number of a product is a sum of products of a weight
+ * and a number, added in some order.
+ *
+ * @param fused  whether multiplications and additions may be fused
+ */
+export function convolutionProducts(
+  form: ConvolutionForm,
+  fused: boolean,
+): { readonly forward: Product; readonly adjoint: Product } {
+  return {
+    forward: product(() => forwardPasses(form), true, fused),
+    adjoint: product(() => adjointPasses(form), false, fused),
+  };
+}
+
+/**
  * The weights are laid out at the first call.
  *
  * @param complete  whether every pass writes all of the result
  */
-function product(passes: () => Pass[], complete: boolean): (x: Float64Array, out: Float64Array) => void {
+function product(passes: () => Pass[], complete: boolean, fused: boolean): Product {
   let sweeps: Sweep[] | undefined;
   return (x, out) => {
-    sweeps ??= passes().map(sweepOf);
+    sweeps ??= passes().map((pass) => sweepOf(pass, fused));
     if (!complete) out.fill(0);
     sweeps.forEach((sweep, k) => {
       sweep(x, out, !complete || k > 0);

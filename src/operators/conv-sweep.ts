@@ -113,11 +113,16 @@ function planOf(pass: Pass): Plan {
 /** Adds a pass over x to a result, or writes it there, if it is one of the convolution and not of its adjoint. */
 export type Sweep = (x: Float64Array, out: Float64Array, add: boolean) => void;
 
-/** Sweeps work on parts that fit into the cache. */
-export function sweepOf(pass: Pass): Sweep {
+/**
+ * Sweeps work on parts that fit into the cache.
+ *
+ * @param fused  as in `stencilKernels`
+ */
+export function sweepOf(pass: Pass, fused: boolean): Sweep {
   const plan = planOf(pass);
   return (x, out, add) => {
-    const { arena, routines } = stencilKernels();
+    const kernels = stencilKernels(fused);
+    const { arena, routines } = kernels;
     const most = Math.min(padTo(pass.outputs.length, BLOCK_OUTPUTS), MOST_OUTPUTS);
     // The routine reads whole vectors, and so beyond the last row.
     const sizes = [plan.inputs * plan.plane + STENCIL_LANES, most * plan.outputs];
@@ -156,7 +161,7 @@ export function sweepOf(pass: Pass): Sweep {
       });
     } finally {
       arena.release(mark);
-      trimStencil();
+      trimStencil(kernels);
     }
   };
 }

@@ -27,7 +27,7 @@ ${drawings}
 }
 
 /** A tag, with its attributes in double quotes. */
-const TAG = /<[A-Za-z][^\s>]*(?:\s+[^\s="]+(?:="[^"]*")?)*\s*\/?>/g;
+const TAG = /<[A-Za-z][^\s<>/]*(?:\s+[^\s="<>/]+(?:="[^"]*")?)*\s*\/?>/g;
 
 /** HTML in which "<" begins tags only: in attributes, such as those with names from a file, it is written as an entity. */
 function escapedAttributes(markup: string): string {

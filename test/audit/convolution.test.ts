@@ -216,5 +216,17 @@ it("does not take what does not go with it", async () => {
   await expect(bad({ conv: "operator" })).rejects.toThrow(/--input 32x32/);
   await expect(bad({ input: [3, 3] })).rejects.toThrow(/--input: is for --conv operator/);
   await expect(bad({ boundary: "zero" })).rejects.toThrow(/--boundary: is for --conv operator/);
-  await expect(bad({ conv: "operator", input: [3, 3], certify: true })).rejects.toThrow(/--certify/);
+});
+
+it("proves the norms of convolutions", async () => {
+  const { status, lines } = await answers([torch], { conv: "operator", input: [h, w], certify: true });
+  expect(status).toBe(0);
+  for (const { sigma, lower, upper, proven } of lines) {
+    expect(proven).toBe(true);
+    // The matrices are small, so their proofs are sharp.
+    expect(lower).toBeLessThanOrEqual(sigma);
+    expect(lower).toBeGreaterThan((1 - 1e-9) * sigma);
+    expect(upper).toBeGreaterThanOrEqual(lower as number);
+    expect(upper).toBeLessThan((1 + 1e-9) * sigma);
+  }
 });

@@ -44,8 +44,16 @@ beforeEach(() => {
 async function run(models: readonly string[], flags: LipschitzFlags) {
   let [stdout, stderr] = ["", ""];
   const streams = {
-    stdout: { write: (text: string) => void (stdout += text) },
-    stderr: { write: (text: string) => void (stderr += text) },
+    stdout: {
+      write(text: string) {
+        stdout += text;
+      },
+    },
+    stderr: {
+      write(text: string) {
+        stderr += text;
+      },
+    },
     progress: NO_PROGRESS,
   };
   const status = await runLipschitz(models, flags, streams, "spectral-norm lipschitz typed");
@@ -122,8 +130,16 @@ describe("lipschitz --report", () => {
     const before = everything();
     let printed = "";
     const streams = {
-      stdout: { write: (text: string) => void (printed += text) },
-      stderr: { write: (text: string) => void (printed += text) },
+      stdout: {
+        write(text: string) {
+          printed += text;
+        },
+      },
+      stderr: {
+        write(text: string) {
+          printed += text;
+        },
+      },
       progress: NO_PROGRESS,
     };
     const models = [model, join(folder, "none.onnx")];
@@ -145,7 +161,11 @@ describe("lipschitz --report", () => {
   it.skipIf(process.platform !== "linux")("prints its tables where the page cannot be written", async () => {
     let stdout = "";
     const streams = {
-      stdout: { write: (text: string) => void (stdout += text) },
+      stdout: {
+        write(text: string) {
+          stdout += text;
+        },
+      },
       stderr: { write() {} },
       progress: NO_PROGRESS,
     };

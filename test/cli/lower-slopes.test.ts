@@ -17,6 +17,7 @@ import { contradictions, type LipschitzFlags, runLipschitz } from "../../src/cli
 import { findTfjs, jacobianSlope, layersModel, type TfjsEngine } from "../../src/cli/tfjs-engine.js";
 import { folderOf } from "../../src/files/disk.js";
 import type { Network, ValueShape } from "../../src/files/network.js";
+import { steepestSlope } from "../../src/lipschitz/slope-search.js";
 import * as models from "../files/onnx-models.js";
 import { randomize, savedTfjs } from "../files/tfjs-models.js";
 import { encode, join as joined, npy } from "../files/writers.js";
@@ -168,6 +169,38 @@ describe("ONNX models by ONNX Runtime", () => {
     const bytes = withOutput(Uint8Array.of(1, 2), name);
     const expected = joined(Uint8Array.of(1, 2), models.field(7, models.field(12, models.field(1, name))));
     expect(bytes).toEqual(expected);
+  });
+
+  it("is never above the norm of a linear model, however large its biases are", async () => {
+    const runtime = findOnnxRuntime();
+    for (let seed = 0; seed < 24; seed++) {
+      const [n, h, m] = [1 + ((seed * 7) % 40), 1 + ((seed * 13) % 60), 1 + ((seed * 5) % 30)];
+      const size = 10 ** ((seed % 8) - 1);
+      const [first, second] = [normal(n * h, seed), normal(h * m, seed + 900)];
+      const bias = normal(h, seed + 500).map((entry) => entry * size);
+      const nodes = [
+        node("MatMul", ["x", "A"], ["a"]),
+        node("Add", ["a", "b"], ["c"]),
+        node("MatMul", ["c", "B"], ["y"]),
+      ];
+      const graph = models.graph(
+        nodes,
+        [weights("A", [n, h], first), weights("b", [h], bias), weights("B", [h, m], second)],
+        models.inputs(value("x", "FLOAT", ["N", n])),
+        models.outputs(value("y", "FLOAT", ["N", m])),
+      );
+      const given = { input: "x", output: "y", isOpen: true };
+      const f = await onnxFunction(runtime, models.onnx(graph), [1, n], given);
+      expect(f.batch).toBeGreaterThan(1);
+      const sigma = sigmaOf(Matrix.from1DArray(n, h, first).mmul(Matrix.from1DArray(h, m, second)));
+      for (const scale of [0.01, 1]) {
+        const x = Float64Array.from(normal(n, seed + 77), (entry) => entry * scale);
+        const { lower } = await steepestSlope(f, x);
+        expect(lower, `seed ${seed}, scale ${scale}`).toBeLessThanOrEqual(sigma);
+        if (scale === 1 && size <= 1) expect(lower).toBeGreaterThan(sigma * (1 - LOSS));
+      }
+      await f.release();
+    }
   });
 
   it("does not evaluate points together where that changes their values", async () => {

@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import * as tfl from "@tensorflow/tfjs-layers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readTfjsNetwork } from "../../src/files/keras-network.js";
-import { SpectralNormalization } from "../../src/tfjs/index.js";
+import { networkBounds } from "../../src/lipschitz/network-bounds.js";
+import { SpectralNormalization, type SpectralNormalizationLayer } from "../../src/tfjs/index.js";
 import { normal } from "../tfjs/setup.js";
 import { folderOfFiles } from "./models.js";
 import { composed } from "./network-maps.js";
@@ -196,6 +197,81 @@ it("divides a spectrally normalized kernel by uᵀ·W·v, within the error that 
     expect(Math.abs(error)).toBeLessThanOrEqual(map.relativeError);
     expect(map.relativeError).toBeLessThan(1e-9);
   }
+});
+
+describe("Convolutions whose own norm is normalized", () => {
+  const { conv1d, conv2d, conv2dTranspose, conv3d } = layers;
+  const made: [string, number[], () => tfl.layers.Layer][] = [
+    ["conv1d", [7, 2], () => conv1d({ filters: 3, kernelSize: 3, padding: "same" })],
+    ["conv1d, dilated", [9, 2], () => conv1d({ filters: 3, kernelSize: 3, dilationRate: 2 })],
+    ["conv2d", [5, 4, 2], () => conv2d({ filters: 3, kernelSize: [3, 2] })],
+    ["conv2d, stride", [6, 5, 2], () => conv2d({ filters: 3, kernelSize: 4, strides: 2, padding: "same" })],
+    ["conv2d, wide stride", [7, 7, 1], () => conv2d({ filters: 2, kernelSize: 2, strides: 3 })],
+    [
+      "transposed",
+      [4, 3, 2],
+      () => conv2dTranspose({ filters: 3, kernelSize: 3, strides: 2, padding: "same" }),
+    ],
+    ["transposed, valid", [4, 3, 2], () => conv2dTranspose({ filters: 3, kernelSize: 2, strides: 3 })],
+    ["conv3d", [3, 4, 3, 2], () => conv3d({ filters: 2, kernelSize: 2, strides: 2, padding: "same" })],
+    ["conv3d, cut", [4, 4, 4, 1], () => conv3d({ filters: 2, kernelSize: 1, strides: 3, padding: "same" })],
+  ];
+  const wrapped = (layer: tfl.layers.Layer, input?: number[]) =>
+    SpectralNormalization({ layer, conv: "operator", name: "s", ...(input && { input }) });
+
+  it.each(made)("are divided by the σ that the layer divides by: %s", async (_, input, make) => {
+    for (const seed of [1, 2, 3]) {
+      const layer = wrapped(make(), seed === 3 ? input.slice(0, -1).map((size) => size + 1) : undefined);
+      const model = sequential(input, layer);
+      randomize(model, seed);
+      const { nodes } = await networkOf(model);
+      const { map } = nodes[1];
+      if (map.kind !== "scaling") throw new Error(map.kind === "unbounded" ? map.reason : map.kind);
+      const kernel = layer.weights.find(({ name }) => name.includes("kernel"))?.read() as tf.Tensor;
+      const normalized = (layer as SpectralNormalizationLayer).normalizedKernel();
+      const [w, of] = [kernel.dataSync(), normalized.dataSync()] as Float32Array[];
+      const place = w.reduce((best, x, i) => (Math.abs(x) > Math.abs(w[best]) ? i : best), 0);
+      // The layer's σ is a sum in float32, of vectors whose products may cancel.
+      const [u, v] = ["vector_u", "vector_v"].map((name) =>
+        layer.weights
+          .find((weight) => weight.name.includes(name))
+          ?.read()
+          .dataSync(),
+      ) as Float32Array[];
+      const sum = (numbers: ArrayLike<number>) => Array.from(numbers, Math.abs).reduce((a, b) => a + b, 0);
+      const sigma = w[place] / of[place];
+      const rounding = 2 ** -24 * (w.length + u.length) * Math.hypot(...u) * Math.hypot(...v) * sum(w);
+      expect(Math.abs(1 / map.factors[0] - sigma)).toBeLessThan(rounding + 2 ** -22 * sigma);
+      expect(map.relativeError).toBeLessThan(1e-9);
+    }
+  });
+
+  it("have a constant of 1 once u and v are singular vectors", async () => {
+    const model = sequential([8, 8, 2], wrapped(conv2d({ filters: 3, kernelSize: 3, padding: "same" })));
+    (model.layers[1] as SpectralNormalizationLayer).converge();
+    const { outputs } = networkBounds(await networkOf(model));
+    expect(Math.abs((outputs[0].bound as number) - 1)).toBeLessThan(1e-5);
+  });
+
+  it("are refused if their vectors are no images of theirs", async () => {
+    const { json, files } = await savedTfjs(
+      sequential([5, 5, 2], wrapped(conv2d({ filters: 3, kernelSize: 3 }))),
+    );
+    const change = (key: string, value: unknown) => {
+      const other = structuredClone(json) as {
+        modelTopology: { config: { layers: { config: { layer: { config: object }; conv: string } }[] } };
+      };
+      const { config } = other.modelTopology.config.layers[1];
+      Object.assign(key === "conv" ? config : config.layer.config, { [key]: value });
+      return () => readTfjsNetwork(other, folderOfFiles(files));
+    };
+    const misfit = "its vectors are not images that its convolution takes and gives";
+    expect(change("padding", "same")).toThrow(misfit);
+    expect(change("strides", [2, 2])).toThrow(misfit);
+    expect(change("conv", "reshape")).toThrow("its vectors have");
+    expect(change("conv", "circular")).toThrow("its conv is neither reshape nor operator");
+    expect(change("padding", "valid")).not.toThrow();
+  });
 });
 
 describe("What TensorFlow.js passes over", () => {

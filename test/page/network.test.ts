@@ -9,7 +9,21 @@ import { readNetwork } from "../../src/files/network-file.js";
 import { networkBounds } from "../../src/lipschitz/network-bounds.js";
 import type { BoundedModel } from "../../src/lipschitz/report/bounded-model.js";
 import { digitsAbove } from "../../src/lipschitz/rounded-digits.js";
+import { createRandom } from "../../src/numerics/random.js";
 import { type Files, folderOfFiles } from "../files/models.js";
+import {
+  attribute,
+  field,
+  graph,
+  inputs,
+  node,
+  onnx,
+  outputs,
+  raw,
+  tensor,
+  value,
+} from "../files/onnx-models.js";
+import { encode } from "../files/writers.js";
 import { layersModel } from "../lipschitz/report/layers-model.js";
 import { type Opened, type Site, settled, startSite } from "./site.js";
 
@@ -63,7 +77,52 @@ const residual = layersModel(
   ],
 );
 
+const normal = createRandom(11);
+const weights = (name: string, ...shape: number[]) => {
+  const count = shape.reduce((so, length) => so * length, 1);
+  const numbers = Array.from({ length: count }, () => normal.normal());
+  return tensor(name, "FLOAT", shape, raw(encode("<f4", numbers)));
+};
+
+/** A convolution, a block with a skip connection, and a pooled output; height and width of the image are open. */
+const convolutional = onnx(
+  graph(
+    [
+      node("Conv", ["image", "w1"], ["a"], field(3, "stem"), attribute.integers("pads", [1, 1, 1, 1])),
+      node("Relu", ["a"], ["b"], field(3, "act")),
+      node("Conv", ["b", "w2"], ["c"], field(3, "block"), attribute.integers("pads", [1, 1, 1, 1])),
+      node("Add", ["b", "c"], ["d"], field(3, "skip")),
+      node("Relu", ["d"], ["e"], field(3, "act2")),
+      node("Softmax", ["e"], ["f"], field(3, "weights"), attribute.integer("axis", 1)),
+      node("Mul", ["e", "f"], ["g"], field(3, "gate <b>")),
+    ],
+    [weights("w1", 4, 3, 3, 3), weights("w2", 4, 4, 3, 3)],
+    inputs(value("image", "FLOAT", ["batch", 3, "height", "width"])),
+    outputs(value("e", "FLOAT", ["batch", 4, "height", "width"]), value("g", "FLOAT")),
+  ),
+);
+
 describe("a network that is dropped", () => {
+  it("may be an ONNX file, whose sizes may be given", async () => {
+    const files = { "small.onnx": convolutional };
+    const expected = bounded(files, "small.onnx");
+    expect(expected.outputs.map(({ bound }) => bound === undefined)).toEqual([false, true]);
+    expect(await drop(page, files)).toMatch(/^small\.onnx: 7 maps, 1 of 2 outputs without a bound/);
+    const shown = await page.locator("#network .answers li").allInnerTexts();
+    const asNumber = (text: string) => Number(text.match(/≤ ([\d.]+)/)?.[1]);
+    expect(Math.abs(asNumber(shown[0]) / expected.outputs[0].bound! - 1)).toBeLessThan(1e-3);
+    expect(shown[1]).toMatch(/^no bound[\s\S]*because of "gate <b>"/);
+    expect(await page.locator("#network .network g.map.none").count()).toBe(1);
+    const sizes = page.getByLabel("Input sizes");
+    await sizes.fill("image=1x3x6x6");
+    expect(await drop(page, files)).toContain("1 of 2 outputs");
+    const sized = asNumber((await page.locator("#network .answers li").allInnerTexts())[0]);
+    // The norm for inputs of one size is not above that for all.
+    expect(sized).toBeLessThanOrEqual(asNumber(shown[0]));
+    expect(sized).toBeGreaterThan(0.3 * asNumber(shown[0]));
+    await sizes.fill("");
+  });
+
   it("has the bounds that Node has", async () => {
     const expected = bounded(residual, "model.json");
     expect(await drop(page, residual)).toContain("model.json: ");

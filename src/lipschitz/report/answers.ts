@@ -3,7 +3,7 @@ import { html, type Markup } from "../../report/markup.js";
 import { table } from "../../report/scrolling-table.js";
 import type { MapBound } from "../network-bounds.js";
 import { digitsAbove, digitsBelow } from "../rounded-digits.js";
-import { type BoundedModel, type BoundedOutput, boundsOf, nodeText, opText } from "./bounded-model.js";
+import { type BoundedModel, boundsOf, nodeText, type OutputAnswer, opText } from "./bounded-model.js";
 import { factorOf } from "./heaviest-path.js";
 
 /** Style of the answers and of the table, beside that of the page. */
@@ -36,7 +36,7 @@ export function answerList({ maps, outputs }: BoundedModel): Markup {
   }</ul>`;
 }
 
-function answerItem(answer: BoundedOutput): Markup {
+function answerItem(answer: OutputAnswer): Markup {
   const { bound, missing, lower } = answer;
   if (bound === undefined)
     return html`<li class="none"><strong>no bound</strong><span>for ${functionText(answer)}${
@@ -48,7 +48,7 @@ function answerItem(answer: BoundedOutput): Markup {
   }</span></li>`;
 }
 
-function functionText({ output, inputs }: BoundedOutput): string {
+function functionText({ output, inputs }: OutputAnswer): string {
   return inputs.length === 0
     ? quote(output)
     : `${quote(output)} as a function of ${inputs.map(quote).join(", ")}`;

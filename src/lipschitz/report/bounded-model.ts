@@ -4,11 +4,11 @@ import type { MapBound, NetworkBounds, OutputBound } from "../network-bounds.js"
 /** The bounds of a model, as a report shows them. */
 export interface BoundedModel extends Pick<NetworkBounds, "maps"> {
   readonly file: string;
-  readonly outputs: readonly BoundedOutput[];
+  readonly outputs: readonly OutputAnswer[];
 }
 
 /** The bound of an output; below it, the largest slope that was found, if any was looked for. */
-export interface BoundedOutput extends OutputBound {
+export interface OutputAnswer extends OutputBound {
   readonly lower?: number | undefined;
   /** how it was found */
   readonly lowerHow?: string | undefined;

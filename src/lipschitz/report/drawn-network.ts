@@ -1,5 +1,5 @@
 import type { MapBound } from "../network-bounds.js";
-import { type BoundedModel, type BoundedOutput, givenBy } from "./bounded-model.js";
+import { type BoundedModel, givenBy, type OutputAnswer } from "./bounded-model.js";
 
 /** A box of the drawing of a network. */
 export type DrawnBox = { readonly before: readonly number[] } & (DrawnMap | DrawnInput | DrawnOutput);
@@ -18,7 +18,7 @@ export interface DrawnInput {
 
 export interface DrawnOutput {
   readonly kind: "output";
-  readonly answer: BoundedOutput;
+  readonly answer: OutputAnswer;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { MapBound } from "../network-bounds.js";
-import { type BoundedOutput, boundsOf, givenBy } from "./bounded-model.js";
+import { boundsOf, givenBy, type OutputAnswer } from "./bounded-model.js";
 
 /** A map on a path, and what it does to the bound. */
 export interface PathStep {
@@ -53,7 +53,16 @@ function heaviestInput(
   return { value: inputs[best], factor: before > 0 ? bound / before : 0 };
 }
 
-/** The value whose path is shown for an output: itself, or, where it has no bound, the last value that has one. */
-export function shownValue({ output, bound, instead }: BoundedOutput): string | undefined {
-  return bound === undefined ? instead[0] : output;
+/**
+ * The value whose path is shown for an output: itself, or, where it has no bound, the one of the last values that have one
+ * whose bound is largest.
+ */
+export function shownValue(
+  maps: readonly MapBound[],
+  { output, bound, instead }: OutputAnswer,
+): string | undefined {
+  if (bound !== undefined) return output;
+  const boundOf = boundsOf(maps);
+  const largest = (one: string, other: string) => ((boundOf(other) ?? 0) > (boundOf(one) ?? 0) ? other : one);
+  return instead.length === 0 ? undefined : instead.reduce(largest);
 }

@@ -38,6 +38,9 @@ const SWEEPS = 8;
 /** Chosen: how much straighter an edge is drawn between two layers that it passes. */
 const STRAIGHT = 8;
 
+/** Chosen: how much boxes are drawn to the middle, so that long networks do not drift away. */
+const ANCHOR = 0.3;
+
 /** A box, or a place where an edge passes a layer. */
 interface Item {
   readonly layer: number;
@@ -68,6 +71,10 @@ export function layeredLayout(boxes: readonly Box[], most: number): LayeredLayou
   const all = layers.flat();
   const left = all.reduce((least, { x, width }) => Math.min(least, x - width / 2), Number.POSITIVE_INFINITY);
   for (const item of all) item.x -= left;
+  // A drawing that is too wide is seen from its left end first, so it should begin there.
+  const right = all.reduce((most, { x, width }) => Math.max(most, x + width / 2), 0);
+  const [first] = layers[0];
+  if (first.x > right / 2 + 1) for (const item of all) item.x = right - item.x;
   const tops: number[] = [];
   const heights = layers.map((layer) =>
     layer.reduce((high, { box }) => Math.max(high, box === undefined ? 0 : boxes[box].height), 0),
@@ -183,7 +190,7 @@ function placeLayer(layer: readonly Item[], near: (item: Item) => readonly Item[
   // With x = y + offset, the distances become the condition that y does not decrease.
   const wanted = layer.map((item, k) => {
     const around = near(item) || [];
-    let [sum, weight] = [0, 0];
+    let [sum, weight] = [0, item.box === undefined || around.length === 0 ? 0 : ANCHOR];
     for (const other of around) {
       const heavy = item.box === undefined && other.box === undefined ? STRAIGHT : 1;
       sum += heavy * other.x;

@@ -11,7 +11,7 @@ import { PROVEN_OF } from "./proven-of.js";
 import { slopeFigure } from "./slope-figure.js";
 
 /** All that a report says. */
-export interface BoundedModels {
+export interface LipschitzReport {
   readonly models: readonly BoundedModel[];
   /** what could not be read, a sentence each */
   readonly faults: readonly string[];
@@ -25,7 +25,7 @@ summary { font: 0.9375rem/1.5 var(--sans); cursor: pointer; }
 `;
 
 /** Bounds of networks as one HTML page that needs nothing else: styles and SVG figures are in it, and it runs no script. */
-export function lipschitzPage({ models, faults, command, version }: BoundedModels): string {
+export function lipschitzPage({ models, faults, command, version }: LipschitzReport): string {
   const files = models.map(({ file }) => oneLine(file)).join(", ");
   const page = html`${new Markup(pageStart("lipschitz"))}<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
@@ -54,7 +54,7 @@ ${
     : ""
 }
 <dl><dt>command</dt><dd><code>${command}</code></dd></dl>
-${faults.length > 0 ? html`<p>What could not be read:</p><ul>${faults.map((line) => html`<li>${line}</li>`)}</ul>` : ""}
+${faults.length > 0 ? html`<p>What could not be read or measured:</p><ul>${faults.map((line) => html`<li>${line}</li>`)}</ul>` : ""}
 </section>
 <footer>Written by spectral-norm ${version}.</footer>
 </main>

@@ -19,8 +19,8 @@ const PADDING = 10;
 const BAR = 4;
 
 /** Chosen: mean widths of characters in pixels, rather too wide than too narrow. */
-const NAME_CHARACTER = 7;
-const SMALL_CHARACTER = 6.2;
+const NAME_CHARACTER = 7.6;
+const SMALL_CHARACTER = 6.7;
 
 /** Chosen: characters of names in what is shown when the pointer rests on a box. */
 const LONGEST_NAME = 300;
@@ -169,7 +169,7 @@ function mapBox(
   const bound = map.bound === undefined ? "" : `≤ ${digitsAbove(map.bound, 3)}`;
   const after = quiet.map(opText).join(" → ");
   const left = none ? oneLine(map.how) : after === "" ? "" : `→ ${after}`;
-  const op = cut(opText(map), small - lengthOf(constant) - 1);
+  const op = cut(opText(map), Math.floor((room - lengthOf(constant) * NAME_CHARACTER) / SMALL_CHARACTER) - 1);
   const kind = `${isLargest ? " most" : ""}${none ? " none" : ""}${map.bound === undefined ? " open" : ""}`;
   const last = BOX_HEIGHT - BAR - 9;
   return html`<g class="map${kind}" ${at}><title>${titleOf(map, quiet)}</title><rect class="box" width="${width}" height="${BOX_HEIGHT}" rx="6"/><text class="name" x="${PADDING}" y="17">${cutStart(nodeText(map), Math.floor(room / NAME_CHARACTER))}</text><text class="soft" x="${PADDING}" y="33">${op}</text><text class="name end" x="${width - PADDING}" y="33">${constant}</text>${

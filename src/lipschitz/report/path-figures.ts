@@ -2,8 +2,9 @@ import * as Plot from "@observablehq/plot";
 import { oneLine } from "../../files/text.js";
 import { countAxis } from "../../report/count-axis.js";
 import { type Figure, legendMarkup } from "../../report/figure.js";
-import { decades, powerOfTen, scientific, spreadOut } from "../../report/format-number.js";
+import { decades, powerOfTen, spreadOut } from "../../report/format-number.js";
 import { html } from "../../report/markup.js";
+import { digitsAbove } from "../rounded-digits.js";
 import { type BoundedModel, nodeText, opText } from "./bounded-model.js";
 import { heaviestPath, type PathStep, shownValue } from "./heaviest-path.js";
 
@@ -21,7 +22,7 @@ const MOST_PATHS = 8;
 export function pathFigures(id: string, { maps, outputs }: BoundedModel): Figure[] {
   const values = [...outputs]
     .sort((one, other) => (other.bound ?? -1) - (one.bound ?? -1))
-    .flatMap((answer) => shownValue(answer) ?? []);
+    .flatMap((answer) => shownValue(maps, answer) ?? []);
   const paths = [...new Set(values)]
     .slice(0, MOST_PATHS)
     .map((value) => ({ value, steps: heaviestPath(maps, value) }))
@@ -36,7 +37,7 @@ function pathFigure(id: string, value: string, steps: readonly PathStep[]): Figu
     factor: Math.max(factor, SMALLEST),
     bound: Math.max(bound, SMALLEST),
     name: short(nodeText(map)),
-    text: `${nodeText(map)} (${opText(map)})\nfactor ${scientific(factor)}\nbound so far ${scientific(bound)}`,
+    text: `${nodeText(map)} (${opText(map)})\nfactor ${digitsAbove(factor)}\nbound so far ${digitsAbove(bound)}`,
   }));
   const start = { place: 0, bound: 1 };
   const largest = points.reduce((a, b) => (b.factor > a.factor ? b : a));
@@ -61,8 +62,8 @@ function pathFigure(id: string, value: string, steps: readonly PathStep[]): Figu
     id,
     title: `Which maps contribute most to the bound of ${short(name)}`,
     description:
-      `${steps.length} maps in a row; the largest factor is ${scientific(largest.factor)}, of ${largest.name}; ` +
-      `the bound at the end is ${scientific(last.bound)}.`,
+      `${steps.length} maps in a row; the largest factor is ${digitsAbove(largest.factor)}, of ${largest.name}; ` +
+      `the bound at the end is ${digitsAbove(last.bound)}.`,
     caption: html`The maps on the path whose bounds are largest, from an input to ${name}. Their factors multiply to its bound. The scale is logarithmic.`,
     legend: legendMarkup([
       ...kinds.filter((kind) => points.some(({ factor }) => kind.of(factor))),

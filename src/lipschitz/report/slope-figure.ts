@@ -4,7 +4,7 @@ import { type Figure, legendMarkup } from "../../report/figure.js";
 import { decades, powerOfTen, scientific, spreadOut } from "../../report/format-number.js";
 import { html } from "../../report/markup.js";
 import { digitsAbove, digitsBelow } from "../rounded-digits.js";
-import type { BoundedOutput } from "./bounded-model.js";
+import type { OutputAnswer } from "./bounded-model.js";
 
 /** Chosen: outputs in the figure, and characters of their names. */
 const MOST_OUTPUTS = 20;
@@ -15,7 +15,7 @@ const CIRCLE = "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0Z";
 const BAR = "M-2,-7H2V7H-2Z";
 
 /** The proven bound of each output beside the largest slope that was found; undefined if none was found. */
-export function slopeFigure(id: string, answers: readonly BoundedOutput[]): Figure | undefined {
+export function slopeFigure(id: string, answers: readonly OutputAnswer[]): Figure | undefined {
   const found = answers
     .flatMap(({ output, bound, lower, lowerHow }) =>
       bound !== undefined && lower !== undefined && lower >= 0
@@ -39,7 +39,7 @@ export function slopeFigure(id: string, answers: readonly BoundedOutput[]): Figu
     id,
     title: "The bound and the largest slope that was found",
     description: rows.map(({ text }) => text).join("; "),
-    caption: html`${hows.length > 0 ? `Slopes: ${hows.join("; ")}. ` : ""}The Lipschitz constant is between the two. The scale is logarithmic.`,
+    caption: html`${hows.length > 0 ? `Slopes: ${hows.join("; ")}. ` : ""}The Lipschitz constant is at most the bound; the slope is below it, up to rounding. The scale is logarithmic.`,
     legend: legendMarkup([
       { label: "largest slope found", color: "var(--series-2)", symbol: CIRCLE },
       { label: "proven bound", color: "var(--core)", symbol: BAR },
@@ -72,7 +72,7 @@ export function slopeFigure(id: string, answers: readonly BoundedOutput[]): Figu
           x: (row: { bound: number; lower: number }) => Math.sqrt(row.bound) * Math.sqrt(row.lower),
           y: "row",
           text: "ratio",
-          dy: -9,
+          dy: -14,
           fill: "var(--muted)",
           stroke: "var(--surface)",
           strokeWidth: 4,
