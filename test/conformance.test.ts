@@ -297,10 +297,12 @@ describe.each(WAYS.flatMap((way) => FORMS.map((form) => ({ ...way, ...form }))))
                 const v = svd.rightSingularVectors.getColumn(0);
                 const gap = (first - second) / first;
                 expect(gradientDistance(t, { u, v }) * gap).toBeLessThan(gradientTolerance);
-                // The iteration ends once the residual of σ₂, which bounds its error, is below half of the gap.
-                const rounding = 30 * eps * first;
-                expect(t.gap).toBeGreaterThan(first - second - rounding);
-                expect(t.gap).toBeLessThan(2 * (first - second) + rounding);
+                // The iteration ends once the error of σ₂ is below half of the estimated gap. So that is at most twice
+                // the gap; most are far closer.
+                const share = t.method === "dense" ? 1e-3 : 1;
+                expect(Math.abs(t.gap - (first - second))).toBeLessThan(
+                  share * (first - second) + 30 * eps * first,
+                );
               },
             ),
             { numRuns: kernels === "reference" ? 30 : 60 },
