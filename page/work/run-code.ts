@@ -12,9 +12,13 @@ export type Printed =
 /** An endless loop that prints must not fill the page. */
 const mostPrinted = 400;
 
-/** Modules that can be imported. */
+const MAIN = "spectral-norm";
+
+/** Code that may use convolutions; those are loaded for it. */
+const convolving = /\bconv(Transpose)?[123]d\b|\*\s*as\s+\w+\s+from\s*["']spectral-norm["']/;
+
+/** Modules that can be imported, beside the package's main one. */
 const modules: Readonly<Record<string, () => Promise<object>>> = {
-  "spectral-norm": async () => ({ ...core, ...(await import("./convolutions.js")) }),
   "spectral-norm/threads": () => import("../../src/threads/index.js"),
   "spectral-norm/webgpu": () => import("../../src/webgpu/index.js"),
 };
@@ -33,15 +37,14 @@ export const runCode: Task<{ readonly code: string }, undefined, Printed> = asyn
     if (printed === mostPrinted) update({ kind: "text", text: "… further output is left out" });
   };
   const print = (...values: unknown[]) => put({ kind: "text", text: values.map(shownValue).join(" ") });
-  const convolutions = /\bconv(Transpose)?[123]d\b/.test(code) ? await import("./convolutions.js") : {};
+  const names = { ...core, ...(convolving.test(code) && (await import("./convolutions.js"))) };
   const scope = {
-    ...core,
-    ...convolutions,
+    ...names,
     groundTruth,
     print,
     plot: (series: unknown, options?: unknown) => put({ kind: "plot", plot: plotRequest(series, options) }),
     console: { log: print, info: print, warn: print, error: print, debug: print },
-    $import: load,
+    $import: (name: string) => (name === MAIN ? names : load(name)),
   };
   const run = new AsyncFunction(
     ...Object.keys(scope),
@@ -62,7 +65,9 @@ const AsyncFunction = (async () => {}).constructor as new (
 async function load(name: string): Promise<object> {
   const module = Object.hasOwn(modules, name) ? modules[name] : undefined;
   if (!module)
-    throw new TypeError(`import: there is no ${name} here, only ${Object.keys(modules).join(", ")}`);
+    throw new TypeError(
+      `import: there is no ${name} here, only ${[MAIN, ...Object.keys(modules)].join(", ")}`,
+    );
   return module();
 }
 

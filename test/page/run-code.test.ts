@@ -24,6 +24,16 @@ describe("a cell's code", () => {
     await expect(textsOf('import { x } from "elsewhere";')).rejects.toThrow("there is no elsewhere here");
   });
 
+  it("may use convolutions, and import them", async () => {
+    const box =
+      "({ data: new Float64Array(9).fill(1 / 9), shape: [1, 1, 3, 3] }, { input: [8, 8], padding: 'same' })";
+    expect(
+      await textsOf(
+        `import { conv2d as layer } from "spectral-norm"; print(spectralNorm(layer${box}).toFixed(6)); print(certify(conv2d${box}).method);`,
+      ),
+    ).toEqual(["0.921207", "cholesky"]);
+  });
+
   it("may make and print complex matrices", async () => {
     expect(
       await textsOf(
