@@ -1,4 +1,5 @@
 import { UNDERFLOW, up } from "../certify/rounding.js";
+import { greatestCommonDivisor } from "../convolutions/polyphase.js";
 import {
   type ConvolutionPiece,
   channelAxis,
@@ -172,7 +173,7 @@ function composedConvolutions(
     return undefined;
   const axes = first.axes.map((axis, t) => composedAxis(axis, second.axes[t], inner.transposed));
   if (!axes.every((axis) => axis !== undefined)) return undefined;
-  const groups = divisor(first.groups, second.groups);
+  const groups = greatestCommonDivisor(first.groups, second.groups);
   const outputs = second.outputs;
   const depth = (first.groups * first.depth) / groups;
   const taps = (of: readonly PieceAxis[]) => of.reduce((product, one) => product * one.taps, 1);
@@ -211,7 +212,13 @@ function composedAxis(first: PieceAxis, second: PieceAxis, adjoint: boolean): Pi
     return undefined;
   const step = first.stride * second.dilation;
   const [one, other] = [first.taps === 1, second.taps === 1];
-  const dilation = one ? (other ? 1 : step) : other ? first.dilation : divisor(first.dilation, step);
+  const dilation = one
+    ? other
+      ? 1
+      : step
+    : other
+      ? first.dilation
+      : greatestCommonDivisor(first.dilation, step);
   const [p, q] = [first.padding, second.padding];
   return {
     taps: ((first.taps - 1) * first.dilation + (second.taps - 1) * step) / dilation + 1,
@@ -284,11 +291,6 @@ function placesOf(
     );
   }
   return places;
-}
-
-/** The greatest common divisor. */
-function divisor(a: number, b: number): number {
-  return b === 0 ? a : divisor(b, a % b);
 }
 
 /**
