@@ -237,6 +237,11 @@ function scatter(x: usize, n: i32, seed: u32): u32 {
 /** Bisection leaves the rest to Rayleigh quotients where the largest eigenvalue is known to this. */
 const NEAR: f64 = 0.002;
 
+/** Part of a vector that must be left when the known eigenvectors are taken out, or it has lost half of its digits. */
+const LEAST_LEFT: f64 = 1e-8;
+/** Attempts to find a vector beside the known ones. Chosen: one more has always been enough. */
+const TRIES: i32 = 8;
+
 /**
  * Rayleigh quotient iteration (§8.2.3) from a shift and x, which becomes the eigenvector: of the eigenvalue that is
  * returned, which need not be the nearest. NaN if it does not converge.
@@ -323,14 +328,21 @@ export function eigenLargest(
     // After Rayleigh quotients, one more step takes out what is left of the other eigenvectors, so that the vectors of
     // diagonal matrices have zeros.
     if (!found) seed = scatter(x, n, seed);
-    for (let round = found ? 2 : 0; round < 3; round++) {
-      solveShifted(d, e, n, lambda, floor, l, x);
+    let shift = lambda;
+    for (let round = found ? 2 : 0, tries = 0; round < 3; round++) {
+      solveShifted(d, e, n, shift, floor, l, x);
       normalize(x, n);
       for (let o: i32 = 0; o < q; o++) {
         const y = vectors + <usize>o * (ldv << 3);
         axpy(-dot(x, y, n), y, x, n);
       }
-      if (q > 0) normalize(x, n);
+      // Of several equal values, the shift may favour a vector that is known already so much that rounding is all that is
+      // left beside it. From a little further away, it favours none.
+      if (q > 0 && normalize(x, n) * LEAST_LEFT > 1 && tries++ < TRIES) {
+        shift += 4 * eps * norm;
+        seed = scatter(x, n, seed);
+        round = -1;
+      }
     }
   }
 
