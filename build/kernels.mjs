@@ -15,7 +15,7 @@ const builds = [
   // Loops are inlined where the source says so. With marks for multiply-add: `src/kernels/wasm/multiply-add.ts`.
   { name: "kernels", entry: "kernels.ts", features: ["simd", "relaxed-simd"], flags: ["--shrinkLevel", "1"] },
   // Asked for by name, so that bundles without singular values leave it out.
-  { name: "svd", entry: "svd.ts", features: ["simd"] },
+  { name: "svd", entry: "svd.ts", features: ["simd", "relaxed-simd"] },
   // Never relaxed: a proof counts roundings.
   { name: "proof", entry: "proof.ts", features: ["simd"] },
   // The same for complex matrices; bundles for real ones leave it out.

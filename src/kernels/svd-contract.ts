@@ -41,7 +41,7 @@ export interface SvdRoutines {
 
 /** What the decomposition runs on: a memory of its own. */
 export interface SvdKernels {
-  readonly name: "reference" | "wasm";
+  readonly name: "reference" | "wasm" | "wasm-relaxed";
   readonly routines: SvdRoutines;
   readonly arena: Arena;
 }

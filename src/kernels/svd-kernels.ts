@@ -8,10 +8,11 @@ const KEPT_BYTES = 256 * 2 ** 20;
 
 let current: SvdKernels | undefined;
 
-/** The kernels of the singular value decomposition: WebAssembly if the other kernels use it, else plain loops. */
+/** The kernels of the singular value decomposition, those of the set that the other kernels are. */
 export function svdKernels(): SvdKernels {
-  const name = kernels().name === "reference" ? "reference" : "wasm";
-  if (current?.name !== name) current = name === "wasm" ? wasmSvd() : referenceSvd();
+  const { name } = kernels();
+  if (current?.name !== name)
+    current = name === "reference" ? referenceSvd() : wasmSvd(name === "wasm-relaxed");
   return current;
 }
 

@@ -1,8 +1,11 @@
 import { it } from "vitest";
 import type { Kernels } from "../../src/kernels/contract.js";
 import { referenceKernels } from "../../src/kernels/reference/instance.js";
+import { referenceSvd } from "../../src/kernels/reference/svd.js";
 import { setKernels, useThreadPool } from "../../src/kernels/select.js";
+import type { SvdKernels } from "../../src/kernels/svd-contract.js";
 import { relaxedAvailable, wasmKernels } from "../../src/kernels/wasm/instance.js";
+import { wasmSvd } from "../../src/kernels/wasm/svd.js";
 import { startTeam } from "../../src/threads/start-team.js";
 
 /** Every set of kernels that this engine can run. */
@@ -16,6 +19,13 @@ else if (process.env["RELAXED_SIMD"] === "required")
 
 /** Those that need WebAssembly, and can be divided among threads. */
 export const WASM_SETS = KERNEL_SETS.slice(1);
+
+/** The kernels of the singular value decomposition in every set that this engine can run. */
+export function svdSets(): SvdKernels[] {
+  return KERNEL_SETS.map(({ name }) =>
+    name === "reference" ? referenceSvd() : wasmSvd(name === "wasm-relaxed"),
+  );
+}
 
 /** Adds a skipped test for each set of kernels that this engine cannot run. Every suite over kernels calls it. */
 export function skipMissingKernels(): void {

@@ -1,12 +1,11 @@
 import { Matrix, SVD } from "ml-matrix";
 import { describe, expect, it } from "vitest";
-import { referenceSvd } from "../../src/kernels/reference/svd.js";
-import { wasmSvd } from "../../src/kernels/wasm/svd.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { type Decomposition, singularValues, svd } from "../../src/solve/golub-reinsch.js";
+import { skipMissingKernels, svdSets } from "../kernels/sets.js";
 
 const EPS = 2 ** -52;
-const sets = [referenceSvd(), wasmSvd()];
+const sets = svdSets();
 const random = createRandom(20);
 
 type Grid = { data: Float64Array; m: number; n: number };
@@ -106,6 +105,7 @@ const list = (length: number, term: (i: number) => number) =>
 
 for (const set of sets) {
   describe(`svd on the ${set.name} kernels`, () => {
+    skipMissingKernels();
     const decompose = (A: Grid) => svd(A.data, A.m, A.n, set);
     const values = (A: Grid) => singularValues(A.data, A.m, A.n, set);
 

@@ -6,13 +6,14 @@ import { instantiate } from "./instantiate.js";
 /**
  * The singular value decomposition in WebAssembly, over a new memory.
  *
+ * @param relaxed  whether multiply-adds are fused
  * @throws what `WebAssembly` throws if it is missing or forbidden, or lacks SIMD
  */
-export function wasmSvd(): SvdKernels {
+export function wasmSvd(relaxed: boolean): SvdKernels {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536 });
-  const { svd: routine } = instantiate(moduleOf(svd), memory);
+  const { svd: routine } = instantiate(moduleOf(svd, false, relaxed), memory);
   return {
-    name: "wasm",
+    name: relaxed ? "wasm-relaxed" : "wasm",
     routines: { svd: routine as SvdKernels["routines"]["svd"] },
     arena: arenaOf(memory),
   };

@@ -5,6 +5,8 @@
 // entry is as small, B is close to singular, and the sweep without shift finds that value at once (Demmel & Kahan,
 // SIAM J. Sci. Stat. Comput. 11:873, 1990, §3). A sweep runs from the larger end of the diagonal to the smaller (§5).
 
+import { madd } from "./simd";
+
 /** A sum of squares below 2⁻⁹⁰⁰ = (2⁻³⁰⁰·2⁻¹⁵⁰)² counts as zero, as the largest entry is at least 2⁻³⁰⁰. */
 export const NOTHING: f64 = 1.1830521861667747e-271;
 /** The unit in the last place of 1. */
@@ -26,17 +28,17 @@ function rotate(p: usize, step: usize, count: usize, cols: usize, g: usize): voi
     let a0 = v128.load(q), a1 = v128.load(q, 16), a2 = v128.load(q, 32), a3 = v128.load(q, 48);
     const end = at(g, 2 * count);
     for (let h = g; h < end; h += 16) {
-      const c = v128.load64_splat(h), s = v128.load64_splat(h, 8), to = q;
+      const c = v128.load64_splat(h), s = v128.load64_splat(h, 8), r = f64x2.neg(s), to = q;
       q += step;
       const b0 = v128.load(q), b1 = v128.load(q, 16), b2 = v128.load(q, 32), b3 = v128.load(q, 48);
-      v128.store(to, f64x2.add(f64x2.mul(c, a0), f64x2.mul(s, b0)));
-      v128.store(to, f64x2.add(f64x2.mul(c, a1), f64x2.mul(s, b1)), 16);
-      v128.store(to, f64x2.add(f64x2.mul(c, a2), f64x2.mul(s, b2)), 32);
-      v128.store(to, f64x2.add(f64x2.mul(c, a3), f64x2.mul(s, b3)), 48);
-      a0 = f64x2.sub(f64x2.mul(c, b0), f64x2.mul(s, a0));
-      a1 = f64x2.sub(f64x2.mul(c, b1), f64x2.mul(s, a1));
-      a2 = f64x2.sub(f64x2.mul(c, b2), f64x2.mul(s, a2));
-      a3 = f64x2.sub(f64x2.mul(c, b3), f64x2.mul(s, a3));
+      v128.store(to, madd<f64>(s, b0, f64x2.mul(c, a0)));
+      v128.store(to, madd<f64>(s, b1, f64x2.mul(c, a1)), 16);
+      v128.store(to, madd<f64>(s, b2, f64x2.mul(c, a2)), 32);
+      v128.store(to, madd<f64>(s, b3, f64x2.mul(c, a3)), 48);
+      a0 = madd<f64>(r, a0, f64x2.mul(c, b0));
+      a1 = madd<f64>(r, a1, f64x2.mul(c, b1));
+      a2 = madd<f64>(r, a2, f64x2.mul(c, b2));
+      a3 = madd<f64>(r, a3, f64x2.mul(c, b3));
     }
     v128.store(q, a0);
     v128.store(q, a1, 16);

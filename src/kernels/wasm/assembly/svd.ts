@@ -17,6 +17,7 @@
 // (Howell et al., ACM Trans. Math. Softw. 34:14, 2008).
 
 import { at, diagonalize, NOTHING } from "./bidiagonal";
+import { madd } from "./simd";
 
 /** Terms of a partial sum. */
 const BLOCK: usize = 64;
@@ -42,7 +43,7 @@ function reflect(alpha: f64, x: usize, from: usize, to: usize): void {
     let sum = f64x2.splat(0);
     for (; p < stop; p += 16) {
       const a = v128.load(p);
-      sum = f64x2.add(sum, f64x2.mul(a, a));
+      sum = madd<f64>(a, a, sum);
     }
     total = f64x2.add(total, sum);
   }
@@ -57,6 +58,12 @@ function reflect(alpha: f64, x: usize, from: usize, to: usize): void {
   }
   const c = f64x2.splat(factor);
   for (p = first; p < end; p += 16) v128.store(p, f64x2.mul(v128.load(p), c));
+}
+
+/** −x in both lanes, x being the number at p. */
+@inline
+function minus(p: usize): v128 {
+  return f64x2.neg(v128.load64_splat(p));
 }
 
 /** A ← A − u·yᵀ; z ← Aᵀx, over rows [top, rows) and bytes [left, right) of each. part: as long as z. */
@@ -78,22 +85,18 @@ function updateBlock(
 ): void {
   for (let i = top; i < rows; i += 4) {
     const a0 = a + i * lda, a1 = a0 + lda, a2 = a1 + lda, a3 = a2 + lda, ui = at(u, i), xi = at(x, i);
-    const u0 = v128.load64_splat(ui), u1 = v128.load64_splat(ui, 8);
-    const u2 = v128.load64_splat(ui, 16), u3 = v128.load64_splat(ui, 24);
+    const u0 = minus(ui), u1 = minus(ui + 8), u2 = minus(ui + 16), u3 = minus(ui + 24);
     const x0 = v128.load64_splat(xi), x1 = v128.load64_splat(xi, 8);
     const x2 = v128.load64_splat(xi, 16), x3 = v128.load64_splat(xi, 24);
     for (let j = left; j < right; j += 16) {
       const w = v128.load(y + j);
-      const r0 = f64x2.sub(v128.load(a0 + j), f64x2.mul(u0, w));
-      const r1 = f64x2.sub(v128.load(a1 + j), f64x2.mul(u1, w));
-      const r2 = f64x2.sub(v128.load(a2 + j), f64x2.mul(u2, w));
-      const r3 = f64x2.sub(v128.load(a3 + j), f64x2.mul(u3, w));
+      const r0 = madd<f64>(u0, w, v128.load(a0 + j)), r1 = madd<f64>(u1, w, v128.load(a1 + j));
+      const r2 = madd<f64>(u2, w, v128.load(a2 + j)), r3 = madd<f64>(u3, w, v128.load(a3 + j));
       v128.store(a0 + j, r0);
       v128.store(a1 + j, r1);
       v128.store(a2 + j, r2);
       v128.store(a3 + j, r3);
-      const s = f64x2.add(f64x2.mul(x0, r0), f64x2.mul(x1, r1));
-      const t = f64x2.add(f64x2.mul(x2, r2), f64x2.mul(x3, r3));
+      const s = madd<f64>(x1, r1, f64x2.mul(x0, r0)), t = madd<f64>(x3, r3, f64x2.mul(x2, r2));
       v128.store(z + j, f64x2.add(v128.load(z + j), f64x2.add(s, t)));
     }
   }
@@ -106,16 +109,15 @@ function update2(
 ): void {
   for (let i = top; i < rows; i += 2) {
     const a0 = a + i * lda, a1 = a0 + lda, ui = at(u, i), wi = at(w, i), xi = at(x, i);
-    const u0 = v128.load64_splat(ui), u1 = v128.load64_splat(ui, 8);
-    const w0 = v128.load64_splat(wi), w1 = v128.load64_splat(wi, 8);
+    const u0 = minus(ui), u1 = minus(ui + 8), w0 = minus(wi), w1 = minus(wi + 8);
     const x0 = v128.load64_splat(xi), x1 = v128.load64_splat(xi, 8);
     for (let j = left; j < right; j += 16) {
       const p = v128.load(y + j), q = v128.load(v + j);
-      const r0 = f64x2.sub(v128.load(a0 + j), f64x2.add(f64x2.mul(u0, p), f64x2.mul(w0, q)));
-      const r1 = f64x2.sub(v128.load(a1 + j), f64x2.add(f64x2.mul(u1, p), f64x2.mul(w1, q)));
+      const r0 = madd<f64>(u0, p, madd<f64>(w0, q, v128.load(a0 + j)));
+      const r1 = madd<f64>(u1, p, madd<f64>(w1, q, v128.load(a1 + j)));
       v128.store(a0 + j, r0);
       v128.store(a1 + j, r1);
-      v128.store(z + j, f64x2.add(v128.load(z + j), f64x2.add(f64x2.mul(x0, r0), f64x2.mul(x1, r1))));
+      v128.store(z + j, f64x2.add(v128.load(z + j), madd<f64>(x1, r1, f64x2.mul(x0, r0))));
     }
   }
 }
@@ -210,7 +212,7 @@ function bidiagonalize(
     f64.store(at(v, k + 1), 1);
 
     let inner = f64x2.splat(0);
-    for (let j = left; j < right; j += 16) inner = f64x2.add(inner, f64x2.mul(v128.load(y + j), v128.load(v + j)));
+    for (let j = left; j < right; j += 16) inner = madd<f64>(v128.load(y + j), v128.load(v + j), inner);
     const yv = f64x2.extract_lane(inner, 0) + f64x2.extract_lane(inner, 1);
     const y1 = f64.load(at(y, k + 1)), top = (k + 1) & ~3;
     for (let i = top; i < rows; i += 4) {
@@ -218,10 +220,10 @@ function bidiagonalize(
       let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0;
       for (let j = left; j < right; j += 16) {
         const q = v128.load(v + j);
-        s0 = f64x2.add(s0, f64x2.mul(v128.load(a0 + j), q));
-        s1 = f64x2.add(s1, f64x2.mul(v128.load(a1 + j), q));
-        s2 = f64x2.add(s2, f64x2.mul(v128.load(a2 + j), q));
-        s3 = f64x2.add(s3, f64x2.mul(v128.load(a3 + j), q));
+        s0 = madd<f64>(v128.load(a0 + j), q, s0);
+        s1 = madd<f64>(v128.load(a1 + j), q, s1);
+        s2 = madd<f64>(v128.load(a2 + j), q, s2);
+        s3 = madd<f64>(v128.load(a3 + j), q, s3);
       }
       finish(i, s0, s1, tau, yv, y1, at(a0, k + 1), lda, u, w, x);
       finish(i + 2, s2, s3, tau, yv, y1, at(a2, k + 1), lda, u, w, x);
