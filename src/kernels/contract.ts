@@ -145,6 +145,8 @@ export interface Dense {
    */
   largest32(x: number, n: number, sumOfSquares: number): number;
   largest64(x: number, n: number, sumOfSquares: number): number;
+  /** Copies rows of `bytes` bytes, end to end at a, to rows `ldb` bytes apart at b, and fills the rest with zeros. */
+  spreadRows(a: number, rows: number, bytes: number, b: number, ldb: number): void;
   /** B (cols×rows, `ldb` bytes from row to row) ← Aᵀ; multiples of 4, A's rows end to end. */
   transpose32(a: number, rows: number, cols: number, b: number, ldb: number): void;
   transpose64(a: number, rows: number, cols: number, b: number, ldb: number): void;

@@ -26,7 +26,12 @@ export interface LoadedMatrix {
   readonly exponent: number;
   /** ‖P‖_F² with a relative error up to 2⁻¹⁴; undefined for half precision and for matrices that were scaled */
   readonly squaredNorm: number | undefined;
+  /** room for a float32 copy, and whether the numbers are there already */
+  readonly copy?: { readonly pointer: number; readonly made: boolean };
 }
+
+/** The size of a matrix in kernel memory, and the type that it is computed in. */
+export type LoadedSize = Pick<LoadedMatrix, "single" | "rows" | "cols" | "paddedRows" | "paddedCols">;
 
 type Storage = "float64" | "float32" | "float16" | "bfloat16";
 
@@ -49,6 +54,8 @@ interface Placing {
   scaled?: boolean;
   /** whether 16-bit numbers may stay as they are; the dense path and the power iteration have no products with them */
   half?: boolean;
+  /** whether to make a float32 copy on the way; asked when there is room for P */
+  copied?: (P: LoadedSize) => boolean;
 }
 
 /**
@@ -61,7 +68,7 @@ export function loadMatrix(
   kernels: Kernels,
   view: View,
   transposed: boolean,
-  { scaled = true, half = false }: Placing = {},
+  { scaled = true, half = false, copied }: Placing = {},
 ): LoadedMatrix {
   const { arena, routines } = kernels;
   const single = view.dtype === "float32";
@@ -76,8 +83,10 @@ export function loadMatrix(
   // Half precision is copied as it is, and converted to float32 in place if necessary.
   const packed = single ? view.half : undefined;
   const pointer = arena.take(total * (packed ? 2 : bytes));
-  const target = { pointer, rows, cols, paddedCols, total, alone };
   const kind = packed ? "half" : view.dtype;
+  const room = copied?.({ single, rows, cols, paddedRows, paddedCols }) ? arena.take(4 * total) : undefined;
+  const scan = packed ? undefined : new Scan(kernels, single, room ? { pointer, copy: room } : undefined);
+  const target = { pointer, rows, cols, paddedCols, total, alone, scan };
   if (view.parts) copyParts(kernels, view.parts, transposed, kind, target);
   else fillPadding(kernels, kind, target, copyNumbers(kernels, gridOf(view, transposed, kind), kind, target));
 
@@ -95,11 +104,8 @@ export function loadMatrix(
       routines.prescale16(pointer, total);
     }
   } else {
-    const mark = arena.mark();
-    const sum = arena.take(8);
-    largest = (single ? routines.largest32 : routines.largest64)(pointer, total, sum);
-    squaredNorm = arena.f64(sum, 1)[0];
-    arena.release(mark);
+    const done = scan?.numbers === rows * paddedCols;
+    ({ largest, squaredNorm } = done ? scan : new Scan(kernels, single).add(pointer, total));
     if (Number.isNaN(largest)) throwNonFinite(view);
   }
   let exponent = 0;
@@ -117,6 +123,8 @@ export function loadMatrix(
     }
   }
   const size = storage === "float16" || storage === "bfloat16" ? 2 : bytes;
+  const made = exponent === 0 && scan?.numbers === rows * paddedCols;
+  if (room && made) arena.fill(room + 4 * rows * paddedCols, 4 * (total - rows * paddedCols));
   return {
     pointer,
     rows,
@@ -129,22 +137,23 @@ export function loadMatrix(
     transposed,
     exponent,
     squaredNorm,
+    ...(room && { copy: { pointer: room, made } }),
   };
 }
 
 /**
- * A float32 copy of a float64 matrix of more than one row, beside it. The copy has an exponent of its own, so that
+ * A float32 copy of a float64 matrix of more than one row, beside it or where there is room for it. The copy has an exponent of its own, so that
  * squares do not overflow.
  */
 export function demoteMatrix({ arena, routines }: Kernels, P: LoadedMatrix): LoadedMatrix {
-  const { paddedRows, paddedCols, exponent } = P;
+  const { paddedRows, paddedCols, exponent, copy } = P;
   const total = paddedRows * paddedCols;
-  const pointer = arena.take(4 * total);
+  const pointer = copy?.pointer ?? arena.take(4 * total);
   // The entries of a matrix that was scaled on loading are at most 2.
   const e = P.squaredNorm ? exponentOf(Math.sqrt(P.squaredNorm)) : 0;
   const shift = Math.abs(e) > SAFE_EXPONENT.single ? e : 0;
   if (shift) routines.scale64(P.pointer, total, 2 ** -shift);
-  routines.demote32(P.pointer, pointer, total);
+  if (shift || !copy?.made) routines.demote32(P.pointer, pointer, total);
   if (shift) routines.scale64(P.pointer, total, 2 ** shift);
   return {
     ...P,
@@ -155,6 +164,34 @@ export function demoteMatrix({ arena, routines }: Kernels, P: LoadedMatrix): Loa
     exponent: exponent + shift,
     squaredNorm: P.squaredNorm && P.squaredNorm * 4 ** -shift,
   };
+}
+
+/** What is known of the numbers that have been added, and a float32 copy of them if there is room for one. */
+class Scan {
+  /** the largest |x|; NaN if one is NaN or infinite */
+  largest = 0;
+  squaredNorm = 0;
+  numbers = 0;
+
+  constructor(
+    private readonly kernels: Kernels,
+    private readonly single: boolean,
+    private readonly room?: { readonly pointer: number; readonly copy: number } | undefined,
+  ) {}
+
+  /** Adds `count` numbers (a multiple of LANES) in kernel memory. */
+  add(pointer: number, count: number): this {
+    const { arena, routines } = this.kernels;
+    const mark = arena.mark();
+    const sum = arena.take(8);
+    const largest = (this.single ? routines.largest32 : routines.largest64)(pointer, count, sum);
+    this.largest = Math.max(this.largest, largest);
+    this.squaredNorm += arena.f64(sum, 1)[0];
+    this.numbers += count;
+    arena.release(mark);
+    if (this.room) routines.demote32(pointer, this.room.copy + (pointer - this.room.pointer) / 2, count);
+    return this;
+  }
 }
 
 type Numbers = Float32Array | Float64Array | Uint16Array;
@@ -179,6 +216,8 @@ interface Target {
   readonly total: number;
   /** whether there is one row, and no padding below it */
   readonly alone: boolean;
+  /** gets the rows that are searched while they are in cache */
+  readonly scan: Scan | undefined;
 }
 
 /** The entries as rows of A or Aᵀ; for half precision, their bits. */
@@ -230,10 +269,15 @@ function copyParts(
  *
  * @returns whether they were transposed, panel by panel
  */
-function copyNumbers({ arena, routines }: Kernels, source: Grid, kind: Copied, to: Target): boolean {
+function copyNumbers(kernels: Kernels, source: Grid, kind: Copied, to: Target): boolean {
+  const { arena, routines } = kernels;
   const { pointer, rows, cols, paddedCols, total, alone } = to;
   const { bytes, view, transpose } = COPIED[kind];
-  if (alone || !isFlat(source) || source.down !== 1 || source.across === 1) {
+  if (isFlat(source) && source.across === 1 && (cols >= LEAST_ROW || source.down === cols)) {
+    copyRows(kernels, source, kind, to);
+    return false;
+  }
+  if (alone || !isFlat(source) || source.down !== 1) {
     fillRows(source, rows, cols, arena[view](pointer, total), paddedCols);
     return false;
   }
@@ -244,6 +288,39 @@ function copyNumbers({ arena, routines }: Kernels, source: Grid, kind: Copied, t
   );
   arena.release(mark);
   return true;
+}
+
+/** Numbers of a row from which it is copied as a whole. Chosen: short ones are copied faster one by one. */
+const LEAST_ROW = 16;
+/** Bytes of rows that are copied and searched at a time. Chosen: they fit into the second-level cache twice. */
+const PIECE = 2 ** 17;
+
+/** Copies contiguous rows, some at a time, and searches them while they are in cache. */
+function copyRows({ arena, routines }: Kernels, source: FlatGrid, kind: Copied, to: Target): void {
+  const { data, offset, down } = source;
+  const { pointer, rows, cols, paddedCols, scan } = to;
+  const { bytes, view } = COPIED[kind];
+  const piece = Math.max(1, Math.floor(PIECE / (bytes * paddedCols)));
+  const together = piece > 1 && down === cols;
+  const mark = arena.mark();
+  const stage = together && paddedCols > cols ? arena.take(piece * cols * bytes) : 0;
+  for (let i = 0; i < rows; i += piece) {
+    const count = Math.min(piece, rows - i);
+    const target = pointer + i * paddedCols * bytes;
+    const from = offset + i * down;
+    if (together) {
+      arena[view](stage || target, count * cols).set(data.subarray(from, from + count * cols));
+      if (stage) routines.spreadRows(stage, count, cols * bytes, target, paddedCols * bytes);
+    } else {
+      const out = arena[view](target, count * paddedCols);
+      for (let k = 0; k < count; k++) {
+        out.set(data.subarray(from + k * down, from + k * down + cols), k * paddedCols);
+        out.fill(0, k * paddedCols + cols, (k + 1) * paddedCols);
+      }
+    }
+    scan?.add(target, count * paddedCols);
+  }
+  arena.release(mark);
 }
 
 interface Grid {
@@ -306,18 +383,6 @@ const TILE = 32;
 
 function fillRows(source: Grid, rows: number, cols: number, out: Numbers, ldo: number): void {
   const { data, read, offset, down, across } = source;
-  if (isFlat(source) && across === 1 && down === cols && ldo === cols) {
-    out.set(source.data.subarray(offset, offset + rows * cols));
-    return;
-  }
-  if (isFlat(source) && across === 1 && cols >= 16) {
-    for (let i = 0; i < rows; i++) {
-      const from = offset + i * down;
-      out.set(source.data.subarray(from, from + cols), i * ldo);
-      out.fill(0, i * ldo + cols, (i + 1) * ldo);
-    }
-    return;
-  }
   for (let top = 0; top < rows; top += TILE) {
     const bottom = Math.min(top + TILE, rows);
     for (let left = 0; left < cols; left += TILE) {

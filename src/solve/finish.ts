@@ -9,6 +9,8 @@ import type { Action } from "./action.js";
 export interface RitzResult {
   /** unit vector of the short side, in float64 */
   short: Float64Array;
+  /** PᵀP·short, if it is known in float64 */
+  normal?: Float64Array;
   /** estimate of σ₂ */
   second: number;
   /** how far the true σ₂ may lie above the estimate */
@@ -147,7 +149,7 @@ export function secondOfGram(
   return { second, secondError: Math.sqrt(square + epsilon * first) - second };
 }
 
-/** The triplet, from two more products with A. */
+/** The triplet, from two more products with A, or one if PᵀP·v is known. */
 export function completeTriplet(
   action: Action,
   result: RitzResult,
@@ -156,7 +158,8 @@ export function completeTriplet(
 ): SingularTriplet {
   const short = roundedTo(action.dtype, result.short);
   const pair = singularPair(action.dtype, short, action.matvec(short));
-  const back = action.rmatvec(pair.long);
+  const size = norm2(pair.image);
+  const back = result.normal && size > 0 ? result.normal.map((x) => x / size) : action.rmatvec(pair.long);
   action.checkAdjoint?.({ from: short, to: pair.image }, { from: pair.long, to: back });
   return tripletOfPair(action, result, pair, back, rtol, atol);
 }

@@ -1,6 +1,6 @@
 import { kernelBudget } from "../kernels/budget.js";
 import type { Kernels } from "../kernels/contract.js";
-import { demoteMatrix, type LoadedMatrix } from "../kernels/load-matrix.js";
+import { demoteMatrix, type LoadedMatrix, type LoadedSize } from "../kernels/load-matrix.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { blockedDot, norm2 } from "../numerics/sums.js";
 import { type Action, loadedAction } from "./action.js";
@@ -72,15 +72,15 @@ const BULK = 0.6;
  */
 export function mixedPrecision(kernels: Kernels, action: Action, goal: Goal): RitzResult | undefined {
   const P = action.matrix;
-  if (!P || goal.start || !pays(kernels, P)) return undefined;
+  if (!P || goal.start || !(P.copy || copyPays(kernels, P))) return undefined;
   const mark = kernels.arena.mark();
   const result = correctedLanczos(kernels, P, action, goal);
   kernels.arena.release(mark);
   return result;
 }
 
-/** Whether the copy fits and the matrix is large enough. */
-function pays({ arena }: Kernels, P: LoadedMatrix): boolean {
+/** Whether the copy of a matrix that has its room already fits, too, and the matrix is large enough. */
+export function copyPays({ arena }: Kernels, P: LoadedSize): boolean {
   const { single, rows, cols, paddedRows, paddedCols } = P;
   if (single || cols < LEAST_SHORT) return false;
   const copy = 4 * paddedRows * paddedCols;
@@ -115,16 +115,17 @@ function correctedLanczos(
   for (;;) {
     const size = norm2(x);
     for (let i = 0; i < x.length; i++) x[i] /= size;
-    const r = action.normalProduct(x);
-    const theta = blockedDot(x, r);
+    const normal = action.normalProduct(x);
+    const theta = blockedDot(x, normal);
+    const r = normal.slice();
     for (let i = 0; i < r.length; i++) r[i] -= theta * x[i];
     const sigma = Math.sqrt(theta);
     const residual = norm2(r) / sigma;
     const ratio = residualRatio({ ...known, sigma, residual }, goal, "float64");
     const total = iterations + products;
     if (ratio <= 1) {
-      const reads = lower.passes;
-      return { short: x, second, secondError, converged: true, iterations: total, reads, method: "lanczos" };
+      const cost = { iterations: total, reads: lower.passes };
+      return { short: x, normal, second, secondError, converged: true, ...cost, method: "lanczos" };
     }
     if (!(residual < LEAST_GAIN * before) || total >= goal.maxIterations) return undefined;
     before = residual;

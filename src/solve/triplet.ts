@@ -1,5 +1,5 @@
 import type { Kernels } from "../kernels/contract.js";
-import { loadMatrix } from "../kernels/load-matrix.js";
+import { type LoadedSize, loadMatrix } from "../kernels/load-matrix.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { complexFunction } from "../matrix/complex-input.js";
 import { UnsupportedError } from "../matrix/errors.js";
@@ -12,7 +12,7 @@ import { type Action, gramAction, gramPays, loadedAction, operatorAction } from 
 import { completeTriplet, normOnScale, type RitzResult } from "./finish.js";
 import { gramDense, operatorDense } from "./gram-eigen.js";
 import { lanczos } from "./lanczos.js";
-import { mixedPrecision } from "./mixed-precision.js";
+import { copyPays, mixedPrecision } from "./mixed-precision.js";
 import { type CheckedOptions, checkOptions, checkStart, type SolveOptions } from "./options.js";
 import { loadedOrPanels, panelSolver } from "./panel-action.js";
 import { power } from "./power.js";
@@ -207,7 +207,9 @@ function solveDense(kernels: Kernels, input: Input, options: CheckedOptions, who
 }
 
 function solveLanczos(kernels: Kernels, input: Input, options: CheckedOptions, of: Goal["of"]): Solved {
-  const action = krylovAction(kernels, input, options, options.method === "auto");
+  const action = krylovAction(kernels, input, options, options.method === "auto", {
+    copied: (P) => !options.start && copyPays(kernels, P),
+  });
   const goal = goalOf(options, of, action, startOf(input, action, options));
   return { action, result: mixedPrecision(kernels, action, goal) ?? lanczos(kernels, action, goal) };
 }
@@ -217,20 +219,21 @@ function solveLanczos(kernels: Kernels, input: Input, options: CheckedOptions, o
  *
  * @param formGram - whether a long thin matrix may be replaced by its Gram matrix
  * @param basis - vectors that the space may grow to; default: those of one triplet
+ * @param copied - whether the float32 copy of `mixedPrecision` is made as the matrix is loaded
  */
 export function krylovAction(
   kernels: Kernels,
   input: Input,
   { seed, adjointRtol }: Pick<CheckedOptions, "seed" | "adjointRtol">,
   formGram: boolean,
-  basis?: number,
+  { basis, copied }: { basis?: number; copied?: (P: LoadedSize) => boolean },
 ): Action {
   if (input.kind === "operator") return operatorAction(kernels, input, seed, adjointRtol);
   const view = loadedOrPanels(input, false, basis);
   if (view.kind === "panels") return panelSolver(kernels, view, false, basis).action;
   const { m, n, dtype } = view;
   if (formGram && gramPays(m, n, dtype)) return gramAction(kernels, loadMatrix(kernels, view, m > n));
-  return loadedAction(kernels, loadMatrix(kernels, view, m < n, { half: true }), true);
+  return loadedAction(kernels, loadMatrix(kernels, view, m < n, { half: true, copied }), true);
 }
 
 /** The caller's first v, as a vector of the short side. */

@@ -155,7 +155,7 @@ function tripletsOf(input: Input, options: CheckedTriplets): SingularTriplets {
 
 function tripletsOfWhole(input: Input, options: CheckedTriplets): SingularTriplets {
   return tripletsWith(REAL, input, options, (kernels, basis) =>
-    krylovAction(kernels, input, options, false, basis),
+    krylovAction(kernels, input, options, false, { basis }),
   );
 }
 

@@ -25,6 +25,11 @@ export function referenceLoad(memory: () => ArrayBuffer): Omit<Dense, "eigenLarg
   return {
     largest32: (x, n, sumOfSquares) => largest(new Float32Array(memory(), x, n), sumOfSquares),
     largest64: (x, n, sumOfSquares) => largest(new Float64Array(memory(), x, n), sumOfSquares),
+    spreadRows(a, rows, bytes, b, ldb) {
+      const all = new Uint8Array(memory());
+      for (let i = 0; i < rows; i++)
+        for (let k = 0; k < ldb; k++) all[b + i * ldb + k] = k < bytes ? all[a + i * bytes + k] : 0;
+    },
     transpose32: (...sizes) => transpose(new Float32Array(memory()))(...sizes),
     transpose64: (...sizes) => transpose(new Float64Array(memory()))(...sizes),
     transpose16: (...sizes) => transpose(new Uint16Array(memory()))(...sizes),

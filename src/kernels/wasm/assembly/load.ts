@@ -78,6 +78,14 @@ export function largest64(x: usize, n: usize, sumOfSquares: usize): f64 {
   return max<f64>(f64x2.extract_lane(w, 0), f64x2.extract_lane(w, 1));
 }
 
+/** Rows of `bytes` bytes, end to end at a, to rows `ldb` bytes apart at b, with zeros between them. */
+export function spreadRows(a: usize, rows: usize, bytes: usize, b: usize, ldb: usize): void {
+  for (let i: usize = 0; i < rows; i++, a += bytes, b += ldb) {
+    memory.copy(b, a, bytes);
+    memory.fill(b + bytes, 0, ldb - bytes);
+  }
+}
+
 /** B (cols×rows, `ldb` bytes from row to row) ← Aᵀ; rows and cols are multiples of 4, A's rows lie end to end. */
 export function transpose32(a: usize, rows: usize, cols: usize, b: usize, ldb: usize): void {
   const lda = cols << 2;
