@@ -72,7 +72,9 @@ export class KrylovSpace implements KrylovBasis {
   readonly #work: number;
   readonly #R: number;
   readonly #strip: number;
+  /** T, `ldt` numbers from row to row */
   readonly #projected: Float64Array;
+  readonly #ldt: number;
   /** vectors in the next block, and B, which ties the last block to it */
   #width = 0;
   readonly #coupling = new Float64Array(BLOCK * BLOCK);
@@ -98,7 +100,8 @@ export class KrylovSpace implements KrylovBasis {
     this.#seed = seed;
     this.#random = startStream(seed);
     this.#capacity = Math.min(most ?? CAPACITY, G.short);
-    this.#projected = new Float64Array(this.#capacity ** 2);
+    this.#ldt = padTo(this.#capacity, 2);
+    this.#projected = new Float64Array(this.#capacity * this.#ldt);
     const n = G.padded;
     const number = G.single ? 4 : 8;
     this.#bytes = n * number;
@@ -218,7 +221,7 @@ export class KrylovSpace implements KrylovBasis {
   /** The sum of all Ritz values, but of what is locked. */
   get trace(): number {
     let sum = 0;
-    for (let i = 0; i < this.size - this.locked; i++) sum += this.#projected[i * this.#capacity + i];
+    for (let i = 0; i < this.size - this.locked; i++) sum += this.#projected[i * this.#ldt + i];
     return sum;
   }
 
@@ -244,7 +247,7 @@ export class KrylovSpace implements KrylovBasis {
     for (let c = 0; c < width; c++)
       for (let i = 0; i <= k + c; i++) {
         const value = column[i * width + c];
-        if (i >= locked) T[(k + c - locked) * this.#capacity + i - locked] = value;
+        if (i >= locked) T[(k + c - locked) * this.#ldt + i - locked] = value;
         this.#scale = Math.max(this.#scale, Math.abs(value));
       }
     this.size = next;
@@ -260,7 +263,7 @@ export class KrylovSpace implements KrylovBasis {
       this.#kernels,
       {
         T: this.#projected,
-        ldt: this.#capacity,
+        ldt: this.#ldt,
         size: this.size - this.locked,
         B: this.#coupling,
         ldb: BLOCK,
@@ -289,7 +292,7 @@ export class KrylovSpace implements KrylovBasis {
     arena.release(mark);
     for (let c = 0; c < this.#width; c++) this.#vector(locked + keep + c).set(this.#vector(this.size + c));
     this.#projected.fill(0);
-    for (let p = 0; p < keep; p++) this.#projected[p * this.#capacity + p] = values[p];
+    for (let p = 0; p < keep; p++) this.#projected[p * this.#ldt + p] = values[p];
     this.size = locked + keep;
     this.#lastWidth = 0;
   }

@@ -11,7 +11,7 @@ export interface Ritz {
 
 /** What a block Krylov space has made of G: G·Q = Q·T + Q₊·B·Eᵀ, as `KrylovSpace` has it. */
 export interface ProjectedProblem {
-  /** size×size in its lower triangle, `ldt` numbers from row to row */
+  /** size×size in its lower triangle, `ldt` numbers from row to row, which is even */
   readonly T: Float64Array;
   readonly ldt: number;
   readonly size: number;
@@ -27,22 +27,19 @@ export function ritzOf({ arena, routines }: Kernels, problem: ProjectedProblem, 
   const { size: k, width, lastWidth } = problem;
   const count = Math.min(wanted, k);
   const mark = arena.mark();
-  const lda = k + (k & 1);
+  const lda = problem.ldt;
+  const ldv = k + (k & 1);
   const T = arena.take(8 * k * lda);
   const values = arena.take(8 * count);
-  const vectors = arena.take(8 * count * lda);
+  const vectors = arena.take(8 * count * ldv);
   const work = arena.take(8 * eigenWork(k));
-  const matrix = arena.f64(T, k * lda);
-  for (let i = 0; i < k; i++) {
-    const row = i * problem.ldt;
-    matrix.set(problem.T.subarray(row, row + i + 1), i * lda);
-  }
-  routines.eigenLargest(T, lda, k, count, count, values, vectors, lda, work);
+  arena.f64(T, k * lda).set(problem.T.subarray(0, k * lda));
+  routines.eigenLargest(T, lda, k, count, count, values, vectors, ldv, work);
 
   const coefficients: Float64Array[] = [];
   const residuals = new Float64Array(count);
   for (let p = 0; p < count; p++) {
-    const y = arena.f64(vectors + 8 * p * lda, k).slice();
+    const y = arena.f64(vectors + 8 * p * ldv, k).slice();
     coefficients.push(y);
     // B·(the last block's coefficients).
     let square = 0;
