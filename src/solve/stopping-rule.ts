@@ -186,15 +186,25 @@ export function stepsToExcludeLarger(
 
 /** Block steps before the first check. Chosen: fewer never suffice without a start. */
 export const FIRST_CHECK = 4;
-/** Most block steps between two checks. Chosen: a wrong forecast then costs less than a restart. */
-const LONGEST = 12;
+/** Most block steps between two checks, and part of the way to the forecast end that is taken at once. */
+interface Stride {
+  readonly longest: number;
+  readonly part: number;
+}
+/**
+ * Chosen: of Gaussian and other matrices from 128² to 1024², these take the least time. Convergence gets faster as the
+ * space grows, so forecasts are too long.
+ */
+const STRIDE: { cheapPass: Stride; dearPass: Stride } = {
+  cheapPass: { longest: 10, part: 0.85 },
+  dearPass: { longest: 6, part: 0.6 },
+};
 
 /**
  * Block steps until the next check, from the rate of convergence since the last one.
  *
  * A check solves the projected problem. If a pass costs a hundred times as much, every step is checked; otherwise most
- * of the way to the forecast end is taken at once. The factor below 1 and the limits are chosen: a step too many is as
- * bad as a check too many where both cost the same.
+ * of the way to the forecast end is taken at once.
  *
  * @param cost - multiplications of a pass
  * @param now - `residualRatio`, and `before` at the check `since` steps ago
@@ -211,10 +221,8 @@ export function stepsUntilCheck(
   if (check < 0.01 * cost) return 1;
   const rate = Math.log(before / now) / since;
   // The first steps tell little of the rate, so no more than have been taken already.
-  const most = Math.min(LONGEST, space.steps);
+  const { longest, part } = check > 0.5 * cost ? STRIDE.cheapPass : STRIDE.dearPass;
+  const most = Math.min(longest, space.steps);
   if (!(rate > 0) || !Number.isFinite(rate)) return Math.min(2, most);
-  const forecast = Math.log(now) / rate;
-  // If passes are cheap, a step too many costs less than a check too many.
-  const steps = check > 0.5 * cost ? Math.ceil(forecast) : Math.floor(0.85 * forecast);
-  return Math.max(1, Math.min(most, steps));
+  return Math.max(1, Math.min(most, Math.ceil((part * Math.log(now)) / rate)));
 }
