@@ -142,8 +142,8 @@ export function loadMatrix(
 }
 
 /**
- * A float32 copy of a float64 matrix of more than one row, beside it or where there is room for it. The copy has an exponent of its own, so that
- * squares do not overflow.
+ * A float32 copy of a float64 matrix of more than one row, beside it or where there is room for it. The copy has an
+ * exponent of its own, so that squares do not overflow.
  */
 export function demoteMatrix({ arena, routines }: Kernels, P: LoadedMatrix): LoadedMatrix {
   const { paddedRows, paddedCols, exponent, copy } = P;
@@ -166,7 +166,10 @@ export function demoteMatrix({ arena, routines }: Kernels, P: LoadedMatrix): Loa
   };
 }
 
-/** What is known of the numbers that have been added, and a float32 copy of them if there is room for one. */
+/**
+ * What is known of the numbers that have been added, which are searched piece by piece. If there is room for one, they are
+ * also copied to float32.
+ */
 class Scan {
   /** the largest |x|; NaN if one is NaN or infinite */
   largest = 0;

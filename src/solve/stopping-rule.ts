@@ -195,9 +195,9 @@ interface Stride {
  * Chosen: of Gaussian and other matrices from 128² to 1024², these take the least time. Convergence gets faster as the
  * space grows, so forecasts are too long.
  */
-const STRIDE: { cheapPass: Stride; dearPass: Stride } = {
-  cheapPass: { longest: 10, part: 0.85 },
-  dearPass: { longest: 6, part: 0.6 },
+const STRIDES: { cheapPasses: Stride; expensivePasses: Stride } = {
+  cheapPasses: { longest: 10, part: 0.85 },
+  expensivePasses: { longest: 6, part: 0.6 },
 };
 
 /**
@@ -221,7 +221,7 @@ export function stepsUntilCheck(
   if (check < 0.01 * cost) return 1;
   const rate = Math.log(before / now) / since;
   // The first steps tell little of the rate, so no more than have been taken already.
-  const { longest, part } = check > 0.5 * cost ? STRIDE.cheapPass : STRIDE.dearPass;
+  const { longest, part } = check > 0.5 * cost ? STRIDES.cheapPasses : STRIDES.expensivePasses;
   const most = Math.min(longest, space.steps);
   if (!(rate > 0) || !Number.isFinite(rate)) return Math.min(2, most);
   return Math.max(1, Math.min(most, Math.ceil((part * Math.log(now)) / rate)));
