@@ -34,8 +34,8 @@ const MOST_NUMBERS = 2 ** 32;
 const BLOCK = 2 ** 15;
 
 /**
- * Numbers of a gradient that is computed whole, so that its array is made from the numbers, which takes a fifth less time
- * than filling an array of zeros. Chosen: at most 512 KiB.
+ * Most numbers of a gradient that is computed at once and then copied to a new array. That takes a fifth less time than
+ * filling an array of zeros. Chosen: at most 512 KiB.
  */
 const WHOLE = 2 ** 16;
 

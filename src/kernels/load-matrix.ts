@@ -90,6 +90,9 @@ export function loadMatrix(
   if (view.parts) copyParts(kernels, view.parts, transposed, kind, target);
   else fillPadding(kernels, kind, target, copyNumbers(kernels, gridOf(view, transposed, kind), kind, target));
 
+  // Undefined if some numbers were copied in another way than row by row.
+  const complete = scan?.numbers === rows * paddedCols ? scan : undefined;
+
   let storage: Storage = packed ?? view.dtype;
   let largest: number;
   let squaredNorm: number | undefined;
@@ -104,8 +107,7 @@ export function loadMatrix(
       routines.prescale16(pointer, total);
     }
   } else {
-    const done = scan?.numbers === rows * paddedCols;
-    ({ largest, squaredNorm } = done ? scan : new Scan(kernels, single).add(pointer, total));
+    ({ largest, squaredNorm } = complete ?? new Scan(kernels, single).add(pointer, total));
     if (Number.isNaN(largest)) throwNonFinite(view);
   }
   let exponent = 0;
@@ -123,7 +125,7 @@ export function loadMatrix(
     }
   }
   const size = storage === "float16" || storage === "bfloat16" ? 2 : bytes;
-  const made = exponent === 0 && scan?.numbers === rows * paddedCols;
+  const made = exponent === 0 && complete !== undefined;
   if (room && made) arena.fill(room + 4 * rows * paddedCols, 4 * (total - rows * paddedCols));
   return {
     pointer,
@@ -166,10 +168,7 @@ export function demoteMatrix({ arena, routines }: Kernels, P: LoadedMatrix): Loa
   };
 }
 
-/**
- * What is known of the numbers that have been added, which are searched piece by piece. If there is room for one, they are
- * also copied to float32.
- */
+/** Searches numbers piece by piece, and copies them to float32 if there is room for a copy. */
 class Scan {
   /** the largest |x|; NaN if one is NaN or infinite */
   largest = 0;

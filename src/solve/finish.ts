@@ -158,8 +158,9 @@ export function completeTriplet(
 ): SingularTriplet {
   const short = roundedTo(action.dtype, result.short);
   const pair = singularPair(action.dtype, short, action.matvec(short));
-  const size = norm2(pair.image);
-  const back = result.normal && size > 0 ? result.normal.map((x) => x / size) : action.rmatvec(pair.long);
+  const { normal } = result;
+  const size = normal ? norm2(pair.image) : 0;
+  const back = normal && size > 0 ? normal.map((x) => x / size) : action.rmatvec(pair.long);
   action.checkAdjoint?.({ from: short, to: pair.image }, { from: pair.long, to: back });
   return tripletOfPair(action, result, pair, back, rtol, atol);
 }

@@ -192,8 +192,8 @@ interface Stride {
   readonly part: number;
 }
 /**
- * Chosen: of Gaussian and other matrices from 128² to 1024², these take the least time. Convergence gets faster as the
- * space grows, so forecasts are too long.
+ * Chosen: they take the least time on Gaussian and other matrices from 128² to 1024². Convergence gets faster as the space
+ * grows, so a forecast is too long.
  */
 const STRIDES: { cheapPasses: Stride; expensivePasses: Stride } = {
   cheapPasses: { longest: 10, part: 0.85 },

@@ -336,8 +336,8 @@ export function eigenLargest(
         const y = vectors + <usize>o * (ldv << 3);
         axpy(-dot(x, y, n), y, x, n);
       }
-      // Of several equal values, the shift may favour a vector that is known already so much that rounding is all that is
-      // left beside it. From a little further away, it favours none.
+      // If eigenvalues are equal, the solve may return a known vector again; without that, only rounding is left. A shift a
+      // little further away does not favour one of them.
       if (q > 0 && normalize(x, n) * LEAST_LEFT > 1 && tries++ < TRIES) {
         shift += 4 * eps * norm;
         seed = scatter(x, n, seed);
