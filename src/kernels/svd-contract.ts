@@ -53,10 +53,13 @@ export function svdStride(n: number): number {
   return whole % 32 === 0 ? whole + 8 : whole;
 }
 
+/** float64 numbers that the search for the singular values of a bidiagonal matrix takes, whatever its size. */
+const SEARCH = 56;
+
 /** float64 numbers of workspace that `svd` takes for an m×n matrix, m ≥ n. */
 export function svdWork(m: number, n: number): number {
   const rows = Math.ceil(m / 4) * 4;
   const cols = Math.ceil(n / 4) * 4;
   const triangle = m >= 2 * n ? cols * svdStride(n) : 0;
-  return cols * (9 + Math.floor(rows / 64)) + 3 * (rows + cols + 4) + triangle;
+  return cols * (10 + Math.floor(rows / 64)) + 3 * (rows + cols + 4) + SEARCH + triangle;
 }

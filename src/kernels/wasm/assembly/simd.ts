@@ -5,6 +5,12 @@
 /** 2^(127 − 15 − 10): the exponent bias is 127 in float32 and 15 in float16, and `prescale16` has added 10. */
 const REBIAS: f32 = reinterpret<f32>((127 + 102) << 23);
 
+/** Where float64 number i of those at p lies. */
+@inline
+export function at(p: usize, i: usize): usize {
+  return p + (i << 3);
+}
+
 /** Number of TX in a vector. */
 @inline
 export function lanes<TX>(): usize {

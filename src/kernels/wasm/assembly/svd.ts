@@ -2,8 +2,9 @@
 //
 // 1. m ≥ 2n: A = Q·R first (Chan, ACM Trans. Math. Softw. 8:72, 1982);
 // 2. R, or A, = U₁·B·V₁ᵀ with B upper bidiagonal, by Householder's reflections from both sides (§5.4.8);
-// 3. B = U₂·S·V₂ᵀ by implicit QR: see bidiagonal.ts;
-// 4. U = Q·U₁·U₂, V = V₁·V₂, by applying the reflections to the rotated identity.
+// 3. the singular values of B: approximations by dqds.ts, improved by bisection.ts;
+// 4. B = U₂·S·V₂ᵀ by implicit QR, for the vectors: see implicit-qr.ts;
+// 5. U = Q·U₁·U₂, V = V₁·V₂, by applying the reflections to the rotated identity.
 //
 // A reflection I − tau·v·vᵀ is stored as the tail of v, in place of the zeros it makes; the head of v is 1. Each
 // reflection is applied in the pass that computes the products for the next one, so that the matrix is read once or twice
@@ -16,8 +17,10 @@
 // Sci. Comput. 34:A206, 2012). The bidiagonalization delays its two rank-one updates until the next pass
 // (Howell et al., ACM Trans. Math. Softw. 34:14, 2008).
 
-import { at, diagonalize, NOTHING } from "./bidiagonal";
-import { madd } from "./simd";
+import { refine, SEARCH } from "./bisection";
+import { dqds } from "./dqds";
+import { diagonalize, NOTHING } from "./implicit-qr";
+import { at, madd } from "./simd";
 
 /** Terms of a partial sum. */
 const BLOCK: usize = 64;
@@ -286,6 +289,39 @@ function transpose(a: usize, lda: usize, n: usize): void {
   }
 }
 
+/**
+ * values ← the singular values of B, descending. d, e: its diagonal and superdiagonal. pairs: 4n numbers of scratch; work:
+ * 3n + SEARCH.
+ */
+function bidiagonalValues(d: usize, e: usize, n: usize, values: usize, pairs: usize, work: usize): void {
+  let most: f64 = 0;
+  for (let i: usize = 0; i < n; i++) most = max(most, abs<f64>(f64.load(at(d, i))));
+  for (let i: usize = 0; i + 1 < n; i++) most = max(most, abs<f64>(f64.load(at(e, i))));
+  if (most == 0) return zero(values, n);
+  // A power of two, so that the largest entry is between 1 and 2.
+  const exponent = i64.reinterpret_f64(most) & 0x7ff0000000000000;
+  const unscale = f64.reinterpret_i64(exponent), scale = 1 / unscale;
+
+  const squares = pairs, copy = at(squares, 2 * n), low = at(work, 2 * n);
+  f64.store(at(e, n - 1), 0);
+  for (let i: usize = 0; i < n; i++) {
+    const x = f64.load(at(d, i)) * scale, y = f64.load(at(e, i)) * scale;
+    f64.store(squares + (i << 4), x * x);
+    f64.store(squares + (i << 4), y * y, 8);
+  }
+  memory.copy(copy, squares, n << 4);
+  dqds(copy, n, work, low, values);
+
+  for (let i: usize = 0; i < n; i++) {
+    const x = sqrt<f64>(max<f64>(0, f64.load(at(values, i))));
+    let k = i;
+    for (; k > 0 && f64.load(at(values, k - 1)) < x; k--) f64.store(at(values, k), f64.load(at(values, k - 1)));
+    f64.store(at(values, k), x);
+  }
+  refine(squares, n, values, f64.EPSILON * f64.load(values), low);
+  for (let i: usize = 0; i < n; i++) f64.store(at(values, i), f64.load(at(values, i)) * unscale);
+}
+
 /** See SvdRoutines. */
 export function svd(
   a: usize, lda: usize, m: usize, n: usize, s: usize,
@@ -299,10 +335,10 @@ export function svd(
   ldv <<= 3;
   const e = work, reflections = at(e, cols), factors = at(reflections, 2 * cols);
   const rotations = at(factors, (rows / BLOCK + 2) * cols);
-  const scratch = at(rotations, 4 * cols);
+  const values = at(rotations, 4 * cols), scratch = at(values, cols);
   let core = a, coreRows = rows;
   if (tall) {
-    core = at(scratch, 3 * (rows + wide));
+    core = at(scratch, 3 * (rows + wide) + SEARCH);
     coreRows = cols;
     triangularize(a, a, lda, cols, n, cols, true, factors, scratch);
     for (let i = cols, f = at(factors, cols); i < rows; i += block, f = at(f, cols))
@@ -315,6 +351,7 @@ export function svd(
   }
   bidiagonalize(core, lda, coreRows, n, cols, s, e, reflections, scratch);
 
+  bidiagonalValues(s, e, n, values, rotations, scratch);
   if (vectors) {
     zero(u, (rows * ldu) >> 3);
     zero(v, (cols * ldv) >> 3);
@@ -322,8 +359,10 @@ export function svd(
       f64.store(at(u + i * ldu, i), 1);
       f64.store(at(v + i * ldv, i), 1);
     }
+    if (!diagonalize(s, e, n, wide, u, ldu, v, ldv, rotations, scratch)) return false;
   }
-  if (!diagonalize(s, e, n, wide, vectors, u, ldu, v, ldv, rotations, scratch)) return false;
+  // Those of the implicit QR have larger errors, but are in the same order.
+  memory.copy(s, values, n << 3);
   if (!vectors) return true;
 
   transpose(u, ldu, n);

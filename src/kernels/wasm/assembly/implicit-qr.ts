@@ -1,11 +1,11 @@
-// The singular values of an upper bidiagonal matrix B by implicit QR: each sweep turns B into LᵀBR, bidiagonal again,
+// The singular vectors of an upper bidiagonal matrix B by implicit QR: each sweep turns B into LᵀBR, bidiagonal again,
 // with a superdiagonal that shrinks at its end (Golub & Van Loan, Matrix Computations, 4th ed., §8.6.2).
 //
 // A superdiagonal entry up to 4ε·max|B| counts as zero, which moves no singular value by more than that. If a diagonal
 // entry is as small, B is close to singular, and the sweep without shift finds that value at once (Demmel & Kahan,
 // SIAM J. Sci. Stat. Comput. 11:873, 1990, §3). A sweep runs from the larger end of the diagonal to the smaller (§5).
 
-import { madd } from "./simd";
+import { at, madd } from "./simd";
 
 /** A sum of squares below 2⁻⁹⁰⁰ = (2⁻³⁰⁰·2⁻¹⁵⁰)² counts as zero, as the largest entry is at least 2⁻³⁰⁰. */
 export const NOTHING: f64 = 1.1830521861667747e-271;
@@ -15,11 +15,6 @@ const EPS: f64 = 2.220446049250313e-16;
 const SWEEPS: usize = 10;
 /** Doublings of the tolerance before the iteration gives up. Chosen: then it is 2⁶·4ε. */
 const DOUBLINGS: i32 = 6;
-
-@inline
-export function at(p: usize, i: usize): usize {
-  return p + (i << 3);
-}
 
 /** Rotations of rows (p, p + step), (p + step, p + 2·step), …: `count` pairs (c, s) at g. */
 function rotate(p: usize, step: usize, count: usize, cols: usize, g: usize): void {
@@ -142,11 +137,11 @@ function smaller(f: f64, g: f64, h: f64): f64 {
 }
 
 /**
- * d, e ← the singular values in descending order, zeros; the rows of U and V (where there are
- * `vectors`) are rotated as well. `wide` numbers a row, `scratch` likewise. False: did not converge.
+ * d, e ← the singular values in descending order, zeros; the rows of U and V are rotated as well. `wide`
+ * numbers a row, `scratch` likewise. False: did not converge.
  */
 export function diagonalize(
-  d: usize, e: usize, n: usize, wide: usize, vectors: bool,
+  d: usize, e: usize, n: usize, wide: usize,
   u: usize, ldu: usize, v: usize, ldv: usize, rotations: usize, scratch: usize,
 ): bool {
   const other = at(rotations, 2 * n);
@@ -184,11 +179,9 @@ export function diagonalize(
     }
     if (shift > 0) shifted(head, off, step, count, shift, rotations, other);
     else unshifted(head, off, step, count, rotations, other);
-    if (vectors) {
-      // Upwards, the sweep works on the transposed and reversed matrix: rows and columns are exchanged.
-      rotate(u + from * ldu, down ? ldu : -ldu, count, wide, down ? other : rotations);
-      rotate(v + from * ldv, down ? ldv : -ldv, count, wide, down ? rotations : other);
-    }
+    // Upwards, the sweep works on the transposed and reversed matrix: rows and columns are exchanged.
+    rotate(u + from * ldu, down ? ldu : -ldu, count, wide, down ? other : rotations);
+    rotate(v + from * ldv, down ? ldv : -ldv, count, wide, down ? rotations : other);
   }
 
   for (let i: usize = 0; i < n; i++) {
@@ -199,7 +192,6 @@ export function diagonalize(
     const sigma = f64.load(at(d, p));
     f64.store(at(d, p), f64.load(at(d, i)));
     f64.store(at(d, i), abs<f64>(sigma));
-    if (!vectors) continue;
     const bytes = wide << 3;
     if (p != i) {
       exchange(u + i * ldu, u + p * ldu, scratch, bytes);
