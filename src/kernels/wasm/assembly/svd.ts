@@ -218,7 +218,9 @@ function bidiagonalize(
     for (let j = left; j < right; j += 16) inner = madd<f64>(v128.load(y + j), v128.load(v + j), inner);
     const yv = f64x2.extract_lane(inner, 0) + f64x2.extract_lane(inner, 1);
     const y1 = f64.load(at(y, k + 1)), top = (k + 1) & ~3;
-    for (let i = top; i < rows; i += 4) {
+    // From the bottom, where the update has left rows in the caches.
+    for (let i = rows; i > top; ) {
+      i -= 4;
       const a0 = a + i * lda, a1 = a0 + lda, a2 = a1 + lda, a3 = a2 + lda;
       let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0;
       for (let j = left; j < right; j += 16) {
