@@ -5,8 +5,8 @@ export interface SvdRoutines {
   /**
    * A = U·diag(s)·Vᵀ for m ≥ n ≥ 1, s descending.
    *
-   * |ŝᵢ − sᵢ| ≤ c·ε·s₁, and U, V are orthonormal to c·ε, c growing like √n: at n = 100 about 10 for the
-   * values and 25 for the vectors, at worst, in tight clusters, 30 and 130.
+   * |ŝᵢ − sᵢ| ≤ c·ε·s₁, where c is about 5 and in tight clusters 20 (observed to n = 200). U and V are orthonormal to
+   * c·ε, where c grows like √n: at n = 100 about 25, in tight clusters 130.
    * So the error of a small singular value is c·ε·s₁, not c·ε times the value. The values are the same
    * bits with and without vectors.
    *

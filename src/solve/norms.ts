@@ -65,7 +65,7 @@ function coreOf(A: unknown, what: string, instead: string): Core {
  * All singular values, descending.
  *
  * @param A - m×n with entries, finite; neither changed nor kept
- * @returns Float64Array(min(m, n)), each within c·ε·σ₁ of the truth, c growing like √min(m, n) from about 3
+ * @returns Float64Array(min(m, n)), each within c·ε·σ₁ of the truth, c being about 5 and in tight clusters 20
  * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels; OverflowError if σ₁ is beyond
  *   the largest double
  *
@@ -75,7 +75,8 @@ function coreOf(A: unknown, what: string, instead: string): Core {
  *
  * **Not guaranteed.** The digits of values that are small against σ₁.
  *
- * **Source.** Golub & Reinsch, Numer. Math. 14:403, 1970; Demmel & Kahan, SIAM J. Sci. Stat. Comput. 11:873, 1990.
+ * **Source.** Golub & Kahan, SIAM J. Numer. Anal. 2:205, 1965; Fernando & Parlett, Numer. Math. 67:191, 1994; Fernando,
+ * SIAM J. Matrix Anal. Appl. 20:373, 1998.
  *
  * **Complex.** Each singular value once. They are those of the real form, 2m×2n, which takes eight times the flops.
  *

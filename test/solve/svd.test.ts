@@ -103,6 +103,101 @@ const oracle = ({ data, m, n }: Grid) =>
 const list = (length: number, term: (i: number) => number) =>
   Array.from({ length }, (_, i) => term(i)).sort((a, b) => b - a);
 
+/** d on the diagonal, e on the superdiagonal. */
+interface Bidiagonal {
+  d: number[];
+  e: number[];
+}
+
+const decade = (span: number) => 10 ** (-span * random.uniform());
+const some = (n: number, d: (i: number) => number, e: (i: number) => number): Bidiagonal => ({
+  d: Array.from({ length: n }, (_, i) => d(i)),
+  e: Array.from({ length: n - 1 }, (_, i) => e(i)),
+});
+const BIDIAGONAL: Record<string, (n: number) => Bidiagonal> = {
+  "of a random matrix": (n) =>
+    some(
+      n,
+      (i) => Math.sqrt(n - i) + 0.7 * random.normal(),
+      (i) => Math.sqrt(n - i - 1) + 0.7 * random.normal(),
+    ),
+  uniform: (n) => some(n, random.uniform, random.uniform),
+  constant: (n) =>
+    some(
+      n,
+      () => 1,
+      () => 1,
+    ),
+  "close to the identity": (n) =>
+    some(
+      n,
+      () => 1,
+      () => 1e-9 * random.normal(),
+    ),
+  "with rounding errors beside the diagonal": (n) =>
+    some(
+      n,
+      () => (random.uniform() < 0.5 ? -1 : 1),
+      () => 3e-16 * random.normal(),
+    ),
+  "graded down": (n) =>
+    some(
+      n,
+      (i) => 10 ** ((-18 * i) / n),
+      (i) => 10 ** ((-18 * i) / n),
+    ),
+  "graded up": (n) =>
+    some(
+      n,
+      (i) => 10 ** ((18 * i) / n),
+      (i) => 10 ** ((18 * i) / n),
+    ),
+  "small on the diagonal": (n) =>
+    some(
+      n,
+      () => 1e-3 * random.uniform(),
+      () => 1 + random.uniform(),
+    ),
+  "of all magnitudes": (n) =>
+    some(
+      n,
+      () => decade(40),
+      () => decade(40),
+    ),
+  "with zeros": (n) =>
+    some(
+      n,
+      () => (random.uniform() < 0.2 ? 0 : random.normal()),
+      () => (random.uniform() < 0.2 ? 0 : random.normal()),
+    ),
+  "of low rank": (n) =>
+    some(
+      n,
+      (i) => (3 * i < n ? 1 : 1e-16) * random.normal(),
+      (i) => (3 * i < n ? 1 : 1e-16) * random.normal(),
+    ),
+  "equal blocks, nearly separate": (n) =>
+    some(
+      n,
+      (i) => 1 + (i % 10),
+      (i) => (i % 10 === 9 ? 1e-8 : 1),
+    ),
+};
+
+/** How many singular values lie below x > 0: negative pivots of [xI B; Bᵀ xI], whose leading minors alternate. */
+function countBelow({ d, e }: Bidiagonal, x: number): number {
+  // The Golub–Kahan form with zero diagonal and d₀, e₀, d₁, … beside it has σ and −σ as eigenvalues.
+  let count = 0;
+  let pivot = -x;
+  for (let i = 0; i < 2 * d.length; i++) {
+    if (pivot < 0) count++;
+    const beside = i % 2 === 0 ? d[i / 2] : e[(i - 1) / 2];
+    if (beside === undefined) break;
+    pivot = -x - (beside * beside) / (pivot === 0 ? Number.MIN_VALUE : pivot);
+  }
+  return count - d.length;
+}
+
 for (const set of sets) {
   describe(`svd on the ${set.name} kernels`, () => {
     skipMissingKernels();
@@ -258,6 +353,22 @@ for (const set of sets) {
         }
       }
     });
+
+    for (const [name, make] of Object.entries(BIDIAGONAL))
+      it(`finds the singular values of bidiagonal matrices, ${name}`, () => {
+        for (const n of [...Array.from({ length: 60 }, (_, i) => 1 + (i % 12)), 17, 33, 64, 65, 200, 301]) {
+          const B = make(n);
+          const S = values(grid(n, n, (i, j) => (j === i ? B.d[i] : j === i + 1 ? B.e[i] : 0)));
+          // Counts are those of entries that are wrong by up to ε of themselves, which moves values by up to 2ε·σ₁:
+          // here, in the kernels, and 2ε·σ₁ for the interval at which they stop.
+          // The reference knows nothing of bidiagonal matrices.
+          const off = (set.name === "reference" ? allowed(n) : 6.5 * EPS) * S[0];
+          for (let k = 0; k < n; k++) {
+            if (S[k] > off) expect(countBelow(B, S[k] - off), `${n}: ${k}`).toBeLessThanOrEqual(n - 1 - k);
+            if (S[0] > 0) expect(countBelow(B, S[k] + off), `${n}: ${k}`).toBeGreaterThanOrEqual(n - k);
+          }
+        }
+      });
 
     it("takes rows and columns of very different size", () => {
       for (const span of [20, 150, 300]) {

@@ -79,11 +79,12 @@ function reverse(z: usize, first: usize, last: usize): void {
 function shift(z: usize, first: usize, last: usize, extra: f64, smallest: f64, part: f64): f64 {
   const a = q(z, last - 1) + e(z, last - 1), c = q(z, last) + extra, square = q(z, last) * e(z, last - 1);
   const half = 0.5 * (a - c), root = sqrt<f64>(half * half + square);
-  const theta = c - (half >= 0 ? square / (half + root) : root - half);
+  // The smaller eigenvalue of the last two rows, and the square of what its vector has in the upper one.
+  const below = half >= 0 ? square / (half + root) : root - half, theta = c - below, weight = below / (2 * root);
   let tau: f64 = 0;
-  if (theta > 0) {
-    const r = a - theta, change = q(z, last - 1) * e(z, last - 2) * (square / (square + r * r));
-    const above = q(z, last - 2) + e(z, last - 2) - theta, most = sqrt<f64>(change);
+  if (theta > 0 && root > 0) {
+    const change = q(z, last - 1) * e(z, last - 2) * weight, most = sqrt<f64>(change);
+    const above = q(z, last - 2) + e(z, last - 2) - theta;
     tau = theta - (above > 0 ? min(most, 3 * change / above) : most);
   }
   if (smallest > 0) tau = tau > 0 ? min(tau, part * smallest) : part * smallest;

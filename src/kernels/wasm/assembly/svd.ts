@@ -336,7 +336,7 @@ function bidiagonalValues(d: usize, e: usize, n: usize, values: usize, pairs: us
   dqds(copy, n, work, low, values);
 
   for (let i: usize = 0; i < n; i++) {
-    const x = sqrt<f64>(max<f64>(0, f64.load(at(values, i))));
+    const square = f64.load(at(values, i)), x = square > 0 ? sqrt<f64>(square) : 0;
     let k = i;
     for (; k > 0 && f64.load(at(values, k - 1)) < x; k--) f64.store(at(values, k), f64.load(at(values, k - 1)));
     f64.store(at(values, k), x);
