@@ -89,18 +89,32 @@ export function gramTest({ arena, routines }: ProofKernels, P: BlockedEntries): 
     return trace;
   };
 
-  /** x ← (L·Lᵀ)⁻¹·x */
+  /** x ← (L·Lᵀ)⁻¹·x, four rows at a time as they are stored; x has a number for each padded row. */
   const solve = (x: Float64Array): void => {
-    for (let i = 0; i < n; i++) {
-      const row = 4 * (i >> 2) * padded + (i & 3);
-      let sum = x[i];
-      for (let j = 0, k = row; j < i; j++, k += 4) sum -= B[k] * x[j];
-      x[i] = sum / B[row + 4 * i];
+    for (let top = 0; top < padded; top += 4) {
+      const row = top * padded;
+      let [s0, s1, s2, s3] = x.subarray(top, top + 4);
+      for (let j = 0, k = row; j < top; j++, k += 4) {
+        s0 -= B[k] * x[j];
+        s1 -= B[k + 1] * x[j];
+        s2 -= B[k + 2] * x[j];
+        s3 -= B[k + 3] * x[j];
+      }
+      x.set([s0, s1, s2, s3], top);
+      for (let q = 0, k = row + 4 * top; q < 4; q++, k += 4) {
+        x[top + q] /= B[k + q];
+        for (let r = q + 1; r < 4; r++) x[top + r] -= B[k + r] * x[top + q];
+      }
     }
-    for (let i = n - 1; i >= 0; i--) {
-      const row = 4 * (i >> 2) * padded + (i & 3);
-      x[i] /= B[row + 4 * i];
-      for (let j = 0, k = row; j < i; j++, k += 4) x[j] -= B[k] * x[i];
+    for (let top = padded - 4; top >= 0; top -= 4) {
+      const row = top * padded;
+      for (let q = 3, k = row + 4 * (top + 3); q >= 0; q--, k -= 4) {
+        for (let r = q + 1; r < 4; r++) x[top + q] -= B[k + r] * x[top + r];
+        x[top + q] /= B[k + q];
+      }
+      const [x0, x1, x2, x3] = x.subarray(top, top + 4);
+      for (let j = 0, k = row; j < top; j++, k += 4)
+        x[j] -= B[k] * x0 + B[k + 1] * x1 + B[k + 2] * x2 + B[k + 3] * x3;
     }
   };
 
@@ -118,7 +132,8 @@ export function gramTest({ arena, routines }: ProofKernels, P: BlockedEntries): 
       return up(up(up(up(s + cholesky) + formError) + gramError) + UNDERFLOW);
     },
     slack() {
-      const x = Float64Array.from({ length: n }, (_, i) => 1 + Math.sin(i + 1) / 2);
+      // Padded rows are those of I.
+      const x = Float64Array.from({ length: padded }, (_, i) => (i < n ? 1 + Math.sin(i + 1) / 2 : 0));
       let growth = 0;
       let before = 0;
       for (let step = 0; step < STEPS; step++) {

@@ -3,13 +3,20 @@
 
 import { accumulate, COLUMN, TILE } from "./tile";
 
+/** Columns after which the next tile is begun. Chosen: a tile stays in the nearest cache, a group of rows in the second. */
+const STRIP: usize = 1024;
+
 export function gramOf(p: usize, groups: usize, columns: usize, block: usize, g: usize): void {
-  const row = columns * COLUMN, ldg = groups * TILE;
-  for (let first: usize = 0; first < columns; first += block) {
-    const count = min(block, columns - first), from = p + first * COLUMN;
-    for (let i: usize = 0; i < groups; i++)
-      for (let j: usize = 0; j <= i; j++)
-        accumulate(from + i * row, from + j * row, count, g + i * ldg + j * TILE, false);
+  const row = columns * COLUMN, ldg = groups * TILE, strip = max(STRIP / block, 1) * block;
+  for (let left: usize = 0; left < columns; left += strip) {
+    const right = min(left + strip, columns);
+    for (let i: usize = 0; i < groups; i++) {
+      for (let j: usize = 0; j <= i; j++) {
+        const x = p + i * row, y = p + j * row, c = g + i * ldg + j * TILE;
+        for (let first = left; first < right; first += block)
+          accumulate(x + first * COLUMN, y + first * COLUMN, min(block, right - first), c, false);
+      }
+    }
   }
 }
 
