@@ -25,6 +25,7 @@ import { threadedContenders } from "./contenders/threads.js";
 import { passesAgainstGap } from "./gaps.js";
 import { growthOf } from "./growth.js";
 import { leanChecks } from "./lean/lean.js";
+import { moreThreadsOf } from "./more-threads.js";
 import { checkResult, writeResult } from "./output.js";
 import { profilesOf } from "./profile.js";
 import { proofs } from "./proofs.js";
@@ -36,6 +37,7 @@ import {
   choiceTable,
   gapTable,
   growthTable,
+  moreThreadsTable,
   profileTable,
   proofTable,
   roofTable,
@@ -183,6 +185,10 @@ const twoThreads =
     : await twoThreadsOf(dist, scripts);
 status("");
 if (twoThreads) console.log(twoThreadsTable(twoThreads));
+status("more threads, simulated");
+const moreThreads = twoThreads && moreThreadsOf(settings.seed);
+status("");
+if (moreThreads && moreThreads.length > 0) console.log(moreThreadsTable(moreThreads));
 status("complex passes");
 const complexPasses = cases.some(isComplexCase) && !given.ours ? await complexPassesOf(clock) : undefined;
 status("");
@@ -224,6 +230,7 @@ const result: BenchResult = {
   roof,
   profiles,
   twoThreads,
+  moreThreads,
   complexPasses,
   gaps: rest?.gaps ?? [],
   growth: rest?.growth ?? [],

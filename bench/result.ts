@@ -175,6 +175,16 @@ export interface TwoThreads {
   readonly busy: number;
 }
 
+/** What `singularTriplet`, float32, would take on more cores: simulated, see more-threads.ts. */
+export interface MoreThreads {
+  readonly n: number;
+  /** measured, on one thread */
+  readonly oneMs: number;
+  readonly ratios: readonly { readonly threads: number; readonly ratio: number }[];
+  /** of A, by the most threads */
+  readonly gigabytesPerSecond: number;
+}
+
 /** A target, and whether this run reached it. */
 export interface Target {
   readonly what: string;
@@ -238,6 +248,7 @@ export interface BenchResult {
   readonly roof?: Roof;
   readonly profiles?: readonly Profile[];
   readonly twoThreads?: readonly TwoThreads[];
+  readonly moreThreads?: readonly MoreThreads[] | undefined;
   readonly complexPasses?: readonly ComplexPass[] | undefined;
   readonly proofs?: readonly Proof[];
   readonly warm?: readonly WarmStart[];

@@ -6,6 +6,7 @@ import type {
   Choice,
   GapPoint,
   Growth,
+  MoreThreads,
   PassSpeed,
   Profile,
   Proof,
@@ -159,6 +160,21 @@ export function twoThreadsTable(measured: readonly TwoThreads[]): string {
     ({ n, quiet, busy }) => `  ${n}²: ${short(quiet)}; with another process busy on a core ${short(busy)}`,
   );
   return ["", "Two threads, their time by that of one, singularTriplet float32", ...lines].join("\n");
+}
+
+/** What more threads would take by the time of one. */
+export function moreThreadsTable(simulated: readonly MoreThreads[]): string {
+  const lines = simulated.map(
+    ({ n, oneMs, ratios, gigabytesPerSecond }) =>
+      `  ${n}²: one thread ${duration(oneMs)}; ` +
+      ratios.map(({ threads, ratio }) => `${threads} threads ${short(ratio)}`).join(", ") +
+      `, reading ${gigabytesPerSecond.toFixed(0)} GB/s`,
+  );
+  return [
+    "",
+    "More threads on as many cores, simulated, their time by that of one, singularTriplet float32",
+    ...lines,
+  ].join("\n");
 }
 
 /** Where the time of valueAndGrad goes. */

@@ -145,6 +145,7 @@ export function benchmarksText(
     ...roofTable(result),
     ...profileTable(result),
     ...twoThreadsTable(result),
+    ...moreThreadsTable(result),
     ...proofTable(result),
     ...warmTable(result),
     `Measured ${date.slice(0, 10)} at ${commit} on ${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${node.slice(1)}${flags} (${kernelsText(kernels)}); ${libraries.join(", ")}.${missing.length > 0 ? ` Not in this run: ${missing.join("; ")}.` : ""}`,
@@ -360,6 +361,23 @@ function twoThreadsTable({ twoThreads = [] }: BenchResult): string[] {
     "## Two threads, float32",
     "The time of `singularTriplet` with two threads divided by that with one.",
     grid(["", "quiet machine", "another process busy on a core"], lines),
+  ];
+}
+
+/** More threads than this machine has cores, simulated. */
+function moreThreadsTable({ moreThreads = [] }: BenchResult): string[] {
+  if (moreThreads.length === 0) return [];
+  const counts = moreThreads[0].ratios.map(({ threads }) => threads);
+  const lines = moreThreads.map(({ n, oneMs, ratios, gigabytesPerSecond }) => [
+    `${n}²`,
+    duration(oneMs),
+    ...ratios.map(({ ratio }) => `**${short(ratio)}**`),
+    `${gigabytesPerSecond.toFixed(0)} GB/s`,
+  ]);
+  return [
+    "## More cores, float32, simulated",
+    "The time that `singularTriplet` would take on more cores, divided by that with one thread. One thread computes what several would share, each part by the clock; the parts are then scheduled. The cores are taken to be as fast as one alone, with caches and memory that supply the last column.",
+    grid(["", "1 thread", ...counts.map((count) => `${count} threads`), "read by the most"], lines),
   ];
 }
 
