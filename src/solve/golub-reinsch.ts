@@ -101,7 +101,10 @@ function decompose(A: Float64Array, m: number, n: number, vectors: boolean, { ro
 /** By how many powers of two the largest entry lies outside what the kernels take; 0 for most matrices. */
 function exponentBeyond(A: Float64Array): number {
   let most = 0;
-  for (let i = 0; i < A.length; i++) most = Math.max(most, Math.abs(A[i]));
+  for (let i = 0; i < A.length; i++) {
+    const size = Math.abs(A[i]);
+    if (size > most) most = size;
+  }
   if (most === 0) return 0;
   const exponent = Math.floor(Math.log2(most));
   return exponent > HIGHEST ? exponent - HIGHEST : exponent < LOWEST ? exponent - LOWEST : 0;

@@ -220,29 +220,26 @@ function bidiagonalize(
     const y1 = f64.load(at(y, k + 1)), top = (k + 1) & ~3;
     // From the bottom, where the update has left rows in the caches. Eight rows at a time, so that their sums overlap.
     for (let i = rows; i > top; ) {
-      i -= 4;
-      const lower = a + i * lda;
-      let a0 = lower, t0 = f64x2.splat(0), t1 = t0, t2 = t0, t3 = t0;
-      let s0 = t0, s1 = t0, s2 = t0, s3 = t0;
-      if (i > top) {
-        a0 -= 4 * lda;
-        i -= 4;
+      const eight = i - top > 4;
+      i -= eight ? 8 : 4;
+      const a0 = a + i * lda, a1 = a0 + lda, a2 = a1 + lda, a3 = a2 + lda;
+      let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+      if (eight) {
+        const a4 = a3 + lda, a5 = a4 + lda, a6 = a5 + lda, a7 = a6 + lda;
         for (let j = left; j < right; j += 16) {
-          const q = v128.load(v + j), a1 = a0 + j + lda, a2 = a1 + lda, a3 = a2 + lda, a4 = a3 + lda;
-          const a5 = a4 + lda, a6 = a5 + lda, a7 = a6 + lda;
+          const q = v128.load(v + j);
           s0 = madd<f64>(v128.load(a0 + j), q, s0);
-          s1 = madd<f64>(v128.load(a1), q, s1);
-          s2 = madd<f64>(v128.load(a2), q, s2);
-          s3 = madd<f64>(v128.load(a3), q, s3);
-          t0 = madd<f64>(v128.load(a4), q, t0);
-          t1 = madd<f64>(v128.load(a5), q, t1);
-          t2 = madd<f64>(v128.load(a6), q, t2);
-          t3 = madd<f64>(v128.load(a7), q, t3);
+          s1 = madd<f64>(v128.load(a1 + j), q, s1);
+          s2 = madd<f64>(v128.load(a2 + j), q, s2);
+          s3 = madd<f64>(v128.load(a3 + j), q, s3);
+          t0 = madd<f64>(v128.load(a4 + j), q, t0);
+          t1 = madd<f64>(v128.load(a5 + j), q, t1);
+          t2 = madd<f64>(v128.load(a6 + j), q, t2);
+          t3 = madd<f64>(v128.load(a7 + j), q, t3);
         }
-        finish(i + 4, t0, t1, tau, yv, y1, at(a0 + 4 * lda, k + 1), lda, u, w, x);
-        finish(i + 6, t2, t3, tau, yv, y1, at(a0 + 6 * lda, k + 1), lda, u, w, x);
+        finish(i + 4, t0, t1, tau, yv, y1, at(a4, k + 1), lda, u, w, x);
+        finish(i + 6, t2, t3, tau, yv, y1, at(a6, k + 1), lda, u, w, x);
       } else {
-        const a1 = a0 + lda, a2 = a1 + lda, a3 = a2 + lda;
         for (let j = left; j < right; j += 16) {
           const q = v128.load(v + j);
           s0 = madd<f64>(v128.load(a0 + j), q, s0);
@@ -252,7 +249,7 @@ function bidiagonalize(
         }
       }
       finish(i, s0, s1, tau, yv, y1, at(a0, k + 1), lda, u, w, x);
-      finish(i + 2, s2, s3, tau, yv, y1, at(a0 + 2 * lda, k + 1), lda, u, w, x);
+      finish(i + 2, s2, s3, tau, yv, y1, at(a2, k + 1), lda, u, w, x);
     }
     zero(at(w, top), k + 1 - top);
     zero(at(x, top), k + 1 - top);
@@ -384,7 +381,7 @@ export function svd(
     }
     if (!diagonalize(s, e, n, wide, u, ldu, v, ldv, rotations, scratch)) return false;
   }
-  // Those of the implicit QR have larger errors, but are in the same order.
+  // Implicit QR gives them larger errors, but the same order.
   memory.copy(s, values, n << 3);
   if (!vectors) return true;
 
