@@ -11,12 +11,10 @@ import { scaleByPower } from "../numerics/powers.js";
 import { type Action, formGram, loadedAction, normalProductOf } from "./action.js";
 import type { RitzResult } from "./finish.js";
 import { gramDense, topOfGram } from "./gram-eigen.js";
+import { capacityFor } from "./krylov.js";
 
 /** Kernel memory that does not grow with A: the projected problem, a strip of the rotation, a stage. */
 const FIXED = 2 ** 19;
-/** Vectors of a Krylov space for one triplet. */
-const BASIS = 64;
-
 const BYTES: Readonly<Record<DType, number>> = { float32: 4, float64: 8 };
 
 /**
@@ -30,7 +28,7 @@ export function leastMemory(
   long: number,
   dtype: DType,
   dense: boolean,
-  basis = BASIS,
+  basis = capacityFor(short),
 ): number {
   const bytes = BYTES[dtype];
   const vectors = 2 * (padTo(short, LANES) + padTo(long, LANES));
@@ -40,7 +38,7 @@ export function leastMemory(
 }
 
 /** Whether a copy of A fits into kernel memory, beside what works on it. */
-export function fits(view: Pick<View, "m" | "n" | "dtype">, dense: boolean, basis = BASIS): boolean {
+export function fits(view: Pick<View, "m" | "n" | "dtype">, dense: boolean, basis?: number): boolean {
   const [short, long] = view.m < view.n ? [view.m, view.n] : [view.n, view.m];
   const bytes = BYTES[view.dtype];
   const row = awayFromPages(padTo(dense ? long : short, LANES), bytes) * bytes;
@@ -176,7 +174,7 @@ export function panelSolver(
   kernels: Kernels,
   panels: PanelsView,
   dense: boolean,
-  basis = BASIS,
+  basis = capacityFor(Math.min(panels.rows, panels.cols)),
 ): PanelSolver {
   const { rows, cols } = panels;
   const wide = dense && rows < cols;
