@@ -6,7 +6,7 @@ import { at } from "./simd";
 
 /** Singular values that are searched for at a time. */
 const LANES: usize = 8;
-/** As large as any quotient of the recurrence, but for a division by 0. */
+/** Without a division by 0, quotients of the recurrence are below some 2⁵³. This is 2²⁰⁰. */
 const HUGE: f64 = 1.6069380442589903e60;
 
 // A lane: the point to count at, the largest point known to be at or below the value, the smallest above it (−1:

@@ -338,7 +338,8 @@ function bidiagonalValues(d: usize, e: usize, n: usize, values: usize, pairs: us
     for (; k > 0 && f64.load(at(values, k - 1)) < x; k--) f64.store(at(values, k), f64.load(at(values, k - 1)));
     f64.store(at(values, k), x);
   }
-  refine(squares, n, values, f64.EPSILON * f64.load(values), low);
+  // σ₁ is at least the largest entry. A unit of 0 would let the search go on without end.
+  refine(squares, n, values, f64.EPSILON * max<f64>(1, f64.load(values)), low);
   for (let i: usize = 0; i < n; i++) f64.store(at(values, i), f64.load(at(values, i)) * unscale);
 }
 
