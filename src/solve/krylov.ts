@@ -5,11 +5,13 @@ import type { NormalOperator } from "./action.js";
 import type { KrylovBasis } from "./krylov-basis.js";
 import { type Ritz, ritzOf } from "./ritz.js";
 
-/** Vectors the space grows to before it is restarted, and for vectors of some hundred numbers. */
+/** Vectors the space grows to before it is restarted. */
 const CAPACITY = 64;
-const CAPACITY_BETWEEN = 80;
-/** Where more vectors cost less than the restart that they avoid: a twelfth of the time at 512². Measured. */
-const BETWEEN = [320, 896];
+/**
+ * The same for float32 vectors of between `least` and `most` numbers, where more vectors cost less than the restart that
+ * they avoid. Measured: a twelfth of the time at 512², nothing from 1024² on.
+ */
+const WIDER = { capacity: 80, least: 320, most: 896 };
 /** Columns that a restart rotates at a time, as `rotateBasis` does. */
 const STRIP = 16;
 /** Bytes of scratch of `orthogonalize`, beside its coefficients. */
@@ -23,10 +25,14 @@ const BLOCK = 2;
 /** Numbers that `normalizeBlock` reads and writes: R, and the size that rounding is measured against. */
 const RESULTS = BLOCK * BLOCK + 1;
 
-/** Vectors of length `short` that a space for one triplet grows to; with the next block, two more are kept in memory. */
-export function capacityFor(short: number): number {
-  const [least, most] = BETWEEN;
-  return Math.min(short >= least && short <= most ? CAPACITY_BETWEEN : CAPACITY, short);
+/**
+ * Vectors of length `short` that a space for one triplet grows to; with the next block, two more are kept in memory.
+ *
+ * @param single  whether they are float32
+ */
+export function capacityFor(short: number, single: boolean): number {
+  const wider = single && short >= WIDER.least && short <= WIDER.most;
+  return Math.min(wider ? WIDER.capacity : CAPACITY, short);
 }
 
 /** Start vectors have a stream of their own: a matrix drawn with the same seed must not begin with one. */
@@ -108,7 +114,7 @@ export class KrylovSpace implements KrylovBasis {
     };
     this.#seed = seed;
     this.#random = startStream(seed);
-    this.#capacity = most === undefined ? capacityFor(G.short) : Math.min(most, G.short);
+    this.#capacity = most === undefined ? capacityFor(G.short, G.single) : Math.min(most, G.short);
     this.#ldt = padTo(this.#capacity, 2);
     this.#projected = new Float64Array(this.#capacity * this.#ldt);
     const n = G.padded;

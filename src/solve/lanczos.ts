@@ -96,7 +96,7 @@ export function* lanczosIteration(
  * σ₁ and its short vector by block Lanczos on G = PᵀP.
  *
  * Cost: a pass over A per step, 8 flops an element and pass; up to 68 basis vectors of length min(m, n), and up to 84
- *   where that is between 320 and 896.
+ *   of float32 where that is between 320 and 896.
  * Not guaranteed: a random start misses σ₁ with a probability that falls exponentially in the number of steps
  *   (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992).
  */

@@ -15,6 +15,7 @@ import { capacityFor } from "./krylov.js";
 
 /** Kernel memory that does not grow with A: the projected problem, a strip of the rotation, a stage. */
 const FIXED = 2 ** 19;
+
 const BYTES: Readonly<Record<DType, number>> = { float32: 4, float64: 8 };
 
 /**
@@ -28,7 +29,7 @@ export function leastMemory(
   long: number,
   dtype: DType,
   dense: boolean,
-  basis = capacityFor(short),
+  basis = capacityFor(short, dtype === "float32"),
 ): number {
   const bytes = BYTES[dtype];
   const vectors = 2 * (padTo(short, LANES) + padTo(long, LANES));
@@ -174,7 +175,7 @@ export function panelSolver(
   kernels: Kernels,
   panels: PanelsView,
   dense: boolean,
-  basis = capacityFor(Math.min(panels.rows, panels.cols)),
+  basis = capacityFor(Math.min(panels.rows, panels.cols), panels.dtype === "float32"),
 ): PanelSolver {
   const { rows, cols } = panels;
   const wide = dense && rows < cols;

@@ -39,7 +39,7 @@ import { type Goal, goalOf } from "./stopping-rule.js";
  * or, where a copy does not fit and for `rowPanels`, a panel of it that every pass loads anew. min(m, n) ≤ 64, or up to
  * 256 and A much longer than wide: three passes and min²·max flops. Otherwise some 20 to 60 fused passes of 8 flops an
  * element, or with the float32 copy up to 30 of them and 60 of half the flops over the copy and some five over A; and at
- * most 72·min(m, n) + 2(m + n) numbers of memory (80·n + 2(m + n) for `rowPanels`).
+ * most 72·min(m, n) + 2(m + n) float64 numbers of memory (80·n + 2(m + n) for `rowPanels`).
  *
  * **Not guaranteed.** A random start can miss σ₁, with a probability that falls exponentially in the number of
  * steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot. The start depends
