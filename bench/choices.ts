@@ -1,7 +1,7 @@
 import type { DType } from "../src/matrix/types.js";
 import { createRandom } from "../src/numerics/random.js";
 import type { Method } from "../src/solve/options.js";
-import { quantile } from "./clock.js";
+import { median } from "./clock.js";
 import type { Core, WithoutCopy } from "./contenders/core.js";
 import type { Choice } from "./result.js";
 
@@ -47,12 +47,7 @@ export function choicesOfAuto(core: Core, seed: number, withoutCopy: WithoutCopy
           for (let k = 0; k < loops; k++) calls[i]();
           ms.push((performance.now() - begin) / loops);
         }
-      const [auto, lanczos, dense, alone] = samples.map(({ ms }) =>
-        quantile(
-          ms.sort((a, b) => a - b),
-          0.5,
-        ),
-      );
+      const [auto, lanczos, dense, alone] = samples.map(({ ms }) => median(ms));
       const { method, passes } = core.singularTriplet(A);
       return {
         rows,

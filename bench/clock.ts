@@ -89,6 +89,14 @@ function summarize(samples: (number | null)[], loops: number): Times {
   };
 }
 
+/** The median of the numbers that are not NaN. */
+export function median(values: readonly number[]): number {
+  return quantile(
+    values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b),
+    0.5,
+  );
+}
+
 /** A quantile of ascending numbers, interpolated. */
 export function quantile(sorted: readonly number[], q: number): number {
   const place = (sorted.length - 1) * q;

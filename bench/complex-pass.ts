@@ -5,7 +5,7 @@ import { kernels } from "../src/kernels/select.js";
 import { type View, viewOf } from "../src/matrix/view.js";
 import { createRandom } from "../src/numerics/random.js";
 import { type Action, loadedAction } from "../src/solve/action.js";
-import { type ClockOptions, quantile, takeTurns } from "./clock.js";
+import { type ClockOptions, median, takeTurns } from "./clock.js";
 import type { Loaded } from "./contender.js";
 import type { ComplexPass } from "./result.js";
 
@@ -36,10 +36,7 @@ export async function complexPassesOf(clock: ClockOptions): Promise<ComplexPass[
     const ratios = own.map((ms, round) => (ms ?? Number.NaN) / (real[round] ?? Number.NaN));
     found.push({
       n,
-      ratio: quantile(
-        ratios.filter((ratio) => !Number.isNaN(ratio)).sort((a, b) => a - b),
-        0.5,
-      ),
+      ratio: median(ratios),
     });
   }
   return found;

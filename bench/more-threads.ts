@@ -3,7 +3,7 @@ import { divided, type SlotRoutines } from "../src/kernels/parallel.js";
 import { kernels } from "../src/kernels/select.js";
 import type { WorkerTeam } from "../src/kernels/worker-team.js";
 import { argumentNumbers, readArguments, writeArguments } from "../src/threads/mailbox.js";
-import { quantile } from "./clock.js";
+import { median } from "./clock.js";
 import { type ChunkTime, timeOfJob } from "./list-scheduling.js";
 import type { MoreThreads } from "./result.js";
 import { makeWorkload } from "./workload.js";
@@ -107,11 +107,6 @@ export function moreThreadsOf(seed: number): MoreThreads[] {
         setRoutines(routines);
         for (const [count, all] of severals) all.push(beside + (simulatedMs.get(count) ?? 0) / calls);
       }
-      const median = (values: readonly number[]) =>
-        quantile(
-          [...values].sort((a, b) => a - b),
-          0.5,
-        );
       const most = median(severals.get(Math.max(...THREADS)) as number[]);
       return {
         n,

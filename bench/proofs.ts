@@ -1,7 +1,7 @@
 import { certify } from "../src/certify/certify.js";
 import { proofKernels } from "../src/kernels/proof-kernels.js";
 import type { Case } from "./cases.js";
-import { type ClockOptions, quantile, takeTurns } from "./clock.js";
+import { type ClockOptions, median, takeTurns } from "./clock.js";
 import { inProcess } from "./contender.js";
 import type { Core } from "./contenders/core.js";
 import type { Proof } from "./result.js";
@@ -103,8 +103,5 @@ function ratioOf(a: readonly (number | null)[], b: readonly (number | null)[]): 
     const other = b[round];
     return ms === null || other === null ? [] : [ms / other];
   });
-  return quantile(
-    ratios.sort((x, y) => x - y),
-    0.5,
-  );
+  return median(ratios);
 }

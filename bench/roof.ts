@@ -7,7 +7,7 @@ import type { DType } from "../src/matrix/types.js";
 import { type View, viewOf } from "../src/matrix/view.js";
 import { createRandom } from "../src/numerics/random.js";
 import { loadedAction } from "../src/solve/action.js";
-import { type ClockOptions, quantile, takeTurns } from "./clock.js";
+import { type ClockOptions, median, takeTurns } from "./clock.js";
 import type { Contender, Loaded } from "./contender.js";
 import type { MultiplyAdds, PassSpeed, Roof } from "./result.js";
 import type { Workload } from "./workload.js";
@@ -158,11 +158,4 @@ function passesOf(n: number, dtype: DType) {
     answer: () => ({ sigmas: [] }),
   });
   return { pass, data: entries, release: () => arena.release(mark) };
-}
-
-function median(values: readonly number[]): number {
-  return quantile(
-    values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b),
-    0.5,
-  );
 }

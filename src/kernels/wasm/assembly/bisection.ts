@@ -73,7 +73,7 @@ function begin(p: usize, k: usize, values: usize, unit: f64): void {
   i64.store(p, k, INDEX);
 }
 
-/** Takes the count of the lane at p into account. Whether the value is known; then it is in `GUESS`. */
+/** Narrows the search of the lane at p by its count. Returns whether the value is found; it is in `GUESS` then. */
 function advance(p: usize, n: usize, unit: f64): bool {
   const x = f64.load(p), guess = f64.load(p, GUESS), step = f64.load(p, STEP);
   // Values are in descending order. None is below 0, whatever the count says.

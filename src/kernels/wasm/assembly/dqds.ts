@@ -11,8 +11,6 @@
 
 import { at } from "./simd";
 
-/** The unit in the last place of 1. */
-const EPS: f64 = 2.220446049250313e-16;
 /** Squares below this are negligible, as the largest entry of B is at least 1: (4ε)². */
 const NEGLIGIBLE: f64 = 7.888609052210118e-31;
 /** Off-diagonal entries of BBᵀ whose squares are above this are never negligible, whatever the gap seems to be. */
@@ -39,7 +37,7 @@ function e(z: usize, i: usize): f64 {
   return f64.load(z + (i << 4), 8);
 }
 
-/** `to` ← the sweep with shift tau of rows first … last. Whether there is one. */
+/** `to` ← rows first … last after a sweep with shift tau. Returns false if tau is too large for one. */
 function sweep(z: usize, to: usize, first: usize, last: usize, tau: f64, extra: f64): bool {
   let d = q(z, first) - tau, before: f64 = 0, third: f64 = 0, smallest = f64.MAX_VALUE;
   const end = last << 4;
@@ -72,9 +70,9 @@ function reverse(z: usize, first: usize, last: usize): void {
 }
 
 /**
- * A shift below the smallest eigenvalue, as far as the last three rows tell: that of the last two, less what the third
- * may change. part: how much of `smallest`, the smallest d of the sweep before if that was not the last, or else 0, may be
- * taken.
+ * An estimate from below of the smallest eigenvalue: that of the last two rows, minus a bound on what the row above them
+ * changes. If the smallest d of the sweep before was not the last one, it is given as `smallest`, and the shift is at most
+ * part·smallest; otherwise `smallest` is 0.
  */
 function shift(z: usize, first: usize, last: usize, extra: f64, smallest: f64, part: f64): f64 {
   const a = q(z, last - 1) + e(z, last - 1), c = q(z, last) + extra, square = q(z, last) * e(z, last - 1);
@@ -120,7 +118,7 @@ export function dqds(z: usize, n: usize, to: usize, low: usize, values: usize): 
       const off = e(z, last - 1), a = q(z, last - 1) + off, c = q(z, last) + extra, square = q(z, last) * off;
       // The eigenvalue changes by about square/gap, and its root by half of that over itself. The gap is as dBefore has
       // it: 1/dBefore is the last diagonal entry of the inverse of the rows above.
-      const gap = min(a - c, dBefore), tiny = 0.25 * EPS;
+      const gap = min(a - c, dBefore), tiny = 0.25 * f64.EPSILON;
       if (off <= NEGLIGIBLE || sweeps == SWEEPS || (square < LARGE && square <= tiny * (sqrt<f64>(sum) + tiny) * gap)) {
         values -= 8;
         f64.store(values, sum + (rest + c));
@@ -166,7 +164,7 @@ export function dqds(z: usize, n: usize, to: usize, low: usize, values: usize): 
         part *= 0.25;
         // If only the last d is negative, the eigenvalue is just above tau + d.
         const late = least > 0 && tries < 2;
-        tau = tries >= TRIES ? 0 : late ? max(0, (tau + dLast) * (1 - 2 * EPS)) : 0.25 * tau;
+        tau = tries >= TRIES ? 0 : late ? max(0, (tau + dLast) * (1 - 2 * f64.EPSILON)) : 0.25 * tau;
       }
       sweeps = min(sweeps + 1, SWEEPS);
       memory.copy(z + (first << 4), to + (first << 4), ((last - first) << 4) + 8);

@@ -9,8 +9,6 @@ import { at, madd } from "./simd";
 
 /** A sum of squares below 2⁻⁹⁰⁰ = (2⁻³⁰⁰·2⁻¹⁵⁰)² counts as zero, as the largest entry is at least 2⁻³⁰⁰. */
 export const NOTHING: f64 = 1.1830521861667747e-271;
-/** The unit in the last place of 1. */
-const EPS: f64 = 2.220446049250313e-16;
 /** Sweeps per singular value before the tolerance is doubled. Chosen: about two are needed, so ten are ample. */
 const SWEEPS: usize = 10;
 /** Doublings of the tolerance before the iteration gives up. Chosen: then it is 2⁶·4ε. */
@@ -138,18 +136,14 @@ function smaller(f: f64, g: f64, h: f64): f64 {
 
 /**
  * d, e ← the singular values in descending order, zeros; the rows of U and V are rotated as well. `wide`
- * numbers a row, `scratch` likewise. False: did not converge.
+ * numbers a row, `scratch` likewise. most: the largest |x| in d and e. False: did not converge.
  */
 export function diagonalize(
-  d: usize, e: usize, n: usize, wide: usize,
+  d: usize, e: usize, n: usize, most: f64, wide: usize,
   u: usize, ldu: usize, v: usize, ldv: usize, rotations: usize, scratch: usize,
 ): bool {
   const other = at(rotations, 2 * n);
-  let most: f64 = 0;
-  for (let i: usize = 0; i < n; i++) most = max(most, abs<f64>(f64.load(at(d, i))));
-  for (let i: usize = 0; i + 1 < n; i++) most = max(most, abs<f64>(f64.load(at(e, i))));
-
-  let negligible = 4 * EPS * most, sweeps = SWEEPS * n, doublings = DOUBLINGS;
+  let negligible = 4 * f64.EPSILON * most, sweeps = SWEEPS * n, doublings = DOUBLINGS;
   for (let last = n - 1; last > 0; ) {
     if (abs<f64>(f64.load(at(e, last - 1))) <= negligible) {
       last--;
@@ -175,7 +169,7 @@ export function diagonalize(
         ? smaller(f64.load(at(d, last - 1)), f64.load(at(e, last - 1)), bottom)
         : smaller(f64.load(at(d, first + 1)), f64.load(at(e, first)), top);
       const ratio = shift / f64.load(head);
-      if (ratio * ratio < EPS) shift = 0;
+      if (ratio * ratio < f64.EPSILON) shift = 0;
     }
     if (shift > 0) shifted(head, off, step, count, shift, rotations, other);
     else unshifted(head, off, step, count, rotations, other);

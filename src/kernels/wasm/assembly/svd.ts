@@ -309,21 +309,24 @@ function transpose(a: usize, lda: usize, n: usize): void {
   }
 }
 
-/**
- * values ← the singular values of B, descending. d, e: its diagonal and superdiagonal. pairs: 4n numbers of scratch; work:
- * 3n + SEARCH.
- */
-function bidiagonalValues(d: usize, e: usize, n: usize, values: usize, pairs: usize, work: usize): void {
+/** The largest |x| of n numbers. */
+function largest(x: usize, n: usize): f64 {
   let most: f64 = 0;
-  for (let i: usize = 0; i < n; i++) most = max(most, abs<f64>(f64.load(at(d, i))));
-  for (let i: usize = 0; i + 1 < n; i++) most = max(most, abs<f64>(f64.load(at(e, i))));
+  for (let i: usize = 0; i < n; i++) most = max(most, abs<f64>(f64.load(at(x, i))));
+  return most;
+}
+
+/**
+ * values ← the singular values of B, descending. d, e: its diagonal and superdiagonal, with a zero behind that; most: the
+ * largest |x| in both. pairs: 4n numbers of scratch; work: 3n + SEARCH.
+ */
+function bidiagonalValues(d: usize, e: usize, n: usize, most: f64, values: usize, pairs: usize, work: usize): void {
   if (most == 0) return zero(values, n);
   // A power of two, so that the largest entry is between 1 and 2.
   const exponent = i64.reinterpret_f64(most) & 0x7ff0000000000000;
   const unscale = f64.reinterpret_i64(exponent), scale = 1 / unscale;
 
   const squares = pairs, copy = at(squares, 2 * n), low = at(work, 2 * n);
-  f64.store(at(e, n - 1), 0);
   for (let i: usize = 0; i < n; i++) {
     const x = f64.load(at(d, i)) * scale, y = f64.load(at(e, i)) * scale;
     f64.store(squares + (i << 4), x * x);
@@ -372,7 +375,9 @@ export function svd(
   }
   bidiagonalize(core, lda, coreRows, n, cols, s, e, reflections, scratch);
 
-  bidiagonalValues(s, e, n, values, rotations, scratch);
+  f64.store(at(e, n - 1), 0);
+  const most = max(largest(s, n), largest(e, n));
+  bidiagonalValues(s, e, n, most, values, rotations, scratch);
   if (vectors) {
     zero(u, (rows * ldu) >> 3);
     zero(v, (cols * ldv) >> 3);
@@ -380,9 +385,9 @@ export function svd(
       f64.store(at(u + i * ldu, i), 1);
       f64.store(at(v + i * ldv, i), 1);
     }
-    if (!diagonalize(s, e, n, wide, u, ldu, v, ldv, rotations, scratch)) return false;
+    if (!diagonalize(s, e, n, most, wide, u, ldu, v, ldv, rotations, scratch)) return false;
   }
-  // Implicit QR gives them larger errors, but the same order.
+  // In place of those from implicit QR, which are in the same order but have larger errors.
   memory.copy(s, values, n << 3);
   if (!vectors) return true;
 
