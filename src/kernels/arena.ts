@@ -15,14 +15,17 @@ const ALIGNMENT = 64;
 /** Where the first block begins, so that pointer 0 is never handed out. */
 const BOTTOM = 64;
 
-/** A stack of 64-byte aligned blocks of one memory. */
+/** A stack of 64-byte aligned blocks of one memory, which nothing else may grow. */
 export function createArena(memory: Growable): Arena {
   let top = BOTTOM;
+  // Kept, because asking a `WebAssembly.Memory` for its buffer takes as long as making a view.
+  let buffer = memory.buffer();
   const moveTop = (end: number) => {
     const aligned = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
-    if (aligned > memory.buffer().byteLength) {
+    if (aligned > buffer.byteLength) {
       try {
         memory.grow(aligned);
+        buffer = memory.buffer();
       } catch (error) {
         throw new UnsupportedError(
           `matrix: there is no memory for it (${messageOf(error)}); ` +
@@ -48,15 +51,15 @@ export function createArena(memory: Growable): Arena {
         throw new Error(`kernel memory: ${mark} is not a mark`);
       top = mark;
     },
-    size: () => memory.buffer().byteLength,
-    f64: (pointer, length) => new Float64Array(memory.buffer(), pointer, length),
-    f32: (pointer, length) => new Float32Array(memory.buffer(), pointer, length),
-    u16: (pointer, length) => new Uint16Array(memory.buffer(), pointer, length),
+    size: () => buffer.byteLength,
+    f64: (pointer, length) => new Float64Array(buffer, pointer, length),
+    f32: (pointer, length) => new Float32Array(buffer, pointer, length),
+    u16: (pointer, length) => new Uint16Array(buffer, pointer, length),
     fill(pointer, bytes) {
       // Eight bytes at a time, because on shared memory every element is stored separately.
       const whole = Math.floor(bytes / 8);
-      new Float64Array(memory.buffer(), pointer, whole).fill(0);
-      if (bytes > 8 * whole) new Uint8Array(memory.buffer(), pointer + 8 * whole, bytes - 8 * whole).fill(0);
+      new Float64Array(buffer, pointer, whole).fill(0);
+      if (bytes > 8 * whole) new Uint8Array(buffer, pointer + 8 * whole, bytes - 8 * whole).fill(0);
     },
   };
 }
