@@ -2,7 +2,10 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { short } from "../compare.js";
+import { LANES } from "../../src/kernels/contract.js";
+import { awayFromPages, padTo } from "../../src/numerics/padding.js";
+import { gramPays } from "../../src/solve/action.js";
+import { short as rounded } from "../compare.js";
 import type { Target } from "../result.js";
 
 interface LeanOptions {
@@ -14,8 +17,10 @@ interface LeanOptions {
   onCheck?(what: string): void;
 }
 
-/** Target, as in test/package: bytes of the compressed package. */
-const MOST_BYTES = 60 * 1024;
+/** Target, as in test/package: bytes of all exports. */
+const MOST_BYTES = 96 * 1024;
+/** Documented: kernel memory that does not grow with A, in bytes. */
+const FIXED_BYTES = 110_000;
 /** Target: growth of resident memory over many calls, in bytes. */
 const MOST_GROWTH = 4 * 2 ** 20;
 
@@ -38,7 +43,7 @@ export async function leanChecks({ dist, scripts, quick, onCheck }: LeanOptions)
   targets.push({
     what: "importing it compiles nothing",
     wanted: "no WebAssembly module",
-    found: `${imported.byImport} by the import (${short(imported.ms)} ms), ${imported.byFirstCall} by the first call`,
+    found: `${imported.byImport} by the import (${rounded(imported.ms)} ms), ${imported.byFirstCall} by the first call`,
     reached: imported.byImport === 0 && imported.byFirstCall > 0,
   });
 
@@ -81,23 +86,32 @@ interface Memory {
   readonly residentGrowth?: number;
 }
 
+/**
+ * Kernel memory beside the copies of A, against what `singularTriplet` documents. Rows of a copy are padded so that they
+ * are not a multiple of a page apart.
+ */
 function memoryTarget(m: number, n: number, dtype: "float32" | "float64", found: Memory): Target {
   const bytes = dtype === "float32" ? 4 : 8;
-  // A float64 matrix is read as a float32 copy at first.
-  const copies = dtype === "float64" && Math.min(m, n) >= 72 ? 1.5 : 1;
-  const copy = copies * m * n * bytes;
-  const most = 72 * Math.min(m, n) + 2 * (m + n);
-  // All in kernel memory but the copies of A, counted in numbers of A's dtype.
-  const numbers = (found.tripletBytes - copy) / bytes;
+  const short = Math.min(m, n);
+  const long = Math.max(m, n);
+  const dense = short <= 64;
+  // A float64 matrix is read as a float32 copy at first, unless its Gram matrix is.
+  const copies = dtype === "float64" && short >= 72 && !gramPays(m, n, dtype) ? 1.5 : 1;
+  const across = dense || gramPays(m, n, dtype) ? long : short;
+  const copy = copies * ((m * n) / across) * awayFromPages(padTo(across, LANES), bytes) * bytes;
+  const most = dense ? short * short + 8 * short + 4 * (m + n) : 72 * short + 2 * (m + n);
+  const numbers = (found.tripletBytes - copy) / 8;
   const resident =
     found.residentGrowth === undefined
       ? ""
       : `; the process grew by ${((found.residentGrowth - copy) / 2 ** 20).toFixed(1)} MiB beside them`;
   return {
     what: `memory of ${m}×${n} ${dtype} beside input, output and ${copies} copies of A`,
-    wanted: `at most 72·min(m, n) + 2(m + n) = ${most} numbers`,
-    found: `${Math.round(numbers)} (${short(numbers / most)} times that); with the gradient ${short((copies * found.gradientBytes) / copy)} times A in kernel memory${resident}`,
-    reached: numbers <= most,
+    wanted:
+      `at most ${dense ? "min² + 8·min + 4(m + n)" : "72·min + 2(m + n)"} = ${most} float64 numbers ` +
+      `and ${FIXED_BYTES / 1000} kB`,
+    found: `${Math.round(numbers)} numbers; with the gradient ${rounded((copies * found.gradientBytes) / copy)} times A in kernel memory${resident}`,
+    reached: numbers <= most + FIXED_BYTES / 8,
   };
 }
 

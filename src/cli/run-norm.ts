@@ -3,6 +3,7 @@ import type { CsvOptions } from "../files/csv.js";
 import { openFile, readStream } from "../files/disk.js";
 import type { SkippedEntry } from "../files/entry.js";
 import { withoutGzip } from "../files/gzip.js";
+import { modelFormatName } from "../files/model.js";
 import { formatOf, readMatrices } from "../files/open.js";
 import { readRows } from "../files/open-rows.js";
 import type { MatrixRows } from "../files/rows.js";
@@ -156,7 +157,7 @@ export async function runNorm(
         complain(error.message);
         return 2;
       }
-      complain(`${file}: ${reason(error)}`);
+      complain(`${file}: ${modelAdvice(source, file, error) ?? reason(error)}`);
     } finally {
       source?.close();
     }
@@ -229,6 +230,21 @@ function listOf(skipped: readonly SkippedEntry[]): string {
   const shown = skipped.slice(0, LISTED).map(({ key, reason }) => `${quote(key)} is ${reason}`);
   if (skipped.length > LISTED) shown.push(`and ${skipped.length - LISTED} more`);
   return `: ${shown.join(", ")}`;
+}
+
+/** Extensions of matrix files, whose own errors are reported. */
+const MATRIX_NAME = /\.(npy|npz|mtx|csv|tsv|petsc|mat)(\.gz)?$/i;
+
+/** What to say about a file in which no matrix was found because it is a model; undefined for other files. */
+function modelAdvice(source: ByteSource | undefined, file: string, error: unknown): string | undefined {
+  if (!source || !(error instanceof FileError) || MATRIX_NAME.test(file)) return undefined;
+  try {
+    const format = modelFormatName(source);
+    return format && `is a ${format} file and not a matrix; spectral-norm audit gives the norms of its weights`;
+  } catch {
+    // The first error is the one to report.
+    return undefined;
+  }
 }
 
 function reason(error: unknown): string {

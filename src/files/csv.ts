@@ -10,7 +10,7 @@ import { quote, readText } from "./text.js";
 export interface CsvOptions {
   /** the character between fields; a space stands for any run of spaces and tabs */
   readonly delimiter?: string;
-  /** what stands before the fraction of a number; default: a point */
+  /** the decimal sign; default: a point */
   readonly decimal?: "." | ",";
   /** whether the first row has the names of columns */
   readonly header?: boolean;
@@ -23,18 +23,18 @@ const INDEX_NAME =
   /^"?(?:unnamed.*|index|idx|id|row|rows|row[ _.]?(?:names?|id|number|no|nr)|no\.?|nr\.?|#)"?$/i;
 
 /**
- * A table of numbers as text: a line a row, the fields perhaps in double quotes. Blank lines and lines that begin with
- * # are skipped. If each row ends with a delimiter, nothing is taken to follow it.
+ * A table of numbers as text, one row a line. Fields may be in double quotes. Blank lines and lines that begin with #
+ * are skipped. If every row ends with a delimiter, no empty field follows it.
  *
  * Without options,
- * - the delimiter is what Excel's first line `sep=;` says; else the first of semicolon, comma, tab, | and spaces that
- *   the first row has (the second row, if the first has no number);
- * - the first row is a header if each of its fields is certainly no value (`kindOfText`). An empty first field over
+ * - the delimiter is that of a first line such as `sep=;`, as Excel writes it; otherwise the first of semicolon, comma,
+ *   tab, | and space that occurs in the first row (in the second row, if the first has no number);
+ * - the first row is a header if none of its fields can be a value (`kindOfText`). An empty first field over
  *   names, or over 0, 1, 2 … as pandas writes them, makes the row a header and the first column an index, and so does
  *   a header that is one field shorter than the rows, as R writes it.
  *
- * `notes` of what is returned says what was taken. What may be read in two ways is refused, naming the option that
- * settles it: a first row that is neither numbers nor names ("0,5", "NA", "50%"), or that is exactly 0, 1, … n−1; a
+ * `note` of the result says how the file was read. A file that can be read in two ways is refused, and the error names
+ * the option that decides: a first row that is neither numbers nor names ("0,5", "NA", "50%"), or that is exactly 0, 1, … n−1; a
  * first column that counts under a name such as "id"; a row longer or shorter than the first; an empty field.
  *
  * Cost: one pass; memory at most 16 times the file's size.
@@ -76,12 +76,12 @@ interface Layout {
   readonly header: LineSummary | undefined;
   readonly headerTexts: { readonly first: string } | undefined;
   readonly index: boolean;
-  /** whether the first column is an index because it counts, which every row has to bear out */
+  /** whether the first column is an index only because its numbers are consecutive; then every row is checked */
   readonly counts: boolean;
   /** fields of a row */
   readonly fields: number;
   readonly first: LineSummary;
-  /** whether nothing but the commas themselves says that they separate fields */
+  /** whether commas were taken for delimiters with no other evidence; they may be decimal signs */
   readonly guarded: boolean;
 }
 
@@ -95,7 +95,7 @@ function layoutOf(lines: CsvLines, options: CsvOptions, delimiter: number | unde
   if (hasSecond) {
     const by = lines.detect();
     if (delimiter === undefined && by !== lines.delimiter && head.counts.number < head.fields) {
-      // Names may have commas and spaces in them, which numbers have not.
+      // Names may contain commas and spaces; numbers do not.
       const found = lines.delimiter;
       lines.goTo(top);
       lines.settle(by);
@@ -134,7 +134,7 @@ function layoutOf(lines: CsvLines, options: CsvOptions, delimiter: number | unde
   };
 }
 
-/** @param head  of the first row, without its index if there is said to be one */
+/** @param head  the first row, without its index if the options say that there is one */
 function isHeader(
   lines: CsvLines,
   head: LineSummary,
@@ -160,11 +160,11 @@ function isHeader(
   const rest = fields - 1;
   if (index !== false && head.first === "empty" && rest > 0) {
     if (counts.name === rest || head.restCounting) return true;
-    // R puts all names in quotes, also those that are numbers, and no numbers.
+    // R quotes all names, even those that are numbers, but no values.
     if (head.quoted === fields && counts.number === rest && second !== undefined && second.quoted <= 1)
       return true;
   }
-  // Numbers, and fields that have been forgotten: they are named when they are read.
+  // Numbers and empty fields. An empty field is reported when it is read.
   if (
     counts.number + counts.empty === fields &&
     counts.number > 0 &&
@@ -183,7 +183,7 @@ function isHeader(
   throw lines.error(`${what}, ${either}; --header yes takes the row for a header${advice}`);
 }
 
-/** Whether the first column is one of row names, and whether that is only because it counts. */
+/** Whether the first column holds row names, and whether only its consecutive numbers show that. */
 function indexOf(
   lines: CsvLines,
   header: LineSummary,
@@ -192,7 +192,7 @@ function indexOf(
 ): readonly [index: boolean, counts: boolean] {
   const [had, have] = [header.fields, row.fields];
   const short = had === have - 1;
-  // Names with spaces in them, and not in quotes.
+  // Names without quotes that contain spaces.
   const loose = lines.spaced && had > have;
   const ragged = () => lines.error(`the first row has ${have} fields, the header ${had}`);
   if (index === true) {
@@ -225,7 +225,7 @@ interface Numbers {
 /**
  * Reads from the current line to the end.
  *
- * @param ask  whether a column that counts under a name such as "id" is refused
+ * @param ask  whether a first column of consecutive numbers under a name such as "id" is refused
  */
 function readRows(
   lines: CsvLines,

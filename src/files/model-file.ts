@@ -24,6 +24,8 @@ const HEAD_BYTES = FOREIGN_BYTES;
 export interface ModelFormat {
   /** how messages list it */
   readonly extension: string;
+  /** the name of the format in messages */
+  readonly called: string;
   /** whether it is asked before `.safetensors` and `.npz`, because its first bytes may look like theirs */
   readonly early: boolean;
   /**

@@ -3,6 +3,7 @@ import { isGguf, readGguf } from "./gguf.js";
 import { isKeras, readKeras } from "./keras.js";
 import { type ModelFormat, readModelFile } from "./model-file.js";
 import { isOnnx, readOnnx } from "./onnx.js";
+import { isSafetensors } from "./safetensors.js";
 import type { ByteSource } from "./source.js";
 import type { TensorEntry } from "./tensor.js";
 import { isTorch, readTorch, storedTorch } from "./torch.js";
@@ -11,15 +12,16 @@ import { isTorch, readTorch, storedTorch } from "./torch.js";
 const FORMATS: readonly ModelFormat[] = [
   {
     extension: ".onnx",
+    called: "ONNX",
     early: false,
     begins: isOnnx,
     read: (source, again, _name, folder) => readOnnx(source, again, folder),
   },
-  { extension: ".gguf", early: true, begins: isGguf, read: readGguf },
-  { extension: ".pt", early: true, begins: isTorch, read: readTorch, stored: storedTorch },
+  { extension: ".gguf", called: "GGUF", early: true, begins: isGguf, read: readGguf },
+  { extension: ".pt", called: "PyTorch", early: true, begins: isTorch, read: readTorch, stored: storedTorch },
   ...[".keras", ".h5"].map(
     (extension): ModelFormat => ({
-      ...{ extension, early: true, begins: isKeras },
+      ...{ extension, called: "Keras or HDF5", early: true, begins: isKeras },
       read: (source, again, _name, _folder, memory) => readKeras(source, again, memory),
     }),
   ),
@@ -44,4 +46,14 @@ export function readModel(
   memory?: number,
 ): TensorEntry[] {
   return readModelFile(open, name, folder, FORMATS, memory);
+}
+
+/** Chosen: first bytes by which formats are recognized. */
+const HEAD_BYTES = 64;
+
+/** The name of the format of a model file, by its first bytes; undefined for other files, and for JSON and `.npz`. */
+export function modelFormatName(source: ByteSource): string | undefined {
+  const head = source.read(0, Math.min(HEAD_BYTES, source.size));
+  const format = FORMATS.find(({ begins }) => begins(head, source));
+  return format?.called ?? (isSafetensors(head) ? "safetensors" : undefined);
 }

@@ -27,7 +27,7 @@ const METHODS: Readonly<Record<number, string>> = {
   95: "xz",
 };
 
-/** What the archive's directory says of one file in it. */
+/** What the archive's directory says about one file in it. */
 export interface ZipMember {
   readonly name: string;
   readonly encrypted: boolean;
@@ -38,7 +38,7 @@ export interface ZipMember {
   readonly headerOffset: number;
 }
 
-/** True if these first bytes are those of a zip archive, be it empty. */
+/** Whether the first bytes are those of a zip archive, which may be empty. */
 export function isZip(head: Uint8Array): boolean {
   return (
     head[0] === 0x50 &&
@@ -48,7 +48,7 @@ export function isZip(head: Uint8Array): boolean {
 }
 
 /**
- * The directory of a zip archive, ZIP64 included; nothing else of it is looked at. What it says of a
+ * The directory of a zip archive, ZIP64 included. The rest of the archive is not read. What the directory says about a
  * member is checked when that member is opened.
  *
  * Format: PKWARE's APPNOTE.TXT 6.3, sections 4.3 (layout) and 4.5.3 (ZIP64).
@@ -70,7 +70,7 @@ export function readZipDirectory(source: ByteSource): ZipMember[] {
     const nameEnd = at + ENTRY_BYTES + nameLength;
     const long = longFields(view, nameEnd, nameEnd + extraLength);
     const field = (value: number) => (value === 0xffffffff ? long.next().value : value);
-    // ZIP64 gives only those that are 2³² − 1 here, in this order.
+    // The ZIP64 field has those that are 2³² − 1 here, in this order.
     const memberSize = field(view.getUint32(at + 24, true));
     const compressedSize = field(view.getUint32(at + 20, true));
     const headerOffset = field(view.getUint32(at + 42, true));
@@ -89,7 +89,7 @@ export function readZipDirectory(source: ByteSource): ZipMember[] {
 }
 
 /**
- * The first `length` bytes of a member, or fewer if it is shorter. No checksum is looked at.
+ * The first `length` bytes of a member, or fewer if it is shorter. The checksum is not verified.
  *
  * @throws FileError if the member cannot be read
  */
@@ -104,7 +104,7 @@ export function readZipHead(source: ByteSource, member: ZipMember, length: numbe
 
 /**
  * Bytes that a member of an archive may inflate to: the memory that is allowed, else 64 MiB or 16 times the archive's
- * size, whichever is more. Deflate can make 1032 bytes of one, so that a small file could take all memory there is.
+ * size, whichever is more. Deflate can expand one byte to 1032, so a small file could fill the memory.
  */
 export function inflationLimit(archive: Pick<ByteSource, "size">, memory: number | undefined): number {
   return memory ?? Math.max(INFLATED_LEAST, INFLATED_TIMES * archive.size);
@@ -120,8 +120,8 @@ export function checkInflated(size: number, limit: number): void {
 }
 
 /**
- * A member, whole and with its checksum verified. A stored one stays where it is; a compressed one is
- * inflated into memory of the size that the directory says, and not a byte beyond.
+ * A whole member, its checksum verified. A stored member is not copied. A compressed one is inflated into as many bytes
+ * as the directory says, and no more.
  *
  * @param limit  bytes that it may inflate to
  * @throws FileError if it is damaged, encrypted, compressed in a way that is not known, or larger than `limit` when
@@ -133,7 +133,7 @@ export function openZipMember(source: ByteSource, member: ZipMember, limit: numb
   return content;
 }
 
-/** As `openZipMember`, without its checksum. */
+/** As `openZipMember`, but the checksum is not verified. */
 export function openUnverified(source: ByteSource, member: ZipMember, limit: number): ByteSource {
   const packed = packedBytes(source, member);
   if (member.method === 0) return packed;
@@ -143,7 +143,7 @@ export function openUnverified(source: ByteSource, member: ZipMember, limit: num
   return memorySource(bytes);
 }
 
-/** @throws FileError if a member's content is not what it was when the archive was written */
+/** @throws FileError if the checksum of a member's content is not the one in the directory */
 export function verifyChecksum(content: ByteSource, member: ZipMember): void {
   let crc = 0;
   for (let at = 0; at < content.size; at += STEP) {
@@ -205,7 +205,7 @@ function* longFields(view: DataView, start: number, end: number): Generator<numb
   return undefined;
 }
 
-/** A member's bytes as they stand in the archive, after every check that needs no decompression. */
+/** A member's bytes as they are in the archive, after all checks that need no decompression. */
 function packedBytes(source: ByteSource, member: ZipMember): ByteSource {
   const { method, compressedSize, size, headerOffset } = member;
   if (member.encrypted) throw new FileError("is encrypted");
@@ -240,7 +240,7 @@ export function inflate(packed: ByteSource, into: Uint8Array, head: boolean): vo
     into.set(overflow ? chunk.subarray(0, remaining) : chunk, filled);
     filled += Math.min(remaining, chunk.length);
   });
-  // At least one push: even an empty stream must be told that it ended.
+  // At least one push, because an empty stream has to be ended, too.
   for (let at = 0; at === 0 || at < packed.size; at += STEP) {
     const length = Math.min(STEP, packed.size - at);
     const last = at + length === packed.size;

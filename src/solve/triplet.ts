@@ -38,8 +38,10 @@ import { type Goal, goalOf } from "./stopping-rule.js";
  * **Cost.** One copy of A in kernel memory, for float64 with min(m, n) ≥ 72 a float32 copy beside it if there is room,
  * or, where a copy does not fit and for `rowPanels`, a panel of it that every pass loads anew. min(m, n) ≤ 64, or up to
  * 256 and A much longer than wide: three passes and min²·max flops. Otherwise some 20 to 60 fused passes of 8 flops an
- * element, or with the float32 copy up to 30 of them and 60 of half the flops over the copy and some five over A; and at
- * most 72·min(m, n) + 2(m + n) float64 numbers of memory (80·n + 2(m + n) for `rowPanels`).
+ * element, or with the float32 copy up to 30 of them and 60 of half the flops over the copy and some five over A.
+ *
+ * **Memory.** Beside the copies, whose rows are padded by up to 64 bytes: 110 kB, and at most 72·min(m, n) + 2(m + n)
+ * float64 numbers (80·n + 2(m + n) for `rowPanels`; min² + 8·min + 4(m + n) where min(m, n) ≤ 64).
  *
  * **Not guaranteed.** A random start can miss σ₁, with a probability that falls exponentially in the number of
  * steps (Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992). The dense path cannot. The start depends

@@ -10,8 +10,13 @@ import { widthOf } from "../../src/cli/fit.js";
 import { delimiterOf, registerNorm } from "../../src/cli/norm-command.js";
 import { type NormFlags, runNorm } from "../../src/cli/run-norm.js";
 import { normByRealForm } from "../files/expand.js";
+import { gguf, TYPE } from "../files/gguf-writer.js";
+import { hdf5 } from "../files/hdf5-writer.js";
 import { MatlabWriter } from "../files/matlab-writer.js";
 import { cell73, full73, matlab73 } from "../files/matlab73-writer.js";
+import { safetensors } from "../files/models.js";
+import { graph, onnx, raw, tensor } from "../files/onnx-models.js";
+import { smallTorchFile } from "../files/torch-writer.js";
 import { encode, join as joined, npy, zip } from "../files/writers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "norm-"));
@@ -183,6 +188,28 @@ describe("norm", () => {
     expect(stderr).toMatch(
       /^[^\n]*holds no matrix: "data" is a vector of 2, [^\n]*\n[^\n]*holds no matrix\n$/,
     );
+  });
+
+  it("says which command reads a model, under any name that is not a matrix's", async () => {
+    const data = encode("<f4", [1, 2, 3, 4]);
+    const models: Record<string, Uint8Array> = {
+      PyTorch: smallTorchFile([1, 2, 3, 4]),
+      GGUF: gguf([{ name: "w", type: TYPE.F32, dims: [2, 2], data }]),
+      ONNX: onnx(graph([], [tensor("w", "float", [2, 2], raw(data))])),
+      safetensors: safetensors([{ name: "w", dtype: "F32", shape: [2, 2], data }]),
+      "Keras or HDF5": hdf5({ links: {} }),
+    };
+    for (const [format, content] of Object.entries(models))
+      for (const name of [`${format}.bin`, format]) {
+        const { status, stderr } = await norm([put(name.replaceAll(" ", "-"), content)]);
+        expect(status).toBe(2);
+        expect(stderr).toContain(
+          `: is a ${format} file and not a matrix; spectral-norm audit gives the norms of its weights\n`,
+        );
+      }
+    // A matrix file that is damaged, or has another content than its extension says, keeps its own error.
+    const { stderr } = await norm([put("model.npz", models["PyTorch"]), put("cut.npy", models["GGUF"])]);
+    expect(stderr).not.toContain("audit");
   });
 
   it("gives each bad file one line and the others their answer", async () => {

@@ -283,6 +283,8 @@ describe("the engine-free part", () => {
     // Nor WebGPU.
     expect(outputFiles[0].text).not.toMatch(/requestAdapter|workgroup/);
     expect(bytes).toBeLessThanOrEqual(most * 1024);
+    for (const file of ["README.md", "docs/guide/start.md"])
+      expect(readFileSync(join(repository, file), "utf8")).toContain(`${most} KiB`);
   });
 
   const bundled = async (name: string, names: string, use: string) => {
