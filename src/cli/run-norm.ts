@@ -240,7 +240,9 @@ function modelAdvice(source: ByteSource | undefined, file: string, error: unknow
   if (!source || !(error instanceof FileError) || MATRIX_NAME.test(file)) return undefined;
   try {
     const format = modelFormatName(source);
-    return format && `is a ${format} file and not a matrix; spectral-norm audit gives the norms of its weights`;
+    return (
+      format && `is a ${format} file and not a matrix; spectral-norm audit gives the norms of its weights`
+    );
   } catch {
     // The first error is the one to report.
     return undefined;

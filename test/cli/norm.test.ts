@@ -195,7 +195,7 @@ describe("norm", () => {
     const models: Record<string, Uint8Array> = {
       PyTorch: smallTorchFile([1, 2, 3, 4]),
       GGUF: gguf([{ name: "w", type: TYPE.F32, dims: [2, 2], data }]),
-      ONNX: onnx(graph([], [tensor("w", "float", [2, 2], raw(data))])),
+      ONNX: onnx(graph([], [tensor("w", "FLOAT", [2, 2], raw(data))])),
       safetensors: safetensors([{ name: "w", dtype: "F32", shape: [2, 2], data }]),
       "Keras or HDF5": hdf5({ links: {} }),
     };
