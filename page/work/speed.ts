@@ -5,7 +5,7 @@ import { measureSpeed } from "../../src/experiment/speed.js";
 import { kernelInfo, matrix, valueAndGrad } from "../../src/index.js";
 import { type Engine, methodsOf } from "./engines.js";
 import type { Task } from "./task.js";
-import { loadWebGpu, type WebGpu, webgpuState } from "./webgpu.js";
+import { answered, loadWebGpu, type WebGpu, webgpuState } from "./webgpu.js";
 
 export interface SpeedInput {
   readonly rows: number;
@@ -100,7 +100,7 @@ async function withGpu(measure: Measure): Promise<string[]> {
   if (reason !== undefined) return [`${without}: ${reason}`];
   try {
     const gpu: WebGpu = await loadWebGpu();
-    await measure([asynchronous("webgpu", "lanczos", "float32", (A) => gpu.valueAndGrad(A))]);
+    await measure([asynchronous("webgpu", "lanczos", "float32", (A) => answered(gpu.valueAndGrad(A)))]);
   } catch (error) {
     return [`${without}: ${error instanceof Error ? error.message : String(error)}`];
   }
