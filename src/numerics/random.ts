@@ -16,6 +16,8 @@ export interface Random {
  * term, s²²/23, is below 2⁻⁵⁶. Cost: |k| steps, of which the polar method takes one or two.
  */
 export function log(x: number): number {
+  // Neither loop would end.
+  if (x === 0 || x === Number.POSITIVE_INFINITY) return Math.log(x);
   let m = x;
   let k = 0;
   for (; m <= Math.SQRT1_2; m *= 2) k--;

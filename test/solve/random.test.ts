@@ -104,6 +104,7 @@ describe.each(SEEDS)("a stream from seed %i", (seed) => {
 describe("the logarithm", () => {
   it("is within a unit or two in the last place", () => {
     expect(log(1)).toBe(0);
+    expect([log(0), log(Number.POSITIVE_INFINITY)]).toEqual([-Infinity, Infinity]);
     const random = createRandom(3);
     for (let i = 0; i < 100_000; i++) {
       const x = random.uniform() * 2 ** -Math.floor(900 * random.uniform());
