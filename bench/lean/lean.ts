@@ -95,9 +95,10 @@ function memoryTarget(m: number, n: number, dtype: "float32" | "float64", found:
   const short = Math.min(m, n);
   const long = Math.max(m, n);
   const dense = short <= 64;
+  const gram = gramPays(m, n, dtype);
   // A float64 matrix is read as a float32 copy at first, unless its Gram matrix is.
-  const copies = dtype === "float64" && short >= 72 && !gramPays(m, n, dtype) ? 1.5 : 1;
-  const across = dense || gramPays(m, n, dtype) ? long : short;
+  const copies = dtype === "float64" && short >= 72 && !gram ? 1.5 : 1;
+  const across = dense || gram ? long : short;
   const copy = copies * ((m * n) / across) * awayFromPages(padTo(across, LANES), bytes) * bytes;
   const most = dense ? short * short + 8 * short + 4 * (m + n) : 72 * short + 2 * (m + n);
   const numbers = (found.tripletBytes - copy) / 8;

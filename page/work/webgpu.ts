@@ -1,4 +1,5 @@
 import type { ValueAndGrad } from "../../src/index.js";
+import { messageOf } from "../../src/matrix/error-message.js";
 import type { Matrix } from "../../src/matrix/types.js";
 
 /** The part of `spectral-norm/webgpu` that the page uses. */
@@ -38,6 +39,6 @@ export async function webgpuState(): Promise<string | undefined> {
     const adapter = await answered(gpu.requestAdapter().catch(() => null));
     return adapter ? undefined : "this browser has WebGPU, but no adapter was found";
   } catch (error) {
-    return `this browser has WebGPU, but ${error instanceof Error ? error.message : String(error)}`;
+    return `this browser has WebGPU, but ${messageOf(error)}`;
   }
 }

@@ -4,7 +4,7 @@ import { openFile, readStream } from "../files/disk.js";
 import type { SkippedEntry } from "../files/entry.js";
 import { withoutGzip } from "../files/gzip.js";
 import { modelFormatName } from "../files/model.js";
-import { formatOf, readMatrices } from "../files/open.js";
+import { formatByName, formatOf, readMatrices } from "../files/open.js";
 import { readRows } from "../files/open-rows.js";
 import type { MatrixRows } from "../files/rows.js";
 import type { ByteSource } from "../files/source.js";
@@ -232,12 +232,10 @@ function listOf(skipped: readonly SkippedEntry[]): string {
   return `: ${shown.join(", ")}`;
 }
 
-/** Extensions of matrix files, whose own errors are reported. */
-const MATRIX_NAME = /\.(npy|npz|mtx|csv|tsv|petsc|mat)(\.gz)?$/i;
-
 /** What to say about a file in which no matrix was found because it is a model; undefined for other files. */
 function modelAdvice(source: ByteSource | undefined, file: string, error: unknown): string | undefined {
-  if (!source || !(error instanceof FileError) || MATRIX_NAME.test(file)) return undefined;
+  // A file that is called a matrix keeps its own error.
+  if (!source || !(error instanceof FileError) || formatByName(file.replace(/\.gz$/i, ""))) return undefined;
   try {
     const format = modelFormatName(source);
     return (

@@ -34,8 +34,8 @@ const INDEX_NAME =
  *   a header that is one field shorter than the rows, as R writes it.
  *
  * `note` of the result says how the file was read. A file that can be read in two ways is refused, and the error names
- * the option that decides: a first row that is neither numbers nor names ("0,5", "NA", "50%"), or that is exactly 0, 1, … n−1; a
- * first column that counts under a name such as "id"; a row longer or shorter than the first; an empty field.
+ * the option that decides: a first row that is neither numbers nor names ("0,5", "NA", "50%"), or that is exactly 0, 1,
+ * … n−1; a first column that counts under a name such as "id"; a row longer or shorter than the first; an empty field.
  *
  * Cost: one pass; memory at most 16 times the file's size.
  *

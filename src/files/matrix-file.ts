@@ -83,6 +83,13 @@ export function* readMatrixFile(
   else yield { npy: readNpy, mtx: readMatrixMarket, petsc: readPetsc }[format](source, memory);
 }
 
+/** The format that the extension of a file's name says; undefined if it says none. */
+export function matrixFormatByName(name: string, formats: readonly MatrixFormat[]): Format | undefined {
+  const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase() ?? "";
+  if (Object.hasOwn(EXTENSIONS, extension)) return EXTENSIONS[extension];
+  return formats.find((format) => format.extension === `.${extension}`);
+}
+
 /**
  * The format of a file, by its extension or else by its content.
  *
@@ -92,10 +99,8 @@ export function matrixFormatOf(source: ByteSource, name: string, formats: readon
   if (source.size === 0) throw new FileError("is empty");
   const head = source.read(0, Math.min(HEAD_BYTES, source.size));
   refuseForeign(head);
-  const extension = /\.([^./\\]+)$/.exec(name)?.[1].toLowerCase() ?? "";
-  if (Object.hasOwn(EXTENSIONS, extension)) return EXTENSIONS[extension];
-  const other = formats.find((format) => format.extension === `.${extension}`);
-  if (other) return other;
+  const named = matrixFormatByName(name, formats);
+  if (named) return named;
   if (isNpy(head)) return "npy";
   if (isZip(head)) return "npz";
   if (isMatrixMarket(head)) return "mtx";

@@ -18,7 +18,8 @@ import { isZip } from "./zip.js";
 /** Chosen: longer than any model description, whose weights are in files of their own. */
 const JSON_LIMIT = 2 ** 28;
 
-const HEAD_BYTES = FOREIGN_BYTES;
+/** First bytes by which formats are recognized. */
+export const HEAD_BYTES = FOREIGN_BYTES;
 
 /** A format of models with a reader of its own. */
 export interface ModelFormat {

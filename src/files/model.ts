@@ -1,7 +1,7 @@
 import type { Folder } from "./folder.js";
 import { isGguf, readGguf } from "./gguf.js";
 import { isKeras, readKeras } from "./keras.js";
-import { type ModelFormat, readModelFile } from "./model-file.js";
+import { HEAD_BYTES, type ModelFormat, readModelFile } from "./model-file.js";
 import { isOnnx, readOnnx } from "./onnx.js";
 import { isSafetensors } from "./safetensors.js";
 import type { ByteSource } from "./source.js";
@@ -47,9 +47,6 @@ export function readModel(
 ): TensorEntry[] {
   return readModelFile(open, name, folder, FORMATS, memory);
 }
-
-/** Chosen: first bytes by which formats are recognized. */
-const HEAD_BYTES = 64;
 
 /** The name of the format of a model file, by its first bytes; undefined for other files, and for JSON and `.npz`. */
 export function modelFormatName(source: ByteSource): string | undefined {

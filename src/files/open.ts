@@ -1,7 +1,13 @@
 import type { CsvOptions } from "./csv.js";
 import type { FileEntry, FilePanels } from "./entry.js";
 import { isMatlab, readMatlab } from "./matlab.js";
-import { type Format, type MatrixFormat, matrixFormatOf, readMatrixFile } from "./matrix-file.js";
+import {
+  type Format,
+  type MatrixFormat,
+  matrixFormatByName,
+  matrixFormatOf,
+  readMatrixFile,
+} from "./matrix-file.js";
 import type { ByteSource } from "./source.js";
 
 /** The formats that the page, which has to stay small, does without. */
@@ -46,4 +52,9 @@ export function readMatrices(
  */
 export function formatOf(source: ByteSource, name: string): Format {
   return matrixFormatOf(source, name, FORMATS);
+}
+
+/** The format that the extension of a file's name says; undefined if it says none. */
+export function formatByName(name: string): Format | undefined {
+  return matrixFormatByName(name, FORMATS);
 }
