@@ -13,11 +13,12 @@ export interface ClockOptions {
   onTurn?(name: string, round: number): void;
 }
 
-interface Turns {
+interface Player {
   readonly name: string;
   readonly loaded: Loaded;
   readonly loops: number;
   readonly callMs: number;
+  /** a sample a round; null, or nothing at the end, where it sat the round out */
   readonly samples: (number | null)[];
 }
 
@@ -30,37 +31,86 @@ const FEWEST = 3;
 /** Chosen: the fewest samples may take this many times the budget. */
 const OVERDRAFT = 4;
 
-/**
- * Times all contenders in turn, A B C A B C …, one sample each, so that changes of clock rate or load affect all of them
- * and ratios can be taken round by round. A contender that would exceed the budget skips rounds, evenly.
- */
-export async function takeTurns(
-  contenders: readonly { readonly name: string; readonly loaded: Loaded }[],
-  { rounds, budgetMs, sampleMs, warmUpMs, onTurn }: ClockOptions,
-): Promise<Map<string, Times>> {
-  const all: Turns[] = [];
-  for (const { name, loaded } of contenders) {
-    onTurn?.(name, 0);
-    const callMs = await warmUp(loaded, warmUpMs);
-    await loaded.settle?.();
-    all.push({ name, loaded, callMs, loops: Math.max(1, Math.ceil(sampleMs / callMs)), samples: [] });
+/** Contenders that are timed in turn, A B C A B C …, one sample each. */
+export class Turns {
+  readonly #players: Player[] = [];
+  readonly #clock: ClockOptions;
+  #rounds = 0;
+
+  private constructor(clock: ClockOptions) {
+    this.#clock = clock;
   }
-  for (let round = 0; round < rounds; round++)
-    for (const { name, loaded, loops, callMs, samples } of all) {
-      const wanted = Math.floor(budgetMs / (loops * callMs));
-      const fewest = FEWEST * callMs <= OVERDRAFT * budgetMs ? FEWEST : 1;
-      const share = Math.min(1, Math.max(wanted, fewest) / rounds);
-      if (Math.floor((round + 1) * share) === Math.floor(round * share)) {
-        samples.push(null);
-        continue;
-      }
-      onTurn?.(name, round + 1);
+
+  /** Warms all contenders up. */
+  static async of(
+    contenders: readonly { readonly name: string; readonly loaded: Loaded }[],
+    clock: ClockOptions,
+  ): Promise<Turns> {
+    const turns = new Turns(clock);
+    for (const { name, loaded } of contenders) {
+      clock.onTurn?.(name, 0);
+      const callMs = await warmUp(loaded, clock.warmUpMs);
+      await loaded.settle?.();
+      const loops = Math.max(1, Math.ceil(clock.sampleMs / callMs));
+      turns.#players.push({ name, loaded, callMs, loops, samples: [] });
+    }
+    return turns;
+  }
+
+  /** The rounds of all. A contender that would exceed the budget skips some of them, evenly. */
+  async takeAll(): Promise<void> {
+    const { rounds, budgetMs } = this.#clock;
+    for (let round = 0; round < rounds; round++)
+      await this.#round(
+        this.#players.filter(({ loops, callMs }) => {
+          const wanted = Math.floor(budgetMs / (loops * callMs));
+          const fewest = FEWEST * callMs <= OVERDRAFT * budgetMs ? FEWEST : 1;
+          const share = Math.min(1, Math.max(wanted, fewest) / rounds);
+          return Math.floor((round + 1) * share) > Math.floor(round * share);
+        }),
+      );
+  }
+
+  /**
+   * Further rounds of a few contenders: a round is short, so that other programs are likely to slow all of it or none.
+   *
+   * @param most  rounds; fewer if they would take more than `budgetMs` milliseconds, none if fewer than three are left
+   */
+  async takeSome(names: readonly string[], most: number, budgetMs: number): Promise<void> {
+    const some = this.#players.filter(({ name }) => names.includes(name));
+    const roundMs = some.reduce((sum, { loops, callMs }) => sum + loops * callMs, 0);
+    const rounds = Math.min(most, Math.floor(budgetMs / roundMs));
+    if (rounds >= FEWEST) for (let round = 0; round < rounds; round++) await this.#round(some);
+  }
+
+  times(): Map<string, Times> {
+    return new Map(this.#players.map(({ name, loops, samples }) => [name, summarize(samples, loops)]));
+  }
+
+  async #round(players: readonly Player[]): Promise<void> {
+    for (const { name, loaded, loops, callMs, samples } of players) {
+      this.#clock.onTurn?.(name, this.#rounds + 1);
       // Refills caches and raises the clock rate after the other contenders.
-      if (callMs < LEAD_IN * sampleMs) await loaded.time(Math.ceil(loops / 5));
+      if (callMs < LEAD_IN * this.#clock.sampleMs) await loaded.time(Math.ceil(loops / 5));
+      while (samples.length < this.#rounds) samples.push(null);
       samples.push((await loaded.time(loops)) / loops);
       await loaded.settle?.();
     }
-  return new Map(all.map(({ name, loops, samples }) => [name, summarize(samples, loops)]));
+    this.#rounds++;
+  }
+}
+
+/**
+ * Times all contenders in turn, so that changes of clock rate or load affect all of them and ratios can be taken round by
+ * round.
+ */
+export async function takeTurns(
+  contenders: readonly { readonly name: string; readonly loaded: Loaded }[],
+  clock: ClockOptions,
+): Promise<Map<string, Times>> {
+  const turns = await Turns.of(contenders, clock);
+  await turns.takeAll();
+  return turns.times();
 }
 
 /** Calls it until it is compiled and its caches are warm; the time of a call in milliseconds. */
@@ -87,6 +137,14 @@ function summarize(samples: (number | null)[], loops: number): Times {
     loops,
     samples,
   };
+}
+
+/** The quotients of two contenders' samples, of the rounds that both took part in. */
+export function quotients(numerator: Times["samples"], denominator: Times["samples"]): number[] {
+  return numerator.flatMap((sample, round) => {
+    const other = denominator[round];
+    return typeof sample === "number" && typeof other === "number" ? [sample / other] : [];
+  });
 }
 
 /** The median of the numbers that are not NaN. */

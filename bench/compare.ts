@@ -1,5 +1,5 @@
 import type { DType } from "../src/matrix/types.js";
-import { quantile } from "./clock.js";
+import { quantile, quotients } from "./clock.js";
 import type { Task } from "./contender.js";
 import type { Comparison, Row } from "./result.js";
 
@@ -53,6 +53,39 @@ export function matched(
     : { row: ours.reduce((a, b) => (errorOf(b) < errorOf(a) ? b : a)), accurate: false };
 }
 
+/** Chosen: rows of ours within this factor of the fastest may be the fastest after more rounds. */
+const CLOSE = 1.5;
+/** Chosen: a rival that takes longer than this many times ours is compared well enough. */
+const FAR = 40;
+
+/**
+ * The rows that further rounds are for, a list for each task: each rival at its fastest thread count, with those of ours
+ * that are as accurate and may be the fastest.
+ */
+export function closeRows(rows: readonly Row[]): string[][] {
+  const own = rows.filter((row) => row.ours && row.engine === "spectral-norm");
+  return tasks.map((task) => {
+    const ours = own.filter((row) => row.tasks.includes(task));
+    const rivals = rows.filter((row) => !row.ours && !row.wrong && row.tasks.includes(task));
+    const names = new Set<string>();
+    if (ours.length === 0) return [];
+    for (const rival of rivals) {
+      const alike = rivals.filter(({ name }) => withoutThreads(name) === withoutThreads(rival.name));
+      if (alike.some(({ ms }) => ms.median < rival.ms.median)) continue;
+      const { row } = matched(task, ours, rival);
+      if (rival.ms.median > FAR * row.ms.median) continue;
+      names.add(rival.name).add(row.name);
+      for (const { name, ms } of ours.filter((one) => asAccurate(task, one, rival)))
+        if (ms.median < CLOSE * row.ms.median) names.add(name);
+    }
+    return [...names];
+  });
+}
+
+function withoutThreads(name: string): string {
+  return name.replace(/, \d+ threads?$/, "");
+}
+
 function compareTask(task: Task, ours: readonly Row[], rival: Row): Comparison {
   const measure = measureOf(task);
   const { row, accurate } = matched(task, ours, rival);
@@ -70,13 +103,10 @@ function compareTask(task: Task, ours: readonly Row[], rival: Row): Comparison {
 
 /** The quotients of the rounds in which both took a turn. */
 export function ratioOf(numerator: Row, denominator: Row): Comparison["ratio"] {
-  const quotients = numerator.ms.samples.flatMap((sample, round) => {
-    const other = denominator.ms.samples[round];
-    return sample === null || other === null || other === undefined ? [] : [sample / other];
-  });
-  if (quotients.length === 0) quotients.push(numerator.ms.median / denominator.ms.median);
-  quotients.sort((a, b) => a - b);
-  return { median: quantile(quotients, 0.5), min: quotients[0], max: quotients[quotients.length - 1] };
+  const ratios = quotients(numerator.ms.samples, denominator.ms.samples);
+  if (ratios.length === 0) ratios.push(numerator.ms.median / denominator.ms.median);
+  ratios.sort((a, b) => a - b);
+  return { median: quantile(ratios, 0.5), min: ratios[0], max: ratios[ratios.length - 1] };
 }
 
 export function short(value: number): string {

@@ -5,7 +5,7 @@ import { kernels } from "../src/kernels/select.js";
 import { type View, viewOf } from "../src/matrix/view.js";
 import { createRandom } from "../src/numerics/random.js";
 import { type Action, loadedAction } from "../src/solve/action.js";
-import { type ClockOptions, median, takeTurns } from "./clock.js";
+import { type ClockOptions, median, quotients, takeTurns } from "./clock.js";
 import type { Loaded } from "./contender.js";
 import type { ComplexPass } from "./result.js";
 
@@ -33,11 +33,7 @@ export async function complexPassesOf(clock: ClockOptions): Promise<ComplexPass[
     );
     used.arena.release(mark);
     const [own, real] = names.map((name) => times.get(name)?.samples ?? []);
-    const ratios = own.map((ms, round) => (ms ?? Number.NaN) / (real[round] ?? Number.NaN));
-    found.push({
-      n,
-      ratio: median(ratios),
-    });
+    found.push({ n, ratio: median(quotients(own, real)) });
   }
   return found;
 }

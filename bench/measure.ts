@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { type Case, complexStorages, isComplexCase, selectCases } from "./cases.js";
 import { choicesOfAuto } from "./choices.js";
-import { takeTurns } from "./clock.js";
-import { compare } from "./compare.js";
+import { Turns } from "./clock.js";
+import { closeRows, compare } from "./compare.js";
 import { complexPassesOf } from "./complex-pass.js";
 import type { Contender, ContenderGroup, Loaded } from "./contender.js";
 import { type Core, coreContenders, importCore, withoutCopy } from "./contenders/core.js";
@@ -92,6 +92,9 @@ const settings = {
   rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "5")),
   /** seconds that one contender may take on one case */
   budget: positive("budget", given.budget ?? (given.quick ? "0.1" : "0.5")),
+  /** most further rounds of the rows that are close to each other, and seconds that those of a task may take */
+  closeRounds: given.quick ? 3 : 15,
+  closeBudget: given.quick ? 0.3 : 3,
   /** seconds of one call beyond which a contender is left out of a case */
   slow: positive("slow", given.slow ?? (given.quick ? "0.5" : "3")),
   sampleMs: given.quick ? 2 : 10,
@@ -350,7 +353,7 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
       leftOut.push({ name, why: `failed: ${error instanceof Error ? error.message : String(error)}` });
     }
   }
-  const times = await takeTurns(loaded, {
+  const turns = await Turns.of(loaded, {
     rounds: settings.rounds,
     // The other spectra are there for their passes and their accuracy.
     budgetMs: (settings.budget * 1000) / (others ? 3 : 1),
@@ -358,27 +361,35 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
     warmUpMs: settings.warmUpMs,
     onTurn: (name, round) => status(`${of.id}: ${name}, ${round === 0 ? "warm-up" : `round ${round}`}`),
   });
+  const wrongAbove = of.dtype === "float32" ? 1e-4 : 1e-8;
+  const rows = () => {
+    const times = turns.times();
+    return loaded.map(({ name, contender }): Row => {
+      const { engine, ours, tasks, threads } = contender;
+      const found = errors.get(contender);
+      const ms = times.get(name);
+      if (!found || !ms) throw new Error(`${name} was not measured`);
+      return {
+        name,
+        engine,
+        ours,
+        tasks,
+        threads,
+        dtype: contender.returns ?? of.dtype,
+        ms,
+        ...found.errors,
+        passes: found.passes,
+        wrong: !(found.errors.sigmaError < wrongAbove),
+      };
+    });
+  };
+  await turns.takeAll();
+  if (!others)
+    for (const names of closeRows(rows()))
+      await turns.takeSome(names, settings.closeRounds, settings.closeBudget * 1000);
   for (const { loaded: ready } of loaded) await ready.release?.();
 
-  const wrongAbove = of.dtype === "float32" ? 1e-4 : 1e-8;
-  const results = loaded.map(({ name, contender }): Row => {
-    const { engine, ours, tasks, threads } = contender;
-    const found = errors.get(contender);
-    const ms = times.get(name);
-    if (!found || !ms) throw new Error(`${name} was not measured`);
-    return {
-      name,
-      engine,
-      ours,
-      tasks,
-      threads,
-      dtype: contender.returns ?? of.dtype,
-      ms,
-      ...found.errors,
-      passes: found.passes,
-      wrong: !(found.errors.sigmaError < wrongAbove),
-    };
-  });
+  const results = rows();
   const [{ sigma, gap }] = truths;
   return {
     ...of,

@@ -1,7 +1,7 @@
 import { certify } from "../src/certify/certify.js";
 import { proofKernels } from "../src/kernels/proof-kernels.js";
 import type { Case } from "./cases.js";
-import { type ClockOptions, median, takeTurns } from "./clock.js";
+import { type ClockOptions, median, quotients, takeTurns } from "./clock.js";
 import { inProcess } from "./contender.js";
 import type { Core } from "./contenders/core.js";
 import type { Proof } from "./result.js";
@@ -59,7 +59,7 @@ export async function proofs(
       certifyMs,
       gradientMs,
       flops: flopsOf(Math.min(rows, cols), Math.max(rows, cols), tests),
-      ratio: ratioOf(certifyMs.samples, gradientMs.samples),
+      ratio: median(quotients(certifyMs.samples, gradientMs.samples)),
       proven,
       width: (upper - lower) / lower,
       secondExcess: sigma2Upper / (truth.sigma * (1 - truth.gap)) - 1,
@@ -96,12 +96,3 @@ function testsOf(prove: () => unknown): number {
 
 /** Allowed error of the reference, 16·ε: the rounding of its last product. */
 const SLACK = 2 ** -48;
-
-/** Median of the ratios round by round, of rounds that both took part in. */
-function ratioOf(a: readonly (number | null)[], b: readonly (number | null)[]): number {
-  const ratios = a.flatMap((ms, round) => {
-    const other = b[round];
-    return ms === null || other === null ? [] : [ms / other];
-  });
-  return median(ratios);
-}

@@ -12,7 +12,7 @@ export interface Times {
   readonly spread: number;
   /** calls that each sample is the mean of */
   readonly loops: number;
-  /** a sample a round; null where it sat the round out */
+  /** a sample a round; null where it sat the round out, or nothing at the end */
   readonly samples: readonly (number | null)[];
 }
 
@@ -116,7 +116,7 @@ export interface Proof {
   readonly holds: boolean;
 }
 
-/** 128-bit multiply-adds a second of one thread on registers alone. */
+/** 128-bit multiply-adds a second of one thread on registers alone, in the fastest round. */
 export interface MultiplyAdds {
   readonly dtype: DType;
   /** a product and a sum */
@@ -125,7 +125,7 @@ export interface MultiplyAdds {
   readonly fused?: number;
 }
 
-/** The pass AᵀA·X over an n×n matrix by one thread, beside what bounds it; bytes of A a second. */
+/** The pass AᵀA·X over an n×n matrix by one thread, beside what bounds it; bytes of A a second in the fastest round. */
 export interface PassSpeed {
   readonly n: number;
   readonly dtype: DType;
@@ -136,7 +136,7 @@ export interface PassSpeed {
   readonly read: number;
   /** the multiply-adds of a pass, as the kernels in use compute them, at the rate of `MultiplyAdds` */
   readonly arithmetic: number;
-  /** of the pass to the lower of the two bounds, round by round */
+  /** of the pass to the lower of the two bounds */
   readonly share: number;
 }
 

@@ -7,7 +7,7 @@ import type { DType } from "../src/matrix/types.js";
 import { type View, viewOf } from "../src/matrix/view.js";
 import { createRandom } from "../src/numerics/random.js";
 import { loadedAction } from "../src/solve/action.js";
-import { type ClockOptions, median, takeTurns } from "./clock.js";
+import { type ClockOptions, takeTurns } from "./clock.js";
 import type { Contender, Loaded } from "./contender.js";
 import type { MultiplyAdds, PassSpeed, Roof } from "./result.js";
 import type { Workload } from "./workload.js";
@@ -16,6 +16,8 @@ import type { Workload } from "./workload.js";
 const TURN = { registers: 12, decoding: 16 };
 /** Chosen: turns of a call, some ten microseconds. */
 const TURNS = 4000;
+/** Chosen: short rounds, of which some are not disturbed. */
+const SHORT = { rounds: 40, sampleMs: 3, budgetMs: 1000 };
 /** The sizes of the passes: in the second-level cache, in the third, and in memory. */
 const SIZES = [256, 512, 1024, 2048, 4096];
 /** Bytes of a vector of WebAssembly. */
@@ -53,7 +55,8 @@ const rate = (ms: number, turn: number = TURN.registers) => (1000 * TURNS * turn
 /**
  * The roofs of one thread and the passes beneath them, all in turn: multiply-adds on registers, a read of as many
  * bytes, and AᵀA·X for one and two vectors at a time. A pass takes two multiply-adds for each vector of A and column of
- * X, and reads A once. It cannot be faster than either.
+ * X, and reads A once. It cannot be faster than either. Each speed is that of the fastest of many short rounds, which
+ * other processes disturb least.
  *
  * @param scripts  the folder with the compiled benchmark
  * @param reading  the read loop of one thread
@@ -71,7 +74,8 @@ export async function roofOf(
     const bits = dtype === "float32" ? 32 : 64;
     const fused = found[`fused${bits}`];
     const separate = found[`separate${bits}`];
-    const rates: { readonly fused: number[]; readonly separate: number[] } = { fused: [], separate: [] };
+    let fastestFused = 0;
+    let fastestSeparate = 0;
     for (const n of sizes) {
       const name = (what: string) => `roof ${n}² ${dtype}, ${what}`;
       const { pass, data, release } = passesOf(n, dtype);
@@ -84,36 +88,23 @@ export async function roofOf(
           { name: name("width 2"), loaded: pass(2) },
           { name: name("width 1"), loaded: pass(1) },
         ],
-        clock,
+        { ...clock, ...SHORT },
       );
       release();
       await read.release?.();
-      const samples = (what: string) => (times.get(name(what))?.samples ?? []).map((ms) => ms ?? Number.NaN);
-      rates.separate.push(...samples("separate").map((ms) => rate(ms)));
-      rates.fused.push(...samples("fused").map((ms) => rate(ms)));
-      const peaks = samples(kernels().name === "wasm-relaxed" ? "fused" : "separate").map((ms) => rate(ms));
-      const bytes = data.byteLength;
-      const speed = (ms: number) => (1000 * bytes) / ms;
-      const reads = samples("read").map(speed);
+      const least = (what: string) => times.get(name(what))?.min ?? Number.NaN;
+      fastestSeparate = Math.max(fastestSeparate, rate(least("separate")));
+      if (fused) fastestFused = Math.max(fastestFused, rate(least("fused")));
+      const peak = rate(least(kernels().name === "wasm-relaxed" ? "fused" : "separate"));
+      const speed = (what: string) => (1000 * data.byteLength) / least(what);
       for (const width of [2, 1] as const) {
-        const speeds = samples(`width ${width}`).map(speed);
-        const roofs = peaks.map((peak) => (VECTOR * peak) / (2 * width));
-        passes.push({
-          n,
-          dtype,
-          width,
-          pass: median(speeds),
-          read: median(reads),
-          arithmetic: median(roofs),
-          share: median(speeds.map((one, round) => one / Math.min(roofs[round], reads[round]))),
-        });
+        const arithmetic = (VECTOR * peak) / (2 * width);
+        const fastest = speed(`width ${width}`);
+        const share = fastest / Math.min(arithmetic, speed("read"));
+        passes.push({ n, dtype, width, pass: fastest, read: speed("read"), arithmetic, share });
       }
     }
-    multiplyAdds.push({
-      dtype,
-      separate: median(rates.separate),
-      ...(fused && { fused: median(rates.fused) }),
-    });
+    multiplyAdds.push({ dtype, separate: fastestSeparate, ...(fused && { fused: fastestFused }) });
   }
   return { kernels: kernels().name, multiplyAdds, passes };
 }

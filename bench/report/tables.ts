@@ -325,7 +325,7 @@ function roofTable({ roof }: BenchResult): string[] {
   );
   return [
     "## Against the arithmetic roof, 1 thread",
-    `One pass AᵀA·X for one or two vectors at a time, in GB/s of A (${kernelsText(roof.kernels)}), beside a plain read of as many bytes and the speed that its multiply-adds alone would allow. The share is that of the lower of the two. Measured in a loop on registers, one thread computes so many 128-bit multiply-adds a second: ${peaks.join("; ")}.`,
+    `One pass AᵀA·X for one or two vectors at a time, in GB/s of A (${kernelsText(roof.kernels)}), beside a plain read of as many bytes and the speed that its multiply-adds alone would allow. The share is that of the lower of the two. Each speed is that of the fastest of many short rounds. Measured in a loop on registers, one thread computes so many 128-bit multiply-adds a second: ${peaks.join("; ")}.`,
     grid(["", "read", ...widths], lines),
   ];
 }

@@ -65,9 +65,14 @@ async function solver(dist: string, script: string, threads: number): Promise<Wo
   return worker;
 }
 
-/** A process that computes until it is killed. */
+/** Computes until it is killed, or the process that started it has ended. */
+const BUSY = `console.log();
+for (const parent = process.ppid; process.ppid === parent; )
+  for (const end = performance.now() + 100; performance.now() < end; );`;
+
+/** A process that keeps a core busy. */
 async function busyProcess(): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ["-e", "console.log(); for (;;);"]);
+  const child = spawn(process.execPath, ["-e", BUSY]);
   await once(child.stdout, "data");
   return child;
 }

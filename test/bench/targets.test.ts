@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { matched } from "../../bench/compare.js";
+import { closeRows, matched } from "../../bench/compare.js";
 import type { CaseResult, PassSpeed, Proof, Roof, Row } from "../../bench/result.js";
 import { checkTargets, overLimit, passGoal } from "../../bench/targets.js";
 import { proofTable, roofTable } from "../../bench/terminal.js";
@@ -244,5 +244,33 @@ describe("targets", () => {
     );
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     expect(text).toMatch(/4096² float64 +90\.0 +20\.0 +25\.0 +80% ✓/);
+  });
+});
+
+describe("rows that meet again", () => {
+  const rival = (name: string, ms: number, residual: number) => row(name, false, ms, residual);
+
+  it("are each rival at its fastest, and ours that are as accurate and close", () => {
+    const rows = [
+      loose,
+      middle,
+      row("spectral-norm singularTriplet rtol 1e-5, 2 threads", true, 2.5, 1e-6),
+      exact,
+      rival("SciPy svds(k=1), 1 thread", 12, 2e-6),
+      rival("SciPy svds(k=1), 2 threads", 9, 2e-6),
+    ];
+    expect(closeRows(rows)).toEqual([
+      [],
+      ["SciPy svds(k=1), 2 threads", middle.name, "spectral-norm singularTriplet rtol 1e-5, 2 threads"],
+      [],
+      [],
+    ]);
+  });
+
+  it("are not rivals that are wrong or far behind, nor any where ours are missing", () => {
+    const slow = rival("slow", 81, 2e-6);
+    const wrong = row("wrong", false, 1, 1, { wrong: true });
+    expect(closeRows([middle, slow, wrong]).flat()).toEqual([]);
+    expect(closeRows([slow]).flat()).toEqual([]);
   });
 });
