@@ -1,5 +1,5 @@
 import type { Matrix } from "./types.js";
-import { copyOf, throwNonFinite, viewOf } from "./view.js";
+import { copyOf, finite, type View, viewOf } from "./view.js";
 
 /**
  * A dense real m×n matrix, checked and copied. `complexMatrix` makes a complex one.
@@ -30,9 +30,6 @@ export function matrix(
   data: ArrayLike<number> | BigInt64Array | BigUint64Array,
   shape: readonly [number, number],
 ): Matrix {
-  const view = viewOf({ data, shape });
-  if (view.kind !== "dense") throw new TypeError("unreachable");
-  const copy = copyOf(view);
-  for (let i = 0; i < copy.length; i++) if (!Number.isFinite(copy[i])) throwNonFinite(view);
-  return { data: copy, shape: [view.m, view.n] };
+  const view = viewOf({ data, shape }) as View;
+  return { data: finite(copyOf(view), view), shape: [view.m, view.n] };
 }

@@ -282,10 +282,26 @@ export function allocateArray(dtype: DType, length: number): Float32Array | Floa
   }
 }
 
+/** The numbers of a view, as given; throws where one is NaN or infinite. */
+export function finite<T extends Float32Array | Float64Array>(numbers: T, view: View): T {
+  for (let i = 0; i < numbers.length; i++) if (!Number.isFinite(numbers[i])) throwNonFinite(view);
+  return numbers;
+}
+
+/** The entries where they are stored, if that is one typed array of them, row-major. */
+export function storedEntries(view: View): Float32Array | Float64Array | undefined {
+  const { m, n, data, offset } = view;
+  const floats = data instanceof Float64Array || data instanceof Float32Array;
+  if (floats && view.rowStride === n && view.columnStride === 1) return data.subarray(offset, offset + m * n);
+  return undefined;
+}
+
 /** All entries, row-major, in a new array of the view's dtype. */
 export function copyOf(view: View): Float32Array | Float64Array {
   const { m, n } = view;
   const out = allocateArray(view.dtype, m * n);
-  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) out[i * n + j] = at(view, i, j);
+  const stored = storedEntries(view);
+  if (stored) out.set(stored);
+  else for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) out[i * n + j] = at(view, i, j);
   return out;
 }

@@ -1,7 +1,7 @@
 import type { SvdKernels } from "../kernels/svd-contract.js";
 import { inDouble, type PanelsView, rowsOfPanel } from "../matrix/row-panels.js";
 import type { SparseMatrix } from "../matrix/types.js";
-import { copyOf, throwNonFinite, type View } from "../matrix/view.js";
+import { copyOf, finite, storedEntries, type View } from "../matrix/view.js";
 import { largestMagnitude } from "../numerics/powers.js";
 import { CompensatedSums, columnSums, frobenius, sum } from "../numerics/sums.js";
 import { scaledSingularValues } from "./golub-reinsch.js";
@@ -100,10 +100,8 @@ export function normOfSparse({ data, indices, indptr, shape: [m, n] }: SparseMat
   return (ord as number) > 0 ? sums.reduce((a, b) => Math.max(a, b)) : sums.reduce((a, b) => Math.min(a, b));
 }
 
-/** Entries as float64, row-major; throws where one is NaN or infinite. */
+/** Entries as float64, row-major, perhaps those of the view itself; throws where one is NaN or infinite. */
 export function finiteNumbers(view: View): Float64Array {
-  const copy = copyOf(view);
-  const data = copy instanceof Float64Array ? copy : new Float64Array(copy);
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) throwNonFinite(view);
-  return data;
+  const entries = storedEntries(view) ?? copyOf(view);
+  return finite(entries instanceof Float64Array ? entries : new Float64Array(entries), view);
 }

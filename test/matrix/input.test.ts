@@ -1,8 +1,11 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import {
+  cond,
   type MatrixLike,
   matrix,
+  matrixNorm,
+  schattenNorm,
   singularTriplet,
   spectralNorm,
   spectralNormBatch,
@@ -287,7 +290,18 @@ describe("inputs", () => {
       const startCopy = start.slice();
       const first = valueAndGrad(A, { start });
       const triplet = singularTriplet(A);
-      svdvals(A);
+      for (const norm of [svdvals, cond, (B: MatrixLike) => schattenNorm(B, 3)]) norm(A);
+      for (const ord of [
+        2,
+        -2,
+        "fro",
+        "nuc",
+        1,
+        -1,
+        Number.POSITIVE_INFINITY,
+        Number.NEGATIVE_INFINITY,
+      ] as const)
+        matrixNorm(A, ord);
       expect(data).toEqual(copy);
       expect(start).toEqual(startCopy);
       const kept = matrix(data, [m, n]);

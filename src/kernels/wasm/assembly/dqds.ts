@@ -25,6 +25,8 @@ let dLast: f64 = 0;
 let dBefore: f64 = 0;
 let dThird: f64 = 0;
 let least: f64 = 0;
+/** The smallest number e. */
+let leastOff: f64 = 0;
 
 /** q and e lie alternately: q₀, e₀, q₁, e₁, … */
 @inline
@@ -39,14 +41,14 @@ function e(z: usize, i: usize): f64 {
 
 /** `to` ← rows first … last after a sweep with shift tau. Returns false if tau is too large for one. */
 function sweep(z: usize, to: usize, first: usize, last: usize, tau: f64, extra: f64): bool {
-  let d = q(z, first) - tau, before: f64 = 0, third: f64 = 0, smallest = f64.MAX_VALUE;
+  let d = q(z, first) - tau, before: f64 = 0, third: f64 = 0, smallest = f64x2.splat(f64.MAX_VALUE);
   const end = last << 4;
   for (let i = first << 4; i < end; i += 16) {
-    const off = f64.load(z + i, 8), sum = d + off, ratio = f64.load(z + i, 16) / sum;
+    const off = f64.load(z + i, 8), sum = d + off, ratio = f64.load(z + i, 16) / sum, next = off * ratio;
     f64.store(to + i, sum);
-    f64.store(to + i, off * ratio, 8);
-    // NaN, once there is one, stays.
-    smallest = min(smallest, d);
+    f64.store(to + i, next, 8);
+    // Of d and e, without a branch. Once d is NaN, it stays so, and so does the smallest one.
+    smallest = f64x2.pmin(f64x2.replace_lane(f64x2.splat(d), 1, next), smallest);
     third = before;
     before = d;
     d = d * ratio - tau;
@@ -56,8 +58,9 @@ function sweep(z: usize, to: usize, first: usize, last: usize, tau: f64, extra: 
   dLast = d;
   dBefore = before;
   dThird = third;
-  least = smallest;
-  return smallest >= 0 && d >= 0;
+  least = f64x2.extract_lane(smallest, 0);
+  leastOff = f64x2.extract_lane(smallest, 1);
+  return least >= 0 && d >= 0;
 }
 
 /** Reverses rows first … last: the singular values are those of the transposed matrix. */
@@ -107,15 +110,17 @@ export function dqds(z: usize, n: usize, to: usize, low: usize, values: usize): 
     let last = end - 1, first = last;
     while (first > 0 && i64.load(z + ((first - 1) << 4), 8) >= 0) first--;
     let fresh = true, extra: f64 = 0, sweeps: i32 = 0, part: f64 = 0.25, inner: f64 = 0;
-    dBefore = dThird = 0;
+    dBefore = dThird = leastOff = 0;
+    // The rows of the block, before and after a sweep.
+    let rows = z, other = to;
     for (;;) {
       if (last == first) {
         values -= 8;
-        f64.store(values, sum + (rest + q(z, last) + extra));
+        f64.store(values, sum + (rest + q(rows, last) + extra));
         end = first;
         break;
       }
-      const off = e(z, last - 1), a = q(z, last - 1) + off, c = q(z, last) + extra, square = q(z, last) * off;
+      const off = e(rows, last - 1), a = q(rows, last - 1) + off, c = q(rows, last) + extra, square = q(rows, last) * off;
       // The eigenvalue changes by about square/gap, and its root by half of that over itself. The gap is as dBefore has
       // it: 1/dBefore is the last diagonal entry of the inverse of the rows above.
       const gap = min(a - c, dBefore), tiny = 0.25 * f64.EPSILON;
@@ -129,37 +134,38 @@ export function dqds(z: usize, n: usize, to: usize, low: usize, values: usize): 
         sweeps = 0;
         continue;
       }
-      if (last == first + 1 || e(z, last - 2) <= NEGLIGIBLE) {
+      if (last == first + 1 || e(rows, last - 2) <= NEGLIGIBLE) {
         const half = 0.5 * (a - c), root = sqrt<f64>(half * half + square);
         const larger = half >= 0 ? c + (half + root) : a + (root - half);
         values -= 16;
         f64.store(values, sum + (rest + larger));
-        f64.store(values, sum + (rest + (q(z, last - 1) * q(z, last) + extra * a) / larger), 8);
+        f64.store(values, sum + (rest + (q(rows, last - 1) * q(rows, last) + extra * a) / larger), 8);
         if (last == first + 1) {
           end = first;
           break;
         }
-        extra = e(z, last - 2);
+        extra = e(rows, last - 2);
         last -= 2;
         dBefore = dThird = inner = 0;
         sweeps = 0;
         continue;
       }
-      for (let i = last - 2; i > first; i--) {
-        if (e(z, i - 1) > NEGLIGIBLE) continue;
+      for (let i = leastOff > NEGLIGIBLE ? first : last - 2; i > first; i--) {
+        if (e(rows, i - 1) > NEGLIGIBLE) continue;
+        if (rows != z) memory.copy(z + (first << 4), rows + (first << 4), (i - first) << 4);
         f64.store(z + ((i - 1) << 4), -sum, 8);
         f64.store(at(low, i - 1), rest);
         first = i;
         fresh = true;
         break;
       }
-      if (fresh && extra == 0 && 1.5 * q(z, first) < q(z, last)) reverse(z, first, last);
+      if (fresh && extra == 0 && 1.5 * q(rows, first) < q(rows, last)) reverse(rows, first, last);
       fresh = false;
 
       if (sweeps == 0) part = 0.25;
-      let tau = shift(z, first, last, extra, inner, part);
+      let tau = shift(rows, first, last, extra, inner, part);
       if (inner > 0) part += 0.5 * (1 - part);
-      for (let tries = 0; !sweep(z, to, first, last, tau, extra) && tau > 0; tries++) {
+      for (let tries = 0; !sweep(rows, other, first, last, tau, extra) && tau > 0; tries++) {
         sweeps++;
         part *= 0.25;
         // If only the last d is negative, the eigenvalue is just above tau + d.
@@ -167,7 +173,9 @@ export function dqds(z: usize, n: usize, to: usize, low: usize, values: usize): 
         tau = tries >= TRIES ? 0 : late ? max(0, (tau + dLast) * (1 - 2 * f64.EPSILON)) : 0.25 * tau;
       }
       sweeps = min(sweeps + 1, SWEEPS);
-      memory.copy(z + (first << 4), to + (first << 4), ((last - first) << 4) + 8);
+      const swap = rows;
+      rows = other;
+      other = swap;
       extra = 0;
       inner = least < dLast ? least : 0;
       const total = sum + tau, added = total - sum;
