@@ -13,7 +13,7 @@ export interface ClockOptions {
   onTurn?(name: string, round: number): void;
 }
 
-interface Player {
+interface Timed {
   readonly name: string;
   readonly loaded: Loaded;
   readonly loops: number;
@@ -33,7 +33,7 @@ const OVERDRAFT = 4;
 
 /** Contenders that are timed in turn, A B C A B C …, one sample each. */
 export class Turns {
-  readonly #players: Player[] = [];
+  readonly #timed: Timed[] = [];
   readonly #clock: ClockOptions;
   #rounds = 0;
 
@@ -52,7 +52,7 @@ export class Turns {
       const callMs = await warmUp(loaded, clock.warmUpMs);
       await loaded.settle?.();
       const loops = Math.max(1, Math.ceil(clock.sampleMs / callMs));
-      turns.#players.push({ name, loaded, callMs, loops, samples: [] });
+      turns.#timed.push({ name, loaded, callMs, loops, samples: [] });
     }
     return turns;
   }
@@ -62,7 +62,7 @@ export class Turns {
     const { rounds, budgetMs } = this.#clock;
     for (let round = 0; round < rounds; round++)
       await this.#round(
-        this.#players.filter(({ loops, callMs }) => {
+        this.#timed.filter(({ loops, callMs }) => {
           const wanted = Math.floor(budgetMs / (loops * callMs));
           const fewest = FEWEST * callMs <= OVERDRAFT * budgetMs ? FEWEST : 1;
           const share = Math.min(1, Math.max(wanted, fewest) / rounds);
@@ -77,18 +77,18 @@ export class Turns {
    * @param most  rounds; fewer if they would take more than `budgetMs` milliseconds, none if fewer than three are left
    */
   async takeSome(names: readonly string[], most: number, budgetMs: number): Promise<void> {
-    const some = this.#players.filter(({ name }) => names.includes(name));
+    const some = this.#timed.filter(({ name }) => names.includes(name));
     const roundMs = some.reduce((sum, { loops, callMs }) => sum + loops * callMs, 0);
     const rounds = Math.min(most, Math.floor(budgetMs / roundMs));
     if (rounds >= FEWEST) for (let round = 0; round < rounds; round++) await this.#round(some);
   }
 
   times(): Map<string, Times> {
-    return new Map(this.#players.map(({ name, loops, samples }) => [name, summarize(samples, loops)]));
+    return new Map(this.#timed.map(({ name, loops, samples }) => [name, summarize(samples, loops)]));
   }
 
-  async #round(players: readonly Player[]): Promise<void> {
-    for (const { name, loaded, loops, callMs, samples } of players) {
+  async #round(some: readonly Timed[]): Promise<void> {
+    for (const { name, loaded, loops, callMs, samples } of some) {
       this.#clock.onTurn?.(name, this.#rounds + 1);
       // Refills caches and raises the clock rate after the other contenders.
       if (callMs < LEAD_IN * this.#clock.sampleMs) await loaded.time(Math.ceil(loops / 5));
