@@ -72,9 +72,10 @@ export class Turns {
   }
 
   /**
-   * Further rounds of a few contenders: a round is short, so that other programs are likely to slow all of it or none.
+   * Further rounds of a few contenders. Such a round is short, so other programs are likely to slow all of it or none.
    *
-   * @param most  rounds; fewer if they would take more than `budgetMs` milliseconds, none if fewer than three are left
+   * @param most  the largest number of rounds. It is reduced to what `budgetMs` milliseconds allow; if they allow fewer
+   *   than three, there are none
    */
   async takeSome(names: readonly string[], most: number, budgetMs: number): Promise<void> {
     const some = this.#timed.filter(({ name }) => names.includes(name));
@@ -100,10 +101,7 @@ export class Turns {
   }
 }
 
-/**
- * Times all contenders in turn, so that changes of clock rate or load affect all of them and ratios can be taken round by
- * round.
- */
+/** Times all contenders in turn. Changes of clock rate or load affect all of them, so ratios are taken round by round. */
 export async function takeTurns(
   contenders: readonly { readonly name: string; readonly loaded: Loaded }[],
   clock: ClockOptions,

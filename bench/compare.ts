@@ -59,8 +59,8 @@ const CLOSE = 1.5;
 const FAR = 40;
 
 /**
- * The rows that further rounds are for, a list for each task: each rival at its fastest thread count, with those of ours
- * that are as accurate and may be the fastest.
+ * Names of the rows that take further rounds, a list for each task: each rival at its fastest thread count, and those of
+ * ours that are as accurate as a rival and may be the fastest.
  */
 export function closeRows(rows: readonly Row[]): string[][] {
   const own = rows.filter((row) => row.ours && row.engine === "spectral-norm");

@@ -92,8 +92,9 @@ const settings = {
   rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "5")),
   /** seconds that one contender may take on one case */
   budget: positive("budget", given.budget ?? (given.quick ? "0.1" : "0.5")),
-  /** most further rounds of the rows that are close to each other, and seconds that those of a task may take */
+  /** the largest number of further rounds for close rows */
   closeRounds: given.quick ? 3 : 15,
+  /** seconds that the further rounds for one task may take */
   closeBudget: given.quick ? 0.3 : 3,
   /** seconds of one call beyond which a contender is left out of a case */
   slow: positive("slow", given.slow ?? (given.quick ? "0.5" : "3")),

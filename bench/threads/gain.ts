@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { median, quotients } from "../clock.js";
 import type { SolveOrder } from "./solves.js";
 
 /** What several threads gain over one, in one function on one size of Gaussian float32 matrices. */
@@ -95,23 +96,15 @@ async function compared(one: Worker, several: Worker, name: SolveOrder["name"], 
     ones.push(await timed(one, { ...order, calls }));
     severals.push(await timed(several, { ...order, calls }));
   }
-  const ratios = sorted(severals.map((ms, round) => ms / ones[round]));
+  const ratios = quotients(severals, ones);
   return {
     name,
     n,
     one: median(ones),
     several: median(severals),
-    ratio: { median: median(ratios), min: ratios[0], max: ratios[ROUNDS - 1] },
+    ratio: { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
     rounds: ROUNDS,
   };
-}
-
-function sorted(values: readonly number[]): number[] {
-  return [...values].sort((a, b) => a - b);
-}
-
-function median(values: readonly number[]): number {
-  return sorted(values)[values.length >> 1];
 }
 
 /** The rows as lines of text. */

@@ -3,6 +3,7 @@ import { coreMethods } from "../../src/experiment/methods/core.js";
 import type { SpeedRow } from "../../src/experiment/result.js";
 import { measureSpeed } from "../../src/experiment/speed.js";
 import { kernelInfo, matrix, valueAndGrad } from "../../src/index.js";
+import { messageOf } from "../../src/matrix/error-message.js";
 import { type Engine, methodsOf } from "./engines.js";
 import type { Task } from "./task.js";
 import { answered, loadWebGpu, type WebGpu, webgpuState } from "./webgpu.js";
@@ -84,7 +85,7 @@ async function withThreads(measure: Measure): Promise<string[]> {
       await pool.stop();
     }
   } catch (error) {
-    return [`${without}: ${error instanceof Error ? error.message : String(error)}`];
+    return [`${without}: ${messageOf(error)}`];
   }
 }
 
@@ -102,7 +103,7 @@ async function withGpu(measure: Measure): Promise<string[]> {
     const gpu: WebGpu = await loadWebGpu();
     await measure([asynchronous("webgpu", "lanczos", "float32", (A) => answered(gpu.valueAndGrad(A)))]);
   } catch (error) {
-    return [`${without}: ${error instanceof Error ? error.message : String(error)}`];
+    return [`${without}: ${messageOf(error)}`];
   }
   return [];
 }

@@ -14,7 +14,7 @@ export const loadWebGpu: () => Promise<WebGpu> = () => import("../../src/webgpu/
 const PATIENCE_MS = 60_000;
 
 /**
- * The same promise, which is given up if a GPU does not answer: browsers have no limit of their own.
+ * Waits for what a GPU answers, but not for ever: browsers set no limit.
  *
  * @throws Error after a minute
  */

@@ -282,17 +282,18 @@ export function allocateArray(dtype: DType, length: number): Float32Array | Floa
   }
 }
 
-/** The numbers of a view, as given; throws where one is NaN or infinite. */
+/** Returns the numbers of a view, or throws an error that names the first one that is NaN or infinite. */
 export function finite<T extends Float32Array | Float64Array>(numbers: T, view: View): T {
   for (let i = 0; i < numbers.length; i++) if (!Number.isFinite(numbers[i])) throwNonFinite(view);
   return numbers;
 }
 
-/** The entries where they are stored, if that is one typed array of them, row-major. */
+/** The stored entries themselves, if they are floating-point numbers in row-major order without gaps. */
 export function storedEntries(view: View): Float32Array | Float64Array | undefined {
-  const { m, n, data, offset } = view;
+  const { m, n, data, offset, rowStride } = view;
   const floats = data instanceof Float64Array || data instanceof Float32Array;
-  if (floats && view.rowStride === n && view.columnStride === 1) return data.subarray(offset, offset + m * n);
+  if (floats && view.columnStride === 1 && (rowStride === n || m === 1))
+    return data.subarray(offset, offset + m * n);
   return undefined;
 }
 

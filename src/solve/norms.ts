@@ -37,7 +37,7 @@ interface Core {
   readonly n: number;
   /** how many singular values are zero because of rows and columns that are left out */
   readonly zeros: number;
-  /** the entries in float64, row-major, not to be changed: where they are copied, at each call, and what takes the memory */
+  /** the entries in float64, row-major: those of the caller, which must not be changed, or a new copy at each call */
   numbers(): Float64Array;
 }
 

@@ -1,5 +1,5 @@
 import { DeviceError, NonFiniteError, UnsupportedError } from "../matrix/errors.js";
-import { at, throwNonFinite, type View } from "../matrix/view.js";
+import { at, storedEntries, throwNonFinite, type View } from "../matrix/view.js";
 import { padTo } from "../numerics/padding.js";
 import { exponentOf } from "../numerics/powers.js";
 import { fingerprintOf } from "./device-fingerprint.js";
@@ -160,9 +160,10 @@ function exponentOutside(view: View): number {
 
 /** Writes the rows of `view`, times 2^−scaled and in float32, padded with zeros. */
 function copyRows(session: Session, view: View, lda: number, buffer: GPUBuffer, scaled: number): void {
-  const { m, n, data, offset, rowStride, columnStride } = view;
-  if (data instanceof Float32Array && lda === n && columnStride === 1 && (rowStride === n || m === 1)) {
-    session.write(buffer, 0, data.subarray(offset, offset + m * n));
+  const { m, n, offset, rowStride, columnStride } = view;
+  const stored = lda === n ? storedEntries(view) : undefined;
+  if (stored instanceof Float32Array) {
+    session.write(buffer, 0, stored);
     return;
   }
   // Contiguous rows of numbers are rounded by one call each.

@@ -16,6 +16,7 @@ import {
   valueAndGrad,
 } from "../../src/index.js";
 import { createRandom } from "../../src/numerics/random.js";
+import { NORM_ORDERS } from "../norm-orders.js";
 import { expectRefusal } from "../refusal.js";
 import { type Complex, cast, complexDistance, complexNormal, PRECISIONS, type Precision } from "./build.js";
 
@@ -104,16 +105,7 @@ describe.each(PRECISIONS)("sparse matrices of $dtype", (precision) => {
       singularTriplets(A, { k }).sigma.forEach((one, i) => {
         expect(Math.abs(one - values[i])).toBeLessThanOrEqual(precision.sigma * values[0]);
       });
-      for (const ord of [
-        2,
-        -2,
-        "fro",
-        "nuc",
-        1,
-        -1,
-        Number.POSITIVE_INFINITY,
-        Number.NEGATIVE_INFINITY,
-      ] as const)
+      for (const ord of NORM_ORDERS)
         expect(Math.abs(matrixNorm(A, ord) - matrixNorm(dense, ord)), `${name}, ${ord}`).toBeLessThanOrEqual(
           precision.sigma * matrixNorm(dense, "nuc"),
         );

@@ -36,6 +36,7 @@ import {
   valueAndGradBatch,
 } from "../../src/index.js";
 import { complexDistance, hermitianInner, outerOf } from "../complex/build.js";
+import { NORM_ORDERS } from "../norm-orders.js";
 import { complexAdjointProduct, complexProduct, type Input, made, type Recipe, recipes } from "./inputs.js";
 import { exactSigma, referenceOf } from "./reference.js";
 
@@ -155,17 +156,7 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
       assert.ok(Math.abs(ratio * (least / values[0]) - 1) <= (2 * slack) / least, `${ratio}`);
   },
   matrixNorm(input, { seed = 0 }) {
-    const orders: NormOrder[] = [
-      2,
-      -2,
-      "fro",
-      "nuc",
-      1,
-      -1,
-      Number.POSITIVE_INFINITY,
-      Number.NEGATIVE_INFINITY,
-    ];
-    const order = orders[Math.abs(seed) % orders.length];
+    const order = NORM_ORDERS[Math.abs(seed) % NORM_ORDERS.length];
     const value = matrixNorm(input.A as MatrixLike, order);
     const expected = normByHand(input, order);
     const size = Math.max(expected, referenceOf(input).values[0]);

@@ -14,6 +14,7 @@ import {
   valueAndGradBatch,
 } from "../../src/index.js";
 import { createRandom } from "../../src/numerics/random.js";
+import { NORM_ORDERS } from "../norm-orders.js";
 import { expectRefusal } from "../refusal.js";
 
 const random = createRandom(77);
@@ -291,17 +292,7 @@ describe("inputs", () => {
       const first = valueAndGrad(A, { start });
       const triplet = singularTriplet(A);
       for (const norm of [svdvals, cond, (B: MatrixLike) => schattenNorm(B, 3)]) norm(A);
-      for (const ord of [
-        2,
-        -2,
-        "fro",
-        "nuc",
-        1,
-        -1,
-        Number.POSITIVE_INFINITY,
-        Number.NEGATIVE_INFINITY,
-      ] as const)
-        matrixNorm(A, ord);
+      for (const ord of NORM_ORDERS) matrixNorm(A, ord);
       expect(data).toEqual(copy);
       expect(start).toEqual(startCopy);
       const kept = matrix(data, [m, n]);

@@ -18,6 +18,7 @@ import {
 import { kernels } from "../../src/kernels/select.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { gradientDistance, normalMatrix } from "../matrices.js";
+import { NORM_ORDERS } from "../norm-orders.js";
 import { expectNonFinite, expectRefusal } from "../refusal.js";
 
 /** A random m×n sparse matrix, its entries in no order and some of them twice, and the same written out. */
@@ -41,8 +42,6 @@ function pair(m: number, n: number, perRow: number, seed: number) {
   }
   return { sparse: csr({ data, indices, indptr, shape: [m, n] }), dense: { data: dense, shape: [m, n] } };
 }
-
-const ORDERS = [2, -2, "fro", "nuc", 1, -1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] as const;
 
 describe("csr", () => {
   it.each([
@@ -72,7 +71,7 @@ describe("csr", () => {
     });
     // Of the ratios σ_min/σ₁, since σ_min may be zero.
     expect(Math.abs(1 / cond(sparse) - 1 / cond(dense))).toBeLessThanOrEqual(2 * slack);
-    for (const ord of ORDERS)
+    for (const ord of NORM_ORDERS)
       expect(Math.abs(matrixNorm(sparse, ord) - matrixNorm(dense, ord)), `${ord}`).toBeLessThanOrEqual(
         1e-14 * s.sigma * Math.sqrt(m * n),
       );

@@ -96,7 +96,7 @@ export async function settled(page: Page, actions: ReturnType<Page["locator"]>):
   await page.waitForFunction(
     (node) => ["done", "failed", "stopped"].includes((node as HTMLElement).dataset["state"] ?? ""),
     handle,
-    // Not with every frame, which is the default: a page that is not seen may draw none.
+    // By default the state is read at every frame, and a hidden page may draw none.
     { polling: 100 },
   );
   return (await actions.getByRole("status").textContent()) ?? "";

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { frobenius } from "../../src/numerics/sums.js";
 import { cond, matrixNorm, type NormOrder } from "../../src/solve/entry-norms.js";
 import { skipMissingKernels, svdSets } from "../kernels/sets.js";
+import { NORM_ORDERS } from "../norm-orders.js";
 
 const EPS = 2 ** -52;
 const of = (...x: number[]) => Float64Array.from(x);
@@ -29,17 +30,7 @@ describe.each(svdSets())("norms on the $name kernels", (set) => {
 
   it("are homogeneous under powers of two", () => {
     const A = Float64Array.from({ length: 35 }, (_, i) => Math.sin(1 + i * i));
-    const orders: NormOrder[] = [
-      "fro",
-      "nuc",
-      1,
-      -1,
-      2,
-      -2,
-      Number.POSITIVE_INFINITY,
-      Number.NEGATIVE_INFINITY,
-    ];
-    for (const ord of orders)
+    for (const ord of NORM_ORDERS)
       for (const power of [-990, -500, 500, 1015]) {
         const scaled = norm(
           A.map((x) => x * 2 ** power),

@@ -47,7 +47,7 @@ function sweep(z: usize, to: usize, first: usize, last: usize, tau: f64, extra: 
     const off = f64.load(z + i, 8), sum = d + off, ratio = f64.load(z + i, 16) / sum, next = off * ratio;
     f64.store(to + i, sum);
     f64.store(to + i, next, 8);
-    // Of d and e, without a branch. Once d is NaN, it stays so, and so does the smallest one.
+    // The smallest d and the smallest new e, without a branch. If a d is NaN, so are all that follow, and the smallest.
     smallest = f64x2.pmin(f64x2.replace_lane(f64x2.splat(d), 1, next), smallest);
     third = before;
     before = d;
