@@ -2,7 +2,7 @@ import { singularTriplet } from "../src/index.js";
 import { divided, type SlotRoutines } from "../src/kernels/parallel.js";
 import { kernels } from "../src/kernels/select.js";
 import type { WorkerTeam } from "../src/kernels/worker-team.js";
-import { argumentNumbers, readArguments, writeArguments } from "../src/threads/mailbox.js";
+import { argumentNumbers, callRoutine, writeArguments } from "../src/threads/mailbox.js";
 import { median } from "./clock.js";
 import { type ChunkTime, timeOfJob } from "./list-scheduling.js";
 import type { MoreThreads } from "./result.js";
@@ -40,13 +40,11 @@ export function moreThreadsOf(seed: number): MoreThreads[] {
       const routine = (slots as unknown as Record<string, (...args: number[]) => void>)[job.routine];
       const begun = performance.now();
       writeArguments(numbers, job, output.pointer, scratch?.pointer ?? 0);
-      const values = new Array<number>(args.length).fill(0);
       const computeMs = new Float64Array(chunks);
       const order = Array.from({ length: chunks }, (_, k) => (backwards ? chunks - 1 - k : k));
       for (const k of order) {
-        readArguments(numbers, k, k, values);
         const before = performance.now();
-        routine(...values);
+        callRoutine(routine, numbers, args.length, k, k);
         computeMs[k] = performance.now() - before;
       }
       const useMs = computeMs.map((_, k) => {

@@ -58,16 +58,23 @@ type TransposedSlots = (
 ) => void;
 
 /**
- * Least number of multiplications for which a call is divided. Chosen by measurement: two threads need as long as one at
- * about 350² with two vectors, which takes some thirty microseconds.
+ * Least number of multiplications for which a call is divided. Chosen by measurement: at 256², with two vectors, a pass
+ * takes two threads up to a third less time where other programs slow both cores, and as long as one where they do not.
  */
-const WORTH = 2 ** 18;
+const WORTH = 2 ** 17;
 /** Chunks of a job. Chosen: with many chunks, little has to be computed again if a thread was taken off its core. */
 const CHUNKS = 32;
 /** Columns of a Gram matrix per chunk. Chosen small, because later columns are shorter: only one triangle is computed. */
 const GRAM_COLUMNS = 4;
+/**
+ * Least number of multiplications of a chunk of `multiply`. Chosen: they take some ten times as long as a chunk costs
+ * beside them.
+ */
+const LEAST_CHUNK = 2 ** 15;
 /** Bytes of scratch that `t` of `normalMatvec` and `syrk` takes. */
 const SCRATCH = 64;
+/** The scratch memory of the thread that computes the chunk. */
+const THREAD_SCRATCH = byChunk(0, 0, "scratch");
 
 /** Everything that the divided routines share. */
 interface Division {
@@ -113,6 +120,16 @@ function pays({ team, worth }: Division, multiplications: number): boolean {
   return multiplications >= worth && team.available();
 }
 
+/** An argument of a chunk. All have the same properties, because engines read those fastest. */
+function byChunk(
+  base: number,
+  chunk: number,
+  origin?: "output" | "scratch",
+  upTo = Number.POSITIVE_INFINITY,
+): Argument {
+  return { origin, base, chunk, upTo };
+}
+
 /** Takes memory for `use` only. */
 function withMemory(arena: Arena, bytes: number, use: (pointer: number) => void): void {
   const mark = arena.mark();
@@ -132,26 +149,27 @@ function dividedMultiply(division: Division, name: "multiply64" | "multiplyWide"
       (division.whole[name] as (...args: number[]) => void)(...args);
       return;
     }
+    const most = Math.min(CHUNKS, Math.max(2, Math.floor((rows * cols * width) / LEAST_CHUNK)));
     // Chunks of whole groups of four rows.
-    const step = 4 * Math.ceil(rows / (4 * CHUNKS));
+    const step = 4 * Math.ceil(rows / (4 * most));
     const number = 8 * width;
     team.run(
       {
         routine: name,
         args: [
-          { base: a, chunk: step * lda },
+          byChunk(a, step * lda),
           lda,
-          { base: rows, chunk: -step, upTo: step },
+          byChunk(rows, -step, undefined, step),
           cols,
           x,
           ldx,
           width,
-          { origin: "output" },
-          ...(half === undefined ? [] : [{ origin: "scratch" } as const, half]),
+          byChunk(0, 0, "output"),
+          ...(half === undefined ? [] : [THREAD_SCRATCH, half]),
         ],
         chunks: Math.ceil(rows / step),
         output: { pointer: y, bytes: number * step },
-        ...(half === undefined ? {} : { scratch: { pointer: w, bytes: 16 * cols } }),
+        scratch: half === undefined ? undefined : { pointer: w, bytes: 16 * cols },
       },
       (output, k) => {
         const to = y + number * step * k;
@@ -172,35 +190,32 @@ interface SlotSums {
 }
 
 /**
- * Fills the slots by `routine` and adds them to z. The arguments of the routine are `before`, the pointer to the slots,
- * the first slot, the one after the last, and `after`.
+ * Fills the slots by `routine` and adds them to z. The arguments of the routine are `args`, the pointer to the slots, the
+ * first slot, the one after the last, and `more`.
  */
 function sumBySlots(
   { arena, slots, team }: Division,
   routine: string,
-  [before, after]: [before: readonly Argument[], after: readonly Argument[]],
+  args: Argument[],
+  more: readonly Argument[],
   { single, size, blocks, z }: SlotSums,
   scratch: Job["scratch"],
-  backwards = false,
+  backwards: boolean,
 ): void {
   const bytes = size * (single ? 4 : 8);
   const step = Math.ceil(blocks / CHUNKS);
   const join = single ? slots.join32 : slots.join64;
+  // The routine counts from slot 0.
+  args.push(byChunk(0, -step * bytes, "output"), byChunk(0, step), byChunk(step, step));
+  for (const argument of more) args.push(argument);
   withMemory(arena, bytes * blocks, (pointer) =>
     team.run(
       {
         routine,
-        args: [
-          ...before,
-          // The routine counts from slot 0.
-          { origin: "output", chunk: -step * bytes },
-          { base: 0, chunk: step },
-          { base: step, chunk: step },
-          ...after,
-        ],
+        args,
         chunks: Math.ceil(blocks / step),
         output: { pointer, bytes: step * bytes },
-        ...(scratch ? { scratch } : {}),
+        scratch,
         backwards,
       },
       (output, k) => join(output, size, Math.min(step, blocks - step * k), 0, size, z),
@@ -215,11 +230,12 @@ function dividedNormalMatvecs(
   // Every second pass runs backwards, so that it begins with the rows that the pass before has left in the caches.
   let backwards = false;
   /** `half` is the type of 16-bit numbers, for the routine that has such an argument. */
-  const divide =
-    (name: "normalMatvec32" | "normalMatvec64" | "normalMatvecHalf") =>
-    (...args: [...Parameters<Products["normalMatvec64"]>, ...half: number[]]): void => {
-      const [a, lda, rows, cols, x, ldx, width, t, , z, ...half] = args;
-      const single = name !== "normalMatvec64";
+  const divide = (name: "normalMatvec32" | "normalMatvec64" | "normalMatvecHalf") => {
+    const single = name !== "normalMatvec64";
+    // Made once: a call of a pass is short enough for a search in a text to count.
+    const routine = name.replace("normalMatvec", "normalMatvecSlots");
+    return (...args: [...Parameters<Products["normalMatvec64"]>, ...half: number[]]): void => {
+      const [a, lda, rows, cols, x, ldx, width, t, , z, half] = args;
       const height = single ? slots.blockRows32(rows) : slots.blockRows64(rows);
       const blocks = Math.ceil(rows / height);
       if (blocks < 2 || !pays(division, rows * cols * width)) {
@@ -228,14 +244,16 @@ function dividedNormalMatvecs(
       }
       sumBySlots(
         division,
-        name.replace("normalMatvec", "normalMatvecSlots"),
-        [[a, lda, rows, cols, x, ldx, width, { origin: "scratch" }], half],
+        routine,
+        [a, lda, rows, cols, x, ldx, width, THREAD_SCRATCH],
+        half === undefined ? [] : [half],
         { single, size: width * cols, blocks, z },
-        { pointer: t, bytes: SCRATCH + (half.length > 0 ? 16 * cols : 0) },
+        { pointer: t, bytes: SCRATCH + (half === undefined ? 0 : 16 * cols) },
         backwards,
       );
       backwards = !backwards;
     };
+  };
   return {
     normalMatvec32: divide("normalMatvec32"),
     normalMatvec64: divide("normalMatvec64"),
@@ -248,6 +266,7 @@ function dividedMultiplyTransposed(
   division: Division,
   name: "multiplyTransposed64" | "multiplyTransposedWide" | "multiplyTransposedWideHalf",
 ) {
+  const routine = name.replace("Transposed", "TransposedSlots");
   return (...args: [...Parameters<Products["multiplyTransposed64"]>, ...half: number[]]): void => {
     const [a, lda, rows, cols, y, width, , z, w, half] = args;
     const blocks = Math.ceil(rows / division.slots.blockRows64(rows));
@@ -258,10 +277,12 @@ function dividedMultiplyTransposed(
     const halves = half !== undefined;
     sumBySlots(
       division,
-      name.replace("Transposed", "TransposedSlots"),
-      [[a, lda, rows, cols, y], halves ? [{ origin: "scratch" }, half] : []],
+      routine,
+      [a, lda, rows, cols, y],
+      halves ? [THREAD_SCRATCH, half] : [],
       { single: false, size: cols, blocks, z },
       halves ? { pointer: w, bytes: 16 * cols } : undefined,
+      false,
     );
   };
 }
@@ -269,6 +290,7 @@ function dividedMultiplyTransposed(
 /** In chunks of columns, each of which is computed into a strip of its own and copied into the result. */
 function dividedSyrk(division: Division, name: "syrk32" | "syrk64"): Products["syrk64"] {
   const { arena, team } = division;
+  const routine = name.replace("syrk", "syrkPart");
   return (...args) => {
     const [a, lda, rows, cols, t, c, ldc] = args;
     // One triangle: half of all pairs of rows.
@@ -279,18 +301,18 @@ function dividedSyrk(division: Division, name: "syrk32" | "syrk64"): Products["s
     withMemory(arena, bytes * chunks, (pointer) =>
       team.run(
         {
-          routine: name.replace("syrk", "syrkPart"),
+          routine,
           args: [
             a,
             lda,
             rows,
             cols,
-            { origin: "scratch" },
+            THREAD_SCRATCH,
             // The routine counts from column 0.
-            { origin: "output", chunk: -8 * GRAM_COLUMNS },
+            byChunk(0, -8 * GRAM_COLUMNS, "output"),
             GRAM_COLUMNS,
-            { base: 0, chunk: GRAM_COLUMNS },
-            { base: GRAM_COLUMNS, chunk: GRAM_COLUMNS },
+            byChunk(0, GRAM_COLUMNS),
+            byChunk(GRAM_COLUMNS, GRAM_COLUMNS),
           ],
           chunks,
           output: { pointer, bytes },

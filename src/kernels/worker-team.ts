@@ -27,7 +27,7 @@ export interface Job {
   /** Where the calling thread writes the output of chunk k: `bytes` bytes at `pointer` + `bytes`·k. */
   readonly output: Block;
   /** scratch memory of the calling thread; the others get as much of their own */
-  readonly scratch?: Block;
+  readonly scratch?: Block | undefined;
   /** The chunks are computed in descending order. */
   readonly backwards?: boolean;
 }
@@ -44,4 +44,4 @@ interface Block {
  */
 export type Argument =
   | number
-  | { origin?: "output" | "scratch"; base?: number; chunk?: number; upTo?: number };
+  | { origin?: "output" | "scratch" | undefined; base?: number; chunk?: number; upTo?: number };

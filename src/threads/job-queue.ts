@@ -4,12 +4,12 @@ import { DeviceError } from "../matrix/errors.js";
 import {
   argumentNumbers,
   ChunkCounters,
+  callRoutine,
   globalWords,
   Mailbox,
   OPEN,
   ORDER,
   REPORT,
-  readArguments,
   STOP,
   writeArguments,
 } from "./mailbox.js";
@@ -65,7 +65,8 @@ interface Worker {
 export class JobQueue {
   readonly #globals: Int32Array;
   readonly #counters: ChunkCounters;
-  readonly #names: readonly string[];
+  /** the number of each routine, by which workers call it */
+  readonly #numberOf: ReadonlyMap<string, number>;
   readonly #sets: readonly Routines[];
   readonly #workers: Worker[] = [];
   readonly #areaBytes: number;
@@ -89,7 +90,7 @@ export class JobQueue {
   ) {
     this.#globals = globalWords(shared);
     this.#counters = new ChunkCounters(shared, threads);
-    this.#names = names;
+    this.#numberOf = new Map(names.map((name, i) => [name, i]));
     this.#sets = sets;
     this.#areaBytes = areas.bytes;
     for (let worker = 1; worker < threads; worker++)
@@ -154,11 +155,9 @@ export class JobQueue {
   ): void {
     const { chunks, output, args, backwards = false } = job;
     const outputs = this.#outputs;
-    const values = new Array<number>(args.length).fill(0);
     const compute = (chunk: number) => {
-      readArguments(this.#numbers, chunk, chunk, values);
       try {
-        routine(...values);
+        callRoutine(routine, this.#numbers, args.length, chunk, chunk);
       } catch (error) {
         throw failed(job, error);
       }
@@ -219,7 +218,7 @@ export class JobQueue {
     worker.read = 0;
     writeArguments(numbers, job, worker.outputs, worker.area);
     words[ORDER.job] = this.#job;
-    words[ORDER.routine] = this.#names.indexOf(job.routine);
+    words[ORDER.routine] = this.#numberOf.get(job.routine) ?? -1;
     words[ORDER.set] = set;
     words[ORDER.arity] = job.args.length;
     words[ORDER.chunks] = job.chunks;

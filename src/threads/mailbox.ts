@@ -1,5 +1,6 @@
 import type { Job } from "../kernels/worker-team.js";
 import { unpackError } from "./failure.js";
+import type { Routines } from "./routines.js";
 
 // The shared state of a team: global words, a counter of chunks for each thread, and a mailbox for each worker.
 //
@@ -27,7 +28,9 @@ export const ORDER = { count: 0, job: 1, routine: 2, set: 3, arity: 4, chunks: 5
 export const REPORT = { finished: LINE, asleep: LINE + 1, done: LINE + 2, errorLength: LINE + 3 };
 const MAILBOX_WORDS = 2 * LINE;
 
-const NUMBERS_BYTES = 8 * ARGUMENTS * PARTS;
+const NUMBERS_BYTES = 4 * ARGUMENTS * PARTS;
+/** The limit of a number that has none. */
+const NO_LIMIT = 2 ** 31 - 1;
 const MAILBOX_BYTES = 4 * MAILBOX_WORDS + NUMBERS_BYTES + 4 * REPORTS + 2 * ERROR_CHARACTERS;
 
 /** Global words: whether the team is to end; the number of the job whose chunks can be taken, or 0. */
@@ -81,7 +84,7 @@ export class ChunkCounters {
 /** The mailbox of worker 1 … `threads` − 1. */
 export class Mailbox {
   readonly words: Int32Array;
-  readonly numbers: Float64Array;
+  readonly numbers: Int32Array;
   /** The chunks that the worker has computed, in the order of its outputs. */
   readonly reports: Int32Array;
   readonly #errorText: Uint16Array;
@@ -90,7 +93,7 @@ export class Mailbox {
     let offset = 4 * LINE * (1 + threads) + MAILBOX_BYTES * (worker - 1);
     this.words = new Int32Array(shared, offset, MAILBOX_WORDS);
     offset += 4 * MAILBOX_WORDS;
-    this.numbers = new Float64Array(shared, offset, ARGUMENTS * PARTS);
+    this.numbers = new Int32Array(shared, offset, ARGUMENTS * PARTS);
     offset += NUMBERS_BYTES;
     this.reports = new Int32Array(shared, offset, REPORTS);
     offset += 4 * REPORTS;
@@ -113,17 +116,18 @@ export class Mailbox {
 }
 
 /** Room for the arguments of a job, as `writeArguments` stores them. */
-export function argumentNumbers(): Float64Array {
-  return new Float64Array(ARGUMENTS * PARTS);
+export function argumentNumbers(): Int32Array {
+  return new Int32Array(ARGUMENTS * PARTS);
 }
 
 /**
- * Stores the arguments of a job for one thread.
+ * Stores the arguments of a job for one thread, as integers of 32 bits, which WebAssembly takes without a conversion. A
+ * pointer above 2 GiB becomes a negative number of the same bits.
  *
  * @param output  where the thread writes its first output
  * @param scratch  the scratch memory of the thread
  */
-export function writeArguments(numbers: Float64Array, job: Job, output: number, scratch: number): void {
+export function writeArguments(numbers: Int32Array, job: Job, output: number, scratch: number): void {
   const { routine, args } = job;
   if (args.length > ARGUMENTS)
     throw new RangeError(`${routine}: expected at most ${ARGUMENTS} arguments, got ${args.length}`);
@@ -133,19 +137,35 @@ export function writeArguments(numbers: Float64Array, job: Job, output: number, 
       numbers[p] = given;
       numbers[p + 1] = 0;
       numbers[p + 2] = 0;
-      numbers[p + 3] = Number.POSITIVE_INFINITY;
+      numbers[p + 3] = NO_LIMIT;
     } else {
-      const { origin, base = 0, chunk = 0, upTo = Number.POSITIVE_INFINITY } = given;
+      const { origin, base = 0, chunk = 0, upTo = NO_LIMIT } = given;
       numbers[p] = base + (origin === "output" ? output : origin === "scratch" ? scratch : 0);
       numbers[p + 1] = chunk;
       numbers[p + 2] = origin === "output" ? job.output.bytes : 0;
-      numbers[p + 3] = upTo;
+      numbers[p + 3] = Math.min(upTo, NO_LIMIT);
     }
   }
 }
 
-/** The arguments for chunk `chunk`, whose output is number `output` of the thread; written to `args`. */
-export function readArguments(numbers: Float64Array, chunk: number, output: number, args: number[]): void {
-  for (let i = 0, p = 0; i < args.length; i++, p += PARTS)
-    args[i] = Math.min(numbers[p] + numbers[p + 1] * chunk + numbers[p + 2] * output, numbers[p + 3]);
+/** The arguments of the call that is about to be made. */
+const values = new Int32Array(ARGUMENTS);
+
+/**
+ * Calls a routine for chunk `chunk`, whose output is number `output` of the thread. Routines ignore the arguments that
+ * they do not have. Written with all of them, because a call with a list takes twice as long.
+ */
+export function callRoutine(
+  routine: Routines[string],
+  numbers: Int32Array,
+  arity: number,
+  chunk: number,
+  output: number,
+): void {
+  const v = values;
+  for (let i = 0, p = 0; i < arity; i++, p += PARTS) {
+    const value = numbers[p] + Math.imul(numbers[p + 1], chunk) + Math.imul(numbers[p + 2], output);
+    v[i] = Math.min(value | 0, numbers[p + 3]);
+  }
+  routine(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11]);
 }

@@ -1,4 +1,4 @@
-import { ChunkCounters, globalWords, Mailbox, OPEN, ORDER, REPORT, readArguments, STOP } from "./mailbox.js";
+import { ChunkCounters, callRoutine, globalWords, Mailbox, OPEN, ORDER, REPORT, STOP } from "./mailbox.js";
 import type { Routines } from "./routines.js";
 
 /** Milliseconds that a worker polls for the next job before it sleeps. Chosen: jobs of one call follow faster. */
@@ -66,12 +66,11 @@ function computeChunks(
   const chunks = words[ORDER.chunks];
   const backwards = words[ORDER.backwards] === 1;
   const room = words[ORDER.room];
-  const args = new Array<number>(words[ORDER.arity]).fill(0);
+  const arity = words[ORDER.arity];
   for (let done = 0; done < room && Atomics.load(globals, OPEN) === job; done++) {
     const chunk = counters.take(thread, chunks, backwards);
     if (chunk < 0) return;
-    readArguments(numbers, chunk, done, args);
-    routine(...args);
+    callRoutine(routine, numbers, arity, chunk, done);
     reports[done] = chunk;
     Atomics.store(words, REPORT.done, done + 1);
   }
