@@ -32,12 +32,16 @@ export function measureOf(task: Task): Comparison["measure"] {
   return task === "value" || task === "values" ? "sigmaError" : "residual";
 }
 
+/** The largest error that counts as no larger than that of a rival, which returned numbers of `dtype`. */
+export function largestAlike(error: number, dtype: DType): number {
+  return Math.max(error, ROUNDING[dtype]);
+}
+
 /** Whether ours is as accurate as the rival, up to the rounding of what the rival returned. */
 export function asAccurate(task: Task, ours: Row, rival: Row): boolean {
   if (rival.wrong) return !ours.wrong;
   const measure = measureOf(task);
-  const theirs = rival[measure] ?? Number.NaN;
-  return (ours[measure] ?? Number.NaN) <= Math.max(theirs, ROUNDING[rival.dtype]);
+  return (ours[measure] ?? Number.NaN) <= largestAlike(rival[measure] ?? Number.NaN, rival.dtype);
 }
 
 /** The fastest of ours that is as accurate as the rival; where none is, the most accurate. */

@@ -21,6 +21,8 @@ export interface Contender {
   readonly threads: number;
   /** reads half precision as it is; others are not asked to */
   readonly takesHalves?: boolean;
+  /** the tolerance it is asked for, where that is not its default; it takes part where it meets a rival's accuracy */
+  readonly rtol?: number;
   /** takes complex entries */
   readonly takesComplex?: boolean;
   /** takes as long whatever the spectrum */

@@ -8,9 +8,9 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { type Case, complexStorages, isComplexCase, selectCases } from "./cases.js";
 import { choicesOfAuto } from "./choices.js";
 import { Turns } from "./clock.js";
-import { closeRows, compare } from "./compare.js";
+import { closeRows, compare, largestAlike, measureOf } from "./compare.js";
 import { complexPassesOf } from "./complex-pass.js";
-import type { Contender, ContenderGroup, Loaded } from "./contender.js";
+import type { Contender, ContenderGroup, Loaded, Task } from "./contender.js";
 import { type Core, coreContenders, importCore, withoutCopy } from "./contenders/core.js";
 import { findPython } from "./contenders/find-python.js";
 import { jaxContenders } from "./contenders/jax.js";
@@ -45,6 +45,7 @@ import {
   twoThreadsTable,
   warmTable,
 } from "./terminal.js";
+import { loosestPlaces } from "./tolerances.js";
 import { checkedMatrices, type Errors, errorsOf, largestExcess, truthOf } from "./truth.js";
 import { twoThreadsOf } from "./two-threads.js";
 import { passesOfWarmStarts } from "./warm.js";
@@ -317,12 +318,12 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
   const errors = new Map<Contender, { errors: Errors; passes: number | undefined }>();
   const others = of.spectrum !== "gaussian";
   let excess = Number.NEGATIVE_INFINITY;
-  for (const contender of all) {
+  const reasonAgainst = (contender: Contender): string | undefined => {
     const { name } = contender;
     const seconds = contender.roughSeconds(of);
     // A dense method takes as long whatever the spectrum: where it is slow, one spectrum says it all.
     const slow = others && contender.dense ? settings.slow / 10 : settings.slow;
-    const why =
+    return (
       contender.declines(of) ??
       (!given.all && of.rows * of.cols >= FEW_FROM && !FEW.test(name)
         ? "is measured on smaller matrices"
@@ -333,10 +334,15 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
         : undefined) ??
       (seconds > slow
         ? `would take some ${Number(seconds.toPrecision(seconds < 1 ? 1 : 2))} s a call`
-        : undefined);
+        : undefined)
+    );
+  };
+  const enter = async (contender: Contender) => {
+    const { name } = contender;
+    const why = reasonAgainst(contender);
     if (why !== undefined) {
       leftOut.push({ name, why });
-      continue;
+      return;
     }
     status(`${of.id}: ${name}, accuracy`);
     try {
@@ -353,6 +359,35 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
     } catch (error) {
       leftOut.push({ name, why: `failed: ${error instanceof Error ? error.message : String(error)}` });
     }
+  };
+  for (const contender of all) if (contender.rtol === undefined) await enter(contender);
+  const wrongAbove = of.dtype === "float32" ? 1e-4 : 1e-8;
+  /** The errors of the rivals at a task that bound those of ours. */
+  const boundsAt = (task: Task) =>
+    loaded.flatMap(({ contender }) => {
+      const found = errors.get(contender)?.errors;
+      const error = found?.[measureOf(task)];
+      if (contender.ours || !contender.tasks.includes(task) || error === undefined) return [];
+      return found && found.sigmaError < wrongAbove
+        ? [largestAlike(error, contender.returns ?? of.dtype)]
+        : [];
+    });
+  for (const task of ["gradient", "triplet"] as const) {
+    const bounds = boundsAt(task);
+    const candidates = all.filter(
+      (one) => one.rtol !== undefined && one.tasks.includes(task) && reasonAgainst(one) === undefined,
+    );
+    const tolerances = [...new Set(candidates.map(({ rtol }) => rtol))];
+    const places = await loosestPlaces(bounds, tolerances.length, async (place) => {
+      status(`${of.id}: ${task} at rtol ${tolerances[place]}, accuracy`);
+      const first = candidates.find(({ rtol }) => rtol === tolerances[place]) as Contender;
+      const ready = await first.load(workload);
+      const { residual = Number.NaN } = errorsOf(await ready.answer(), workload, truths);
+      await ready.release?.();
+      return residual;
+    });
+    for (const one of candidates)
+      if ([...places].some((place) => tolerances[place] === one.rtol)) await enter(one);
   }
   const turns = await Turns.of(loaded, {
     rounds: settings.rounds,
@@ -362,7 +397,6 @@ async function measure(core: Core, of: Case, all: readonly Contender[]): Promise
     warmUpMs: settings.warmUpMs,
     onTurn: (name, round) => status(`${of.id}: ${name}, ${round === 0 ? "warm-up" : `round ${round}`}`),
   });
-  const wrongAbove = of.dtype === "float32" ? 1e-4 : 1e-8;
   const rows = () => {
     const times = turns.times();
     return loaded.map(({ name, contender }): Row => {

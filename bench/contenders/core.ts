@@ -12,6 +12,7 @@ import {
   type Task,
   threadsText,
 } from "../contender.js";
+import { TOLERANCES } from "../tolerances.js";
 import type { Workload } from "../workload.js";
 
 export type Core = typeof import("../../src/index.js");
@@ -48,7 +49,7 @@ const SECONDS_PER_MULTIPLICATION = 5e-9;
 const DOUBLE_ONLY = 1e-7;
 
 /**
- * This package: the default accuracy, and looser ones to meet rivals at theirs.
+ * This package: at the default accuracy and at each tolerance, of which those take part that meet a rival's accuracy.
  *
  * @param threads  how many compute in the process that runs them
  */
@@ -68,6 +69,7 @@ export function coreContenders(core: Core, version: string, threads: number): Co
   /** Where "auto" goes dense a tolerance changes nothing, and a second row of the same would win by luck. */
   const looser = (contender: Contender, rtol: number): Contender => ({
     ...contender,
+    rtol,
     declines: (of) =>
       contender.declines(of) ??
       (Math.min(of.rows, of.cols) <= 64
@@ -76,22 +78,19 @@ export function coreContenders(core: Core, version: string, threads: number): Co
           ? "asks for more digits than float32 has"
           : undefined),
   });
-  const atEach = (
-    tolerances: readonly number[],
-    make: (label: string, options?: SolveOptions) => Contender,
-  ): Contender[] => [
+  const atEach = (make: (label: string, options?: SolveOptions) => Contender): Contender[] => [
     make(""),
-    ...tolerances.map((rtol) => looser(make(` rtol ${exponential(rtol)}`, { rtol }), rtol)),
+    ...TOLERANCES.map((rtol) => looser(make(` rtol ${rtol.toExponential()}`, { rtol }), rtol)),
   ];
 
   const singles: Contender[] = [
-    ...atEach([1e-3, 1e-4, 1e-5], (label, options) =>
+    ...atEach((label, options) =>
       row(`valueAndGrad${label}`, "gradient", (A) => {
         const { value, grad } = core.valueAndGrad(A, options);
         return { sigmas: [value], gradients: grad.data };
       }),
     ),
-    ...atEach([1e-3, 1e-4, 1e-5, 1e-8], (label, options) =>
+    ...atEach((label, options) =>
       row(`singularTriplet${label}`, "triplet", (A) => {
         const { sigma, u, v, passes } = core.singularTriplet(A, options);
         return { sigmas: [sigma], u, v, passes };
@@ -130,11 +129,6 @@ export function coreContenders(core: Core, version: string, threads: number): Co
     },
   ];
   return { contenders: [...singles, ...batches], versions: { "spectral-norm": version } };
-}
-
-/** 1e-3 rather than 0.001. */
-function exponential(rtol: number): string {
-  return `1e${Math.round(Math.log10(rtol))}`;
 }
 
 function onlyOne({ batch }: Case): string | undefined {
