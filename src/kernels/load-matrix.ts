@@ -294,8 +294,13 @@ function copyNumbers(kernels: Kernels, source: Grid, kind: Copied, to: Target): 
 
 /** Numbers of a row from which it is copied as a whole. Chosen: short ones are copied faster one by one. */
 const LEAST_ROW = 16;
-/** Bytes of rows that are copied and searched at a time. Chosen: they fit into the second-level cache twice. */
-const PIECE = 2 ** 17;
+/** Bytes of rows that are searched at a time. Chosen: they fit into the nearest cache. */
+const PIECE = 2 ** 15;
+/**
+ * Bytes of a row from which padded rows are copied one by one. Chosen by measurement: shorter ones take less time if some
+ * are copied at once and then spread.
+ */
+const LONG_ROW = 4096;
 
 /** Copies contiguous rows, some at a time, and searches them while they are in cache. */
 function copyRows({ arena, routines }: Kernels, source: FlatGrid, kind: Copied, to: Target): void {
@@ -303,9 +308,10 @@ function copyRows({ arena, routines }: Kernels, source: FlatGrid, kind: Copied, 
   const { pointer, rows, cols, paddedCols, scan } = to;
   const { bytes, view } = COPIED[kind];
   const piece = Math.max(1, Math.floor(PIECE / (bytes * paddedCols)));
-  const together = piece > 1 && down === cols;
+  const padded = paddedCols > cols;
+  const together = piece > 1 && down === cols && !(padded && bytes * cols >= LONG_ROW);
   const mark = arena.mark();
-  const stage = together && paddedCols > cols ? arena.take(piece * cols * bytes) : 0;
+  const stage = together && padded ? arena.take(piece * cols * bytes) : 0;
   for (let i = 0; i < rows; i += piece) {
     const count = Math.min(piece, rows - i);
     const target = pointer + i * paddedCols * bytes;
