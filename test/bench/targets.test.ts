@@ -214,7 +214,8 @@ describe("targets", () => {
   });
 
   it("of a proof's speed count its flops against products and sums apart", () => {
-    const ms = { median: 250, min: 250, max: 250, spread: 0, loops: 1, samples: [250] };
+    // The fastest call counts.
+    const ms = { median: 300, min: 250, max: 350, spread: 0.1, loops: 1, samples: [300, 250, 350] };
     const proof: Proof = {
       rows: 1000,
       cols: 1000,
