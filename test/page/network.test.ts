@@ -25,7 +25,7 @@ import {
 } from "../files/onnx-models.js";
 import { encode } from "../files/writers.js";
 import { layersModel } from "../lipschitz/report/layers-model.js";
-import { type Opened, type Site, settled, startSite } from "./site.js";
+import { type Opened, press, type Site, settled, startSite } from "./site.js";
 
 /** Kept by whoever runs the tests, to be looked at. */
 const pictures = fileURLToPath(new URL("../../test-output/page", import.meta.url));
@@ -209,7 +209,7 @@ it.each([375, 768, 1280])("fits %i pixels and is accessible, by day and by night
     colorScheme: "light",
     reducedMotion: "reduce",
   });
-  await view.getByRole("button", { name: "try a small network" }).click();
+  await press(view.getByRole("button", { name: "try a small network" }));
   expect(await settled(view, actions(view))).toContain("nothing was uploaded");
   expect(await view.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
   await view.addScriptTag({ content: axe });

@@ -25,7 +25,7 @@ import { folderOfFiles, safetensors } from "../files/models.js";
 import { smallTorchFile } from "../files/torch-writer.js";
 import { encode, npy } from "../files/writers.js";
 import { ORIGINALS, type Original } from "../fuzz/originals.js";
-import { type Opened, readThrough, type Site, settled, startSite } from "./site.js";
+import { type Opened, press, readThrough, type Site, settled, startSite } from "./site.js";
 
 const epsilon = 2 ** -53;
 const quiet: Report<never> = { progress() {}, update() {} };
@@ -506,7 +506,7 @@ it("works in any folder and without isolation, and says what it lacks", async ()
   const plain = await site.open({ plain: true });
   await eventually(() => plain.page.locator("#machine").innerText()).toContain("cross-origin isolated");
   const speed = plain.page.locator("#speed .actions");
-  await speed.getByRole("button", { name: "Time it" }).click();
+  await press(speed.getByRole("button", { name: "Time it" }));
   expect(await settled(plain.page, speed)).toContain("Fastest");
   expect(await plain.page.locator("#speed .remarks").innerText()).toContain("threads: not available");
   expect(plain.amiss).toEqual([]);

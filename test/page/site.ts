@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import type { BrowserContextOptions, Page } from "playwright-core";
+import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { build, preview } from "vite";
 import { PATIENCE_MS, startChromium } from "../browser/chromium.js";
 
@@ -88,6 +88,14 @@ export async function readThrough(page: Page): Promise<void> {
       if ((await live.getByRole("button", { name: "Run" }).count()) > 0) await settled(live.page(), live);
     }
   }
+}
+
+/**
+ * Presses a button by the keyboard. A click can miss a button on a page that has just been opened: the cells above it run
+ * when they come into view, and their results move it.
+ */
+export async function press(button: Locator): Promise<void> {
+  await button.press("Enter");
 }
 
 /** Waits for a computation to end, and gives what is said of it. */
