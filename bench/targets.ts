@@ -291,7 +291,7 @@ function proofSpeedTarget(proofs: readonly Proof[], roof: Roof | undefined): Tar
   if (!proof || flops === undefined) return { what, wanted, missing: "the proof was not measured" };
   const peak = roof?.multiplyAdds.find(({ dtype }) => dtype === "float64");
   if (!peak) return { what, wanted, missing: "the roof was not measured" };
-  // The fastest call, as the roof is that of the fastest round: other programs slow both.
+  // Of the fastest call, because other programs slow the others. The roof is that of the fastest round, too.
   const rate = (1000 * flops) / proof.certifyMs.min;
   // Two numbers in a vector, two flops each.
   const limit = 4 * peak.separate;

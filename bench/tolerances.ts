@@ -4,8 +4,9 @@ export const TOLERANCES: readonly number[] = Array.from({ length: 36 }, (_, i) =
 );
 
 /**
- * For each bound, the place of the loosest tolerance whose result is as accurate, if there is one. Found by bisection:
- * errors fall with the tolerance but for chance, so the error at each place that is returned has been measured.
+ * For each bound, the place of the loosest tolerance whose error is at most the bound, if there is one. It is found by
+ * bisection. An error may be larger than that at a looser tolerance by chance; then the place may not be the first one,
+ * but its error has been measured and is at most the bound.
  *
  * @param count  number of tolerances, descending
  * @param errorAt  the error of the result at the tolerance in a place; called once at most for each

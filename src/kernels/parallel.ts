@@ -58,18 +58,15 @@ type TransposedSlots = (
 ) => void;
 
 /**
- * Least number of multiplications for which a call is divided. Chosen by measurement: at 256², with two vectors, a pass
- * takes two threads up to a third less time where other programs slow both cores, and as long as one where they do not.
+ * Least number of multiplications for which a call is divided. Chosen by measurement: for a pass over 256² with two
+ * vectors, two threads need as much time as one, and up to a third less if other programs slow both cores.
  */
 const WORTH = 2 ** 17;
 /** Chunks of a job. Chosen: with many chunks, little has to be computed again if a thread was taken off its core. */
 const CHUNKS = 32;
 /** Columns of a Gram matrix per chunk. Chosen small, because later columns are shorter: only one triangle is computed. */
 const GRAM_COLUMNS = 4;
-/**
- * Least number of multiplications of a chunk of `multiply`. Chosen: they take some ten times as long as a chunk costs
- * beside them.
- */
+/** Least number of multiplications of a chunk of `multiply`. Chosen: they take about ten times as long as taking a chunk. */
 const LEAST_CHUNK = 2 ** 15;
 /** Bytes of scratch that `t` of `normalMatvec` and `syrk` takes. */
 const SCRATCH = 64;
@@ -232,7 +229,7 @@ function dividedNormalMatvecs(
   /** `half` is the type of 16-bit numbers, for the routine that has such an argument. */
   const divide = (name: "normalMatvec32" | "normalMatvec64" | "normalMatvecHalf") => {
     const single = name !== "normalMatvec64";
-    // Made once: a call of a pass is short enough for a search in a text to count.
+    // Made once, because a pass is so short that making the name in each call would be noticeable.
     const routine = name.replace("normalMatvec", "normalMatvecSlots");
     return (...args: [...Parameters<Products["normalMatvec64"]>, ...half: number[]]): void => {
       const [a, lda, rows, cols, x, ldx, width, t, , z, half] = args;

@@ -152,8 +152,8 @@ export function writeArguments(numbers: Int32Array, job: Job, output: number, sc
 const values = new Int32Array(ARGUMENTS);
 
 /**
- * Calls a routine for chunk `chunk`, whose output is number `output` of the thread. Routines ignore the arguments that
- * they do not have. Written with all of them, because a call with a list takes twice as long.
+ * Calls a routine for chunk `chunk`, whose output is number `output` of the thread. All arguments that there may be are
+ * passed one by one, because spreading a list takes twice as long; a routine ignores those that it does not have.
  */
 export function callRoutine(
   routine: Routines[string],

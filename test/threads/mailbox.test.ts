@@ -47,7 +47,7 @@ it("pointers keep their bits up to 4 GiB", () => {
     2 ** 31,
     2 ** 31 - 64 + 40 * 2 ** 20,
   ]);
-  // A routine that counts its output from chunk 0 gets a pointer before it.
+  // For a routine that counts its outputs from chunk 0, the pointer is moved back by those of the chunks before.
   expect(received([{ origin: "output", base: 2 ** 31, chunk: -48 }], 7, 3)).toEqual([
     2 ** 31 + OUTPUT.pointer + 3 * 48 - 7 * 48,
   ]);
