@@ -111,8 +111,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
   }
 
   #randomize(i: number): void {
-    const vector = this.#vector(i);
-    for (let j = 0; j < this.#G.short; j++) vector[j] = this.#random.normal();
+    this.#random.normals(this.#vector(i).subarray(0, this.#G.short));
   }
 
   /** Multiplies `width` vectors in a row by i (turn 1) or by −i (turn −1). */

@@ -147,8 +147,7 @@ export class KrylovSpace implements KrylovBasis {
   }
 
   #randomize(i: number): void {
-    const vector = this.#vector(i);
-    for (let j = 0; j < this.#G.short; j++) vector[j] = this.#random.normal();
+    this.#random.normals(this.#vector(i).subarray(0, this.#G.short));
   }
 
   /**

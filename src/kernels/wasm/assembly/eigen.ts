@@ -160,16 +160,10 @@ function highestWith(p: i32, d: usize, e2: usize, n: i32, x0: f64, step: f64): i
     nc = i64x2.sub(nc, f64x2.gt(qc, zero));
     ng = i64x2.sub(ng, f64x2.gt(qg, zero));
   }
-  const w = <i64>p;
-  if (i64x2.extract_lane(ng, 1) >= w) return 8;
-  if (i64x2.extract_lane(ng, 0) >= w) return 7;
-  if (i64x2.extract_lane(nc, 1) >= w) return 6;
-  if (i64x2.extract_lane(nc, 0) >= w) return 5;
-  if (i64x2.extract_lane(nb, 1) >= w) return 4;
-  if (i64x2.extract_lane(nb, 0) >= w) return 3;
-  if (i64x2.extract_lane(na, 1) >= w) return 2;
-  if (i64x2.extract_lane(na, 0) >= w) return 1;
-  return 0;
+  // The counts descend, and a comparison that holds gives −1.
+  const w = i64x2.splat(<i64>p - 1);
+  const s = i64x2.add(i64x2.add(v128.gt<i64>(na, w), v128.gt<i64>(nb, w)), i64x2.add(v128.gt<i64>(nc, w), v128.gt<i64>(ng, w)));
+  return -<i32>(i64x2.extract_lane(s, 0) + i64x2.extract_lane(s, 1));
 }
 
 /** x ← (T − shift)⁻¹·x: Gaussian elimination with row interchanges; `l` takes 4n numbers. */
@@ -183,7 +177,7 @@ function solveShifted(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usi
     if (Math.abs(a0) >= Math.abs(b) || Math.abs(b) < floor) {
       if (Math.abs(a0) < floor) a0 = floor;
       const m = b / a0;
-      set(u0, i, a0);
+      set(u0, i, 1 / a0);
       set(u1, i, a1);
       set(u2, i, 0);
       set(x, i + 1, get(x, i + 1) - m * get(x, i));
@@ -191,7 +185,7 @@ function solveShifted(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usi
       a1 = f;
     } else {
       const m = a0 / b;
-      set(u0, i, b);
+      set(u0, i, 1 / b);
       set(u1, i, c);
       set(u2, i, f);
       const t = get(x, i);
@@ -202,26 +196,33 @@ function solveShifted(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usi
     }
   }
   if (Math.abs(a0) < floor) a0 = floor;
-  set(u0, n - 1, a0);
+  set(u0, n - 1, 1 / a0);
   for (let i = n - 1; i >= 0; i--) {
     let s = get(x, i);
     if (i + 1 < n) s -= get(u1, i) * get(x, i + 1);
     if (i + 2 < n) s -= get(u2, i) * get(x, i + 2);
-    set(x, i, s / get(u0, i));
+    set(x, i, s * get(u0, i));
   }
 }
 
-/**
- * x ← x / ‖x‖∞, then / ‖x‖₂: after a solve with a nearly singular matrix, squares could overflow. Returns what x was
- * multiplied by.
- */
+/** x ← c·x over n numbers. */
+function scaleBy(c: f64, x: usize, n: i32): void {
+  for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * c);
+}
+
+/** x ← x / ‖x‖₂. Returns what x was multiplied by. */
 function normalize(x: usize, n: i32): f64 {
-  let most: f64 = 0;
-  for (let i: i32 = 0; i < n; i++) most = Math.max(most, Math.abs(get(x, i)));
-  const s = 1 / most;
-  for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * s);
-  const r = 1 / Math.sqrt(dot(x, x, n));
-  for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * r);
+  let s: f64 = 1, square = dot(x, x, n);
+  // After a solve with a nearly singular matrix, squares may overflow, and others underflow.
+  if (!(square > 1e-290 && square < 1e290)) {
+    let most: f64 = 0;
+    for (let i: i32 = 0; i < n; i++) most = Math.max(most, Math.abs(get(x, i)));
+    s = 1 / most;
+    scaleBy(s, x, n);
+    square = dot(x, x, n);
+  }
+  const r = 1 / Math.sqrt(square);
+  scaleBy(r, x, n);
   return s * r;
 }
 
@@ -236,6 +237,9 @@ function scatter(x: usize, n: i32, seed: u32): u32 {
 
 /** Bisection leaves the rest to Rayleigh quotients where the largest eigenvalue is known to this. */
 const NEAR: f64 = 0.002;
+
+/** Eigenvalues closer than this part of the norm have eigenvectors that Rayleigh quotients may mix. */
+const CLOSE: f64 = 1e-4;
 
 /** Part of a vector that must be left when the known eigenvectors are taken out, or it has lost half of its digits. */
 const LEAST_LEFT: f64 = 1e-8;
@@ -287,7 +291,7 @@ export function eigenLargest(
     // No diagonal entry exceeds the largest eigenvalue.
     let lo = q == 0 ? Math.max(low, largest - norm * eps * <f64>n) : low, hi = high;
     const x = vectors + <usize>q * (ldv << 3);
-    let tried = q > 0 || full == 0, found = false;
+    let tried = q >= full, found = false;
     for (let round = 0; round < 60; round++) {
       let enough = eps * Math.max(Math.abs(lo), Math.abs(hi)) + 1e-300;
       // The tolerance is for the square roots, whose error is larger for small eigenvalues.
@@ -326,19 +330,25 @@ export function eigenLargest(
     if (q >= full) continue;
 
     // After Rayleigh quotients, one more step takes out what is left of the other eigenvectors, so that the vectors of
-    // diagonal matrices have zeros.
-    if (!found) seed = scatter(x, n, seed);
+    // diagonal matrices have zeros. Beside a close eigenvalue that is not enough.
+    const ready = found && (q == 0 || get(values, q - 1) - lambda > CLOSE * norm);
+    if (!ready) seed = scatter(x, n, seed);
     let shift = lambda;
-    for (let round = found ? 2 : 0, tries = 0; round < 3; round++) {
+    for (let round = ready ? 2 : 0, tries = 0; round < 3; round++) {
       solveShifted(d, e, n, shift, floor, l, x);
       normalize(x, n);
-      for (let o: i32 = 0; o < q; o++) {
-        const y = vectors + <usize>o * (ldv << 3);
-        axpy(-dot(x, y, n), y, x, n);
+      let by: f64 = 1;
+      // Twice, because what has cancelled the first time is rounding.
+      for (let pass = ready ? 1 : 0; pass < 2; pass++) {
+        for (let o: i32 = 0; o < q; o++) {
+          const y = vectors + <usize>o * (ldv << 3);
+          axpy(-dot(x, y, n), y, x, n);
+        }
+        if (q > 0) by *= normalize(x, n);
       }
       // If eigenvalues are equal, the solve may return a known vector again; without that, only rounding is left. A shift a
       // little further away does not favour one of them.
-      if (q > 0 && normalize(x, n) * LEAST_LEFT > 1 && tries++ < TRIES) {
+      if (!(by * LEAST_LEFT <= 1) && tries++ < TRIES) {
         shift += 4 * eps * norm;
         seed = scatter(x, n, seed);
         round = -1;
