@@ -24,7 +24,7 @@ interface Timed {
 
 /** Chosen: V8 has optimized a function after this many calls. */
 const WARM_UP_CALLS = 200;
-/** Chosen: before a sample of this many calls or fewer, some calls are made that do not count. */
+/** Chosen: before a sample, a fifth of its calls are made that do not count, and as many of the first ones. */
 const LEAD_IN = 5;
 /** The fewest samples that have a median and quartiles. */
 const FEWEST = 3;
@@ -92,7 +92,8 @@ export class Turns {
     for (const { name, loaded, loops, callMs, samples } of some) {
       this.#clock.onTurn?.(name, this.#rounds + 1);
       // Refills caches and raises the clock rate after the other contenders.
-      if (callMs < LEAD_IN * this.#clock.sampleMs) await loaded.time(Math.ceil(loops / 5));
+      if (callMs < LEAD_IN * this.#clock.sampleMs)
+        await loaded.time(Math.max(Math.ceil(loops / LEAD_IN), Math.min(loops, LEAD_IN)));
       while (samples.length < this.#rounds) samples.push(null);
       samples.push((await loaded.time(loops)) / loops);
       await loaded.settle?.();
