@@ -6,7 +6,7 @@ export interface Random {
   uniform(): number;
   /** standard normal */
   normal(): number;
-  /** Fills x with standard normal numbers: as many at a time take a quarter of the time. */
+  /** Fills x with standard normal numbers, in two thirds of the time. If their number is odd, one more is drawn. */
   normals(x: Float32Array | Float64Array): void;
 }
 
@@ -61,7 +61,7 @@ export function createRandom(seed: number, fingerprint = 0): Random {
   let d = next();
   const words = new Uint32Array(4);
   const draw = (count: number) => {
-    // Engines keep these in registers, but not what belongs to the closure.
+    // Engines keep these in registers, but not variables of the closure.
     let p = a;
     let q = b;
     let r = c;

@@ -51,6 +51,20 @@ describe.each(SEEDS)("a stream from seed %i", (seed) => {
     expect(drawn(seed, "normal", 1000)).toEqual(normal.subarray(0, 1000));
   });
 
+  it("gives the same normal numbers many at a time", () => {
+    const random = createRandom(seed);
+    // In a batch of odd length, the second number of the last pair is dropped.
+    const odd = new Float64Array(7);
+    random.normals(odd);
+    expect(odd).toEqual(normal.subarray(0, 7));
+    const even = new Float64Array(1000);
+    random.normals(even);
+    expect(even).toEqual(normal.subarray(8, 1008));
+    const single = new Float32Array(10);
+    createRandom(seed).normals(single);
+    expect(single).toEqual(new Float32Array(normal.subarray(0, 10)));
+  });
+
   it("is uniform on (0, 1), without its ends", () => {
     expect(uniform.every((x) => x > 0 && x < 1)).toBe(true);
     // E xᵏ = 1/(k+1), with variance 1/(2k+1) − 1/(k+1)².
