@@ -58,7 +58,7 @@ export interface Products {
   scale32(x: number, n: number, c: number): void;
   scale64(x: number, n: number, c: number): void;
   /** First `keep` rows of Q ← YᵀQ, Y k×keep float64 by columns (leading dimension k, a multiple of 4);
-   * strip: keep×16 numbers of scratch. */
+   * strip: keep times 256 bytes of scratch. */
   rotateBasis32: Rotate;
   rotateBasis64: Rotate;
 }

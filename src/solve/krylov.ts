@@ -12,8 +12,8 @@ const CAPACITY = 64;
  * they avoid. Measured: a twelfth of the time at 512², nothing from 1024² on.
  */
 const WIDER = { capacity: 80, least: 320, most: 896 };
-/** Columns that a restart rotates at a time, as `rotateBasis` does. */
-const STRIP = 16;
+/** Bytes of scratch of `rotateBasis` for a vector that is kept. */
+const STRIP = 256;
 /** Bytes of scratch of `orthogonalize`, beside its coefficients. */
 const TILES = 2048;
 /**
@@ -132,7 +132,7 @@ export class KrylovSpace implements KrylovBasis {
     this.#work = arena.take(TILES + BLOCK * slots * 8);
     arena.fill(this.#work, TILES);
     this.#R = arena.take(RESULTS * 8);
-    this.#strip = arena.take(STRIP * Math.max(CAPACITY, this.#capacity) * number);
+    this.#strip = arena.take(STRIP * Math.max(CAPACITY, this.#capacity));
   }
 
   #slot(i: number): number {

@@ -156,7 +156,7 @@ describe.each(WASM_SETS)("$name against the plain loops", ({ make }) => {
             const { arena, routines } = kernels;
             const Q = matrixIn(kernels, k, cols, single, seed);
             const y = vectorIn(kernels, k * keep, false, seed + 1);
-            const strip = arena.take(64 * keep * (single ? 4 : 8));
+            const strip = arena.take(256 * keep);
             (single ? routines.rotateBasis32 : routines.rotateBasis64)(
               Q.pointer,
               Q.lda,

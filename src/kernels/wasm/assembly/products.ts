@@ -703,10 +703,10 @@ function scale<T>(x: usize, n: usize, c: T): void {
 
 /**
  * The first `keep` rows of Q ← Yᵀ·Q, with Y k×keep float64, column by column (leading dimension k). In
- * place, 16 columns at a time through `strip` (keep×16 of T).
+ * place, some columns at a time through `strip` (keep times 256 bytes), so that they stay in the nearest cache.
  */
 function rotate<T>(q: usize, ldq: usize, k: usize, cols: usize, y: usize, keep: usize, strip: usize): void {
-  const width: usize = 16;
+  const width = 256 / sizeof<T>();
   for (let first: usize = 0; first < cols; first += width) {
     const n = min(width, cols - first), bytes = n * sizeof<T>(), from = q + first * sizeof<T>();
     memory.fill(strip, 0, keep * bytes);
