@@ -34,10 +34,10 @@ const MOST_NUMBERS = 2 ** 32;
 const BLOCK = 2 ** 15;
 
 /**
- * Most numbers of a gradient that is computed at once and then copied to a new array. That takes a fifth less time than
- * filling an array of zeros. Chosen: at most 512 KiB.
+ * Most numbers of a gradient that is computed at once and then copied to a new array, which need not be filled with zeros
+ * first. Measured: that takes a quarter less time. Chosen: at most 8 MiB of kernel memory, which a dense A has taken before.
  */
-const WHOLE = 2 ** 16;
+const WHOLE = 2 ** 20;
 
 /** u·vᵀ, row-major: in a new array, or in `out` from `offset` on. */
 function outerProduct(
