@@ -160,10 +160,16 @@ function highestWith(p: i32, d: usize, e2: usize, n: i32, x0: f64, step: f64): i
     nc = i64x2.sub(nc, f64x2.gt(qc, zero));
     ng = i64x2.sub(ng, f64x2.gt(qg, zero));
   }
-  // The counts descend, and a comparison that holds gives −1.
-  const w = i64x2.splat(<i64>p - 1);
-  const s = i64x2.add(i64x2.add(v128.gt<i64>(na, w), v128.gt<i64>(nb, w)), i64x2.add(v128.gt<i64>(nc, w), v128.gt<i64>(ng, w)));
-  return -<i32>(i64x2.extract_lane(s, 0) + i64x2.extract_lane(s, 1));
+  const w = <i64>p;
+  if (i64x2.extract_lane(ng, 1) >= w) return 8;
+  if (i64x2.extract_lane(ng, 0) >= w) return 7;
+  if (i64x2.extract_lane(nc, 1) >= w) return 6;
+  if (i64x2.extract_lane(nc, 0) >= w) return 5;
+  if (i64x2.extract_lane(nb, 1) >= w) return 4;
+  if (i64x2.extract_lane(nb, 0) >= w) return 3;
+  if (i64x2.extract_lane(na, 1) >= w) return 2;
+  if (i64x2.extract_lane(na, 0) >= w) return 1;
+  return 0;
 }
 
 /** x ← (T − shift)⁻¹·x: Gaussian elimination with row interchanges; `l` takes 4n numbers. */
@@ -205,24 +211,17 @@ function solveShifted(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usi
   }
 }
 
-/** x ← c·x over n numbers. */
-function scaleBy(c: f64, x: usize, n: i32): void {
-  for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * c);
-}
-
-/** x ← x / ‖x‖₂. Returns what x was multiplied by. */
+/**
+ * x ← x / ‖x‖∞, then / ‖x‖₂: after a solve with a nearly singular matrix, squares could overflow. Returns what x was
+ * multiplied by.
+ */
 function normalize(x: usize, n: i32): f64 {
-  let s: f64 = 1, square = dot(x, x, n);
-  // After a solve with a nearly singular matrix, squares may overflow, and others underflow.
-  if (!(square > 1e-290 && square < 1e290)) {
-    let most: f64 = 0;
-    for (let i: i32 = 0; i < n; i++) most = Math.max(most, Math.abs(get(x, i)));
-    s = 1 / most;
-    scaleBy(s, x, n);
-    square = dot(x, x, n);
-  }
-  const r = 1 / Math.sqrt(square);
-  scaleBy(r, x, n);
+  let most: f64 = 0;
+  for (let i: i32 = 0; i < n; i++) most = Math.max(most, Math.abs(get(x, i)));
+  const s = 1 / most;
+  for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * s);
+  const r = 1 / Math.sqrt(dot(x, x, n));
+  for (let i: i32 = 0; i < n; i++) set(x, i, get(x, i) * r);
   return s * r;
 }
 
