@@ -321,6 +321,30 @@ describe.each(KERNEL_SETS)("eigenLargest of $name", ({ make }) => {
     expect(overlap).toBeLessThan(tolerance(n, 4));
   });
 
+  it("finds values where a count meets a pivot of zero", () => {
+    // Asked at 2, where the leading part of order 2 has an eigenvalue, the counts once missed the largest value.
+    const entries = [
+      [0, -2, 0],
+      [-2, 0, -1],
+      [0, -1, -1],
+    ];
+    const entry = (i: number, j: number) => entries[i][j];
+    const { arena, routines } = make();
+    const a = arena.take(8 * 3 * 4);
+    const values = arena.take(8 * 3);
+    const work = arena.take(8 * eigenWork(3));
+    for (const full of [0, 3]) {
+      const A = arena.f64(a, 12);
+      for (let i = 0; i < 3; i++) for (let j = 0; j <= i; j++) A[4 * i + j] = entry(i, j);
+      const vectors = arena.take(8 * 12);
+      routines.eigenLargest(a, 4, 3, 3, full, values, vectors, 4, work);
+      const [first] = arena.f64(values, 3);
+      // The largest root of λ³ + λ² − 5λ − 4.
+      expect(Math.abs(((first + 1) * first - 5) * first - 4)).toBeLessThan(tolerance(3, 3) * 20);
+      expect(first).toBeGreaterThan(2.1);
+    }
+  });
+
   it("finds two vectors of each double value, however the rounding falls", () => {
     const kernels = make();
     const random = createRandom(11);

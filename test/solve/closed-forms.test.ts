@@ -238,3 +238,24 @@ it("rows that are as good as zero beside others do no harm", () => {
       expect(Math.abs(u[0])).toBeCloseTo(1, 14);
     }
 });
+
+describe("small matrices of integers", () => {
+  const expectValue = (data: number[], m: number, n: number) => {
+    const A = { data: Float64Array.from(data), shape: [m, n] };
+    const [largest] = svdvals(A);
+    // σ₁ is found from the Gram matrix by counts, and among all values by another method.
+    expect(Math.abs(spectralNorm(A) - largest), data.join()).toBeLessThanOrEqual(1e-13 * largest);
+    expect(Math.abs(singularTriplet(A).sigma - largest), data.join()).toBeLessThanOrEqual(1e-13 * largest);
+  };
+
+  it("have the largest of their singular values as the norm", () => {
+    // Its value was once too small in the eighth digit.
+    expectValue([1, -1, 0, 0, 2, 2, 3, 3, -2, 3, -1, 2, 0, 2, 0], 5, 3);
+    const random = createRandom(5);
+    for (let trial = 0; trial < 5000; trial++) {
+      const [m, n, most] = [2, 2, 1].map((least) => least + Math.floor(4 * random.uniform()));
+      const whole = () => Math.round((2 * random.uniform() - 1) * most);
+      expectValue(Array.from({ length: m * n }, whole), m, n);
+    }
+  });
+});

@@ -150,15 +150,16 @@ function highestWith(p: i32, d: usize, e2: usize, n: i32, x0: f64, step: f64): i
   let na = i64x2.splat(0), nb = na, nc = na, ng = na;
   for (let i: i32 = 0; i < n; i++) {
     const di = v128.load64_splat(d + ((<usize>i) << 3)), ei = v128.load64_splat(e2 + ((<usize>i) << 3));
-    // A zero pivot gives an infinite quotient, which is counted correctly; e2 > 0 rules out 0/0.
+    // A zero pivot counts as a positive one. The infinite quotient makes the next one negative, as a tiny pivot would, so
+    // that the pair counts once; e2 > 0 rules out 0/0.
     qa = f64x2.sub(f64x2.sub(di, a), f64x2.div(ei, qa));
     qb = f64x2.sub(f64x2.sub(di, b), f64x2.div(ei, qb));
     qc = f64x2.sub(f64x2.sub(di, c), f64x2.div(ei, qc));
     qg = f64x2.sub(f64x2.sub(di, g), f64x2.div(ei, qg));
-    na = i64x2.sub(na, f64x2.gt(qa, zero));
-    nb = i64x2.sub(nb, f64x2.gt(qb, zero));
-    nc = i64x2.sub(nc, f64x2.gt(qc, zero));
-    ng = i64x2.sub(ng, f64x2.gt(qg, zero));
+    na = i64x2.sub(na, f64x2.ge(qa, zero));
+    nb = i64x2.sub(nb, f64x2.ge(qb, zero));
+    nc = i64x2.sub(nc, f64x2.ge(qc, zero));
+    ng = i64x2.sub(ng, f64x2.ge(qg, zero));
   }
   const w = <i64>p;
   if (i64x2.extract_lane(ng, 1) >= w) return 8;
