@@ -24,7 +24,10 @@ interface Timed {
 
 /** Chosen: V8 has optimized a function after this many calls. */
 const WARM_UP_CALLS = 200;
-/** Chosen: before a sample, a fifth of its calls are made that do not count, and as many of the first ones. */
+/**
+ * Before a sample, some calls are made that do not count: a fifth as many as in the sample, but at least this many or, if
+ * the sample has fewer, as many as it has. Calls that take longer than this many samples have none. Chosen.
+ */
 const LEAD_IN = 5;
 /** The fewest samples that have a median and quartiles. */
 const FEWEST = 3;

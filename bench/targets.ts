@@ -291,7 +291,7 @@ function proofSpeedTarget(proofs: readonly Proof[], roof: Roof | undefined): Tar
   if (!proof || flops === undefined) return { what, wanted, missing: "the proof was not measured" };
   const peak = roof?.multiplyAdds.find(({ dtype }) => dtype === "float64");
   if (!peak) return { what, wanted, missing: "the roof was not measured" };
-  // Of the fastest call, because other programs slow the others. The roof is that of the fastest round, too.
+  // The rate of the fastest call, which other programs disturb least, as the roof is the rate of the fastest round.
   const rate = (1000 * flops) / proof.certifyMs.min;
   // Two numbers in a vector, two flops each.
   const limit = 4 * peak.separate;

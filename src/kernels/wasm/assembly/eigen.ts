@@ -173,7 +173,10 @@ function highestWith(p: i32, d: usize, e2: usize, n: i32, x0: f64, step: f64): i
   return 0;
 }
 
-/** x ← (T − shift)⁻¹·x: Gaussian elimination with row interchanges; `l` takes 4n numbers. */
+/**
+ * x ← (T − shift)⁻¹·x: Gaussian elimination with row interchanges; `l` takes 4n numbers. Pivots are kept as their
+ * reciprocals.
+ */
 function solveShifted(d: usize, e: usize, n: i32, shift: f64, floor: f64, l: usize, x: usize): void {
   const u0 = l, u1 = l + ((<usize>n) << 3), u2 = u1 + ((<usize>n) << 3);
   // The current row: a0 in column i, a1 in i+1. The row below: b, c and f in columns i, i+1 and i+2.
