@@ -300,7 +300,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
     const real = ritzOf(
       this.#kernels,
       {
-        T: this.#projected,
+        T: () => this.#projected,
         ldt: 2 * this.#capacity,
         size: 2 * size,
         B: this.#coupling,

@@ -20,12 +20,14 @@ export function createArena(memory: Growable): Arena {
   let top = BOTTOM;
   // Kept, because asking a `WebAssembly.Memory` for its buffer takes as long as making a view.
   let buffer = memory.buffer();
+  let all = new Float64Array(buffer);
   const moveTop = (end: number) => {
     const aligned = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
     if (aligned > buffer.byteLength) {
       try {
         memory.grow(aligned);
         buffer = memory.buffer();
+        all = new Float64Array(buffer);
       } catch (error) {
         throw new UnsupportedError(
           `matrix: there is no memory for it (${messageOf(error)}); ` +
@@ -52,6 +54,7 @@ export function createArena(memory: Growable): Arena {
       top = mark;
     },
     size: () => buffer.byteLength,
+    float64: () => all,
     f64: (pointer, length) => new Float64Array(buffer, pointer, length),
     f32: (pointer, length) => new Float32Array(buffer, pointer, length),
     u16: (pointer, length) => new Uint16Array(buffer, pointer, length),

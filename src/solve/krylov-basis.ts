@@ -13,8 +13,6 @@ export interface KrylovBasis extends Projected {
   lockedVectors(count: number): Float64Array[];
   /** the vector with these coefficients */
   combine(y: Float64Array): Float64Array;
-  /** basis vector i, in float64 */
-  vectorOf(i: number): Float64Array;
   /** y (float64, padded with zeros) ← y + Σ fᵢ·qᵢ(qᵢᴴy): what y has along qᵢ, times 1 + fᵢ */
   scaleAlong(factors: Float64Array, y: number): void;
 }

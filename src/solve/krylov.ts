@@ -87,12 +87,11 @@ export class KrylovSpace implements KrylovBasis {
   readonly #work: number;
   readonly #R: number;
   readonly #strip: number;
-  /** T, `ldt` numbers from row to row */
-  readonly #projected: Float64Array;
+  /** T in float64, `ldt` numbers from row to row */
+  readonly #projected: number;
   readonly #ldt: number;
-  /** vectors in the next block, and B, which ties the last block to it */
+  /** vectors in the next block; B, which ties the last block to it, is what `normalizeBlock` has left in R */
   #width = 0;
-  readonly #coupling = new Float64Array(BLOCK * BLOCK);
   #lastWidth = 0;
   /** the largest entry of T so far, or overlap with what is locked: what "zero" is measured against */
   #scale = 0;
@@ -116,23 +115,25 @@ export class KrylovSpace implements KrylovBasis {
     this.#random = startStream(seed);
     this.#capacity = most === undefined ? capacityFor(G.short, G.single) : Math.min(most, G.short);
     this.#ldt = padTo(this.#capacity, 2);
-    this.#projected = new Float64Array(this.#capacity * this.#ldt);
+    this.#projected = arena.take(8 * this.#capacity * this.#ldt);
     const n = G.padded;
-    const number = G.single ? 4 : 8;
-    this.#bytes = n * number;
+    this.#bytes = n * (G.single ? 4 : 8);
     // Rows come in fours, from the first that is not locked on.
     const slots = padTo(this.#capacity + BLOCK, 4) + (most === undefined ? 0 : 4);
-    this.#basis = arena.take(slots * this.#bytes);
-    arena.fill(this.#basis, slots * this.#bytes);
+    const zeros = (slots + BLOCK) * this.#bytes;
+    this.#basis = arena.take(zeros);
+    arena.fill(this.#basis, zeros);
+    this.#scratch = this.#slot(slots);
     this.#product = arena.take(BLOCK * n * 8);
-    const scratch = BLOCK * n * number;
-    this.#scratch = arena.take(scratch);
-    arena.fill(this.#scratch, scratch);
     this.#coefficients = arena.take(BLOCK * slots * 8);
     this.#work = arena.take(TILES + BLOCK * slots * 8);
     arena.fill(this.#work, TILES);
     this.#R = arena.take(RESULTS * 8);
-    this.#strip = arena.take(STRIP * Math.max(CAPACITY, this.#capacity));
+    this.#strip = arena.take(STRIP * this.#capacity);
+  }
+
+  #T(): Float64Array {
+    return this.#kernels.arena.f64(this.#projected, this.#capacity * this.#ldt);
   }
 
   #slot(i: number): number {
@@ -158,15 +159,13 @@ export class KrylovSpace implements KrylovBasis {
   #normalizeBlock(k: number, width: number): void {
     const { arena } = this.#kernels;
     const room = Math.min(width, this.#G.short - k);
-    const numbers = arena.f64(this.#R, RESULTS);
-    numbers.fill(0);
-    numbers[RESULTS - 1] = this.#scale;
+    const R = this.#R / 8;
+    arena.float64().fill(0, R, R + BLOCK * BLOCK)[R + BLOCK * BLOCK] = this.#scale;
     for (let first = 0; room > 0; first++) {
       first = this.#normalize(k, first, room, width, this.#R);
       if (first === width) break;
       this.#replace(k + first);
     }
-    this.#coupling.set(arena.f64(this.#R, BLOCK * BLOCK));
     this.#width = room;
   }
 
@@ -235,7 +234,8 @@ export class KrylovSpace implements KrylovBasis {
   /** The sum of all Ritz values, but of what is locked. */
   get trace(): number {
     let sum = 0;
-    for (let i = 0; i < this.size - this.locked; i++) sum += this.#projected[i * this.#ldt + i];
+    const T = this.#T();
+    for (let i = 0; i < this.size - this.locked; i++) sum += T[i * this.#ldt + i];
     return sum;
   }
 
@@ -255,15 +255,17 @@ export class KrylovSpace implements KrylovBasis {
     // What is large first: the last two blocks, or all after a restart, which ties the next block to every vector kept.
     // Then all, down to rounding.
     this.#orthogonalize(this.#lastWidth > 0 && this.locked === 0 ? k - this.#lastWidth : 0, next, width);
-    const column = arena.f64(this.#coefficients, next * width);
-    const T = this.#projected;
     const { locked } = this;
-    for (let c = 0; c < width; c++)
-      for (let i = 0; i <= k + c; i++) {
-        const value = column[i * width + c];
-        if (i >= locked) T[(k + c - locked) * this.#ldt + i - locked] = value;
+    const numbers = arena.float64();
+    const T = this.#projected / 8;
+    for (let c = 0; c < width; c++) {
+      const row = T + (k + c - locked) * this.#ldt - locked;
+      for (let i = 0, p = this.#coefficients / 8 + c; i <= k + c; i++, p += width) {
+        const value = numbers[p];
+        if (i >= locked) numbers[row + i] = value;
         this.#scale = Math.max(this.#scale, Math.abs(value));
       }
+    }
     this.size = next;
     this.#lastWidth = width;
     this.steps++;
@@ -276,10 +278,11 @@ export class KrylovSpace implements KrylovBasis {
     return ritzOf(
       this.#kernels,
       {
-        T: this.#projected,
+        T: () => this.#T(),
         ldt: this.#ldt,
         size: this.size - this.locked,
-        B: this.#coupling,
+        // Copied, because memory may grow meanwhile.
+        B: this.#kernels.arena.f64(this.#R, BLOCK * BLOCK).slice(),
         ldb: BLOCK,
         width: this.#width,
         lastWidth: this.#lastWidth,
@@ -305,8 +308,8 @@ export class KrylovSpace implements KrylovBasis {
     this.#routines.rotateBasis(this.#slot(locked), this.#bytes, rows, this.#G.padded, y, keep, this.#strip);
     arena.release(mark);
     for (let c = 0; c < this.#width; c++) this.#vector(locked + keep + c).set(this.#vector(this.size + c));
-    this.#projected.fill(0);
-    for (let p = 0; p < keep; p++) this.#projected[p * this.#ldt + p] = values[p];
+    const T = this.#T().fill(0);
+    for (let p = 0; p < keep; p++) T[p * this.#ldt + p] = values[p];
     this.size = locked + keep;
     this.#lastWidth = 0;
   }
@@ -317,7 +320,7 @@ export class KrylovSpace implements KrylovBasis {
    */
   lock(ritz: Ritz): void {
     this.restart(ritz);
-    this.#projected.fill(0);
+    this.#T().fill(0);
     this.#scale = 0;
     this.locked = this.size;
     this.#width = 0;
@@ -327,12 +330,10 @@ export class KrylovSpace implements KrylovBasis {
   /** The locked vectors in float64, made up to `count` by random ones, orthonormal to them. */
   lockedVectors(count: number): Float64Array[] {
     while (this.locked < count) this.#replace(this.locked++);
-    return Array.from({ length: this.locked }, (_, i) => this.vectorOf(i));
-  }
-
-  /** Basis vector i, in float64. */
-  vectorOf(i: number): Float64Array {
-    return new Float64Array(this.#vector(i).subarray(0, this.#G.short));
+    return Array.from(
+      { length: this.locked },
+      (_, i) => new Float64Array(this.#vector(i).subarray(0, this.#G.short)),
+    );
   }
 
   /** y (float64, padded with zeros) ← y + Σ fᵢ·qᵢ(qᵢᵀy) for float32 vectors: what y has along qᵢ, times 1 + fᵢ. */

@@ -29,8 +29,8 @@ export const KEPT = 24;
  */
 export type StepRequest = { extend: number } | { restart: Ritz };
 
-/** The result of the iteration, with the coefficients of the short vector in the basis. */
-export type IterationResult = Omit<RitzResult, "short"> & { coefficients: Float64Array };
+/** The result of the iteration, with σ₁ as it knows it and the coefficients of the short vector in the basis. */
+export type IterationResult = Omit<RitzResult, "short"> & { sigma: number; coefficients: Float64Array };
 
 /**
  * Block Lanczos with thick restart, without the arithmetic:
@@ -58,7 +58,8 @@ export function* lanczosIteration(
   for (;;) {
     const from = space.steps;
     yield { extend: steps };
-    const ritz = space.ritz(valueOnly ? 3 : 2);
+    // A full space is restarted unless this is the end, so what the restart keeps is asked for at once.
+    const ritz = space.ritz(space.full && !space.exhausted ? KEPT : valueOnly ? 3 : 2);
     const estimates = estimatesOf(ritz, trace, goal.start ? (space.trace ?? 0) : 0);
     const { sigma, second, secondMost } = estimates;
     // A given start may lie in the null space; the random vector takes its first step after it.
@@ -77,6 +78,7 @@ export function* lanczosIteration(
       // An iteration that was cut short may not have met σ₂ yet.
       const secondError = converged || untested() === 0 ? estimates.secondError : Math.max(sigma - second, 0);
       return {
+        sigma,
         coefficients: ritz.coefficients[0],
         second: bounded ? (second + secondMost) / 2 : second,
         secondError: bounded ? (secondMost - second) / 2 : secondError,
@@ -88,7 +90,7 @@ export function* lanczosIteration(
     }
     steps = more > 0 ? Math.min(more, 2) : stepsUntilCheck(space, cost, ratio, before, space.steps - from);
     before = ratio;
-    if (space.full) yield { restart: space.ritz(KEPT) };
+    if (space.full) yield { restart: ritz };
   }
 }
 

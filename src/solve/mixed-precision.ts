@@ -9,7 +9,7 @@ import type { KrylovBasis } from "./krylov-basis.js";
 import { runLanczos, spaceOf } from "./lanczos.js";
 import { leastMemory } from "./panel-action.js";
 import type { Ritz } from "./ritz.js";
-import { type Estimates, estimatesOf, type Goal, residualRatio } from "./stopping-rule.js";
+import { type Estimates, type Goal, residualRatio } from "./stopping-rule.js";
 
 /**
  * Residual, relative to σ₁, to which the float32 iteration goes before the corrections begin. Chosen: on Gaussian
@@ -97,20 +97,24 @@ function correctedLanczos(
   const lower = action.onCopy?.(copy) ?? loadedAction(kernels, copy, true);
   const space = spaceOf(kernels, lower, goal.seed);
   const first = { ...goal, maxIterations: Math.min(goal.maxIterations, MOST_STEPS) };
-  const { converged, iterations } = runLanczos(space, lower, first, (e) => handoverRatio(e, goal, lower));
-  if (!converged) return undefined;
-  const ritz = space.ritz(DEFLATED);
-  const estimates = estimatesOf(ritz, Number.POSITIVE_INFINITY, 0);
-  if (gapRatio(estimates, lower) > 1) return undefined;
-  space.restart(ritz);
+  const found = runLanczos(space, lower, first, (e) => handoverRatio(e, goal, lower));
+  if (!found.converged || gapRatio(found, lower) > 1) return undefined;
 
   const scale = 2 ** (copy.exponent - P.exponent);
-  const second = estimates.second * scale;
-  const secondError = (estimates.secondError + roundingOf(lower, estimates.sigma)) * scale;
+  // r is on the scale of the copy.
+  const square = scale * scale;
   const unknown = Number.POSITIVE_INFINITY;
-  const known = { second, secondError, secondResidual: 0, secondMost: unknown, third: unknown };
-  const x = space.vectorOf(0);
-  let products = 0;
+  const known = {
+    second: found.second * scale,
+    secondError: (found.secondError + roundingOf(lower, found.sigma)) * scale,
+    secondResidual: 0,
+    secondMost: unknown,
+    third: unknown,
+  };
+  const x = space.combine(found.coefficients);
+  let ritz: Ritz | undefined;
+  // Steps and products.
+  let total = found.iterations;
   let before = Number.POSITIVE_INFINITY;
   for (;;) {
     const size = norm2(x);
@@ -118,21 +122,19 @@ function correctedLanczos(
     const normal = action.normalProduct(x);
     const theta = blockedDot(x, normal);
     const r = normal.slice();
-    for (let i = 0; i < r.length; i++) r[i] -= theta * x[i];
+    for (let i = 0; i < r.length; i++) r[i] = (r[i] - theta * x[i]) / square;
     const sigma = Math.sqrt(theta);
-    const residual = norm2(r) / sigma;
+    const residual = (norm2(r) * square) / sigma;
     const ratio = residualRatio({ ...known, sigma, residual }, goal, "float64");
-    const total = iterations + products;
-    if (ratio <= 1) {
-      const cost = { iterations: total, reads: lower.passes };
-      return { short: x, normal, second, secondError, converged: true, ...cost, method: "lanczos" };
-    }
+    if (ratio <= 1) return { ...found, ...known, short: x, normal, iterations: total, reads: lower.passes };
     if (!(residual < LEAST_GAIN * before) || total >= goal.maxIterations) return undefined;
     before = residual;
-    // On the scale of the copy.
-    const square = scale * scale;
-    for (let i = 0; i < r.length; i++) r[i] /= square;
-    products += addCorrection(kernels, lower, space, ritz, x, theta / square, r, {
+    // A loose tolerance may be met without a correction.
+    if (!ritz) {
+      ritz = space.ritz(DEFLATED);
+      space.restart(ritz);
+    }
+    total += addCorrection(kernels, lower, space, ritz, x, theta / square, r, {
       reduction: Math.max(REDUCTION, ENOUGH / ratio),
       most: Math.min(MOST_PRODUCTS, goal.maxIterations - total),
     });
@@ -150,7 +152,10 @@ function handoverRatio(e: Estimates, goal: Goal, lower: Action): number {
 }
 
 /** The error of σ₂ divided by the one that is allowed; 1 or less: the gap is known. */
-function gapRatio({ sigma, second, secondError }: Estimates, lower: Action): number {
+function gapRatio(
+  { sigma, second, secondError }: Pick<Estimates, "sigma" | "second" | "secondError">,
+  lower: Action,
+): number {
   return Math.max(secondError, MOST_ROUNDING * roundingOf(lower, sigma)) / (GAP_ERROR * (sigma - second));
 }
 

@@ -11,8 +11,8 @@ export interface Ritz {
 
 /** What a block Krylov space has made of G: G·Q = Q·T + Q₊·B·Eᵀ, as `KrylovSpace` has it. */
 export interface ProjectedProblem {
-  /** size×size in its lower triangle, `ldt` numbers from row to row, which is even */
-  readonly T: Float64Array;
+  /** size×size in its lower triangle, `ldt` numbers from row to row, which is even; asked for once memory has been taken */
+  T(): Float64Array;
   readonly ldt: number;
   readonly size: number;
   /** ties the last block, of `lastWidth` vectors, to the next, of `width`; upper triangular */
@@ -33,7 +33,7 @@ export function ritzOf({ arena, routines }: Kernels, problem: ProjectedProblem, 
   const values = arena.take(8 * count);
   const vectors = arena.take(8 * count * ldv);
   const work = arena.take(8 * eigenWork(k));
-  arena.f64(T, k * lda).set(problem.T.subarray(0, k * lda));
+  arena.float64().set(problem.T().subarray(0, k * lda), T / 8);
   routines.eigenLargest(T, lda, k, count, count, values, vectors, ldv, work);
 
   const coefficients: Float64Array[] = [];
@@ -50,7 +50,6 @@ export function ritzOf({ arena, routines }: Kernels, problem: ProjectedProblem, 
     }
     residuals[p] = Math.sqrt(square);
   }
-  const found = arena.f64(values, count).slice();
   arena.release(mark);
-  return { values: found, coefficients, residuals };
+  return { values: arena.f64(values, count).slice(), coefficients, residuals };
 }

@@ -249,7 +249,7 @@ export class DeviceKrylovSpace implements Projected {
     return ritzOf(
       kernels(),
       {
-        T: this.#projected,
+        T: () => this.#projected,
         ldt: CAPACITY,
         size: this.size,
         B: this.#coupling,
