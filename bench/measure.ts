@@ -1,10 +1,12 @@
 // The benchmark itself; bench/run.mjs builds it and starts it.
+
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { ageAllocator } from "./allocator.js";
 import { type Case, complexStorages, isComplexCase, selectCases } from "./cases.js";
 import { choicesOfAuto } from "./choices.js";
 import { Turns } from "./clock.js";
@@ -134,6 +136,7 @@ if (given.out !== undefined) checkResult(given.out);
 const [loadBefore] = loadavg();
 if (loadBefore > BUSY)
   console.log(`The machine is busy (load ${loadBefore.toFixed(1)}): the figures below will be off.`);
+ageAllocator();
 const core = await importCore(dist);
 // What the processes beside this one are given and give back.
 const folder = mkdtempSync(join(tmpdir(), "bench-"));

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+import { ageAllocator } from "../allocator.js";
 import type { Storage } from "../cases.js";
 import type { Answer, Loaded } from "../contender.js";
 import { coreContenders, importCore } from "../contenders/core.js";
@@ -14,6 +15,7 @@ interface Threads {
 }
 
 const [dist, wanted] = process.argv.slice(2);
+ageAllocator();
 const core = await importCore(dist);
 const { startThreads } = (await import(pathToFileURL(join(dist, "threads", "index.js")).href)) as Threads;
 const pool = await startThreads(Number(wanted));
