@@ -50,6 +50,7 @@ export function ritzOf({ arena, routines }: Kernels, problem: ProjectedProblem, 
     }
     residuals[p] = Math.sqrt(square);
   }
+  const found = arena.f64(values, count).slice();
   arena.release(mark);
-  return { values: arena.f64(values, count).slice(), coefficients, residuals };
+  return { values: found, coefficients, residuals };
 }
