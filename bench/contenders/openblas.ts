@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** The cores whose kernels use AVX2 or AVX-512. */
-const MODERN = /\b(Haswell|Zen|SkylakeX|Cooperlake|SapphireRapids)\b/i;
+/** The cores whose kernels use AVX-512, and those whose kernels use AVX2. */
+const WIDE = /\b(SkylakeX|Cooperlake|SapphireRapids)\b/i;
+const MODERN = /\b(Haswell|Zen)\b/i;
 
 /** Prints what NumPy's OpenBLAS says of itself. */
 const CONFIGURATION = `
@@ -19,7 +20,8 @@ for path in set(re.findall(r"/\\S*openblas\\S*", open("/proc/self/maps").read())
 
 /**
  * The name of a core that OpenBLAS should be told by OPENBLAS_CORETYPE: an OpenBLAS older than the processor does not
- * know it and uses kernels without AVX. Undefined if it knows better, or where this cannot be found out.
+ * know it and uses kernels without AVX or without AVX-512. Undefined if it knows better, or where this cannot be found
+ * out.
  */
 export function coreToName(python: string): string | undefined {
   try {
@@ -35,9 +37,9 @@ export function coreToName(python: string): string | undefined {
 
 /** @param processor  as /proc/cpuinfo describes it */
 export function coreFor(configuration: string, processor: string): string | undefined {
-  if (!/OpenBLAS.*DYNAMIC_ARCH/.test(configuration) || MODERN.test(configuration)) return undefined;
+  if (!/OpenBLAS.*DYNAMIC_ARCH/.test(configuration) || WIDE.test(configuration)) return undefined;
   const has = (flag: string) => new RegExp(`^flags.*\\b${flag}\\b`, "m").test(processor);
   if (has("avx512f") && has("avx512vl")) return "SkylakeX";
-  if (!has("avx2")) return undefined;
+  if (!has("avx2") || MODERN.test(configuration)) return undefined;
   return /AuthenticAMD/.test(processor) ? "Zen" : "Haswell";
 }

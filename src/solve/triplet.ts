@@ -40,7 +40,7 @@ import { type Goal, goalOf } from "./stopping-rule.js";
  * 256 and A much longer than wide: three passes and min²·max flops. Otherwise some 20 to 60 fused passes of 8 flops an
  * element, or with the float32 copy up to 30 of them and 60 of half the flops over the copy and some five over A.
  *
- * **Memory.** Beside the copies, whose rows are padded by up to 64 bytes: 150 kB, and at most 72·min(m, n) + 2(m + n)
+ * **Memory.** Beside the copies, whose rows are padded by up to 64 bytes: 110 kB, and at most 72·min(m, n) + 2(m + n)
  * float64 numbers (80·n + 2(m + n) for `rowPanels`; min² + 8·min + 4(m + n) where min(m, n) ≤ 64).
  *
  * **Not guaranteed.** A random start can miss σ₁, with a probability that falls exponentially in the number of

@@ -27,6 +27,14 @@ it("OpenBLAS is told the processor where it falls back to kernels without AVX", 
   expect(coreFor(old, flags())).toBeUndefined();
 });
 
+it("OpenBLAS is told of AVX-512 where it uses kernels for AVX2", () => {
+  for (const known of ["Haswell", "Zen"]) {
+    const configuration = old.replace("Prescott", known);
+    expect(coreFor(configuration, flags("avx2", "avx512f", "avx512vl"))).toBe("SkylakeX");
+    expect(coreFor(configuration, flags("avx2"))).toBeUndefined();
+  }
+});
+
 it("OpenBLAS is told nothing where it knows the processor, or has one set of kernels", () => {
   const processor = flags("avx2", "avx512f", "avx512vl");
   expect(coreFor(old.replace("Prescott", "Cooperlake"), processor)).toBeUndefined();
