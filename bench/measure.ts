@@ -1,5 +1,4 @@
 // The benchmark itself; bench/run.mjs builds it and starts it.
-
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** The cores whose kernels use AVX-512, and those whose kernels use AVX2. */
-const WIDE = /\b(SkylakeX|Cooperlake|SapphireRapids)\b/i;
-const MODERN = /\b(Haswell|Zen)\b/i;
+/** Cores whose kernels use AVX-512. */
+const AVX512_CORE = /\b(SkylakeX|Cooperlake|SapphireRapids)\b/i;
+/** Cores whose kernels use AVX2. */
+const AVX2_CORE = /\b(Haswell|Zen)\b/i;
 
 /** Prints what NumPy's OpenBLAS says of itself. */
 const CONFIGURATION = `
@@ -37,9 +38,9 @@ export function coreToName(python: string): string | undefined {
 
 /** @param processor  as /proc/cpuinfo describes it */
 export function coreFor(configuration: string, processor: string): string | undefined {
-  if (!/OpenBLAS.*DYNAMIC_ARCH/.test(configuration) || WIDE.test(configuration)) return undefined;
+  if (!/OpenBLAS.*DYNAMIC_ARCH/.test(configuration) || AVX512_CORE.test(configuration)) return undefined;
   const has = (flag: string) => new RegExp(`^flags.*\\b${flag}\\b`, "m").test(processor);
   if (has("avx512f") && has("avx512vl")) return "SkylakeX";
-  if (!has("avx2") || MODERN.test(configuration)) return undefined;
+  if (!has("avx2") || AVX2_CORE.test(configuration)) return undefined;
   return /AuthenticAMD/.test(processor) ? "Zen" : "Haswell";
 }

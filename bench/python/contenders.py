@@ -229,6 +229,7 @@ if scipy is not None:
 if slepc4py is not None:
     versions["slepc4py"] = slepc4py.__version__
 answer({"versions": versions, "names": list(calls)})
+
 # As allocator.ts says.
 held = bytearray(31 << 20)
 del held

@@ -54,6 +54,7 @@ answer <- function(words) {
 
 pairs <- paste(quoted(names(versions)), quoted(unlist(versions)), sep = ":", collapse = ",")
 say(sprintf('{"versions":{%s},"names":[%s]}', pairs, paste(quoted(names(calls)), collapse = ",")))
+
 # As allocator.ts says.
 invisible(raw(31 * 2^20))
 invisible(gc())

@@ -255,7 +255,7 @@ export interface Arena {
   /** Current size of the memory in bytes. */
   size(): number;
   f64(pointer: number, length: number): Float64Array;
-  /** All of the memory: number i is at pointer 8·i. Kept until the memory grows, so that reading a few numbers makes no view. */
+  /** The whole memory: number i is at pointer 8·i. The same view until the memory grows, so it costs nothing to ask for. */
   float64(): Float64Array;
   f32(pointer: number, length: number): Float32Array;
   u16(pointer: number, length: number): Uint16Array;

@@ -132,6 +132,7 @@ export class KrylovSpace implements KrylovBasis {
     this.#strip = arena.take(STRIP * this.#capacity);
   }
 
+  /** A new view of T: memory that grows detaches the earlier ones. */
   #T(): Float64Array {
     return this.#kernels.arena.f64(this.#projected, this.#capacity * this.#ldt);
   }
@@ -160,7 +161,9 @@ export class KrylovSpace implements KrylovBasis {
     const { arena } = this.#kernels;
     const room = Math.min(width, this.#G.short - k);
     const R = this.#R / 8;
-    arena.float64().fill(0, R, R + BLOCK * BLOCK)[R + BLOCK * BLOCK] = this.#scale;
+    const numbers = arena.float64();
+    numbers.fill(0, R, R + BLOCK * BLOCK);
+    numbers[R + BLOCK * BLOCK] = this.#scale;
     for (let first = 0; room > 0; first++) {
       first = this.#normalize(k, first, room, width, this.#R);
       if (first === width) break;

@@ -58,7 +58,7 @@ export function* lanczosIteration(
   for (;;) {
     const from = space.steps;
     yield { extend: steps };
-    // A full space is restarted unless this is the end, so what the restart keeps is asked for at once.
+    // A full space is restarted next, unless the iteration ends: one solution serves the check and the restart.
     const ritz = space.ritz(space.full && !space.exhausted ? KEPT : valueOnly ? 3 : 2);
     const estimates = estimatesOf(ritz, trace, goal.start ? (space.trace ?? 0) : 0);
     const { sigma, second, secondMost } = estimates;

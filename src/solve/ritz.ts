@@ -11,7 +11,10 @@ export interface Ritz {
 
 /** What a block Krylov space has made of G: G·Q = Q·T + Q₊·B·Eᵀ, as `KrylovSpace` has it. */
 export interface ProjectedProblem {
-  /** size×size in its lower triangle, `ldt` numbers from row to row, which is even; asked for once memory has been taken */
+  /**
+   * size×size in its lower triangle, `ldt` numbers from row to row, which is even. It is called after memory has been taken,
+   * which may detach earlier views.
+   */
   T(): Float64Array;
   readonly ldt: number;
   readonly size: number;
