@@ -28,6 +28,7 @@ export {
   spectralNormBatch,
   valueAndGradBatch,
 } from "./derivative/gradient-batch.js";
+export type { GradientOptions } from "./derivative/gradient-options.js";
 export { type HessianOptions, hessianVectorProduct } from "./derivative/hessian.js";
 export { type ValueAndParameterGrad, valueAndParameterGrad } from "./derivative/parameter-gradient.js";
 export { type TripletCotangents, tripletVjp, type VjpOptions } from "./derivative/vjp.js";

@@ -90,6 +90,14 @@ export function coreContenders(core: Core, version: string, threads: number): Co
         return { sigmas: [value], gradients: grad.data };
       }),
     ),
+    ...atEach((label, options) => ({
+      ...row(`valueAndGrad with out${label}`, "gradient", () => ({ sigmas: [] })),
+      load: inProcess({
+        prepare: (workload) => ({ A: asMatrix(workload), out: gradientArray(workload) }),
+        run: ({ A, out }) => core.valueAndGrad(A, { ...options, out }),
+        read: ({ value, grad }) => ({ sigmas: [value], gradients: grad.data }),
+      }),
+    })),
     ...atEach((label, options) =>
       row(`singularTriplet${label}`, "triplet", (A) => {
         const { sigma, u, v, passes } = core.singularTriplet(A, options);
@@ -119,6 +127,15 @@ export function coreContenders(core: Core, version: string, threads: number): Co
       }),
     },
     {
+      ...row("valueAndGradBatch with out", "gradient", () => ({ sigmas: [] })),
+      declines: onlyMany,
+      load: inProcess({
+        prepare: (workload) => ({ A: asBatch(workload), out: gradientArray(workload) }),
+        run: ({ A, out }) => core.valueAndGradBatch(A, { out }),
+        read: ({ values, grads }) => ({ sigmas: values, gradients: grads.data }),
+      }),
+    },
+    {
       ...row("spectralNormBatch", "value", () => ({ sigmas: [] })),
       declines: onlyMany,
       load: inProcess({
@@ -144,6 +161,12 @@ function asMatrix({ data, halves, case: { rows, cols, stored } }: Workload): Mat
   const shape = [rows, cols];
   if (stored === "complex64" || stored === "complex128") return { data, dtype: stored, shape };
   return halves ? { data: halves, dtype: "bfloat16", shape } : { data, shape };
+}
+
+/** Room for the gradients. Its pages are touched here, not in the time. */
+function gradientArray({ data, halves, case: { dtype } }: Workload): Float32Array | Float64Array {
+  const { length } = halves ?? data;
+  return dtype === "float32" ? new Float32Array(length).fill(1) : new Float64Array(length).fill(1);
 }
 
 function asBatch({ data, case: { rows, cols, batch } }: Workload) {

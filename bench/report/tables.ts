@@ -12,11 +12,13 @@ interface TableOf {
   readonly stored: Storage;
   /** of the core, at its default accuracy; each thread count has a column */
   readonly ours: string;
-  /** another function of ours that costs more and gives more */
-  readonly beside?: string;
+  /** other rows of ours, of which a column has the fastest */
+  readonly beside?: readonly [heading: string, rows: RegExp];
   /** heading and the rows that count; of several the fastest */
   readonly rivals: readonly (readonly [heading: string, rows: RegExp])[];
 }
+
+const WITH_OUT = ["`valueAndGrad` with `out`", /^spectral-norm valueAndGrad with out, /] as const;
 
 const tables: readonly TableOf[] = [
   {
@@ -24,6 +26,7 @@ const tables: readonly TableOf[] = [
     task: "gradient",
     stored: "float32",
     ours: "valueAndGrad",
+    beside: WITH_OUT,
     rivals: [
       ["PyTorch `matrix_norm(2)`, forward + backward", /^PyTorch matrix_norm/],
       ["TensorFlow.js, power iteration unrolled", /^TensorFlow\.js grad\(spectralNormUnrolled\)/],
@@ -59,7 +62,7 @@ const tables: readonly TableOf[] = [
     task: "value",
     stored: "float64",
     ours: "spectralNorm",
-    beside: "svdvals",
+    beside: ["`svdvals`", /^spectral-norm svdvals, /],
     rivals: [
       ["numpy-ts `svdvals`", /^numpy-ts/],
       ["ml-matrix SVD, values alone", /^ml-matrix SVD, values/],
@@ -85,6 +88,7 @@ const complexTables: readonly TableOf[] = [
     task: "gradient",
     stored: "complex128",
     ours: "valueAndGrad",
+    beside: WITH_OUT,
     rivals: [["PyTorch `matrix_norm(2)`, forward + backward", /^PyTorch matrix_norm/]],
   },
   {
@@ -137,7 +141,7 @@ export function benchmarksText(
     .map(([name, version]) => `${name} ${version}`);
   const flags = nodeFlags.length > 0 ? ` ${nodeFlags.join(" ")}` : "";
   return [
-    "The matrices are Gaussian. Each cell has the median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of the result (for a value: its relative error), computed in float64 outside the timing. For another library the cell ends with a ratio: its time divided by that of the fastest row of spectral-norm, at any `rtol` and thread count, that is at least as accurate. The ratio is the median over all rounds; below 1, the other library is faster. An asterisk means that no row of spectral-norm is as accurate; the ratio is then to the most accurate one. Each library is shown at its fastest thread count. An empty cell was not measured.",
+    "The matrices are Gaussian. Each cell has the median time of a call, then the residual ‖(Av − σu, Aᵀu − σv)‖/σ of the result (for a value: its relative error), computed in float64 outside the timing. For another library the cell ends with a ratio: its time divided by that of the fastest row of spectral-norm, at any `rtol` and thread count, with `out` or without, that is at least as accurate. The ratio is the median over all rounds; below 1, the other library is faster. An asterisk means that no row of spectral-norm is as accurate; the ratio is then to the most accurate one. Each library is shown at its fastest thread count. An empty cell was not measured.",
     ...tables.flatMap((table) => tableText(result, table)),
     ...batchTable(result),
     ...complexText(results),
@@ -224,17 +228,16 @@ function tableText(result: BenchResult, table: TableOf): string[] {
   const counts = threadCounts(cases, table.ours);
   const rivals = table.rivals.filter(([, rows]) => cases.some((of) => fastest(of, rows)));
   const beside = table.beside;
-  const besideRows = new RegExp(`^spectral-norm ${beside}, `);
   const heads = [
     ...counts.map((threads) => `\`${table.ours}\`, ${threadsText(threads)}`),
-    ...(beside ? [`\`${beside}\``] : []),
+    ...(beside ? [beside[0]] : []),
     ...rivals.map(([heading]) => heading),
   ];
   const lines = cases
     .map((of) => [
       sizeName(of),
       ...counts.map((threads) => ourCell(ourRow(of, table.ours, threads))),
-      ...(beside ? [plainCell(fastest(of, besideRows))] : []),
+      ...(beside ? [plainCell(fastest(of, beside[1]))] : []),
       ...rivals.map(([, rows]) => rivalCell(of, table.task, fastest(of, rows))),
     ])
     // A size that took too long for all of them.
@@ -250,6 +253,7 @@ function batchTable(result: BenchResult): string[] {
   const heads = [
     "",
     ...gradients.map((threads) => `\`valueAndGradBatch\`, ${threadsText(threads)}`),
+    "`valueAndGradBatch` with `out`",
     "PyTorch `matrix_norm(2)`, forward + backward",
     ...values.map((threads) => `\`spectralNormBatch\`, ${threadsText(threads)}`),
     "NumPy `norm(2)`",
@@ -257,6 +261,7 @@ function batchTable(result: BenchResult): string[] {
   const lines = cases.map((of) => [
     `${sizeName(of)} ${of.stored}`,
     ...gradients.map((threads) => ourCell(ourRow(of, "valueAndGradBatch", threads))),
+    plainCell(fastest(of, /^spectral-norm valueAndGradBatch with out, /)),
     rivalCell(of, "gradient", fastest(of, /^PyTorch matrix_norm/)),
     ...values.map((threads) => ourCell(ourRow(of, "spectralNormBatch", threads))),
     rivalCell(of, "value", fastest(of, /^NumPy linalg/)),

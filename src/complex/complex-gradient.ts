@@ -1,5 +1,6 @@
 import type { ValueAndGrad } from "../derivative/gradient.js";
 import { addMatrixIndex, type BatchValuesAndGrads } from "../derivative/gradient-batch.js";
+import { checkGradientOptions } from "../derivative/gradient-options.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import type { DType, Matrix, SingularTriplet } from "../matrix/types.js";
 import { allocateArray } from "../matrix/view.js";
@@ -24,8 +25,8 @@ export function complexValueAndGrad(A: unknown, options?: unknown): ValueAndGrad
       "valueAndGrad: an operator has no entries; its gradient is u·vᴴ, which singularTriplet returns",
     );
   const { m, n, dtype } = input;
-  const checked = checkOptions(options);
-  const data = allocateArray(dtype, 2 * m * n);
+  const [checked, out] = checkGradientOptions(options, A, dtype, 2 * m * n);
+  const data = out ?? allocateArray(dtype, 2 * m * n);
   const triplet = complexTripletOf(input, checked);
   writeGradient(triplet, data, 0);
   const { sigma, converged, gradientError } = triplet;
@@ -66,9 +67,9 @@ export function complexNormBatch(A: unknown, options?: unknown): Float64Array {
 export function complexGradBatch(A: unknown, options?: unknown): BatchValuesAndGrads {
   const batch = complexBatchOf(A);
   const { count, m, n, dtype } = batch;
-  const checked = checkOptions(options);
+  const [checked, out] = checkGradientOptions(options, A, dtype, 2 * count * m * n);
   const values = allocateArray("float64", count) as Float64Array;
-  const data = allocateArray(dtype, 2 * count * m * n);
+  const data = out ?? allocateArray(dtype, 2 * count * m * n);
   const converged = new Array<boolean>(count);
   for (let k = 0; k < count; k++) {
     const triplet = withIndex(k, () => complexTripletOf(batch.at(k), checked));

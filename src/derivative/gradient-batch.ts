@@ -13,6 +13,7 @@ import { checkOptions, type SolveOptions } from "../solve/options.js";
 import { isSmallSize, smallBatch } from "../solve/small.js";
 import { normOf, tripletOf } from "../solve/triplet.js";
 import { gradientOf } from "./gradient.js";
+import { checkGradientOptions, type GradientOptions } from "./gradient-options.js";
 
 /** b matrices of one shape: element (k, i, j) at offset + k·stride[0] + i·stride[1] + j·stride[2]. */
 export interface MatrixBatch extends ArrayLayout {
@@ -71,10 +72,12 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
  *
  * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
  * @param A - as `spectralNormBatch` takes it
+ * @param options - as `valueAndGrad` takes them; `out` has room for all gradients
  * @throws as `valueAndGrad` does
  *
  * @remarks
- * **Cost.** That of b single calls; for min(m, n) ≤ 64 the matrices are divided among the threads of the pool, and b·m·n numbers.
+ * **Cost.** That of b single calls; for min(m, n) ≤ 64 the matrices are divided among the threads of the pool. Beside
+ * that, b·m·n numbers, unless `out` has room for them. New memory for them can take longer than the computation.
  *
  * **Complex.** The gradients are uₖ·vₖᴴ, interleaved, as those of `valueAndGrad`.
  *
@@ -88,17 +91,20 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
  */
 export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
   A: A,
-  options?: SolveOptions,
+  options?: GradientOptions<Precision<A>>,
 ): BatchValuesAndGrads<Precision<A>>;
-export function valueAndGradBatch(A: MatrixBatch | NestedBatch, options?: SolveOptions): BatchValuesAndGrads {
+export function valueAndGradBatch(
+  A: MatrixBatch | NestedBatch,
+  options?: GradientOptions,
+): BatchValuesAndGrads {
   const complex = complexFunction<typeof valueAndGradBatch>("valueAndGradBatch", A);
   if (complex) return complex(A, options);
   const batch = batchOf(A);
-  const { count, m, n } = batch;
-  const checked = checkOptions(options);
-  const values = allocateArray("float64", count) as Float64Array;
+  const { count, m, n, dtype } = batch;
   const size = count * m * n;
-  const data = allocateArray(batch.dtype, size);
+  const [checked, out] = checkGradientOptions(options, A, dtype, size);
+  const values = allocateArray("float64", count) as Float64Array;
+  const data = out ?? allocateArray(dtype, size);
   // The dense method does not iterate, so it always converges.
   const converged = new Array<boolean>(count).fill(true);
   if (!checked.start && isSmallSize(batch, checked)) smallBatch(batch, values, data, withIndex);

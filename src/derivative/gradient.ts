@@ -11,9 +11,10 @@ import type {
   SingularTriplet,
 } from "../matrix/types.js";
 import { allocateArray } from "../matrix/view.js";
-import { checkOptions, type SolveOptions } from "../solve/options.js";
+import type { CheckedOptions } from "../solve/options.js";
 import { smallGradient, smallView } from "../solve/small.js";
 import { tripletOf } from "../solve/triplet.js";
+import { checkGradientOptions, type GradientOptions } from "./gradient-options.js";
 
 /** A norm with its derivative. */
 export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
@@ -26,9 +27,6 @@ export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Arr
   /** estimate of ‖grad − u₁v₁ᵀ‖_F, √2 if σ₁ is tied; as in `singularTriplet` */
   gradientError: number;
 }
-
-/** Most numbers of a gradient: those of the largest typed array. */
-const MOST_NUMBERS = 2 ** 32;
 
 /** Numbers that are computed at a time. Chosen: at most 256 KiB, so that they stay in cache until they are copied. */
 const BLOCK = 2 ** 15;
@@ -60,21 +58,18 @@ function outerProduct(
     const view = single ? arena.f32 : arena.f64;
     view(right, n).set(v);
     const multiply = single ? routines.ger32 : routines.ger64;
-    if (whole) {
-      view(left, m).set(u);
-      multiply(left, m, right, n, product);
-      const numbers = view(product, m * n);
-      return single ? new Float32Array(numbers) : new Float64Array(numbers);
-    }
+    let result = out;
     // In blocks, so that kernel memory need not hold all of the product.
-    const result = out ?? allocateArray(single ? "float32" : "float64", m * n);
     for (let i = 0; i < m; i += rows) {
       const count = Math.min(rows, m - i);
       view(left, count).set(u.subarray(i, i + count));
       multiply(left, count, right, n, product);
-      result.set(view(product, count * n), offset + i * n);
+      const numbers = view(product, count * n);
+      if (whole) return single ? new Float32Array(numbers) : new Float64Array(numbers);
+      result ??= allocateArray(single ? "float32" : "float64", m * n);
+      result.set(numbers, offset + i * n);
     }
-    return result;
+    return result as Float32Array | Float64Array;
   } finally {
     arena.release(mark);
   }
@@ -85,7 +80,8 @@ function outerProduct(
  *
  * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
  * @param A - m×n with entries, finite; neither changed nor kept. Row panels are accepted too
- * @param options - `rtol`: relative error of the gradient (Frobenius); default: the accuracy of A's dtype
+ * @param options - `rtol`: relative error of the gradient (Frobenius); default: the accuracy of A's dtype. `out`: an
+ *   array for the gradient, which later calls may reuse; default: a new one
  * @returns `grad`: a row-major matrix of A's shape and dtype (float64 for integers and nested rows, float32 for
  *   half precision). If σ₁ is tied, it is one subgradient: ‖G‖_* ≤ 1 and ⟨G, A⟩ = σ. It is zero for the zero matrix,
  *   and never NaN
@@ -93,7 +89,7 @@ function outerProduct(
  *   dense gradient does not fit
  *
  * @remarks
- * **Cost.** As `singularTriplet`, and m·n numbers for the gradient.
+ * **Cost.** As `singularTriplet`, and m·n numbers for the gradient, unless `out` has room for them.
  *
  * **Source.** Watson, Linear Algebra Appl. 170:33, 1992 (the subdifferential of ‖A‖₂).
  *
@@ -110,13 +106,13 @@ function outerProduct(
  */
 export function valueAndGrad<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,
-  options?: SolveOptions,
+  options?: GradientOptions<NoInfer<D>>,
 ): ValueAndGrad<D>;
 export function valueAndGrad<A extends MatrixLike | RowPanelSource>(
   A: A,
-  options?: SolveOptions,
+  options?: GradientOptions<Precision<A>>,
 ): ValueAndGrad<Precision<A>>;
-export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOptions): ValueAndGrad {
+export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: GradientOptions): ValueAndGrad {
   const complex = complexFunction<typeof valueAndGrad>("valueAndGrad", A);
   if (complex) return complex(A, options);
   const view = inputOf(A);
@@ -125,34 +121,30 @@ export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: SolveOpti
       "valueAndGrad: an operator has no entries; its gradient is u·vᵀ, which singularTriplet returns; call " +
         "valueAndParameterGrad for the gradient of a kernel or of factors",
     );
-  const checked = checkOptions(options);
+  const { m, n } = view;
+  const [checked, given] = checkGradientOptions(options, A, view.dtype, m * n);
   const small = smallView(view, checked);
-  if (small) {
-    const { sigma, grad, converged, gradientError } = smallGradient(small, checked);
-    return { value: sigma, grad: { data: grad, shape: [view.m, view.n] }, converged, gradientError };
-  }
-  const out = view.kind === "dense" ? undefined : allocateGradient(view);
-  const triplet = tripletOf(view, checked);
-  const { sigma, converged, gradientError } = triplet;
-  return {
-    value: sigma,
-    grad: { data: gradientOf(triplet, out), shape: [view.m, view.n] },
-    converged,
-    gradientError,
-  };
+  const { sigma, grad, converged, gradientError } = small
+    ? smallGradient(small, checked, given)
+    : largeGradient(view, checked, given);
+  return { value: sigma, grad: { data: grad, shape: [m, n] }, converged, gradientError };
+}
+
+function largeGradient(view: Input, options: CheckedOptions, given?: Float32Array | Float64Array) {
+  const out = given ?? (view.kind === "dense" ? undefined : allocateGradient(view));
+  const triplet = tripletOf(view, options);
+  return { ...triplet, grad: gradientOf(triplet, out) };
 }
 
 /** Allocates the gradient of a matrix that is not dense, before anything is computed. */
 function allocateGradient({ m, n, dtype }: Input): Float32Array | Float64Array {
-  if (m * n <= MOST_NUMBERS)
-    try {
-      return dtype === "float32" ? new Float32Array(m * n) : new Float64Array(m * n);
-    } catch {
-      // The error follows.
-    }
-  throw new UnsupportedError(
-    `valueAndGrad: a dense ${m}×${n} gradient does not fit into memory; it is u·vᵀ, which singularTriplet returns`,
-  );
+  try {
+    return allocateArray(dtype, m * n);
+  } catch {
+    throw new UnsupportedError(
+      `valueAndGrad: a dense ${m}×${n} gradient does not fit into memory; it is u·vᵀ, which singularTriplet returns`,
+    );
+  }
 }
 
 /** u·vᵀ of a triplet; zero for σ = 0. */
@@ -163,6 +155,9 @@ export function gradientOf(
 ): Float32Array | Float64Array {
   if (sigma !== 0) return outerProduct(u, v, out, offset);
   const size = u.length * v.length;
-  if (out) return out.fill(0, offset, offset + size);
-  return u instanceof Float32Array ? new Float32Array(size) : new Float64Array(size);
+  return (out ?? allocateArray(u instanceof Float32Array ? "float32" : "float64", size)).fill(
+    0,
+    offset,
+    offset + size,
+  );
 }

@@ -254,22 +254,7 @@ function panelOf(type: PanelType, data: Numbers, offset: number, m: number, n: n
     rowStride: n,
     columnStride: 1,
   };
-  return { ...panel, refuse: () => throwWithin(panel, first) };
-}
-
-/** As `throwNonFinite`, for the rows from `first` on of a larger matrix. */
-function throwWithin(panel: View, first: number): never {
-  for (let i = 0; i < panel.m; i++)
-    for (let j = 0; j < panel.n; j++) {
-      const value = at(panel, i, j);
-      if (!Number.isFinite(value))
-        throw new NonFiniteError(
-          `matrix: row ${first + i}, column ${j} is ${value} (counted from 0)`,
-          first + i,
-          j,
-        );
-    }
-  throw new NonFiniteError("matrix: holds a NaN or an infinity");
+  return { ...panel, refuse: () => throwNonFinite(panel, first) };
 }
 
 /**

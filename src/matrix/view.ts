@@ -148,8 +148,7 @@ function denseFromSparse(A: SparseMatrix, what: string): View {
   const data = A.data instanceof Float32Array ? new Float32Array(m * n) : new Float64Array(m * n);
   for (let i = 0; i < m; i++)
     for (let k = A.indptr[i]; k < A.indptr[i + 1]; k++) data[i * n + A.indices[k]] += A.data[k];
-  const dtype = data instanceof Float32Array ? "float32" : "float64";
-  return { kind: "dense", m, n, dtype, data, read: undefined, offset: 0, rowStride: n, columnStride: 1 };
+  return rowMajorView(data, m, n);
 }
 
 function nested(rows: readonly unknown[]): View {
@@ -173,17 +172,12 @@ function nested(rows: readonly unknown[]): View {
       data[i * n + j] = typeof value === "number" ? value : numberOf(value, `matrix: row ${i}, column ${j}`);
     }
   }
-  return {
-    kind: "dense",
-    m,
-    n,
-    dtype: "float64",
-    data,
-    read: undefined,
-    offset: 0,
-    rowStride: n,
-    columnStride: 1,
-  };
+  return rowMajorView(data, m, n);
+}
+
+function rowMajorView(data: Float32Array | Float64Array, m: number, n: number): View {
+  const dtype = data instanceof Float32Array ? "float32" : "float64";
+  return { kind: "dense", m, n, dtype, data, read: undefined, offset: 0, rowStride: n, columnStride: 1 };
 }
 
 function operator(fields: Fields): OperatorView {
@@ -259,14 +253,22 @@ export function at(view: View, i: number, j: number): number {
   return view.read ? view.read(stored) : stored;
 }
 
-/** For when a scan has met a NaN or an infinity: says where the first one is, in row-major order. */
-export function throwNonFinite(view: View): never {
+/**
+ * For when a scan has met a NaN or an infinity: says where the first one is, in row-major order.
+ *
+ * @param first - the first row of the view, in the whole matrix
+ */
+export function throwNonFinite(view: View, first = 0): never {
   view.refuse?.();
   for (let i = 0; i < view.m; i++)
     for (let j = 0; j < view.n; j++) {
       const value = at(view, i, j);
       if (!Number.isFinite(value))
-        throw new NonFiniteError(`matrix: row ${i}, column ${j} is ${value} (counted from 0)`, i, j);
+        throw new NonFiniteError(
+          `matrix: row ${first + i}, column ${j} is ${value} (counted from 0)`,
+          first + i,
+          j,
+        );
     }
   throw new NonFiniteError("matrix: holds a NaN or an infinity");
 }

@@ -74,34 +74,9 @@ export class CompensatedSums {
   }
 }
 
-/**
- * ‖x‖₂ by blocked sums, four side by side: 32 equal terms drift by up to 16ε, their root by 8. x is near 1 in size.
- * The order is not that of `sum`: four independent sums are faster, and iterations take this norm at every step.
- */
+/** ‖x‖₂ of numbers near 1 in size, by `blockedDot`: 32 equal terms drift by up to 16ε, their root by 8. */
 export function norm2(x: ArrayLike<number>): number {
-  let sum = 0;
-  let block = 0;
-  for (let first = 0, count = 1; first < x.length; first += 128, count++) {
-    const last = Math.min(first + 128, x.length);
-    let a = 0;
-    let b = 0;
-    let c = 0;
-    let d = 0;
-    let i = first;
-    for (; i + 3 < last; i += 4) {
-      a += x[i] * x[i];
-      b += x[i + 1] * x[i + 1];
-      c += x[i + 2] * x[i + 2];
-      d += x[i + 3] * x[i + 3];
-    }
-    for (; i < last; i++) a += x[i] * x[i];
-    block += a + b + (c + d);
-    if (count % 128 === 0) {
-      sum += block;
-      block = 0;
-    }
-  }
-  return Math.sqrt(sum + block);
+  return Math.sqrt(blockedDot(x, x));
 }
 
 /** xᵀy, summed from the first term to the last. The sum of n terms has an error of up to n·ε·Σ|xᵢyᵢ|. */
@@ -111,16 +86,17 @@ export function dot(x: Float64Array, y: Float64Array): number {
   return sum;
 }
 
-/** Terms of `blockedDot` that are summed before they join the total. */
+/** Terms of `blockedDot` in a block, and blocks that are summed before they join the total. */
 const DOT_BLOCK = 128;
 
 /**
- * Σ x[j]·y[j] over all of y, in blocks of four sums side by side: the error grows with the number of blocks,
- * not of terms.
+ * Σ x[j]·y[j] over all of y, in blocks of blocks, so that the error does not grow with the number of terms. The order is
+ * not that of `sum`: four sums side by side are faster, and iterations take such a product at every step.
  */
-export function blockedDot(x: Float64Array, y: Float64Array): number {
+export function blockedDot(x: ArrayLike<number>, y: ArrayLike<number>): number {
   let sum = 0;
-  for (let first = 0; first < y.length; first += DOT_BLOCK) {
+  let part = 0;
+  for (let first = 0, count = 1; first < y.length; first += DOT_BLOCK, count++) {
     const last = Math.min(first + DOT_BLOCK, y.length);
     let [a, b, c, d] = [0, 0, 0, 0];
     let j = first;
@@ -131,7 +107,11 @@ export function blockedDot(x: Float64Array, y: Float64Array): number {
       d += x[j + 3] * y[j + 3];
     }
     for (; j < last; j++) a += x[j] * y[j];
-    sum += a + b + (c + d);
+    part += a + b + (c + d);
+    if (count % DOT_BLOCK === 0) {
+      sum += part;
+      part = 0;
+    }
   }
-  return sum;
+  return sum + part;
 }

@@ -64,10 +64,12 @@ export function smallTriplet(view: View, options: CheckedOptions): SingularTripl
   };
 }
 
-/** σ with its accuracy, and u·vᵀ. */
-export function smallGradient(view: View, options: CheckedOptions) {
+/** σ with its accuracy, and u·vᵀ, in `out` or in a new array. */
+export function smallGradient(view: View, options: CheckedOptions, out?: Float32Array | Float64Array) {
   const { accuracy, a } = judged(view, options, true);
-  return { ...accuracy, grad: readerOf(view.dtype)(a, view.m * view.n).slice() };
+  const product = readerOf(view.dtype)(a, view.m * view.n);
+  out?.set(product);
+  return { ...accuracy, grad: out ?? product.slice() };
 }
 
 function readerOf(dtype: DType): Arena["f32"] | Arena["f64"] {

@@ -114,8 +114,7 @@ export function kyFanNormOf(
   k: number,
   options: Omit<TripletsOptions, "k"> | undefined,
 ): number {
-  if (options !== undefined && (typeof options !== "object" || options === null))
-    throw new OptionError(`options: expected an object, got ${formatValue(options)}`);
+  checkOptions(options, ["k"]);
   if (options && "k" in options) throw new OptionError("k: kyFanNorm takes it as its second argument");
   const triplets = tripletsWith({ ...options, k });
   if (!triplets.converged)

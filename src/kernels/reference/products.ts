@@ -1,10 +1,7 @@
 import { halfDecoder } from "../../matrix/half.js";
-import { norm2 } from "../../numerics/sums.js";
+import { blockedDot, norm2 } from "../../numerics/sums.js";
 import type { Products } from "../contract.js";
 
-/** Columns of a partial dot product, and columns over which the partial sums are added before they join the total. */
-const TILE = 64;
-const PAGE = 64 * TILE;
 /** Rows of a partial sum: √rows of them, so that the partial sums and their total have about as many terms. */
 const blockRows = (rows: number) => Math.max(64, Math.ceil(Math.sqrt(rows)));
 
@@ -86,19 +83,10 @@ function multiply(A: View, X: View, f64: DoubleView): Products["multiply64"] {
       const row = (a + i * lda) / sa;
       for (let c = 0; c < width; c++) {
         const column = (x + c * ldx) / sx;
-        let total = 0;
-        for (let page = 0; page < cols; page += PAGE) {
-          const end = Math.min(page + PAGE, cols);
-          let sum = 0;
-          for (let first = page; first < end; first += TILE) {
-            const last = Math.min(first + TILE, end);
-            let part = 0;
-            for (let j = first; j < last; j++) part += from[row + j] * by[column + j];
-            sum += part;
-          }
-          total += sum;
-        }
-        to[y / 8 + i * width + c] = total;
+        to[y / 8 + i * width + c] = blockedDot(
+          from.subarray(row, row + cols),
+          by.subarray(column, column + cols),
+        );
       }
     }
   };
@@ -165,12 +153,10 @@ function takeOut(
   cols: number,
   w: number,
 ): number[] {
+  const vector = numbers.subarray(w, w + cols);
   const found: number[] = [];
-  for (let i = from; i < to; i++) {
-    let sum = 0;
-    for (let j = 0; j < cols; j++) sum += numbers[q + i * ld + j] * numbers[w + j];
-    found.push(sum);
-  }
+  for (let i = from; i < to; i++)
+    found.push(blockedDot(numbers.subarray(q + i * ld, q + i * ld + cols), vector));
   for (let j = 0; j < cols; j++) {
     let sum = 0;
     for (let i = from; i < to; i++) sum += found[i - from] * numbers[q + i * ld + j];

@@ -135,11 +135,18 @@ export const doubles: Float64Array[] = [
   matrix(BigInt64Array.of(3n, 4n), [1, 2]).data,
   sparse.data,
 ];
+const into: Float32Array = new Float32Array(2);
 export const singles: Float32Array[] = [
+  valueAndGrad({ data: Float32Array.of(3, 4), shape: [1, 2] }, { out: into, rtol: 1e-3 }).grad.data,
+  valueAndGradBatch({ data: Float32Array.of(3, 4), shape: [1, 1, 2] }, { out: into }).grads.data,
   valueAndGradBatch({ data: Float32Array.of(3, 4), shape: [1, 1, 2] }).grads.data,
   hessianVectorProduct(A, A).data,
   csr({ data: Float32Array.of(3, 4), indices: [0, 1], indptr: [0, 2], shape: [1, 2] }).data,
 ];
+/** The gradient of a float32 matrix is not written to a float64 array. */
+export const refused = () =>
+  // @ts-expect-error
+  valueAndGrad({ data: Float32Array.of(3, 4), shape: [1, 2] }, { out: new Float64Array(2) });
 /** What an object of any of these types may hold is not known. */
 export const either = (any: LinearOperator | RowPanelSource | MatrixLike) => {
   const u: Float32Array | Float64Array = singularTriplet(any).u;
