@@ -50,7 +50,7 @@ export function spectralNorm(A: MatrixLike, options?: SolveOptions): Promise<num
   return callPool("spectralNorm", [A, options]);
 }
 
-/** ‖A‖₂ and its gradient u·vᵀ; see `spectralNorm`. */
+/** ‖A‖₂ and its gradient u·vᵀ, always in a new array: there is no option `out`. See `spectralNorm`. */
 export function valueAndGrad<D extends Float32Array | Float64Array>(
   A: DenseMatrix<D>,
   options?: SolveOptions,
@@ -128,7 +128,7 @@ export function spectralNormBatch(
   return callPool("spectralNormBatch", [A, options]);
 }
 
-/** ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch; see `spectralNorm`. */
+/** ‖Aₖ‖₂ and uₖ·vₖᵀ of each matrix in a batch, without the option `out`; see `spectralNorm`. */
 export function valueAndGradBatch<const A extends MatrixBatch | NestedBatch>(
   A: A,
   options?: SolveOptions,

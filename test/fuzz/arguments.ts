@@ -102,6 +102,7 @@ const extra = fc.oneof(
       atol: fc.oneof(number, anything),
       maxIterations: fc.oneof(fc.integer({ min: -1, max: 30 }), fc.double({ max: 30 }), fc.constant("9")),
       start: fc.oneof(fc.array(number, { maxLength: 7 }), data),
+      out: fc.oneof(data, anything),
       seed: fc.oneof(number, anything),
       maxCost: number,
       triplet: fc.oneof(fc.record({ u: data, v: data }), anything),

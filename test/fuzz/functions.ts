@@ -102,6 +102,9 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     const { value, grad, converged, gradientError } = valueAndGrad(input.A as MatrixLike, options);
     assert.deepEqual(grad.shape, [input.m, input.n]);
     assert.equal(grad.data instanceof Float32Array, input.dtype === "float32");
+    const out = grad.data.slice().fill(Number.NaN);
+    assert.equal(valueAndGrad(input.A as MatrixLike, { ...options, out }).grad.data, out, "into out");
+    assert.deepEqual(out, grad.data, "the same bits");
     assert.ok(finite(grad.data), "no NaN");
     if (options.method === "power") return;
     expectSigma(value, input, options);
@@ -131,6 +134,9 @@ const CALLS: Readonly<Record<string, (input: Input, options: SolveOptions) => vo
     if (maxIterations === undefined && rtol === undefined && atol === undefined && method !== "power")
       assert.deepEqual(converged, [true, true]);
     assert.ok(finite(grads.data), "no NaN");
+    const out = grads.data.slice().fill(Number.NaN);
+    assert.equal(valueAndGradBatch(A, { ...options, out }).grads.data, out, "into out");
+    assert.deepEqual(out, grads.data, "the same bits");
     if (options.method !== "power") {
       const gradient = grads.data.subarray(size);
       expectSubgradient(again[1], gradient, input, options);
