@@ -58,15 +58,14 @@ function outerProduct(
     const view = single ? arena.f32 : arena.f64;
     view(right, n).set(v);
     const multiply = single ? routines.ger32 : routines.ger64;
-    let result = out;
+    const result = out ?? (whole ? undefined : allocateArray(single ? "float32" : "float64", m * n));
     // In blocks, so that kernel memory need not hold all of the product.
     for (let i = 0; i < m; i += rows) {
       const count = Math.min(rows, m - i);
       view(left, count).set(u.subarray(i, i + count));
       multiply(left, count, right, n, product);
       const numbers = view(product, count * n);
-      if (whole) return single ? new Float32Array(numbers) : new Float64Array(numbers);
-      result ??= allocateArray(single ? "float32" : "float64", m * n);
+      if (!result) return single ? new Float32Array(numbers) : new Float64Array(numbers);
       result.set(numbers, offset + i * n);
     }
     return result as Float32Array | Float64Array;

@@ -175,6 +175,7 @@ function nested(rows: readonly unknown[]): View {
   return rowMajorView(data, m, n);
 }
 
+/** Numbers row by row, without gaps. */
 function rowMajorView(data: Float32Array | Float64Array, m: number, n: number): View {
   const dtype = data instanceof Float32Array ? "float32" : "float64";
   return { kind: "dense", m, n, dtype, data, read: undefined, offset: 0, rowStride: n, columnStride: 1 };
