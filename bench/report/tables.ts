@@ -184,7 +184,7 @@ export function headlineText(results: readonly BenchResult[]): string {
   return [
     ...(times.length > 0 ? [`\`valueAndGrad\` of a float32 matrix: ${times.join(", ")}.`] : []),
     grid(heads, lines),
-    `Ratio: the other library's time divided by ours at the same accuracy, over all sizes measured; below 1, the other library is faster. Error: the largest residual, or the largest relative error of σ₁ if only σ₁ is computed; ours at the default accuracy. An asterisk: at some size ours was less accurate. Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.cores} cores, Node ${node.slice(1)} (${kernelsText(kernels)}).`,
+    `Ratio: the other library's time divided by ours at the same accuracy, over all sizes measured, with \`out\` or without, whichever is faster; below 1, the other library is faster. Error: the largest residual, or the largest relative error of σ₁ if only σ₁ is computed; ours at the default accuracy. An asterisk: at some size ours was less accurate. Measured ${date.slice(0, 10)} on ${machine.cpu}, ${machine.cores} cores, Node ${node.slice(1)} (${kernelsText(kernels)}).`,
   ].join("\n\n");
 }
 
