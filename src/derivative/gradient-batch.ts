@@ -77,7 +77,7 @@ export function spectralNormBatch(A: MatrixBatch | NestedBatch, options?: SolveO
  *
  * @remarks
  * **Cost.** That of b single calls; for min(m, n) ≤ 64 the matrices are divided among the threads of the pool. Beside
- * that, b·m·n numbers, unless `out` has room for them. New memory for them can take longer than the computation.
+ * that, b·m·n numbers, unless `out` has room for them. Allocating them can take longer than the computation.
  *
  * **Complex.** The gradients are uₖ·vₖᴴ, interleaved, as those of `valueAndGrad`.
  *

@@ -28,6 +28,9 @@ export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Arr
   gradientError: number;
 }
 
+/** Most numbers of a gradient. Chosen: some engines grant longer arrays although there is no memory for them. */
+const MOST_NUMBERS = 2 ** 32;
+
 /** Numbers that are computed at a time. Chosen: at most 256 KiB, so that they stay in cache until they are copied. */
 const BLOCK = 2 ** 15;
 
@@ -137,13 +140,15 @@ function largeGradient(view: Input, options: CheckedOptions, given?: Float32Arra
 
 /** Allocates the gradient of a matrix that is not dense, before anything is computed. */
 function allocateGradient({ m, n, dtype }: Input): Float32Array | Float64Array {
-  try {
-    return allocateArray(dtype, m * n);
-  } catch {
-    throw new UnsupportedError(
-      `valueAndGrad: a dense ${m}×${n} gradient does not fit into memory; it is u·vᵀ, which singularTriplet returns`,
-    );
-  }
+  if (m * n <= MOST_NUMBERS)
+    try {
+      return allocateArray(dtype, m * n);
+    } catch {
+      // The error follows.
+    }
+  throw new UnsupportedError(
+    `valueAndGrad: a dense ${m}×${n} gradient does not fit into memory; it is u·vᵀ, which singularTriplet returns`,
+  );
 }
 
 /** u·vᵀ of a triplet; zero for σ = 0. */

@@ -295,11 +295,11 @@ function copyNumbers(kernels: Kernels, source: Grid, kind: Copied, to: Target): 
 /** Numbers of a row from which it is copied as a whole. Chosen: short ones are copied faster one by one. */
 const LEAST_ROW = 16;
 /**
- * Bytes of rows that are copied and then searched at a time. Measured: with less than this, calls cost up to half as much
- * again; with more, the rows may have left the second-level cache before they are searched.
+ * Bytes of rows that are copied and then searched at a time. Measured: pieces of 32 KB make loading take up to half as long
+ * again, and larger ones save nothing; they may leave the second-level cache before they are searched.
  */
 const PIECE = 2 ** 18;
-/** The same of rows that are spread, and so take as much scratch memory. Chosen: they fit into the nearest cache. */
+/** The same for rows that `spreadRows` moves from scratch memory. Chosen: a piece fits into the nearest cache. */
 const SPREAD_PIECE = 2 ** 15;
 /**
  * Bytes of a row from which padded rows are copied one by one. Chosen by measurement: shorter ones take less time if some

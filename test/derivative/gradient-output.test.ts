@@ -23,6 +23,22 @@ type Numbers = Float32Array | Float64Array;
 
 const BEYOND = 5;
 
+/** What a call returns: its gradient, or gradients, and the rest. */
+interface Result {
+  gradient: { readonly data: Numbers };
+  rest: object;
+}
+
+function gradientOf(A: Matrix, options?: GradientOptions): Result {
+  const { grad, ...rest } = valueAndGrad(A, options);
+  return { gradient: grad, rest };
+}
+
+function gradientsOf(A: Batch, options?: GradientOptions): Result {
+  const { grads, ...rest } = valueAndGradBatch(A, options as GradientOptions<Numbers>);
+  return { gradient: grads, rest };
+}
+
 /** A part of a longer array full of NaN, with `BEYOND` numbers on either side. */
 function placeFor(found: Numbers): { whole: Numbers; out: Numbers } {
   const whole =
@@ -40,6 +56,17 @@ function expectFilled({ whole, out }: { whole: Numbers; out: Numbers }, expected
   expect([...whole.subarray(0, BEYOND), ...whole.subarray(BEYOND + out.length)].every(Number.isNaN)).toBe(
     true,
   );
+}
+
+/** Expects the same result in a new array and in `out`. */
+function expectSameBits(run: (options?: GradientOptions) => Result): void {
+  const { gradient, rest } = run();
+  const place = placeFor(gradient.data);
+  const { gradient: written, rest: others } = run({ out: place.out });
+  expect(written.data).toBe(place.out);
+  expect({ ...written, data: undefined }).toEqual({ ...gradient, data: undefined });
+  expect(others).toEqual(rest);
+  expectFilled(place, gradient.data);
 }
 
 const dense = (m: number, n: number) => normalMatrix(m, n, 1);
@@ -95,13 +122,7 @@ const MATRICES: [string, () => Matrix][] = [
 describe("valueAndGrad with out", () => {
   it.each(MATRICES)("%s: the same bits as in a new array", (_, make) => {
     const A = make();
-    const { grad, ...rest } = valueAndGrad(A);
-    const place = placeFor(grad.data);
-    const { grad: written, ...others } = valueAndGrad(A, { out: place.out } as GradientOptions);
-    expect(written.data).toBe(place.out);
-    expect({ ...written, data: undefined }).toEqual({ ...grad, data: undefined });
-    expect(others).toEqual(rest);
-    expectFilled(place, grad.data);
+    expectSameBits((options) => gradientOf(A, options));
   });
 
   it("takes the array of the last step", () => {
@@ -142,18 +163,11 @@ const BATCHES: [string, () => Batch][] = [
   ["complex128", () => ({ ...complexNormal(4 * 5, 6, 3), shape: [4, 5, 6] })],
 ];
 
-function expectBatchFilled(A: Batch): void {
-  const { grads, ...rest } = valueAndGradBatch(A);
-  const place = placeFor(grads.data);
-  const { grads: written, ...others } = valueAndGradBatch(A, { out: place.out } as GradientOptions);
-  expect(written.data).toBe(place.out);
-  expect({ ...written, data: undefined }).toEqual({ ...grads, data: undefined });
-  expect(others).toEqual(rest);
-  expectFilled(place, grads.data);
-}
-
 describe("valueAndGradBatch with out", () => {
-  it.each(BATCHES)("%s: the same bits as in a new array", (_, make) => expectBatchFilled(make()));
+  it.each(BATCHES)("%s: the same bits as in a new array", (_, make) => {
+    const A = make();
+    expectSameBits((options) => gradientsOf(A, options));
+  });
 });
 
 describe("on threads", () => {
@@ -163,7 +177,10 @@ describe("on threads", () => {
   });
   afterAll(() => pool.stop());
 
-  it.each(BATCHES)("a batch, %s: the same bits as in a new array", (_, make) => expectBatchFilled(make()));
+  it.each(BATCHES)("a batch, %s: the same bits as in a new array", (_, make) => {
+    const A = make();
+    expectSameBits((options) => gradientsOf(A, options));
+  });
 
   it("is not taken by the asynchronous functions, whose results come from another thread", async () => {
     const options = { out: new Float64Array(4) };
@@ -235,29 +252,10 @@ describe("what is refused", () => {
 
   it("before anything is computed", () => {
     const out = new Float64Array(4).fill(7);
-    expectRefusal(
-      () =>
-        valueAndGrad(
-          [
-            [1, Number.NaN],
-            [0, 1],
-          ],
-          { out },
-        ),
-      "ERR_NON_FINITE",
-    );
-    expectRefusal(
-      () =>
-        valueAndGrad(
-          [
-            [1, 2],
-            [0, 1],
-          ],
-          { out, rtol: -1 },
-        ),
-      "ERR_OPTION",
-      "rtol",
-    );
+    const withNaN = { data: Float64Array.of(1, Number.NaN, 0, 1), shape: [2, 2] };
+    const finite = { data: Float64Array.of(1, 2, 0, 1), shape: [2, 2] };
+    expectRefusal(() => valueAndGrad(withNaN, { out }), "ERR_NON_FINITE");
+    expectRefusal(() => valueAndGrad(finite, { out, rtol: -1 }), "ERR_OPTION", "rtol");
     expect(Array.from(out)).toEqual([7, 7, 7, 7]);
   });
 });

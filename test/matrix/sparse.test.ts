@@ -165,6 +165,13 @@ describe("csr", () => {
     expectRefusal(() => valueAndGrad(A), "ERR_UNSUPPORTED", "does not fit", "singularTriplet");
   });
 
+  it("refuses a dense gradient of more than 2³² numbers, which some engines grant", () => {
+    const n = 2 ** 16 + 1;
+    const indptr = Uint32Array.from({ length: n + 1 }, (_, i) => Math.min(i, 1));
+    const A = csr({ data: Float32Array.of(1), indices: [0], indptr, shape: [n, n] });
+    expectRefusal(() => valueAndGrad(A), "ERR_UNSUPPORTED", "does not fit", "singularTriplet");
+  });
+
   it("sums long rows and columns without drift", () => {
     const N = 200_000;
     const all = Float64Array.from({ length: N }, (_, i) => i);
