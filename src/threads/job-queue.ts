@@ -6,8 +6,8 @@ import {
   ChunkCounters,
   callRoutine,
   globalWords,
+  JOBS,
   Mailbox,
-  OPEN,
   ORDER,
   REPORT,
   STOP,
@@ -27,6 +27,8 @@ const PATIENCE = 2;
  * a worker without a core costs less than a hundredth, and one that has a core again is found within a call or two.
  */
 const LONGEST_LEAVE = 63;
+/** Own chunks after which the main thread looks for the outputs of others. */
+const READ_EVERY = 4;
 /** Outputs and scratch memory begin at multiples of this many bytes, a cache line. */
 const ALIGNMENT = 64;
 
@@ -46,6 +48,8 @@ interface Worker {
   employed: boolean;
   /** where its outputs of the job begin */
   outputs: number;
+  /** chunks that it had computed before the job */
+  reported: number;
   /** reports of the job that have been read */
   read: number;
   /** calls for which it gets no order, and as many after it has last failed to help */
@@ -100,6 +104,7 @@ export class JobQueue {
         orders: 0,
         employed: false,
         outputs: 0,
+        reported: 0,
         read: 0,
         leave: 0,
         lastLeave: 0,
@@ -126,16 +131,15 @@ export class JobQueue {
     writeArguments(this.#numbers, job, output.pointer, scratch?.pointer ?? 0);
     if (this.#outputs.length < chunks) this.#outputs = new Float64Array(2 * chunks);
     this.#outputs.fill(0, 0, chunks);
-    // Never 0, which means that there is no job.
-    this.#job = (this.#job % 2 ** 30) + 1;
+    this.#job = (this.#job % (JOBS - 1)) + 1;
     for (const worker of this.#workers) worker.employed = false;
     this.#shortenLeaves();
-    this.#counters.reset();
-    Atomics.store(this.#globals, OPEN, this.#job);
     try {
       this.#compute(job, set, this.#sets[set][routine], use);
+    } catch (error) {
+      this.#counters.close(this.#job);
+      throw error;
     } finally {
-      Atomics.store(this.#globals, OPEN, 0);
       for (const worker of this.#workers) if (worker.employed) this.#judge(worker);
     }
   }
@@ -170,15 +174,16 @@ export class JobQueue {
     for (;;) {
       // Here, because a worker that is still late with an older job joins when it has finished that.
       this.#employIdle(job, set);
-      this.#readReports(job);
-      while (next < chunks && outputs[next] !== 0) use(outputs[next], next++);
-      if (next === chunks) return;
-      const chunk = this.#counters.take(0, chunks, backwards);
+      const chunk = this.#counters.take(0, this.#job, chunks, backwards);
       if (chunk >= 0) {
         compute(chunk);
         own++;
-        continue;
+        if (own % READ_EVERY > 0) continue;
       }
+      this.#readReports(job);
+      while (next < chunks && outputs[next] !== 0) use(outputs[next], next++);
+      if (next === chunks) return;
+      if (chunk >= 0) continue;
       if (deadline === undefined) {
         const now = performance.now();
         deadline = now + (PATIENCE * (now - started)) / Math.max(own, 1);
@@ -216,6 +221,7 @@ export class JobQueue {
     worker.employed = true;
     worker.outputs = worker.area + scratch;
     worker.read = 0;
+    worker.reported = Atomics.load(words, REPORT.done);
     writeArguments(numbers, job, worker.outputs, worker.area);
     words[ORDER.job] = this.#job;
     words[ORDER.routine] = this.#numberOf.get(job.routine) ?? -1;
@@ -224,8 +230,7 @@ export class JobQueue {
     words[ORDER.chunks] = job.chunks;
     words[ORDER.backwards] = job.backwards ? 1 : 0;
     words[ORDER.room] = Math.min(room, worker.mailbox.reports.length);
-    Atomics.store(words, REPORT.done, 0);
-    Atomics.store(words, REPORT.errorLength, 0);
+    if (Atomics.load(words, REPORT.errorLength) > 0) Atomics.store(words, REPORT.errorLength, 0);
     Atomics.store(words, ORDER.count, ++worker.orders);
     if (Atomics.load(words, REPORT.asleep) === 1) Atomics.notify(words, ORDER.count);
   }
@@ -235,7 +240,7 @@ export class JobQueue {
     for (const worker of this.#workers) {
       if (!worker.employed) continue;
       const { words, reports } = worker.mailbox;
-      const done = Atomics.load(words, REPORT.done);
+      const done = (Atomics.load(words, REPORT.done) - worker.reported) | 0;
       for (; worker.read < done; worker.read++) {
         const chunk = reports[worker.read];
         // The main thread may have computed it meanwhile.

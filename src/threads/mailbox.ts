@@ -24,18 +24,21 @@ const LINE = 16;
 
 /** Words of a mailbox that the main thread writes. */
 export const ORDER = { count: 0, job: 1, routine: 2, set: 3, arity: 4, chunks: 5, backwards: 6, room: 7 };
-/** Words of a mailbox that the worker writes. */
+/**
+ * Words of a mailbox that the worker writes. `done` counts the chunks of all orders together. The reports follow, so that
+ * the first ones are on the same cache line.
+ */
 export const REPORT = { finished: LINE, asleep: LINE + 1, done: LINE + 2, errorLength: LINE + 3 };
-const MAILBOX_WORDS = 2 * LINE;
+const REPORTS_FROM = LINE + 4;
+const MAILBOX_WORDS = REPORTS_FROM + REPORTS;
 
 const NUMBERS_BYTES = 4 * ARGUMENTS * PARTS;
 /** The limit of a number that has none. */
 const NO_LIMIT = 2 ** 31 - 1;
-const MAILBOX_BYTES = 4 * MAILBOX_WORDS + NUMBERS_BYTES + 4 * REPORTS + 2 * ERROR_CHARACTERS;
+const MAILBOX_BYTES = 4 * LINE * Math.ceil((4 * MAILBOX_WORDS + NUMBERS_BYTES + 2 * ERROR_CHARACTERS) / (4 * LINE));
 
-/** Global words: whether the team is to end; the number of the job whose chunks can be taken, or 0. */
+/** Global word: whether the team is to end. */
 export const STOP = 0;
-export const OPEN = 1;
 
 /** Bytes of shared memory that a team of `threads` threads takes. */
 export function teamBytes(threads: number): number {
@@ -46,12 +49,18 @@ export function globalWords(shared: SharedArrayBuffer): Int32Array {
   return new Int32Array(shared, 0, LINE);
 }
 
+/** Jobs are numbered from 1 to JOBS − 1, over and over. */
+export const JOBS = 2 ** 12;
+/** The chunks that have been taken from a counter of which none can be taken. */
+const CLOSED = 2 ** 18;
+
 /**
  * Counters from which threads take chunks. Chunk k belongs to thread k mod `threads`, so a thread finds the same part of
  * A in its cache in each job. A thread without chunks of its own takes those of others.
  *
- * A late worker may take a chunk of a later job by mistake. That chunk is then reported by nobody, and the main thread
- * computes it.
+ * A counter holds the number of a job beside its count. So nobody has to reset it, which would take it from the cache of
+ * its owner, and a late worker sees that its job is over. Should it not, because the counter is `JOBS` jobs old, it takes
+ * a chunk of a later job by mistake. That chunk is then reported by nobody, and the main thread computes it.
  */
 export class ChunkCounters {
   readonly #words: Int32Array;
@@ -62,22 +71,36 @@ export class ChunkCounters {
     this.#threads = threads;
   }
 
-  reset(): void {
-    for (let t = 0; t < this.#threads; t++) Atomics.store(this.#words, LINE * t, 0);
+  /** Ends a job before all of its chunks have been taken. */
+  close(job: number): void {
+    for (let t = 0; t < this.#threads; t++) Atomics.store(this.#words, LINE * t, CLOSED * JOBS + job);
   }
 
-  /** The next of `chunks` chunks for the thread, or −1 if all have been taken. */
-  take(thread: number, chunks: number, backwards: boolean): number {
+  /** The next of `chunks` chunks for the thread, or −1 if all have been taken or the job is over. */
+  take(thread: number, job: number, chunks: number, backwards: boolean): number {
     const threads = this.#threads;
     for (let step = 0; step < threads; step++) {
       const owner = (thread + step) % threads;
       const size = Math.ceil((chunks - owner) / threads);
-      const at = LINE * owner;
-      // Reading first leaves the counter in the caches of all threads once its chunks have been taken.
-      const taken = Atomics.load(this.#words, at) < size ? Atomics.add(this.#words, at, 1) : size;
+      const taken = this.#add(LINE * owner, job, size, thread === 0);
       if (taken < size) return owner + threads * (backwards ? size - 1 - taken : taken);
     }
     return -1;
+  }
+
+  /** Adds 1 to a counter below `size` and returns what it was. */
+  #add(at: number, job: number, size: number, main: boolean): number {
+    const words = this.#words;
+    for (let word = Atomics.load(words, at); ; ) {
+      const other = word & (JOBS - 1);
+      // What the main thread runs is the newest job.
+      if (other !== job && !main && ((job - other) & (JOBS - 1)) > JOBS / 2) return size;
+      const taken = other === job ? word / JOBS | 0 : 0;
+      if (taken >= size) return size;
+      const found = Atomics.compareExchange(words, at, word, (taken + 1) * JOBS + job);
+      if (found === word) return taken;
+      word = found;
+    }
   }
 }
 
@@ -92,11 +115,10 @@ export class Mailbox {
   constructor(shared: SharedArrayBuffer, threads: number, worker: number) {
     let offset = 4 * LINE * (1 + threads) + MAILBOX_BYTES * (worker - 1);
     this.words = new Int32Array(shared, offset, MAILBOX_WORDS);
+    this.reports = this.words.subarray(REPORTS_FROM);
     offset += 4 * MAILBOX_WORDS;
     this.numbers = new Int32Array(shared, offset, ARGUMENTS * PARTS);
     offset += NUMBERS_BYTES;
-    this.reports = new Int32Array(shared, offset, REPORTS);
-    offset += 4 * REPORTS;
     this.#errorText = new Uint16Array(shared, offset, ERROR_CHARACTERS);
   }
 
@@ -134,18 +156,24 @@ export function writeArguments(numbers: Int32Array, job: Job, output: number, sc
   for (let i = 0, p = 0; i < args.length; i++, p += PARTS) {
     const given = args[i];
     if (typeof given === "number") {
-      numbers[p] = given;
-      numbers[p + 1] = 0;
-      numbers[p + 2] = 0;
-      numbers[p + 3] = NO_LIMIT;
+      change(numbers, p, given);
+      change(numbers, p + 1, 0);
+      change(numbers, p + 2, 0);
+      change(numbers, p + 3, NO_LIMIT);
     } else {
       const { origin, base = 0, chunk = 0, upTo = NO_LIMIT } = given;
-      numbers[p] = base + (origin === "output" ? output : origin === "scratch" ? scratch : 0);
-      numbers[p + 1] = chunk;
-      numbers[p + 2] = origin === "output" ? job.output.bytes : 0;
-      numbers[p + 3] = Math.min(upTo, NO_LIMIT);
+      change(numbers, p, base + (origin === "output" ? output : origin === "scratch" ? scratch : 0));
+      change(numbers, p + 1, chunk);
+      change(numbers, p + 2, origin === "output" ? job.output.bytes : 0);
+      change(numbers, p + 3, Math.min(upTo, NO_LIMIT));
     }
   }
+}
+
+/** Most numbers are those of the job before. What is not written stays in the other thread's cache. */
+function change(numbers: Int32Array, p: number, value: number): void {
+  const integer = value | 0;
+  if (numbers[p] !== integer) numbers[p] = integer;
 }
 
 /** The arguments of the call that is about to be made. */

@@ -1,4 +1,4 @@
-import { ChunkCounters, callRoutine, globalWords, Mailbox, OPEN, ORDER, REPORT, STOP } from "./mailbox.js";
+import { ChunkCounters, callRoutine, globalWords, Mailbox, ORDER, REPORT, STOP } from "./mailbox.js";
 import type { Routines } from "./routines.js";
 
 /** Milliseconds that a worker polls for the next job before it sleeps. Chosen: jobs of one call follow faster. */
@@ -31,7 +31,7 @@ export function serveJobs(
     orders = nextOrder(words, orders);
     if (Atomics.load(globals, STOP) === 1) return;
     try {
-      computeChunks(globals, counters, mailbox, thread, sets[words[ORDER.set]][names[words[ORDER.routine]]]);
+      computeChunks(counters, mailbox, thread, sets[words[ORDER.set]][names[words[ORDER.routine]]]);
     } catch (error) {
       mailbox.writeError(error);
     }
@@ -56,7 +56,6 @@ function nextOrder(words: Int32Array, orders: number): number {
 
 /** Computes chunks of the job that was ordered, until none is left, the job is over, or there is no room for an output. */
 function computeChunks(
-  globals: Int32Array,
   counters: ChunkCounters,
   { words, numbers, reports }: Mailbox,
   thread: number,
@@ -67,11 +66,11 @@ function computeChunks(
   const backwards = words[ORDER.backwards] === 1;
   const room = words[ORDER.room];
   const arity = words[ORDER.arity];
-  for (let done = 0; done < room && Atomics.load(globals, OPEN) === job; done++) {
-    const chunk = counters.take(thread, chunks, backwards);
+  for (let done = 0; done < room; done++) {
+    const chunk = counters.take(thread, job, chunks, backwards);
     if (chunk < 0) return;
     callRoutine(routine, numbers, arity, chunk, done);
     reports[done] = chunk;
-    Atomics.store(words, REPORT.done, done + 1);
+    Atomics.add(words, REPORT.done, 1);
   }
 }
