@@ -35,6 +35,7 @@ export function moreThreadsOf(seed: number): MoreThreads[] {
   const team: WorkerTeam = {
     threads: Math.max(...THREADS),
     available: () => true,
+    wake() {},
     run(job, use) {
       const { chunks, output, scratch, backwards, args } = job;
       const routine = (slots as unknown as Record<string, (...args: number[]) => void>)[job.routine];

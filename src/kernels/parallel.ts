@@ -1,4 +1,4 @@
-import type { Arena, Kernels, Products } from "./contract.js";
+import type { Arena, Dense, Kernels, Products } from "./contract.js";
 import type { Argument, Job, WorkerTeam } from "./worker-team.js";
 
 /**
@@ -62,6 +62,8 @@ type TransposedSlots = (
  * vectors, two threads need as much time as one, and up to a third less if other programs slow both cores.
  */
 const WORTH = 2 ** 17;
+/** Part of `worth` from which numbers that are loaded wake the threads. Chosen: pieces of a matrix, 256 KB each, do. */
+const WAKING_PART = 1 / 4;
 /** Chunks of a job. Chosen: with many chunks, little has to be computed again if a thread was taken off its core. */
 const CHUNKS = 32;
 /** Columns of a Gram matrix per chunk. Chosen small, because later columns are shorter: only one triangle is computed. */
@@ -109,6 +111,8 @@ export function divided(
     ...dividedNormalMatvecs(division),
     syrk32: dividedSyrk(division, "syrk32"),
     syrk64: dividedSyrk(division, "syrk64"),
+    largest32: wakingSearch(division, "largest32"),
+    largest64: wakingSearch(division, "largest64"),
   };
 }
 
@@ -135,6 +139,18 @@ function withMemory(arena: Arena, bytes: number, use: (pointer: number) => void)
   } finally {
     arena.release(mark);
   }
+}
+
+/**
+ * The undivided search, which every matrix goes through when it is loaded, a piece at a time. Products follow, so the other
+ * threads are woken, because that takes longer than a pass. Measured: at 512², calls with pauses of 3 ms between them take
+ * a tenth less time.
+ */
+function wakingSearch({ team, whole, worth }: Division, name: "largest32" | "largest64"): Dense["largest32"] {
+  return (x, n, sumOfSquares) => {
+    if (n >= WAKING_PART * worth) team.wake();
+    return whole[name](x, n, sumOfSquares);
+  };
 }
 
 /** In chunks of rows. For 16-bit numbers there are two more arguments: scratch, and the type of the numbers. */

@@ -7,6 +7,8 @@ export interface WorkerTeam {
   readonly threads: number;
   /** Whether a job would have more than the calling thread now: other threads may be at work or without a core. */
   available(): boolean;
+  /** Says that jobs may follow within a millisecond: threads that sleep wake meanwhile. */
+  wake(): void;
   /**
    * Calls the job's routine for each chunk, and `use` with the output of each chunk, in ascending order. Returns when all
    * outputs have been used. The calling thread takes part, and alone calls `use`. It does not wait for a thread that

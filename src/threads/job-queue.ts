@@ -27,7 +27,11 @@ const PATIENCE = 2;
  * a worker without a core costs less than a hundredth, and one that has a core again is found within a call or two.
  */
 const LONGEST_LEAVE = 63;
-/** Own chunks after which the main thread looks for the outputs of others. */
+/**
+ * Chunks that the main thread computes before it looks for the outputs of others. Chosen: a look takes a cache line from the
+ * worker's core, which costs half a microsecond where the cores share no cache; if it came much later, the outputs of long
+ * chunks would be used after the last one, while the workers have nothing to do.
+ */
 const READ_EVERY = 4;
 /** Outputs and scratch memory begin at multiples of this many bytes, a cache line. */
 const ALIGNMENT = 64;
@@ -115,6 +119,11 @@ export class JobQueue {
   available(): boolean {
     this.#shortenLeaves();
     return this.#workers.some(isReady);
+  }
+
+  /** Wakes the workers that sleep. */
+  wake(): void {
+    for (const { mailbox } of this.#workers) mailbox.wake();
   }
 
   #shortenLeaves(): void {
@@ -232,7 +241,7 @@ export class JobQueue {
     words[ORDER.room] = Math.min(room, worker.mailbox.reports.length);
     if (Atomics.load(words, REPORT.errorLength) > 0) Atomics.store(words, REPORT.errorLength, 0);
     Atomics.store(words, ORDER.count, ++worker.orders);
-    if (Atomics.load(words, REPORT.asleep) === 1) Atomics.notify(words, ORDER.count);
+    worker.mailbox.wake();
   }
 
   /** Notes the outputs that workers have reported. */

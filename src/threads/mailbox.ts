@@ -35,7 +35,8 @@ const MAILBOX_WORDS = REPORTS_FROM + REPORTS;
 const NUMBERS_BYTES = 4 * ARGUMENTS * PARTS;
 /** The limit of a number that has none. */
 const NO_LIMIT = 2 ** 31 - 1;
-const MAILBOX_BYTES = 4 * LINE * Math.ceil((4 * MAILBOX_WORDS + NUMBERS_BYTES + 2 * ERROR_CHARACTERS) / (4 * LINE));
+const MAILBOX_BYTES =
+  4 * LINE * Math.ceil((4 * MAILBOX_WORDS + NUMBERS_BYTES + 2 * ERROR_CHARACTERS) / (4 * LINE));
 
 /** Global word: whether the team is to end. */
 export const STOP = 0;
@@ -95,7 +96,7 @@ export class ChunkCounters {
       const other = word & (JOBS - 1);
       // What the main thread runs is the newest job.
       if (other !== job && !main && ((job - other) & (JOBS - 1)) > JOBS / 2) return size;
-      const taken = other === job ? word / JOBS | 0 : 0;
+      const taken = other === job ? (word / JOBS) | 0 : 0;
       if (taken >= size) return size;
       const found = Atomics.compareExchange(words, at, word, (taken + 1) * JOBS + job);
       if (found === word) return taken;
@@ -120,6 +121,11 @@ export class Mailbox {
     this.numbers = new Int32Array(shared, offset, ARGUMENTS * PARTS);
     offset += NUMBERS_BYTES;
     this.#errorText = new Uint16Array(shared, offset, ERROR_CHARACTERS);
+  }
+
+  /** Wakes the worker if it sleeps. */
+  wake(): void {
+    if (Atomics.load(this.words, REPORT.asleep) === 1) Atomics.notify(this.words, ORDER.count);
   }
 
   writeError(error: unknown): void {

@@ -39,19 +39,20 @@ export function serveJobs(
   }
 }
 
-/** Waits for the order after number `orders`, and returns its number. */
+/** Waits for the order after number `orders`, and returns its number. A worker that is woken without one polls again. */
 function nextOrder(words: Int32Array, orders: number): number {
-  const until = performance.now() + POLL_MS;
-  do {
-    for (let poll = 0; poll < POLLS_PER_CLOCK; poll++) {
-      const count = Atomics.load(words, ORDER.count);
-      if (count !== orders) return count;
-    }
-  } while (performance.now() < until);
-  Atomics.store(words, REPORT.asleep, 1);
-  while (Atomics.load(words, ORDER.count) === orders) Atomics.wait(words, ORDER.count, orders);
-  Atomics.store(words, REPORT.asleep, 0);
-  return Atomics.load(words, ORDER.count);
+  for (;;) {
+    const until = performance.now() + POLL_MS;
+    do {
+      for (let poll = 0; poll < POLLS_PER_CLOCK; poll++) {
+        const count = Atomics.load(words, ORDER.count);
+        if (count !== orders) return count;
+      }
+    } while (performance.now() < until);
+    Atomics.store(words, REPORT.asleep, 1);
+    Atomics.wait(words, ORDER.count, orders);
+    Atomics.store(words, REPORT.asleep, 0);
+  }
 }
 
 /** Computes chunks of the job that was ordered, until none is left, the job is over, or there is no room for an output. */

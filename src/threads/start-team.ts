@@ -93,6 +93,7 @@ export async function startTeam(
   const teamOf = (relaxed: boolean): WorkerTeam => ({
     threads,
     available: () => queue.available(),
+    wake: () => queue.wake(),
     run: (job, use) => queue.run(relaxed ? 1 : 0, job, use),
   });
   // All kernels on this memory share one arena: two would hand out the same bytes.

@@ -579,6 +579,7 @@ it.each(HALVES)("products with %s, divided among threads, give the same bits", (
   const many = divided(arena, routines, slots, {
     threads: 3,
     available: () => true,
+    wake() {},
     run({ routine, args, chunks, output, scratch }, use) {
       called.push(routine);
       // The last chunk first.

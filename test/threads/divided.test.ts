@@ -44,6 +44,7 @@ describe.each(cases)("$name kernels divided among $threads threads", ({ relaxed,
       threads,
       // Divided even if no worker is ready.
       available: () => true,
+      wake() {},
       run(...job) {
         jobs++;
         work.run(...job);
@@ -263,6 +264,7 @@ it("large complex matrices have work for the threads, and the bits of one", asyn
       const counted: WorkerTeam = {
         threads: 2,
         available: () => true,
+        wake() {},
         run(...job) {
           jobs++;
           work.run(...job);

@@ -327,6 +327,29 @@ it("an idle worker looks at the clock for a millisecond, and then sleeps", async
   await team.stop();
 });
 
+it("a worker that is woken polls for a millisecond, sleeps again if no job comes, and computes when one does", async () => {
+  const team = await start(2);
+  const { words } = team.mailbox(1);
+  const asleep = () => Atomics.load(words, REPORT.asleep) === 1;
+  const clock = () => Atomics.load(team.words, CLOCK);
+  for (let jobs = 0; jobs < 5; jobs++) {
+    until(asleep);
+    const before = clock();
+    // It may not have begun to wait when it is woken for the first time.
+    until(() => {
+      team.queue.wake();
+      return clock() > before;
+    });
+    until(asleep);
+    expect(clock() - before).toBeLessThanOrEqual(18);
+    Atomics.store(team.words, ENTERED, 0);
+    open(team);
+    team.queue.wake();
+    expect(threadsOf(team, job("hold", 2, 1))).toContain(1);
+  }
+  await team.stop();
+});
+
 function thrownBy(act: () => void): unknown {
   try {
     act();

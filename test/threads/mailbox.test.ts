@@ -1,7 +1,14 @@
 import { expect, it } from "vitest";
 import type { Argument, Job } from "../../src/kernels/worker-team.js";
 import { createRandom } from "../../src/numerics/random.js";
-import { argumentNumbers, callRoutine, writeArguments } from "../../src/threads/mailbox.js";
+import {
+  argumentNumbers,
+  ChunkCounters,
+  callRoutine,
+  JOBS,
+  teamBytes,
+  writeArguments,
+} from "../../src/threads/mailbox.js";
 
 const OUTPUT = { pointer: 4096, bytes: 48 };
 
@@ -51,4 +58,60 @@ it("pointers keep their bits up to 4 GiB", () => {
   expect(received([{ origin: "output", base: 2 ** 31, chunk: -48 }], 7, 3)).toEqual([
     2 ** 31 + OUTPUT.pointer + 3 * 48 - 7 * 48,
   ]);
+});
+
+const THREADS = 3;
+const countersOf = () => new ChunkCounters(new SharedArrayBuffer(teamBytes(THREADS)), THREADS);
+
+it("threads in any order take each chunk of a job once, whatever the jobs before have left", () => {
+  const random = createRandom(7);
+  const counters = countersOf();
+  // Beyond the largest number of a job, and with jobs in which no thread but the first has a chunk of its own.
+  for (let jobs = 0; jobs < 2 * JOBS; jobs++) {
+    const job = (jobs % (JOBS - 1)) + 1;
+    const chunks = 1 + Math.floor(random.uniform() * (jobs % 2 ? 1 : 20));
+    const taken: number[] = [];
+    // The main thread goes on until none is left.
+    for (let chunk = 0, thread = 1; chunk >= 0 || thread > 0; ) {
+      thread = Math.floor(random.uniform() * THREADS);
+      chunk = counters.take(thread, job, chunks, jobs % 3 === 0);
+      if (chunk >= 0) taken.push(chunk);
+    }
+    expect(taken.sort((a, b) => a - b)).toEqual(Array.from({ length: chunks }, (_, k) => k));
+  }
+});
+
+it("a thread begins with its own chunks, from the first or from the last, and goes on with those of the next thread", () => {
+  const all = (thread: number, job: number, backwards: boolean) => {
+    const counters = countersOf();
+    return Array.from({ length: 8 }, () => counters.take(thread, job, 7, backwards));
+  };
+  expect(all(1, 5, false)).toEqual([1, 4, 2, 5, 0, 3, 6, -1]);
+  expect(all(1, 5, true)).toEqual([4, 1, 5, 2, 6, 3, 0, -1]);
+});
+
+it("a late worker takes nothing of a later job, and nothing of its own that has ended", () => {
+  for (const job of [1, JOBS - 2, JOBS - 1]) {
+    const counters = countersOf();
+    const next = (job % (JOBS - 1)) + 1;
+    const rest = (number: number) => {
+      const taken: number[] = [];
+      for (let chunk = 0; chunk >= 0; ) {
+        chunk = counters.take(0, number, 9, false);
+        if (chunk >= 0) taken.push(chunk);
+      }
+      return taken.length;
+    };
+    expect(rest(job)).toBe(9);
+    expect(counters.take(1, job, 9, false)).toBe(-1);
+    expect(counters.take(0, next, 9, false)).toBe(0);
+    expect(counters.take(1, job, 9, false)).toBe(-1);
+    expect(rest(next)).toBe(8);
+    // After an error, chunks are left.
+    const last = (next % (JOBS - 1)) + 1;
+    expect(counters.take(2, last, 9, false)).toBe(2);
+    counters.close(last);
+    for (let thread = 0; thread < THREADS; thread++) expect(counters.take(thread, last, 9, false)).toBe(-1);
+    expect(rest((last % (JOBS - 1)) + 1)).toBe(9);
+  }
 });
