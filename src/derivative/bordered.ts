@@ -7,6 +7,7 @@ import type { DType, SingularTriplet } from "../matrix/types.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
+import { removeAlong } from "../numerics/vectors.js";
 import { type Action, loadedAction, operatorAction } from "../solve/action.js";
 import { loadedOrPanels, panelSolver } from "../solve/panel-action.js";
 import { factorCholesky } from "./cholesky.js";
@@ -127,15 +128,6 @@ function checkOn(action: Action, { dtype }: BorderedMatrix, triplet: SingularTri
 function unit(x: ArrayLike<number>): Float64Array {
   const length = norm2(x);
   return Float64Array.from(x, (value) => value / length);
-}
-
-/** x ← x − ⟨w, x⟩·w for each of some orthonormal w */
-function removeAlong(all: readonly Float64Array[], x: Float64Array): void {
-  for (const w of all) {
-    let along = 0;
-    for (let i = 0; i < x.length; i++) along += w[i] * x[i];
-    for (let i = 0; i < x.length; i++) x[i] -= along * w[i];
-  }
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Kernels } from "../kernels/contract.js";
 import { demoteMatrix, type LoadedMatrix, type LoadedSize } from "../kernels/load-matrix.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { blockedDot, norm2 } from "../numerics/sums.js";
+import { removeAlong } from "../numerics/vectors.js";
 import { type Action, loadedAction } from "./action.js";
 import type { RitzResult } from "./finish.js";
 import type { KrylovBasis } from "./krylov-basis.js";
@@ -186,14 +187,12 @@ function addCorrection(
   { reduction, most }: { reduction: number; most: number },
 ): number {
   const n = x.length;
-  const turned = G.turned?.(x);
+  const turned = G.turned ? [G.turned(x)] : [];
   const shift = theta - BULK * ritz.values[ritz.values.length - 1];
   // The first basis vector is x itself.
   const factors = ritz.values.map((value, p) => (p === 0 ? 0 : shift / (theta - value) - 1));
   // As θ is rounded, a small r is not orthogonal to x.
-  const along = blockedDot(x, r);
-  for (let i = 0; i < n; i++) r[i] -= along * x[i];
-  if (turned) removeAlong(turned, r);
+  removeAlong([x, ...turned], r);
   // At unit scale, so that float32 does not underflow.
   const size = norm2(r);
   for (let i = 0; i < n; i++) r[i] /= size;
@@ -213,7 +212,7 @@ function addCorrection(
     const z = arena.f64(preconditioned, n);
     z.set(r);
     space.scaleAlong(factors, preconditioned);
-    if (turned) removeAlong(turned, z);
+    removeAlong(turned, z);
     let xz = 0;
     let rz = 0;
     for (let i = 0; i < n; i++) {
@@ -235,7 +234,7 @@ function addCorrection(
       xq += x[i] * value;
       pq += p[i] * value;
     }
-    if (turned) removeAlong(turned, q);
+    removeAlong(turned, q);
     // Not positive definite: σ₁ is not simple to float32's accuracy.
     if (!(pq > 0)) break;
     const alpha = rz / pq;
@@ -251,10 +250,4 @@ function addCorrection(
   arena.release(mark);
   for (let i = 0; i < n; i++) x[i] += size * t[i];
   return products;
-}
-
-/** x ← x − ⟨w, x⟩·w */
-function removeAlong(w: Float64Array, x: Float64Array): void {
-  const along = blockedDot(w, x);
-  for (let i = 0; i < x.length; i++) x[i] -= along * w[i];
 }

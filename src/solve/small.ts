@@ -146,19 +146,23 @@ export function smallBatch(
   const bytes = FOUND + (team && gradients ? padTo(step, 16) : 0);
   const scratch = padTo(smallWork(m, n), 16);
   const mark = arena.mark();
-  const a = arena.take(group * step);
+  let a = arena.take(group * step);
+  // For the next group, which is copied while threads compute.
+  let next = team ? arena.take(group * step) : 0;
   const out = arena.take(group * bytes);
   const work = arena.take(scratch);
   arena.release(mark);
-  for (let first = 0; first < count; first += group) {
+  let columns = 0;
+  for (let first = 0, copied = 0; first < count; first += group) {
     const size = Math.min(group, count - first);
-    const one = batch.at(first);
-    const last = batch.at(first + size - 1);
-    let columns = 0;
-    // Matrices end to end, row by row, are copied as one.
-    if (one.data === last.data && one.rowStride === n && last.offset - one.offset === (size - 1) * m * n)
-      place({ ...one, m: size * m }, a);
-    else for (let i = 0; i < size; i++) columns = place(batch.at(first + i), a + i * step);
+    if (copied <= first) {
+      const one = batch.at(first);
+      const last = batch.at(first + size - 1);
+      // Matrices end to end, row by row, are copied as one.
+      if (one.data === last.data && one.rowStride === n && last.offset - one.offset === (size - 1) * m * n)
+        place({ ...one, m: size * m }, a);
+      else for (let i = 0; i < size; i++) columns = place(batch.at(first + i), a + i * step);
+    }
     const read = (at: number, i: number) => {
       const found = arena.f64(at, 3);
       values[first + i] = within(first + i, () => {
@@ -168,7 +172,7 @@ export function smallBatch(
     };
     const copy = (from: number, of: number, to: number) =>
       gradients?.set(readerOf(batch.dtype)(from, of * m * n), to * m * n);
-    if (team?.available())
+    if (team?.available()) {
       team.run(
         {
           routine: "small",
@@ -190,9 +194,12 @@ export function smallBatch(
         (at, i) => {
           read(at, i);
           copy(at + FOUND, 1, first + i);
+          copied = first + group + i;
+          if (copied < count) columns = place(batch.at(copied), next + i * step);
         },
       );
-    else {
+      [a, next] = [next, a];
+    } else {
       for (let i = 0, p = a; i < size; i++, p += step)
         routines.small?.(p, m, n, columns, single, wanted, work, out + i * bytes, gradients ? p : 0);
       for (let i = 0; i < size; i++) read(out + i * bytes, i);

@@ -9,6 +9,7 @@ import type { Matrix, MatrixOrOperator, Precision, SingularTriplets } from "../m
 import { allocateArray, viewOf } from "../matrix/view.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { blockedDot, sum } from "../numerics/sums.js";
+import { axpy, removeAlong } from "../numerics/vectors.js";
 import type { Action } from "./action.js";
 import { floorOf, inDType, normOnScale, roundedTo } from "./finish.js";
 import { svd } from "./golub-reinsch.js";
@@ -302,7 +303,7 @@ function svdOfColumns(columns: readonly Float64Array[]) {
 function orthonormalize(vectors: readonly Float64Array[]): void {
   vectors.forEach((x, i) => {
     for (let round = 0; round < 2; round++) {
-      for (const q of vectors.slice(0, i)) axpy(-blockedDot(q, x), q, x);
+      removeAlong(vectors.slice(0, i), x);
       const factor = 1 / Math.sqrt(blockedDot(x, x));
       for (let j = 0; j < x.length; j++) x[j] *= factor;
     }
@@ -316,10 +317,6 @@ function combination(y: Float64Array, x: readonly Float64Array[]): Float64Array 
     axpy(y[i], one, sum);
   });
   return sum;
-}
-
-function axpy(c: number, x: Float64Array, y: Float64Array): void {
-  for (let i = 0; i < y.length; i++) y[i] += c * x[i];
 }
 
 /** Rounds the vectors to A's dtype and measures the residuals of what that gives. */

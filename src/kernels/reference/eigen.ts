@@ -1,4 +1,5 @@
 import { dot } from "../../numerics/sums.js";
+import { axpy } from "../../numerics/vectors.js";
 import type { Dense } from "../contract.js";
 
 const EPS = 2 ** -52;
@@ -100,8 +101,4 @@ function diagonalize(d: Float64Array, e: Float64Array): { value: number; vector:
       if (i < first) e[first + 1] = g;
     }
   return vectors.map((vector, i) => ({ value: d[i], vector }));
-}
-
-function axpy(c: number, x: Float64Array, y: Float64Array): void {
-  for (let i = 0; i < x.length; i++) y[i] += c * x[i];
 }
