@@ -141,7 +141,11 @@ export class JobQueue {
     if (this.#outputs.length < chunks) this.#outputs = new Float64Array(2 * chunks);
     this.#outputs.fill(0, 0, chunks);
     this.#job = (this.#job % (JOBS - 1)) + 1;
-    for (const worker of this.#workers) worker.employed = false;
+    for (const worker of this.#workers) {
+      worker.employed = false;
+      // So that it takes no more chunks, whatever the counters say by the time it looks.
+      if (!hasFinished(worker)) Atomics.store(worker.mailbox.words, ORDER.job, 0);
+    }
     this.#shortenLeaves();
     try {
       this.#compute(job, set, this.#sets[set][routine], use);
@@ -271,8 +275,12 @@ export class JobQueue {
   }
 }
 
-function isReady({ mailbox, orders, leave }: Worker): boolean {
-  return leave === 0 && Atomics.load(mailbox.words, REPORT.finished) === orders;
+function isReady(worker: Worker): boolean {
+  return worker.leave === 0 && hasFinished(worker);
+}
+
+function hasFinished({ mailbox, orders }: Worker): boolean {
+  return Atomics.load(mailbox.words, REPORT.finished) === orders;
 }
 
 function failed({ routine }: Job, error: unknown): DeviceError {

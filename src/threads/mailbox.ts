@@ -22,7 +22,7 @@ const ERROR_CHARACTERS = 2048;
 /** 32-bit words of a cache line. Words that different threads write are on different lines. */
 const LINE = 16;
 
-/** Words of a mailbox that the main thread writes. */
+/** Words of a mailbox that the main thread writes. `job` becomes 0 if the job has ended before the worker has finished. */
 export const ORDER = { count: 0, job: 1, routine: 2, set: 3, arity: 4, chunks: 5, backwards: 6, room: 7 };
 /**
  * Words of a mailbox that the worker writes. `done` counts the chunks of all orders together. The reports follow, so that
@@ -52,7 +52,7 @@ export function globalWords(shared: SharedArrayBuffer): Int32Array {
 
 /** Jobs are numbered from 1 to JOBS − 1, over and over. */
 export const JOBS = 2 ** 12;
-/** The chunks that have been taken from a counter of which none can be taken. */
+/** The count of a closed counter: more chunks than a thread has. */
 const CLOSED = 2 ** 18;
 
 /**
@@ -60,8 +60,8 @@ const CLOSED = 2 ** 18;
  * A in its cache in each job. A thread without chunks of its own takes those of others.
  *
  * A counter holds the number of a job beside its count. So nobody has to reset it, which would take it from the cache of
- * its owner, and a late worker sees that its job is over. Should it not, because the counter is `JOBS` jobs old, it takes
- * a chunk of a later job by mistake. That chunk is then reported by nobody, and the main thread computes it.
+ * its owner, and a late worker sees that its job is over. Should it not, because the numbers have come round, it takes a
+ * chunk of a later job by mistake. That chunk is then reported by nobody, and the main thread computes it.
  */
 export class ChunkCounters {
   readonly #words: Int32Array;

@@ -67,7 +67,7 @@ function computeChunks(
   const backwards = words[ORDER.backwards] === 1;
   const room = words[ORDER.room];
   const arity = words[ORDER.arity];
-  for (let done = 0; done < room; done++) {
+  for (let done = 0; done < room && Atomics.load(words, ORDER.job) === job; done++) {
     const chunk = counters.take(thread, job, chunks, backwards);
     if (chunk < 0) return;
     callRoutine(routine, numbers, arity, chunk, done);
