@@ -7,7 +7,7 @@ import type { DType, SingularTriplet } from "../matrix/types.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { scaleByPower } from "../numerics/powers.js";
 import { norm2 } from "../numerics/sums.js";
-import { removeAlong } from "../numerics/vectors.js";
+import { axpy, removeAlong } from "../numerics/vectors.js";
 import { type Action, loadedAction, operatorAction } from "../solve/action.js";
 import { loadedOrPanels, panelSolver } from "../solve/panel-action.js";
 import { factorCholesky } from "./cholesky.js";
@@ -179,7 +179,7 @@ export function solveBordered(
     // Only known after A has been read, if A comes in panels.
     const { exponent } = action;
     const sigma = scaleByPower(triplet.sigma, -exponent);
-    for (let i = 0; i < right.length; i++) right[i] += sigma * shortSide[i];
+    axpy(sigma, shortSide, right);
     removeAlong(shortUnit, right);
     const short = solveShort(action, sigma, shortUnit, right, A.dtype);
 
@@ -262,10 +262,8 @@ function conjugateGradients(
     // Not positive: d is along w up to rounding, so no further progress is possible.
     if (!(curvature > 0)) break;
     const alpha = rho / curvature;
-    for (let i = 0; i < n; i++) {
-      x[i] += alpha * d[i];
-      r[i] -= alpha * image[i];
-    }
+    axpy(alpha, d, x);
+    axpy(-alpha, image, r);
     // Rounding introduces a part along w, which the right-hand side does not have.
     removeAlong(w, r);
     let next = 0;

@@ -295,8 +295,8 @@ function copyNumbers(kernels: Kernels, source: Grid, kind: Copied, to: Target): 
 /** Numbers of a row from which it is copied as a whole. Chosen: short ones are copied faster one by one. */
 const LEAST_ROW = 16;
 /**
- * Bytes of rows that are copied and then searched at a time. Measured: pieces of 32 KB make loading take up to half as long
- * again, and larger ones save nothing; they may leave the second-level cache before they are searched.
+ * Bytes of rows that are copied and then searched at a time. Measured: with pieces of 32 KB, loading takes up to 1.5 times
+ * as long. Larger pieces save nothing, and may leave the second-level cache before they are searched.
  */
 const PIECE = 2 ** 18;
 /** The same for rows that `spreadRows` moves from scratch memory. Chosen: a piece fits into the nearest cache. */

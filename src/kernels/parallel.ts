@@ -62,7 +62,7 @@ type TransposedSlots = (
  * vectors, two threads need as much time as one, and up to a third less if other programs slow both cores.
  */
 const WORTH = 2 ** 17;
-/** Part of `worth` from which numbers that are loaded wake the threads. Chosen: pieces of a matrix, 256 KB each, do. */
+/** A search of at least this part of `worth` numbers wakes the threads. Chosen: a piece of 256 KB of a matrix is enough. */
 const WAKING_PART = 1 / 4;
 /** Chunks of a job. Chosen: with many chunks, little has to be computed again if a thread was taken off its core. */
 const CHUNKS = 32;
@@ -142,8 +142,8 @@ function withMemory(arena: Arena, bytes: number, use: (pointer: number) => void)
 }
 
 /**
- * The undivided search, which every matrix goes through when it is loaded, a piece at a time. Products follow, so the other
- * threads are woken, because that takes longer than a pass. Measured: at 512², calls with pauses of 3 ms between them take
+ * The undivided search, which also wakes the other threads. It is called for each piece of a matrix that is loaded, and
+ * products follow; waking a thread takes longer than a pass. Measured: calls at 512² with pauses of 3 ms between them take
  * a tenth less time.
  */
 function wakingSearch({ team, whole, worth }: Division, name: "largest32" | "largest64"): Dense["largest32"] {

@@ -7,7 +7,7 @@ export interface WorkerTeam {
   readonly threads: number;
   /** Whether a job would have more than the calling thread now: other threads may be at work or without a core. */
   available(): boolean;
-  /** Says that jobs may follow within a millisecond: threads that sleep wake meanwhile. */
+  /** Wakes the threads that sleep, because jobs may follow within a millisecond. */
   wake(): void;
   /**
    * Calls the job's routine for each chunk, and `use` with the output of each chunk, in ascending order. Returns when all

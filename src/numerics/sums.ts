@@ -90,8 +90,9 @@ export function dot(x: Float64Array, y: Float64Array): number {
 const DOT_BLOCK = 128;
 
 /**
- * Σ x[j]·y[j] over all of y, in blocks of blocks: the error grows with the number of those, not of terms. The order is not
- * that of `sum`: four sums side by side are faster, and iterations take such a product at every step.
+ * Σ x[j]·y[j] over all of y, in blocks of 128 terms and groups of 128 blocks, so that the error grows with the number of
+ * groups. The order is not that of `sum`: four sums side by side are faster, and iterations take such a product at every
+ * step.
  */
 export function blockedDot(x: ArrayLike<number>, y: ArrayLike<number>): number {
   let sum = 0;

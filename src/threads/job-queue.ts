@@ -28,9 +28,9 @@ const PATIENCE = 2;
  */
 const LONGEST_LEAVE = 63;
 /**
- * Chunks that the main thread computes before it looks for the outputs of others. Chosen: a look takes a cache line from the
- * worker's core, which costs half a microsecond where the cores share no cache; if it came much later, the outputs of long
- * chunks would be used after the last one, while the workers have nothing to do.
+ * Chunks that the main thread computes before it reads the reports of the others again. Chosen: reading moves a cache line
+ * from the worker's core, which takes half a microsecond if the cores share no cache. If the main thread read only at the
+ * end, the workers would wait while it uses all outputs.
  */
 const READ_EVERY = 4;
 /** Outputs and scratch memory begin at multiples of this many bytes, a cache line. */
@@ -143,7 +143,7 @@ export class JobQueue {
     this.#job = (this.#job % (JOBS - 1)) + 1;
     for (const worker of this.#workers) {
       worker.employed = false;
-      // So that it takes no more chunks, whatever the counters say by the time it looks.
+      // A late worker takes no more chunks, even if the numbers of jobs have wrapped around meanwhile.
       if (!hasFinished(worker)) Atomics.store(worker.mailbox.words, ORDER.job, 0);
     }
     this.#shortenLeaves();

@@ -25,8 +25,8 @@ const LINE = 16;
 /** Words of a mailbox that the main thread writes. `job` becomes 0 if the job has ended before the worker has finished. */
 export const ORDER = { count: 0, job: 1, routine: 2, set: 3, arity: 4, chunks: 5, backwards: 6, room: 7 };
 /**
- * Words of a mailbox that the worker writes. `done` counts the chunks of all orders together. The reports follow, so that
- * the first ones are on the same cache line.
+ * Words of a mailbox that the worker writes. `done` counts the chunks of all orders. The reports come after these words, so
+ * that the first few share their cache line.
  */
 export const REPORT = { finished: LINE, asleep: LINE + 1, done: LINE + 2, errorLength: LINE + 3 };
 const REPORTS_FROM = LINE + 4;
@@ -50,7 +50,7 @@ export function globalWords(shared: SharedArrayBuffer): Int32Array {
   return new Int32Array(shared, 0, LINE);
 }
 
-/** Jobs are numbered from 1 to JOBS − 1, over and over. */
+/** Jobs are numbered from 1 to JOBS − 1, and then from 1 again. */
 export const JOBS = 2 ** 12;
 /** The count of a closed counter: more chunks than a thread has. */
 const CLOSED = 2 ** 18;
@@ -59,9 +59,9 @@ const CLOSED = 2 ** 18;
  * Counters from which threads take chunks. Chunk k belongs to thread k mod `threads`, so a thread finds the same part of
  * A in its cache in each job. A thread without chunks of its own takes those of others.
  *
- * A counter holds the number of a job beside its count. So nobody has to reset it, which would take it from the cache of
- * its owner, and a late worker sees that its job is over. Should it not, because the numbers have come round, it takes a
- * chunk of a later job by mistake. That chunk is then reported by nobody, and the main thread computes it.
+ * A counter holds the number of a job and a count. So nobody has to reset it, which would take it from its owner's cache,
+ * and a late worker sees that its job is over. If the numbers have wrapped around, a late worker may take a chunk of a later
+ * job by mistake. Nobody reports that chunk, and the main thread computes it.
  */
 export class ChunkCounters {
   readonly #words: Int32Array;
@@ -94,7 +94,7 @@ export class ChunkCounters {
     const words = this.#words;
     for (let word = Atomics.load(words, at); ; ) {
       const other = word & (JOBS - 1);
-      // What the main thread runs is the newest job.
+      // The main thread always runs the newest job.
       if (other !== job && !main && ((job - other) & (JOBS - 1)) > JOBS / 2) return size;
       const taken = other === job ? (word / JOBS) | 0 : 0;
       if (taken >= size) return size;
@@ -176,7 +176,7 @@ export function writeArguments(numbers: Int32Array, job: Job, output: number, sc
   }
 }
 
-/** Most numbers are those of the job before. What is not written stays in the other thread's cache. */
+/** Most numbers are the same as in the job before. A write would take their cache line from the other thread. */
 function change(numbers: Int32Array, p: number, value: number): void {
   const integer = value | 0;
   if (numbers[p] !== integer) numbers[p] = integer;

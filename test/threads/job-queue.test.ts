@@ -260,14 +260,14 @@ describe("a worker that does not come out of its chunk", () => {
   it("takes nothing of the job that runs when it comes out, thousands of jobs later", () => {
     const { queue, words } = team;
     threadsOf(team, job("hold", 8, 7));
-    // More than half of the numbers that jobs have: by those alone, the last job could be an earlier one.
+    // After more than half of all numbers, a later job looks like an earlier one by its number.
     for (let jobs = 0; jobs < (3 * JOBS) / 4; jobs++) threadsOf(team, job("write", 1, jobs));
     queue.run(1, job("write", 8, 1), (_, chunk) => {
       if (chunk > 0) return;
       open(team);
       until(() => queue.available());
     });
-    // The chunk that it was in.
+    // The chunk that it was in, and no other.
     expect(Atomics.load(words, COMPUTED + 1)).toBe(1);
   });
 

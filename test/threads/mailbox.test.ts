@@ -66,7 +66,7 @@ const countersOf = () => new ChunkCounters(new SharedArrayBuffer(teamBytes(THREA
 it("threads in any order take each chunk of a job once, whatever the jobs before have left", () => {
   const random = createRandom(7);
   const counters = countersOf();
-  // Beyond the largest number of a job, and with jobs in which no thread but the first has a chunk of its own.
+  // More jobs than there are numbers for them. Every second one has a single chunk, which belongs to the main thread.
   for (let jobs = 0; jobs < 2 * JOBS; jobs++) {
     const job = (jobs % (JOBS - 1)) + 1;
     const chunks = 1 + Math.floor(random.uniform() * (jobs % 2 ? 1 : 20));

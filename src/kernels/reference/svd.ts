@@ -1,4 +1,5 @@
 import { blockedDot, norm2 } from "../../numerics/sums.js";
+import { removeAlong } from "../../numerics/vectors.js";
 import { createArena } from "../arena.js";
 import type { SvdKernels } from "../svd-contract.js";
 import { plainMemory } from "./memory.js";
@@ -79,11 +80,7 @@ function unitBeside(given: readonly Float64Array[], m: number): Float64Array {
   for (const one of given) for (let i = 0; i < m; i++) contained[i] += one[i] * one[i];
   const x = new Float64Array(m);
   x[contained.reduce((least, part, i) => (part < contained[least] ? i : least), 0)] = 1;
-  for (let round = 0; round < 2; round++)
-    for (const one of given) {
-      const along = blockedDot(one, x);
-      for (let i = 0; i < m; i++) x[i] -= along * one[i];
-    }
+  for (let round = 0; round < 2; round++) removeAlong(given, x);
   const size = norm2(x);
   return x.map((value) => value / size);
 }
