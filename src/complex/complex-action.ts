@@ -7,7 +7,12 @@ import { fits, panelSolver } from "../solve/panel-action.js";
 import { ComplexKrylovSpace } from "./complex-krylov.js";
 import { checkComplexLinear } from "./complex-linearity.js";
 import { timesI } from "./complex-vectors.js";
-import { type ComplexInput, type ComplexView, realFormView, throwComplexNonFinite } from "./complex-view.js";
+import {
+  type ComplexInput,
+  type ComplexView,
+  realFormInParts,
+  throwComplexNonFinite,
+} from "./complex-view.js";
 
 /** Bytes of a panel, as those of real matrices. */
 const PANEL_BYTES = 2 ** 22;
@@ -236,6 +241,6 @@ function realRows(A: ComplexView, adjoint: boolean): PanelsView {
 export function realFormAction(kernels: Kernels, A: ComplexView): { action: Action; matrix: LoadedMatrix } {
   const wide = A.m <= A.n;
   // The transpose of the real form is that of the conjugate transpose.
-  const matrix = loadMatrix(kernels, realFormView(A), !wide);
+  const matrix = loadMatrix(kernels, realFormInParts(A), !wide);
   return { matrix, action: loadedAction(kernels, matrix, false) };
 }

@@ -2,23 +2,17 @@ import type { Kernels, Products } from "../kernels/contract.js";
 import { EPSILON } from "../numerics/epsilon.js";
 import { padTo } from "../numerics/padding.js";
 import { fingerprintOf, type Random } from "../numerics/random.js";
-import { norm2 } from "../numerics/sums.js";
 import type { NormalOperator } from "../solve/action.js";
 import { startStream } from "../solve/krylov.js";
 import type { KrylovBasis } from "../solve/krylov-basis.js";
-import { type Ritz, ritzOf } from "../solve/ritz.js";
-import { takeAlong } from "./complex-vectors.js";
+import type { Ritz } from "../solve/ritz.js";
+import { hermitianLargest } from "./hermitian-eigen.js";
 
 /** As for the real space: vectors it grows to, and vectors of a block. */
 const CAPACITY = 64;
 const BLOCK = 2;
 /** Bytes of scratch of `orthogonalize`, beside its coefficients. */
 const TILES = 2048;
-/** A real Ritz vector that keeps less of its length than this beside those chosen before is a multiple of one of them. */
-const INDEPENDENT = 0.5;
-/** Of n vectors with n/2 complex directions, one keeps more than 1/√n beside fewer. This is less, and no rounding. */
-const LEAST = 2 ** -10;
-
 /** The kernels' routines for one precision of the basis. */
 interface Routines {
   orthogonalize: Products["orthogonalize64"];
@@ -33,9 +27,6 @@ interface Routines {
  * A vector is interleaved: n elements are 2n numbers. For real kernels it is a real vector of twice the length, and
  * multiplication by i is a rotation J of it, (a, b) ↦ (−b, a). Re(qᴴw) is the real inner product of q and w, and
  * −Im(qᴴw) that of q and J·w. So w is made orthogonal to q by making first w and then J·w orthogonal to the real vector.
- *
- * The projected problem T is Hermitian. Its eigenpairs are those of its real form, where entry a + ib is the block
- * [a −b; b a]; there each value is double, and any eigenvector is one of T.
  */
 export class ComplexKrylovSpace implements KrylovBasis {
   size = 0;
@@ -56,13 +47,13 @@ export class ComplexKrylovSpace implements KrylovBasis {
   readonly #coefficients: number;
   readonly #scratch: number;
   readonly #work: number;
-  /** the real form of T */
-  readonly #projected: Float64Array;
+  /** the lower triangle of T, Hermitian: the real and the imaginary parts, `#capacity` numbers from row to row */
+  readonly #projected: { readonly re: Float64Array; readonly im: Float64Array };
   /** coefficients of a block, interleaved */
   readonly #found: Float64Array;
   #width = 0;
-  /** the real form of B, which ties the last block to the next */
-  readonly #coupling = new Float64Array(4 * BLOCK * BLOCK);
+  /** B, which ties the last block to the next: `BLOCK` interleaved numbers from row to row */
+  readonly #coupling = new Float64Array(2 * BLOCK * BLOCK);
   #lastWidth = 0;
   #scale = 0;
 
@@ -78,7 +69,8 @@ export class ComplexKrylovSpace implements KrylovBasis {
     this.#random = startStream(seed);
     this.dimension = G.short / 2;
     this.#capacity = Math.min(most ?? CAPACITY, this.dimension);
-    this.#projected = new Float64Array((2 * this.#capacity) ** 2);
+    const entries = this.#capacity ** 2;
+    this.#projected = { re: new Float64Array(entries), im: new Float64Array(entries) };
     const n = G.padded;
     const number = G.single ? 4 : 8;
     this.#bytes = n * number;
@@ -209,9 +201,11 @@ export class ComplexKrylovSpace implements KrylovBasis {
     for (let j = 0; j < vector.length; j++) vector[j] *= factor;
   }
 
-  /** Adds a + ib to entry (i, j) of B. */
-  #couple(i: number, j: number, a: number, b: number): void {
-    addToRealForm(this.#coupling, 2 * BLOCK, i, j, a, b);
+  /** Adds re + i·im to entry (i, j) of B. */
+  #couple(i: number, j: number, re: number, im: number): void {
+    const at = 2 * (i * BLOCK + j);
+    this.#coupling[at] += re;
+    this.#coupling[at + 1] += im;
   }
 
   /** A fresh random vector, orthonormal to all before it. */
@@ -254,9 +248,7 @@ export class ComplexKrylovSpace implements KrylovBasis {
 
   get trace(): number {
     let sum = 0;
-    const ldt = 2 * this.#capacity;
-    const T = this.#projected;
-    for (let i = 0; i < 2 * (this.size - this.locked); i += 2) sum += T[i * ldt + i];
+    for (let i = 0; i < this.size - this.locked; i++) sum += this.#projected.re[i * (this.#capacity + 1)];
     return sum;
   }
 
@@ -282,8 +274,12 @@ export class ComplexKrylovSpace implements KrylovBasis {
       for (let i = 0; i <= k + c; i++) {
         const re = found[2 * (i * width + c)];
         const im = i === k + c ? 0 : found[2 * (i * width + c) + 1];
-        // Entry (i, k + c) of T; its lower triangle has the conjugate.
-        if (i >= locked) setRealForm(T, 2 * this.#capacity, k + c - locked, i - locked, re, -im);
+        if (i >= locked) {
+          // Entry (i, k + c) of T; its lower triangle has the conjugate.
+          const at = (k + c - locked) * this.#capacity + i - locked;
+          T.re[at] = re;
+          T.im[at] = -im;
+        }
         this.#scale = Math.max(this.#scale, Math.abs(re), Math.abs(im));
       }
     this.size = next;
@@ -293,39 +289,39 @@ export class ComplexKrylovSpace implements KrylovBasis {
     if (first) this.#widen();
   }
 
-  /** The `wanted` largest Ritz pairs, coefficients interleaved. Cost: O(size³), eight times that of a real space. */
+  /** The `wanted` largest Ritz pairs, coefficients interleaved. Cost: O(size³), four times that of a real space. */
   ritz(wanted: number): Ritz {
     const size = this.size - this.locked;
-    const ldb = 2 * BLOCK;
-    const real = ritzOf(
-      this.#kernels,
-      {
-        T: () => this.#projected,
-        ldt: 2 * this.#capacity,
-        size: 2 * size,
-        B: this.#coupling,
-        ldb,
-        width: 2 * this.#width,
-        lastWidth: 2 * this.#lastWidth,
-      },
-      2 * Math.min(wanted, size),
-    );
-    const chosen = independent(real.coefficients, wanted);
+    const count = Math.min(wanted, size);
+    const { re, im } = this.#projected;
+    const { values, vectors } = hermitianLargest(this.#kernels, size, count, count, (toRe, toIm, lda) => {
+      for (let i = 0; i < size; i++) {
+        const from = i * this.#capacity;
+        toRe.set(re.subarray(from, from + i + 1), i * lda);
+        toIm.set(im.subarray(from, from + i + 1), i * lda);
+      }
+    });
     return {
-      values: Float64Array.from(chosen, ({ index }) => real.values[index]),
-      coefficients: chosen.map(({ vector }) => vector),
-      residuals: Float64Array.from(chosen, ({ vector }) => {
-        let square = 0;
-        const from = 2 * (size - this.#lastWidth);
-        for (let row = 0; row < 2 * this.#width; row++) {
-          let sum = 0;
-          for (let c = 0; c < 2 * this.#lastWidth; c++)
-            sum += this.#coupling[row * ldb + c] * vector[from + c];
-          square += sum * sum;
-        }
-        return Math.sqrt(square);
-      }),
+      values,
+      coefficients: vectors,
+      residuals: Float64Array.from(vectors, (y) => this.#residual(y.subarray(2 * (size - this.#lastWidth)))),
     };
+  }
+
+  /** ‖B·y‖ for the coefficients of a Ritz vector along the last block. */
+  #residual(y: Float64Array): number {
+    let square = 0;
+    for (let row = 0; row < this.#width; row++) {
+      let [re, im] = [0, 0];
+      for (let c = 0; c < 2 * this.#lastWidth; c += 2) {
+        const at = 2 * row * BLOCK + c;
+        const [a, b] = [this.#coupling[at], this.#coupling[at + 1]];
+        re += a * y[c] - b * y[c + 1];
+        im += a * y[c + 1] + b * y[c];
+      }
+      square += re * re + im * im;
+    }
+    return Math.sqrt(square);
   }
 
   restart({ values, coefficients }: Ritz): void {
@@ -334,15 +330,20 @@ export class ComplexKrylovSpace implements KrylovBasis {
     const kept = coefficients.map((y) => this.#combined(y, locked, this.size - locked));
     for (let p = 0; p < keep; p++) this.#vector(locked + p).set(kept[p]);
     for (let c = 0; c < this.#width; c++) this.#vector(locked + keep + c).set(this.#vector(this.size + c));
-    const T = this.#projected.fill(0);
-    for (let p = 0; p < keep; p++) setRealForm(T, 2 * this.#capacity, p, p, values[p], 0);
+    this.#clearProjected();
+    for (let p = 0; p < keep; p++) this.#projected.re[p * (this.#capacity + 1)] = values[p];
     this.size = locked + keep;
     this.#lastWidth = 0;
   }
 
+  #clearProjected(): void {
+    this.#projected.re.fill(0);
+    this.#projected.im.fill(0);
+  }
+
   lock(ritz: Ritz): void {
     this.restart(ritz);
-    this.#projected.fill(0);
+    this.#clearProjected();
     this.#scale = 0;
     this.locked = this.size;
     this.#width = 0;
@@ -424,55 +425,4 @@ export class ComplexKrylovSpace implements KrylovBasis {
     arena.release(mark);
     return sum;
   }
-}
-
-function setRealForm(to: Float64Array, ld: number, i: number, j: number, a: number, b: number): void {
-  const at = 2 * i * ld + 2 * j;
-  to[at] = a;
-  to[at + 1] = -b;
-  to[at + ld] = b;
-  to[at + ld + 1] = a;
-}
-
-function addToRealForm(to: Float64Array, ld: number, i: number, j: number, a: number, b: number): void {
-  const at = 2 * i * ld + 2 * j;
-  setRealForm(to, ld, i, j, to[at] + a, to[at + ld] + b);
-}
-
-/**
- * Up to `wanted` of these vectors, orthonormal over the complex numbers and in the same order. Real orthonormal vectors of
- * a complex space come in twos, of which the second is as a rule the first one times i.
- */
-export function independent(
-  vectors: readonly Float64Array[],
-  wanted: number,
-): { index: number; vector: Float64Array }[] {
-  const chosen: { index: number; vector: Float64Array }[] = [];
-  /** The part of a vector that is orthogonal to those chosen, with its length; none if it is shorter than `least`. */
-  const beside = (index: number, least: number) => {
-    const vector = vectors[index].slice();
-    let length = 1;
-    for (let round = 0; round < 2; round++) {
-      for (const { vector: q } of chosen) takeAlong(q, vector);
-      length = norm2(vector);
-      if (length < least) return undefined;
-    }
-    for (let j = 0; j < vector.length; j++) vector[j] /= length;
-    return { index, vector, length };
-  };
-  for (let index = 0; index < vectors.length && chosen.length < wanted; index++) {
-    const found = beside(index, INDEPENDENT);
-    if (found) chosen.push(found);
-  }
-  // Of many vectors of one tie, the next may keep little beside the others; then that is taken which keeps most.
-  while (chosen.length < Math.min(wanted, vectors.length >> 1)) {
-    let best: ReturnType<typeof beside>;
-    for (let index = 0; index < vectors.length; index++) {
-      const found = beside(index, best?.length ?? LEAST);
-      if (found) best = found;
-    }
-    if (!best) break;
-    chosen.push(best);
-  }
-  return chosen.sort((a, b) => a.index - b.index);
 }

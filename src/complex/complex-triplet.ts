@@ -1,4 +1,4 @@
-import { eigenWork, type Kernels, LANES } from "../kernels/contract.js";
+import { type Kernels, LANES } from "../kernels/contract.js";
 import { ShapeError, UnsupportedError } from "../matrix/errors.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView } from "../matrix/view.js";
@@ -16,9 +16,9 @@ import { DENSE_UP_TO } from "../solve/small.js";
 import { type Goal, goalOf } from "../solve/stopping-rule.js";
 import { answerOf, type Solved, startOf } from "../solve/triplet.js";
 import { complexAction, realFormAction } from "./complex-action.js";
-import { independent } from "./complex-krylov.js";
 import { checkComplexLinear } from "./complex-linearity.js";
 import { type ComplexInput, complexInputOf, realFormView, writtenOut } from "./complex-view.js";
+import { hermitianLargest } from "./hermitian-eigen.js";
 
 /** `singularTriplet` of a complex matrix: u and v have real and imaginary parts interleaved, and A·v = σ·u. */
 export function complexSingularTriplet(A: unknown, options?: unknown): SingularTriplet {
@@ -118,29 +118,32 @@ function solveDense(kernels: Kernels, input: ComplexInput, options: CheckedOptio
 }
 
 /**
- * σ₁, σ₂ and the short vector from the real form of a Gram matrix, whose eigenvalues are those of the complex one, each
- * twice.
+ * σ₁, σ₂ and the short vector from the real form of a Gram matrix.
  *
- * @param gram - its lower triangle, n×n; overwritten
+ * @param gram - its lower triangle, `n` numbers
  */
 function topOfRealForm(
-  { arena, routines }: Kernels,
+  kernels: Kernels,
   gram: number,
   lda: number,
   n: number,
   epsilon: number,
   reads: number,
 ): RitzResult {
-  const wanted = Math.min(3, n);
-  const ldv = padTo(n, LANES);
-  const values = arena.take(32);
-  const vectors = arena.take(8 * ldv);
-  const work = arena.take(8 * eigenWork(n));
-  routines.eigenLargest(gram, lda, n, wanted, 1, values, vectors, ldv, work);
-  const [first, , third] = arena.f64(values, 3);
+  const size = n / 2;
+  const wanted = Math.min(2, size);
+  const G = kernels.arena.f64(gram, lda * n);
+  const { values, vectors } = hermitianLargest(kernels, size, wanted, 1, (re, im, ld) => {
+    for (let i = 0; i < size; i++)
+      for (let j = 0; j <= i; j++) {
+        // The block [a −b; b a] is the entry a + ib.
+        re[i * ld + j] = G[2 * (i * lda + j)];
+        im[i * ld + j] = G[(2 * i + 1) * lda + 2 * j];
+      }
+  });
   return {
-    short: independent([arena.f64(vectors, n).slice()], 1)[0].vector,
-    ...secondOfGram(first, third, epsilon, n > 2),
+    short: vectors[0],
+    ...secondOfGram(values[0], values[1], epsilon, wanted > 1),
     converged: true,
     iterations: 0,
     reads,

@@ -183,15 +183,46 @@ function throwPart(i: number, j: number, part: number, value: number): never {
   );
 }
 
+/** Numbers of a real form that are written at a time. Chosen: they fit into the nearest cache or the one after it. */
+const PART_NUMBERS = 2 ** 14;
+
 /**
  * The real 2m×2n matrix that has a complex one's products on interleaved vectors: entry a + ib becomes the block
  * [a −b; b a]. Its singular values are those of A, each twice.
  */
-export function realForm(view: ComplexView): Float32Array | Float64Array {
-  const { m, n, data, offset, rowStride, columnStride } = view;
-  const out = allocateArray(view.dtype, 4 * m * n);
-  for (let i = 0; i < m; i++) {
-    let from = 2 * (offset + i * rowStride);
+export function realFormView(view: ComplexView): View {
+  const data = allocateArray(view.dtype, 4 * view.m * view.n);
+  writeRealForm(view, 0, view.m, data);
+  return ofRealForm(view, view.m, data);
+}
+
+/** The same a few rows at a time, to be copied to where it is worked on. */
+export function realFormInParts(view: ComplexView): View {
+  const { m, n } = view;
+  // An even number, because parts begin at multiples of four rows.
+  const most = Math.min(m, 2 * Math.max(1, Math.floor(PART_NUMBERS / (8 * n))));
+  return {
+    ...ofRealForm(view, m, []),
+    parts(use) {
+      const data = allocateArray(view.dtype, 4 * most * n);
+      for (let first = 0; first < m; first += most) {
+        const count = Math.min(most, m - first);
+        writeRealForm(view, first, count, data);
+        use(ofRealForm(view, count, data), 2 * first);
+      }
+    },
+  };
+}
+
+/** The real form of some rows. */
+function writeRealForm(
+  { n, data, offset, rowStride, columnStride }: ComplexView,
+  first: number,
+  count: number,
+  out: Float32Array | Float64Array,
+): void {
+  for (let i = 0; i < count; i++) {
+    let from = 2 * (offset + (first + i) * rowStride);
     let to = 4 * i * n;
     for (let j = 0; j < n; j++, from += 2 * columnStride, to += 2) {
       const re = data[from];
@@ -202,22 +233,19 @@ export function realForm(view: ComplexView): Float32Array | Float64Array {
       out[to + 2 * n + 1] = re;
     }
   }
-  return out;
 }
 
-/** The real form as a matrix. */
-export function realFormView(view: ComplexView): View {
-  const [m, n] = [2 * view.m, 2 * view.n];
-  const data = realForm(view);
+/** The view of a real form, or of that of `rows` rows. */
+function ofRealForm(view: ComplexView, rows: number, data: ArrayLike<number>): View {
   return {
     kind: "dense",
-    m,
-    n,
+    m: 2 * rows,
+    n: 2 * view.n,
     dtype: view.dtype,
     data,
     read: undefined,
     offset: 0,
-    rowStride: n,
+    rowStride: 2 * view.n,
     columnStride: 1,
     refuse: () => throwComplexNonFinite(view),
   };

@@ -1,10 +1,10 @@
 import type { Arena } from "./contract.js";
 
 /**
- * The two routines that a proof uses for complex matrices, with the operations and the order of `ProofRoutines` for the
- * real and the imaginary part of each entry.
+ * Routines for Hermitian matrices: two that a proof uses, and two for eigenvectors.
  *
- * A matrix is stored as that of its interleaved rows, in groups of four rows: the real part of entry (i, j) is number
+ * Those of a proof have the operations and the order of `ProofRoutines` for the real and the imaginary part of each entry.
+ * There, a matrix is stored as that of its interleaved rows, in groups of four rows: the real part of entry (i, j) is number
  * 4·(⌊i/4⌋·columns + 2j) + i mod 4 after its pointer, a multiple of 16, and the imaginary part is four numbers after it.
  * `columns` counts numbers, two for each complex column. The caller pads the last group with zeros.
  *
@@ -30,6 +30,20 @@ export interface HermitianRoutines {
    * @returns 1, or 0 if a pivot is not positive
    */
   hermitianCholeskyOf(b: number, groups: number, block: number, y: number): number;
+  /**
+   * The real symmetric tridiagonal T with H = Q·T·Qᴴ, by Householder reflections and a diagonal matrix of phases, in
+   * 8/3·n³ multiplications.
+   *
+   * @param h - two planes of n + 3 rows, for the real and the imaginary parts. Only the lower triangle is read;
+   *   overwritten. The last three rows are scratch
+   * @param lda - numbers from row to row, even
+   * @param d - 5·n numbers: the diagonal of T; what is left of it (number 0 is not used); the rest of Q
+   */
+  hermitianTridiagonalOf(h: number, lda: number, n: number, d: number): void;
+  /**
+   * x ← Q·x of such a form. x is row n of both planes, and real before: its imaginary part is not read.
+   */
+  hermitianVectorOf(h: number, lda: number, n: number, d: number): void;
 }
 
 /** The routines over a memory of their own. */

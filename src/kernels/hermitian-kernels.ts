@@ -8,7 +8,7 @@ const KEPT_BYTES = 64 * 2 ** 20;
 
 let current: HermitianKernels | undefined;
 
-/** The kernels of a proof for complex matrices: WebAssembly if the other kernels use it, else plain loops. */
+/** The kernels for Hermitian matrices: WebAssembly if the other kernels use it, else plain loops. */
 export function hermitianKernels(): HermitianKernels {
   const name = kernels().name === "reference" ? "reference" : "wasm";
   if (current?.name !== name) current = name === "wasm" ? wasmHermitian() : referenceHermitian();

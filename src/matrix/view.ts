@@ -22,7 +22,10 @@ export interface View {
   readonly offset: number;
   readonly rowStride: number;
   readonly columnStride: number;
-  /** of a matrix that comes a few of its rows at a time: hands them over, from the first to the last; `data` is empty */
+  /**
+   * of a matrix that comes a few of its rows at a time: hands them over, from the first to the last; each part begins at a
+   * multiple of four rows; `data` is empty
+   */
   readonly parts?: ((use: (part: View, first: number) => void) => void) | undefined;
   /** of a part of a larger matrix: throws with the place, in the whole, of a NaN or an infinity */
   readonly refuse?: (() => never) | undefined;

@@ -4,7 +4,7 @@ import { arenaOf, moduleOf } from "./instance.js";
 import { instantiate } from "./instantiate.js";
 
 /**
- * The routines of a proof for complex matrices in WebAssembly, without relaxed SIMD.
+ * The routines for Hermitian matrices in WebAssembly, without relaxed SIMD.
  *
  * @throws what `WebAssembly` throws if it is missing or forbidden, or lacks SIMD
  */

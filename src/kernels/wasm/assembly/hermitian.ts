@@ -2,6 +2,8 @@
 
 import { accumulate, COLUMN, TILE } from "./tile";
 
+export { hermitianTridiagonalOf, hermitianVectorOf } from "./hermitian-tridiagonal";
+
 /** y (a group of `count` columns) ← rows p, q of x and i times each, as p, i·p, q, i·q; p is the number `row` of x's four, q the next. */
 @inline
 function turned(x: usize, row: usize, count: usize, y: usize): void {
