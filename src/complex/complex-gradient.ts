@@ -1,6 +1,7 @@
-import type { ValueAndGrad } from "../derivative/gradient.js";
+import { rowsInBlocks, type ValueAndGrad } from "../derivative/gradient.js";
 import { addMatrixIndex, type BatchValuesAndGrads } from "../derivative/gradient-batch.js";
 import { checkGradientOptions } from "../derivative/gradient-options.js";
+import { hermitianKernels } from "../kernels/hermitian-kernels.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import type { DType, Matrix, SingularTriplet } from "../matrix/types.js";
 import { allocateArray } from "../matrix/view.js";
@@ -26,31 +27,43 @@ export function complexValueAndGrad(A: unknown, options?: unknown): ValueAndGrad
     );
   const { m, n, dtype } = input;
   const [checked, out] = checkGradientOptions(options, A, dtype, 2 * m * n);
-  const data = out ?? allocateArray(dtype, 2 * m * n);
+  // The gradient of a matrix that is not dense may not fit; then nothing is computed.
+  const given = out ?? (input.kind === "dense" ? undefined : allocateArray(dtype, 2 * m * n));
   const triplet = complexTripletOf(input, checked);
-  writeGradient(triplet, data, 0);
+  const data = gradientOf(triplet, dtype, given);
   const { sigma, converged, gradientError } = triplet;
   return { value: sigma, grad: complexResult(data, [m, n], dtype), converged, gradientError };
 }
 
-/** u·vᴴ of a triplet, from `offset` on; zero for σ = 0. */
-function writeGradient(
+/** u·vᴴ of a triplet, in a new array, or in `out` from `offset` on; zero for σ = 0. */
+function gradientOf(
   { sigma, u, v }: SingularTriplet,
-  out: Float32Array | Float64Array,
-  offset: number,
-): void {
-  const width = v.length;
-  if (sigma === 0) {
-    out.fill(0, offset, offset + (u.length * width) / 2);
-    return;
-  }
-  let to = offset;
-  for (let i = 0; i < u.length; i += 2) {
-    const [re, im] = [u[i], u[i + 1]];
-    for (let j = 0; j < width; j += 2) {
-      out[to++] = re * v[j] + im * v[j + 1];
-      out[to++] = im * v[j] - re * v[j + 1];
+  dtype: DType,
+  out?: Float32Array | Float64Array,
+  offset = 0,
+): Float32Array | Float64Array {
+  const [m, n] = [u.length / 2, v.length];
+  if (sigma === 0) return (out ?? allocateArray(dtype, m * n)).fill(0, offset, offset + m * n);
+  const { arena, routines } = hermitianKernels();
+  const single = dtype === "float32";
+  const [bytes, view] = single ? [4, arena.f32] : [8, arena.f64];
+  const mark = arena.mark();
+  try {
+    const left = arena.take(2 * m * bytes);
+    const [p, q] = [arena.take(n * bytes + 16), arena.take(n * bytes + 16)];
+    view(left, 2 * m).set(u);
+    const [P, Q] = [view(p, n), view(q, n)];
+    for (let j = 0; j < n; j += 2) {
+      Q[j + 1] = P[j] = v[j];
+      Q[j] = v[j + 1];
+      P[j + 1] = -v[j + 1];
     }
+    const multiply = single ? routines.complexOuter32 : routines.complexOuter64;
+    return rowsInBlocks(arena, single, m, n, out, offset, (first, count, to) =>
+      multiply(left + 2 * first * bytes, count, p, q, n, to),
+    );
+  } finally {
+    arena.release(mark);
   }
 }
 
@@ -75,7 +88,7 @@ export function complexGradBatch(A: unknown, options?: unknown): BatchValuesAndG
     const triplet = withIndex(k, () => complexTripletOf(batch.at(k), checked));
     values[k] = triplet.sigma;
     converged[k] = triplet.converged;
-    writeGradient(triplet, data, 2 * k * m * n);
+    gradientOf(triplet, dtype, data, 2 * k * m * n);
   }
   return { values, grads: { data, shape: [count, m, n], dtype: complexTypeOf(dtype) }, converged };
 }

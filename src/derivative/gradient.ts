@@ -1,3 +1,4 @@
+import type { Arena } from "../kernels/contract.js";
 import { kernels } from "../kernels/select.js";
 import { complexFunction } from "../matrix/complex-input.js";
 import { UnsupportedError } from "../matrix/errors.js";
@@ -51,30 +52,49 @@ function outerProduct(
   const single = u instanceof Float32Array;
   const bytes = single ? 4 : 8;
   const [m, n] = [u.length, v.length];
-  const whole = !out && m * n <= WHOLE;
-  const rows = whole ? m : Math.max(1, Math.min(m, Math.floor(BLOCK / n)));
   const mark = arena.mark();
   try {
-    const left = arena.take(rows * bytes);
+    const left = arena.take(m * bytes);
     const right = arena.take(n * bytes);
-    const product = arena.take(rows * n * bytes);
     const view = single ? arena.f32 : arena.f64;
+    view(left, m).set(u);
     view(right, n).set(v);
     const multiply = single ? routines.ger32 : routines.ger64;
-    const result = out ?? (whole ? undefined : allocateArray(single ? "float32" : "float64", m * n));
-    // In blocks, so that kernel memory need not hold all of the product.
-    for (let i = 0; i < m; i += rows) {
-      const count = Math.min(rows, m - i);
-      view(left, count).set(u.subarray(i, i + count));
-      multiply(left, count, right, n, product);
-      const numbers = view(product, count * n);
-      if (!result) return single ? new Float32Array(numbers) : new Float64Array(numbers);
-      result.set(numbers, offset + i * n);
-    }
-    return result as Float32Array | Float64Array;
+    return rowsInBlocks(arena, single, m, n, out, offset, (first, count, to) =>
+      multiply(left + first * bytes, count, right, n, to),
+    );
   } finally {
     arena.release(mark);
   }
+}
+
+/**
+ * Rows that are computed in kernel memory, and copied to a new array or to `out` from `offset` on. They come in blocks, so
+ * that kernel memory need not hold all of them.
+ *
+ * @param compute - writes `count` rows from row `first` on, and up to 16 bytes behind them
+ */
+export function rowsInBlocks(
+  arena: Arena,
+  single: boolean,
+  m: number,
+  n: number,
+  out: Float32Array | Float64Array | undefined,
+  offset: number,
+  compute: (first: number, count: number, to: number) => void,
+): Float32Array | Float64Array {
+  const whole = !out && m * n <= WHOLE;
+  const rows = whole ? m : Math.max(1, Math.min(m, Math.floor(BLOCK / n)));
+  const result = out ?? (whole ? undefined : allocateArray(single ? "float32" : "float64", m * n));
+  const to = arena.take(rows * n * (single ? 4 : 8) + 16);
+  for (let first = 0; first < m; first += rows) {
+    const count = Math.min(rows, m - first);
+    compute(first, count, to);
+    const numbers = (single ? arena.f32 : arena.f64)(to, count * n);
+    if (!result) return single ? new Float32Array(numbers) : new Float64Array(numbers);
+    result.set(numbers, offset + first * n);
+  }
+  return result as Float32Array | Float64Array;
 }
 
 /**

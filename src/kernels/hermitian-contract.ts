@@ -1,7 +1,7 @@
 import type { Arena } from "./contract.js";
 
 /**
- * Routines for Hermitian matrices: two that a proof uses, and two for eigenvectors.
+ * Routines that only complex matrices need: two that a proof uses, two for eigenvectors, and outer products.
  *
  * Those of a proof have the operations and the order of `ProofRoutines` for the real and the imaginary part of each entry.
  * There, a matrix is stored as that of its interleaved rows, in groups of four rows: the real part of entry (i, j) is number
@@ -44,6 +44,15 @@ export interface HermitianRoutines {
    * x ← Q·x of such a form. x is row n of both planes, and real before: its imaginary part is not read.
    */
   hermitianVectorOf(h: number, lda: number, n: number, d: number): void;
+  /**
+   * G ← Re(u)·pᵀ + Im(u)·qᵀ, row by row, which is u·vᴴ for p = v̄ and q = i·v̄; all in one precision.
+   *
+   * @param u - m interleaved numbers
+   * @param p - n numbers; those behind them, up to a multiple of 16 bytes, are read too. So for q
+   * @param g - m·n numbers; what is behind them, up to 16 bytes, is overwritten
+   */
+  complexOuter32(u: number, m: number, p: number, q: number, n: number, g: number): void;
+  complexOuter64(u: number, m: number, p: number, q: number, n: number, g: number): void;
 }
 
 /** The routines over a memory of their own. */

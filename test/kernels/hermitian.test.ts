@@ -147,6 +147,38 @@ describe.each(KERNEL_SETS)("Hermitian matrices with $name kernels", ({ name }) =
     });
   });
 
+  it.each([
+    ["32", Float32Array, 2 ** -24],
+    ["64", Float64Array, 2 ** -53],
+  ] as const)("complexOuter%s is Re(u)·pᵀ + Im(u)·qᵀ", (type, Type, unit) => {
+    const { arena, routines } = hermitianKernels();
+    const view = type === "32" ? arena.f32 : arena.f64;
+    for (const m of [1, 2, 5])
+      for (const n of [1, 2, 3, 4, 6, 7, 66]) {
+        const mark = arena.mark();
+        const block = (values: readonly number[]) => {
+          const pointer = arena.take(values.length * Type.BYTES_PER_ELEMENT + 16);
+          // What lies behind the numbers must not matter.
+          view(pointer, values.length + 16 / Type.BYTES_PER_ELEMENT).fill(Number.NaN);
+          view(pointer, values.length).set(values);
+          return pointer;
+        };
+        const drawn = (count: number) => Array.from(new Type(count).map(() => random.normal()));
+        const [u, p, q] = [drawn(2 * m), drawn(n), drawn(n)];
+        const g = block(new Array(m * n).fill(Number.NaN));
+        routines[`complexOuter${type}`](block(u), m, block(p), block(q), n, g);
+        const G = view(g, m * n);
+        for (let i = 0; i < m; i++)
+          for (let j = 0; j < n; j++) {
+            const [x, y] = [u[2 * i] * p[j], u[2 * i + 1] * q[j]];
+            // Two products and a sum, each rounded.
+            const most = 3 * unit * (Math.abs(x) + Math.abs(y));
+            expect(Math.abs(G[i * n + j] - (x + y)), `${m}×${n}`).toBeLessThanOrEqual(most);
+          }
+        arena.release(mark);
+      }
+  });
+
   it("has the eigenvalues of a circulant matrix, Σ c_d·e^(2πidk/n)", () => {
     const n = 12;
     // c_{−d} is the conjugate of c_d.
