@@ -46,21 +46,19 @@ function gradientOf(
   if (sigma === 0) return (out ?? allocateArray(dtype, m * n)).fill(0, offset, offset + m * n);
   const { arena, routines } = hermitianKernels();
   const single = dtype === "float32";
-  const [bytes, view] = single ? [4, arena.f32] : [8, arena.f64];
   const mark = arena.mark();
   try {
-    const left = arena.take(2 * m * bytes);
-    const [p, q] = [arena.take(n * bytes + 16), arena.take(n * bytes + 16)];
-    view(left, 2 * m).set(u);
-    const [P, Q] = [view(p, n), view(q, n)];
+    const left = arena.take(16 * m);
+    const [p, q] = [arena.take(8 * n + 16), arena.take(8 * n + 16)];
+    arena.f64(left, 2 * m).set(u);
+    const [P, Q] = [arena.f64(p, n), arena.f64(q, n)];
     for (let j = 0; j < n; j += 2) {
       Q[j + 1] = P[j] = v[j];
       Q[j] = v[j + 1];
       P[j + 1] = -v[j + 1];
     }
-    const multiply = single ? routines.complexOuter32 : routines.complexOuter64;
     return rowsInBlocks(arena, single, m, n, out, offset, (first, count, to) =>
-      multiply(left + 2 * first * bytes, count, p, q, n, to),
+      routines.complexOuter(left + 16 * first, count, p, q, n, single ? 1 : 0, to),
     );
   } finally {
     arena.release(mark);

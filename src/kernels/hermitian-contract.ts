@@ -45,14 +45,14 @@ export interface HermitianRoutines {
    */
   hermitianVectorOf(h: number, lda: number, n: number, d: number): void;
   /**
-   * G ← Re(u)·pᵀ + Im(u)·qᵀ, row by row, which is u·vᴴ for p = v̄ and q = i·v̄; all in one precision.
+   * G ← Re(u)·pᵀ + Im(u)·qᵀ, row by row, which is u·vᴴ for p = v̄ and q = i·v̄. Each number is computed in float64.
    *
-   * @param u - m interleaved numbers
-   * @param p - n numbers; those behind them, up to a multiple of 16 bytes, are read too. So for q
-   * @param g - m·n numbers; what is behind them, up to 16 bytes, is overwritten
+   * @param u - m interleaved numbers, float64 as those of p and q
+   * @param p - n numbers, n even. Up to 16 bytes behind them are read too, as behind those of q
+   * @param single - 1 if G is float32, 0 if it is float64
+   * @param g - m·n numbers. Up to 16 bytes behind them are overwritten
    */
-  complexOuter32(u: number, m: number, p: number, q: number, n: number, g: number): void;
-  complexOuter64(u: number, m: number, p: number, q: number, n: number, g: number): void;
+  complexOuter(u: number, m: number, p: number, q: number, n: number, single: number, g: number): void;
 }
 
 /** The routines over a memory of their own. */

@@ -1,5 +1,5 @@
 import { createArena } from "../arena.js";
-import type { HermitianKernels, HermitianRoutines } from "../hermitian-contract.js";
+import type { HermitianKernels } from "../hermitian-contract.js";
 import { plainMemory } from "./memory.js";
 
 /** The routines for Hermitian matrices in plain loops. */
@@ -119,18 +119,14 @@ export function referenceHermitian(): HermitianKernels {
           }
         }
       },
-      complexOuter32: outer((pointer) => new Float32Array(memory.buffer(), pointer)),
-      complexOuter64: outer(numbersAt),
+      complexOuter(u, m, p, q, n, single, g) {
+        const [U, P, Q] = [numbersAt(u), numbersAt(p), numbersAt(q)];
+        const G = single ? new Float32Array(memory.buffer(), g) : numbersAt(g);
+        for (let i = 0; i < m; i++)
+          for (let j = 0; j < n; j++) G[i * n + j] = U[2 * i] * P[j] + U[2 * i + 1] * Q[j];
+      },
     },
     arena: createArena(memory),
-  };
-}
-
-function outer(at: (pointer: number) => Float32Array | Float64Array): HermitianRoutines["complexOuter64"] {
-  return (u, m, p, q, n, g) => {
-    const [U, P, Q, G] = [at(u), at(p), at(q), at(g)];
-    for (let i = 0; i < m; i++)
-      for (let j = 0; j < n; j++) G[i * n + j] = U[2 * i] * P[j] + U[2 * i + 1] * Q[j];
   };
 }
 

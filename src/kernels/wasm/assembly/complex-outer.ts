@@ -1,19 +1,25 @@
-// Outer products of complex vectors, see src/kernels/hermitian-contract.ts.
+// The outer product of complex vectors, see src/kernels/hermitian-contract.ts.
 
+/** a·p + b·q for two numbers */
 @inline
-function outer<T>(u: usize, m: usize, p: usize, q: usize, n: usize, g: usize): void {
-  const size = sizeof<T>(), row = n * size;
-  for (let i: usize = 0; i < m; i++, u += 2 * size, g += row) {
-    const a = v128.splat<T>(load<T>(u)), b = v128.splat<T>(load<T>(u + size));
-    for (let o: usize = 0; o < row; o += 16)
-      v128.store(g + o, v128.add<T>(v128.mul<T>(a, v128.load(p + o)), v128.mul<T>(b, v128.load(q + o))));
+function combined(a: v128, p: usize, b: v128, q: usize): v128 {
+  return f64x2.add(f64x2.mul(a, v128.load(p)), f64x2.mul(b, v128.load(q)));
+}
+
+export function complexOuter(u: usize, m: usize, p: usize, q: usize, n: usize, single: bool, g: usize): void {
+  const row = n << (single ? 2 : 3), end = p + (n << 3), across = q - p;
+  for (const last = u + (m << 4); u < last; u += 16, g += row) {
+    const a = v128.load64_splat(u), b = v128.load64_splat(u, 8);
+    for (let from = p, to = g; from < end; from += 32) {
+      const x = combined(a, from, b, from + across), y = combined(a, from + 16, b, from + across + 16);
+      if (single) {
+        v128.store(to, v128.shuffle<f32>(f32x4.demote_f64x2_zero(x), f32x4.demote_f64x2_zero(y), 0, 1, 4, 5));
+        to += 16;
+      } else {
+        v128.store(to, x);
+        v128.store(to, y, 16);
+        to += 32;
+      }
+    }
   }
-}
-
-export function complexOuter32(u: usize, m: usize, p: usize, q: usize, n: usize, g: usize): void {
-  outer<f32>(u, m, p, q, n, g);
-}
-
-export function complexOuter64(u: usize, m: usize, p: usize, q: usize, n: usize, g: usize): void {
-  outer<f64>(u, m, p, q, n, g);
 }

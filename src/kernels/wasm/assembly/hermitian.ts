@@ -2,7 +2,7 @@
 
 import { accumulate, COLUMN, TILE } from "./tile";
 
-export { complexOuter32, complexOuter64 } from "./complex-outer";
+export { complexOuter } from "./complex-outer";
 export { hermitianTridiagonalOf, hermitianVectorOf } from "./hermitian-tridiagonal";
 
 /** y (a group of `count` columns) ← rows p, q of x and i times each, as p, i·p, q, i·q; p is the number `row` of x's four, q the next. */
