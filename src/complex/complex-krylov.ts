@@ -13,6 +13,7 @@ const CAPACITY = 64;
 const BLOCK = 2;
 /** Bytes of scratch of `orthogonalize`, beside its coefficients. */
 const TILES = 2048;
+
 /** The kernels' routines for one precision of the basis. */
 interface Routines {
   orthogonalize: Products["orthogonalize64"];

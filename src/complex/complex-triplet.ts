@@ -1,9 +1,8 @@
-import { type Kernels, LANES } from "../kernels/contract.js";
+import type { Kernels } from "../kernels/contract.js";
 import { ShapeError, UnsupportedError } from "../matrix/errors.js";
 import type { SingularTriplet } from "../matrix/types.js";
 import type { OperatorView } from "../matrix/view.js";
 import { EPSILON } from "../numerics/epsilon.js";
-import { padTo } from "../numerics/padding.js";
 import { formGram } from "../solve/action.js";
 import { type RitzResult, secondOfGram } from "../solve/finish.js";
 import { lanczos } from "../solve/lanczos.js";
@@ -86,7 +85,7 @@ function solveLanczos(
   return { action, result: mixedPrecision(kernels, action, goal) ?? lanczos(kernels, action, goal) };
 }
 
-/** From the eigenvectors of the real form of the smaller Gram matrix. */
+/** From the eigenvectors of the smaller Gram matrix. */
 function solveDense(kernels: Kernels, input: ComplexInput, options: CheckedOptions): Solved {
   const { arena } = kernels;
   const view = writtenOut(input, 'method: "dense"');
@@ -100,47 +99,46 @@ function solveDense(kernels: Kernels, input: ComplexInput, options: CheckedOptio
     const lda = matrix.paddedRows;
     const gram = arena.take(8 * lda * lda);
     formGram(kernels, matrix, gram);
-    return { action, result: topOfRealForm(kernels, gram, lda, matrix.rows, EPSILON[dtype], 1) };
+    const G = arena.f64(gram, lda * lda);
+    // The real form of the Gram matrix has the block [a −b; b a] for the entry a + ib.
+    const short = matrix.rows / 2;
+    const result = topOfGram(kernels, short, EPSILON[dtype], 1, (re, im, ld) => {
+      for (let i = 0; i < short; i++)
+        for (let j = 0; j <= i; j++) {
+          re[i * ld + j] = G[2 * (i * lda + j)];
+          im[i * ld + j] = G[(2 * i + 1) * lda + 2 * j];
+        }
+    });
+    return { action, result };
   }
   const action = complexAction(kernels, input, options);
-  const n = action.short;
-  const lda = padTo(n, LANES);
-  const gram = arena.take(8 * lda * lda);
-  const unit = new Float64Array(n);
-  for (let j = 0; j < n; j++) {
-    unit.fill(0);
-    unit[j] = 1;
-    const column = action.rmatvec(action.matvec(unit));
-    const G = arena.f64(gram, lda * lda);
-    for (let i = j; i < n; i++) G[i * lda + j] = column[i];
-  }
-  return { action, result: topOfRealForm(kernels, gram, lda, n, EPSILON.float64, 0) };
+  // A column of the Gram matrix for each unit vector; i times one would give i times its column.
+  const columns = Array.from({ length: action.short / 2 }, (_, j) => {
+    const unit = new Float64Array(action.short);
+    unit[2 * j] = 1;
+    return action.rmatvec(action.matvec(unit));
+  });
+  const result = topOfGram(kernels, columns.length, EPSILON.float64, 0, (re, im, ld) => {
+    columns.forEach((column, j) => {
+      for (let i = j; i < columns.length; i++) {
+        re[i * ld + j] = column[2 * i];
+        im[i * ld + j] = column[2 * i + 1];
+      }
+    });
+  });
+  return { action, result };
 }
 
-/**
- * σ₁, σ₂ and the short vector from the real form of a Gram matrix.
- *
- * @param gram - its lower triangle, `n` numbers
- */
-function topOfRealForm(
+/** σ₁, σ₂ and the short vector from a Gram matrix of order n, which `write` writes as `hermitianLargest` has it. */
+function topOfGram(
   kernels: Kernels,
-  gram: number,
-  lda: number,
   n: number,
   epsilon: number,
   reads: number,
+  write: (re: Float64Array, im: Float64Array, lda: number) => void,
 ): RitzResult {
-  const size = n / 2;
-  const wanted = Math.min(2, size);
-  const G = kernels.arena.f64(gram, lda * n);
-  const { values, vectors } = hermitianLargest(kernels, size, wanted, 1, (re, im, ld) => {
-    for (let i = 0; i < size; i++)
-      for (let j = 0; j <= i; j++) {
-        // The block [a −b; b a] is the entry a + ib.
-        re[i * ld + j] = G[2 * (i * lda + j)];
-        im[i * ld + j] = G[(2 * i + 1) * lda + 2 * j];
-      }
-  });
+  const wanted = Math.min(2, n);
+  const { values, vectors } = hermitianLargest(kernels, n, wanted, 1, write);
   return {
     short: vectors[0],
     ...secondOfGram(values[0], values[1], epsilon, wanted > 1),

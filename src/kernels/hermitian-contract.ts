@@ -37,7 +37,8 @@ export interface HermitianRoutines {
    * @param h - two planes of n + 3 rows, for the real and the imaginary parts. Only the lower triangle is read;
    *   overwritten. The last three rows are scratch
    * @param lda - numbers from row to row, even
-   * @param d - 5·n numbers: the diagonal of T; what is left of it (number 0 is not used); the rest of Q
+   * @param d - 5·n numbers: the diagonal of T; the numbers to the left of it, of which the first is not used; then what
+   *   Q needs beside h
    */
   hermitianTridiagonalOf(h: number, lda: number, n: number, d: number): void;
   /**
