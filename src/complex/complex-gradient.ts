@@ -45,21 +45,19 @@ function gradientOf(
   const [m, n] = [u.length / 2, v.length];
   if (sigma === 0) return (out ?? allocateArray(dtype, m * n)).fill(0, offset, offset + m * n);
   const { arena, routines } = hermitianKernels();
-  const single = dtype === "float32";
   const mark = arena.mark();
   try {
-    const left = arena.take(16 * m);
     const [p, q] = [arena.take(8 * n + 16), arena.take(8 * n + 16)];
-    arena.f64(left, 2 * m).set(u);
     const [P, Q] = [arena.f64(p, n), arena.f64(q, n)];
     for (let j = 0; j < n; j += 2) {
       Q[j + 1] = P[j] = v[j];
       Q[j] = v[j + 1];
       P[j + 1] = -v[j + 1];
     }
-    return rowsInBlocks(arena, single, m, n, out, offset, (first, count, to) =>
-      routines.complexOuter(left + 16 * first, count, p, q, n, single ? 1 : 0, to),
-    );
+    const single = u instanceof Float32Array ? 1 : 0;
+    const compute = (left: number, count: number, to: number) =>
+      routines.complexOuter(left, count, p, q, n, single, to);
+    return rowsInBlocks(arena, u, n, out, offset, compute, 2);
   } finally {
     arena.release(mark);
   }

@@ -41,58 +41,39 @@ const BLOCK = 2 ** 15;
  */
 const WHOLE = 2 ** 20;
 
-/** u·vᵀ, row-major: in a new array, or in `out` from `offset` on. */
-function outerProduct(
-  u: Float32Array | Float64Array,
-  v: Float32Array | Float64Array,
-  out: Float32Array | Float64Array | undefined,
-  offset: number,
-): Float32Array | Float64Array {
-  const { arena, routines } = kernels();
-  const single = u instanceof Float32Array;
-  const bytes = single ? 4 : 8;
-  const [m, n] = [u.length, v.length];
-  const mark = arena.mark();
-  try {
-    const left = arena.take(m * bytes);
-    const right = arena.take(n * bytes);
-    const view = single ? arena.f32 : arena.f64;
-    view(left, m).set(u);
-    view(right, n).set(v);
-    const multiply = single ? routines.ger32 : routines.ger64;
-    return rowsInBlocks(arena, single, m, n, out, offset, (first, count, to) =>
-      multiply(left + first * bytes, count, right, n, to),
-    );
-  } finally {
-    arena.release(mark);
-  }
-}
-
 /**
- * Rows that are computed in kernel memory, and copied to a new array or to `out` from `offset` on. They come in blocks, so
- * that kernel memory need not hold all of them.
+ * Rows of a product with u, computed in kernel memory and copied to a new array of the type of u, or to `out` from `offset`
+ * on. They come in blocks, so that kernel memory need not hold all of u or of the product.
  *
- * @param compute - writes `count` rows from row `first` on, and up to 16 bytes behind them
+ * @param compute - writes the `count` rows of the part of u at `left`, and up to 16 bytes behind them
+ * @param parts - numbers of u to a row
  */
 export function rowsInBlocks(
   arena: Arena,
-  single: boolean,
-  m: number,
+  u: Float32Array | Float64Array,
   n: number,
   out: Float32Array | Float64Array | undefined,
   offset: number,
-  compute: (first: number, count: number, to: number) => void,
+  compute: (left: number, count: number, to: number) => void,
+  parts = 1,
 ): Float32Array | Float64Array {
+  const single = u instanceof Float32Array;
+  const bytes = single ? 4 : 8;
+  const view = single ? arena.f32 : arena.f64;
+  const m = u.length / parts;
   const whole = !out && m * n <= WHOLE;
   const rows = whole ? m : Math.max(1, Math.min(m, Math.floor(BLOCK / n)));
   const result = out ?? (whole ? undefined : allocateArray(single ? "float32" : "float64", m * n));
-  const to = arena.take(rows * n * (single ? 4 : 8) + 16);
-  for (let first = 0; first < m; first += rows) {
-    const count = Math.min(rows, m - first);
-    compute(first, count, to);
-    const numbers = (single ? arena.f32 : arena.f64)(to, count * n);
-    if (!result) return single ? new Float32Array(numbers) : new Float64Array(numbers);
-    result.set(numbers, offset + first * n);
+  const left = arena.take(rows * parts * bytes);
+  const to = arena.take(rows * n * bytes + 16);
+  for (let i = 0; i < m; i += rows) {
+    const part = u.subarray(i * parts, (i + rows) * parts);
+    const count = part.length / parts;
+    view(left, part.length).set(part);
+    compute(left, count, to);
+    const numbers = view(to, count * n);
+    if (!result) return new (single ? Float32Array : Float64Array)(numbers);
+    result.set(numbers, offset + i * n);
   }
   return result as Float32Array | Float64Array;
 }
@@ -171,17 +152,24 @@ function allocateGradient({ m, n, dtype }: Input): Float32Array | Float64Array {
   );
 }
 
-/** u·vᵀ of a triplet; zero for σ = 0. */
+/** u·vᵀ of a triplet, row-major: in a new array, or in `out` from `offset` on; zero for σ = 0. */
 export function gradientOf(
   { sigma, u, v }: Pick<SingularTriplet, "sigma" | "u" | "v">,
   out?: Float32Array | Float64Array,
   offset = 0,
 ): Float32Array | Float64Array {
-  if (sigma !== 0) return outerProduct(u, v, out, offset);
-  const size = u.length * v.length;
-  return (out ?? allocateArray(u instanceof Float32Array ? "float32" : "float64", size)).fill(
-    0,
-    offset,
-    offset + size,
-  );
+  const { arena, routines } = kernels();
+  const single = u instanceof Float32Array;
+  const n = v.length;
+  const factor = (x: Float32Array | Float64Array) => (sigma === 0 ? x.map(() => 0) : x);
+  const mark = arena.mark();
+  try {
+    const right = arena.take(8 * n);
+    (single ? arena.f32 : arena.f64)(right, n).set(factor(v));
+    return rowsInBlocks(arena, factor(u), n, out, offset, (left, count, to) =>
+      (single ? routines.ger32 : routines.ger64)(left, count, right, n, to),
+    );
+  } finally {
+    arena.release(mark);
+  }
 }

@@ -48,9 +48,9 @@ export interface HermitianRoutines {
   /**
    * G ← Re(u)·pᵀ + Im(u)·qᵀ, row by row, which is u·vᴴ for p = v̄ and q = i·v̄. Each number is computed in float64.
    *
-   * @param u - m interleaved numbers, float64 as those of p and q
-   * @param p - n numbers, n even. Up to 16 bytes behind them are read too, as behind those of q
-   * @param single - 1 if G is float32, 0 if it is float64
+   * @param u - m interleaved numbers, in the type of G
+   * @param p - n float64 numbers, n even. Up to 16 bytes behind them are read too, as behind those of q
+   * @param single - 1 if u and G are float32, 0 if they are float64
    * @param g - m·n numbers. Up to 16 bytes behind them are overwritten
    */
   complexOuter(u: number, m: number, p: number, q: number, n: number, single: number, g: number): void;

@@ -163,14 +163,18 @@ describe.each(KERNEL_SETS)("Hermitian matrices with $name kernels", ({ name }) =
           for (let k = 0; k < count; k++) arena.f64(pointer, count)[k] = random.normal();
           return { pointer, values: arena.f64(pointer, count).slice() };
         };
-        const [u, p, q] = [block(2 * m), block(n), block(n)];
+        const [p, q] = [block(n), block(n)];
+        const view = single ? arena.f32 : arena.f64;
+        const u = arena.take(16 * m);
+        const U = view(u, 2 * m);
+        for (let i = 0; i < 2 * m; i++) U[i] = random.normal();
         const g = arena.take(m * n * Type.BYTES_PER_ELEMENT + 16);
-        routines.complexOuter(u.pointer, m, p.pointer, q.pointer, n, single ? 1 : 0, g);
+        routines.complexOuter(u, m, p.pointer, q.pointer, n, single ? 1 : 0, g);
         const expected = new Type(m * n);
         for (let i = 0; i < m; i++)
           for (let j = 0; j < n; j++)
-            expected[i * n + j] = u.values[2 * i] * p.values[j] + u.values[2 * i + 1] * q.values[j];
-        expect((single ? arena.f32 : arena.f64)(g, m * n), `${m}×${n}`).toEqual(expected);
+            expected[i * n + j] = U[2 * i] * p.values[j] + U[2 * i + 1] * q.values[j];
+        expect(view(g, m * n), `${m}×${n}`).toEqual(expected);
         arena.release(mark);
       }
   });

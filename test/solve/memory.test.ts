@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { gradientOf } from "../../src/derivative/gradient.js";
 import {
   cond,
   csr,
@@ -82,6 +83,20 @@ describe("kernel memory of the iteration", () => {
       const copy = 8 * padTo(m, 4) * padTo(n, 4);
       for (const run of [spectralNorm, valueAndGrad])
         expect(highWater(() => run(A)) - copy).toBeLessThan(8 * (k * k + 8 * k + 4 * (m + n)) + FIXED);
+    }
+  });
+
+  it("for a large gradient: one row and a block of 2¹⁵ numbers with its part of u, into an array or a new one", () => {
+    for (const [m, n] of [
+      [2 ** 21, 1],
+      [2 ** 20 - 1, 2],
+      [3, 2 ** 20],
+    ]) {
+      const triplet = { sigma: 1, u: new Float32Array(m).fill(1), v: new Float32Array(n).fill(1) };
+      for (const out of [undefined, new Float32Array(m * n)]) {
+        const bytes = highWater(() => gradientOf(triplet, out));
+        expect(bytes, `${m}×${n}`).toBeLessThan(8 * n + 4 * (Math.max(n, 2 ** 15) + 2 ** 15) + 1024);
+      }
     }
   });
 });

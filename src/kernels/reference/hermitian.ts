@@ -120,8 +120,8 @@ export function referenceHermitian(): HermitianKernels {
         }
       },
       complexOuter(u, m, p, q, n, single, g) {
-        const [U, P, Q] = [numbersAt(u), numbersAt(p), numbersAt(q)];
-        const G = single ? new Float32Array(memory.buffer(), g) : numbersAt(g);
+        const inTypeOfG = (at: number) => (single ? new Float32Array(memory.buffer(), at) : numbersAt(at));
+        const [U, P, Q, G] = [inTypeOfG(u), numbersAt(p), numbersAt(q), inTypeOfG(g)];
         for (let i = 0; i < m; i++)
           for (let j = 0; j < n; j++) G[i * n + j] = U[2 * i] * P[j] + U[2 * i + 1] * Q[j];
       },

@@ -7,9 +7,10 @@ function combined(a: v128, p: usize, b: v128, q: usize): v128 {
 }
 
 export function complexOuter(u: usize, m: usize, p: usize, q: usize, n: usize, single: bool, g: usize): void {
-  const row = n << (single ? 2 : 3), end = p + (n << 3), across = q - p;
-  for (const last = u + (m << 4); u < last; u += 16, g += row) {
-    const a = v128.load64_splat(u), b = v128.load64_splat(u, 8);
+  const size: usize = single ? 4 : 8, row = n * size, end = p + (n << 3), across = q - p;
+  for (const last = u + 2 * m * size; u < last; u += 2 * size, g += row) {
+    const a = f64x2.splat(single ? <f64>f32.load(u) : f64.load(u));
+    const b = f64x2.splat(single ? <f64>f32.load(u + 4) : f64.load(u + 8));
     for (let from = p, to = g; from < end; from += 32) {
       const x = combined(a, from, b, from + across), y = combined(a, from + 16, b, from + across + 16);
       if (single) {
