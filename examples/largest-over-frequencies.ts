@@ -1,5 +1,8 @@
 import { type SingularTriplet, singularTriplet } from "spectral-norm";
 
+/** Relative differences of σ₁ below this are rounding. */
+const ROUNDING = 2 ** -46;
+
 /** A complex m×n matrix, row-major, real and imaginary parts in turn. */
 export interface ComplexEntries {
   readonly data: Float64Array;
@@ -43,12 +46,15 @@ export function largestOverFrequencies(response: Response, grid: readonly number
     const [left, right] = [points[i - 1], points[i + 1]];
     if (!left || !right || point.sigma < left.sigma || point.sigma < right.sigma) return;
     let [low, high] = [left.omega, right.omega];
+    let middle = point;
     for (let step = 0; step < 60; step++) {
-      const middle = at((low + high) / 2);
+      middle = at((low + high) / 2);
       if (middle.sigma > best.sigma) best = middle;
       if (middle.slope > 0) low = middle.omega;
       else high = middle.omega;
     }
+    // Near a maximum σ₁ is the same to rounding over a range of frequencies; its slope tells where the maximum is.
+    if (middle.sigma >= best.sigma * (1 - ROUNDING)) best = { ...middle, sigma: best.sigma };
   });
   return { sigma: best.sigma, omega: best.omega, passes };
 }

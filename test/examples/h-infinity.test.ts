@@ -16,8 +16,10 @@ describe("the H∞ norm", () => {
     ["of a high pass, at infinity", highPass(), 1],
   ])("%s is that of the closed form", (_, { system, norm, omega }, condition) => {
     const found = hInfinityNorm(system, { points: 400 });
-    expect(Math.abs(found.sigma / norm - 1)).toBeLessThan(16 * EPSILON * condition);
-    if (Number.isFinite(omega)) expect(Math.abs(found.omega - omega)).toBeLessThan(1e-9);
+    const tolerance = 16 * EPSILON * condition;
+    expect(Math.abs(found.sigma / norm - 1)).toBeLessThan(tolerance);
+    // The maximum is where the slope changes sign, and so is known to as many digits.
+    if (Number.isFinite(omega)) expect(Math.abs(found.omega - omega)).toBeLessThanOrEqual(tolerance * omega);
     else expect(found.omega).toBe(omega);
   });
 
