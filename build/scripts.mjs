@@ -1,4 +1,4 @@
-// Bundles the scripts of the threads and inlines them as text in a module. Started from text, a thread needs no file
+// Bundles the scripts of the threads and inlines each as text in a module. Started from text, a thread needs no file
 // that a bundler would have to know.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -46,7 +46,8 @@ const scripts = {
   worker: await bundled("worker-thread.ts"),
   coordinator: await bundled("coordinator-thread.ts", [sharedText]),
 };
-const lines = Object.entries(scripts).map(
-  ([name, text]) => `export const ${name}: string = ${JSON.stringify(text)};\n`,
-);
-writeFileSync(join(folder, "scripts.generated.ts"), `// Made by build/scripts.mjs.\n${lines.join("")}`);
+for (const [name, text] of Object.entries(scripts))
+  writeFileSync(
+    join(folder, `${name}-script.generated.ts`),
+    `// Made by build/scripts.mjs.\nexport const ${name}: string = ${JSON.stringify(text)};\n`,
+  );

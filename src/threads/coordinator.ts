@@ -1,11 +1,12 @@
 import * as modules from "../kernels/wasm/binary.generated.js";
 import { DeviceError } from "../matrix/errors.js";
 import type { FunctionName } from "./async-functions.js";
+import { coordinator as script } from "./coordinator-script.generated.js";
 import { causeOption, unpackError } from "./failure.js";
 import type { CoordinatorInit, Reply, Request } from "./messages.js";
 import type { Payload } from "./pack.js";
-import { coordinator as script, worker } from "./scripts.generated.js";
 import { startThread, type Thread } from "./worker.js";
+import { worker } from "./worker-script.generated.js";
 
 interface Call {
   /** an error created at the call, whose stack leads to the caller */

@@ -2,7 +2,7 @@ import { kernelsWanted, useThreadPool } from "../kernels/select.js";
 import { OptionError, UnsupportedError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import type { FunctionName } from "./async-functions.js";
-import { Coordinator } from "./coordinator.js";
+import type { Coordinator } from "./coordinator.js";
 import { causeOption } from "./failure.js";
 import { packArguments } from "./pack.js";
 import { type RunningTeam, startTeam } from "./start-team.js";
@@ -24,7 +24,7 @@ interface Pool {
   readonly count: number;
   /** the team of this thread; none in a page, or if the count is 1 */
   readonly team: RunningTeam | undefined;
-  coordinator: Coordinator | undefined;
+  coordinator: Promise<Coordinator> | undefined;
   users: number;
 }
 
@@ -110,7 +110,7 @@ async function start(count: number): Promise<void> {
     running = { ...pool, team: count > 1 ? await startTeam(count, undefined, cores()) : undefined };
   else {
     // A page has no team of its own: only the coordinating thread can find out whether threads can be started.
-    await coordinatorOf(pool).ready;
+    await (await coordinatorOf(pool)).ready;
     running = pool;
   }
   useThreadPool(running.team);
@@ -133,15 +133,33 @@ async function releasePool(pool: Pool): Promise<void> {
   if (pool.users > 0) return;
   running = undefined;
   useThreadPool(undefined);
-  await Promise.all([pool.coordinator?.stop(), pool.team?.stop()]);
+  await Promise.all([stopCoordinator(pool), pool.team?.stop()]);
 }
 
 /** The pool's coordinator; a new one if it has failed. */
-function coordinatorOf(pool: Pool): Coordinator {
-  pool.coordinator ??= new Coordinator(pool.count, () => {
-    pool.coordinator = undefined;
-  });
+function coordinatorOf(pool: Pool): Promise<Coordinator> {
+  pool.coordinator ??= startCoordinator(pool);
   return pool.coordinator;
+}
+
+async function startCoordinator(pool: Pool): Promise<Coordinator> {
+  const forget = () => {
+    pool.coordinator = undefined;
+  };
+  try {
+    // The script of that thread holds the whole core. Only asynchronous calls load it.
+    const { Coordinator } = await import("./coordinator.js");
+    return new Coordinator(pool.count, forget);
+  } catch (error) {
+    forget();
+    throw error;
+  }
+}
+
+async function stopCoordinator(pool: Pool): Promise<void> {
+  // If it could not be started, its callers have the error.
+  const coordinator = await pool.coordinator?.catch(() => undefined);
+  await coordinator?.stop();
 }
 
 /**
@@ -161,7 +179,8 @@ export async function callPool<T>(name: FunctionName, args: readonly unknown[]):
       cause = error;
     });
   if (!running) throw notRunning(name, cause);
-  return coordinatorOf(running).call(name, kernels, payload, called) as Promise<T>;
+  const coordinator = await coordinatorOf(running);
+  return coordinator.call(name, kernels, payload, called) as Promise<T>;
 }
 
 /** @param cause  why the threads could not be started */

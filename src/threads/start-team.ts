@@ -16,8 +16,8 @@ import { type Areas, JobQueue } from "./job-queue.js";
 import { teamBytes } from "./mailbox.js";
 import type { Failed, WorkerInit } from "./messages.js";
 import { routinesOver } from "./routines.js";
-import { worker as script } from "./scripts.generated.js";
 import { startThread, type Thread } from "./worker.js";
+import { worker as script } from "./worker-script.generated.js";
 
 /** A team that has started, with a memory of its own. This thread is its main thread. */
 export interface RunningTeam extends Threads {
