@@ -72,9 +72,10 @@ async function withThreads(measure: Measure): Promise<string[]> {
       `${without}: this page came without the headers that make it cross-origin isolated, so memory cannot be shared`,
     ];
   if (navigator.hardwareConcurrency === 1) return [`${without}: there is one core`];
-  const { startThreads } = await import("../../src/threads/index.js");
+  // Not all of spectral-norm/threads: the script of its asynchronous functions has 60 KB.
+  const { startPool } = await import("../../src/threads/pool.js");
   try {
-    const pool = await startThreads();
+    const pool = await startPool();
     try {
       const named = `${pool.count} threads`;
       await measure((["float64", "float32"] as const).map((dtype) => onThreads(named, dtype)));

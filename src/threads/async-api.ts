@@ -14,7 +14,7 @@ import type {
 import type { NormOrder } from "../solve/entry-norms.js";
 import type { SolveOptions } from "../solve/options.js";
 import type { TripletsOptions } from "../solve/triplets.js";
-import { callPool } from "./pool.js";
+import { callPool } from "./calls.js";
 
 // Each function computes what the function of the same name in `spectral-norm` computes. The signatures are repeated
 // here; everything else about a function is in the table `ASYNC_FUNCTIONS`.

@@ -19,4 +19,5 @@ export {
   valueAndGrad,
   valueAndGradBatch,
 } from "./async-api.js";
-export { startThreads, type ThreadPool } from "./pool.js";
+export { startThreads } from "./start-threads.js";
+export type { ThreadPool } from "./thread-pool.js";

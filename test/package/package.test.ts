@@ -287,6 +287,23 @@ describe("the engine-free part", () => {
       expect(readFileSync(join(repository, file), "utf8")).toContain(`${most} KiB`);
   });
 
+  // A bundler cannot divide what it writes as one script (IIFE): the workers of Vite before version 8, for example.
+  it.each(["spectral-norm", "spectral-norm/threads", "spectral-norm/webgpu"])(
+    "%s imports nothing dynamically",
+    async (name) => {
+      const { metafile } = await build({
+        stdin: { contents: `export * from "${name}";`, resolveDir: installed.folder },
+        bundle: true,
+        splitting: true,
+        format: "esm",
+        outdir: "chunks",
+        metafile: true,
+        write: false,
+      });
+      expect(Object.keys(metafile.outputs).length).toBe(1);
+    },
+  );
+
   const bundled = async (name: string, names: string, use: string) => {
     const { outputFiles } = await build({
       stdin: {
