@@ -114,7 +114,7 @@ function certificateOf(
   const bounds =
     (small ? denseBounds(form, weights, costs.dense, triplet as CertifiedPair) : undefined) ??
     circularBounds(form, weights, costs.symbol) ??
-    symbolBounds(form, weights, costs.symbol);
+    symbolBoundsOfAll(form, scaled, costs.symbol);
   const found = triplet ?? coarseTriplet(form, view, weights, costs.lower, bounds.start);
   const [u, v] = pairOf(found);
   const P = convolutionEntries(form, scaled);
@@ -275,6 +275,22 @@ function symbolBounds(form: ConvolutionForm, weights: Float64Array, maxCost: num
     how: copies === 1 ? bound.how : `${bound.how}, times √${copies} for the padding`,
     start: peak && turns && wave(form, { ...peak, turns }, form.boundary === "zero"),
   };
+}
+
+/**
+ * The symbol is that of all weights: a larger input meets more of them than this one, and the bound holds for it, too.
+ *
+ * @param scaled  those that meet this input
+ */
+function symbolBoundsOfAll(
+  form: ConvolutionForm,
+  scaled: { readonly weights: Float64Array; readonly exponent: number },
+  maxCost: number,
+): UpperBounds {
+  const all = scaledWeights(form) ?? scaled;
+  const bounds = symbolBounds(form, all.weights, maxCost);
+  const upper = scaledUp(bounds.upper, all.exponent - scaled.exponent);
+  return { ...bounds, upper, second: upper };
 }
 
 /** Outputs of the convolution that are a wave of this frequency, fading towards the edges if they are `windowed`. */

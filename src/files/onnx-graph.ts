@@ -20,8 +20,8 @@ const GRAPH = {
   valueInfo: 13,
   sparseInitializer: 15,
 } as const;
-const FUNCTION = { name: 1, input: 4, output: 5, node: 7, opset: 9, domain: 10 } as const;
-const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7 } as const;
+const FUNCTION = { name: 1, input: 4, output: 5, node: 7, opset: 9, domain: 10, overload: 13 } as const;
+const NODE = { input: 1, output: 2, name: 3, operator: 4, attribute: 5, domain: 7, overload: 8 } as const;
 const ATTRIBUTE = {
   name: 1,
   float: 2,
@@ -58,13 +58,17 @@ const NO_TEXTS: ReadonlyMap<string, string> = new Map();
 export interface OnnxNode {
   /** "" if the file gives it none */
   readonly name: string;
-  /** its type, such as "Conv"; with its domain if that is none of ONNX or ONNX Runtime */
+  /** its type, such as "Conv"; with its domain if that is none of ONNX or ONNX Runtime, and with its overload if it has one */
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly integers: ReadonlyMap<string, readonly number[]>;
   readonly floats: ReadonlyMap<string, readonly number[]>;
   readonly texts: ReadonlyMap<string, string>;
+  /** whether an attribute is in none of these maps */
+  readonly partial?: boolean;
+  /** an attribute that has more numbers than are kept */
+  readonly tooLong?: string;
   /** the value of a `ConstantOfShape`, if it has one */
   readonly fill?: OnnxTensor | SpectralNormError;
   /** the graphs that it contains, such as the branches of an `If` */
@@ -285,7 +289,7 @@ class GraphWalk implements OnnxModel {
 
   function(message: Message): void {
     const reader = this.#reader;
-    let [name, domain] = ["", ""];
+    let [name, domain, overload] = ["", "", ""];
     const inputs: string[] = [];
     const outputs: string[] = [];
     const opsets = new Map<string, number>();
@@ -298,6 +302,7 @@ class GraphWalk implements OnnxModel {
       (field) => {
         if (field.number === FUNCTION.name) name = reader.text(field);
         else if (field.number === FUNCTION.domain) domain = reader.text(field);
+        else if (field.number === FUNCTION.overload) overload = reader.text(field);
         else if (field.number === FUNCTION.input) inputs.push(reader.text(field));
         else if (field.number === FUNCTION.output) outputs.push(reader.text(field));
         else if (field.number === FUNCTION.opset) this.opset(reader.message(field, message), opsets);
@@ -308,7 +313,10 @@ class GraphWalk implements OnnxModel {
     );
     const scope = scopeAt(named());
     for (const input of inputs) scope.defined.add(input);
-    this.functions.set(operatorIn(domain, name), { scope, inputs, outputs, opsets });
+    const operator = operatorIn(domain, name, overload);
+    if (this.functions.has(operator))
+      this.fail(named(), gathering, new FileError("this function is there a second time"));
+    else this.functions.set(operator, { scope, inputs, outputs, opsets });
     nodes.forEach((field, index) => {
       this.#guarded(`node ${index}`, scope, () => this.#node(reader.message(field, message), scope, index));
     });
@@ -350,7 +358,7 @@ class GraphWalk implements OnnxModel {
     if (++this.#nodes > COUNT_LIMIT) throw tooMany();
     const [inputs, outputs]: [string[], string[]] = [[], []];
     const attributes: Message[] = [];
-    let [name, operator, domain] = ["", "", ""];
+    let [name, operator, domain, overload] = ["", "", "", ""];
     for (const field of reader.fields(message)) {
       switch (field.number) {
         case NODE.input:
@@ -368,6 +376,9 @@ class GraphWalk implements OnnxModel {
         case NODE.domain:
           domain = reader.text(field);
           break;
+        case NODE.overload:
+          overload = reader.text(field);
+          break;
         case NODE.attribute:
           attributes.push(reader.message(field, message));
       }
@@ -379,7 +390,7 @@ class GraphWalk implements OnnxModel {
     // Most nodes of a large file have no attributes, and a map of their own would take more memory than they.
     const any = attributes.length > 0;
     const node: OnnxNode = {
-      ...{ name, operator: operatorIn(domain, operator), inputs, outputs, scope },
+      ...{ name, operator: operatorIn(domain, operator, overload), inputs, outputs, scope },
       integers: any ? new Map() : NO_NUMBERS,
       floats: any ? new Map() : NO_NUMBERS,
       texts: any ? new Map() : NO_TEXTS,
@@ -448,17 +459,24 @@ class GraphWalk implements OnnxModel {
           ? attributeNumber(floats[0])
           : attributeNumbers(message, ATTRIBUTE.floats, floatBytes);
     if (constant !== undefined && content !== undefined) this.#add({ name: constant, scope, content });
-    if (FLOATS.has(name)) (node.floats as Map<string, readonly number[]>).set(name, this.#floats(floats));
+    const numbers = FLOATS.has(name) ? this.#floats(floats) : undefined;
+    if (numbers) (node.floats as Map<string, readonly number[]>).set(name, numbers);
     if (integers && integers.length <= NUMBERS_LIMIT)
       (node.integers as Map<string, readonly number[]>).set(name, integers);
     // Others may hold any bytes.
-    if (text && TEXTS.has(name)) (node.texts as Map<string, string>).set(name, reader.text(text));
+    const known = text && TEXTS.has(name);
+    if (known) (node.texts as Map<string, string>).set(name, reader.text(text as Field));
+    if ((integers && integers.length > NUMBERS_LIMIT) || (floats.length > 0 && numbers?.length === 0))
+      Object.assign(node, { tooLong: name });
+    if (!known && !integers && !numbers?.length) Object.assign(node, { partial: true });
     graphs.forEach((graph, k) => {
       const inner = scopeAt(
         `${scope.path === "" ? "" : `${scope.path}/`}${path}/${name}${graphs.length > 1 ? `_${k}` : ""}`,
         scope,
       );
       this.graph(graph, inner);
+      // An output may be a value of the graph around.
+      for (const output of inner.outputs) if (!inner.defined.has(output)) addUses(inner.uses, output, []);
       Object.assign(node, { graphs: [...(node.graphs ?? []), inner] });
       // What a subgraph does not define itself is a name of the graph around it.
       for (const [value, uses] of inner.uses) if (!inner.defined.has(value)) addUses(scope.uses, value, uses);
@@ -539,8 +557,9 @@ function addUses(all: Map<string, OnnxUse[]>, name: string, uses: readonly OnnxU
   else for (const use of uses) found.push(use);
 }
 
-function operatorIn(domain: string, type: string): string {
-  return KNOWN_DOMAINS.has(domain) ? type : `${domain}.${type}`;
+function operatorIn(domain: string, type: string, overload: string): string {
+  const own = KNOWN_DOMAINS.has(domain) ? type : `${domain}.${type}`;
+  return overload === "" ? own : `${own}:${overload}`;
 }
 
 function tooMany(): TooMany {

@@ -68,6 +68,10 @@ const CALLS_LIMIT = 32;
 /** A newer version than all that change the meaning of an operator. */
 const NEWEST = 2 ** 15;
 
+function tooLong(attribute: string): string {
+  return `its attribute ${oneLine(attribute)} has more numbers than are read`;
+}
+
 /** A node of the network, those of functions in the place of their calls. */
 interface Step extends FlatStep {
   readonly name: string;
@@ -122,6 +126,8 @@ class NetworkBuilder {
   readonly #patterns = new OnnxPatterns(this.#values);
   readonly #nodes: NetworkNode[] = [];
   readonly #nodeNames = new UniqueNames();
+  /** of values in functions, other than those of the graph */
+  readonly #valueNames = new UniqueNames();
   readonly #items = new Map<OnnxScope, Map<string, OnnxItem>>();
   readonly #overlaps: ReadonlyMap<OnnxItem, string>;
   #steps = 0;
@@ -147,6 +153,7 @@ class NetworkBuilder {
     const inputs = this.#inputs(main);
     for (const [name] of this.#items.get(main) ?? []) this.#constantIn(main, name, name);
     const opset = this.#model.opsets.get("") ?? 1;
+    for (const name of main.defined) this.#valueNames.unique(name);
     const steps = ordered(this.#flattened(main, { scope: main }, opset, "", new Map(), 0), this.#values);
     for (const step of steps) this.#add(step);
     if (main.outputs.length === 0) throw new FileError("its graph has no outputs");
@@ -200,10 +207,15 @@ class NetworkBuilder {
     context: OnnxContext,
     opset: number,
     prefix: string,
-    given: ReadonlyMap<string, string>,
+    given: Map<string, string>,
     depth: number,
   ): Step[] {
-    const rename = (name: string): string => (name === "" ? "" : (given.get(name) ?? `${prefix}${name}`));
+    const rename = (name: string): string => {
+      if (name === "" || depth === 0) return name;
+      const own = given.get(name) ?? this.#valueNames.unique(`${prefix}${name}`);
+      given.set(name, own);
+      return own;
+    };
     const found: Step[] = [];
     scope.nodes.forEach((node, index) => {
       if (++this.#steps > NODES_LIMIT) throw new FileError(`has more than ${NODES_LIMIT} nodes`);
@@ -225,7 +237,7 @@ class NetworkBuilder {
       const names = new Map<string, string>();
       for (const [k, input] of called.inputs.entries()) names.set(input, inputs[k] ?? "");
       called.outputs.forEach((name, k) => {
-        const output = outputs[k] || `${own}/${name}`;
+        const output = outputs[k] || this.#valueNames.unique(`${own}/${name}`);
         // An output that is an input is passed on.
         if (names.has(name)) return;
         names.set(name, output);
@@ -238,7 +250,8 @@ class NetworkBuilder {
       const inner = within(called.scope, node, called.inputs, context);
       const innerPrefix = `${own}/`;
       for (const [name] of this.#items.get(called.scope) ?? []) {
-        const as = names.get(name) ?? `${innerPrefix}${name}`;
+        const as = names.get(name) ?? this.#valueNames.unique(`${innerPrefix}${name}`);
+        names.set(name, as);
         this.#constantIn(called.scope, name, as);
       }
       const version = called.opsets.get("") ?? opset;
@@ -277,6 +290,7 @@ class NetworkBuilder {
     try {
       const rule = Object.hasOwn(RULES, operator) ? RULES[operator] : undefined;
       if (node.refers) throw new NoBound("it is in a function whose attributes its callers give");
+      if (node.tooLong !== undefined) throw new NoBound(tooLong(node.tooLong));
       if (!rule) throw new NoBound(this.#reasonWithout(operator));
       const known = this.#recognized(step);
       const operation = new OnnxOperation(node, step.opset, inputs, outputs, this);
@@ -392,6 +406,7 @@ class NetworkBuilder {
 
   #evaluatedConstant(step: Step, inputs: readonly (OnnxValue | undefined)[]): OnnxValue {
     const { node, opset, outputs } = step;
+    if (node.tooLong !== undefined) return { kind: "unknown", reason: tooLong(node.tooLong) };
     if (node.operator === "ConstantOfShape") return this.#filled(step, inputs[0]);
     if ((node.operator === "Shape" || node.operator === "Size") && inputs[0])
       return this.#shapeOf(step, inputs[0]);

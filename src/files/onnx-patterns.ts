@@ -43,6 +43,9 @@ const RANDOM = /^(Random|Bernoulli|Multinomial|Dropout)/;
 /** Chosen: numbers beyond these are no coefficients of an activation; products of a few of them are normal numbers. */
 const [LEAST, MOST] = [2 ** -64, 2 ** 64];
 
+/** Exporters write this for a maximum that there is none of. */
+const LARGEST_FLOAT32 = (2 - 2 ** -23) * 2 ** 127;
+
 /** Covers the roundings of a few products of coefficients. */
 const SLACK = 1 + 2 ** -49;
 
@@ -83,7 +86,14 @@ export class OnnxPatterns {
     for (const output of outputs) this.#producers.set(output, step);
     const first = this.#resolved(inputs[0] ?? "");
     if (this.#passes(step)) this.#same.set(outputs[0], first);
-    if (node.graphs || inputs.length > 3 || outputs.length !== 1 || RANDOM.test(node.operator)) return;
+    if (
+      node.graphs ||
+      node.partial ||
+      inputs.length > 3 ||
+      outputs.length !== 1 ||
+      RANDOM.test(node.operator)
+    )
+      return;
     const attributes = [...node.integers, ...node.floats, ...node.texts];
     const form = JSON.stringify([node.operator, inputs.map((input) => this.#key(input)), attributes]);
     const known = this.#byForm.get(form);
@@ -174,6 +184,7 @@ export class OnnxPatterns {
   #withScalar({
     inputs,
   }: FlatStep): { readonly x: string; readonly scalar: number; readonly first: boolean } | undefined {
+    if (inputs.length !== 2) return undefined;
     for (const at of [0, 1]) {
       const [x, other] = [inputs[at], inputs[1 - at] ?? ""];
       const scalar = this.#isVariable(x) ? this.#scalar(other) : undefined;
@@ -492,7 +503,7 @@ export class OnnxPatterns {
         return found && { ...found, constant: up(found.constant * (numerator ?? 0)) };
       }
       case "Pow":
-        return this.#scalar(inputs[1]) === -0.5 ? this.#keptFromZero(inputs[0], d, true) : undefined;
+        return this.#isPower(step, -0.5) ? this.#keptFromZero(inputs[0], d, true) : undefined;
       case "Mul":
         for (const at of [0, 1]) {
           const factor = this.#isVariable(inputs[1 - at]) ? undefined : this.#largest(inputs[1 - at], d);
@@ -533,8 +544,13 @@ export class OnnxPatterns {
   /** What a value is the root of. */
   #root(name: string): string | undefined {
     const step = this.#from(name, "Sqrt", "Pow");
-    if (!step || (step.node.operator === "Pow" && this.#scalar(step.inputs[1]) !== 0.5)) return undefined;
+    if (!step || (step.node.operator === "Pow" && !this.#isPower(step, 0.5))) return undefined;
     return step.inputs[0];
+  }
+
+  /** Whether a power has this exponent for all entries, and as many entries as its base. */
+  #isPower({ inputs: [base, exponent] }: FlatStep, wanted: number): boolean {
+    return this.#scalar(exponent) === wanted && this.#keepsShape(base, exponent);
   }
 
   /**
@@ -558,14 +574,25 @@ export class OnnxPatterns {
         ? this.#scalar(inputs[1])
         : node.floats.get("min")?.[0]
       : found?.scalar;
-    if (clipped && (inputs[2] ? this.#scalar(inputs[2]) : node.floats.get("max")?.[0]) !== undefined)
-      return undefined;
+    if (clipped && !this.#hasNoMost(step)) return undefined;
     const q = clipped ? inputs[0] : found?.x;
     if (q === undefined || epsilon === undefined || !(epsilon > 0)) return undefined;
     const norm = squares ? this.#squares(q, d) : this.#norm(q, d);
     if (!norm) return undefined;
     const constant = squares ? inverseRootOf(epsilon) : up(1 / epsilon);
     return { constant, how: squares ? "1 / √ε" : "1 / ε", name: norm };
+  }
+
+  /** Whether a `Clip` has no maximum, or one beyond all values. */
+  #hasNoMost({ node, inputs }: FlatStep): boolean {
+    if (!inputs[2]) return (node.floats.get("max")?.[0] ?? Number.POSITIVE_INFINITY) >= LARGEST_FLOAT32;
+    const value = this.#values.get(inputs[2]);
+    try {
+      return value?.kind === "constant" && (uniform(value) ?? 0) >= LARGEST_FLOAT32;
+    } catch (error) {
+      if (!(error instanceof NoBound)) throw error;
+      return false;
+    }
   }
 
   /** What a value is called that is the norm of d, or that over √n. */
@@ -588,9 +615,7 @@ export class OnnxPatterns {
     if (!square) return undefined;
     const [a, b] = square.inputs;
     const squared =
-      square.node.operator === "Pow"
-        ? this.#scalar(b) === 2 && this.#keepsShape(a, b)
-        : this.#resolved(a) === this.#resolved(b);
+      square.node.operator === "Pow" ? this.#isPower(square, 2) : this.#resolved(a) === this.#resolved(b);
     return squared && this.#resolved(a) === d ? own : undefined;
   }
 
@@ -633,7 +658,7 @@ export class OnnxPatterns {
           const variable = this.#variable(x);
           if (!variable || g !== other || !this.#isMean(mean, x) || !this.#keepsShape(x, second.inputs[0]))
             continue;
-          const deviation = this.#deviationFrom(x, g);
+          const deviation = this.#deviationFrom(x, mean, g);
           if (deviation)
             return {
               ...deviation,
@@ -647,10 +672,16 @@ export class OnnxPatterns {
     return undefined;
   }
 
-  /** The largest of g, where it is γ over the deviation of x from its mean. */
-  #deviationFrom(x: string, g: string): { readonly constant: number; readonly how: string } | undefined {
+  /** The largest of g, where it is γ over the deviation of x from this mean. */
+  #deviationFrom(
+    x: string,
+    mean: string,
+    g: string,
+  ): { readonly constant: number; readonly how: string } | undefined {
     const centered = this.#centeredOf.get(x);
-    return centered === undefined ? undefined : this.#inverse(g, centered, DEPTH);
+    const subtracted = this.#producers.get(centered ?? "")?.inputs[1];
+    if (centered === undefined || this.#resolved(subtracted ?? "") !== this.#resolved(mean)) return undefined;
+    return this.#inverse(g, centered, DEPTH);
   }
 
   /** max(x, αx) */

@@ -288,7 +288,8 @@ const pad: OperatorRule = (operation) => {
     throw new NoBound("its pads are not as many as its axes");
   const sides = new Map<number, readonly [number, number]>();
   for (let k = 0; k < rank; k++)
-    sides.set(axes ? axisOf(axes[k], shape?.length ?? rank) : k, [pads[k], pads[k + rank]]);
+    sides.set(axes ? (shape ? axisOf(axes[k], shape.length) : axes[k]) : k, [pads[k], pads[k + rank]]);
+  if (sides.size < rank) throw new NoBound("its axes occur twice");
   const result = shape?.map((length, axis) => {
     const [before, after] = sides.get(axis) ?? [0, 0];
     return lengths.plus(length, before + after);
