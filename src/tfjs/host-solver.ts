@@ -9,6 +9,7 @@ import {
   spectralNormBatch,
   tripletVjp,
 } from "../index.js";
+import { OverflowError } from "../matrix/errors.js";
 import { requireConverged } from "../solve/require-converged.js";
 import type { Solver, Triplets } from "./solver.js";
 import { type MatrixShape, readNow } from "./tensor-input.js";
@@ -37,7 +38,10 @@ export class HostSolver implements Solver {
       leading.length === 0
         ? [spectralNorm({ data, shape: [rows, columns] }, this.#options)]
         : spectralNormBatch({ data, shape: [batch, rows, columns] }, this.#options);
-    return tensor(Float32Array.from(values), [batch]);
+    return tensor(
+      Float32Array.from(values, (value, i) => this.#inFloat32(value, i)),
+      [batch],
+    );
   }
 
   triplets(x: Tensor): Triplets {
@@ -47,9 +51,9 @@ export class HostSolver implements Solver {
     const u = new Float32Array(batch * rows);
     const v = new Float32Array(batch * columns);
     this.#found = Array.from({ length: batch }, (_, i) => {
-      const t = singularTriplet(this.#matrix(data, i), this.#options);
+      const t = this.#triplet(data, i);
       requireConverged(t, this.#caller, leading.length === 0 ? undefined : i);
-      sigma[i] = t.sigma;
+      sigma[i] = this.#inFloat32(t.sigma, i);
       u.set(t.u, i * rows);
       v.set(t.v, i * columns);
       return t;
@@ -80,6 +84,25 @@ export class HostSolver implements Solver {
       const v = vs.subarray(i * columns, (i + 1) * columns);
       return tripletVjp(this.#matrix(data, i), this.#found[i], { u, v }).data;
     });
+  }
+
+  #triplet(data: Float32Array, i: number): SingularTriplet {
+    try {
+      return singularTriplet(this.#matrix(data, i), this.#options);
+    } catch (error) {
+      if (this.#shape.leading.length > 0 && error instanceof Error)
+        error.message = `batch ${i}: ${error.message}`;
+      throw error;
+    }
+  }
+
+  /** @throws OverflowError if a norm is too large for the tensor that it is returned in */
+  #inFloat32(norm: number, i: number): number {
+    if (Math.fround(norm) < Number.POSITIVE_INFINITY) return norm;
+    const where = this.#shape.leading.length === 0 ? "" : `batch ${i}: `;
+    throw new OverflowError(
+      `${where}${this.#caller}: ${norm} is beyond the largest float32; scale x down first`,
+    );
   }
 
   #first(x: Tensor): Float32Array {

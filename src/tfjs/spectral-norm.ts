@@ -17,8 +17,8 @@ import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable
  * @returns shape […]; a scalar for a matrix
  * @throws ShapeError for a rank below 2 or an empty axis; UnsupportedError for a tensor that is disposed or not
  *   float32; OptionError for an unknown option or a wrong value. If x is read: NonFiniteError with the place of the first NaN
- *   or infinity; ConvergenceError if `maxIterations` did not suffice, with the best `triplet` and, for a batch, the
- *   matrix's `index`. When differentiated: TiedError for a second derivative if σ₁ is tied, UnsupportedError for a
+ *   or infinity; OverflowError if a norm is beyond the largest float32; ConvergenceError if `maxIterations` did not suffice,
+ *   with the best `triplet` and, for a batch, the matrix's `index`. When differentiated: TiedError for a second derivative if σ₁ is tied, UnsupportedError for a
  *   third
  *
  * @remarks

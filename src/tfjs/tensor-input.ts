@@ -37,7 +37,7 @@ export function checkMatrices(x: unknown, caller: string, rank?: number): Matrix
 function checkTensor(x: unknown, caller: string): asserts x is Tensor {
   if (!(x instanceof Tensor)) {
     throw new UnsupportedError(
-      `${caller}: x is not a TensorFlow.js tensor; make one with tf.tensor2d, or call ${caller}'s namesake in "spectral-norm", which takes arrays`,
+      `${caller}: x is not a TensorFlow.js tensor; make one with tf.tensor2d, or call ${NAMESAKES[caller] ?? "spectralNorm"} of "spectral-norm", which takes arrays`,
     );
   }
   if (x.isDisposed) throw new UnsupportedError(`${caller}: x is a disposed tensor (shape [${x.shape}])`);

@@ -174,6 +174,25 @@ describe("an operator of conv2d", () => {
     expect(found.lower).toBeGreaterThan(dense.lower * (1 - 1e-11));
   });
 
+  it("is bounded by the symbol of all its weights, also of those that only larger inputs meet", () => {
+    const onLength = (size: number): ConvolutionForm => ({
+      ...filter(1, 1, 1),
+      axes: [axisOf({ size, taps: 3, dilation: 4, before: 4, after: 4 }, "zero")],
+      boundary: "zero",
+      transposed: false,
+    });
+    const costs = { symbol: 1e8, lower: 1e8 };
+    const found = convolutionBound(onLength(4), { ...costs, dense: 0 });
+    expect(found.method).toBe("symbol");
+    const longer = convolutionBound(onLength(40), { ...costs, dense: 1e8 });
+    expect(longer.method).not.toBe("symbol");
+    expect(found.upper).toBeGreaterThanOrEqual(longer.lower);
+    expect(found.upper / 3 - 1).toBeLessThan(1e-3);
+    // On the shorter input it is the identity.
+    expect(found.lower).toBeCloseTo(1, 12);
+    expect(convolutionBound(onLength(4), { ...costs, dense: 1e8 }).upper).toBeCloseTo(1, 12);
+  });
+
   it("is bounded by its symbol if it is large, and closely from below", () => {
     const A = conv2d(kernel([4, 4, 3, 3]), { input: [40, 40], padding: 1 });
     const found = certify(A, { maxCost: 3e9 });

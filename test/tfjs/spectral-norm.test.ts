@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import * as core from "../../src/index.js";
-import { spectralNorm } from "../../src/tfjs/index.js";
+import { singularTriplet, spectralNorm } from "../../src/tfjs/index.js";
 import { normByRealForm } from "../files/expand.js";
 import { gradient, nuclearNorm, truth } from "./oracle.js";
 import { complaint, dot, maxDifference, normal, onEachBackend, taken } from "./setup.js";
@@ -155,6 +155,24 @@ describe("spectralNorm refuses", () => {
       () => spectralNorm(tf.tensor2d([1, 2, 3, Number.NaN], [2, 2])),
       "ERR_NON_FINITE",
       /row 1, column 1/,
+    ],
+    [
+      "a norm beyond float32",
+      () => spectralNorm(tf.fill([2, 2], 2e38)),
+      "ERR_OVERFLOW",
+      /^spectralNorm: 3\.9\d*e\+38 is beyond the largest float32/,
+    ],
+    [
+      "such a norm in a batch",
+      () => singularTriplet(tf.stack([tf.eye(2), tf.fill([2, 2], 2e38)])),
+      "ERR_OVERFLOW",
+      /^batch 1: singularTriplet: /,
+    ],
+    [
+      "NaN in a batch",
+      () => singularTriplet(tf.stack([tf.eye(2), tf.tensor2d([1, 2, 3, Number.NaN], [2, 2])])),
+      "ERR_NON_FINITE",
+      /^batch 1: .*row 1, column 1/,
     ],
     [
       "an unknown method",
