@@ -114,7 +114,7 @@ function certificateOf(
   const bounds =
     (small ? denseBounds(form, weights, costs.dense, triplet as CertifiedPair) : undefined) ??
     circularBounds(form, weights, costs.symbol) ??
-    symbolBoundsOfAll(form, scaled, costs.symbol);
+    symbolBounds(form, exponent, costs.symbol);
   const found = triplet ?? coarseTriplet(form, view, weights, costs.lower, bounds.start);
   const [u, v] = pairOf(found);
   const P = convolutionEntries(form, scaled);
@@ -257,11 +257,18 @@ function circularBounds(
   };
 }
 
-function symbolBounds(form: ConvolutionForm, weights: Float64Array, maxCost: number): UpperBounds {
-  const bound = symbolBound({ ...form, weights }, { maxCost });
+/**
+ * From the symbol of all weights: a larger input meets more of them than this one, and the bounds hold for it, too.
+ *
+ * @param exponent  the bounds are those of the weights times 2^−exponent
+ */
+function symbolBounds(form: ConvolutionForm, exponent: number, maxCost: number): UpperBounds {
+  const all = scaledWeights(form) ?? { weights: form.weights, exponent };
+  const bound = symbolBound({ ...form, weights: all.weights }, { maxCost });
   // Zeros, and rows of a circulant matrix, leave the norm at most that of the convolution of infinite sequences.
   const copies = circularSizes(form) ? 1 : mostCopies(form);
-  const upper = copies === 1 ? bound.upper : up(bound.upper * up(Math.sqrt(copies)));
+  const own = copies === 1 ? bound.upper : up(bound.upper * up(Math.sqrt(copies)));
+  const upper = scaledUp(own, all.exponent - exponent);
   const { method, peak } = bound;
   const turns = peak?.turns.map((turn, k) => {
     const { stride, dilation } = form.axes[k];
@@ -275,22 +282,6 @@ function symbolBounds(form: ConvolutionForm, weights: Float64Array, maxCost: num
     how: copies === 1 ? bound.how : `${bound.how}, times √${copies} for the padding`,
     start: peak && turns && wave(form, { ...peak, turns }, form.boundary === "zero"),
   };
-}
-
-/**
- * The symbol is that of all weights: a larger input meets more of them than this one, and the bound holds for it, too.
- *
- * @param scaled  those that meet this input
- */
-function symbolBoundsOfAll(
-  form: ConvolutionForm,
-  scaled: { readonly weights: Float64Array; readonly exponent: number },
-  maxCost: number,
-): UpperBounds {
-  const all = scaledWeights(form) ?? scaled;
-  const bounds = symbolBounds(form, all.weights, maxCost);
-  const upper = scaledUp(bounds.upper, all.exponent - scaled.exponent);
-  return { ...bounds, upper, second: upper };
 }
 
 /** Outputs of the convolution that are a wave of this frequency, fading towards the edges if they are `windowed`. */

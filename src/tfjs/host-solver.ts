@@ -1,5 +1,6 @@
 /** Triplets and their derivatives by the core, for tensors that can be read. Triplets that did not converge are errors. */
 import { reshape, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { addMatrixIndex } from "../derivative/gradient-batch.js";
 import {
   hessianVectorProduct,
   type SingularTriplet,
@@ -38,10 +39,8 @@ export class HostSolver implements Solver {
       leading.length === 0
         ? [spectralNorm({ data, shape: [rows, columns] }, this.#options)]
         : spectralNormBatch({ data, shape: [batch, rows, columns] }, this.#options);
-    return tensor(
-      Float32Array.from(values, (value, i) => this.#inFloat32(value, i)),
-      [batch],
-    );
+    const inFloat32 = Float32Array.from(values, (value, i) => this.#indexed(i, () => this.#inFloat32(value)));
+    return tensor(inFloat32, [batch]);
   }
 
   triplets(x: Tensor): Triplets {
@@ -51,9 +50,9 @@ export class HostSolver implements Solver {
     const u = new Float32Array(batch * rows);
     const v = new Float32Array(batch * columns);
     this.#found = Array.from({ length: batch }, (_, i) => {
-      const t = this.#triplet(data, i);
+      const t = this.#indexed(i, () => singularTriplet(this.#matrix(data, i), this.#options));
       requireConverged(t, this.#caller, leading.length === 0 ? undefined : i);
-      sigma[i] = this.#inFloat32(t.sigma, i);
+      sigma[i] = this.#indexed(i, () => this.#inFloat32(t.sigma));
       u.set(t.u, i * rows);
       v.set(t.v, i * columns);
       return t;
@@ -86,23 +85,19 @@ export class HostSolver implements Solver {
     });
   }
 
-  #triplet(data: Float32Array, i: number): SingularTriplet {
+  /** Computes something of the i-th matrix. In a batch, its errors get the index of the matrix. */
+  #indexed<T>(i: number, compute: () => T): T {
     try {
-      return singularTriplet(this.#matrix(data, i), this.#options);
+      return compute();
     } catch (error) {
-      if (this.#shape.leading.length > 0 && error instanceof Error)
-        error.message = `batch ${i}: ${error.message}`;
-      throw error;
+      throw this.#shape.leading.length === 0 ? error : addMatrixIndex(i, error);
     }
   }
 
   /** @throws OverflowError if a norm is too large for the tensor that it is returned in */
-  #inFloat32(norm: number, i: number): number {
+  #inFloat32(norm: number): number {
     if (Math.fround(norm) < Number.POSITIVE_INFINITY) return norm;
-    const where = this.#shape.leading.length === 0 ? "" : `batch ${i}: `;
-    throw new OverflowError(
-      `${where}${this.#caller}: ${norm} is beyond the largest float32; scale x down first`,
-    );
+    throw new OverflowError(`${this.#caller}: ${norm} is beyond the largest float32; scale x down first`);
   }
 
   #first(x: Tensor): Float32Array {

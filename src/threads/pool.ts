@@ -26,8 +26,8 @@ let starting: Promise<void> | undefined;
 /**
  * As `startThreads` of `spectral-norm/threads`.
  *
- * @param prepare  called with a new pool where this thread must not block, so that the pool has no team of its own;
- *   rejects if threads cannot be started
+ * @param prepare  called with the new pool if this thread must not block; the pool then has no team. It rejects if threads
+ *   cannot be started
  */
 export async function startPool(
   count?: number,

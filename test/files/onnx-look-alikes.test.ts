@@ -14,25 +14,17 @@ import {
   tensor,
   value,
 } from "./onnx-models.js";
-import { constantsOf, modelOf, networkOf } from "./onnx-network-models.js";
+import { constantsOf, int64, type ModelConstant, modelOf, networkOf, single } from "./onnx-network-models.js";
 import { join } from "./writers.js";
 
 // Graphs that differ in one detail from a graph whose constant is known. The constant of what they look like is too small.
 
 const { integer, integers, tensor: tensorOf, text } = attribute;
-interface Constant {
-  readonly shape: readonly number[];
-  readonly data: readonly number[];
-}
-const single = (data: number): Constant => ({ shape: [], data: [data] });
-const full = (shape: readonly number[], x: number): Constant => ({
+const full = (shape: readonly number[], x: number): ModelConstant => ({
   shape,
   data: new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(x),
 });
 const number = (name: string, x: number) => tensor(name, "FLOAT", [], raw(floats("F32", [x])));
-const axes = (name: string, ...values: readonly number[]) =>
-  node("Constant", [], [name], integers("value_ints", values));
-
 /** The constant of the last node; the reason if it has none. */
 function constantOf(bytes: Uint8Array, output = "y"): number | string {
   const found = networkOf(bytes).nodes.find(({ outputs: names }) => names.includes(output));
@@ -45,8 +37,8 @@ const QUOTIENT = "the quotient of two values that both depend on the input";
 
 describe("a normalization has no constant if", () => {
   const shifted = (own: string) => [
-    axes("a", 1),
-    axes("b", 0),
+    int64("a", [1]),
+    int64("b", [0]),
     node("ReduceMean", ["x", "a"], ["m"]),
     node("ReduceMean", ["x", "b"], ["n"]),
     ...[
@@ -59,11 +51,11 @@ describe("a normalization has no constant if", () => {
     node("Add", ["h", "l"], ["y"]),
   ];
   const rms = (power: readonly Uint8Array[]) => [
-    ...[axes("a", -1), node("Mul", ["x", "x"], ["q"]), node("ReduceMean", ["q", "a"], ["v"])],
+    ...[int64("a", [-1]), node("Mul", ["x", "x"], ["q"]), node("ReduceMean", ["q", "a"], ["v"])],
     ...[node("Add", ["v", "e"], ["t"]), ...power],
   ];
   const divided = (...kept: readonly Uint8Array[]) => [
-    axes("a", -1),
+    int64("a", [-1]),
     node("ReduceL2", ["x", "a"], ["n"]),
     ...kept,
     node("Div", ["x", "s"], ["y"]),
@@ -83,7 +75,7 @@ describe("a normalization has no constant if", () => {
     ["quotient", [node("Pow", ["t", "h"], ["s"]), node("Div", ["x", "s"], ["y"])], 0.5, QUOTIENT],
     ["product", [node("Pow", ["t", "h"], ["s"]), node("Mul", ["x", "s"], ["y"])], -0.5, PRODUCT],
   ] as const)("the exponent of a power repeats its entries (%s)", (_, nodes, exponent, reason) => {
-    const constants = (h: Constant) => ({ e, h });
+    const constants = (h: ModelConstant) => ({ e, h });
     expect(constantOf(modelOf(rms(nodes), shape, constants(single(exponent))))).toBeCloseTo(1, 12);
     expect(constantOf(modelOf(rms(nodes), shape, constants(full([9, 1, 1], exponent))))).toBe(reason);
   });
@@ -116,7 +108,7 @@ describe("a normalization has no constant if", () => {
     // Below and above the number of entries that are computed.
     for (const count of [8, 5000]) {
       const nodes = [
-        ...[axes("shape", count), axes("a", -1), filled("one", 1), filled("many", 100)],
+        ...[int64("shape", [count]), int64("a", [-1]), filled("one", 1), filled("many", 100)],
         ...[
           node("Mul", ["x", "one"], ["b"]),
           node("Mul", ["x", "many"], ["c"]),
@@ -212,8 +204,8 @@ it("axes that may be different ones are padded each", () => {
     onnx(
       graph(
         [
-          axes("a", ...values),
-          axes("p", 2, 3, 2, 3),
+          int64("a", values),
+          int64("p", [2, 3, 2, 3]),
           node("Pad", ["x", "p", "", "a"], ["y"], text("mode", "edge")),
         ],
         [],

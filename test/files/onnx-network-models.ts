@@ -3,15 +3,24 @@ import type { ConvolutionMap, Network, NetworkMap } from "../../src/files/networ
 import { readOnnxNetwork } from "../../src/files/onnx-network.js";
 import { memorySource } from "../../src/files/source.js";
 import { floats } from "./models.js";
-import { graph, inputs, onnx, outputs, raw, tensor, value } from "./onnx-models.js";
+import { attribute, graph, inputs, node, onnx, outputs, raw, tensor, value } from "./onnx-models.js";
+
+export interface ModelConstant {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+
+export const single = (data: number): ModelConstant => ({ shape: [], data: [data] });
+
+/** A node that gives constant integers. */
+export const int64 = (name: string, values: readonly number[]): Uint8Array =>
+  node("Constant", [], [name], attribute.integers("value_ints", values));
 
 /** A graph from x (and others) to y. */
 export function modelOf(
   nodes: readonly Uint8Array[],
   shapes: Readonly<Record<string, readonly (number | string)[]>>,
-  constants: Readonly<
-    Record<string, { readonly shape: readonly number[]; readonly data: readonly number[] }>
-  > = {},
+  constants: Readonly<Record<string, ModelConstant>> = {},
   ...results: readonly string[]
 ): Uint8Array {
   const initializers = Object.entries(constants).map(([name, { shape, data }]) =>

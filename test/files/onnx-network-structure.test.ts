@@ -18,18 +18,15 @@ import {
   tensor,
   value,
 } from "./onnx-models.js";
-import { modelOf, networkOf, norm } from "./onnx-network-models.js";
+import { int64, modelOf, networkOf, norm, single } from "./onnx-network-models.js";
 import { sessionOf } from "./onnx-runtime.js";
 import { join } from "./writers.js";
 
 const { float, integer, integers } = attribute;
-const single = (data: number) => ({ shape: [], data: [data] });
 const ones = (...shape: readonly number[]) => ({
   shape,
   data: new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(1),
 });
-const int64 = (name: string, values: readonly number[]) =>
-  node("Constant", [], [name], integers("value_ints", values));
 
 const last = ({ nodes }: Network, name = "y"): NetworkNode => {
   const found = nodes.find(({ outputs: names }) => names.includes(name));

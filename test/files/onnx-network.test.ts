@@ -3,7 +3,15 @@ import { describe, expect, it } from "vitest";
 import type { Network } from "../../src/files/network.js";
 import { createRandom } from "../../src/numerics/random.js";
 import { attribute, microsoft, node } from "./onnx-models.js";
-import { changeOf, convolutionMatrix, modelOf, networkOf, norm } from "./onnx-network-models.js";
+import {
+  changeOf,
+  convolutionMatrix,
+  int64,
+  modelOf,
+  networkOf,
+  norm,
+  single,
+} from "./onnx-network-models.js";
 import { sessionOf } from "./onnx-runtime.js";
 
 const random = createRandom(18);
@@ -18,7 +26,6 @@ const constants = (shapes: Readonly<Record<string, readonly number[]>>, scale = 
   Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [name, { shape, data: normal(count(shape), scale) }]),
   );
-const single = (data: number): Constants[string] => ({ shape: [], data: [data] });
 const list = (...data: readonly number[]): Constants[string] => ({ shape: [data.length], data });
 
 interface Case {
@@ -42,8 +49,6 @@ function only(
 
 const op = (operator: string, inputs: readonly string[] = ["x"], ...more: readonly Uint8Array[]) =>
   node(operator, inputs, ["y"], ...more);
-const int64 = (name: string, values: readonly number[]) =>
-  node("Constant", [], [name], integers("value_ints", values));
 
 /** Random pairs of inputs, some of them near, whose outputs must not be farther apart than the bound. */
 async function check({ nodes, shapes, constants: own = {}, scales = [0.3, 3] }: Case): Promise<void> {
