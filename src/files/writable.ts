@@ -74,6 +74,7 @@ export function checkOutputs(requests: readonly OutputRequest[], inputs: Iterabl
   const written = new Map<string, string>();
   for (const request of requests) {
     const { option, path } = request;
+    if (path === "") throw new FileError(`${option}: expected the name of a file, got ""`);
     const { target, status } = placeOf(path);
     const key = status ? identify(status) : target;
     if (read.has(key)) throw new FileError(`${path}: is one of the inputs; ${option} needs another file`);
