@@ -77,8 +77,8 @@ export async function runAudit(
   const { spectrum } = flags;
   if (spectrum !== undefined && !items.some(({ kind, name }) => kind === "weight" && name === spectrum))
     throw new OptionError(`--spectrum: there is no matrix ${quote(spectrum)}`);
-  // Standard output is the journal, which has each line already.
-  const silent = flags.resume !== undefined && streams.isStdout(flags.resume);
+  // Standard output may be the journal, which has each line of --json already, and all that the tables show.
+  const silent = flags.resume !== undefined && isInJournal(flags) && streams.isStdout(flags.resume);
   const page = flags.report === undefined ? undefined : pageRequest("audit", flags.report);
   checkOutputs(
     [
@@ -221,6 +221,11 @@ function journalFor(
       progress.clear();
     }
   });
+}
+
+/** Whether all that would be printed is in the journal, too. */
+function isInJournal({ csv, leftOut }: AuditFlags): boolean {
+  return !csv && !leftOut;
 }
 
 /** Whether standard output goes to a file. */

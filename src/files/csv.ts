@@ -299,7 +299,7 @@ function notesOn(
     if (lines.delimiter === SEMICOLON && options.decimal === undefined) say("decimal points", "--decimal");
   }
   // Two rows of two are more likely a matrix than a column.
-  if (digits && rows > 2) say("commas separate two columns, and are no decimal commas", "--decimal");
+  if (digits && rows !== 2) say("commas separate two columns, and are no decimal commas", "--decimal");
   if (header && options.header === undefined) say("the first row is a header", "--header");
   if (index && options.index === undefined) say("the first column has row names", "--index");
   if (counting && options.index === undefined && (header || rows > 2))

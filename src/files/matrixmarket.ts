@@ -79,7 +79,8 @@ function readHeader(lines: Lines): Header {
   return { format, field: known.field, symmetry: known.symmetry };
 }
 
-function readCoordinate(lines: Lines, { field, symmetry }: Header): FileMatrix {
+function readCoordinate(lines: Lines, header: Header): FileMatrix {
+  const { field, symmetry } = header;
   const [m, n, count] = readSize(lines, ["rows", "columns", "entries"], symmetry);
   const pattern = field === "pattern";
   const dtype = field === "complex" ? "complex128" : "float64";
@@ -112,7 +113,7 @@ function readCoordinate(lines: Lines, { field, symmetry }: Header): FileMatrix {
     if (pattern) values[k] = 1;
     else
       for (let part = 0; part < parts; part++)
-        values[parts * k + part] = readValue(lines, row, column, part, symmetry);
+        values[parts * k + part] = readValue(lines, row, column, part, header);
     rows[k] = row;
     columns[k] = column;
     if (lines.token()) throw lines.error(`something follows the entry: ${lines.quoteToken()}`);
@@ -122,7 +123,8 @@ function readCoordinate(lines: Lines, { field, symmetry }: Header): FileMatrix {
   return { kind: "matrix", shape: [m, n], dtype: storedDtype(field), matrix: compressRows(all) };
 }
 
-function readArray(lines: Lines, { field, symmetry }: Header): FileMatrix {
+function readArray(lines: Lines, header: Header): FileMatrix {
+  const { field, symmetry } = header;
   const [m, n] = readSize(lines, ["rows", "columns"], symmetry);
   const general = symmetry === "general";
   const skew = symmetry === "skew-symmetric";
@@ -140,8 +142,7 @@ function readArray(lines: Lines, { field, symmetry }: Header): FileMatrix {
       for (let part = 0; part < parts; part++) {
         while (more && !lines.token()) more = lines.next();
         if (!more) throw new FileError(`the size line promises ${promised} ${noun}, the file holds ${count}`);
-        const value = lines.value(row, column);
-        checkDiagonal(lines, row, column, part, symmetry, value);
+        const value = valueAt(lines, row, column, part, header);
         data[parts * (row + column * m) + part] = value;
         if (!general && row !== column) data[parts * (column + row * m) + part] = signs[part] * value;
         count++;
@@ -186,31 +187,29 @@ function readPosition(lines: Lines, name: string, limit: number): number {
 }
 
 /** The real part of an entry (part 0), which is all of it if it is not complex, or its imaginary part. */
-function readValue(
-  lines: Lines,
-  row: number,
-  column: number,
-  part: number,
-  symmetry: Header["symmetry"],
-): number {
+function readValue(lines: Lines, row: number, column: number, part: number, header: Header): number {
   if (!lines.token()) throw lines.error(`the entry has no ${part === 0 ? "value" : "imaginary part"}`);
-  const value = lines.value(row, column);
-  checkDiagonal(lines, row, column, part, symmetry, value);
-  return value;
+  return valueAt(lines, row, column, part, header);
 }
 
-function checkDiagonal(
+/** The current word as a number of this field at (row, column). */
+function valueAt(
   lines: Lines,
   row: number,
   column: number,
   part: number,
-  symmetry: Header["symmetry"],
-  value: number,
-): void {
+  { field, symmetry }: Header,
+): number {
+  const value = lines.value(row, column);
   if (symmetry === "hermitian" && part === 1 && row === column && value !== 0)
     throw lines.error(
       `a hermitian matrix with an entry on the diagonal that is not real: row ${row + 1}, column ${column + 1}`,
     );
+  if ((field === "integer" || field === "unsigned-integer") && !Number.isInteger(value))
+    throw lines.error(`${lines.quoteToken()} is no integer, and the field of the file is ${field}`);
+  if (field === "unsigned-integer" && value < 0)
+    throw lines.error(`${lines.quoteToken()} is negative, and the field of the file is ${field}`);
+  return value;
 }
 
 /** The lines that are not blank or comments, and the words in them. */

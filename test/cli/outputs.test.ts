@@ -165,6 +165,13 @@ describe("a file that is not the command's own is refused, and nothing is touche
     ["audit m.safetensors --report empty --resume empty-too", /named by both --resume and --report/],
     ["audit m.safetensors --json --report empty > empty", /standard output/],
     ["audit m.safetensors --report /dev/stdout | cat", /standard output/],
+    // What these options print is not in the journal, and would be lost.
+    ...["--csv", "--left-out", "--json --left-out"].map((printed): [string, RegExp] => [
+      `audit m.safetensors ${printed} --resume empty > empty`,
+      /--resume needs another file/,
+    ]),
+    ["audit m.safetensors --report ''", /--report: expected the name of a file, got ""/],
+    ["audit m.safetensors --resume ''", /--resume: expected the name of a file, got ""/],
     ["audit m.safetensors --report new/", /it is a folder/],
     ["audit m.safetensors --report nowhere", /no such folder/],
     ["audit m.safetensors --report circle", /circle/],

@@ -19,6 +19,25 @@ const array = (body: string, symmetry = "general", field = "real") =>
   `%%MatrixMarket matrix array ${field} ${symmetry}\n${body}`;
 
 describe("Matrix Market, coordinate", () => {
+  it.each(["coordinate", "array"])(
+    "refuses numbers that are not of the field, in the %s format",
+    (format) => {
+      const file = (value: string, field: string) =>
+        format === "array"
+          ? array(`2 1\n3\n${value}`, "general", field)
+          : coordinate(`2 1 2\n1 1 3\n2 1 ${value}`, "general", field);
+      for (const field of ["integer", "unsigned-integer"]) {
+        expect(expand(read(file("7.0", field)))).toEqual([[3], [7]]);
+        for (const value of ["2.5", "1e-3"])
+          expect(() => read(file(value, field)), value).toThrow(
+            `line 4: "${value}" is no integer, and the field of the file is ${field}`,
+          );
+      }
+      expect(expand(read(file("-7", "integer")))).toEqual([[3], [-7]]);
+      expect(() => read(file("-7", "unsigned-integer"))).toThrow(/line 4: "-7" is negative/);
+    },
+  );
+
   it("reads real, integer and pattern entries into compressed rows", () => {
     const file = read(coordinate("2 3 4\n2 1 -1.5e1\n1 3 2\n1 1 .5\n2 2 7.\n"));
     expect((file.matrix as SparseMatrix).kind).toBe("csr");
