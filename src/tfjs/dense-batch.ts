@@ -1,5 +1,6 @@
 /** Batches of matrices for the norms that need a full SVD. */
 import { engine, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { float32Results } from "./float32-results.js";
 import { type BatchDecomposition, decompose } from "./singular-values.js";
 import { type MatrixShape, readFinite, readNow } from "./tensor-input.js";
 
@@ -39,13 +40,12 @@ export class DenseBatch {
     return this.tensor(shape, (i) => of(data.subarray(i * size, (i + 1) * size), i));
   }
 
-  /** The results of `of` for each matrix, concatenated to a tensor. */
+  /**
+   * The results of `of` for each matrix, concatenated to a tensor.
+   *
+   * @throws OverflowError if one is beyond the largest float32
+   */
   tensor(shape: number[], of: (i: number) => ArrayLike<number>): Tensor {
-    const parts = Array.from({ length: this.shape.batch }, (_, i) => of(i));
-    const data = new Float32Array(parts.length * parts[0].length);
-    parts.forEach((part, i) => {
-      data.set(part, i * part.length);
-    });
-    return tensor(data, shape);
+    return tensor(float32Results(this.shape, this.#caller, of), shape);
   }
 }

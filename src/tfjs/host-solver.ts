@@ -1,6 +1,5 @@
 /** Triplets and their derivatives by the core, for tensors that can be read. Triplets that did not converge are errors. */
-import { reshape, type Tensor, tensor } from "@tensorflow/tfjs-core";
-import { addMatrixIndex } from "../derivative/gradient-batch.js";
+import { type Tensor, tensor } from "@tensorflow/tfjs-core";
 import {
   hessianVectorProduct,
   type SingularTriplet,
@@ -10,8 +9,8 @@ import {
   spectralNormBatch,
   tripletVjp,
 } from "../index.js";
-import { OverflowError } from "../matrix/errors.js";
 import { requireConverged } from "../solve/require-converged.js";
+import { float32Results } from "./float32-results.js";
 import type { Solver, Triplets } from "./solver.js";
 import { type MatrixShape, readNow } from "./tensor-input.js";
 
@@ -39,26 +38,25 @@ export class HostSolver implements Solver {
       leading.length === 0
         ? [spectralNorm({ data, shape: [rows, columns] }, this.#options)]
         : spectralNormBatch({ data, shape: [batch, rows, columns] }, this.#options);
-    const inFloat32 = Float32Array.from(values, (value, i) => this.#indexed(i, () => this.#inFloat32(value)));
-    return tensor(inFloat32, [batch]);
+    return tensor(this.#results((i) => [values[i]]));
   }
 
   triplets(x: Tensor): Triplets {
-    const { batch, leading, rows, columns } = this.#shape;
+    const { batch, rows, columns } = this.#shape;
     const data = this.#first(x);
-    const sigma = new Float32Array(batch);
     const u = new Float32Array(batch * rows);
     const v = new Float32Array(batch * columns);
-    this.#found = Array.from({ length: batch }, (_, i) => {
-      const t = this.#indexed(i, () => singularTriplet(this.#matrix(data, i), this.#options));
-      requireConverged(t, this.#caller, leading.length === 0 ? undefined : i);
-      sigma[i] = this.#indexed(i, () => this.#inFloat32(t.sigma));
+    this.#found = [];
+    const sigma = this.#results((i) => {
+      const t = singularTriplet(this.#matrix(data, i), this.#options);
+      requireConverged(t, this.#caller);
+      this.#found.push(t);
       u.set(t.u, i * rows);
       v.set(t.v, i * columns);
-      return t;
+      return [t.sigma];
     });
     return {
-      sigma: tensor(sigma, [batch]),
+      sigma: tensor(sigma),
       u: tensor(u, [batch, rows, 1]),
       v: tensor(v, [batch, 1, columns]),
     };
@@ -67,7 +65,7 @@ export class HostSolver implements Solver {
   hessian(x: Tensor, _: Triplets, c: Tensor): Tensor {
     const data = this.#read(x);
     const directions = this.#read(c);
-    return this.#each(x.shape, (i) => {
+    return this.#ofShape(x.shape, (i) => {
       const options = { triplet: this.#found[i] };
       return hessianVectorProduct(this.#matrix(data, i), this.#matrix(directions, i), options).data;
     });
@@ -78,26 +76,11 @@ export class HostSolver implements Solver {
     const data = this.#read(x);
     const us = this.#read(uBar);
     const vs = this.#read(vBar);
-    return this.#each(x.shape, (i) => {
+    return this.#ofShape(x.shape, (i) => {
       const u = us.subarray(i * rows, (i + 1) * rows);
       const v = vs.subarray(i * columns, (i + 1) * columns);
       return tripletVjp(this.#matrix(data, i), this.#found[i], { u, v }).data;
     });
-  }
-
-  /** Computes something of the i-th matrix. In a batch, its errors get the index of the matrix. */
-  #indexed<T>(i: number, compute: () => T): T {
-    try {
-      return compute();
-    } catch (error) {
-      throw this.#shape.leading.length === 0 ? error : addMatrixIndex(i, error);
-    }
-  }
-
-  /** @throws OverflowError if a norm is too large for the tensor that it is returned in */
-  #inFloat32(norm: number): number {
-    if (Math.fround(norm) < Number.POSITIVE_INFINITY) return norm;
-    throw new OverflowError(`${this.#caller}: ${norm} is beyond the largest float32; scale x down first`);
   }
 
   #first(x: Tensor): Float32Array {
@@ -115,10 +98,11 @@ export class HostSolver implements Solver {
     return { data, shape: [rows, columns], offset: i * rows * columns } as const;
   }
 
-  #each(shape: number[], of: (i: number) => ArrayLike<number>): Tensor {
-    const { batch, rows, columns } = this.#shape;
-    const all = new Float32Array(batch * rows * columns);
-    for (let i = 0; i < batch; i++) all.set(of(i), i * rows * columns);
-    return reshape(tensor(all), shape);
+  #results(of: (i: number) => ArrayLike<number>): Float32Array {
+    return float32Results(this.#shape, this.#caller, of);
+  }
+
+  #ofShape(shape: number[], of: (i: number) => ArrayLike<number>): Tensor {
+    return tensor(this.#results(of), shape);
   }
 }

@@ -5,12 +5,7 @@ import { namedOptions } from "../matrix/option-names.js";
 import type { NormOrder } from "../solve/entry-norms.js";
 import { DenseBatch } from "./dense-batch.js";
 import * as entrywise from "./entrywise-norms.js";
-import {
-  type BatchDecomposition,
-  numericalRank,
-  weightedProduct,
-  weightedProductDerivative,
-} from "./singular-values.js";
+import { type BatchDecomposition, weightedProduct, weightedProductDerivative } from "./singular-values.js";
 import { checkMatrices, invalidOption } from "./tensor-input.js";
 import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable.js";
 
@@ -30,14 +25,16 @@ export interface NormOptions {
  *
  * Differentiable twice. At a kink the gradient is one subgradient: with sign(0) = 0, the first of several extreme columns
  * or rows, the first singular vectors of the SVD, and 0 for a singular value that is zero to working accuracy. The zero
- * matrix has gradient 0, and no gradient is NaN.
+ * matrix has gradient 0, and no gradient is NaN. Of the sums of absolute values (1, -1, Infinity, -Infinity) the second
+ * derivative is 0, at kinks too.
  *
  * @param x - float32, […, m, n]: the leading axes are a batch
  * @returns shape […]
  * @throws OptionError for an `ord` that does not exist, for other options, and for an `ord` that is
  *   not in an object (`norm(x, 2)`); ShapeError, NonFiniteError; UnsupportedError
- *   for anything but a live float32 tensor that can be read synchronously. When differentiated:
- *   TiedError for a second derivative that does not exist, UnsupportedError for a third
+ *   for anything but a live float32 tensor that can be read synchronously; OverflowError for a result beyond the largest
+ *   float32. When differentiated: TiedError for a second derivative of 2, -2, "nuc" or "fro" that does not exist, as where
+ *   a singular value that counts is tied with one that does not, or is zero; UnsupportedError for a third
  *
  * @remarks
  * **Cost.** For 2, -2 and "nuc" a dense SVD, O(mn·min(m, n)); `spectralNorm` is far cheaper than ord 2.
@@ -108,7 +105,7 @@ function bySingularValues(ord: NormOrder): ((d: BatchDecomposition) => Float64Ar
   };
   if (ord === 2) return (d) => only(d, 0);
   if (ord === -2) return (d) => only(d, d.S.length - 1);
-  if (ord === "nuc") return (d) => new Float64Array(d.S.length).fill(1, 0, numericalRank(d));
+  if (ord === "nuc") return (d) => new Float64Array(d.S.length).fill(1);
   return undefined;
 }
 

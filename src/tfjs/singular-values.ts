@@ -90,15 +90,17 @@ export function weightedProductDerivative(
 ): Float64Array {
   const { m, n, U, S, V } = d;
   const k = S.length;
-  const r = numericalRank(d);
-  const weight = Float64Array.from(S, (_, i) => (i < r ? g[i] : 0));
   const tie = 4 * 2 ** -23 * S[0];
+  const missing = (which: string) =>
+    new TiedError(`${which} to working accuracy, so the second derivative does not exist`);
+  for (let i = numericalRank(d); i < k; i++)
+    if (g[i] !== 0) throw missing(`the singular value ${i + 1} is zero`);
   const quotient = (numerator: number, denominator: number, i: number, j: number): number => {
     if (numerator === 0) return 0;
     if (Math.abs(denominator) > tie) return numerator / denominator;
-    const which =
-      i === j ? `the singular value ${i + 1} is zero` : `the singular values ${i + 1} and ${j + 1} are equal`;
-    throw new TiedError(`${which} to working accuracy, so the second derivative does not exist`);
+    throw missing(
+      i === j ? `the singular value ${i + 1} is zero` : `the singular values ${i + 1} and ${j + 1} are equal`,
+    );
   };
 
   const ue = transposeTimes(U, m, k, e, n); // UᵀE, k×n
@@ -112,8 +114,7 @@ export function weightedProductDerivative(
       const even = (p[i * k + j] + p[j * k + i]) / 2;
       const odd = (p[i * k + j] - p[j * k + i]) / 2;
       middle[i * k + j] =
-        quotient(weight[i] - weight[j], S[i] - S[j], i, j) * even +
-        quotient(weight[i] + weight[j], S[i] + S[j], i, j) * odd;
+        quotient(g[i] - g[j], S[i] - S[j], i, j) * even + quotient(g[i] + g[j], S[i] + S[j], i, j) * odd;
     }
   }
 
@@ -122,7 +123,7 @@ export function weightedProductDerivative(
   const right = new Float64Array(k * n);
   if (m > n) {
     for (let i = 0; i < k; i++) {
-      const c = quotient(weight[i], S[i], i, i);
+      const c = quotient(g[i], S[i], i, i);
       if (c === 0) continue;
       for (let row = 0; row < m; row++) {
         let inside = 0;
@@ -132,7 +133,7 @@ export function weightedProductDerivative(
     }
   } else if (n > m) {
     for (let i = 0; i < k; i++) {
-      const c = quotient(weight[i], S[i], i, i);
+      const c = quotient(g[i], S[i], i, i);
       if (c === 0) continue;
       for (let l = 0; l < n; l++) {
         let inside = 0;

@@ -21,11 +21,15 @@ import { undifferentiable, withGradient } from "./twice-differentiable.js";
  * @param options - not used; must be undefined
  * @returns shape […, min(m, n)]
  * @throws OptionError for a second argument; ShapeError, NonFiniteError; UnsupportedError for anything but a live
- *   float32 tensor that can be read synchronously. When differentiated: TiedError for a second derivative with different
- *   cotangents of equal singular values, UnsupportedError for a third
+ *   float32 tensor that can be read synchronously; OverflowError for a result beyond the largest float32. When
+ *   differentiated: TiedError for a second derivative with different cotangents of equal singular values, or with a
+ *   cotangent of a zero singular value that is not zero; UnsupportedError for a third
  *
  * @remarks
  * **Cost.** An SVD, and O(mn·min(m, n)) for each derivative.
+ *
+ * **Not guaranteed.** The second derivative of a function that is smooth where a singular value is zero, although the
+ * singular value is not: that of Σσᵢ² at a matrix that is not of full rank lacks a part. `matrixNorm` has it for "fro".
  *
  * **Complex.** Refused; the message names a function of `spectral-norm` to call instead.
  *

@@ -157,6 +157,12 @@ onEachBackend("the dense norms", () => {
         expect(error.message).toMatch(new RegExp(`^ord: ${name} expects 2, -2.*"nuc", got`));
       }
     }
+    // 3·2e38 is beyond float32, as a norm and as a sum over a row.
+    const large = tf.stack([tf.ones([3, 3]), tf.fill([3, 3], 2e38)]);
+    const message = expect.stringMatching(/^batch 1: .* is beyond the largest float32/);
+    for (const ord of ORDERS.filter((ord) => ord !== -2))
+      expect(complaint(() => matrixNorm(large, { ord }))).toMatchObject({ code: "ERR_OVERFLOW", message });
+    expect(complaint(() => svdvals(large))).toMatchObject({ code: "ERR_OVERFLOW", message });
     for (const f of [norm, matrixNorm, svdvals]) {
       expect(complaint(() => f(tf.ones([3]))).code).toBe("ERR_SHAPE");
       expect(complaint(() => f(tf.ones([2, 2], "int32"))).code).toBe("ERR_UNSUPPORTED");

@@ -172,6 +172,28 @@ describe("where a second derivative does not exist", () => {
     expect(complaint(() => tf.grad(inner)(tf.scalar(2))).message).toBe("no error");
   });
 
+  test.each<[string, F, number[]]>([
+    ["ord 2, the zero matrix", (x) => matrixNorm(x, { ord: 2 }), [0, 0, 0, 0, 0, 0]],
+    ["ord -2, rank 1", (x) => matrixNorm(x, { ord: -2 }), [1, 2, 3, 2, 4, 6]],
+    ["nuc, rank 1", (x) => matrixNorm(x, { ord: "nuc" }), [1, 2, 3, 2, 4, 6]],
+    ["fro, the zero matrix", (x) => matrixNorm(x), [0, 0, 0, 0, 0, 0]],
+    ["the sum of svdvals, rank 1", (x) => tf.sum(svdvals(x)), [1, 2, 3, 2, 4, 6]],
+  ])("%s raises TiedError, of a batch with the index", (_, f, a) => {
+    const e = tf.tensor2d(normal(6, 1), [2, 3]);
+    expect(complaint(() => hessianTimes(f, tf.tensor2d(a, [2, 3]), e)).code).toBe("ERR_TIED");
+    const stack = tf.stack([tf.tensor2d(normal(6, 2), [2, 3]), tf.tensor2d(a, [2, 3])]);
+    const error = complaint(() => hessianTimes((x) => tf.sum(f(x)), stack, tf.stack([e, e])));
+    expect(error).toMatchObject({ code: "ERR_TIED", message: expect.stringMatching(/^batch 1: /) });
+  });
+
+  test("zero singular values that do not count do no harm", () => {
+    const x = tf.tensor2d([1, 2, 3, 2, 4, 6], [2, 3]);
+    const e = tf.tensor2d(normal(6, 1), [2, 3]);
+    const largest = hessianTimes((x) => tf.sum(tf.mul(svdvals(x), [1, 0])), x, e);
+    const expected = hessianTimes((x) => spectralNorm(x), x, e);
+    expect(maxDifference(largest, expected)).toBeLessThan(1e-6);
+  });
+
   test("a third derivative is an error that says so", () => {
     const x = tf.tensor2d(normal(6, 1), [2, 3]);
     for (const f of [
