@@ -51,8 +51,8 @@ export interface Certificate {
   gradientErrorBound: number;
   /**
    * Whether the interval was proven by the sharpest method for A: Cholesky, the magnitudes of the entries for a sparse
-   * matrix too large for Cholesky, or the symbol of a convolution that is too large. If false, `maxCost` was too small or the test failed; the bounds still hold, but are
-   * wider.
+   * matrix too large for Cholesky, or the symbol of a convolution that is too large. If false, `maxCost` was too small
+   * or the test failed; the bounds still hold, but are wider.
    */
   proven: boolean;
   /**

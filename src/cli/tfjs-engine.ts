@@ -117,9 +117,9 @@ const BATCH = 32;
 
 /**
  * A lower bound of the Lipschitz constant of a model's output: the spectral norm of its Jacobian next to a point, less
- * its rounding. At the point itself the network may have a kink, such as equal numbers in a maximum, where TensorFlow.js
- * has a sum of the slopes on all sides, which is none of them. That is estimated: products of the Jacobian with multiples of the same vector, which are multiples of one
- * another but for rounding, are compared.
+ * its rounding. At the point itself the network may have a kink, such as equal numbers in a maximum, where
+ * TensorFlow.js has a sum of the slopes on all sides, which is none of them. That is estimated: products of the
+ * Jacobian with multiples of the same vector, which are multiples of one another but for rounding, are compared.
  *
  * @param model  with one input and one output
  * @throws UnsupportedError, NonFiniteError, AdjointError as `jacobianNorm`

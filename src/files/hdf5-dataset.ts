@@ -47,8 +47,8 @@ const [PLAIN_EDGES, SINGLE_FILTERED] = [1, 2];
 /**
  * The description of a dataset, from the messages in its header.
  *
- * Format: HDF5 File Format Specification 3.0, sections IV.A.2.b, d, f and i; layouts of version 5, which HDF5 2.0 writes, are
- * those of version 4 with larger fields for the sizes of chunks.
+ * Format: HDF5 File Format Specification 3.0, sections IV.A.2.b, d, f and i; layouts of version 5, which HDF5 2.0
+ * writes, are those of version 4 with larger fields for the sizes of chunks.
  *
  * @throws FileError if it is damaged
  */

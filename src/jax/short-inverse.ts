@@ -24,7 +24,8 @@ const GROWTH = 0.5;
 const CONVERGED = 2 ** -10;
 
 /**
- * Computes the inverse by jax-js operations, which can be traced, with the series (I − R)⁻¹ = Π (I + R^(2^j)) for R = BᵀB − vvᵀ, whose eigenvalues are (σⱼ/σ₁)², j ≥ 2, and 0.
+ * Computes the inverse by jax-js operations, which can be traced, with the series (I − R)⁻¹ = Π (I + R^(2^j)) for R =
+ * BᵀB − vvᵀ, whose eigenvalues are (σⱼ/σ₁)², j ≥ 2, and 0.
  *
  * @param x  […, m, n], consumed
  * @param triplet  of x, not consumed

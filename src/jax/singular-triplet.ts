@@ -17,9 +17,9 @@ export type ArrayTriplet = {
 };
 
 /**
- * σ₁ with unit vectors u and v of every m×n matrix in x. All three can be differentiated like
- * `spectralNorm`: to every order outside of `jit`, and up to order three under it. The pair (u, v) is determined up to a common sign;
- * which one comes out depends on x, may change from one x to the next, and differs under `jit`.
+ * σ₁ with unit vectors u and v of every m×n matrix in x. All three can be differentiated like `spectralNorm`: to every
+ * order outside of `jit`, and up to order three under it. The pair (u, v) is determined up to a common sign; which one
+ * comes out depends on x, may change from one x to the next, and differs under `jit`.
  *
  * @param x - as for `spectralNorm`; consumed
  * @param options - as for `spectralNorm`

@@ -5,8 +5,9 @@ import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
 export type Columns = { sigma: JaxArray; u: JaxArray; v: JaxArray };
 
 /**
- * Squares the Gram matrix of the short side repeatedly: p squarings damp every direction but the first by (σ₂/σ₁)^(2^(p+1)), and the largest column is v. Two steps of power iteration on A then remove the rounding errors of the
- * squarings from v.
+ * Squares the Gram matrix of the short side repeatedly: p squarings damp every direction but the first by
+ * (σ₂/σ₁)^(2^(p+1)), and the largest column is v. Two steps of power iteration on A then remove the rounding errors of
+ * the squarings from v.
  *
  * @param x  […, m, n]; consumed
  * @returns σ = 0 and some unit vectors for the zero matrix; NaN if x is not finite

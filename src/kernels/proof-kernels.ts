@@ -4,8 +4,8 @@ import { kernels } from "./select.js";
 import { wasmProof } from "./wasm/proof.js";
 
 /**
- * A memory larger than this is discarded after the call that needed it. Chosen: room for a Gram matrix of order 2900 (8n² bytes)
- * and its factor in place, so that smaller proofs need not grow it again.
+ * A memory larger than this is discarded after the call that needed it. Chosen: room for a Gram matrix of order 2900
+ * (8n² bytes) and its factor in place, so that smaller proofs need not grow it again.
  */
 const KEPT_BYTES = 64 * 2 ** 20;
 

@@ -19,9 +19,10 @@ export interface SolveOptions {
   /** Krylov or power steps; default 10000, for "power" 1000. */
   maxIterations?: number;
   /**
-   * A first v (length n; 2n interleaved parts if A is complex). It speeds up and is never trusted: a random vector runs beside it, and what it takes until
-   * that has shown, to one chance in a thousand, that no larger singular value is hidden depends on the spectrum. Where
-   * σ₁² is more than half of ‖A‖_F² there can be none, and a good start is done at once.
+   * A first v (length n; 2n interleaved parts if A is complex). It speeds up and is never trusted: a random vector runs
+   * beside it, and what it takes until that has shown, to one chance in a thousand, that no larger singular value is
+   * hidden depends on the spectrum. Where σ₁² is more than half of ‖A‖_F² there can be none, and a good start is done
+   * at once.
    */
   start?: ArrayLike<number>;
   /** Of the random start; an integer, default 0. */

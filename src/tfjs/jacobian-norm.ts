@@ -65,11 +65,12 @@ const RTOL = 1e-6;
  *   steps of the iteration, default 10000. `seed`, `start` as for the core's `singularTriplet`
  * @returns numbers, and the tensors u and v, which the caller disposes. With `converged: false` they are the best so
  *   far, and σ is still at most ‖J‖₂. Where J is 0, σ is 0
- * @throws UnsupportedError if f cannot be differentiated, if x or f(x) is no float32 tensor, on a backend that cannot be
- *   read synchronously (webgpu), and where J had to be formed and has more than 2²⁶ numbers; ShapeError if x or f(x) is
- *   empty, or `start` has another length than x; NonFiniteError if x, f(x) or a derivative is NaN or infinite;
+ * @throws UnsupportedError if f cannot be differentiated, if x or f(x) is no float32 tensor, on a backend that cannot
+ *   be read synchronously (webgpu), and where J had to be formed and has more than 2²⁶ numbers; ShapeError if x or f(x)
+ *   is empty, or `start` has another length than x; NonFiniteError if x, f(x) or a derivative is NaN or infinite;
  *   AdjointError if f is not deterministic (dropout in training), or if TensorFlow.js' gradient is not the adjoint of
- *   the linearized f (on some backends for average pooling with padding "same", and on wasm for max pooling of negative numbers); OptionError; whatever f throws
+ *   the linearized f (on some backends for average pooling with padding "same", and on wasm for max pooling of negative
+ *   numbers); OptionError; whatever f throws
  *
  * @remarks
  * **Cost.** For m ≤ 64 numbers in f(x), m + 9 evaluations of f with its gradient. Otherwise some 50 to 200, half of them

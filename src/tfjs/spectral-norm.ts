@@ -16,10 +16,10 @@ import { type MatrixFunction, twiceDifferentiable } from "./twice-differentiable
  * @param options - as for the core's `spectralNorm`, and `readBack`, `steps` (see there)
  * @returns shape […]; a scalar for a matrix
  * @throws ShapeError for a rank below 2 or an empty axis; UnsupportedError for a tensor that is disposed or not
- *   float32; OptionError for an unknown option or a wrong value. If x is read: NonFiniteError with the place of the first NaN
- *   or infinity; OverflowError if a norm is beyond the largest float32; ConvergenceError if `maxIterations` did not suffice,
- *   with the best `triplet` and, for a batch, the matrix's `index`. When differentiated: TiedError for a second derivative if σ₁ is tied, UnsupportedError for a
- *   third
+ *   float32; OptionError for an unknown option or a wrong value. If x is read: NonFiniteError with the place of the
+ *   first NaN or infinity; OverflowError if a norm is beyond the largest float32; ConvergenceError if `maxIterations`
+ *   did not suffice, with the best `triplet` and, for a batch, the matrix's `index`. When differentiated: TiedError for
+ *   a second derivative if σ₁ is tied, UnsupportedError for a third
  *
  * @remarks
  * **Cost.** One solve in the core, after copying x from the backend; the backward pass costs one outer

@@ -184,7 +184,8 @@ describe("a transposed convolution", () => {
   it("is the adjoint of the convolution with its attributes, from its outputs to its inputs", () => {
     let compared = 0;
     possible.forEach((s, k) => {
-      // With "same", the two pad in different ways; with output padding from the stride on, the convolution has more outputs.
+      // With "same", the two pad in different ways; with output padding from the stride on, the convolution has more
+      // outputs.
       if (
         !s.transposed ||
         s.padding === "same" ||

@@ -249,6 +249,17 @@ onEachBackend("SpectralNormalization", (backend) => {
     expect(norm(layer.normalizedKernel())).toBeCloseTo(1, 5);
     expect(complaint(() => layer.setWeights([kernel])).code).toBe("ERR_SHAPE");
     expect(complaint(() => layer.setWeights([tf.ones([3, 4]), ...all.slice(1)])).code).toBe("ERR_SHAPE");
+    expect(complaint(() => layer.setWeights([tf.ones([3, 4]), tf.ones([3])]))).toMatchObject({
+      code: "ERR_SHAPE",
+      message: expect.stringContaining("weight 0 has shape [4,3], got [3,4]"),
+    });
+    expect(maxDifference(layer.getWeights()[0].dataSync(), kernel.dataSync())).toBe(0);
+  });
+
+  test.each([false, true])("has no normalized kernel before it is built, training: %s", (training) => {
+    const layer = SpectralNormalization({ layer: tfl.layers.dense({ units: 3 }) });
+    expect(complaint(() => layer.normalizedKernel(training)).message).toMatch(/is not built yet/);
+    expect(complaint(() => layer.converge()).message).toMatch(/is not built yet/);
   });
 
   test("takes the wrapped layer's input shape and weights, and embeddings", () => {

@@ -92,8 +92,8 @@ const LateWrapper: LateClass<WrapperClass> = lateParent<WrapperClass>("TimeDistr
  *
  * With `conv: "reshape"`, kernels with more than two axes are reshaped to a matrix whose columns are the last axis. With
  * `conv: "operator"`, σ is the norm of the convolution as a linear map of images of one size, A(W), with its stride,
- * padding and dilation; u and v are images (channels last) and σ = uᵀ·A(W)·v. W is not changed; kernel regularizers and constraints see W, not W/σ. A kernel of zeros
- * stays as it is.
+ * padding and dilation; u and v are images (channels last) and σ = uᵀ·A(W)·v. W is not changed; kernel regularizers and
+ * constraints see W, not W/σ. A kernel of zeros stays as it is.
  */
 export class SpectralNormalizationLayer extends LateWrapper {
   static readonly className = "SpectralNormalization";
@@ -196,15 +196,15 @@ export class SpectralNormalizationLayer extends LateWrapper {
    * W/σ(W), with the shape of the kernel.
    *
    * @param training - whether to take `powerIterations` steps first, which update u and v; default false
-   * @throws OptionError if `training` is not a boolean
+   * @throws OptionError if `training` is not a boolean, or the layer is not built yet
    */
   normalizedKernel(training = false): Tensor {
     if (typeof training !== "boolean")
       throw invalidOption(training, "training", "normalizedKernel", "true or false");
     return tidy(() => {
+      const { map, u, v } = this.#tracked();
       const kernel = this.#kernel();
       const sigma = training ? this.#advance(kernel) : undefined;
-      const { map, u, v } = this.#tracked();
       return div(kernel, nonZero(abs(map.bilinear(kernel, u.read(), v.read(), sigma))));
     });
   }
@@ -250,6 +250,7 @@ export class SpectralNormalizationLayer extends LateWrapper {
    */
   override setWeights(weights: Tensor[]): void {
     if (weights.length === this.layer.weights.length) {
+      this.#checkShapes(weights, this.layer.weights);
       this.layer.setWeights(weights);
       this.converge();
       return;
@@ -258,15 +259,16 @@ export class SpectralNormalizationLayer extends LateWrapper {
     if (weights.length !== own.length) {
       throw new ShapeError(`${this.name}: setWeights expects ${own.length} tensors, got ${weights.length}`);
     }
-    own.forEach((weight, i) => {
-      if (String(weight.shape) !== String(weights[i].shape)) {
-        throw new ShapeError(
-          `${this.name}: weight ${i} has shape [${weight.shape}], got [${weights[i].shape}]`,
-        );
-      }
-    });
+    this.#checkShapes(weights, own);
     own.forEach((weight, i) => {
       weight.write(weights[i]);
+    });
+  }
+
+  #checkShapes(weights: Tensor[], own: readonly LayerVariable[]): void {
+    own.forEach(({ shape }, i) => {
+      if (String(shape) !== String(weights[i].shape))
+        throw new ShapeError(`${this.name}: weight ${i} has shape [${shape}], got [${weights[i].shape}]`);
     });
   }
 
@@ -310,7 +312,8 @@ type Initializer = ReturnType<typeof initializers.zeros>;
 /**
  * Wraps a layer so that it computes with W/σ(W), whose spectral norm is 1; named as in Keras.
  *
- * @param args - `layer`: a layer with one kernel (dense, convolutions) or embeddings. `powerIterations`: steps of power
+ * @param args - `layer`: a layer with one kernel (dense, convolutions) or embeddings; depthwiseConv2d has none as a
+ *   matrix, and needs `conv: "operator"`. `powerIterations`: steps of power
  *   iteration per training step; default 1. `conv`: "reshape" (the default) normalizes the kernel of a convolution as a
  *   matrix, as Keras and PyTorch do; then the convolution itself can have a norm of up to √(h·w), or far below 1.
  *   "operator" normalizes the convolution itself, so that it stretches no difference of two inputs; for conv1d, conv2d,

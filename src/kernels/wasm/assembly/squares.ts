@@ -1,5 +1,5 @@
-// Sums of squares of 16-bit and 32-bit numbers in float64, for the command. They are exact but for the additions. The shuffles are
-// those that processors have as one instruction; any other takes five.
+// Sums of squares of 16-bit and 32-bit numbers in float64, for the command. They are exact but for the additions. The
+// shuffles are those that processors have as one instruction; any other takes five.
 
 /** Bytes between two additions to the total. */
 const BLOCK: usize = 8192;
