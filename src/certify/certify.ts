@@ -103,10 +103,11 @@ export const MOST_BYTES = 2 ** 32 - 2 ** 26;
  * times the flops and twice the memory.
  *
  * **Assumes.** IEEE 754 double arithmetic, rounding to nearest, with subnormal numbers, as ECMAScript and WebAssembly
- * prescribe; no relaxed SIMD is used, whichever kernels are chosen. And that code and machine do what they say.
+ * prescribe; no relaxed SIMD is used, whichever kernels are chosen. It also assumes that neither this code nor the
+ * machine has an error.
  *
- * **Not guaranteed.** A small interval where maxCost does not reach; a sigma2Upper close to σ₂ where the triplet's gap
- * is far off. What can be told apart is about min·√min units of 2^-53, relatively: closer pairs pass for a tie.
+ * **Not guaranteed.** A small interval if `maxCost` is too small; a `sigma2Upper` close to σ₂ if the triplet's gap is far
+ * off. Two singular values that differ by less than about min·√min·2^-53, relatively, are taken for a tie.
  *
  * **Source.** docs/certificate.md; Rump, BIT 51:367, 2011 and BIT 46:433, 2006; Davis & Kahan, SIAM J. Numer. Anal.
  * 7:1, 1970.

@@ -53,9 +53,9 @@ export interface ProbableBound {
  * **Cost.** `steps` products with A and with Aᵀ and one product more (for an operator two), steps·min(m, n) numbers,
  * 8·steps²·min(m, n) flops.
  *
- * **Not guaranteed.** Anything for one start. The probability is over starts. The start depends on `seed` and on a
- * product with A, so that no A can be made in advance for which it fails. Rounding is allowed for by a few ε, not
- * bounded.
+ * **Not guaranteed.** The bound for one given start; the probability is over all starts. The start depends on `seed`
+ * and on a product with A, so that no A can be made in advance for which it fails. Rounding is allowed for by a few ε,
+ * not bounded.
  *
  * **Source.** Kuczyński & Woźniakowski, SIAM J. Matrix Anal. Appl. 13:1094, 1992; proof in docs/certificate.md.
  *

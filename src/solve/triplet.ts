@@ -72,8 +72,7 @@ export function singularTriplet<A extends MatrixOrOperator>(
 }
 
 /**
- * ‖A‖₂, the largest singular value. Stops as soon as the value is accurate, which takes fewer digits than the
- * vectors would take.
+ * ‖A‖₂, the largest singular value. Stops as soon as the value is accurate, which is before the vectors are.
  *
  * @param A - m×n, finite; neither changed nor kept
  * @param options - `rtol`: relative error wanted in σ; default: what A's dtype supports
@@ -83,9 +82,9 @@ export function singularTriplet<A extends MatrixOrOperator>(
  * @remarks
  * **Cost.** A tenth fewer passes than `singularTriplet`; at a loose rtol down to half.
  *
- * **Not guaranteed.** As there. The error is estimated as residual²/gap, which takes three or more values that agree
- * to within the residual for two. So the residual is also brought below 2·rtol (1e-13 by default, 1e-6 for
- * float32), which bounds the distance to a singular value whatever its neighbours.
+ * **Not guaranteed.** What `singularTriplet` does not guarantee. The error is estimated as residual²/gap, which takes
+ * three or more values that agree to within the residual for two. So the residual is also brought below 2·rtol (1e-13
+ * by default, 1e-6 for float32), which bounds the distance to a singular value whatever its neighbours.
  *
  * **Complex.** Taken in every form; σ₁ is real. `start` is interleaved.
  *

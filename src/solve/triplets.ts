@@ -54,9 +54,9 @@ const MOST_DENSE = 2 ** 24;
  * times smaller than the first of the last one. Then k passes (float32: 3k/2; `rowPanels`: 2 or 3) and some 10·k²·(m +
  * n) flops. max(64, 2k + 32)·min(m, n) + 6k·(m + n) numbers of memory. On the dense path min(m, n) products and an SVD.
  *
- * **Not guaranteed.** As for `singularTriplet`. Three or more equal values: where two of them are among the k and
- * smaller ones too, a random block looks for more of them, with a chance of 0.001 to miss them. Within a tie any
- * vectors of its space are as good as others.
+ * **Not guaranteed.** As for `singularTriplet`. Three or more equal values: if two of them and a smaller one are
+ * among the k, a random block looks for more of them, which misses them with a probability of 0.001. The vectors of
+ * equal values are not unique; any orthonormal basis of their space may be returned.
  *
  * **Source.** Thick restart (Wu & Simon, SIAM J. Matrix Anal. Appl. 22:602, 2000) of block Lanczos, locking, and at the
  * end the singular values of A on the space found (Rayleigh–Ritz; Parlett, The Symmetric Eigenvalue Problem, §11).
