@@ -5,9 +5,9 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { byteSize } from "../src/cli/option-values.js";
 import { normalBits, randomWords, timedAudit } from "./audit-run.js";
+import { commandLine } from "./command-line.js";
 import { readingContenders } from "./contenders/reading.js";
 import { halvesRoof } from "./roof.js";
 import { percent } from "./targets.js";
@@ -28,14 +28,12 @@ const LARGEST = 2 * 4096 * 11008;
 const SHARE = { reading: 0.5, arithmetic: 0.7 };
 const MOST_BYTES = 600e6;
 
-const { values } = parseArgs({
-  options: {
-    size: { type: "string", default: "500MB" },
-    threads: { type: "string", default: String(availableParallelism()) },
-    options: { type: "string", default: "" },
-    folder: { type: "string", default: tmpdir() },
-    keep: { type: "boolean", default: false },
-  },
+const values = commandLine({
+  size: { type: "string", default: "500MB" },
+  threads: { type: "string", default: String(availableParallelism()) },
+  options: { type: "string", default: "" },
+  folder: { type: "string", default: tmpdir() },
+  keep: { type: "boolean", default: false },
 });
 const size = byteSize(values.size);
 const threads = Number(values.threads);

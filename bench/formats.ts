@@ -4,8 +4,8 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { normalBits, randomWords, timedAudit } from "./audit-run.js";
+import { commandLine } from "./command-line.js";
 
 const SHAPES = [
   [4096, 4096],
@@ -17,15 +17,13 @@ const SHAPES = [
 /** Chosen targets: the most time, by that of bfloat16, and the most memory beside the largest matrix. */
 const MOST = { ratio: 1.2, bytes: 300e6 };
 
-const { values } = parseArgs({
-  options: {
-    layers: { type: "string", default: "1" },
-    rounds: { type: "string", default: "3" },
-    threads: { type: "string", default: String(availableParallelism()) },
-    /** of the weights, in standard deviations; a larger one takes fewer passes */
-    mean: { type: "string", default: "0.05" },
-    folder: { type: "string", default: tmpdir() },
-  },
+const values = commandLine({
+  layers: { type: "string", default: "1" },
+  rounds: { type: "string", default: "3" },
+  threads: { type: "string", default: String(availableParallelism()) },
+  /** of the weights, in standard deviations; a larger one takes fewer passes */
+  mean: { type: "string", default: "0.05" },
+  folder: { type: "string", default: tmpdir() },
 });
 const matrices = Array.from({ length: Number(values.layers) }, () => SHAPES).flat();
 const largest = Math.max(...SHAPES.map(([m, n]) => m * n));

@@ -4,11 +4,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ParseArgsConfig, parseArgs } from "node:util";
+import type { ParseArgsConfig } from "node:util";
 import { ageAllocator } from "./allocator.js";
 import { type Case, complexStorages, isComplexCase, selectCases } from "./cases.js";
 import { choicesOfAuto } from "./choices.js";
 import { Turns } from "./clock.js";
+import { commandLine } from "./command-line.js";
 import { closeRows, compare, largestAlike, measureOf } from "./compare.js";
 import { complexPassesOf } from "./complex-pass.js";
 import type { Contender, ContenderGroup, Loaded, Task } from "./contender.js";
@@ -88,7 +89,7 @@ const options = {
   out: { type: "string" },
 } as const satisfies ParseArgsConfig["options"];
 
-const { values: given } = parseArgs({ options, strict: true });
+const given = commandLine(options);
 const list = (text: string) => text.split(",").filter((part) => part !== "");
 const settings = {
   rounds: positive("rounds", given.rounds ?? (given.quick ? "3" : "5")),

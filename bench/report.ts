@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { isComplexCase } from "./cases.js";
+import { commandLine } from "./command-line.js";
 import { gapFigure } from "./report/gap-figure.js";
 import { growthFigure } from "./report/growth-figure.js";
 import { limitFigure } from "./report/limit-figure.js";
@@ -14,13 +14,11 @@ import { timeFigure } from "./report/time-figure.js";
 
 // Compiled, it lies in bench/dist.
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");
-const { values: given } = parseArgs({
-  options: {
-    from: { type: "string", default: join(bench, "results") },
-    readme: { type: "string", default: join(bench, "..", "README.md") },
-    page: { type: "string", default: join(bench, "..", "docs", "benchmarks.md") },
-    figures: { type: "string" },
-  },
+const given = commandLine({
+  from: { type: "string", default: join(bench, "results") },
+  readme: { type: "string", default: join(bench, "..", "README.md") },
+  page: { type: "string", default: join(bench, "..", "docs", "benchmarks.md") },
+  figures: { type: "string" },
 });
 
 const results = resultsIn(given.from);

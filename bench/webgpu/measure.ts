@@ -3,10 +3,10 @@ import { createRequire } from "node:module";
 import { cpus, loadavg } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { createRandom } from "../../src/numerics/random.js";
 import { takeTurns } from "../clock.js";
+import { commandLine } from "../command-line.js";
 import { importCore } from "../contenders/core.js";
 import { checkResult, writeResult } from "../output.js";
 import { duration } from "../terminal.js";
@@ -21,17 +21,14 @@ const NO_ADAPTER = 3;
 
 // Compiled, it lies in bench/dist/webgpu.
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const { values: given } = parseArgs({
-  options: {
-    sizes: { type: "string" },
-    rounds: { type: "string", default: "7" },
-    budget: { type: "string", default: "10" },
-    python: { type: "string", default: process.env["PYTHON"] ?? "python3" },
-    dist: { type: "string", default: join(bench, "..", "dist") },
-    seed: { type: "string", default: "1" },
-    out: { type: "string" },
-  },
-  strict: true,
+const given = commandLine({
+  sizes: { type: "string" },
+  rounds: { type: "string", default: "7" },
+  budget: { type: "string", default: "10" },
+  python: { type: "string", default: process.env["PYTHON"] ?? "python3" },
+  dist: { type: "string", default: join(bench, "..", "dist") },
+  seed: { type: "string", default: "1" },
+  out: { type: "string" },
 });
 if (given.out !== undefined) checkResult(given.out);
 const rounds = Number(given.rounds);
