@@ -1,4 +1,5 @@
-import { OptionError, OverflowError, UnsupportedError } from "../matrix/errors.js";
+import { inDoubleRange } from "../matrix/double-range.js";
+import { OptionError, UnsupportedError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import type { PanelsView } from "../matrix/row-panels.js";
 import { pack } from "../matrix/sparse.js";
@@ -61,18 +62,13 @@ function sparseOf({ kind, ...input }: ComplexInput): SparseMatrix | undefined {
 export function complexSvdvals(A: unknown): Float64Array {
   const { values, exponent } = scaledValues(A, "svdvals", "call singularTriplet for σ₁ alone");
   const all = values.map((value) => scaleByPower(value, exponent));
-  if (all[0] === Number.POSITIVE_INFINITY)
-    throw new OverflowError("svdvals: σ₁ is beyond the largest double; scale A down first");
+  inDoubleRange(all[0], "svdvals: σ₁");
   return all;
 }
 
 /** `cond` of a complex matrix. */
 export function complexCond(A: unknown): number {
-  const { values } = scaledValues(
-    A,
-    "cond",
-    "it takes every singular value; call singularTriplet for σ₁ alone",
-  );
+  const { values } = scaledValues(A, "cond", "call singularTriplet for σ₁ alone");
   const least = values[values.length - 1];
   return least === 0 ? Number.POSITIVE_INFINITY : values[0] / least;
 }
@@ -85,10 +81,7 @@ export function complexSchattenNorm(A: unknown, p: number): number {
   const { values, exponent } = scaledValues(A, "schattenNorm", "spectralNorm and kyFanNorm take operators");
   if (values[0] === 0) return 0;
   const ratio = sum(values, (sigma) => (sigma / values[0]) ** p);
-  const value = scaleByPower(values[0] * ratio ** (1 / p), exponent);
-  if (value === Number.POSITIVE_INFINITY)
-    throw new OverflowError("schattenNorm: beyond the largest double; scale A down first");
-  return value;
+  return inDoubleRange(scaleByPower(values[0] * ratio ** (1 / p), exponent), "schattenNorm: the norm");
 }
 
 /** `matrixNorm` of a complex matrix. */
@@ -109,9 +102,7 @@ export function complexMatrixNorm(A: unknown, ord: NormOrder): number {
     // A quarter of the largest modulus is finite, and what that takes from small ones is lost beside it in any case.
     if (value === Number.POSITIVE_INFINITY) value = 4 * norm(1 / 4);
   }
-  if (value === Number.POSITIVE_INFINITY)
-    throw new OverflowError(`${what}: beyond the largest double; scale A down first`);
-  return value;
+  return inDoubleRange(value, `${what}: the norm`);
 }
 
 /** A norm of sums over entries, of factor·|aᵢⱼ|; Infinity if one of those is. */

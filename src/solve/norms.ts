@@ -1,6 +1,8 @@
 import { complexFunction } from "../matrix/complex-input.js";
-import { OptionError, OverflowError } from "../matrix/errors.js";
+import { inDoubleRange } from "../matrix/double-range.js";
+import { OptionError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
+import { noOptions } from "../matrix/option-names.js";
 import { inputOf } from "../matrix/row-panels.js";
 import { pack } from "../matrix/sparse.js";
 import type { LinearOperator, MatrixLike, RowPanelSource } from "../matrix/types.js";
@@ -92,8 +94,7 @@ export function svdvals(A: MatrixLike): Float64Array {
   if (complex) return complex(A);
   const { m, n, zeros, numbers } = coreOf(A, "svdvals", "call singularTriplet for σ₁ alone");
   const values = singularValues(numbers(), m, n);
-  if (values[0] === Number.POSITIVE_INFINITY)
-    throw new OverflowError("svdvals: σ₁ is beyond the largest double; scale A down first");
+  inDoubleRange(values[0], "svdvals: σ₁");
   if (zeros === 0) return values;
   const all = allocateArray("float64", values.length + zeros) as Float64Array;
   all.set(values);
@@ -124,11 +125,7 @@ export function svdvals(A: MatrixLike): Float64Array {
 export function cond(A: MatrixLike): number {
   const complex = complexFunction<typeof cond>("cond", A);
   if (complex) return complex(A);
-  const { m, n, zeros, numbers } = coreOf(
-    A,
-    "cond",
-    "it takes every singular value; call singularTriplet for σ₁ alone",
-  );
+  const { m, n, zeros, numbers } = coreOf(A, "cond", "call singularTriplet for σ₁ alone");
   return zeros > 0 ? Number.POSITIVE_INFINITY : denseCond(numbers(), m, n);
 }
 
@@ -164,10 +161,7 @@ export function schattenNorm(A: MatrixLike, p: number): number {
   const { values, exponent } = scaledSingularValues(numbers(), m, n);
   if (values[0] === 0) return 0;
   const ratio = sum(values, (sigma) => (sigma / values[0]) ** p);
-  const value = values[0] * ratio ** (1 / p) * 2 ** exponent;
-  if (value === Number.POSITIVE_INFINITY)
-    throw new OverflowError("schattenNorm: beyond the largest double; scale A down first");
-  return value;
+  return inDoubleRange(values[0] * ratio ** (1 / p) * 2 ** exponent, "schattenNorm: the norm");
 }
 
 /**
@@ -177,8 +171,9 @@ export function schattenNorm(A: MatrixLike, p: number): number {
  *   for all but -2 and "nuc" row panels
  * @param ord - 2: σ₁ · -2: σ_min · "fro": √Σa² · "nuc": Σσ · 1, -1: largest and smallest column sum of
  *   magnitudes · Infinity, -Infinity: largest and smallest row sum
- * @throws OptionError for another `ord`; ShapeError, NonFiniteError; UnsupportedError for a bare operator where
- *   `ord` is not 2, and for row panels where it is -2 or "nuc"; OverflowError if the norm is beyond the largest double
+ * @throws OptionError for another `ord`, and for options, of which it has none; ShapeError, NonFiniteError;
+ *   UnsupportedError for a bare operator where `ord` is not 2, and for row panels where it is -2 or "nuc";
+ *   OverflowError if the norm is beyond the largest double
  *
  * @remarks
  * **Cost.** 2: that of `spectralNorm`; -2 and "nuc": that of `svdvals`; the others one read of A.
@@ -195,7 +190,12 @@ export function schattenNorm(A: MatrixLike, p: number): number {
  */
 export function matrixNorm(A: MatrixLike | RowPanelSource, ord: NormOrder): number;
 export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: 2): number;
-export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord: NormOrder): number {
+export function matrixNorm(
+  A: MatrixLike | LinearOperator | RowPanelSource,
+  ord: NormOrder,
+  options?: undefined,
+): number {
+  noOptions(options, "matrixNorm");
   const complex = complexFunction<(A: unknown, ord: NormOrder) => number>("matrixNorm", A);
   if (complex) return complex(A, ord);
   if (!ORDERS.includes(ord))
@@ -204,6 +204,7 @@ export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord:
     );
   const view = inputOf(A);
   if (ord === 2) return normOf(view, checkOptions(undefined));
+  const what = `matrixNorm(A, ${ord})`;
   const value =
     view.kind === "operator" && view.entries && OF_ENTRIES.includes(ord)
       ? normOfSparse(view.entries, ord)
@@ -212,16 +213,14 @@ export function matrixNorm(A: MatrixLike | LinearOperator | RowPanelSource, ord:
         : ofCore(
             coreOf(
               A,
-              `matrixNorm(A, ${ord})`,
+              what,
               view.kind === "panels"
                 ? "matrixNorm(A, 2) and spectralNorm do not"
                 : "matrixNorm(A, 2) and spectralNorm take operators",
             ),
             ord,
           );
-  if (value === Number.POSITIVE_INFINITY)
-    throw new OverflowError(`matrixNorm(A, ${ord}): beyond the largest double; scale A down first`);
-  return value;
+  return inDoubleRange(value, `${what}: the norm`);
 }
 
 /** Sums over entries or singular values, and the smallest of these: zeros that are left out matter to that alone. */

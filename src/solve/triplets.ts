@@ -1,7 +1,8 @@
 import type { Kernels } from "../kernels/contract.js";
 import { kernels as chosen, trim } from "../kernels/select.js";
 import { complexFunction } from "../matrix/complex-input.js";
-import { ConvergenceError, OptionError, OverflowError } from "../matrix/errors.js";
+import { inDoubleRange } from "../matrix/double-range.js";
+import { ConvergenceError, OptionError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { type Input, inputOf } from "../matrix/row-panels.js";
 import { missingLines, withEmptyLines } from "../matrix/sparse.js";
@@ -125,10 +126,10 @@ export function kyFanNormOf(
         "error's `triplets`)",
       { triplets },
     );
-  const value = sum(triplets.sigma, (sigma) => sigma);
-  if (value === Number.POSITIVE_INFINITY)
-    throw new OverflowError("kyFanNorm: the sum is beyond the largest double; scale A down first");
-  return value;
+  return inDoubleRange(
+    sum(triplets.sigma, (sigma) => sigma),
+    "kyFanNorm: the sum",
+  );
 }
 
 export type CheckedTriplets = CheckedOptions & { k: number };

@@ -197,6 +197,18 @@ describe("matrixNorm", () => {
         "-Infinity",
       );
   });
+
+  it("refuses options, real and complex", () => {
+    const withOptions = matrixNorm as (A: unknown, ord: NormOrder, options: unknown) => number;
+    for (const A of [[[1]], { data: Float64Array.of(1, 2), shape: [1, 1], dtype: "complex128" }])
+      for (const options of [{}, { rtol: 1e-3 }, { axes: [1, 0] }, null])
+        expectRefusal(
+          () => withOptions(A, 1, options),
+          "ERR_OPTION",
+          "options",
+          "matrixNorm takes no options",
+        );
+  });
 });
 
 describe("a norm beyond the largest double", () => {
