@@ -1,5 +1,5 @@
 import { complexFunction } from "../matrix/complex-input.js";
-import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
+import { NonFiniteError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
 import { inputOf } from "../matrix/row-panels.js";
@@ -102,16 +102,17 @@ export function checkedCotangents(
   m: number,
   n: number,
 ): { sigma: number; a: Float64Array; b: Float64Array; solve: boolean } {
-  if (typeof cotangents !== "object" || cotangents === null)
-    throw new OptionError(`cotangents: expected { sigma?, u?, v? }, got ${formatValue(cotangents)}`);
-  for (const name of Object.keys(cotangents))
-    if (!["sigma", "u", "v"].includes(name))
-      throw new OptionError(`cotangents: unknown name ${JSON.stringify(name)}; expected sigma, u or v`);
-  const { sigma = 0 } = cotangents;
+  // Unlike options, they may not be left out.
+  const { sigma = 0, ...vectors } = namedOptions(cotangents ?? null, {
+    caller: "tripletVjp",
+    parameter: "cotangents",
+    names: ["sigma", "u", "v"],
+    example: "{ sigma: 1 }",
+  }) as TripletCotangents;
   if (typeof sigma !== "number" || !Number.isFinite(sigma))
     throw new NonFiniteError(`cotangents: sigma is ${formatValue(sigma)}`);
-  const a = cotangent("u", cotangents.u, m);
-  const b = cotangent("v", cotangents.v, n);
+  const a = cotangent("u", vectors.u, m);
+  const b = cotangent("v", vectors.v, n);
   const solve = a.some((x) => x !== 0) || b.some((x) => x !== 0);
   return { sigma, a, b, solve };
 }
@@ -126,8 +127,8 @@ export function scaleToNearOne(a: Float64Array, b: Float64Array): number {
 
 function cotangent(name: string, values: ArrayLike<number> | undefined, length: number): Float64Array {
   if (values === undefined) return allocateArray("float64", length) as Float64Array;
-  if (values.length !== length)
-    throw new ShapeError(`cotangents: ${name} has length ${length}, got ${values.length}`);
+  if (values?.length !== length)
+    throw new ShapeError(`cotangents: ${name} has length ${length}, got ${values?.length}`);
   const copy = Float64Array.from(values);
   copy.forEach((value, i) => {
     if (!Number.isFinite(value))

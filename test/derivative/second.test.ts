@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import {
   csr,
   hessianVectorProduct,
+  OptionError,
+  ShapeError,
   setKernels,
   singularTriplet,
   TiedError,
@@ -191,6 +193,10 @@ describe("hessianVectorProduct", () => {
     expect(() => tripletVjp(I, singularTriplet(I), { u: [1, 0, 0, 0] })).toThrow(TiedError);
     expect(() => tripletVjp(E, singularTriplet(E), { u: [1, 0] })).toThrow(/length 4/);
     expect(() => tripletVjp(E, singularTriplet(E), { v: [1, 0, Number.NaN, 0] })).toThrow(/element 2 of v/);
+    const unusual = tripletVjp as (A: unknown, triplet: unknown, cotangents: unknown) => unknown;
+    for (const cotangents of [undefined, null, 1, [], [1, 0, 0, 0], new Map(), { U: [1, 0, 0, 0] }])
+      expect(() => unusual(E, singularTriplet(E), cotangents)).toThrow(OptionError);
+    expect(() => unusual(E, singularTriplet(E), { u: null })).toThrow(ShapeError);
     // σ alone has a subgradient at a tie.
     const bar = tripletVjp(I, singularTriplet(I), { sigma: 2 });
     expect(inner(bar.data, I.data)).toBeCloseTo(2, 12);
