@@ -1,11 +1,13 @@
 // Compiles the AssemblyScript kernels and inlines them as text in an ES module: that works unchanged in
 // Node, in browsers and under bundlers, which a URL beside the module does not. The text is ASCII, because bundlers
 // escape other characters, and gives each of the most frequent bytes a character of its own, so that gzip finds the
-// repeats in it. `src/kernels/wasm/decode.ts` reads it.
+// repeats in it. For the same reason, addresses and local variables are kept apart (`src/kernels/wasm/streams.ts`).
+// `src/kernels/wasm/decode.ts` reads it.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import asc from "assemblyscript/asc";
+import { build } from "esbuild";
 
 const source = "src/kernels/wasm/assembly";
 const target = "src/kernels/wasm/binary.generated.ts";
@@ -26,6 +28,22 @@ const builds = [
 
 /** The characters from "#" to "~" but for the backslash: all that a string in quotation marks need not escape. */
 const DIGITS = Array.from({ length: 92 }, (_, i) => String.fromCharCode(35 + i)).filter((c) => c !== "\\");
+/** A module of the sources, which this Node may not read as they are. */
+async function imported(path) {
+  const { outputFiles } = await build({ entryPoints: [path], bundle: true, write: false, format: "esm" });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+}
+
+/** A module in three streams, as `decode` reads them. */
+function inStreams(module, copyStreams) {
+  const streams = [0, 1, 2].map(() => new Uint8Array(module.length));
+  const lengths = copyStreams(module, streams, true);
+  const second = 4 + lengths[0];
+  const third = second + lengths[1];
+  const header = [second & 255, second >> 8, third & 255, third >> 8];
+  return [...header, ...streams.flatMap((stream, i) => [...stream.subarray(0, lengths[i])])];
+}
+
 /** The digits that stand for a byte alone; each of the others is the first of two. */
 const SINGLE = DIGITS.length - 2;
 
@@ -119,6 +137,7 @@ async function compiled({ name, entry, features, flags = [] }) {
 
 mkdirSync(scratch, { recursive: true });
 const modules = [];
+const { copyStreams } = await imported("src/kernels/wasm/streams.ts");
 for (const one of builds) modules.push(await compiled(one));
 // For the command alone, so that the package does not carry them.
 const ofCommand = [
@@ -129,16 +148,23 @@ for (const one of ofCommand)
   one.bytes = await compiled({ name: one.name, entry: `${one.name}.ts`, features: ["simd"] });
 rmSync(scratch, { recursive: true });
 
-const frequent = frequentBytes(modules);
+const coded = modules.map((bytes) => inStreams(bytes, copyStreams));
+const frequent = frequentBytes(coded);
 // As distances, which are small and repeat.
 const distances = frequent
   .map((byte, i) => String.fromCharCode(35 + byte - (frequent[i - 1] ?? -1)))
   .join("");
 let module = `// Made by build/kernels.mjs.\nexport const frequent: string = ${JSON.stringify(distances)};\n`;
 builds.forEach(({ name }, i) => {
-  module += `export const ${name}: string =\n  ${JSON.stringify(encoded(modules[i], frequent))};\n`;
+  module += `export const ${name}: string =\n  ${JSON.stringify(encoded(coded[i], frequent))};\n`;
 });
 writeFileSync(target, module);
+const written = await imported(target);
+const { decode } = await imported("src/kernels/wasm/decode.ts");
+builds.forEach(({ name }, i) => {
+  if (!modules[i].equals(decode(written[name])))
+    throw new Error(`${name}: is not what was compiled when decoded`);
+});
 
 for (const { name, target, bytes } of ofCommand)
   writeFileSync(
