@@ -1,6 +1,6 @@
 import { rowsInBlocks, type ValueAndGrad } from "../derivative/gradient.js";
 import { addMatrixIndex, type BatchValuesAndGrads } from "../derivative/gradient-batch.js";
-import { checkGradientOptions } from "../derivative/gradient-options.js";
+import { checkGradientOptions, panelsApartFrom } from "../derivative/gradient-options.js";
 import { hermitianKernels } from "../kernels/hermitian-kernels.js";
 import { UnsupportedError } from "../matrix/errors.js";
 import type { DType, Matrix, SingularTriplet } from "../matrix/types.js";
@@ -29,7 +29,8 @@ export function complexValueAndGrad(A: unknown, options?: unknown): ValueAndGrad
   const [checked, out] = checkGradientOptions(options, A, dtype, 2 * m * n);
   // The gradient of a matrix that is not dense may not fit; then nothing is computed.
   const given = out ?? (input.kind === "dense" ? undefined : allocateArray(dtype, 2 * m * n));
-  const triplet = complexTripletOf(input, checked);
+  const apart = input.kind === "panels" ? complexInputOf(panelsApartFrom(out, A)) : input;
+  const triplet = complexTripletOf(apart, checked);
   const data = gradientOf(triplet, dtype, given);
   const { sigma, converged, gradientError } = triplet;
   return { value: sigma, grad: complexResult(data, [m, n], dtype), converged, gradientError };

@@ -9,6 +9,7 @@ import {
   type Positions,
   wholeNumbers,
 } from "../matrix/sparse.js";
+import { rememberParts } from "../matrix/sparse-parts.js";
 import type { ComplexType, SparseMatrix } from "../matrix/types.js";
 import { dimensions } from "../matrix/view.js";
 import { complexTypeOf, interleaved } from "./complex-view.js";
@@ -176,7 +177,7 @@ function named(caller: string, make: () => SparseMatrix): ComplexSparseMatrix {
     }
     pointers[i + 1] = to;
   }
-  return {
+  const made: ComplexSparseMatrix = {
     kind: "csr",
     shape: [m, n],
     dtype: complexTypeOf(data instanceof Float32Array ? "float32" : "float64"),
@@ -187,4 +188,6 @@ function named(caller: string, make: () => SparseMatrix): ComplexSparseMatrix {
     matvec,
     rmatvec,
   };
+  rememberParts(real, made);
+  return made;
 }

@@ -6,7 +6,8 @@ import { describe, formatValue } from "../matrix/format-value.js";
 import { checkRowMajor, type Layout, layoutOf } from "../matrix/layout.js";
 import { inputOf, type PanelsView } from "../matrix/row-panels.js";
 import { isPlainProduct } from "../matrix/scaled-product.js";
-import type { ComplexType, DType, RowPanelSource } from "../matrix/types.js";
+import { checkPartsOf, notItsParts } from "../matrix/sparse-parts.js";
+import type { ComplexType, DType, RowPanelSource, SparseMatrix } from "../matrix/types.js";
 import {
   allocateArray,
   at,
@@ -354,6 +355,7 @@ function operator(fields: Fields): ComplexInput {
   const [m, n] = dimensions(shape, 2);
   const sparse = (fields as { real?: unknown }).real;
   if (fields.kind === "csr" && sparse) {
+    checkSparse(fields as unknown as SparseMatrix, sparse as SparseMatrix);
     const real = viewOf(sparse) as OperatorView;
     return { kind: "operator", m, n, dtype: real.dtype, real };
   }
@@ -365,6 +367,15 @@ function operator(fields: Fields): ComplexInput {
   // Its vectors are of doubles in any case; u and v are of the type that it names.
   const type = named ?? "float64";
   return { kind: "operator", m, n, dtype: type, real: { ...real, dtype: type } };
+}
+
+/** Whether the numbers of a sparse matrix are still those of its real map, which its products read. */
+function checkSparse(A: SparseMatrix, real: SparseMatrix): void {
+  checkPartsOf(real, A);
+  const { data, indptr } = A;
+  for (let row = 0; row < A.shape[0]; row++)
+    for (let k = indptr[row], at = real.indptr[2 * row]; k < indptr[row + 1]; k++, at += 2)
+      if (data[2 * k] !== real.data[at] || data[2 * k + 1] !== -real.data[at + 1]) throw notItsParts();
 }
 
 /** A product as a method of the caller's object; ours are found by their identity. */

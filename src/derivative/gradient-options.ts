@@ -1,6 +1,8 @@
+import { comesInPanels } from "../matrix/array-fields.js";
 import { OptionError } from "../matrix/errors.js";
 import { describe } from "../matrix/format-value.js";
-import type { DType } from "../matrix/types.js";
+import { rowPanels } from "../matrix/row-panels.js";
+import type { DType, RowPanelSource } from "../matrix/types.js";
 import { type CheckedOptions, checkOptions, type SolveOptions } from "../solve/options.js";
 
 /** What `valueAndGrad` and `valueAndGradBatch` take. All of it is optional. */
@@ -38,13 +40,34 @@ export function checkGradientOptions(
       `out: expected a ${type.name} of ${length} numbers, got ${describe(out)}${count === undefined ? "" : ` of ${count}`}`,
     );
   // Rows of nested arrays may be typed arrays.
-  for (const part of [(A as { readonly data?: unknown }).data ?? A].flat(2))
-    if (
-      ArrayBuffer.isView(part) &&
-      part.buffer === out.buffer &&
-      part.byteOffset < out.byteOffset + out.byteLength &&
-      out.byteOffset < part.byteOffset + part.byteLength
-    )
-      throw new OptionError("out: shares memory with A, which the gradient would overwrite");
+  for (const part of [(A as { readonly data?: unknown }).data ?? A].flat(2)) checkApart(part, out);
   return [checked, out];
+}
+
+/**
+ * The same source of row panels, which refuses rows that share memory with `out`; any other matrix as it is.
+ *
+ * @throws (when it is read) OptionError
+ */
+export function panelsApartFrom(out: Float32Array | Float64Array | undefined, A: unknown): unknown {
+  if (!out || !comesInPanels(A)) return A;
+  const source = rowPanels(A as RowPanelSource);
+  return {
+    ...source,
+    rows(first: number, count: number) {
+      const rows = source.rows(first, count);
+      checkApart(rows, out);
+      return rows;
+    },
+  };
+}
+
+function checkApart(part: unknown, out: Float32Array | Float64Array): void {
+  if (
+    ArrayBuffer.isView(part) &&
+    part.buffer === out.buffer &&
+    part.byteOffset < out.byteOffset + out.byteLength &&
+    out.byteOffset < part.byteOffset + part.byteLength
+  )
+    throw new OptionError("out: shares memory with A, which the gradient would overwrite");
 }

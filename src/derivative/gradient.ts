@@ -15,7 +15,7 @@ import { allocateArray } from "../matrix/view.js";
 import type { CheckedOptions } from "../solve/options.js";
 import { smallGradient, smallView } from "../solve/small.js";
 import { tripletOf } from "../solve/triplet.js";
-import { checkGradientOptions, type GradientOptions } from "./gradient-options.js";
+import { checkGradientOptions, type GradientOptions, panelsApartFrom } from "./gradient-options.js";
 
 /** A norm with its derivative. */
 export interface ValueAndGrad<D extends Float32Array | Float64Array = Float32Array | Float64Array> {
@@ -118,14 +118,15 @@ export function valueAndGrad<A extends MatrixLike | RowPanelSource>(
 export function valueAndGrad(A: MatrixLike | RowPanelSource, options?: GradientOptions): ValueAndGrad {
   const complex = complexFunction<typeof valueAndGrad>("valueAndGrad", A);
   if (complex) return complex(A, options);
-  const view = inputOf(A);
-  if (view.kind === "operator" && !view.entries)
+  const input = inputOf(A);
+  if (input.kind === "operator" && !input.entries)
     throw new UnsupportedError(
       "valueAndGrad: an operator has no entries; its gradient is u·vᵀ, which singularTriplet returns; call " +
         "valueAndParameterGrad for the gradient of a kernel or of factors",
     );
-  const { m, n } = view;
-  const [checked, given] = checkGradientOptions(options, A, view.dtype, m * n);
+  const { m, n } = input;
+  const [checked, given] = checkGradientOptions(options, A, input.dtype, m * n);
+  const view = input.kind === "panels" ? inputOf(panelsApartFrom(given, A)) : input;
   const small = smallView(view, checked);
   const { sigma, grad, converged, gradientError } = small
     ? smallGradient(small, checked, given)

@@ -1,4 +1,5 @@
 import { complexFunction } from "../matrix/complex-input.js";
+import { numberOf } from "../matrix/dtype.js";
 import { NonFiniteError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { namedOptions } from "../matrix/option-names.js";
@@ -127,9 +128,14 @@ export function scaleToNearOne(a: Float64Array, b: Float64Array): number {
 
 function cotangent(name: string, values: ArrayLike<number> | undefined, length: number): Float64Array {
   if (values === undefined) return allocateArray("float64", length) as Float64Array;
-  if (values?.length !== length)
-    throw new ShapeError(`cotangents: ${name} has length ${length}, got ${values?.length}`);
-  const copy = Float64Array.from(values);
+  const isArray = Array.isArray(values) || (ArrayBuffer.isView(values) && "length" in values);
+  if (!isArray || values.length !== length)
+    throw new ShapeError(
+      `cotangents: ${name} has length ${length}, got ${isArray ? values.length : formatValue(values)}`,
+    );
+  const copy = Float64Array.from(values, (value, i) =>
+    numberOf(value, `cotangents: element ${i} of ${name}`),
+  );
   copy.forEach((value, i) => {
     if (!Number.isFinite(value))
       throw new NonFiniteError(`cotangents: element ${i} of ${name} is ${value}`, i, 0);

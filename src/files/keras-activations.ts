@@ -28,7 +28,7 @@ const [SELU_ALPHA, SELU_SCALE] = [up(1.6732632423543772), up(1.0507009873554805)
 /** Functions that are 1-Lipschitz, without parameters that could change that. */
 const ONE: readonly string[] = [
   ...["relu6", "tanh", "softplus", "softsign", "log_sigmoid", "sparse_plus", "hard_tanh", "tanh_shrink"],
-  ...["sparsemax", "negative", "absolute", "abs", "sin", "cos", "arctan"],
+  ...["negative", "absolute", "abs", "sin", "cos", "arctan"],
 ];
 
 /** The largest slopes of functions without parameters. */
@@ -44,7 +44,10 @@ const SLOPES: Readonly<Record<string, number>> = {
   sparse_sigmoid: 0.5,
 };
 
-const JUMPS: readonly string[] = ["hard_shrink", "threshold", "sign", "round", "floor", "ceil", "step"];
+/** Keras' sparsemax is not the projection onto the simplex: its threshold sums more than the support. */
+const JUMPS: readonly string[] = [
+  ...["hard_shrink", "threshold", "sign", "round", "floor", "ceil", "step", "sparsemax"],
+];
 
 const STEEP: readonly string[] = [
   ...["exponential", "exp", "expm1", "square", "power", "sqrt", "rsqrt", "log", "reciprocal", "relu_squared"],

@@ -474,9 +474,10 @@ class Evaluation {
     if (!layer) throw this.#fault(name, `is not there, and ${layerTitle(this.#model)} refers to it`);
     if (layer.className === "InputLayer")
       throw this.#fault(name, `is no input of ${layerTitle(this.#model)}`);
-    // A model may count its own graph as its first call.
     const used = this.#index.used.get(name);
-    const shift = layer.graph && used?.first === 1 && used.last === layer.calls.length ? 1 : 0;
+    const { mayCountOwn } = this.#index.graph;
+    const counted = mayCountOwn && layer.graph && used?.first === 1 && used.last === layer.calls.length;
+    const shift = counted ? 1 : 0;
     const index = number - shift;
     const call = Number.isInteger(index) ? layer.calls[index] : undefined;
     if (!call) throw this.#fault(name, `has no call ${number} (counted from 0)`);

@@ -53,6 +53,8 @@ export interface KerasGraph {
   readonly inputs: readonly KerasReference[];
   readonly outputs: readonly KerasReference[];
   readonly keyed: boolean;
+  /** whether references to a nested model may count its own graph as its first call; those of Keras 3 do not */
+  readonly mayCountOwn: boolean;
 }
 
 /** Chosen: deeper than models are nested in models. */
@@ -142,7 +144,7 @@ function graphOf(layer: KerasGraphLayer, config: unknown, depth: number): KerasG
     seen.add(name);
   }
   const sequential = layer.className === "Sequential";
-  if (sequential) return { sequential, layers, inputs: [], outputs: [], keyed: false };
+  if (sequential) return { sequential, layers, inputs: [], outputs: [], keyed: false, mayCountOwn: false };
   const { input_layers: inputs, output_layers: outputs } = layer.config;
   const ends = (value: unknown, what: string) => {
     const found = valuesIn(value).filter(isReference);
@@ -150,13 +152,34 @@ function graphOf(layer: KerasGraphLayer, config: unknown, depth: number): KerasG
     return found;
   };
   const keyed = isObject(inputs) || isObject(outputs);
+  const fromKeras3 = listed.some(callsAreObjects);
+  const byName = new Map(layers.map((one) => [one.name, one]));
   return {
     sequential,
     layers,
     inputs: ends(inputs, "inputs"),
-    outputs: ends(outputs, "outputs"),
+    outputs: ends(outputs, "outputs").map((output) =>
+      fromKeras3 ? outputOfKeras3(output, byName.get(output.layer)) : output,
+    ),
     keyed,
+    mayCountOwn: !fromKeras3,
   };
+}
+
+/** Whether a layer's calls are written as Keras 3 writes them. */
+function callsAreObjects(layer: unknown): boolean {
+  const calls = isObject(layer) ? layer["inbound_nodes"] : undefined;
+  return Array.isArray(calls) && calls.some(isObject);
+}
+
+/**
+ * In the list of outputs, and only there, Keras 3 counts the graph of a functional model as its first call. Its loader
+ * takes one from the number and uses it as an index of Python's, which counts from the end if it is negative.
+ */
+function outputOfKeras3(output: KerasReference, layer: KerasGraphLayer | undefined): KerasReference {
+  if (!layer?.graph || layer.graph.sequential) return output;
+  const call = output.call - 1;
+  return { ...output, call: call < 0 ? call + layer.calls.length : call };
 }
 
 function callsOf(nodes: unknown, name: string): KerasCall[] {

@@ -35,6 +35,9 @@ const TENSORFLOW: Readonly<Record<string, string>> = {
   "nn.softsign": "softsign",
 };
 
+/** Operators of Python by the names of the functions that do the same. */
+const KERAS: Readonly<Record<string, string>> = { true_divide: "divide" };
+
 /** Functions of one value. */
 const ACTIVATIONS: ReadonlySet<string> = new Set(
   (
@@ -64,7 +67,8 @@ export function operationStep(context: KerasCallContext, call: KerasCall): Keras
   const lambda = layer.className === "TFOpLambda";
   const given = lambda ? config["function"] : inSnakeCase(layer.className);
   const op = typeof given === "string" ? given.slice(0, 60) : layer.className;
-  const name = lambda ? (Object.hasOwn(TENSORFLOW, op) ? TENSORFLOW[op] : op) : op;
+  const names = lambda ? TENSORFLOW : KERAS;
+  const name = Object.hasOwn(names, op) ? names[op] : op;
   const values = operands(call, lambda);
   const step = (map: NetworkMap, output = shape): KerasStep => ({
     op: lambda ? op : layer.className,

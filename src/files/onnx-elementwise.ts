@@ -220,13 +220,21 @@ const extreme: OperatorRule = (operation) => {
 /** Its bounds may be values behind the input. */
 const clip: OperatorRule = (operation) => {
   operation.variables.forEach(checkedReal);
-  emitCombined(operation, operation.real(0).shape, false);
+  const present = operation.inputs.filter((input) => input !== undefined);
+  emitCombined(operation, broadcastShape(operation.lengths, present.map(shapeOf)), false);
 };
 
+/** Runtimes repeat its input where the slopes have a larger shape, which the specification excludes. */
 const prelu: OperatorRule = (operation) => {
   const x = operation.real(0);
-  const largest = largestMagnitude(operation.numbers(1, "slope"));
-  operation.emitFirst(lipschitz(Math.max(1, largest), "max(1, |slope|)"), x.shape);
+  const slope = operation.constant(1, "slope");
+  const largest = Math.max(1, largestMagnitude(operation.numbers(1, "slope")));
+  if (slope.shape.every((length) => length === 1) && (!x.shape || slope.shape.length <= x.shape.length))
+    return operation.emitFirst(lipschitz(largest, "max(1, |slope|)"), x.shape);
+  const shape = broadcastShape(operation.lengths, [x.shape, slope.shape]);
+  const copies = copiesOf(x.shape, shape);
+  const how = copies > 1 ? "max(1, |slope|)·√copies" : "max(1, |slope|)";
+  operation.emitFirst(lipschitz(up(largest * rootUp(copies)), how), shape);
 };
 
 const power: OperatorRule = (operation) => {

@@ -13,6 +13,9 @@ export interface Fields extends LayoutFields {
   readonly rows?: unknown;
 }
 
+/** Members that the parts of a sparse matrix have, and no dense one. */
+const SPARSE = ["indices", "indptr", "row", "col"] as const;
+
 /** Members by which the objects of other libraries are known. */
 interface Foreign extends Fields {
   readonly dataSync?: unknown;
@@ -21,6 +24,10 @@ interface Foreign extends Fields {
   readonly isSparseMatrix?: unknown;
   readonly to2DArray?: unknown;
   readonly selection?: unknown;
+  readonly indices?: unknown;
+  readonly indptr?: unknown;
+  readonly row?: unknown;
+  readonly col?: unknown;
   readonly tolist?: unknown;
   readonly storage?: { readonly offset?: unknown } | null;
 }
@@ -59,6 +66,9 @@ export function fieldsOf(A: object): Fields {
       "pass csc({ data: A._values, indices: A._index, indptr: A._ptr, shape: A._size })",
     );
   if (typeof object.to2DArray === "function") refuse("an ml-matrix matrix A", "pass A.to2DArray()");
+  const isArray = (value: unknown) => Array.isArray(value) || ArrayBuffer.isView(value);
+  if (object.matvec === undefined && (object.kind === "csr" || SPARSE.some((name) => isArray(object[name]))))
+    refuse("a sparse matrix in parts", "pass them to csr, csc or coo");
   if (object.data === undefined && typeof object.selection === "object" && object.selection !== null)
     refuse("a numjs array A", "pass A.selection");
   if (!isNumpyArray(object)) return object;

@@ -1,7 +1,8 @@
 import { complexFunction } from "./complex-input.js";
 import { arrayName, type Stored, storedAs } from "./dtype.js";
-import { NonFiniteError, ShapeError } from "./errors.js";
+import { ShapeError } from "./errors.js";
 import { describe } from "./format-value.js";
+import { checkRow, rememberParts } from "./sparse-parts.js";
 import type { ComplexNumber, Precision, SparseMatrix } from "./types.js";
 import { dimensions } from "./view.js";
 
@@ -81,12 +82,12 @@ export function csr(parts: CsrParts): SparseMatrix {
       else few.set(j, to + 1);
     }
     indptr[i + 1] = end;
-    checkRow(i, values, indices, first, end);
+    checkRow("csr", i, values, indices, first, end);
   }
   const data = end === count ? values : values.slice(0, end);
   const lost = hasLongColumn(indices.subarray(0, end), n) ? new Float64Array(n) : undefined;
 
-  return {
+  const made: SparseMatrix = {
     kind: "csr",
     shape: [m, n],
     data,
@@ -125,6 +126,8 @@ export function csr(parts: CsrParts): SparseMatrix {
       if (lost) for (let j = 0; j < n; j++) out[j] += lost[j];
     },
   };
+  rememberParts(made.matvec, made);
+  return made;
 }
 
 /** A sparse matrix without its empty rows and columns; `rows` and `columns` say which are left. */
@@ -289,22 +292,6 @@ export function wholeNumbers(x: Positions): ArrayLike<number> {
 
 export function entryAt({ data, read }: Stored, k: number): number {
   return read ? read(data[k]) : data[k];
-}
-
-/** The first column, from the left, that is NaN or infinite. */
-function checkRow(
-  i: number,
-  values: ArrayLike<number>,
-  indices: Uint32Array,
-  first: number,
-  end: number,
-): void {
-  let worst = -1;
-  for (let k = first; k < end; k++)
-    if (!Number.isFinite(values[k]) && (worst < 0 || indices[k] < indices[worst])) worst = k;
-  if (worst < 0) return;
-  const j = indices[worst];
-  throw new NonFiniteError(`csr: row ${i}, column ${j} is ${values[worst]} (counted from 0)`, i, j);
 }
 
 /** Whether a column has more entries than a plain sum bears. */

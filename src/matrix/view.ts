@@ -5,6 +5,7 @@ import { describe, formatValue, listed } from "./format-value.js";
 import type { HalfType } from "./half.js";
 import { type Layout, layoutOf } from "./layout.js";
 import { type Product, type ScaledProduct, scaledProduct } from "./scaled-product.js";
+import { checkEntries, checkPartsOf } from "./sparse-parts.js";
 import type { DType, LinearOperator, SparseMatrix } from "./types.js";
 
 /** Entries in memory: element (i, j) of m×n is `read(data[offset + i·rowStride + j·columnStride])`. */
@@ -195,6 +196,10 @@ function operator(fields: Fields): OperatorView {
   const entries = fields.kind === "csr" ? (fields as unknown as SparseMatrix) : undefined;
   const stored = entries && storedAs(entries.data, fields.dtype);
   if (stored?.read) throw new UnsupportedError("matrix: a sparse matrix is made by csr, csc or coo");
+  if (entries) {
+    checkPartsOf(matvec, entries);
+    checkEntries(entries);
+  }
   const scaled = (name: "matvec" | "rmatvec", length: number): ScaledProduct => {
     let copy: Float64Array | undefined;
     return scaledProduct(self[name] as Product, (x, out) => {

@@ -1,4 +1,5 @@
 import { complexFunction } from "../matrix/complex-input.js";
+import { numberOf } from "../matrix/dtype.js";
 import { NonFiniteError, OptionError, ShapeError } from "../matrix/errors.js";
 import { formatValue } from "../matrix/format-value.js";
 import { addScaled, type ScaledProduct } from "../matrix/scaled-product.js";
@@ -228,8 +229,7 @@ export function diagonal(
   if (!Array.isArray(d) && !(ArrayBuffer.isView(d) && "length" in d))
     throw new ShapeError(`diagonal: expected an array of numbers, got ${describe(d)}`);
   const [n] = dimensions([d.length, d.length], 2);
-  // A value that is not a number becomes NaN, which is reported with its index.
-  const values = Float64Array.from(d, (value) => (typeof value === "number" ? value : Number.NaN));
+  const values = Float64Array.from(d, (value: unknown, i) => numberOf(value, `diagonal: element ${i}`));
   values.forEach((value, i) => {
     if (!Number.isFinite(value))
       throw new NonFiniteError(`diagonal: element ${i} is ${formatValue(d[i])}`, i, i);

@@ -67,9 +67,10 @@ function coreOf(A: unknown, what: string, instead: string): Core {
  * All singular values, descending.
  *
  * @param A - m×n with entries, finite; neither changed nor kept
+ * @param options - not used; must be undefined
  * @returns Float64Array(min(m, n)), each within c·ε·σ₁ of the truth, c being about 5 and in tight clusters 20
- * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels; OverflowError if σ₁ is beyond
- *   the largest double
+ * @throws OptionError for a second argument; ShapeError, NonFiniteError; UnsupportedError for a bare operator or row
+ *   panels; OverflowError if σ₁ is beyond the largest double
  *
  * @remarks
  * **Cost.** 2·m·n² + 8/3·n³ flops for m ≥ 2n, 4·m·n² − 4/3·n³ for m ≥ n; two copies of A in float64. Of a sparse matrix
@@ -89,7 +90,8 @@ function coreOf(A: unknown, what: string, instead: string): Core {
  * console.log(Array.from(svdvals([[3, 0], [4, 5]]), (sigma) => sigma.toFixed(6)).join(" ")); // 6.708204 2.236068
  * ```
  */
-export function svdvals(A: MatrixLike): Float64Array {
+export function svdvals(A: MatrixLike, options?: undefined): Float64Array {
+  noOptions(options, "svdvals");
   const complex = complexFunction<typeof svdvals>("svdvals", A);
   if (complex) return complex(A);
   const { m, n, zeros, numbers } = coreOf(A, "svdvals", "call singularTriplet for σ₁ alone");
@@ -105,7 +107,9 @@ export function svdvals(A: MatrixLike): Float64Array {
  * The condition number σ₁/σ_min; Infinity where σ_min is 0.
  *
  * @param A - m×n with entries, finite; neither changed nor kept
- * @throws ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels
+ * @param options - not used; must be undefined: the norm is ‖·‖₂
+ * @throws OptionError for a second argument; ShapeError, NonFiniteError; UnsupportedError for a bare operator or row
+ *   panels
  *
  * @remarks
  * **Cost.** That of `svdvals`.
@@ -122,7 +126,8 @@ export function svdvals(A: MatrixLike): Float64Array {
  * console.log(cond([[4, 0], [0, 2]])); // 2
  * ```
  */
-export function cond(A: MatrixLike): number {
+export function cond(A: MatrixLike, options?: undefined): number {
+  noOptions(options, "cond");
   const complex = complexFunction<typeof cond>("cond", A);
   if (complex) return complex(A);
   const { m, n, zeros, numbers } = coreOf(A, "cond", "call singularTriplet for σ₁ alone");
@@ -135,7 +140,8 @@ export function cond(A: MatrixLike): number {
  *
  * @param A - m×n with entries, finite; neither changed nor kept
  * @param p - 1 or more, or Infinity
- * @throws OptionError for another p; ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels;
+ * @param options - not used; must be undefined
+ * @throws OptionError for another p, and for a third argument; ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels;
  *   OverflowError if the norm is beyond the largest double
  *
  * @remarks
@@ -150,7 +156,8 @@ export function cond(A: MatrixLike): number {
  * console.log(schattenNorm([[4, 0], [0, 3]], 2)); // 5
  * ```
  */
-export function schattenNorm(A: MatrixLike, p: number): number {
+export function schattenNorm(A: MatrixLike, p: number, options?: undefined): number {
+  noOptions(options, "schattenNorm");
   const complex = complexFunction<typeof schattenNorm>("schattenNorm", A);
   if (complex) return complex(A, p);
   if (typeof p !== "number" || !(p >= 1))

@@ -25,6 +25,8 @@ import { gather, krylovAction, packedFor, scatter, startOf } from "./triplet.js"
 export interface TripletsOptions extends SolveOptions {
   /** how many of the largest singular values, from 1 to min(m, n) */
   k: number;
+  /** Which of the triplets; default "largest", and there is no other yet. */
+  which?: "largest";
   /** Residual allowed, relative to σ₁. Default: what the dtype has. */
   rtol?: number;
   /** Residual allowed on top of that, on A's scale; default 0. */
@@ -138,7 +140,9 @@ export function checkTripletsOptions(
   { m, n }: Pick<Input, "m" | "n">,
   options: TripletsOptions,
 ): CheckedTriplets {
-  const checked = checkOptions(options, ["k"]);
+  const checked = checkOptions(options, ["k", "which"]);
+  const { which = "largest" } = options ?? {};
+  if (which !== "largest") throw new OptionError(`which: expected "largest", got ${formatValue(which)}`);
   const k: unknown = options?.k;
   if (typeof k !== "number" || !Number.isInteger(k) || k < 1 || k > Math.min(m, n))
     throw new OptionError(

@@ -250,6 +250,25 @@ describe("what is refused", () => {
     );
   });
 
+  it("an array that overlaps what a source of row panels returns", () => {
+    for (const [dtype, parts] of [
+      ["float64", 1],
+      ["complex128", 2],
+    ] as const)
+      for (const panelRows of [undefined, 1, 7, 80]) {
+        const { data } = normalMatrix(80, 80 * parts, 3);
+        const before = data.slice();
+        const rows = (first: number, count: number) =>
+          data.subarray(80 * parts * first, 80 * parts * (first + count));
+        const source = rowPanels({ shape: [80, 80], dtype, panelRows, rows });
+        expectRefusal(() => valueAndGrad(source, { out: data }), "ERR_OPTION", "shares memory");
+        expect(data).toEqual(before);
+        const out = new Float64Array(data.length);
+        expect(valueAndGrad(source, { out }).grad.data).toBe(out);
+        expect(out).toEqual(valueAndGrad(source).grad.data);
+      }
+  });
+
   it("before anything is computed", () => {
     const out = new Float64Array(4).fill(7);
     const withNaN = { data: Float64Array.of(1, Number.NaN, 0, 1), shape: [2, 2] };

@@ -4,6 +4,7 @@ import { readKerasNetwork, readTfjsNetwork } from "../../src/files/keras-network
 import { inSnakeCase } from "../../src/files/keras-uses.js";
 import type { Network, NetworkOptions } from "../../src/files/network.js";
 import { memorySource } from "../../src/files/source.js";
+import { networkBounds } from "../../src/lipschitz/network-bounds.js";
 import { TYPE } from "./hdf5-writer.js";
 import { checkError, mutations } from "./hostile.js";
 import { type KerasWeight, keras2, keras3, kerasArchive, type Layers, layer } from "./keras-models.js";
@@ -160,6 +161,112 @@ const whole = ({ inputs, outputs, nodes }: Network) => ({
     ...node,
     map: { ...map, ...("read" in map && { read: Array.from(map.read()) }) },
   })),
+});
+
+describe("A model that is called several times, in Keras 3", () => {
+  /** Calls of f, a model that multiplies by 0.1, and d, a layer that multiplies by 1. */
+  const network = (
+    calls: readonly (readonly ["f" | "d", Call])[],
+    outputs: readonly Call[],
+    sequential = false,
+  ) => {
+    const called = (call: Call) => ({
+      args: [{ class_name: "__keras_tensor__", config: { shape: [null, 2], keras_history: call } }],
+      kwargs: {},
+    });
+    const of = (name: string) => calls.filter(([layer]) => layer === name).map(([, call]) => called(call));
+    const input = (name: string) =>
+      layer("InputLayer", name, { batch_shape: [null, 2] }, { name, inbound_nodes: [] });
+    const dense = (name: string, ...nodes: object[]) =>
+      layer("Dense", name, { units: 2, use_bias: false }, { name, inbound_nodes: nodes });
+    const within = sequential
+      ? { layers: [input("i"), dense("w")] }
+      : {
+          layers: [input("i"), dense("w", called(["i", 0, 0]))],
+          input_layers: [["i", 0, 0]],
+          output_layers: [["w", 0, 0]],
+        };
+    const model = {
+      class_name: "Functional",
+      config: {
+        name: "net",
+        layers: [
+          input("x"),
+          layer(
+            sequential ? "Sequential" : "Functional",
+            "f",
+            { name: "f", ...within },
+            { name: "f", inbound_nodes: of("f") },
+          ),
+          dense("d", ...of("d")),
+        ],
+        input_layers: [["x", 0, 0]],
+        output_layers: outputs,
+      },
+    };
+    const identity = (c: number): KerasWeight => ({ shape: [2, 2], numbers: [c, 0, 0, c] });
+    const group = sequential ? "sequential" : "functional";
+    const paths = {
+      [`layers/${group}/layers/dense/vars/0`]: identity(0.1),
+      "layers/dense/vars/0": identity(1),
+    };
+    return networkBounds(read(kerasArchive(keras3(paths), model))).outputs.map(({ bound }) => bound ?? 0);
+  };
+  const close = (found: readonly number[], wanted: readonly number[]) => {
+    expect(found.length).toBe(wanted.length);
+    found.forEach((bound, i) => {
+      expect(bound / wanted[i]).toBeGreaterThanOrEqual(1);
+      expect(bound / wanted[i]).toBeLessThan(1 + 1e-6);
+    });
+  };
+  const x: Call = ["x", 0, 0];
+
+  it("an output is the call that it names, although only outputs count a functional model's own graph", () => {
+    const twice = [
+      ["f", x],
+      ["f", ["f", 0, 0]],
+      ["d", ["f", 1, 0]],
+    ] as const;
+    close(
+      network(twice, [
+        ["f", 1, 0],
+        ["d", 0, 0],
+      ]),
+      [0.1, 0.01],
+    );
+    close(
+      network(twice, [
+        ["f", 1, 0],
+        ["f", 2, 0],
+      ]),
+      [0.1, 0.01],
+    );
+    close(network(twice.slice(0, 2), [["f", 2, 0]]), [0.01]);
+    close(network(twice.slice(0, 1), [["f", 1, 0]]), [0.1]);
+    // Keras' loader has an index of -1 here, which is the last call.
+    close(network(twice.slice(0, 2), [["f", 0, 0]]), [0.01]);
+    expect(complaint(() => network(twice, [["f", 3, 0]]))).toMatch(/layer "f" has no call 2/);
+  });
+
+  it("of a sequential model nothing is counted", () => {
+    const twice = [
+      ["f", x],
+      ["f", ["f", 0, 0]],
+      ["d", ["f", 1, 0]],
+    ] as const;
+    close(
+      network(
+        twice,
+        [
+          ["f", 0, 0],
+          ["d", 0, 0],
+        ],
+        true,
+      ),
+      [0.1, 0.01],
+    );
+    close(network(twice.slice(0, 2), [["f", 1, 0]], true), [0.01]);
+  });
 });
 
 describe("A residual network with a model in it", () => {
@@ -518,6 +625,7 @@ describe("What has no bound", () => {
     ["Dense", {}, { registered_name: "mine>Dense" }, 'a layer of class "Dense" is not known'],
     ["Dense", {}, { module: "my_layers", registered_name: "Dense" }, 'a layer of class "Dense" is not known'],
     ["Addons>SpectralNormalization", {}, {}, 'a layer of class "Addons>SpectralNormalization" is not known'],
+    ["Activation", { activation: "sparsemax" }, {}, "sparsemax jumps"],
     ["ReLU", { threshold: 0.5 }, {}, "jumps at its threshold 0.5"],
     ["ReLU", { threshold: -1 }, {}, "jumps at its threshold -1"],
     ["Activation", { activation: "exponential" }, {}, "the slope of exponential has no bound"],
@@ -582,6 +690,7 @@ describe("What has no bound", () => {
       factors: Float64Array.of(3),
       relativeError: 0,
     });
+    expect(operation("TrueDivide", tensor, 3)).toEqual(operation("Divide", tensor, 3));
     const divided = operation("Divide", tensor, 3);
     expect(divided).toMatchObject({ kind: "scaling", factors: Float64Array.of(1 / 3) });
     if (divided.kind === "scaling") expect(divided.relativeError).toBeGreaterThanOrEqual(2 ** -53);

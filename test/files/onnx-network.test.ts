@@ -245,6 +245,9 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     only([op("Div", ["x", "c"])], [3], { c: single(0.3) }),
     only([op("Sub", ["c", "x"])], [2, 1, 3], constants({ c: [4, 3] })),
     only([op("PRelu", ["x", "c"])], image, constants({ c: [4, 1, 1] }, 2)),
+    only([op("PRelu", ["x", "c"])], [2, 1, 3], constants({ c: [4, 3] }, 2)),
+    only([op("PRelu", ["x", "c"])], [2, 1], constants({ c: [3] }, 2)),
+    only([op("PRelu", ["x", "c"])], [2], constants({ c: [3, 2] })),
   ],
   "several values": [
     only([op("Add", ["x", "z"])], { x: [2, 1, 3], z: [4, 1] }),

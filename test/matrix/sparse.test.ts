@@ -4,6 +4,7 @@ import { readMatrices } from "../../src/files/open.js";
 import { memorySource } from "../../src/files/source.js";
 import {
   type CsrParts,
+  certify,
   cond,
   coo,
   csr,
@@ -13,6 +14,7 @@ import {
   singularTriplet,
   spectralNorm,
   svdvals,
+  transposeOf,
   valueAndGrad,
 } from "../../src/index.js";
 import { kernels } from "../../src/kernels/select.js";
@@ -342,6 +344,67 @@ describe("csr refuses", () => {
     const single = { ...good, data: Float32Array.of(3e38, 3e38), indices: [1, 1], indptr: [0, 0, 2] };
     expectNonFinite(() => csr(single), 1, 1, "Inf");
   });
+});
+
+describe("a sparse matrix that was changed after it was made", () => {
+  const parts = { data: [3, 1, 4], indices: [2, 0, 1], indptr: [0, 2, 3], shape: [2, 3] as const };
+  const complexParts = { ...parts, data: [3, 0, 1, 2, 4, -1], dtype: "complex128" };
+  const functions: [string, (A: SparseMatrix) => unknown][] = [
+    ["spectralNorm", (A) => spectralNorm(A)],
+    ["singularTriplet", (A) => singularTriplet(A)],
+    ["valueAndGrad", (A) => valueAndGrad(A)],
+    ["svdvals", (A) => svdvals(A)],
+    ["cond", (A) => cond(A)],
+    ["certify", (A) => certify(A)],
+    ["matrixNorm, fro", (A) => matrixNorm(A, "fro")],
+    ["an operator on it", (A) => spectralNorm(transposeOf(A))],
+  ];
+
+  it.each(functions)("%s takes a copy of the object, and refuses one with other parts", (_, f) => {
+    for (const make of [() => csr(parts), () => csr(complexParts)]) {
+      const A = make();
+      expect(f({ ...A })).toEqual(f(A));
+      for (const other of [
+        { data: A.data.map((x) => 10 * x) },
+        { indices: A.indices.slice() },
+        { indptr: A.indptr.slice() },
+        { shape: [2, 4] as const },
+      ])
+        expectRefusal(() => f({ ...A, ...other }), "ERR_UNSUPPORTED", "csr, csc or coo");
+    }
+  });
+
+  it.each(functions)(
+    "%s takes other numbers in the same arrays, and names those that are not finite",
+    (_, f) => {
+      const A = csr(parts);
+      A.data[2] = 40;
+      expect(f(A)).toEqual(f(csr({ ...parts, data: [3, 1, 40] })));
+      A.data.set([Number.NaN, Number.POSITIVE_INFINITY]);
+      expectNonFinite(() => f(A), 0, 0, "Infinity");
+      // Those of a complex matrix are kept twice.
+      const C = csr(complexParts);
+      C.data[2] = 5;
+      expectRefusal(() => f(C), "ERR_UNSUPPORTED", "csr, csc or coo");
+    },
+  );
+});
+
+it("parts that were not passed to csr, csc or coo are never taken for a dense matrix", () => {
+  const data = [1, 2, 3, 4];
+  const shape = [2, 2];
+  for (const parts of [
+    { data, indices: [1, 0, 0, 1], indptr: [0, 2, 4], shape },
+    { data, row: [1, 1, 0, 0], col: Int32Array.of(0, 1, 1, 0), shape },
+    { kind: "csr", data, shape },
+    { data: [...data, ...data], indices: [1, 0, 0, 1], indptr: [0, 2, 4], shape, dtype: "complex128" },
+  ])
+    for (const f of [spectralNorm, valueAndGrad, svdvals, certify])
+      expectRefusal(() => f(parts as never), "ERR_UNSUPPORTED", "pass them to csr, csc or coo");
+  // A matrix may have methods of these names.
+  expect(spectralNorm({ data, shape, row: () => [], col: () => [] } as never)).toBe(
+    spectralNorm({ data, shape }),
+  );
 });
 
 describe("matrices of the Matrix Market", () => {

@@ -209,7 +209,8 @@ describe("sums, products, transposes, scalings", () => {
     expectRefusal(() => diagonal([]), "ERR_SHAPE", "empty");
     expectRefusal(() => diagonal("abc" as never), "ERR_SHAPE", "diagonal");
     expectNonFinite(() => diagonal([1, 2, Number.POSITIVE_INFINITY]), 2, 2, "Infinity");
-    expectNonFinite(() => diagonal([1, Object.create(null)]), 1, 1, "an object");
+    expectRefusal(() => diagonal([1, Object.create(null)]), "ERR_SHAPE", "element 1", "object");
+    expectRefusal(() => diagonal([[1, 2], [3]] as never), "ERR_SHAPE", "element 0", "an array");
   });
 });
 
