@@ -42,7 +42,10 @@ export function notItsParts(): UnsupportedError {
 
 /** @throws NonFiniteError naming row and column, if an entry has become NaN or infinite since the matrix was made */
 export function checkEntries({ shape: [m], data, indices, indptr }: SparseParts): void {
-  if (data.every(Number.isFinite)) return;
+  // 0 unless a number is NaN or infinite. Many times faster than a call for each.
+  let sum = 0;
+  for (let k = 0; k < data.length; k++) sum += 0 * data[k];
+  if (sum === 0) return;
   for (let i = 0; i < m; i++) checkRow("matrix", i, data, indices, indptr[i], indptr[i + 1]);
 }
 

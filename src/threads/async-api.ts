@@ -141,18 +141,18 @@ export function valueAndGradBatch(
 }
 
 /** All singular values, descending; see `spectralNorm`. */
-export function svdvals(A: MatrixLike): Promise<Float64Array> {
-  return callPool("svdvals", [A]);
+export function svdvals(A: MatrixLike, options?: undefined): Promise<Float64Array> {
+  return callPool("svdvals", [A, options]);
 }
 
 /** σ₁/σ_min; see `spectralNorm`. */
-export function cond(A: MatrixLike): Promise<number> {
-  return callPool("cond", [A]);
+export function cond(A: MatrixLike, options?: undefined): Promise<number> {
+  return callPool("cond", [A, options]);
 }
 
 /** A norm, as `numpy.linalg.norm(A, ord)` defines it; see `spectralNorm`. */
-export function matrixNorm(A: MatrixLike, ord: NormOrder): Promise<number> {
-  return callPool("matrixNorm", [A, ord]);
+export function matrixNorm(A: MatrixLike, ord: NormOrder, options?: undefined): Promise<number> {
+  return callPool("matrixNorm", [A, ord, options]);
 }
 
 /** σ₁ + … + σ_k; see `spectralNorm`. */
@@ -161,8 +161,8 @@ export function kyFanNorm(A: MatrixLike, k: number, options?: Omit<TripletsOptio
 }
 
 /** (Σ σᵖ)^(1/p); see `spectralNorm`. */
-export function schattenNorm(A: MatrixLike, p: number): Promise<number> {
-  return callPool("schattenNorm", [A, p]);
+export function schattenNorm(A: MatrixLike, p: number, options?: undefined): Promise<number> {
+  return callPool("schattenNorm", [A, p, options]);
 }
 
 /** A proven interval around ‖A‖₂, on one of the threads; see `spectralNorm`. */

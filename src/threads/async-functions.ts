@@ -19,7 +19,7 @@ export const ASYNC_FUNCTIONS = {
   spectralNorm: { matrices: 1, options: 1 },
   valueAndGrad: { matrices: 1, options: 1 },
   singularTriplet: { matrices: 1, options: 1 },
-  singularTriplets: { matrices: 1, options: 1, extraOptions: ["k"] },
+  singularTriplets: { matrices: 1, options: 1, extraOptions: ["k", "which"] },
   tripletVjp: { matrices: 1 },
   hessianVectorProduct: { matrices: 2, options: 2, extraOptions: ["triplet"] },
   spectralNormBatch: { matrices: 1, options: 1, batch: true },

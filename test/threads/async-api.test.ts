@@ -41,6 +41,11 @@ it("gives the bits of the function of the same name", async () => {
     ["an unfinished gradient", core.valueAndGrad(A, early), threads.valueAndGrad(A, early)],
     ["unfinished gradients", core.valueAndGradBatch(BATCH, early), threads.valueAndGradBatch(BATCH, early)],
     ["triplets", core.singularTriplets(A, { k: 7 }), threads.singularTriplets(A, { k: 7 })],
+    [
+      "the largest triplets",
+      core.singularTriplets(A, { k: 2, which: "largest" }),
+      threads.singularTriplets(A, { k: 2, which: "largest" }),
+    ],
     ["rows", core.valueAndGrad(rows), threads.valueAndGrad(rows)],
     ["sparse", core.valueAndGrad(sparse), threads.valueAndGrad(sparse)],
     ["hessian", core.hessianVectorProduct(A, E), threads.hessianVectorProduct(A, E)],
@@ -278,6 +283,28 @@ describe("errors", () => {
       () => threads.tripletVjp(A, core.singularTriplet(A), {}, { tol: 1 } as never),
     ],
     ["ord", () => core.matrixNorm(A, 3 as never), () => threads.matrixNorm(A, 3 as never)],
+    ["options of svdvals", () => core.svdvals(A, {} as never), () => threads.svdvals(A, {} as never)],
+    ["options of cond", () => core.cond(A, 1 as never), () => threads.cond(A, 1 as never)],
+    [
+      "options of matrixNorm",
+      () => (core.matrixNorm as (...args: unknown[]) => number)(A, 1, { axes: [1, 0] }),
+      () => threads.matrixNorm(A, 1, { axes: [1, 0] } as never),
+    ],
+    [
+      "options of schattenNorm",
+      () => core.schattenNorm(A, 3, {} as never),
+      () => threads.schattenNorm(A, 3, {} as never),
+    ],
+    [
+      "other triplets",
+      () => core.singularTriplets(A, { k: 1, which: "smallest" as never }),
+      () => threads.singularTriplets(A, { k: 1, which: "smallest" as never }),
+    ],
+    [
+      "a sparse matrix with other entries",
+      () => core.spectralNorm({ ...sparse, data: sparse.data.map((x) => 10 * x) }),
+      () => threads.spectralNorm({ ...sparse, data: sparse.data.map((x) => 10 * x) }),
+    ],
     [
       "tied",
       () =>
