@@ -141,8 +141,8 @@ export function cond(A: MatrixLike, options?: undefined): number {
  * @param A - m×n with entries, finite; neither changed nor kept
  * @param p - 1 or more, or Infinity
  * @param options - not used; must be undefined
- * @throws OptionError for another p, and for a third argument; ShapeError, NonFiniteError; UnsupportedError for a bare operator or row panels;
- *   OverflowError if the norm is beyond the largest double
+ * @throws OptionError for another p, and for a third argument; ShapeError, NonFiniteError; UnsupportedError for a bare
+ *   operator or row panels; OverflowError if the norm is beyond the largest double
  *
  * @remarks
  * **Cost.** That of `svdvals`; for Infinity that of `spectralNorm`.

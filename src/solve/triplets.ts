@@ -43,11 +43,12 @@ const MOST_DENSE = 2 ** 24;
  *
  * @typeParam A - type of the matrix or matrices, which decides that of the numbers in the answer
  * @param A - m×n, finite, in any form, operators and row panels too; neither changed nor kept
- * @param options - `k`: how many, from 1 to min(m, n). `rtol`: residual allowed, relative to σ₁; default: what A's
- *   dtype supports. Every σᵢ is as close to a singular value as its residual is small; a vector turns by residual/gap,
- *   where the gap is that to the next value. `start`: a first v: speeds up, and is never trusted. `maxIterations`:
- *   block steps, default 10000; not enough gives the best so far with `converged: false`. `method`: "auto": "dense", an
- *   SVD of all of A, for min(m, n) ≤ 64, and for 3k > min(m, n) where A has up to 2²⁴ entries; else "lanczos"
+ * @param options - `k`: how many, from 1 to min(m, n). `which`: "largest", the default. `rtol`: residual allowed,
+ *   relative to σ₁; default: what A's dtype supports. Every σᵢ is as close to a singular value as its residual is
+ *   small; a vector turns by residual/gap, where the gap is that to the next value. `start`: a first v: speeds up, and
+ *   is never trusted. `maxIterations`: block steps, default 10000; not enough gives the best so far with `converged:
+ *   false`. `method`: "auto": "dense", an SVD of all of A, for min(m, n) ≤ 64, and for 3k > min(m, n) where A has up to
+ *   2²⁴ entries; else "lanczos"
  * @returns the rows of `u` are orthonormal to a few ε, and so are those of `v`, also where σᵢ is zero
  * @throws as `singularTriplet` does; OptionError if k is no whole number from 1 to min(m, n), and for method "power"
  *
