@@ -285,7 +285,7 @@ function notesOn(
   { header, index, first }: Layout,
   options: CsvOptions,
   separator: boolean,
-  { rows, columns, counting, digits, integersBelow }: Numbers,
+  { data, rows, columns, counting, digits, integersBelow }: Numbers,
 ): string {
   const said: string[] = [];
   const settling = new Set<string>();
@@ -298,8 +298,9 @@ function notesOn(
     if (rows * columns > 1 && (columns > 1 || separator)) say(`fields separated by ${called}`, "--delimiter");
     if (lines.delimiter === SEMICOLON && options.decimal === undefined) say("decimal points", "--decimal");
   }
-  // Two rows of two are more likely a matrix than a column.
-  if (digits && rows !== 2) say("commas separate two columns, and are no decimal commas", "--decimal");
+  // One or two rows of two are more likely a matrix than a column, but for "0,5".
+  if (digits && (rows > 2 || (rows === 1 && data[0] === 0)))
+    say("commas separate two columns, and are no decimal commas", "--decimal");
   if (header && options.header === undefined) say("the first row is a header", "--header");
   if (index && options.index === undefined) say("the first column has row names", "--index");
   if (counting && options.index === undefined && (header || rows > 2))

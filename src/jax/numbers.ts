@@ -1,6 +1,7 @@
 /** Reads the numbers of a jax-js value for the core, and makes values of the results. */
 import { defaultDevice, type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import { ConvergenceError, OverflowError, UnsupportedError } from "../matrix/errors.js";
+import { addMatrixIndex } from "../derivative/gradient-batch.js";
+import { OverflowError, UnsupportedError } from "../matrix/errors.js";
 import type { DenseMatrix } from "../matrix/types.js";
 import type { ArrayShape } from "./array-input.js";
 import { axesOf, type Layers, wrapBatches } from "./tracers.js";
@@ -100,16 +101,11 @@ function arrayOf(
 }
 
 /** Calls `compute` for the i-th matrix. In a batch, its errors get the index of the matrix. */
-export function withBatchIndex<T>(i: number, { count, batched }: ArrayReading, compute: () => T): T {
+export function withBatchIndex<T>(i: number, { batched }: ArrayReading, compute: () => T): T {
   try {
     return compute();
   } catch (error) {
-    if (error instanceof ConvergenceError && batched) {
-      const { message, triplet, triplets } = error;
-      throw new ConvergenceError(`batch ${i}: ${message}`, { triplet, triplets, index: i });
-    }
-    if (count > 1 && error instanceof Error) error.message = `batch ${i}: ${error.message}`;
-    throw error;
+    throw batched ? addMatrixIndex(i, error) : error;
   }
 }
 

@@ -84,17 +84,17 @@ function fromCore(
       const found = singularTriplet(matrix(i), options.core);
       // Before the test for a tie, because the gap of a triplet that did not converge is not reliable.
       requireConverged(found, caller);
+      if (solves && (found.tied || found.gap <= limit * found.sigma))
+        throw new TiedError(
+          `${caller}: σ₁ is tied (σ₁ − σ₂ = ${found.gap} of σ₁ = ${found.sigma}); ${
+            vectors
+              ? "u and v have no derivative there, spectralNorm has one"
+              : "it has no second derivative there"
+          }`,
+        );
+      sigma[i] = representable(found.sigma, Type, caller);
       return found;
     });
-    if (solves && (t.tied || t.gap <= limit * t.sigma))
-      throw new TiedError(
-        `${count === 1 ? "" : `batch ${i}: `}${caller}: σ₁ is tied (σ₁ − σ₂ = ${t.gap} of σ₁ = ${t.sigma}); ${
-          vectors
-            ? "u and v have no derivative there, spectralNorm has one"
-            : "it has no second derivative there"
-        }`,
-      );
-    sigma[i] = representable(t.sigma, Type, caller);
     gradientOf(t, gradient, i * m * n);
     u.set(t.u, i * m);
     v.set(t.v, i * n);

@@ -94,9 +94,9 @@ export function normOf(
 function values(reading: ArrayReading, options: CheckedArrayOptions, caller: string) {
   const { count, Type, matrix, value } = reading;
   const norms = new Type(count);
-  for (let i = 0; i < count; i++) {
-    const norm = withBatchIndex(i, reading, () => normInCore(matrix(i), options.core));
-    norms[i] = representable(norm, Type, caller);
-  }
+  for (let i = 0; i < count; i++)
+    norms[i] = withBatchIndex(i, reading, () =>
+      representable(normInCore(matrix(i), options.core), Type, caller),
+    );
   return value(norms, []);
 }

@@ -72,9 +72,11 @@ function values(reading: ArrayReading, { m, n }: ArrayShape): JaxArray {
 
 /** The singular values of the i-th matrix. This also checks its entries. */
 function inCore(reading: ArrayReading, i: number): Float64Array {
-  const values = withBatchIndex(i, reading, () => valuesInCore(reading.matrix(i)));
-  representable(values[0], reading.Type, "svdvals");
-  return values;
+  return withBatchIndex(i, reading, () => {
+    const values = valuesInCore(reading.matrix(i));
+    representable(values[0], reading.Type, "svdvals");
+    return values;
+  });
 }
 
 /** S + diag(Uᵀ·E·V). Does not consume x. */

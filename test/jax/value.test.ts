@@ -178,6 +178,11 @@ describe("bad input", () => {
 
     test("a norm that its dtype cannot hold", () => {
       expect(complaint(() => f(np.ones([4, 4]).mul(3e38)))).toMatchObject({ code: "ERR_OVERFLOW" });
+      const batch = np.ones([2, 4, 4]).mul(np.array([[[1]], [[3e38]]]));
+      expect(complaint(() => f(batch))).toMatchObject({
+        code: "ERR_OVERFLOW",
+        message: expect.stringMatching(/^batch 1: /),
+      });
     });
   });
 
