@@ -68,7 +68,11 @@ export function complexSvdvals(A: unknown): Float64Array {
 
 /** `cond` of a complex matrix. */
 export function complexCond(A: unknown): number {
-  const { values } = scaledValues(A, "cond", "call singularTriplet for σ₁ alone");
+  const { values } = scaledValues(
+    A,
+    "cond",
+    "it takes every singular value; call singularTriplet for σ₁ alone",
+  );
   const least = values[values.length - 1];
   return least === 0 ? Number.POSITIVE_INFINITY : values[0] / least;
 }

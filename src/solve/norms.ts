@@ -130,7 +130,11 @@ export function cond(A: MatrixLike, options?: undefined): number {
   noOptions(options, "cond");
   const complex = complexFunction<typeof cond>("cond", A);
   if (complex) return complex(A);
-  const { m, n, zeros, numbers } = coreOf(A, "cond", "call singularTriplet for σ₁ alone");
+  const { m, n, zeros, numbers } = coreOf(
+    A,
+    "cond",
+    "it takes every singular value; call singularTriplet for σ₁ alone",
+  );
   return zeros > 0 ? Number.POSITIVE_INFINITY : denseCond(numbers(), m, n);
 }
 
