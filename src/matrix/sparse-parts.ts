@@ -21,15 +21,17 @@ export function rememberParts(reader: object, parts: SparseParts): void {
 
 /**
  * Checks that a sparse matrix has the parts that its products read. A copy of the object with another `data` has not,
- * and functions that read `data` would take it for another matrix than those that use the products.
+ * and functions that read `data` would take it for another matrix than those that use the products. Nothing is known of
+ * a matrix that another copy of this package has made.
  */
 export function checkPartsOf(reader: unknown, { shape, data, indices, indptr }: SparseParts): void {
   const made = known.get(reader as object);
   if (
-    made?.data !== data ||
-    made.indices !== indices ||
-    made.indptr !== indptr ||
-    made.shape.some((size, k) => size !== shape[k])
+    made &&
+    (made.data !== data ||
+      made.indices !== indices ||
+      made.indptr !== indptr ||
+      made.shape.some((size, k) => size !== shape[k]))
   )
     throw notItsParts();
 }
