@@ -374,6 +374,16 @@ describe("a sparse matrix that was changed after it was made", () => {
     }
   });
 
+  it("products that were not made here are trusted, as those of another copy of the package are", () => {
+    const A = csr(parts);
+    const other: SparseMatrix = {
+      ...A,
+      matvec: (x, out) => A.matvec(x, out),
+      rmatvec: (y, out) => A.rmatvec(y, out),
+    };
+    for (const [, f] of functions) expect(f(other)).toEqual(f(A));
+  });
+
   it.each(functions)(
     "%s takes other numbers in the same arrays, and names those that are not finite",
     (_, f) => {
