@@ -98,6 +98,12 @@ export function operationStep(context: KerasCallContext, call: KerasCall): Keras
       throw new NoBound(`divides by ${constant}`);
     return step(multiple(factor, gamma(1)));
   }
+  if (name === "clip" && !lambda && values.length === 1 && isReference(first)) {
+    // With arrays for bounds, it may repeat its input.
+    if (![config["x_min"], config["x_max"]].every((bound) => typeof bound === "number"))
+      throw new NoBound("its bounds are not two numbers");
+    return step(lipschitz(1, "1-Lipschitz"));
+  }
   if (values.length !== 1 || !isReference(first) || !ACTIVATIONS.has(name))
     throw new NoBound(`the operation ${JSON.stringify(op)} is not known`);
   return step(activationMap(name, lambda ? {} : config, dialect, shape) ?? lipschitz(1, "1-Lipschitz", true));

@@ -690,6 +690,13 @@ describe("What has no bound", () => {
       factors: Float64Array.of(3),
       relativeError: 0,
     });
+    const clipped = (config: object) => {
+      const graph = functional([{ args: [tensor], kwargs: {} }], "keras.src.ops.numpy", "Clip", config);
+      return read(kerasArchive(nothing, graph)).nodes[0].map;
+    };
+    expect(clipped({ x_min: -1, x_max: 2.5 })).toMatchObject({ kind: "lipschitz", constants: [1] });
+    for (const config of [{}, { x_min: [0, 0], x_max: 1 }])
+      expect(clipped(config)).toMatchObject({ kind: "unbounded", reason: "its bounds are not two numbers" });
     expect(operation("TrueDivide", tensor, 3)).toEqual(operation("Divide", tensor, 3));
     const divided = operation("Divide", tensor, 3);
     expect(divided).toMatchObject({ kind: "scaling", factors: Float64Array.of(1 / 3) });
